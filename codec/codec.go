@@ -1,0 +1,76 @@
+package codec
+
+// The ids that erpc v7 put on the wire. The names are v7's and stay as they
+// are although Go's style would drop the underscore: programs use them.
+const (
+	// NilCodecID says that a message has no body codec. It cannot be registered.
+	NilCodecID byte = 0
+
+	ID_JSON     byte = 'j' // JSONCodec
+	ID_PROTOBUF byte = 'p' // ProtobufCodec
+	ID_THRIFT   byte = 't' // thriftcodec.Codec, once thriftcodec.Reg has been called
+	ID_FORM     byte = 'f' // FormCodec
+	ID_PLAIN    byte = 's' // PlainCodec
+	ID_XML      byte = 'x' // XMLCodec
+)
+
+// The names under which [GetByName] finds the codecs above.
+const (
+	// NilCodecName is the name of no codec. It cannot be registered.
+	NilCodecName = ""
+
+	NAME_JSON     = "json"
+	NAME_PROTOBUF = "protobuf"
+	NAME_THRIFT   = "thrift"
+	NAME_FORM     = "form"
+	NAME_PLAIN    = "plain"
+	NAME_XML      = "xml"
+)
+
+// Codec encodes and decodes message bodies in one format.
+//
+// One value serves all sessions of a process at once, so every method must be
+// safe for concurrent use. Package codectest checks an implementation.
+type Codec interface {
+	// ID is the byte that stands for the codec on the wire. It never changes
+	// and is not NilCodecID.
+	ID() byte
+	// Name is the codec's name in configurations. It never changes and is not
+	// empty.
+	Name() string
+	// Marshal returns the encoding of v in a buffer that the caller owns. It
+	// must not modify v.
+	Marshal(v any) ([]byte, error)
+	// Unmarshal stores what data encodes in the value that v points to. The
+	// buffer goes back to its pool afterwards: Unmarshal must not modify data,
+	// and neither the codec nor the decoded value may refer to it when
+	// Unmarshal has returned. Bad data gives an error, never a panic.
+	Unmarshal(data []byte, v any) error
+}
+
+// Appender is a [Codec] that can encode into a buffer it is given, which saves
+// a copy per message.
+type Appender interface {
+	Codec
+	// MarshalAppend appends the encoding of v to dst and returns the extended
+	// buffer, as append does. The bytes are those of Marshal. When it fails it
+	// returns dst with its first len(dst) bytes untouched.
+	MarshalAppend(dst []byte, v any) ([]byte, error)
+}
+
+// Append appends c's encoding of v to dst and returns the extended buffer. It
+// uses [Appender] where c has it. On failure it returns dst as it was.
+func Append(dst []byte, c Codec, v any) ([]byte, error) {
+	if a, ok := c.(Appender); ok {
+		out, err := a.MarshalAppend(dst, v)
+		if err != nil {
+			return dst, err
+		}
+		return out, nil
+	}
+	b, err := c.Marshal(v)
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, b...), nil
+}
