@@ -1,0 +1,198 @@
+package xfer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+)
+
+// maxFilters is what the count byte on the wire can say.
+const maxFilters = math.MaxUint8
+
+// workFactor times the limit is what all stages of one OnUnpackLimit may make
+// together. Without it a frame of a few hundred bytes that names 255 filters
+// could have the receiver inflate its whole limit 255 times over.
+const workFactor = 8
+
+// ErrXferPipeTooLong says that a pipe has more than 255 filters.
+var ErrXferPipeTooLong = errors.New("xfer: a pipe holds at most 255 filters")
+
+// XferPipe is the filters of one message, outermost first. The zero value is
+// the empty pipe, and so is a nil pointer for all methods that only read. A
+// pipe is not for concurrent use, except for calls that only read.
+type XferPipe struct {
+	entries []*entry
+}
+
+// NewXferPipe returns an empty pipe.
+func NewXferPipe() *XferPipe { return new(XferPipe) }
+
+// Append adds the filters with these ids at the inner end. It returns an error
+// that wraps ErrUnknownFilter or ErrXferPipeTooLong, and leaves the pipe
+// unchanged, if an id is not registered or the pipe would exceed 255 filters.
+func (p *XferPipe) Append(ids ...byte) error {
+	n := len(p.entries)
+	if n+len(ids) > maxFilters {
+		return fmt.Errorf("%w: %d and %d more", ErrXferPipeTooLong, n, len(ids))
+	}
+	for _, id := range ids {
+		e, err := lookup(id)
+		if err != nil {
+			p.entries = p.entries[:n]
+			return err
+		}
+		p.entries = append(p.entries, e)
+	}
+	return nil
+}
+
+// AppendFrom adds all filters of src, which may be nil or p itself, at the
+// inner end. If the pipe exceeds 255 filters by that, OnPack reports it.
+func (p *XferPipe) AppendFrom(src *XferPipe) {
+	if src != nil {
+		p.entries = append(p.entries, src.entries...)
+	}
+}
+
+// Prepend adds all filters of src, which may be nil or p itself, in their order
+// at the outer end. If the pipe exceeds 255 filters by that, OnPack reports it.
+func (p *XferPipe) Prepend(src *XferPipe) {
+	k := src.Len()
+	if k == 0 {
+		return
+	}
+	n := len(p.entries)
+	if src == p {
+		p.entries = append(p.entries, p.entries...)
+		return
+	}
+	p.entries = append(p.entries, src.entries...) // makes room
+	copy(p.entries[k:], p.entries[:n])
+	copy(p.entries, src.entries)
+}
+
+// Reset empties the pipe and keeps its storage.
+func (p *XferPipe) Reset() { p.entries = p.entries[:0] }
+
+// Len is the number of filters.
+func (p *XferPipe) Len() int {
+	if p == nil {
+		return 0
+	}
+	return len(p.entries)
+}
+
+// IDs returns the ids in a new slice, outermost first; never nil.
+func (p *XferPipe) IDs() []byte { return p.AppendIDs(make([]byte, 0, p.Len())) }
+
+// AppendIDs appends the ids to dst, outermost first.
+func (p *XferPipe) AppendIDs(dst []byte) []byte {
+	if p == nil {
+		return dst
+	}
+	for _, e := range p.entries {
+		dst = append(dst, e.id)
+	}
+	return dst
+}
+
+// Names returns the names in a new slice, outermost first; never nil.
+func (p *XferPipe) Names() []string {
+	names := make([]string, p.Len())
+	for i := range names {
+		names[i] = p.entries[i].name
+	}
+	return names
+}
+
+// Range calls f for each filter, outermost first, until f returns false. The
+// pipe must not change meanwhile.
+func (p *XferPipe) Range(f func(idx int, filter XferFilter) bool) {
+	if p == nil {
+		return
+	}
+	for i, e := range p.entries {
+		if !f(i, e.filter) {
+			return
+		}
+	}
+}
+
+// OnPack applies the filters to b, the last id first, so that the first id is
+// the outermost. The result may be b or a part of it. A filter's panic becomes
+// a *PanicError.
+func (p *XferPipe) OnPack(b []byte) ([]byte, error) {
+	n := p.Len()
+	if n > maxFilters {
+		return nil, fmt.Errorf("%w: %d", ErrXferPipeTooLong, n)
+	}
+	for i := n - 1; i >= 0; i-- {
+		var err error
+		if b, err = p.entries[i].pack(b); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// OnUnpack is OnUnpackLimit with DefaultLimit.
+func (p *XferPipe) OnUnpack(b []byte) ([]byte, error) {
+	return p.OnUnpackLimit(b, DefaultLimit)
+}
+
+// OnUnpackLimit undoes the filters on b, the first id first. No stage may make
+// more than limit bytes, and all stages together no more than 8 times that (or
+// DefaultLimit, if it is more); otherwise the error wraps ErrTooLarge. A limit
+// below 0 counts as 0. The result may be b or a part of it; of the empty pipe
+// it is b, of any length. A filter's panic becomes a *PanicError.
+func (p *XferPipe) OnUnpackLimit(b []byte, limit int) ([]byte, error) {
+	n := p.Len()
+	if n == 0 {
+		return b, nil
+	}
+	limit = max(limit, 0)
+	work := int64(math.MaxInt64)
+	if int64(limit) < work/workFactor {
+		work = max(int64(limit)*workFactor, DefaultLimit)
+	}
+	for i := range n {
+		var err error
+		if b, err = p.entries[i].unpack(b, int(min(int64(limit), work))); err != nil {
+			return nil, err
+		}
+		work -= int64(len(b))
+	}
+	return b, nil
+}
+
+func (e *entry) pack(b []byte) (out []byte, err error) {
+	defer e.recovered(&out, &err)
+	if out, err = e.filter.OnPack(b); err != nil {
+		return nil, fmt.Errorf("xfer: filter %q: %w", e.name, err)
+	}
+	return out, nil
+}
+
+func (e *entry) unpack(b []byte, limit int) (out []byte, err error) {
+	defer e.recovered(&out, &err)
+	if e.limited != nil {
+		out, err = e.limited.OnUnpackLimit(b, limit)
+	} else {
+		out, err = e.filter.OnUnpack(b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("xfer: filter %q: %w", e.name, err)
+	}
+	if len(out) > limit {
+		return nil, fmt.Errorf("xfer: filter %q made %d bytes of at most %d: %w", e.name, len(out), limit, ErrTooLarge)
+	}
+	return out, nil
+}
+
+// recovered, deferred, turns a panic into the function's error.
+func (e *entry) recovered(out *[]byte, err *error) {
+	if v := recover(); v != nil {
+		*out, *err = nil, &PanicError{Filter: e.name, Value: v, Stack: debug.Stack()}
+	}
+}

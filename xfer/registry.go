@@ -1,0 +1,109 @@
+package xfer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrUnknownFilter says that no filter is registered under an id or name.
+var ErrUnknownFilter = errors.New("xfer: unknown filter")
+
+// entry is a registered filter with all that the path of a message asks of it,
+// resolved once. Entries never change.
+type entry struct {
+	filter  XferFilter
+	limited LimitedUnpacker // nil if the filter does not implement it
+	id      byte
+	name    string
+}
+
+// table is one state of the registry. A published table never changes.
+type table struct {
+	byID   [256]*entry
+	byName map[string]*entry
+}
+
+var (
+	registry   atomic.Pointer[table] // nil until the first Reg
+	registerMu sync.Mutex            // serializes writers; readers load registry alone
+)
+
+// Reg registers f for the process, best from main or an init function, before
+// messages flow. It may be called concurrently with everything else. It panics
+// if f is nil, or if another filter has its id or its name; to register the
+// very same value again changes nothing.
+func Reg(f XferFilter) {
+	if isNil(f) {
+		panic("xfer: Reg needs a filter, got nil")
+	}
+	e := &entry{filter: f, id: f.ID(), name: f.Name()}
+	e.limited, _ = f.(LimitedUnpacker)
+
+	registerMu.Lock()
+	defer registerMu.Unlock()
+	next := &table{byName: map[string]*entry{}}
+	if old := registry.Load(); old != nil {
+		next.byID = old.byID
+		next.byName = maps.Clone(old.byName)
+	}
+	byID, byName := next.byID[e.id], next.byName[e.name]
+	if byID != nil && byID == byName && same(byID.filter, f) {
+		return
+	}
+	if byID != nil {
+		panic(fmt.Sprintf("xfer: Reg of filter %q: id %d is taken by %q; choose another id", e.name, e.id, byID.name))
+	}
+	if byName != nil {
+		panic(fmt.Sprintf("xfer: Reg of filter %q with id %d: the name is taken by id %d; choose another name", e.name, e.id, byName.id))
+	}
+	next.byID[e.id] = e
+	next.byName[e.name] = e
+	registry.Store(next)
+}
+
+// Get returns the filter with that id. It takes no lock.
+func Get(id byte) (XferFilter, error) {
+	e, err := lookup(id)
+	if err != nil {
+		return nil, err
+	}
+	return e.filter, nil
+}
+
+// GetByName returns the filter with that name. It takes no lock.
+func GetByName(name string) (XferFilter, error) {
+	if t := registry.Load(); t != nil {
+		if e := t.byName[name]; e != nil {
+			return e.filter, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: name %q; register it on both ends", ErrUnknownFilter, name)
+}
+
+func lookup(id byte) (*entry, error) {
+	if t := registry.Load(); t != nil {
+		if e := t.byID[id]; e != nil {
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: id %d; register it on both ends", ErrUnknownFilter, id)
+}
+
+// isNil also finds a nil pointer in a non-nil interface.
+func isNil(f XferFilter) bool {
+	if f == nil {
+		return true
+	}
+	v := reflect.ValueOf(f)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// same is a == b that answers false, and does not panic, for types that cannot
+// be compared.
+func same(a, b XferFilter) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+}
