@@ -1,0 +1,191 @@
+// Package gzip is the transfer filter that compresses with gzip (RFC 1952),
+// byte-compatible with that of erpc v7: one member, no name, no time, operating
+// system 255. Use it between programs of which one is v7 or not ours; zstd is
+// smaller and faster, s2 faster still.
+package gzip
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/erpc-go/erpc/xfer"
+	"github.com/erpc-go/erpc/xfer/internal/scratch"
+	"github.com/klauspost/compress/gzip"
+)
+
+// Compression levels, as in compress/gzip. Levels between 1 and 9 trade time
+// for size.
+const (
+	HuffmanOnly        = gzip.HuffmanOnly
+	DefaultCompression = gzip.DefaultCompression
+	NoCompression      = gzip.NoCompression
+	BestSpeed          = gzip.BestSpeed
+	BestCompression    = gzip.BestCompression
+)
+
+// ErrTrailingData says that bytes follow the gzip member. Packed messages are
+// one member and nothing else.
+var ErrTrailingData = errors.New("xfer/gzip: data after the end of the member")
+
+// Filter compresses with gzip. Concurrent use is fine.
+type Filter struct {
+	id      byte
+	name    string
+	writers sync.Pool // *gzip.Writer, all of one level
+	readers sync.Pool // *reader
+}
+
+// reader is a gzip.Reader with its source, reused together.
+type reader struct {
+	gzip.Reader
+	src bytes.Reader // an io.ByteReader, so that nothing is read past the member
+}
+
+var (
+	_ xfer.XferFilter      = (*Filter)(nil)
+	_ xfer.LimitedUnpacker = (*Filter)(nil)
+)
+
+// Reg registers a gzip filter. It panics if the level is not one of -2 to 9, or
+// if xfer.Reg does.
+func Reg(id byte, name string, level int) {
+	f, err := New(id, name, level)
+	if err != nil {
+		panic(err.Error())
+	}
+	xfer.Reg(f)
+}
+
+// New returns a gzip filter that is not registered yet.
+func New(id byte, name string, level int) (xfer.XferFilter, error) {
+	if level < HuffmanOnly || level > BestCompression {
+		return nil, fmt.Errorf("xfer/gzip: level %d of filter %q is not within %d to %d", level, name, HuffmanOnly, BestCompression)
+	}
+	f := &Filter{id: id, name: name}
+	f.writers.New = func() any {
+		// The level is valid, so there is no error.
+		w, _ := gzip.NewWriterLevel(io.Discard, level)
+		return w
+	}
+	f.readers.New = func() any { return new(reader) }
+	return f, nil
+}
+
+// Is tells whether the filter registered under id is one of this package.
+func Is(id byte) bool {
+	f, err := xfer.Get(id)
+	if err != nil {
+		return false
+	}
+	_, ok := f.(*Filter)
+	return ok
+}
+
+// ID is the filter's byte on the wire.
+func (f *Filter) ID() byte { return f.id }
+
+// Name is the filter's name.
+func (f *Filter) Name() string { return f.name }
+
+// OnPack returns src as one gzip member.
+func (f *Filter) OnPack(src []byte) ([]byte, error) {
+	out := scratch.Get(0)
+	defer scratch.Put(out)
+	w := f.writers.Get().(*gzip.Writer)
+	w.Reset(out)
+	_, err := w.Write(src)
+	if err == nil {
+		err = w.Close()
+	}
+	w.Reset(io.Discard) // lets go of out
+	f.writers.Put(w)
+	if err != nil {
+		return nil, fmt.Errorf("xfer/gzip: pack: %w", err)
+	}
+	return out.Clone(), nil
+}
+
+// OnUnpack is OnUnpackLimit with xfer.DefaultLimit.
+func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
+	return f.OnUnpackLimit(src, xfer.DefaultLimit)
+}
+
+// OnUnpackLimit inflates src, which must be exactly one gzip member with its
+// check sum in order. Empty input passes as it is, as in v7. Memory grows with
+// what is inflated and ends at limit, whatever the member's trailer says.
+func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
+	if len(src) == 0 {
+		return src, nil
+	}
+	r := f.readers.Get().(*reader)
+	out, err := r.inflate(src, limit)
+	r.src.Reset(nil)
+	r.Header = gzip.Header{}
+	f.readers.Put(r)
+	if err == nil || errors.Is(err, xfer.ErrTooLarge) || errors.Is(err, ErrTrailingData) {
+		return out, err
+	}
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return nil, fmt.Errorf("xfer/gzip: unpack: %w", err)
+}
+
+func (r *reader) inflate(src []byte, limit int) ([]byte, error) {
+	r.src.Reset(src)
+	if err := r.Reset(&r.src); err != nil {
+		return nil, err
+	}
+	r.Multistream(false)
+	out := make([]byte, 0, max(0, min(sizeHint(src), limit)))
+	var probe [1]byte // finds the end, or the first byte too many, without growing out
+	for {
+		var n int
+		var err error
+		if len(out) < cap(out) {
+			n, err = r.Read(out[len(out):cap(out)])
+			out = out[:len(out)+n]
+		} else if n, err = r.Read(probe[:]); n > 0 {
+			if len(out) >= limit {
+				return nil, fmt.Errorf("xfer/gzip: unpack: more than %d bytes: %w", limit, xfer.ErrTooLarge)
+			}
+			out = append(grow(out, limit), probe[0])
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if n := r.src.Len(); n > 0 {
+		return nil, fmt.Errorf("%w: %d bytes", ErrTrailingData, n)
+	}
+	return out, nil
+}
+
+// sizeHint is how much to allocate at first: what the trailer announces, but no
+// more than a message of that length usually inflates to.
+func sizeHint(src []byte) int {
+	usual := 4096 + 8*len(src)
+	if len(src) < 4 {
+		return usual
+	}
+	t := src[len(src)-4:]
+	announced := int64(t[0]) | int64(t[1])<<8 | int64(t[2])<<16 | int64(t[3])<<24
+	return int(min(announced, int64(usual)))
+}
+
+// grow doubles the capacity of out up to limit; len(out) < limit.
+func grow(out []byte, limit int) []byte {
+	size := limit
+	if cap(out) < limit/2 {
+		size = max(2*cap(out), min(4096, limit))
+	}
+	next := make([]byte, len(out), size)
+	copy(next, out)
+	return next
+}

@@ -1,0 +1,62 @@
+// Package md5 is the transfer filter that appends the MD5 sum of a message and
+// checks it on arrival, as that of erpc v7 does. It finds errors, such as a bug
+// in a proxy or broken memory. It is no security: the sum has no key, anybody
+// who can change the data can change the sum. Use TLS against that.
+package md5
+
+import (
+	"crypto/md5"
+	"errors"
+	"fmt"
+
+	"github.com/erpc-go/erpc/xfer"
+)
+
+// Size is the number of bytes that the filter adds.
+const Size = md5.Size
+
+// ErrMismatch says that a message does not match its sum, or is too short to
+// have one.
+var ErrMismatch = errors.New("xfer/md5: check sum does not match")
+
+// Filter appends and checks MD5 sums. Concurrent use is fine.
+type Filter struct {
+	id   byte
+	name string
+}
+
+var _ xfer.XferFilter = (*Filter)(nil)
+
+// Reg registers an MD5 filter. It panics if xfer.Reg does.
+func Reg(id byte, name string) { xfer.Reg(New(id, name)) }
+
+// New returns an MD5 filter that is not registered yet.
+func New(id byte, name string) *Filter { return &Filter{id: id, name: name} }
+
+// ID is the filter's byte on the wire.
+func (f *Filter) ID() byte { return f.id }
+
+// Name is the filter's name.
+func (f *Filter) Name() string { return f.name }
+
+// OnPack returns a copy of src with the 16 bytes of its sum behind it. It is a
+// copy because the bytes behind src are not ours to write.
+func (f *Filter) OnPack(src []byte) ([]byte, error) {
+	sum := md5.Sum(src)
+	out := make([]byte, len(src)+Size)
+	copy(out, src)
+	copy(out[len(src):], sum[:])
+	return out, nil
+}
+
+// OnUnpack returns src without its sum, in place, if the sum is right.
+func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
+	n := len(src) - Size
+	if n < 0 {
+		return nil, fmt.Errorf("%w: %d bytes are too few", ErrMismatch, len(src))
+	}
+	if md5.Sum(src[:n]) != [Size]byte(src[n:]) {
+		return nil, ErrMismatch
+	}
+	return src[:n:n], nil
+}
