@@ -12,14 +12,16 @@ import (
 // UnsupportedError is what [Get] and [GetByName] return for a codec that
 // nobody has registered.
 type UnsupportedError struct {
-	ID   byte   // the id asked for, if Name is empty
-	Name string // the name asked for, or empty
+	ID   byte   // the id that Get was asked for
+	Name string // the name that GetByName was asked for
+
+	byName bool
 }
 
 // Error has the texts of erpc v7, whose clients see them as the cause of a
 // status 400.
 func (e *UnsupportedError) Error() string {
-	if e.Name != NilCodecName {
+	if e.byName {
 		return "unsupported codec name: " + e.Name
 	}
 	return "unsupported codec id: " + strconv.Itoa(int(e.ID))
@@ -40,7 +42,7 @@ type table struct {
 
 // codecs is the table of the process. A codec belongs to a wire format, not to
 // a peer, so there is one.
-var codecs = newRegistry(JSONCodec{})
+var codecs = newRegistry(JSONCodec{}, FormCodec{}, PlainCodec{}, XMLCodec{}, ProtobufCodec{})
 
 func newRegistry(builtin ...Codec) *registry {
 	r := new(registry)
@@ -114,5 +116,5 @@ func GetByName(name string) (Codec, error) {
 	if c := codecs.table.Load().byName[name]; c != nil {
 		return c, nil
 	}
-	return nil, &UnsupportedError{Name: name}
+	return nil, &UnsupportedError{Name: name, byName: true}
 }

@@ -1,0 +1,210 @@
+package codec
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+)
+
+// MaxFormPairs is how many key-value pairs [FormCodec] reads into a map, which
+// takes far more memory than the text of its pairs. Reading into a struct needs
+// no such limit, since unknown keys are dropped.
+const MaxFormPairs = 10_000
+
+// FormCodec writes application/x-www-form-urlencoded text, sorted by key.
+//
+// It takes structs, url.Values, and maps from strings to scalars or slices of
+// them, such as map[string]string, map[string][]string and map[string]any, and
+// pointers to all of these. A scalar is a string, bool, integer, float or
+// time.Time, of any name, or a pointer to one; a nil pointer is left out.
+// In a struct,
+//
+//   - the tag `form:"key"` gives the key, which otherwise is the field's name;
+//     `form:"-"` leaves the field out, as are unexported fields;
+//   - slices and arrays of scalars repeat their key, in their order; a []byte
+//     field is such a slice: one number per byte;
+//   - a struct without a tag, embedded or named, is flattened: its fields
+//     are written as if they stood in its place;
+//   - a time.Time is written in the layout that the tag `time_format` gives, or
+//     time.RFC3339Nano; `time_utc:"true"` or `time_location:"Asia/Tokyo"` says
+//     which zone the layout means;
+//   - anything else (maps, nested slices, tagged structs, types that contain
+//     themselves) is a [*TypeError], as it would be lost otherwise.
+//
+// When reading, unknown keys are ignored, missing ones leave their field as it
+// is, an empty text is the zero of numbers, bools and times, and of several
+// values for a field that is no slice the first counts. An interface becomes a
+// string, or a []string if its key is repeated; a bare *any becomes url.Values.
+type FormCodec struct{}
+
+var _ Appender = FormCodec{}
+
+const formHint = "pass a struct, url.Values or a map from strings to strings or slices of them, or choose another codec such as json"
+
+// ID is ID_FORM.
+func (FormCodec) ID() byte { return ID_FORM }
+
+// Name is "form".
+func (FormCodec) Name() string { return NAME_FORM }
+
+// Marshal returns the form text of v; nothing if v is nil.
+func (c FormCodec) Marshal(v any) ([]byte, error) { return c.MarshalAppend(nil, v) }
+
+// MarshalAppend appends the form text of v to dst.
+func (FormCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
+	w := formWriter{buf: dst, start: len(dst)}
+	rv := indirect(reflect.ValueOf(v))
+	var err error
+	switch {
+	case !rv.IsValid():
+	case isFormMap(rv.Type()):
+		err = w.writeMap(rv)
+	case rv.Kind() == reflect.Struct && rv.Type() != timeType:
+		err = w.writeStruct(rv)
+	default:
+		err = typeError(NAME_FORM, v, formHint)
+	}
+	if err != nil {
+		return dst, err
+	}
+	return w.buf, nil
+}
+
+// Unmarshal stores the pairs in data in what v points to. If v is nil it only
+// checks data. When it fails, v may hold part of the pairs.
+func (FormCodec) Unmarshal(data []byte, v any) error {
+	r := formReader{rest: data}
+	if v == nil {
+		return r.each(func(_, _ []byte) error { return nil })
+	}
+	rv := reflect.ValueOf(v)
+	if rv.Kind() != reflect.Pointer || rv.IsNil() {
+		return typeError(NAME_FORM, v, "pass a pointer that is not nil")
+	}
+	rv = settle(rv)
+	switch {
+	case rv.Kind() == reflect.Interface && rv.NumMethod() == 0:
+		var values url.Values
+		if err := r.readMap(reflect.ValueOf(&values).Elem()); err != nil {
+			return err
+		}
+		rv.Set(reflect.ValueOf(values))
+		return nil
+	case isFormMap(rv.Type()):
+		return r.readMap(rv)
+	case rv.Kind() == reflect.Struct && rv.Type() != timeType:
+		return r.readStruct(rv)
+	}
+	return typeError(NAME_FORM, v, formHint)
+}
+
+// isFormMap reports a map from strings to values that a pair can carry.
+func isFormMap(t reflect.Type) bool {
+	if t.Kind() != reflect.Map || t.Key().Kind() != reflect.String {
+		return false
+	}
+	elem := t.Elem()
+	if elem.Kind() == reflect.Slice && !isBytes(elem) {
+		elem = elem.Elem()
+	}
+	return isFormValue(elem)
+}
+
+// formWriter appends pairs to buf. Before buf[start] stands what is not ours.
+type formWriter struct {
+	buf   []byte
+	start int
+}
+
+// writePair appends one pair; key is escaped and ends with "=". A nil pointer
+// has no text.
+func (w *formWriter) writePair(key string, f *timeFormat, v reflect.Value) error {
+	v = indirect(v)
+	if len(w.buf) > w.start {
+		w.buf = append(w.buf, '&')
+	}
+	w.buf = append(w.buf, key...)
+	switch {
+	case !v.IsValid():
+	case v.Type() == timeType:
+		w.buf = append(w.buf, url.QueryEscape(f.format(v))...)
+	case v.Kind() == reflect.String:
+		w.buf = append(w.buf, url.QueryEscape(v.String())...)
+	case v.CanInt() || v.CanUint() || v.Kind() == reflect.Bool:
+		w.buf, _ = appendScalar(w.buf, v) // cannot fail on these, and needs no escapes
+	default:
+		text, err := appendScalar(nil, v)
+		if err != nil {
+			return err
+		}
+		w.buf = append(w.buf, url.QueryEscape(string(text))...)
+	}
+	return nil
+}
+
+// writeList appends one pair for each element.
+func (w *formWriter) writeList(key string, f *timeFormat, v reflect.Value) error {
+	for i := range v.Len() {
+		if err := w.writePair(key, f, v.Index(i)); err != nil {
+			return fmt.Errorf("element %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (w *formWriter) writeMap(m reflect.Value) error {
+	keys := m.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(a.String(), b.String()) })
+	for _, k := range keys {
+		key := url.QueryEscape(k.String()) + "="
+		v := indirect(m.MapIndex(k))
+		if !v.IsValid() {
+			continue
+		}
+		write := w.writePair
+		if isFormList(v.Type()) {
+			write = w.writeList
+		}
+		if err := write(key, rfc3339, v); err != nil {
+			return &TypeError{
+				Codec: NAME_FORM,
+				Type:  fmt.Sprintf("%s with a %s under the key %q", m.Type(), v.Type(), excerpt(k.String())),
+				Hint:  "values are scalars or slices of scalars",
+			}
+		}
+	}
+	return nil
+}
+
+// isFormList reports whether a value in a map is written as several pairs.
+// Bytes are one text there.
+func isFormList(t reflect.Type) bool {
+	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && !isBytes(t)
+}
+
+func (w *formWriter) writeStruct(s reflect.Value) error {
+	plan, err := formPlanOf(s.Type())
+	if err != nil {
+		return err
+	}
+	for _, f := range plan.sorted {
+		v := indirect(f.get(s))
+		if !v.IsValid() {
+			continue
+		}
+		write := w.writePair
+		if f.list {
+			write = w.writeList
+		}
+		if err := write(f.key, f.time, v); err != nil {
+			return &TypeError{
+				Codec: NAME_FORM,
+				Type:  fmt.Sprintf("%s with a %s in its field for the key %q", s.Type(), v.Type(), f.name),
+				Hint:  "interfaces must hold scalars",
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package codec
+
+import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// PbEmpty is a protobuf message without fields: the argument or result of a
+// call that has none.
+type PbEmpty = emptypb.Empty
+
+// ProtobufCodec encodes protobuf messages: those of google.golang.org/protobuf,
+// and older generated ones (github.com/golang/protobuf, gogo/protobuf) through
+// its adapter. As no value it also takes nil, struct{} and *struct{}, which are
+// written as zero bytes and read from any.
+type ProtobufCodec struct{}
+
+var _ Appender = ProtobufCodec{}
+
+const protobufHint = "pass a generated message (proto.Message), nil or *struct{}, or choose another codec such as json"
+
+// ID is ID_PROTOBUF.
+func (ProtobufCodec) ID() byte { return ID_PROTOBUF }
+
+// Name is "protobuf".
+func (ProtobufCodec) Name() string { return NAME_PROTOBUF }
+
+// Marshal returns the protobuf encoding of v. A nil pointer gives no bytes.
+func (c ProtobufCodec) Marshal(v any) ([]byte, error) { return c.MarshalAppend(nil, v) }
+
+// MarshalAppend appends the protobuf encoding of v to dst. It allocates only
+// to grow dst.
+func (ProtobufCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
+	var m proto.Message
+	switch v := v.(type) {
+	case proto.Message:
+		m = v
+	case nil, *struct{}, struct{}:
+		return dst, nil
+	case protoadapt.MessageV1:
+		m = protoadapt.MessageV2Of(v)
+	default:
+		return dst, typeError(NAME_PROTOBUF, v, protobufHint)
+	}
+	out, err := proto.MarshalOptions{}.MarshalAppend(dst, m)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// Unmarshal replaces the message v by the one that data encodes.
+func (ProtobufCodec) Unmarshal(data []byte, v any) error {
+	var m proto.Message
+	switch v := v.(type) {
+	case proto.Message:
+		m = v
+	case nil, *struct{}, struct{}:
+		return nil
+	case protoadapt.MessageV1:
+		m = protoadapt.MessageV2Of(v)
+	default:
+		return typeError(NAME_PROTOBUF, v, protobufHint)
+	}
+	if !m.ProtoReflect().IsValid() {
+		return typeError(NAME_PROTOBUF, v, "the pointer is nil, pass one to a message")
+	}
+	return proto.Unmarshal(data, m)
+}
