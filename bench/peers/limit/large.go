@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/erpc-go/erpc/bench/rig"
+)
+
+// serveCopy copies what comes back to where it came from; the kernel may do it
+// without the bytes ever being in the process.
+func serveCopy(c rig.Config) (*rig.Server, error) {
+	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) {
+		if _, err := io.Copy(conn, conn); err != nil {
+			report(err)
+		}
+	})
+}
+
+// serveStore has each body whole before it begins to send it back.
+func serveStore(c rig.Config) (*rig.Server, error) {
+	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) {
+		for {
+			body := make([]byte, c.Size) // a new one, as a handler gets it
+			if _, err := io.ReadFull(conn, body); err != nil {
+				return
+			}
+			if _, err := conn.Write(body); err != nil {
+				report(err)
+				return
+			}
+		}
+	})
+}
+
+// dialCopy reads the reply while it still writes the request.
+func dialCopy(c rig.Config) (*rig.Client, error) {
+	return dialLarge(c, func(conn net.Conn, out, in []byte) error {
+		written := make(chan error, 1)
+		go func() {
+			_, err := conn.Write(out)
+			written <- err
+		}()
+		_, err := io.ReadFull(conn, in)
+		return errors.Join(<-written, err)
+	})
+}
+
+// dialStore writes the request and then reads the reply into a new body.
+func dialStore(c rig.Config) (*rig.Client, error) {
+	return dialLarge(c, func(conn net.Conn, out, in []byte) error {
+		if _, err := conn.Write(out); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(conn, in)
+		return err
+	})
+}
+
+// dialLarge returns callers with a connection each.
+func dialLarge(c rig.Config, exchange func(conn net.Conn, out, in []byte) error) (*rig.Client, error) {
+	return &rig.Client{NewCaller: func(int) func() error {
+		out := rig.NewBody(c.Size)
+		conn, err := net.Dial("tcp", c.Addr)
+		if err != nil {
+			return func() error { return fmt.Errorf("limit: %w", err) }
+		}
+		return func() error {
+			in := make([]byte, c.Size)
+			if err := exchange(conn, out, in); err != nil {
+				return err
+			}
+			return rig.CheckBody(in, c.Size)
+		}
+	}}, nil
+}

@@ -1,0 +1,64 @@
+package rig
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// deliveries counts the pushes that a client process gets. The counters are
+// spread at random, because a thousand sessions count at once.
+type deliveries struct {
+	size  int           // that each body must have
+	wrong atomic.Uint64 // bodies that did not
+	cells [8]struct {
+		n atomic.Uint64
+		_ [56]byte // no two counters share a cache line
+	}
+}
+
+func (d *deliveries) add(body []byte) {
+	if len(body) != d.size {
+		d.wrong.Add(1)
+		return
+	}
+	d.cells[rand.N(len(d.cells))].n.Add(1)
+}
+
+func (d *deliveries) total() (n uint64) {
+	for i := range d.cells {
+		n += d.cells[i].n.Load()
+	}
+	return n
+}
+
+// count returns how many came within about t.
+func (d *deliveries) count(t time.Duration) (r Result, err error) {
+	mark, err := ReadUsage()
+	if err != nil {
+		return r, err
+	}
+	before, start := d.total(), time.Now()
+	time.Sleep(t)
+	r.Calls = d.total() - before
+	r.Seconds = time.Since(start).Seconds()
+	r.Total = r.Calls
+	if r.Errors = d.wrong.Load(); r.Errors > 0 {
+		r.Error = fmt.Sprintf("rig: %d pushed bodies did not have %d bytes", r.Errors, d.size)
+	}
+	used, err := ReadUsage()
+	r.Usage = used.Since(mark)
+	return r, err
+}
+
+// drain waits until no more come and returns how many came in all.
+func (d *deliveries) drain() (r Result) {
+	const quiet = 200 * time.Millisecond
+	for last := d.total(); ; last = r.Total {
+		time.Sleep(quiet)
+		if r.Total = d.total(); r.Total == last {
+			return r
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package rig
+
+import (
+	"fmt"
+	"net"
+	"time"
+)
+
+// The workloads.
+const (
+	Call  = "call"  // the benchmark message, decoded, answered and checked
+	Bytes = "bytes" // a body of Size bytes, sent back as it came
+	Push  = "push"  // the server pushes Size bytes to each of Conns sessions
+)
+
+// Config tells a peer what to serve or to dial. What it does not know it may
+// ignore: the runner asks for Meta, Plugins and Filter only where they mean
+// something.
+type Config struct {
+	Workload string
+	Addr     string // where to listen, or to dial: 127.0.0.1:port
+	Conns    int    // of clients: how many sessions to open; 1 except where a test is about many
+	Size     int    // of Bytes and Push: length of a body in bytes
+	Meta     int    // metadata entries on each call
+	Plugins  int    // plugins on both sides, each with a hook for every stage of a call
+	Filter   string // transfer filter of calls and replies: "", "gzip" or "s2"
+
+	// OnPush must be called by clients of Push with the body of each message.
+	// It may be called concurrently and keeps nothing of it.
+	OnPush func(body []byte)
+}
+
+// A Variant is one way to use a framework.
+type Variant struct {
+	Name string
+	// Serve starts a server that listens on c.Addr and returns once it does
+	// or is about to.
+	Serve func(c Config) (*Server, error)
+	// Dial opens c.Conns sessions.
+	Dial func(c Config) (*Client, error)
+}
+
+// A Server is a running server.
+type Server struct {
+	// Push sends body to every session once and returns to how many; nil if
+	// the variant can't. Only one goroutine calls it.
+	Push func(body []byte) (sent int, err error)
+}
+
+// A Client is a set of open sessions.
+type Client struct {
+	// NewCaller returns the function that makes one call, waits for its reply
+	// and checks it. It is used by one goroutine, and i is its number: with
+	// several sessions caller i may keep to those congruent to i. It is nil
+	// for Push.
+	NewCaller func(i int) func() error
+}
+
+// freeAddr returns a loopback address that nobody listens on.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("rig: no free port: %w", err)
+	}
+	addr := l.Addr().String()
+	return addr, l.Close()
+}
+
+// awaitServer returns once addr accepts connections.
+func awaitServer(addr string) error {
+	var err error
+	for range 200 {
+		var c net.Conn
+		if c, err = net.DialTimeout("tcp", addr, time.Second); err == nil {
+			return c.Close()
+		}
+		time.Sleep(5 * time.Millisecond) // not a test: there is nothing else to wait for
+	}
+	return fmt.Errorf("rig: the server does not listen: %w", err)
+}
