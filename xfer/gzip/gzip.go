@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/erpc-go/erpc/xfer"
 	"github.com/erpc-go/erpc/xfer/internal/scratch"
@@ -25,6 +26,10 @@ const (
 	BestSpeed          = gzip.BestSpeed
 	BestCompression    = gzip.BestCompression
 )
+
+// noTime is written as MTIME 0. The zero time.Time would not be: its seconds
+// since 1970 are cut to 32 bits.
+var noTime = time.Unix(0, 0)
 
 // ErrTrailingData says that bytes follow the gzip member. Packed messages are
 // one member and nothing else.
@@ -96,6 +101,7 @@ func (f *Filter) OnPack(src []byte) ([]byte, error) {
 	defer scratch.Put(out)
 	w := f.writers.Get().(*gzip.Writer)
 	w.Reset(out)
+	w.ModTime = noTime
 	_, err := w.Write(src)
 	if err == nil {
 		err = w.Close()

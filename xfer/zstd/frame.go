@@ -26,10 +26,11 @@ const (
 var ErrFrame = errors.New("xfer/zstd: not one whole frame")
 
 // inspect walks the headers of the frame and its blocks, without decoding, and
-// returns how many bytes at most it can hold, which is not above limit. This
-// makes a frame of a few bytes that announces gigabytes an error instead of an
-// allocation.
-func inspect(src []byte, limit int) (most int, err error) {
+// returns the room in bytes to decode it in: what it announces, or else what its
+// blocks can hold, but no more than one block above limit, so that an error of
+// the decoder tells a frame above limit (which got that far) from a broken one.
+// A frame of a few bytes that announces gigabytes is an error and no allocation.
+func inspect(src []byte, limit int) (room int, err error) {
 	limit = max(0, min(limit, maxContent))
 	var h zstd.Header
 	if err := h.Decode(src); err != nil {
@@ -50,7 +51,8 @@ func inspect(src []byte, limit int) (most int, err error) {
 	if h.SingleSegment {
 		window = max(h.FrameContentSize, zstd.MinWindowSize)
 	}
-	sure, may, rest, err := walkBlocks(src[h.HeaderSize:], min(window, maxBlock))
+	full := min(window, maxBlock)
+	sure, may, rest, err := walkBlocks(src[h.HeaderSize:], full)
 	if err != nil {
 		return 0, err
 	}
@@ -72,7 +74,7 @@ func inspect(src []byte, limit int) (most int, err error) {
 	if sure > uint64(limit) {
 		return 0, tooLarge(limit)
 	}
-	return int(min(may, uint64(limit))), nil
+	return int(min(may, uint64(limit)+full)), nil
 }
 
 // walkBlocks returns how many bytes the blocks hold for sure, how many they may

@@ -97,7 +97,7 @@ func newDecoder() (*zstd.Decoder, error) {
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecodeAllCapLimit(true),
-		zstd.WithDecoderMaxMemory(maxContent+decoderSlack),
+		zstd.WithDecoderMaxMemory(maxContent+maxBlock+decoderSlack),
 		zstd.WithDecoderMaxWindow(maxContent),
 	)
 }
@@ -137,7 +137,7 @@ func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
 // dictionary, with a window of up to 8 MiB. What its blocks can hold and what
 // its header announces are compared with limit before anything is allocated.
 func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
-	most, err := inspect(src, limit)
+	room, err := inspect(src, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +147,10 @@ func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
 			return nil, fmt.Errorf("xfer/zstd: unpack: %w", err)
 		}
 	}
-	out, err := dec.DecodeAll(src, make([]byte, 0, most+decoderSlack))
+	out, err := dec.DecodeAll(src, make([]byte, 0, room+decoderSlack))
 	f.decoders.Put(dec)
 	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && len(out) > limit:
+	case len(out) > limit: // also with an error
 		return nil, tooLarge(limit)
 	case errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("xfer/zstd: unpack: %w", io.ErrUnexpectedEOF)
