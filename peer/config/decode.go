@@ -1,0 +1,179 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setting is a field and the value that the file has for it. Settings are
+// applied when all of the file is understood, so that an error changes nothing.
+type setting struct {
+	field, value reflect.Value
+}
+
+func decode(format Format, root *node, target reflect.Value) ([]setting, error) {
+	return appendSettings(nil, format, root, target, "")
+}
+
+func appendSettings(out []setting, format Format, table *node, target reflect.Value, prefix string) ([]setting, error) {
+	fields, err := fieldsOf(format, target)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]field, len(fields))
+	for _, f := range fields {
+		byName[f.name] = f
+	}
+	// Nested structs are looked at even if the file leaves them out: a mistake
+	// in the struct must show with any file.
+	for _, f := range fields {
+		if f.kind == structField && table.child(f.name) == nil {
+			if _, err := decode(format, &node{kind: tableNode}, f.value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, n := range table.table {
+		key := prefix + n.name
+		f, ok := byName[n.name]
+		if !ok {
+			return nil, keyErrorf(key, n.line, "%w: %s", ErrUnknownKey, knownKeys(fields))
+		}
+		switch f.kind {
+		case structField:
+			if n.kind == textNode && n.text == "" {
+				continue // null: nothing is said about it
+			}
+			if n.kind != tableNode {
+				return nil, keyErrorf(key, n.line, "a single value or a list where keys belong: %s", knownKeysBelow(format, f, key))
+			}
+			if out, err = appendSettings(out, format, n, f.value, key+"."); err != nil {
+				return nil, err
+			}
+		case listField:
+			items, err := n.list(key)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, setting{f.value, listValue(f.value, items)})
+		case scalarField:
+			text, err := n.scalar(key)
+			if err != nil {
+				return nil, err
+			}
+			value := reflect.New(f.value.Type()).Elem()
+			if err := setText(value, text); err != nil {
+				return nil, keyErrorf(key, n.line, "%w", err)
+			}
+			out = append(out, setting{f.value, value})
+		}
+	}
+	return out, nil
+}
+
+func knownKeys(fields []field) string {
+	if len(fields) == 0 {
+		return "there are none here: delete it"
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	return "the known ones are " + strings.Join(names, ", ")
+}
+
+func knownKeysBelow(format Format, f field, key string) string {
+	if format == INI {
+		return fmt.Sprintf("make it a section whose name ends in %q", "."+key)
+	}
+	fields, err := fieldsOf(format, f.value)
+	if err != nil {
+		return err.Error()
+	}
+	return knownKeys(fields)
+}
+
+// listValue makes a slice of the field's type. A list without items leaves a
+// slice without items as it is, nil or not.
+func listValue(current reflect.Value, items []string) reflect.Value {
+	if len(items) == 0 {
+		if current.Len() == 0 {
+			return current
+		}
+		return reflect.Zero(current.Type())
+	}
+	s := reflect.MakeSlice(current.Type(), len(items), len(items))
+	for i, item := range items {
+		s.Index(i).SetString(item)
+	}
+	return s
+}
+
+// setText sets v from its text. Its errors show the value and the right form.
+func setText(v reflect.Value, text string) error {
+	if isText(v.Type()) {
+		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("value %s: %w", clip(text), err)
+		}
+		return nil
+	}
+	if v.Kind() == reflect.String {
+		v.SetString(text)
+		return nil
+	}
+	if text == "" {
+		return errors.New("no value: give one, or delete the key to keep the default")
+	}
+	if v.Type() == durationType {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("value %s is not a duration: write it with its unit, as 3s, 100ms or 1h30m", clip(text))
+		}
+		v.SetInt(int64(d))
+		return nil
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		return setBool(v, text)
+	case reflect.Float32, reflect.Float64:
+		x, err := strconv.ParseFloat(text, v.Type().Bits())
+		if err != nil || math.IsInf(x, 0) || math.IsNaN(x) {
+			return fmt.Errorf("value %s is not a finite %v: write a number such as 0.5", clip(text), v.Kind())
+		}
+		v.SetFloat(x)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		bits := v.Type().Bits()
+		x, err := strconv.ParseInt(text, 10, bits)
+		if err != nil {
+			limit := int64(math.MaxInt64) >> (64 - bits)
+			return fmt.Errorf("value %s: write a whole number from %d to %d", clip(text), -limit-1, limit)
+		}
+		v.SetInt(x)
+	default: // kindOf lets only unsigned integers through to here
+		bits := v.Type().Bits()
+		x, err := strconv.ParseUint(text, 10, bits)
+		if err != nil {
+			return fmt.Errorf("value %s: write a whole number from 0 to %d", clip(text), uint64(math.MaxUint64)>>(64-bits))
+		}
+		v.SetUint(x)
+	}
+	return nil
+}
+
+func setBool(v reflect.Value, text string) error {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on":
+		v.SetBool(true)
+	case "false", "no", "off":
+		v.SetBool(false)
+	default:
+		return fmt.Errorf("value %s: write true or false", clip(text))
+	}
+	return nil
+}

@@ -1,0 +1,256 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// WriteDefault writes the current values of cfg, a struct or a pointer to one,
+// to a new file at path, each below its comment: the file to start from. Load
+// with the same section reads the same values back. To write the defaults of a
+// [Defaulter], call its SetDefaults before.
+//
+// A file that is there already is left alone: errors.Is(err, fs.ErrExist). The
+// new one can be read by its owner only, as it may come to hold secrets.
+func WriteDefault(path, section string, cfg any) error {
+	format, err := FormatOf(path)
+	if err != nil {
+		return at(path, section, err)
+	}
+	data, err := AppendDefault(nil, format, section, cfg)
+	if err != nil {
+		return at(path, section, err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return at(path, section, fmt.Errorf("%w: remove it first, or write to another path", fs.ErrExist))
+	}
+	if err != nil {
+		return at(path, section, pathless(err))
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		// Half a file would be taken for a whole one.
+		return at(path, section, fmt.Errorf("cannot write it: %w", errors.Join(err, os.Remove(path))))
+	}
+	return nil
+}
+
+// AppendDefault appends to dst what WriteDefault would write.
+func AppendDefault(dst []byte, format Format, section string, cfg any) ([]byte, error) {
+	out, err := appendDefault(dst, format, section, cfg)
+	if err != nil {
+		return dst, at("", section, err)
+	}
+	return out, nil
+}
+
+func appendDefault(dst []byte, format Format, section string, cfg any) ([]byte, error) {
+	if err := format.check(); err != nil {
+		return nil, err
+	}
+	path, err := splitSection(section)
+	if err != nil {
+		return nil, err
+	}
+	v := reflect.ValueOf(cfg)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	} else if v.Kind() == reflect.Struct {
+		// A copy, since methods of the fields' pointers are called.
+		copied := reflect.New(v.Type()).Elem()
+		copied.Set(v)
+		v = copied
+	}
+	if v.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("cannot write a %T: pass a struct or a pointer to one", cfg)
+	}
+	if format == INI {
+		return appendINI(dst, section, v)
+	}
+	for i, name := range path {
+		dst = append(dst, strings.Repeat(yamlIndent, i)+name+":\n"...)
+	}
+	return appendYAML(dst, strings.Repeat(yamlIndent, len(path)), v, "")
+}
+
+const yamlIndent = "  "
+
+func appendYAML(dst []byte, indent string, v reflect.Value, prefix string) ([]byte, error) {
+	fields, err := fieldsOf(YAML, v)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		dst = appendComment(dst, indent+"# ", f.comment)
+		dst = append(dst, indent+f.name+":"...)
+		switch f.kind {
+		case structField:
+			dst = append(dst, '\n')
+			if dst, err = appendYAML(dst, indent+yamlIndent, f.value, prefix+f.name+"."); err != nil {
+				return nil, err
+			}
+		case listField:
+			items, err := quoteList(f, prefix)
+			if err != nil {
+				return nil, err
+			}
+			if len(items) == 0 {
+				dst = append(dst, " []"...)
+			}
+			for _, item := range items {
+				dst = append(dst, "\n"+indent+yamlIndent+"- "+item...)
+			}
+			dst = append(dst, '\n')
+		default:
+			text, err := quoteScalar(f, prefix)
+			if err != nil {
+				return nil, err
+			}
+			dst = append(dst, " "+text+"\n"...)
+		}
+	}
+	return dst, nil
+}
+
+// appendINI writes the section's own keys before the sections below it: a key
+// after a section would belong to that one.
+func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
+	fields, err := fieldsOf(INI, v)
+	if err != nil {
+		return nil, err
+	}
+	if section != "" {
+		dst = append(dst, "["+section+"]\n"...)
+	}
+	for _, f := range fields {
+		if f.kind == structField {
+			continue
+		}
+		text := ""
+		if f.kind == listField {
+			items, err := quoteList(f, "")
+			if err != nil {
+				return nil, err
+			}
+			text = strings.Join(items, ", ")
+		} else if text, err = quoteScalar(f, ""); err != nil {
+			return nil, err
+		}
+		dst = appendComment(dst, "; ", f.comment)
+		dst = append(dst, strings.TrimSpace(f.name+" = "+text)+"\n"...)
+	}
+	for _, f := range fields {
+		if f.kind != structField {
+			continue
+		}
+		if len(dst) > 0 {
+			dst = append(dst, '\n')
+		}
+		dst = appendComment(dst, "; ", f.comment)
+		child := strings.TrimPrefix(section+"."+f.name, ".")
+		if dst, err = appendINI(dst, child, f.value); err != nil {
+			return nil, err
+		}
+	}
+	return dst, nil
+}
+
+// appendComment writes each line of the comment behind the sign.
+func appendComment(dst []byte, sign, comment string) []byte {
+	for line := range strings.Lines(comment) {
+		line = strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return ' '
+		}, line)
+		dst = append(dst, strings.TrimRight(sign+line, " ")+"\n"...)
+	}
+	return dst
+}
+
+func quoteList(f field, prefix string) ([]string, error) {
+	items := make([]string, f.value.Len())
+	for i := range items {
+		var err error
+		if items[i], err = quote(f.value.Index(i).String()); err != nil {
+			return nil, keyErrorf(prefix+f.name, 0, "%w", err)
+		}
+	}
+	return items, nil
+}
+
+func quoteScalar(f field, prefix string) (string, error) {
+	text, plain, err := textOf(f.value)
+	if err == nil && !plain {
+		text, err = quote(text)
+	}
+	if err != nil {
+		return "", keyErrorf(prefix+f.name, 0, "%w", err)
+	}
+	return text, nil
+}
+
+// textOf is the inverse of setText. Plain text needs no quotes in any format.
+func textOf(v reflect.Value) (text string, plain bool, err error) {
+	if isText(v.Type()) {
+		if !reflect.PointerTo(v.Type()).Implements(textMarshalerType) {
+			return "", false, fmt.Errorf("a %v cannot be written: give it a MarshalText method", v.Type())
+		}
+		data, err := v.Addr().Interface().(encoding.TextMarshaler).MarshalText()
+		return string(data), false, err
+	}
+	if v.Type() == durationType {
+		return time.Duration(v.Int()).String(), true, nil
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return v.String(), false, nil
+	case reflect.Bool:
+		return strconv.FormatBool(v.Bool()), true, nil
+	case reflect.Float32, reflect.Float64:
+		x := v.Float()
+		if math.IsInf(x, 0) || math.IsNaN(x) {
+			return "", false, fmt.Errorf("%v cannot be written: use a finite number", x)
+		}
+		return strconv.FormatFloat(x, 'g', -1, v.Type().Bits()), true, nil
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return strconv.FormatInt(v.Int(), 10), true, nil
+	default: // kindOf lets only unsigned integers through to here
+		return strconv.FormatUint(v.Uint(), 10), true, nil
+	}
+}
+
+// bareText is what means itself in YAML and in INI: it starts as no number
+// and no sign does, and has no character that either format gives a meaning.
+var bareText = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+-]*$`)
+
+// reserved are the words that readers of YAML may take for a bool or null.
+var reserved = map[string]bool{
+	"true": true, "false": true, "yes": true, "no": true, "on": true, "off": true,
+	"y": true, "n": true, "null": true,
+}
+
+// quote puts text into double quotes if it needs them. The escapes of Go are
+// all known to YAML, and INI is read with Go's.
+func quote(text string) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", fmt.Errorf("value %s is not UTF-8: encode it, for example as base64", clip(text))
+	}
+	if bareText.MatchString(text) && !reserved[strings.ToLower(text)] {
+		return text, nil
+	}
+	return strconv.Quote(text), nil
+}

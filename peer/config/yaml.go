@@ -1,0 +1,195 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// This is the only file that knows the YAML library. The library parses into
+// nodes, which leaves aliases unexpanded; the rest is ours.
+
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+// parseYAML returns the part of the document below path.
+func parseYAML(data []byte, path []string) (*node, error) {
+	n, err := yamlDocument(data)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range path {
+		if n == nil || isNull(n) {
+			return nil, ErrNoSection
+		}
+		entries, err := yamlEntries(n, "")
+		if err != nil {
+			return nil, err
+		}
+		n = nil
+		for _, e := range entries {
+			if e.name == name {
+				n = e.value
+			}
+		}
+		if n == nil {
+			return nil, ErrNoSection
+		}
+	}
+	root := &node{kind: tableNode}
+	if n == nil || isNull(n) {
+		return root, nil
+	}
+	root.line = n.Line
+	root.table, err = yamlTable(n, "", 0)
+	return root, err
+}
+
+// yamlDocument returns the only document's top node, nil for an empty file.
+func yamlDocument(data []byte) (top *yaml.Node, err error) {
+	// The library reports its errors by panics of its own, which it catches.
+	// It is archived, so a fault in it would stay: it must not end the process.
+	defer func() {
+		if r := recover(); r != nil {
+			top, err = nil, fmt.Errorf("the YAML cannot be parsed: %v", r)
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, yamlError(err)
+	}
+	switch err := dec.Decode(&more); {
+	case err == nil:
+		return nil, keyErrorf("", more.Line, "a second YAML document: keep one in the file")
+	case !errors.Is(err, io.EOF):
+		return nil, yamlError(err)
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
+	}
+	return doc.Content[0], nil
+}
+
+// yamlError takes the line out of the library's message.
+func yamlError(err error) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	line := 0
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		line, _ = strconv.Atoi(m[1]) // digits; too many of them leave the largest int
+		text = text[len(m[0]):]
+	}
+	return keyErrorf("", line, "the YAML cannot be parsed: %s", text)
+}
+
+type yamlEntry struct {
+	name  string
+	value *yaml.Node
+}
+
+// yamlEntries returns the entries of a mapping, each name once.
+func yamlEntries(n *yaml.Node, prefix string) ([]yamlEntry, error) {
+	if err := plainYAML(n, strings.TrimSuffix(prefix, ".")); err != nil {
+		return nil, err
+	}
+	if n.Kind != yaml.MappingNode {
+		return nil, keyErrorf(strings.TrimSuffix(prefix, "."), n.Line, "a single value or a list where keys belong: write lines of the form key: value")
+	}
+	entries := make([]yamlEntry, 0, len(n.Content)/2)
+	seen := make(map[string]bool, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if err := plainYAML(k, prefix+k.Value); err != nil {
+			return nil, err
+		}
+		if k.Kind != yaml.ScalarNode {
+			return nil, keyErrorf("", k.Line, "a list or a mapping as a key: write a name")
+		}
+		if seen[k.Value] {
+			return nil, keyErrorf(prefix+k.Value, k.Line, "%w", ErrDuplicateKey)
+		}
+		seen[k.Value] = true
+		entries = append(entries, yamlEntry{k.Value, v})
+	}
+	return entries, nil
+}
+
+func yamlTable(n *yaml.Node, prefix string, depth int) ([]*node, error) {
+	if depth > maxDepth {
+		return nil, keyErrorf("", n.Line, "nested more than %d deep: make it flatter", maxDepth)
+	}
+	entries, err := yamlEntries(n, prefix)
+	if err != nil {
+		return nil, err
+	}
+	table := make([]*node, len(entries))
+	for i, e := range entries {
+		if table[i], err = yamlNode(e.value, prefix+e.name, depth); err != nil {
+			return nil, err
+		}
+		table[i].name = e.name
+	}
+	return table, nil
+}
+
+func yamlNode(n *yaml.Node, key string, depth int) (*node, error) {
+	if err := plainYAML(n, key); err != nil {
+		return nil, err
+	}
+	out := &node{line: n.Line}
+	switch n.Kind {
+	case yaml.ScalarNode:
+		out.text = yamlText(n)
+	case yaml.SequenceNode:
+		out.kind = listNode
+		for _, item := range n.Content {
+			if err := plainYAML(item, key); err != nil {
+				return nil, err
+			}
+			if item.Kind != yaml.ScalarNode {
+				return nil, keyErrorf(key, item.Line, "a list of lists or mappings: only texts can be its items")
+			}
+			out.items = append(out.items, yamlText(item))
+		}
+	case yaml.MappingNode:
+		out.kind = tableNode
+		table, err := yamlTable(n, key+".", depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out.table = table
+	}
+	return out, nil
+}
+
+// yamlText returns a scalar as it is written: fields have types, so what YAML
+// would take it for does not matter. Only null is empty, as an INI value is.
+func yamlText(n *yaml.Node) string {
+	if isNull(n) {
+		return ""
+	}
+	return n.Value
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
+}
+
+// plainYAML refuses what other formats do not have and what lets a short file
+// stand for a large one.
+func plainYAML(n *yaml.Node, key string) error {
+	switch {
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		return keyErrorf(key, n.Line, "anchors and aliases are not accepted: write the value out")
+	case n.Style&yaml.TaggedStyle != 0:
+		return keyErrorf(key, n.Line, "the tag %s is not accepted: write the value alone", clip(n.Tag))
+	}
+	return nil
+}
