@@ -119,7 +119,6 @@ type formInner struct {
 
 type formHidden struct {
 	Code string `form:"code"`
-	note string //nolint:unused // unexported: never written
 }
 
 type formAll struct {
@@ -146,7 +145,6 @@ type formAll struct {
 	Deep   *struct{ Bottom string }
 	Absent *struct{ Unseen string }
 	formHidden
-	private int
 }
 
 func TestFormConformance(t *testing.T) {

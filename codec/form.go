@@ -195,14 +195,14 @@ func (w *formWriter) writeStruct(s reflect.Value) error {
 			continue
 		}
 		write := w.writePair
-		if f.list {
+		if f.list || f.any && isFormList(v.Type()) {
 			write = w.writeList
 		}
 		if err := write(f.key, f.time, v); err != nil {
 			return &TypeError{
 				Codec: NAME_FORM,
 				Type:  fmt.Sprintf("%s with a %s in its field for the key %q", s.Type(), v.Type(), f.name),
-				Hint:  "interfaces must hold scalars",
+				Hint:  "interfaces must hold scalars or slices of them",
 			}
 		}
 	}

@@ -1,0 +1,107 @@
+package codec_test
+
+import (
+	"bytes"
+	"net/url"
+	"reflect"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/erpc-go/erpc/codec"
+)
+
+// settles checks that what was decoded into v survives encoding and decoding
+// into w, and that v did not come from data's own bytes.
+func settles(t *testing.T, c codec.Codec, data []byte, v, w any, equal func(a, b any) bool) {
+	t.Helper()
+	if err := c.Unmarshal(data, v); err != nil {
+		return
+	}
+	first, err := c.Marshal(v)
+	if err != nil {
+		t.Fatalf("cannot encode what was decoded: %v", err)
+	}
+	for i := range data {
+		data[i] ^= 0xff
+	}
+	if err := c.Unmarshal(first, w); err != nil {
+		t.Fatalf("cannot decode %q, which we wrote: %v", first, err)
+	}
+	if !equal(v, w) {
+		t.Fatalf("%+v became %+v by way of %q", v, w, first)
+	}
+}
+
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{`{"a":1,"b":"x","l":["p","q"]}`, `null`, `{"a":1e99}`, `[[[[`, `{"l":[null]}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		settles(t, codec.JSONCodec{}, data, new(F), new(F), reflect.DeepEqual)
+	})
+}
+
+func FuzzXML(f *testing.F) {
+	for _, s := range []string{"<F><a>1</a><b>x&lt;y</b><l>p</l><l>q</l></F>", "<F/>", "<F><F><F>", "<!DOCTYPE x><F></F>", "<?xml version='1.1'?>"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		settles(t, codec.XMLCodec{}, data, new(F), new(F), reflect.DeepEqual)
+	})
+}
+
+func FuzzPlain(f *testing.F) {
+	for _, s := range []string{"", "-9223372036854775808", "1e999", "NaN", "true", "plain text é"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, v := range []any{new(string), new([]byte), new(int8), new(uint64), new(bool)} {
+			w := reflect.New(reflect.TypeOf(v).Elem()).Interface()
+			settles(t, codec.PlainCodec{}, bytes.Clone(data), v, w, func(a, b any) bool {
+				if a, ok := a.(*[]byte); ok {
+					return bytes.Equal(*a, *b.(*[]byte))
+				}
+				return reflect.DeepEqual(a, b)
+			})
+		}
+	})
+}
+
+func FuzzProtobuf(f *testing.F) {
+	seed, err := structpb.NewStruct(map[string]any{"a": 1.5, "b": []any{"x", nil, map[string]any{}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := proto.Marshal(seed)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte("\x0a\xff\xff\xff\xff\x0f"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		settles(t, codec.ProtobufCodec{}, data, new(structpb.Struct), new(structpb.Struct), func(a, b any) bool {
+			return proto.Equal(a.(proto.Message), b.(proto.Message))
+		})
+	})
+}
+
+func FuzzForm(f *testing.F) {
+	for _, s := range []string{
+		"a=1&b=x%3Cy&l=p&l=q", "i=-3&raw=1&raw=0&any=1&any=2&arr=x&arr=&lp=&pl=5", "at=2024-02-03T04%3A05%3A06Z&day=2024-12-24",
+		"f64=NaN&f32=Inf", "%", "a;b", "&&==&", "blobs=%00&Bottom=", "Unseen=+",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		settles(t, codec.FormCodec{}, bytes.Clone(data), new(url.Values), new(url.Values), reflect.DeepEqual)
+		// Times compare by their text (zones are pointers), NaN by its bits: so
+		// compare the second encoding with the first.
+		settles(t, codec.FormCodec{}, bytes.Clone(data), new(formAll), new(formAll), func(a, b any) bool {
+			x, xerr := codec.FormCodec{}.Marshal(a)
+			y, yerr := codec.FormCodec{}.Marshal(b)
+			return xerr == nil && yerr == nil && bytes.Equal(x, y)
+		})
+	})
+}
