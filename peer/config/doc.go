@@ -18,7 +18,8 @@
 //
 // A field is a string, a bool, an integer, a float, a [time.Duration] (always
 // with its unit, as 3s or 1h30m), a slice of strings, a type that implements
-// [encoding.TextUnmarshaler], or a struct of such fields. An embedded struct
+// [encoding.TextUnmarshaler] (and [encoding.TextMarshaler], to be written), or
+// a struct of such fields. An embedded struct
 // without a name of its own adds its fields to those around it.
 //
 // # Formats
@@ -32,8 +33,9 @@
 // In INI, text that holds a comma within a list, a comment sign or a space at
 // its ends is put in quotes: "double" ones take the escapes of a Go string,
 // 'single' ones take none. A comment starts with # or ; at the beginning of a
-// line or after a space. In YAML, anchors, aliases, explicit tags and several
-// documents in one file are refused.
+// line or after a space. In YAML, anchors, aliases and explicit tags within the
+// section are refused, and so is a second document in the file. A file is at
+// most 1 MiB, in INI also at most 10,000 lines.
 //
 // All functions may be called concurrently, as long as no two of them are
 // given the same struct.
