@@ -56,7 +56,7 @@ func load(callers []func() error, d time.Duration) (Result, error) {
 				if err != nil {
 					errs.Add(1)
 					first.CompareAndSwap(nil, new(err)) // not &err, which would cost each call an allocation
-					time.Sleep(time.Millisecond) // a dead connection fails fast; don't spin on it
+					time.Sleep(time.Millisecond)        // a dead connection fails fast; don't spin on it
 					continue
 				}
 				h.Record(took)

@@ -110,9 +110,6 @@ func serve(v Variant, c Config, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("rig: serve %s: %w", v.Name, err)
 	}
-	if err := awaitServer(c.Addr); err != nil {
-		return err
-	}
 	var mark Usage
 	return commands(Hello{c.Addr}, in, out, map[string]func(float64) (any, error){
 		"mark": func(float64) (any, error) {

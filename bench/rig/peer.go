@@ -33,8 +33,7 @@ type Config struct {
 // A Variant is one way to use a framework.
 type Variant struct {
 	Name string
-	// Serve starts a server that listens on c.Addr and returns once it does
-	// or is about to.
+	// Serve starts a server and returns once it listens on c.Addr.
 	Serve func(c Config) (*Server, error)
 	// Dial opens c.Conns sessions.
 	Dial func(c Config) (*Client, error)
@@ -66,8 +65,9 @@ func freeAddr() (string, error) {
 	return addr, l.Close()
 }
 
-// awaitServer returns once addr accepts connections.
-func awaitServer(addr string) error {
+// AwaitListener returns once addr accepts connections. It is for servers that
+// don't say when they listen.
+func AwaitListener(addr string) error {
 	var err error
 	for range 200 {
 		var c net.Conn

@@ -78,7 +78,7 @@ func serve(tune func(arpc.Handler)) func(rig.Config) (*rig.Server, error) {
 			s.ForEach(func(cl *arpc.Client) {
 				if e := cl.Notify("/push", body, timeout); e == nil {
 					sent++
-				} else if e != arpc.ErrClientStopped { // as the probe for the open port is
+				} else {
 					err = e
 				}
 			})

@@ -121,8 +121,7 @@ func (c *conns) push(body []byte) (int, error) {
 	for g := range n {
 		wg.Go(func() {
 			for i := g; i < len(open); i += n {
-				// The connection of a probe for the open port ends early.
-				if _, err := open[i].Write(c.frames); err != nil && i > 0 {
+				if _, err := open[i].Write(c.frames); err != nil {
 					errs[g] = err
 					return
 				}

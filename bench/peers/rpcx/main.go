@@ -1,0 +1,73 @@
+// Command rpcx is smallnest/rpcx with a router handler (its faster kind),
+// protobuf bodies and four connections, which it needs for its best figures
+// because it writes every message by itself.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/smallnest/rpcx/client"
+	"github.com/smallnest/rpcx/log"
+	"github.com/smallnest/rpcx/protocol"
+	"github.com/smallnest/rpcx/server"
+
+	"github.com/erpc-go/erpc/bench/benchpb"
+	"github.com/erpc-go/erpc/bench/rig"
+)
+
+func main() {
+	log.SetDummyLogger()
+	rig.Main(rig.Variant{Name: "rpcx", Serve: serve, Dial: dial})
+}
+
+// connections is how many the callers share where the test is not about the
+// number of sessions.
+const connections = 4
+
+func serve(c rig.Config) (*rig.Server, error) {
+	l, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	s := server.NewServer()
+	s.AddHandler("Echo", "Say", func(ctx *server.Context) error {
+		var m benchpb.Message
+		if err := ctx.Bind(&m); err != nil {
+			return err
+		}
+		m.Answer()
+		return ctx.Write(&m)
+	})
+	go func() { fmt.Fprintln(os.Stderr, "rpcx: no longer serving:", s.ServeListener("tcp", l)) }()
+	return &rig.Server{}, nil
+}
+
+func dial(c rig.Config) (*rig.Client, error) {
+	if c.Conns == 1 {
+		c.Conns = connections
+	}
+	option := client.DefaultOption
+	option.SerializeType = protocol.ProtoBuffer
+	all := make([]*client.Client, c.Conns)
+	for i := range all {
+		all[i] = client.NewClient(option)
+		if err := all[i].Connect("tcp", c.Addr); err != nil {
+			return nil, err
+		}
+	}
+	return &rig.Client{NewCaller: func(i int) func() error {
+		cl, req, tag := all[i%len(all)], benchpb.NewRequest(), uint32(i)<<16
+		return func() error {
+			tag++
+			req.Tag(tag)
+			var reply benchpb.Message
+			if err := cl.Call(context.Background(), "Echo", "Say", req, &reply); err != nil {
+				return err
+			}
+			return reply.Check(tag)
+		}
+	}}, nil
+}
