@@ -25,6 +25,8 @@ var mathChecks = []check{
 	// The cause is the panic's text in v7; a server may keep that to itself.
 	{"math/boom", anyBody | status, failure("/math/boom", 500, "Internal Server Error", anyCause)},
 	{"math/not_found", anyBody | status, failure("/no/such", 404, "Not Found", anyCause)},
+	// An http request line cannot be without a path.
+	{"math/no_method", anyBody | status | codecByte | direct, failure("", 400, "Bad Message", anyCause)},
 	{"math/bad_body", anyBody | status, badBody('j')},
 	{"math/unknown_codec", anyBody | status | codecByte, badBody(90)},
 	{"math/gz", anyBody, value("/math/gz", 'j', []int{1}, 3)},
@@ -102,6 +104,18 @@ func short(v any) string {
 	return strings.ToValidUTF8(s, "?")
 }
 
+// shown is a reply as the report has it: the thing itself, unless it is bytes or
+// long.
+func shown(v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return short(fmt.Sprintf("%x", v))
+	case string:
+		return short(v)
+	}
+	return v
+}
+
 // value calls a method and wants a reply that is exactly this value.
 func value[T any](method string, codec byte, arg any, want T, settings ...erpc.MessageSetting) func(*client) outcome {
 	settings = append(slices.Clone(settings), erpc.WithBodyCodec(codec))
@@ -111,7 +125,7 @@ func value[T any](method string, codec byte, arg any, want T, settings ...erpc.M
 		if err != nil {
 			return outcome{err: err}
 		}
-		o := outcome{got: short(got), status: cmd.Status()}
+		o := outcome{got: shown(got), status: cmd.Status()}
 		if o.err = wantOK(cmd.Status()); o.err == nil {
 			o.err = expected(want, got)
 		}
@@ -170,11 +184,13 @@ func replyMetadata(c *client) outcome {
 		return outcome{err: err}
 	}
 	found := map[string][]string{}
-	cmd.InputMeta().VisitAll(func(k, v []byte) {
-		// Over http names come back with a capital.
-		name := strings.ToLower(string(k))
-		found[name] = append(found[name], string(v))
-	})
+	if meta := cmd.InputMeta(); meta != nil { // nil when the session was closed
+		meta.VisitAll(func(k, v []byte) {
+			// Over http names come back with a capital.
+			name := strings.ToLower(string(k))
+			found[name] = append(found[name], string(v))
+		})
+	}
 	o := outcome{got: found, status: cmd.Status(), err: wantOK(cmd.Status())}
 	wantK := []string{"v1", "v2"}
 	if c.features&metaExact == 0 {

@@ -38,10 +38,10 @@ var pluginChecks = []check{
 	{"auth", authToken, func(c *client) outcome {
 		return outcome{got: c.answer, err: expected("pass", c.answer)}
 	}},
-	{"secure/call", anyBody | securePlugin, encrypted('j', true, secure.WithSecureMeta())},
-	{"secure/accept", anyBody | securePlugin, encrypted('j', true, secure.WithAcceptSecureMeta(true))},
-	{"secure/refuse", anyBody | securePlugin, encrypted('j', false, secure.WithSecureMeta(), secure.WithAcceptSecureMeta(false))},
-	{"secure/clear", anyBody | securePlugin, encrypted('j', false)},
+	{"secure/call", anyBody | securePlugin, encrypted(true, secure.WithSecureMeta())},
+	{"secure/accept", anyBody | securePlugin, encrypted(true, secure.WithAcceptSecureMeta(true))},
+	{"secure/refuse", anyBody | securePlugin, encrypted(false, secure.WithSecureMeta(), secure.WithAcceptSecureMeta(false))},
+	{"secure/clear", anyBody | securePlugin, encrypted(false)},
 	{"secure/pb", anyBody | securePlugin | codecs | anyByte, echo("/enc/pb", 'p', &pair, secure.WithSecureMeta())},
 	{"secure/fail", anyBody | securePlugin | status, failure("/math/fail", 1001, "bad thing", "cause & x=1 100%", secure.WithSecureMeta())},
 	{"secure/push", anyBody | securePlugin | push, pushText("/note/say", "secret", secure.WithSecureMeta())},
@@ -50,8 +50,8 @@ var pluginChecks = []check{
 
 // encrypted adds with these settings, and wants the reply to be marked as
 // encrypted or not.
-func encrypted(codec byte, marked bool, settings ...erpc.MessageSetting) func(*client) outcome {
-	settings = append(settings, erpc.WithBodyCodec(codec))
+func encrypted(marked bool, settings ...erpc.MessageSetting) func(*client) outcome {
+	settings = append(settings, erpc.WithBodyCodec('j'))
 	return func(c *client) outcome {
 		var got int
 		cmd, err := c.call("/math/add", []int{1, 2, 3}, &got, settings...)
@@ -62,8 +62,10 @@ func encrypted(codec byte, marked bool, settings ...erpc.MessageSetting) func(*c
 		if o.err == nil {
 			o.err = expected(6, got)
 		}
-		mark := string(cmd.InputMeta().Peek(secure.SECURE_META_KEY))
-		if o.err == nil && (mark == "true") != marked {
+		if o.err != nil {
+			return o
+		}
+		if mark := string(cmd.InputMeta().Peek(secure.SECURE_META_KEY)); (mark == "true") != marked {
 			o.err = fmt.Errorf("reply's %s is %q", secure.SECURE_META_KEY, mark)
 		}
 		return o

@@ -14,6 +14,11 @@ import (
 // function removes what was made for a unix socket.
 func dialPeer(o *options, addr string, to sink, plugins []erpc.Plugin, serve func(erpc.Peer)) (erpc.Session, func(), error) {
 	cfg := o.peerConfig()
+	if o.proxy != "" {
+		// v7's proxy forwards the bytes of a body without its codec's id, and the
+		// session to the backend puts its own default there.
+		cfg.DefaultBodyCodec = "json"
+	}
 	remove := func() {}
 	if o.network == "unix" {
 		// v7 binds the client's end as well, to a file named LocalIP:LocalPort.

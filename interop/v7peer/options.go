@@ -106,8 +106,9 @@ func (o *options) check(role string) error {
 		}
 		// The struct form takes thrift structs only; neither an empty
 		// heartbeat nor the secure plugin's envelope is one.
-		if o.proto == "thrift-struct" && (o.heartbeat != "" || o.secure != "") {
-			return errors.New("v7 has no heartbeat and no secure plugin over thrift-struct")
+		// Nor are the bytes that its proxy forwards.
+		if o.proto == "thrift-struct" && (o.heartbeat != "" || o.secure != "" || o.proxy != "") {
+			return errors.New("v7 has no heartbeat, secure and proxy plugin over thrift-struct")
 		}
 	}
 	return nil

@@ -71,9 +71,9 @@ func newHeartbeats(seen func(heartbeatLine)) *heartbeats {
 	return &heartbeats{seen: seen, answered: make(chan struct{})}
 }
 
-// plugin watches headers only, so that it does not touch what v7 does. A ping
-// that v7 sends as a PUSH counts once it is written, as a CALL when the reply
-// is there.
+// plugin only watches. A heartbeat that arrives counts when v7 has found its
+// handler; one that v7 sends as a PUSH counts once it is written, as a CALL when
+// the reply is there.
 func (h *heartbeats) plugin() erpc.Plugin {
 	arrived := func(kind string) func(erpc.ReadCtx) *erpc.Status {
 		return func(ctx erpc.ReadCtx) *erpc.Status {
@@ -88,9 +88,9 @@ func (h *heartbeats) plugin() erpc.Plugin {
 		}
 	}
 	return &erpc.PluginImpl{
-		PluginName:           "v7peer-heartbeats",
-		OnPostReadCallHeader: arrived("CALL"),
-		OnPostReadPushHeader: arrived("PUSH"),
+		PluginName:         "v7peer-heartbeats",
+		OnPostReadCallBody: arrived("CALL"),
+		OnPostReadPushBody: arrived("PUSH"),
 		OnPostReadReplyBody: func(ctx erpc.ReadCtx) *erpc.Status {
 			if ctx.ServiceMethod() == heartbeat.HeartbeatServiceMethod && ctx.StatusOK() {
 				h.done()

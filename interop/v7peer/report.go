@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/andeya/erpc/v7"
@@ -16,16 +17,20 @@ type reporter struct {
 	w  io.Writer
 }
 
-// line writes v as one JSON line. The parent process may be gone already; then
-// there is nobody left to tell about the failed write.
+// line writes v as one JSON line.
 func (r *reporter) line(v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		b = fmt.Appendf(nil, `{"error":%q}`, err.Error())
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // so that metadata stays readable
+	if err := e.Encode(v); err != nil {
+		r.text(fmt.Sprintf(`{"error":%q}`, err.Error()))
+		return
 	}
-	r.text(string(b))
+	r.text(strings.TrimSuffix(b.String(), "\n"))
 }
 
+// text writes the line. The parent process may be gone already; then there is
+// nobody left to tell about the failed write.
 func (r *reporter) text(line string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
