@@ -44,7 +44,9 @@ type Codec interface {
 	// Unmarshal stores what data encodes in the value that v points to. The
 	// buffer goes back to its pool afterwards: Unmarshal must not modify data,
 	// and neither the codec nor the decoded value may refer to it when
-	// Unmarshal has returned. Bad data gives an error, never a panic.
+	// Unmarshal has returned. Bad data or a nil pointer to store it in gives an
+	// error, never a panic; whether a plain nil for v drops the data or is an
+	// error is the codec's choice.
 	Unmarshal(data []byte, v any) error
 }
 

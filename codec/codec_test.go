@@ -11,7 +11,7 @@ import (
 	"github.com/erpc-go/erpc/codec"
 )
 
-// plainCodec has no MarshalAppend.
+// onlyMarshal hides the MarshalAppend of a codec.
 type onlyMarshal struct{ codec.Codec }
 
 func TestAppend(t *testing.T) {
