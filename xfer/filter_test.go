@@ -11,6 +11,7 @@ import (
 	"github.com/erpc-go/erpc/xfer/gzip"
 	"github.com/erpc-go/erpc/xfer/md5"
 	"github.com/erpc-go/erpc/xfer/s2"
+	"github.com/erpc-go/erpc/xfer/xfertest"
 	"github.com/erpc-go/erpc/xfer/zstd"
 )
 
@@ -64,6 +65,11 @@ func (f *fake) ID() byte                          { return f.id }
 func (f *fake) Name() string                      { return f.name }
 func (f *fake) OnPack(b []byte) ([]byte, error)   { return f.do(b) }
 func (f *fake) OnUnpack(b []byte) ([]byte, error) { return f.do(b) }
+
+func TestFiltersOfTheseTestsConform(t *testing.T) {
+	t.Run("tag", func(t *testing.T) { xfertest.Run(t, tag('a')) })
+	t.Run("example", func(t *testing.T) { xfertest.Run(t, invert{}) })
+}
 
 func pipe(tb testing.TB, ids string) *xfer.XferPipe {
 	tb.Helper()

@@ -46,7 +46,8 @@ type Filter struct {
 // reader is a gzip.Reader with its source, reused together.
 type reader struct {
 	gzip.Reader
-	src bytes.Reader // an io.ByteReader, so that nothing is read past the member
+	src   bytes.Reader // an io.ByteReader, so that nothing is read past the member
+	probe [1]byte      // finds the end, or the first byte too many, without growing the result
 }
 
 var (
@@ -147,18 +148,17 @@ func (r *reader) inflate(src []byte, limit int) ([]byte, error) {
 	}
 	r.Multistream(false)
 	out := make([]byte, 0, max(0, min(sizeHint(src), limit)))
-	var probe [1]byte // finds the end, or the first byte too many, without growing out
 	for {
 		var n int
 		var err error
 		if len(out) < cap(out) {
 			n, err = r.Read(out[len(out):cap(out)])
 			out = out[:len(out)+n]
-		} else if n, err = r.Read(probe[:]); n > 0 {
+		} else if n, err = r.Read(r.probe[:]); n > 0 {
 			if len(out) >= limit {
 				return nil, fmt.Errorf("xfer/gzip: unpack: more than %d bytes: %w", limit, xfer.ErrTooLarge)
 			}
-			out = append(grow(out, limit), probe[0])
+			out = append(grow(out, limit), r.probe[0])
 		}
 		if err == io.EOF {
 			break
