@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	kzstd "github.com/klauspost/compress/zstd"
@@ -239,8 +240,11 @@ func TestBomb(t *testing.T) {
 	}
 }
 
+// register makes -count work: a second filter of the same id is a mistake.
+var register = sync.OnceFunc(func() { zstd.Reg('z', "zstd", 3) })
+
 func TestReg(t *testing.T) {
-	zstd.Reg('z', "zstd", 3)
+	register()
 	f, err := xfer.GetByName("zstd")
 	if err != nil || f.ID() != 'z' {
 		t.Fatalf("got %v, %v", f, err)
