@@ -129,3 +129,19 @@ func (j *judge) large() {
 	ours, plain := j.r.Find(Large, BytesPeer, 1), j.r.Find(Large, Copy, 1)
 	j.least("16 MiB echo, throughput of that of io.Copy", "%.2f", ratio(ours.Median(Rate), plain.Median(Rate)), 0.6, Rate, ours, plain)
 }
+
+// String returns the bar as a line of text.
+func (b Bar) String() string {
+	verdict := "-   "
+	if b.Measured {
+		verdict = "FAIL"
+		if b.Pass {
+			verdict = "pass"
+		}
+	}
+	s := fmt.Sprintf("%s  %-72s %s, asked for %s", verdict, b.What, b.Got, b.Want)
+	if b.Note != "" {
+		s += "  ≈ " + b.Note
+	}
+	return s
+}

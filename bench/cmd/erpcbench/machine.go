@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// machine describes where the benchmark runs. What can't be read is left out.
+func machine() string {
+	parts := []string{fmt.Sprintf("%d × %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"))}
+	if kib := field("/proc/meminfo", "MemTotal"); kib != "" {
+		parts = append(parts, kib+" of memory")
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		parts = append(parts, "Linux "+strings.TrimSpace(string(b)))
+	}
+	return strings.Join(append(parts, runtime.Version()+" "+runtime.GOARCH), ", ")
+}
+
+// field returns what follows "key:" in a file of such lines, "" if nothing does.
+func field(file, key string) string {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range bytes.Lines(b) {
+		if k, v, ok := bytes.Cut(line, []byte(":")); ok && string(bytes.TrimSpace(k)) == key {
+			return string(bytes.TrimSpace(v))
+		}
+	}
+	return ""
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/erpc-go/erpc/bench/report"
+	"github.com/erpc-go/erpc/bench/rig"
+)
+
+// measure takes one sample of a job, with new processes.
+func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, err error) {
+	binary := filepath.Join(binaries, j.peer.binary)
+	server, err := start(binary, j.peer.variant, "server", j.arguments())
+	if err != nil {
+		return s, err
+	}
+	defer server.stop()
+
+	// What the server holds without a session, before there is one.
+	var before rig.Memory
+	if j.kind == memory {
+		if err := server.do(&before, 0, "rss"); err != nil {
+			return s, err
+		}
+	}
+	args := append(j.arguments(), "-addr", server.addr, "-callers", strconv.Itoa(j.callers), "-conns", strconv.Itoa(j.conns))
+	client, err := start(binary, j.peer.variant, "client", args)
+	if err != nil {
+		return s, err
+	}
+	defer client.stop()
+	switch j.kind {
+	case memory:
+		return idle(j, server, client, before)
+	case pushes:
+		return push(j, server, client, warmup)
+	}
+	return call(j, server, client, warmup)
+}
+
+func call(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
+	var r rig.Result
+	var used rig.Usage
+	if err := client.do(&r, warmup, "run %g", warmup.Seconds()); err != nil {
+		return s, err
+	}
+	if err := server.do(&used, 0, "mark"); err != nil {
+		return s, err
+	}
+	if err := client.do(&r, j.run, "run %g", j.run.Seconds()); err != nil {
+		return s, err
+	}
+	if err := server.do(&used, 0, "stat"); err != nil {
+		return s, err
+	}
+	return sample(r, used)
+}
+
+// push lets the server push for longer than the client counts, on both sides.
+func push(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
+	var (
+		used   rig.Usage
+		pushed rig.Pushed
+		r, all rig.Result
+	)
+	if err := server.do(&used, 0, "mark"); err != nil {
+		return s, err
+	}
+	whole := j.run + 2*warmup
+	if err := server.send("push %g", whole.Seconds()); err != nil {
+		return s, err
+	}
+	time.Sleep(warmup)
+	if err := client.do(&r, j.run, "run %g", j.run.Seconds()); err != nil {
+		return s, err
+	}
+	if err := server.answer(&pushed, whole); err != nil {
+		return s, err
+	}
+	if err := client.do(&all, 0, "total"); err != nil {
+		return s, err
+	}
+	if err := server.do(&used, 0, "stat"); err != nil {
+		return s, err
+	}
+	if s, err = sample(r, used); err != nil {
+		return s, err
+	}
+	s.Server = cost(used, pushed.Sent) // the server was marked before the client counted
+	s.Lost = float64(pushed.Sent) - float64(all.Total)
+	return s, nil
+}
+
+func idle(j *job, server, client *process, before rig.Memory) (s report.Sample, err error) {
+	var done rig.Hello
+	if err := client.do(&done, 0, "once"); err != nil {
+		return s, err
+	}
+	var after rig.Memory
+	if err := server.do(&after, 0, "rss"); err != nil {
+		return s, err
+	}
+	s.SessionBytes = (float64(after.Bytes) - float64(before.Bytes)) / float64(j.conns)
+	if s.SessionBytes <= 0 {
+		return s, fmt.Errorf("%d sessions took no memory", j.conns)
+	}
+	return s, nil
+}
+
+// sample turns what both sides report into figures per call, unless it is
+// worth nothing.
+func sample(r rig.Result, server rig.Usage) (s report.Sample, err error) {
+	switch {
+	case r.Errors > 0:
+		return s, fmt.Errorf("%d calls failed: %s", r.Errors, r.Error)
+	case r.Calls == 0 || r.Seconds <= 0:
+		return s, errors.New("no call ended")
+	}
+	return report.Sample{
+		Rate: float64(r.Calls) / r.Seconds,
+		P50:  r.P50, P99: r.P99, Max: r.Max,
+		Client: cost(r.Usage, r.Total),
+		Server: cost(server, r.Total),
+	}, nil
+}
+
+func cost(u rig.Usage, n uint64) report.Cost {
+	if n == 0 {
+		return report.Cost{}
+	}
+	per := 1 / float64(n)
+	return report.Cost{
+		CPU: u.CPU * per, Allocs: float64(u.Mallocs) * per, AllocBytes: float64(u.AllocBytes) * per,
+		Reads: float64(u.Reads) * per, Writes: float64(u.Writes) * per,
+		PeakRSS: float64(u.PeakRSS),
+	}
+}
