@@ -51,8 +51,10 @@ func (f *frames) buffered() (slot uint32, body []byte, ok bool) {
 
 // fill reads once, after it has made room for the frame that comes next.
 func (f *frames) fill() error {
-	f.w = copy(f.buf, f.buf[f.r:f.w])
-	f.r = 0
+	if f.r > 0 {
+		f.w = copy(f.buf, f.buf[f.r:f.w])
+		f.r = 0
+	}
 	if f.w >= headLen {
 		n := int(binary.LittleEndian.Uint32(f.buf))
 		if n > maxBody {

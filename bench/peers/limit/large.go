@@ -9,57 +9,62 @@ import (
 	"github.com/erpc-go/erpc/bench/rig"
 )
 
-// serveCopy copies what comes back to where it came from; the kernel may do it
-// without the bytes ever being in the process.
 func serveCopy(c rig.Config) (*rig.Server, error) {
-	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) {
-		if _, err := io.Copy(conn, conn); err != nil {
-			report(err)
-		}
-	})
+	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) { report(echoCopy(conn)) })
 }
 
-// serveStore has each body whole before it begins to send it back.
 func serveStore(c rig.Config) (*rig.Server, error) {
-	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) {
-		for {
-			body := make([]byte, c.Size) // a new one, as a handler gets it
-			if _, err := io.ReadFull(conn, body); err != nil {
-				return
-			}
-			if _, err := conn.Write(body); err != nil {
-				report(err)
-				return
-			}
-		}
-	})
+	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) { report(echoStore(conn, c.Size)) })
 }
 
-// dialCopy reads the reply while it still writes the request.
-func dialCopy(c rig.Config) (*rig.Client, error) {
-	return dialLarge(c, func(conn net.Conn, out, in []byte) error {
-		written := make(chan error, 1)
-		go func() {
-			_, err := conn.Write(out)
-			written <- err
-		}()
-		_, err := io.ReadFull(conn, in)
-		return errors.Join(<-written, err)
-	})
+// echoCopy copies what comes back to where it came from; the kernel may do it
+// without the bytes ever being in the process.
+func echoCopy(conn net.Conn) error {
+	_, err := io.Copy(conn, conn)
+	return err
 }
 
-// dialStore writes the request and then reads the reply into a new body.
-func dialStore(c rig.Config) (*rig.Client, error) {
-	return dialLarge(c, func(conn net.Conn, out, in []byte) error {
-		if _, err := conn.Write(out); err != nil {
+// echoStore has each body whole before it begins to send it back.
+func echoStore(conn net.Conn, size int) error {
+	for {
+		body := make([]byte, size) // a new one, as a handler gets it
+		if _, err := io.ReadFull(conn, body); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
 			return err
 		}
-		_, err := io.ReadFull(conn, in)
-		return err
-	})
+		if _, err := conn.Write(body); err != nil {
+			return err
+		}
+	}
 }
 
-// dialLarge returns callers with a connection each.
+func dialCopy(c rig.Config) (*rig.Client, error) { return dialLarge(c, exchangeCopy) }
+
+func dialStore(c rig.Config) (*rig.Client, error) { return dialLarge(c, exchangeStore) }
+
+// exchangeCopy reads the reply while it still writes the request.
+func exchangeCopy(conn net.Conn, out, in []byte) error {
+	written := make(chan error, 1)
+	go func() {
+		_, err := conn.Write(out)
+		written <- err
+	}()
+	_, err := io.ReadFull(conn, in)
+	return errors.Join(<-written, err)
+}
+
+// exchangeStore writes the request and then reads the reply.
+func exchangeStore(conn net.Conn, out, in []byte) error {
+	if _, err := conn.Write(out); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(conn, in)
+	return err
+}
+
+// dialLarge returns callers with a connection each, who get each reply in a
+// new body.
 func dialLarge(c rig.Config, exchange func(conn net.Conn, out, in []byte) error) (*rig.Client, error) {
 	return &rig.Client{NewCaller: func(int) func() error {
 		out := rig.NewBody(c.Size)

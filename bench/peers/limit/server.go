@@ -47,7 +47,11 @@ func accept(addr string, handle func(net.Conn)) error {
 }
 
 // report says why a connection ended; the client sees it end and fails the run.
-func report(err error) { fmt.Fprintln(os.Stderr, err) }
+func report(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
 
 // answer reads requests and writes their replies, those to one read in one
 // write.

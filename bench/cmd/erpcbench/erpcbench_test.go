@@ -1,0 +1,205 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc/bench/report"
+	"github.com/erpc-go/erpc/bench/rig"
+)
+
+// The test program is also the peer that the tests measure: with this in its
+// environment it is a server or a client.
+const asPeer = "ERPCBENCH_TEST_PEER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asPeer) != "" {
+		rig.Main(good, bad, silent, dumb)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+var (
+	serveNothing = func(rig.Config) (*rig.Server, error) { return &rig.Server{}, nil }
+
+	good = rig.Variant{Name: "good", Serve: serveNothing, Dial: caller(func() error {
+		time.Sleep(time.Millisecond)
+		return nil
+	})}
+	bad    = rig.Variant{Name: "bad", Serve: serveNothing, Dial: caller(func() error { return errors.New("wrong reply") })}
+	silent = rig.Variant{Name: "silent", Serve: serveNothing, Dial: caller(func() error {
+		time.Sleep(300 * time.Millisecond)
+		return nil
+	})}
+	dumb = rig.Variant{Name: "dumb", Serve: func(rig.Config) (*rig.Server, error) { return nil, errors.New("no port for me") }}
+)
+
+func caller(call func() error) func(rig.Config) (*rig.Client, error) {
+	return func(rig.Config) (*rig.Client, error) {
+		return &rig.Client{NewCaller: func(int) func() error { return call }}, nil
+	}
+}
+
+// testJob returns a job for a variant of the test program.
+func testJob(t *testing.T, variant string) (*job, string) {
+	t.Helper()
+	t.Setenv(asPeer, "1")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := peer{Peer: report.Peer{Name: variant}, binary: filepath.Base(exe), variant: variant}
+	return &job{cell: &report.Cell{Test: report.Call, Peer: variant, X: 4}, peer: p, callers: 4, conns: 1, run: 100 * time.Millisecond}, filepath.Dir(exe)
+}
+
+func TestMeasure(t *testing.T) {
+	j, bin := testJob(t, "good")
+	s, err := measure(j, bin, 20*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Rate < 50 || s.Rate > 4000 || s.P50 < 1000 || s.Client.CPU <= 0 || s.Server.CPU <= 0 || s.Client.PeakRSS < 1<<20 {
+		t.Errorf("%+v of 4 callers of a call of a millisecond", s)
+	}
+}
+
+// What is worth nothing is an error, and says why.
+func TestMeasureRefuses(t *testing.T) {
+	for variant, want := range map[string]string{"bad": "wrong reply", "silent": "no call ended", "dumb": "no port for me", "none": "no variant"} {
+		j, bin := testJob(t, variant)
+		if s, err := measure(j, bin, 0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v, %v", variant, s, err)
+		}
+	}
+	j, _ := testJob(t, "good")
+	if _, err := measure(j, t.TempDir(), 0); err == nil {
+		t.Error("a program that is not there was measured")
+	}
+}
+
+func TestPlan(t *testing.T) {
+	all := func(string) bool { return true }
+	p := newPlan(peers, all, 600*time.Millisecond)
+	seen := map[string]bool{}
+	for _, g := range p {
+		for _, j := range g {
+			key := strings.Join([]string{j.cell.Test, j.cell.Peer, j.cell.Label, strconv.Itoa(j.cell.X)}, "/")
+			if seen[key] {
+				t.Errorf("%s is there twice", key)
+			}
+			seen[key] = true
+			if j.cell.Test != g[0].cell.Test || j.cell.X != g[0].cell.X {
+				t.Errorf("%s is in a group of %s %d", key, g[0].cell.Test, g[0].cell.X)
+			}
+			if j.callers < 1 || j.conns < 1 || j.run <= 0 || j.peer.binary == "" {
+				t.Errorf("%s: %+v", key, j)
+			}
+		}
+	}
+	for _, want := range []string{
+		"call/limit//1", "call/v7//5000", "call/erpc//10", "call/kitex//100", "bytes/erpc-bytes//100", "push/limit//1000",
+		"push/erpc-broadcast//1000", "idle/erpc-loop//5000", "idle/rpcx//5000", "large/copy//1", "meta/erpc-bytes//64",
+		"plugins/erpc-bytes//20", "filter/erpc-bytes/s2/2", "size/erpc-bytes//16777216", "sessions/erpc-bytes//20000",
+	} {
+		if !seen[want] {
+			t.Errorf("no %s", want)
+		}
+	}
+	for _, g := range newPlan(peers, func(test string) bool { return test == report.Push }, time.Second) {
+		for _, j := range g {
+			if j.cell.Test != report.Push || j.workload() != rig.Push || j.kind != pushes {
+				t.Errorf("%+v", j)
+			}
+		}
+	}
+}
+
+func TestArguments(t *testing.T) {
+	j := &job{size: 64, args: []string{"-filter", "s2"}}
+	if got := j.arguments(); !slices.Equal(got, []string{"-workload", "bytes", "-size", "64", "-filter", "s2"}) {
+		t.Errorf("%q", got)
+	}
+	if (&job{}).workload() != rig.Call {
+		t.Error("the benchmark message is not the default")
+	}
+}
+
+func TestChoose(t *testing.T) {
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "limit"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	chosen, missing, err := choose("limit, v7", bin)
+	if err != nil || len(chosen) != 1 || chosen[0].Name != "limit" || !slices.Equal(missing, []string{"v7"}) {
+		t.Errorf("%v, %v, %v", chosen, missing, err)
+	}
+	if all, missing, err := choose("", bin); err != nil || len(all)+len(missing) != len(peers) {
+		t.Errorf("%d chosen and %d missing of %d, %v", len(all), len(missing), len(peers), err)
+	}
+	if _, _, err := choose("limit,nobody", bin); err == nil || !strings.Contains(err.Error(), "nobody") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What is saved comes back, and makes the same report.
+func TestSaveAndLoad(t *testing.T) {
+	r := &report.Results{Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Command: "c", Rounds: 1, Peers: []report.Peer{{Name: "limit", Limit: true}},
+		Cells: []*report.Cell{{Test: report.Call, Peer: "limit", X: 1, Samples: []report.Sample{{Rate: 5, P99: 7}}}}}
+	file := filepath.Join(t.TempDir(), "samples.json")
+	if err := save(file, r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := load(file)
+	if err != nil || report.Write(got).Markdown != report.Write(r).Markdown || got.Find(report.Call, "limit", 1).Median(report.P99) != 7 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	docs := filepath.Join(t.TempDir(), "docs")
+	if err := bench(options{from: file, docs: docs}); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(docs, report.PageName)); err != nil {
+		t.Error(err)
+	}
+	// A run that counts for nothing writes no report.
+	r.Failures = []string{"a wrong reply"}
+	if err := save(file, r); err != nil {
+		t.Fatal(err)
+	}
+	bad := filepath.Join(t.TempDir(), "docs")
+	if err := bench(options{from: file, docs: bad}); err == nil || !strings.Contains(err.Error(), "a wrong reply") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(bad); err == nil {
+		t.Error("a report of a bad run")
+	}
+}
+
+func TestTail(t *testing.T) {
+	var l tail
+	for range 1000 {
+		if n, err := l.Write([]byte("nothing to see\n")); n != 15 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if _, err := l.Write([]byte("the end\n")); err != nil {
+		t.Fatal(err)
+	}
+	if s := l.String(); len(s) > tailSize || !strings.HasSuffix(s, "the end") {
+		t.Errorf("%d bytes, ending in %q", len(s), s[max(0, len(s)-20):])
+	}
+}
+
+func TestMachine(t *testing.T) {
+	if m := machine(); !strings.Contains(m, "go1.") || !strings.Contains(m, "Linux") {
+		t.Errorf("%q", m)
+	}
+}
