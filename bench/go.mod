@@ -10,6 +10,7 @@ require (
 )
 
 require (
+	github.com/erpc-go/erpc v0.0.0
 	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect

@@ -16,7 +16,7 @@ import (
 )
 
 // Main runs "peer VARIANT server|client flags" and exits when its standard
-// input ends.
+// input ends, or "peer list", which names the variants, one a line.
 func Main(variants ...Variant) {
 	out, err := takeStdout()
 	if err == nil {
@@ -43,6 +43,10 @@ func takeStdout() (*os.File, error) {
 }
 
 func run(args []string, variants []Variant, in io.Reader, out io.Writer) error {
+	if len(args) == 1 && args[0] == "list" {
+		_, err := fmt.Fprintln(out, strings.Join(names(variants), "\n"))
+		return err
+	}
 	if len(args) < 2 {
 		return fmt.Errorf("rig: say VARIANT server|client; variants are %s", strings.Join(names(variants), ", "))
 	}
@@ -51,11 +55,10 @@ func run(args []string, variants []Variant, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("rig: no variant %q; there are %s", args[0], strings.Join(names(variants), ", "))
 	}
 	var c Config
-	var callers int
 	f := flag.NewFlagSet(args[1], flag.ContinueOnError)
 	f.StringVar(&c.Workload, "workload", Call, "call, bytes or push")
 	f.StringVar(&c.Addr, "addr", "", "address of the server; a server without one takes a free port")
-	f.IntVar(&callers, "callers", 1, "goroutines that call")
+	f.IntVar(&c.Callers, "callers", 1, "goroutines that call")
 	f.IntVar(&c.Conns, "conns", 1, "sessions")
 	f.IntVar(&c.Size, "size", 128, "bytes of a body")
 	f.IntVar(&c.Meta, "meta", 0, "metadata entries")
@@ -68,7 +71,7 @@ func run(args []string, variants []Variant, in io.Reader, out io.Writer) error {
 	case "server":
 		return serve(variants[i], c, in, out)
 	case "client":
-		return dial(variants[i], c, callers, in, out)
+		return dial(variants[i], c, in, out)
 	}
 	return fmt.Errorf("rig: %q is neither server nor client", args[1])
 }
@@ -153,7 +156,7 @@ func rss(float64) (any, error) {
 // dial is a client process. Its commands: run SECONDS ([Result] of calls, or
 // of deliveries), rss ([Memory] after a collection), once (each session makes
 // a call), total (a [Result] of all deliveries so far).
-func dial(v Variant, c Config, callers int, in io.Reader, out io.Writer) error {
+func dial(v Variant, c Config, in io.Reader, out io.Writer) error {
 	got := deliveries{size: c.Size}
 	c.OnPush = got.add
 	cl, err := v.Dial(c)
@@ -162,7 +165,7 @@ func dial(v Variant, c Config, callers int, in io.Reader, out io.Writer) error {
 	}
 	var calls []func() error
 	if c.Workload != Push {
-		for i := range callers {
+		for i := range c.Callers {
 			calls = append(calls, cl.NewCaller(i))
 		}
 	}

@@ -19,6 +19,7 @@ const (
 type Config struct {
 	Workload string
 	Addr     string // where to listen, or to dial: 127.0.0.1:port
+	Callers  int    // of clients: how many goroutines will call
 	Conns    int    // of clients: how many sessions to open; 1 except where a test is about many
 	Size     int    // of Bytes and Push: length of a body in bytes
 	Meta     int    // metadata entries on each call
@@ -49,8 +50,9 @@ type Server struct {
 // A Client is a set of open sessions.
 type Client struct {
 	// NewCaller returns the function that makes one call, waits for its reply
-	// and checks it. It is used by one goroutine, and i is its number: with
-	// several sessions caller i may keep to those congruent to i. It is nil
+	// and checks it. It is used by one goroutine, and i is its number, below
+	// Config.Callers: with several sessions caller i may keep to those
+	// congruent to i. It is nil
 	// for Push.
 	NewCaller func(i int) func() error
 }

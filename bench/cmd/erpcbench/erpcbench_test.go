@@ -135,15 +135,22 @@ func TestArguments(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "limit"), nil, 0o755); err != nil {
-		t.Fatal(err)
+	program := func(name, script string) {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	chosen, missing, err := choose("limit, v7", bin)
-	if err != nil || len(chosen) != 1 || chosen[0].Name != "limit" || !slices.Equal(missing, []string{"v7"}) {
+	program("limit", "echo limit; echo copy")
+	chosen, missing, err := choose("limit, store, v7", bin)
+	if err != nil || len(chosen) != 1 || chosen[0].Name != "limit" || !slices.Equal(missing, []string{"v7", "store"}) {
 		t.Errorf("%v, %v, %v", chosen, missing, err)
 	}
 	if all, missing, err := choose("", bin); err != nil || len(all)+len(missing) != len(peers) {
 		t.Errorf("%d chosen and %d missing of %d, %v", len(all), len(missing), len(peers), err)
+	}
+	program("v7", "exit 3")
+	if _, _, err := choose("v7", bin); err == nil || !strings.Contains(err.Error(), "v7") {
+		t.Errorf("a broken program: %v", err)
 	}
 	if _, _, err := choose("limit,nobody", bin); err == nil || !strings.Contains(err.Error(), "nobody") {
 		t.Errorf("%v", err)

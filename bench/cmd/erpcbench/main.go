@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -123,7 +124,7 @@ func measureAll(o options) (*report.Results, error) {
 }
 
 // choose returns the peers with the given names, all if there are none, and
-// the names of those without a program.
+// the names of those without a program that has their variant.
 func choose(names, bin string) (chosen []peer, missing []string, err error) {
 	want := list(names)
 	for _, p := range peers {
@@ -133,6 +134,14 @@ func choose(names, bin string) (chosen []peer, missing []string, err error) {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(bin, p.binary)); err != nil {
+			missing = append(missing, p.Name)
+			continue
+		}
+		variants, err := exec.Command(filepath.Join(bin, p.binary), "list").Output()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s does not name its variants: %w", p.binary, err)
+		}
+		if !slices.Contains(strings.Fields(string(variants)), p.variant) {
 			missing = append(missing, p.Name)
 			continue
 		}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/erpc-go/erpc"
+
+	"github.com/erpc-go/erpc/bench/benchpb"
+	"github.com/erpc-go/erpc/bench/rig"
+)
+
+// The paths of the handlers.
+const (
+	pathTyped  = "/say"
+	pathStruct = "/echo/say" // what RouteCall makes of Echo.Say
+	pathBytes  = "/bytes"
+	pathPush   = "/push"
+)
+
+func handleTyped(p erpc.Peer) error {
+	erpc.HandleCall(p, pathTyped, func(_ context.Context, m *benchpb.Message) (*benchpb.Message, error) {
+		m.Answer()
+		return m, nil
+	})
+	return nil
+}
+
+// Echo is the struct whose methods RouteCall registers.
+type Echo struct{ erpc.CallCtx }
+
+// Say answers m.
+func (*Echo) Say(m *benchpb.Message) (*benchpb.Message, *erpc.Status) {
+	m.Answer()
+	return m, nil
+}
+
+func handleStruct(p erpc.Peer) error {
+	if got := p.RouteCall(new(Echo)); len(got) != 1 || got[0] != pathStruct {
+		return fmt.Errorf("erpc: the routes are %q, not %s", got, pathStruct)
+	}
+	return nil
+}
+
+func handleBytes(p erpc.Peer) error {
+	erpc.HandleCall(p, pathBytes, func(_ context.Context, b *[]byte) (*[]byte, error) { return b, nil })
+	return nil
+}
+
+// callMessage returns callers of a method that takes the benchmark message.
+func callMessage(path string) func(erpc.Session, rig.Config, int) func() error {
+	return func(s erpc.Session, c rig.Config, i int) func() error {
+		req, tag, settings := benchpb.NewRequest(), uint32(i)<<16, settings(c)
+		return func() error {
+			tag++
+			req.Tag(tag)
+			reply, err := erpc.Call[benchpb.Message](context.Background(), s, path, req, settings...)
+			if err != nil {
+				return err
+			}
+			return reply.Check(tag)
+		}
+	}
+}
+
+func callBytes(s erpc.Session, c rig.Config, _ int) func() error {
+	body, settings := rig.NewBody(c.Size), settings(c)
+	return func() error {
+		reply, err := erpc.Call[[]byte](context.Background(), s, pathBytes, body, settings...)
+		if err != nil {
+			return err
+		}
+		return rig.CheckBody(*reply, c.Size)
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/xfer/gzip"
+	"github.com/erpc-go/erpc/xfer/s2"
+
+	"github.com/erpc-go/erpc/bench/rig"
+)
+
+// The filters, each under its own byte.
+const (
+	gzipID = 'g'
+	s2ID   = '2'
+)
+
+// newPeer returns a peer as c wants it. All that c does not mention is left to
+// the defaults.
+func newPeer(c rig.Config, cfg erpc.PeerConfig) (erpc.Peer, error) {
+	switch c.Filter {
+	case "":
+	case "gzip":
+		gzip.Reg(gzipID, "gzip", 5)
+	case "s2":
+		s2.Reg(s2ID, "s2", 0)
+	default:
+		var none erpc.Peer
+		return none, fmt.Errorf("erpc: no filter %q in this benchmark", c.Filter)
+	}
+	cfg.DefaultBodyCodec = "plain"
+	if c.Workload == rig.Call {
+		cfg.DefaultBodyCodec = "protobuf"
+	}
+	var plugins []erpc.Plugin
+	for i := range c.Plugins {
+		plugins = append(plugins, &everywhere{name: fmt.Sprintf("everywhere-%d", i)})
+	}
+	return erpc.NewPeer(cfg, plugins...), nil
+}
+
+// settings are those of each call.
+func settings(c rig.Config) (all []erpc.MessageSetting) {
+	for i := range c.Meta {
+		all = append(all, erpc.WithAddMeta(fmt.Sprintf("key-%d", i), fmt.Sprintf("the value of entry %d", i)))
+	}
+	switch c.Filter {
+	case "gzip":
+		all = append(all, erpc.WithXferPipe(gzipID))
+	case "s2":
+		all = append(all, erpc.WithXferPipe(s2ID))
+	}
+	return all
+}
+
+func listen(c rig.Config, route func(erpc.Peer) error) (p erpc.Peer, err error) {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return p, err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return p, err
+	}
+	if p, err = newPeer(c, erpc.PeerConfig{LocalIP: host, ListenPort: uint16(n)}); err != nil {
+		return p, err
+	}
+	if err := route(p); err != nil {
+		return p, err
+	}
+	go func() { fmt.Fprintln(os.Stderr, "erpc: no longer serving:", p.ListenAndServe()) }()
+	return p, rig.AwaitListener(c.Addr)
+}
+
+func serve(route func(erpc.Peer) error) func(rig.Config) (*rig.Server, error) {
+	return func(c rig.Config) (*rig.Server, error) {
+		_, err := listen(c, route)
+		return &rig.Server{}, err
+	}
+}
+
+func dial(caller func(erpc.Session, rig.Config, int) func() error) func(rig.Config) (*rig.Client, error) {
+	return func(c rig.Config) (*rig.Client, error) {
+		all, err := sessions(c, func(erpc.Peer) error { return nil })
+		if err != nil {
+			return nil, err
+		}
+		return &rig.Client{NewCaller: func(i int) func() error {
+			if len(all) <= c.Callers {
+				return caller(all[i%len(all)], c, i)
+			}
+			// More sessions than callers: each goes around its own share.
+			var calls []func() error
+			for k := i; k < len(all); k += c.Callers {
+				calls = append(calls, caller(all[k], c, i))
+			}
+			next := 0
+			return func() error {
+				next++
+				return calls[next%len(calls)]()
+			}
+		}}, nil
+	}
+}
+
+// sessions opens c.Conns sessions of one peer.
+func sessions(c rig.Config, route func(erpc.Peer) error) ([]erpc.Session, error) {
+	p, err := newPeer(c, erpc.PeerConfig{})
+	if err != nil {
+		return nil, err
+	}
+	if err := route(p); err != nil {
+		return nil, err
+	}
+	all := make([]erpc.Session, c.Conns)
+	for i := range all {
+		s, st := p.Dial(c.Addr)
+		if !st.OK() {
+			return nil, errors.New(st.String())
+		}
+		all[i] = s
+	}
+	return all, nil
+}
