@@ -115,7 +115,7 @@ func (w *writer) calls() {
 	w.f("## Calls\n\nN callers over one session; a 581-byte protobuf message, decoded by the server, two fields changed, encoded back, checked by the client. Pairs are client + server.\n\n")
 	for _, n := range w.levels(Call) {
 		cells := w.at(Call, n)
-		title := fmt.Sprintf("calls per second, %s callers", number(float64(n)))
+		title := fmt.Sprintf("calls per second, %s callers", count(n))
 		if n == 1 {
 			title = "calls per second, 1 caller"
 		}
@@ -151,7 +151,7 @@ func (w *writer) bytes() {
 	w.f("## []byte bodies\n\nThe same number of bytes, sent back as they came, without a codec.\n\n")
 	w.table("", "callers", "calls/s", "p99 µs", "CPU µs/call", "allocations", "bytes allocated")
 	for _, c := range cells {
-		w.row(c.Peer, number(float64(c.X)), approx(c, Rate), approx(c, P99), approx(c, CPU), pair(c, ClientAllocs, ServerAllocs),
+		w.row(c.Peer, count(c.X), approx(c, Rate), approx(c, P99), approx(c, CPU), pair(c, ClientAllocs, ServerAllocs),
 			pair(c, func(s Sample) float64 { return s.Client.AllocBytes }, func(s Sample) float64 { return s.Server.AllocBytes }))
 	}
 	w.f("\n")
@@ -160,8 +160,8 @@ func (w *writer) bytes() {
 func (w *writer) push() {
 	for _, n := range w.levels(Push) {
 		cells := w.at(Push, n)
-		title := fmt.Sprintf("messages delivered per second, pushed to %s sessions", number(float64(n)))
-		w.f("## Push\n\n128 bytes to each of %s sessions, round after round; what is delivered is counted by the client process. The limit puts 16 messages into one write.\n\n", number(float64(n)))
+		title := fmt.Sprintf("messages delivered per second, pushed to %s sessions", count(n))
+		w.f("## Push\n\n128 bytes to each of %s sessions, round after round; what is delivered is counted by the client process. The limit puts 16 messages into one write.\n\n", count(n))
 		w.chart("push", title, w.barsOf(title, cells, Rate, 1))
 		w.table("", "delivered/s", "CPU µs/message", "lost", "client MiB", "server MiB")
 		for _, c := range cells {
@@ -176,7 +176,7 @@ func (w *writer) idle() {
 		cells := w.at(Idle, n)
 		slices.Reverse(cells) // the least is the best
 		title := "resident bytes of the server per idle session"
-		w.f("## Idle sessions\n\n%s sessions, each of which made one call; resident memory of the server after a collection, less what it was without them.\n\n", number(float64(n)))
+		w.f("## Idle sessions\n\n%s sessions, each of which made one call; resident memory of the server after a collection, less what it was without them.\n\n", count(n))
 		w.chart("idle", title, w.barsOf(title, cells, SessionBytes, 1))
 	}
 }
@@ -240,7 +240,7 @@ func (w *writer) labelOf(c *Cell) string {
 	case c.Test == Size:
 		return bytesOf(c.X)
 	}
-	return number(float64(c.X))
+	return count(c.X)
 }
 
 func (w *writer) peers() {
@@ -250,7 +250,7 @@ func (w *writer) peers() {
 	for _, p := range w.r.Peers {
 		w.row(p.Name, p.Version, p.How)
 	}
-	w.f("\nWrites and reads are the syscalls of those names per call; sendmsg and recvmsg, which kitex uses, are not counted by the kernel's `/proc/self/io`. CPU is user and system time of both processes.\n")
+	w.f("\nWrites and reads are the syscalls of those names per call; sendmsg and recvmsg, which kitex uses, are not counted by the kernel's `/proc/self/io`, while the few bytes by which Go's runtime wakes its poller is. CPU is user and system time of both processes.\n")
 }
 
 // levels returns the values of X in a test, ascending.
@@ -307,5 +307,5 @@ func plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return number(float64(n)) + " " + what + "s"
+	return count(n) + " " + what + "s"
 }

@@ -34,6 +34,14 @@ func number(v float64) string {
 	return sign + b.String()
 }
 
+// count writes a whole number, thousands separated.
+func count(n int) string {
+	if n < 100 {
+		return strconv.Itoa(n)
+	}
+	return number(float64(n))
+}
+
 // bytesOf writes a size: 64 B, 16 KiB, 1 MiB.
 func bytesOf(n int) string {
 	switch {

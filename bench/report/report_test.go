@@ -165,6 +165,11 @@ func TestNumber(t *testing.T) {
 			t.Errorf("%v is %s, want %s", v, got, want)
 		}
 	}
+	for n, want := range map[int]string{1: "1", 10: "10", 100: "100", 20_000: "20,000"} {
+		if got := count(n); got != want {
+			t.Errorf("%d is %s, want %s", n, got, want)
+		}
+	}
 	for n, want := range map[int]string{64: "64 B", 1024: "1 KiB", 1500: "1500 B", 16 << 20: "16 MiB"} {
 		if got := bytesOf(n); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)

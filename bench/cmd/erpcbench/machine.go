@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
 // machine describes where the benchmark runs. What can't be read is left out.
 func machine() string {
 	parts := []string{fmt.Sprintf("%d × %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"))}
-	if kib := field("/proc/meminfo", "MemTotal"); kib != "" {
-		parts = append(parts, kib+" of memory")
+	if kib, err := strconv.ParseFloat(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 64); err == nil {
+		parts = append(parts, fmt.Sprintf("%.0f GiB of memory", kib/(1<<20)))
 	}
 	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		parts = append(parts, "Linux "+strings.TrimSpace(string(b)))
