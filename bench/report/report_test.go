@@ -240,6 +240,15 @@ func TestChartScale(t *testing.T) {
 	if !strings.Contains(line, `points="196.7,260.0 410.0,154.0 623.3,48.0"`) {
 		t.Errorf("powers of ten are not at equal distances:\n%s", line)
 	}
+	low := lineChart("log", []chartPoint{{"a", 5}, {"b", 50}}, true) // from 1 to 100: 5 is above the lowest line
+	if !strings.Contains(low, `y="264.0">1<`) || !strings.Contains(low, `y="158.0">10<`) || !strings.Contains(low, `points="250.0,185.9 `) {
+		t.Errorf("the scale does not begin at 1:\n%s", low)
+	}
+	for v, want := range map[float64]string{0: "0", 0.25: "0.25", 1: "1", 2.5: "2.5", 10: "10", 100: "100", 2500: "2,500"} {
+		if got := tick(v); got != want {
+			t.Errorf("the tick %v is %s, want %s", v, got, want)
+		}
+	}
 	for v, want := range map[float64]float64{1: 1, 1.5: 2, 3: 4, 7: 8, 9: 10, 45: 80, 0.3: 0.4} {
 		if got := niceTop(v); math.Abs(got-want) > 1e-9 {
 			t.Errorf("the top above %v is %v, want %v", v, got, want)

@@ -86,7 +86,7 @@ func lineChart(title string, points []chartPoint, log bool) string {
 	if log {
 		from, to := math.Floor(math.Log10(low)), math.Ceil(math.Log10(high))
 		to = max(to, from+1)
-		plot = func(y float64) float64 { return (math.Log10(max(y, low)) - from) / (to - from) }
+		plot = func(y float64) float64 { return (math.Log10(max(y, math.Pow(10, from))) - from) / (to - from) }
 		ticks = nil
 		for e := from; e <= to; e++ {
 			ticks = append(ticks, math.Pow(10, e))
@@ -97,7 +97,7 @@ func lineChart(title string, points []chartPoint, log bool) string {
 	yOf := func(y float64) float64 { return height - bottom - plot(y)*(height-bottom-headHeight) }
 	for _, t := range ticks {
 		fmt.Fprintf(&w, `<line class="g" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>`+"\n", left, chartWidth-right, yOf(t), yOf(t))
-		fmt.Fprintf(&w, `<text class="e" x="%d" y="%.1f">%s</text>`+"\n", left-8, yOf(t)+4, number(t))
+		fmt.Fprintf(&w, `<text class="e" x="%d" y="%.1f">%s</text>`+"\n", left-8, yOf(t)+4, tick(t))
 	}
 	step := float64(chartWidth-left-right) / float64(len(points))
 	var line, marks strings.Builder
@@ -130,4 +130,13 @@ func niceTop(v float64) float64 {
 		}
 	}
 	return 10 * p
+}
+
+// tick writes the number at a line of the grid, without zeros at its end.
+func tick(v float64) string {
+	s := number(v)
+	if strings.Contains(s, ".") {
+		s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	}
+	return s
 }

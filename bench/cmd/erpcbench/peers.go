@@ -31,7 +31,7 @@ var peers = []peer{
 		"gorpc", "gorpc-gob", []string{report.Call}},
 	{report.Peer{Name: "gorpc-pb", Version: "v0.0.0-20160519171614-908281bef774", How: "valyala/gorpc: bytes of protobuf; compression off"},
 		"gorpc", "gorpc-pb", []string{report.Call}},
-	{report.Peer{Name: "arpc", Version: "v1.2.17", How: "lesismal/arpc: defaults, protobuf codec; handlers run where the connection is read"},
+	{report.Peer{Name: "arpc", Version: "v1.2.17", How: "lesismal/arpc: defaults, which keep Nagle's algorithm on; protobuf codec"},
 		"arpc", "arpc", []string{report.Call, report.Push, report.Idle}},
 	{report.Peer{Name: "arpc-tuned", Version: "v1.2.17", How: "the same with SetSendBufferSize(65536) and EnablePool"},
 		"arpc", "arpc-tuned", []string{report.Call, report.Push}},

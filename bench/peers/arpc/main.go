@@ -1,7 +1,7 @@
 // Command arpc is lesismal/arpc with a protobuf codec: with its defaults, and
 // tuned: send buffers of 64 KiB, without which it never batches what it sends,
-// and its pool of buffers. Handlers run where the connection is read, which is
-// its default: one that blocks holds up the connection.
+// and its pool of buffers. By its defaults handlers run in goroutines of their
+// own and Nagle's algorithm is on.
 package main
 
 import (
