@@ -1,0 +1,146 @@
+package erpc_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/erpc-go/erpc"
+
+// core is the architecture: what each package of the layers may import of this
+// module. DESIGN is one way: leaves, message, proto, socket, session, router,
+// peer, façade.
+var core = map[string][]string{
+	"codec":             {},
+	"codec/thriftcodec": {"codec"},
+	"xfer":              {},
+	"plugin":            {},
+	"internal/parking":  {},
+	"internal/logging":  {},
+	"message":           {"codec", "xfer"},
+	"proto":             {"message"},
+	"socket":            {"internal/parking", "message", "proto"},
+	"session":           {"codec", "internal/logging", "internal/parking", "message", "plugin", "proto", "socket"},
+	"router":            {"message", "plugin", "session"},
+	"peer":              {"codec", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
+	"peer/config":       {},
+	"internal/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
+	"internal/graceful": {"peer"},
+}
+
+// below are families of packages with one rule each: the longest prefix of a
+// package's path that ends in a slash counts.
+var below = map[string][]string{
+	"codec/":    {"codec"},
+	"xfer/":     {"xfer", "xfer/internal/"},
+	"proto/":    {"codec", "message", "proto", "xfer", "xfer/gzip"},
+	"socket/":   {"message", "proto", "socket"},
+	"plugin/":   {"."},
+	"peer/":     {"."},
+	"examples/": {"."},
+	"cmd/":      {"."},
+}
+
+// publicToo are packages that users of the façade import beside it, so what is
+// built like a user's code may too.
+var publicToo = []string{"codec", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "peer/"}
+
+func TestImportsGoOneWay(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "interop" || d.Name() == "bench") {
+				return filepath.SkipDir // modules of their own, or no Go
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, imp := range f.Imports {
+			to, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			if to == module {
+				to = "."
+			} else if rest, ours := strings.CutPrefix(to, module+"/"); ours {
+				to = rest
+			} else {
+				continue
+			}
+			if !mayImport(pkg, to) {
+				t.Errorf("%s imports %s, which the architecture does not allow (arch_test.go)", path, to)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mayImport(pkg, to string) bool {
+	if pkg == "." { // it names everything, and holds no logic
+		return !strings.HasPrefix(to, "plugin/") && !strings.HasPrefix(to, "examples/")
+	}
+	if may, ok := core[pkg]; ok {
+		return slices.Contains(may, to)
+	}
+	family, _, _ := strings.Cut(pkg, "/")
+	family += "/"
+	may, ok := below[family]
+	if !ok {
+		return false // a package that is not listed may not exist
+	}
+	if strings.HasPrefix(to+"/", pkg+"/") || strings.HasPrefix(pkg, to+"/") && to != "." {
+		return true // a part of itself, or what it is a part of
+	}
+	if slices.Contains(may, ".") {
+		may = append(slices.Clone(may), publicToo...)
+	}
+	for _, m := range may {
+		if m == to || strings.HasSuffix(m, "/") && strings.HasPrefix(to, m) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTheRuleItself(t *testing.T) {
+	for _, c := range []struct {
+		pkg, to string
+		want    bool
+	}{
+		{"session", "peer", false},
+		{"message", "session", false},
+		{"proto/jsonproto", "message", true},
+		{"proto/jsonproto", "session", false},
+		{"socket/quic", "socket", true},
+		{"socket/quic", "peer", false},
+		{"plugin/auth", ".", true},
+		{"plugin/auth", "session", false},
+		{"plugin/auth", "internal/logging", false},
+		{"codec", "message", false},
+		{"router", "peer", false},
+		{"somewhere", "codec", false},
+		{"peer", "socket/quic", false},
+	} {
+		if got := mayImport(c.pkg, c.to); got != c.want {
+			t.Errorf("may %s import %s: %v, want %v", c.pkg, c.to, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package erpc
+
+import (
+	"github.com/erpc-go/erpc/peer"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/session"
+)
+
+// The hooks that a plugin can implement, in the order of the life of a peer, a
+// session and a message. docs/plugins.md has them as a table.
+type (
+	// PreNewPeerPlugin is [peer.PreNewPeerPlugin].
+	PreNewPeerPlugin = peer.PreNewPeerPlugin
+	// PostNewPeerPlugin is [peer.PostNewPeerPlugin].
+	PostNewPeerPlugin = peer.PostNewPeerPlugin
+	// PostRegPlugin is [router.PostRegPlugin].
+	PostRegPlugin = router.PostRegPlugin
+	// PostListenPlugin is [peer.PostListenPlugin].
+	PostListenPlugin = peer.PostListenPlugin
+	// PreDialPlugin is [peer.PreDialPlugin].
+	PreDialPlugin = peer.PreDialPlugin
+	// PostDialPlugin is [session.PostDialPlugin].
+	PostDialPlugin = session.PostDialPlugin
+	// PostAcceptPlugin is [session.PostAcceptPlugin].
+	PostAcceptPlugin = session.PostAcceptPlugin
+	// PreWriteCallPlugin is [session.PreWriteCallPlugin].
+	PreWriteCallPlugin = session.PreWriteCallPlugin
+	// PostWriteCallPlugin is [session.PostWriteCallPlugin].
+	PostWriteCallPlugin = session.PostWriteCallPlugin
+	// PreWriteReplyPlugin is [session.PreWriteReplyPlugin].
+	PreWriteReplyPlugin = session.PreWriteReplyPlugin
+	// PostWriteReplyPlugin is [session.PostWriteReplyPlugin].
+	PostWriteReplyPlugin = session.PostWriteReplyPlugin
+	// PreWritePushPlugin is [session.PreWritePushPlugin].
+	PreWritePushPlugin = session.PreWritePushPlugin
+	// PostWritePushPlugin is [session.PostWritePushPlugin].
+	PostWritePushPlugin = session.PostWritePushPlugin
+	// PreReadHeaderPlugin is [session.PreReadHeaderPlugin].
+	PreReadHeaderPlugin = session.PreReadHeaderPlugin
+	// PostReadCallHeaderPlugin is [session.PostReadCallHeaderPlugin].
+	PostReadCallHeaderPlugin = session.PostReadCallHeaderPlugin
+	// PreReadCallBodyPlugin is [session.PreReadCallBodyPlugin].
+	PreReadCallBodyPlugin = session.PreReadCallBodyPlugin
+	// PostReadCallBodyPlugin is [session.PostReadCallBodyPlugin].
+	PostReadCallBodyPlugin = session.PostReadCallBodyPlugin
+	// PostReadPushHeaderPlugin is [session.PostReadPushHeaderPlugin].
+	PostReadPushHeaderPlugin = session.PostReadPushHeaderPlugin
+	// PreReadPushBodyPlugin is [session.PreReadPushBodyPlugin].
+	PreReadPushBodyPlugin = session.PreReadPushBodyPlugin
+	// PostReadPushBodyPlugin is [session.PostReadPushBodyPlugin].
+	PostReadPushBodyPlugin = session.PostReadPushBodyPlugin
+	// PostReadReplyHeaderPlugin is [session.PostReadReplyHeaderPlugin].
+	PostReadReplyHeaderPlugin = session.PostReadReplyHeaderPlugin
+	// PreReadReplyBodyPlugin is [session.PreReadReplyBodyPlugin].
+	PreReadReplyBodyPlugin = session.PreReadReplyBodyPlugin
+	// PostReadReplyBodyPlugin is [session.PostReadReplyBodyPlugin].
+	PostReadReplyBodyPlugin = session.PostReadReplyBodyPlugin
+	// PostDisconnectPlugin is [session.PostDisconnectPlugin].
+	PostDisconnectPlugin = session.PostDisconnectPlugin
+)

@@ -1,0 +1,139 @@
+// Package defaults holds the process-wide settings of erpc v7's API: what peers
+// made afterwards begin with where their own configuration says nothing. Peers
+// copy them once, so a later change touches no peer behind its back.
+package defaults
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/peer"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// Set are the settings. The zero value has those of the framework. All methods
+// may be called concurrently.
+type Set struct {
+	mu              sync.Mutex // guards the following
+	proto           proto.Func
+	body            codec.Codec
+	mapper          router.ServiceMethodMapper
+	readLimit       int
+	keepAlive       *bool
+	noDelay         *bool
+	keepAlivePeriod time.Duration
+	readBuffer      int
+	writeBuffer     int
+	maxHandlers     int
+}
+
+func change[T any](s *Set, field *T, v T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*field = v
+}
+
+func get[T any](s *Set, field *T) T {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *field
+}
+
+// Proto returns the protocol of peers that name none.
+func (s *Set) Proto() proto.Func {
+	if f := get(s, &s.proto); f != nil {
+		return f
+	}
+	return rawproto.New
+}
+
+// SetProto sets the protocol.
+func (s *Set) SetProto(f proto.Func) { change(s, &s.proto, f) }
+
+// Body returns the codec of bodies that name none.
+func (s *Set) Body() codec.Codec {
+	if c := get(s, &s.body); c != nil {
+		return c
+	}
+	return codec.JSONCodec{}
+}
+
+// SetBody sets the codec by its ID.
+func (s *Set) SetBody(id byte) error {
+	c, err := codec.Get(id)
+	if err != nil {
+		return fmt.Errorf("defaults: body codec: %w", err)
+	}
+	change(s, &s.body, c)
+	return nil
+}
+
+// SetMapper sets how service methods are made of names.
+func (s *Set) SetMapper(m router.ServiceMethodMapper) { change(s, &s.mapper, m) }
+
+// ReadLimit returns the largest message that is read, in bytes.
+func (s *Set) ReadLimit() int {
+	if n := get(s, &s.readLimit); n > 0 {
+		return n
+	}
+	return socket.DefaultReadLimit
+}
+
+// SetReadLimit sets that limit; 0 is the framework's.
+func (s *Set) SetReadLimit(n int) { change(s, &s.readLimit, n) }
+
+// SetKeepAlive switches TCP keepalive.
+func (s *Set) SetKeepAlive(on bool) { change(s, &s.keepAlive, &on) }
+
+// SetNoDelay switches TCP's no-delay.
+func (s *Set) SetNoDelay(on bool) { change(s, &s.noDelay, &on) }
+
+// SetKeepAlivePeriod sets the period of TCP keepalive.
+func (s *Set) SetKeepAlivePeriod(d time.Duration) { change(s, &s.keepAlivePeriod, d) }
+
+// SetReadBuffer sets the kernel's receive buffer, in bytes.
+func (s *Set) SetReadBuffer(n int) { change(s, &s.readBuffer, n) }
+
+// SetWriteBuffer sets the kernel's send buffer, in bytes.
+func (s *Set) SetWriteBuffer(n int) { change(s, &s.writeBuffer, n) }
+
+// SetMaxHandlers sets how many handlers of a peer may work at the same time.
+func (s *Set) SetMaxHandlers(n int) { change(s, &s.maxHandlers, n) }
+
+// Fill fills in what cfg leaves open.
+func (s *Set) Fill(cfg *peer.Config) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cfg.ProtoFunc == nil {
+		cfg.ProtoFunc = s.proto
+	}
+	if cfg.DefaultBodyCodec == "" && s.body != nil {
+		cfg.DefaultBodyCodec = s.body.Name()
+	}
+	if cfg.Mapper == nil {
+		cfg.Mapper = s.mapper
+	}
+	if cfg.SocketKeepAlive == nil {
+		cfg.SocketKeepAlive = s.keepAlive
+	}
+	if cfg.SocketNoDelay == nil {
+		cfg.SocketNoDelay = s.noDelay
+	}
+	fill(&cfg.ReadLimit, s.readLimit)
+	fill(&cfg.SocketKeepAlivePeriod, s.keepAlivePeriod)
+	fill(&cfg.SocketReadBuffer, s.readBuffer)
+	fill(&cfg.SocketWriteBuffer, s.writeBuffer)
+	fill(&cfg.MaxHandlers, s.maxHandlers)
+}
+
+func fill[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}

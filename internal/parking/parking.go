@@ -1,0 +1,90 @@
+// Package parking runs items on goroutines that park for the next one rather
+// than end, because a new goroutine must grow its stack again. The last to
+// park is the first to go on, so the surplus stays idle, and what stayed idle
+// for a while ends: a process at rest has no parked goroutines.
+package parking
+
+import (
+	"sync"
+	"time"
+)
+
+// rest is how often the surplus is dismissed.
+const rest = 100 * time.Millisecond
+
+// A Pool runs Do on parked goroutines. Do and Max must be set before the first
+// item and not be changed afterwards.
+type Pool[T any] struct {
+	Do  func(T)
+	Max int // how many may be parked
+
+	mu      sync.Mutex // guards the following
+	idle    []chan T
+	low     int // the least that were idle since the last dismissal
+	reaping bool
+}
+
+// Run runs item on another goroutine. It never waits for one.
+func (p *Pool[T]) Run(item T) {
+	p.mu.Lock()
+	if n := len(p.idle) - 1; n >= 0 {
+		ch := p.idle[n]
+		p.idle[n] = nil
+		p.idle = p.idle[:n]
+		p.low = min(p.low, n)
+		p.mu.Unlock()
+		ch <- item // of capacity 1 and empty
+		return
+	}
+	p.mu.Unlock()
+	go p.run(item)
+}
+
+func (p *Pool[T]) run(item T) {
+	ch := make(chan T, 1)
+	for ok := true; ok; item, ok = <-ch {
+		p.Do(item)
+		if !p.park(ch) {
+			return
+		}
+		var none T
+		item = none // what is parked holds nothing alive
+	}
+}
+
+func (p *Pool[T]) park(ch chan T) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) >= p.Max {
+		return false
+	}
+	p.idle = append(p.idle, ch)
+	if !p.reaping {
+		p.reaping = true
+		p.low = 0
+		go p.reap()
+	}
+	return true
+}
+
+// reap dismisses, oldest first, those that nobody needed since it last looked.
+// It ends when none are left.
+func (p *Pool[T]) reap() {
+	for {
+		time.Sleep(rest)
+		p.mu.Lock()
+		for _, ch := range p.idle[:p.low] {
+			close(ch)
+		}
+		n := copy(p.idle, p.idle[p.low:])
+		clear(p.idle[n:])
+		p.idle = p.idle[:n]
+		p.low = n
+		if n == 0 {
+			p.reaping = false
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+	}
+}

@@ -1,0 +1,70 @@
+package parking
+
+import (
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestRunReusesGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		done := make(chan int)
+		p := Pool[int]{Max: 4, Do: func(n int) { done <- n }}
+		for i := range 100 {
+			p.Run(i)
+			if got := <-done; got != i {
+				t.Fatalf("ran %d, want %d", got, i)
+			}
+			synctest.Wait() // parked again
+			if len(p.idle) != 1 {
+				t.Fatalf("%d goroutines parked after item %d, want 1", len(p.idle), i)
+			}
+		}
+		time.Sleep(3 * rest)
+	}) // which fails if goroutines stay
+}
+
+func TestSurplusEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var wg sync.WaitGroup
+		gate := make(chan struct{})
+		p := Pool[int]{Max: 3, Do: func(int) { <-gate; wg.Done() }}
+		for range 10 {
+			wg.Add(1)
+			p.Run(0)
+		}
+		close(gate)
+		wg.Wait()
+		synctest.Wait()
+		if len(p.idle) != 3 {
+			t.Errorf("%d parked, want no more than Max", len(p.idle))
+		}
+		time.Sleep(3 * rest)
+	})
+}
+
+func TestRunNeverWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		p := Pool[int]{Max: 1, Do: func(int) { <-gate }}
+		for range 50 {
+			p.Run(0) // each on a goroutine of its own: none is done
+		}
+		close(gate)
+		time.Sleep(3 * rest)
+		if len(p.idle) != 0 {
+			t.Errorf("%d still parked at rest", len(p.idle))
+		}
+	})
+}
+
+func BenchmarkRun(b *testing.B) {
+	done := make(chan struct{}, 1)
+	p := Pool[int]{Max: 4, Do: func(int) { done <- struct{}{} }}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Run(1)
+		<-done
+	}
+}

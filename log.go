@@ -1,0 +1,82 @@
+package erpc
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/erpc-go/erpc/internal/logging"
+)
+
+// The default logger of the process, for peers that have none of their own and
+// for the functions below.
+var (
+	sink   = logging.NewSink(os.Stderr)
+	logger = logging.Printer{L: sink.Logger()}
+)
+
+// Levels for [log/slog] that stand between its own. Debug, info, warning and
+// error are slog's.
+const (
+	LevelTrace    = logging.LevelTrace
+	LevelNotice   = logging.LevelNotice
+	LevelCritical = logging.LevelCritical
+	LevelPrint    = logging.LevelPrint
+	LevelOff      = logging.LevelOff
+)
+
+// SetLoggerLevel sets the level of the default logger: OFF, PRINT, CRITICAL,
+// ERROR, WARNING, NOTICE, INFO (the default), DEBUG or TRACE. An unknown name
+// changes nothing and is logged as an error. It returns [FlushLogger].
+func SetLoggerLevel(level string) (flusher func() error) {
+	l, err := logging.ParseLevel(level)
+	if err != nil {
+		logger.Errorf("%v", err)
+	} else {
+		sink.SetLevel(l)
+	}
+	return FlushLogger
+}
+
+// SetLoggerOutputter sends what the default logger writes to h. flush, which
+// may be nil, is what [FlushLogger] calls.
+func SetLoggerOutputter(h slog.Handler, flush func() error) (flusher func() error) {
+	sink.SetOutput(h, flush)
+	return FlushLogger
+}
+
+// FlushLogger writes what the output of the default logger holds back.
+func FlushLogger() error { return sink.Flush() }
+
+// GetLogger returns the default logger with v7's functions.
+func GetLogger() Logger { return logger }
+
+// Printf logs at the level PRINT.
+func Printf(format string, args ...any) { logger.Printf(format, args...) }
+
+// Tracef logs at the level TRACE.
+func Tracef(format string, args ...any) { logger.Tracef(format, args...) }
+
+// Debugf logs at the level DEBUG.
+func Debugf(format string, args ...any) { logger.Debugf(format, args...) }
+
+// Infof logs at the level INFO.
+func Infof(format string, args ...any) { logger.Infof(format, args...) }
+
+// Noticef logs at the level NOTICE.
+func Noticef(format string, args ...any) { logger.Noticef(format, args...) }
+
+// Warnf logs at the level WARNING.
+func Warnf(format string, args ...any) { logger.Warnf(format, args...) }
+
+// Errorf logs at the level ERROR.
+func Errorf(format string, args ...any) { logger.Errorf(format, args...) }
+
+// Criticalf logs at the level CRITICAL.
+func Criticalf(format string, args ...any) { logger.Criticalf(format, args...) }
+
+// Panicf logs at the level CRITICAL and panics.
+func Panicf(format string, args ...any) { logger.Panicf(format, args...) }
+
+// Fatalf logs at the level CRITICAL and panics. Unlike that of v7 it does not
+// exit the process, so deferred functions run.
+func Fatalf(format string, args ...any) { logger.Fatalf(format, args...) }

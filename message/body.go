@@ -1,0 +1,146 @@
+package message
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/erpc-go/erpc/codec"
+)
+
+// Body returns the value of the body: what is to be sent, or what was decoded.
+func (m *Message) Body() any { return m.body }
+
+// SetBody sets the value of the body. Of a message to be sent it is what will
+// be encoded; of one being read, what [Message.UnmarshalBody] decodes into.
+func (m *Message) SetBody(v any) { m.body = v }
+
+// SetNewBody sets a function that makes the value to decode into, for messages
+// whose type is known only when their header has been read.
+func (m *Message) SetNewBody(f NewBodyFunc) { m.newBody = f }
+
+// Raw returns the undecoded body of a message just read, filters undone. It is
+// valid until the message is reset.
+func (m *Message) Raw() []byte { return m.raw }
+
+// SetRaw sets the body bytes of a message just read. raw must stay as it is
+// until the message is reset: a part of what [Message.Store] or
+// [Message.Storage] returned, or bytes that nobody else uses.
+func (m *Message) SetRaw(raw []byte) { m.raw = raw }
+
+// Storage returns n bytes that belong to the message until it is reset. What
+// was stored before is lost.
+func (m *Message) Storage(n int) []byte {
+	if cap(m.buf) < n {
+		m.buf = make([]byte, n)
+	}
+	m.buf = m.buf[:n]
+	return m.buf
+}
+
+// Keep makes b, what [Message.Storage] has grown to, the storage.
+func (m *Message) Keep(b []byte) { m.buf = b }
+
+// GiveStorage hands the storage to the caller, who owns it from now on.
+func (m *Message) GiveStorage() []byte {
+	b := m.buf
+	m.buf = nil
+	return b
+}
+
+// Store copies b into the storage of the message.
+func (m *Message) Store(b []byte) []byte {
+	s := m.Storage(len(b))
+	copy(s, b)
+	return s
+}
+
+// MarshalBody returns the encoded body. Bodies that are bytes are returned as
+// they are.
+func (m *Message) MarshalBody() ([]byte, error) {
+	switch b := m.body.(type) {
+	case []byte:
+		return b, nil
+	case *[]byte:
+		if b == nil {
+			return nil, nil
+		}
+		return *b, nil
+	}
+	return m.AppendBody(nil)
+}
+
+// AppendBody appends the encoded body to dst. Bodies that are bytes go as they
+// are; no body is no bytes. A codec that panics gives a [PanicError].
+func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
+	switch b := m.body.(type) {
+	case nil:
+		return dst, nil
+	case []byte:
+		return append(slices.Grow(dst, len(b)), b...), nil
+	case *[]byte:
+		if b == nil {
+			return dst, nil
+		}
+		return append(slices.Grow(dst, len(*b)), *b...), nil
+	}
+	c, err := codec.Get(m.bodyCodec)
+	if err != nil {
+		return dst, err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Where: "codec " + c.Name(), Value: p}
+		}
+	}()
+	return codec.Append(dst, c, m.body)
+}
+
+// DecodeBody decodes the raw body into v, once the receiver knows its type,
+// and makes v the body. Without bytes, or with a nil v, there is nothing to
+// decode. A *[]byte gets a copy. A codec that panics gives a [PanicError].
+func (m *Message) DecodeBody(v any) error {
+	m.body = v
+	return m.UnmarshalBody(m.raw)
+}
+
+// UnmarshalBody decodes data into the body that was set, or into what the
+// function of [Message.SetNewBody] makes.
+func (m *Message) UnmarshalBody(data []byte) (err error) {
+	if m.body == nil && m.newBody != nil {
+		m.body = m.newBody(&m.Header)
+	}
+	if len(data) == 0 || m.body == nil {
+		return nil
+	}
+	if b, ok := m.body.(*[]byte); ok {
+		*b = append((*b)[:0], data...)
+		return nil
+	}
+	c, err := codec.Get(m.bodyCodec)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = &PanicError{Where: "codec " + c.Name(), Value: p}
+		}
+	}()
+	return c.Unmarshal(data, m.body)
+}
+
+// A PanicError is a panic of code that erpc called: a codec, a handler, a
+// plugin. Its text names the place; Value may hold internals that are not for
+// the other side to see.
+type PanicError struct {
+	Where string
+	Value any
+	Stack []byte // may be nil
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Where, e.Value) }
+
+// Unwrap returns the value of the panic if that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

@@ -1,0 +1,205 @@
+package message
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Meta is the metadata of a message: an ordered list of entries that may
+// repeat a key. Metadata read from the wire stays query text until somebody
+// asks for more than one entry of it; most messages are served without. The
+// zero value is empty. It is not safe for concurrent use.
+type Meta struct {
+	raw []byte // unparsed text, owned by the message; then kv is empty
+	kv  []pair
+}
+
+type pair struct{ k, v string }
+
+func (m *Meta) parse() {
+	if m.raw == nil {
+		return
+	}
+	raw := m.raw
+	m.raw = nil
+	eachPair(raw, func(k, v []byte) bool {
+		m.kv = append(m.kv, pair{unescape(k), unescape(v)})
+		return true
+	})
+}
+
+// Peek returns the first value of key, nil if there is none. The bytes are
+// valid until the message is reset and must not be changed.
+func (m *Meta) Peek(key string) []byte {
+	if m.raw != nil {
+		if v, ok := peekRaw(m.raw, key); ok {
+			return v
+		}
+		m.parse()
+	}
+	for i := range m.kv {
+		if m.kv[i].k == key {
+			return []byte(m.kv[i].v)
+		}
+	}
+	return nil
+}
+
+// peekRaw looks key up in query text that needs no unescaping; ok is false
+// where it can't tell.
+func peekRaw(raw []byte, key string) (value []byte, ok bool) {
+	if bytes.IndexByte(raw, '%') >= 0 || bytes.IndexByte(raw, '+') >= 0 {
+		return nil, false
+	}
+	eachPair(raw, func(k, v []byte) bool {
+		if string(k) != key {
+			return true
+		}
+		value = v[:len(v):len(v)]
+		if value == nil {
+			value = []byte{}
+		}
+		return false
+	})
+	return value, true
+}
+
+// Get returns the first value of key, or "".
+func (m *Meta) Get(key string) string {
+	if m.raw != nil {
+		if v, ok := peekRaw(m.raw, key); ok {
+			return string(v)
+		}
+		m.parse()
+	}
+	for i := range m.kv {
+		if m.kv[i].k == key {
+			return m.kv[i].v
+		}
+	}
+	return ""
+}
+
+// PeekMulti returns all values of key, in their order.
+func (m *Meta) PeekMulti(key string) [][]byte {
+	var values [][]byte
+	m.parse()
+	for i := range m.kv {
+		if m.kv[i].k == key {
+			values = append(values, []byte(m.kv[i].v))
+		}
+	}
+	return values
+}
+
+// Has reports whether there is an entry with that key.
+func (m *Meta) Has(key string) bool { return m.Peek(key) != nil }
+
+// Len returns the number of entries.
+func (m *Meta) Len() int {
+	if m.raw == nil && len(m.kv) == 0 {
+		return 0
+	}
+	m.parse()
+	return len(m.kv)
+}
+
+// Add adds an entry behind the others.
+func (m *Meta) Add(key, value string) {
+	m.parse()
+	m.kv = append(m.kv, pair{key, value})
+}
+
+// Set replaces the first value of key, or adds an entry.
+func (m *Meta) Set(key, value string) {
+	m.parse()
+	for i := range m.kv {
+		if m.kv[i].k == key {
+			m.kv[i].v = value
+			return
+		}
+	}
+	m.kv = append(m.kv, pair{key, value})
+}
+
+// Del deletes every entry with that key.
+func (m *Meta) Del(key string) {
+	m.parse()
+	m.kv = slices.DeleteFunc(m.kv, func(p pair) bool { return p.k == key })
+}
+
+// VisitAll calls f for every entry in order. f must not change the bytes.
+func (m *Meta) VisitAll(f func(key, value []byte)) {
+	for k, v := range m.All {
+		f([]byte(k), []byte(v))
+	}
+}
+
+// All is an iterator over the entries in order.
+func (m *Meta) All(yield func(key, value string) bool) {
+	m.parse()
+	for _, p := range m.kv {
+		if !yield(p.k, p.v) {
+			return
+		}
+	}
+}
+
+// CopyTo makes dst a copy that owns its bytes.
+func (m *Meta) CopyTo(dst *Meta) {
+	dst.Reset()
+	if m.raw != nil {
+		dst.raw = bytes.Clone(m.raw)
+		return
+	}
+	dst.kv = append(dst.kv, m.kv...)
+}
+
+// Parse makes m the metadata written as query text, of which it keeps nothing.
+func (m *Meta) Parse(query string) {
+	m.Reset()
+	m.SetQuery([]byte(query))
+}
+
+// SetQuery makes m the metadata written as query. It keeps query, which must
+// stay as it is until the message is reset.
+func (m *Meta) SetQuery(query []byte) {
+	m.kv = m.kv[:0]
+	m.raw = nil
+	if len(query) > 0 {
+		m.raw = query
+	}
+}
+
+// QueryString returns m as query text.
+func (m *Meta) QueryString() []byte { return m.AppendQuery(nil) }
+
+// String returns m as query text.
+func (m *Meta) String() string { return string(m.AppendQuery(nil)) }
+
+// AppendQuery appends m as query text: k=v&k=v, in order, an empty value as a
+// bare k.
+func (m *Meta) AppendQuery(dst []byte) []byte {
+	if m.raw != nil {
+		return append(dst, m.raw...)
+	}
+	for i, p := range m.kv {
+		if i > 0 {
+			dst = append(dst, '&')
+		}
+		dst = appendEscaped(dst, p.k)
+		if p.v != "" {
+			dst = appendEscaped(append(dst, '='), p.v)
+		}
+	}
+	return dst
+}
+
+// Reset empties m.
+func (m *Meta) Reset() {
+	m.raw = nil
+	if m.kv != nil {
+		clear(m.kv)
+		m.kv = m.kv[:0]
+	}
+}

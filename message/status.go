@@ -1,0 +1,279 @@
+package message
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// A Status is the outcome of a call or a push, as it travels in a message
+// header. A nil *Status means success, and every method that reads accepts a
+// nil receiver. A status that was handed to the framework must not be changed
+// any more.
+//
+// Status is deliberately not an error: a nil *Status stored in an error would
+// not be nil. Use [Status.Err].
+type Status struct {
+	code  int32
+	msg   string
+	cause error
+	stack []uintptr
+}
+
+// NewStatus returns a status. The optional cause is an error, or anything else
+// for its text; that text is sent to the other side.
+func NewStatus(code int32, msg string, cause ...any) *Status {
+	s := &Status{code: code, msg: msg}
+	if len(cause) > 0 {
+		s.cause = toError(cause[0])
+	}
+	return s
+}
+
+// NewStatusWithStack is [NewStatus] with the caller's stack, which is printed
+// by the %+v verb and never sent.
+func NewStatusWithStack(code int32, msg string, cause ...any) *Status {
+	s := NewStatus(code, msg, cause...)
+	s.stack = callers()
+	return s
+}
+
+// NewStatusByCodeText returns a status whose message is [CodeText] of code.
+func NewStatusByCodeText(code int32, cause any, tagStack bool) *Status {
+	s := &Status{code: code, msg: CodeText(code), cause: toError(cause)}
+	if tagStack {
+		s.stack = callers()
+	}
+	return s
+}
+
+func toError(cause any) error {
+	switch c := cause.(type) {
+	case nil:
+		return nil
+	case error:
+		return c
+	case *Status:
+		return c.Err()
+	case string:
+		return errors.New(c)
+	}
+	return fmt.Errorf("%v", cause)
+}
+
+func callers() []uintptr {
+	pc := make([]uintptr, 32)
+	return pc[:runtime.Callers(3, pc)]
+}
+
+// OK reports success.
+func (s *Status) OK() bool { return s == nil || s.code == CodeOK }
+
+// Code returns the code, [CodeOK] for nil.
+func (s *Status) Code() int32 {
+	if s == nil {
+		return CodeOK
+	}
+	return s.code
+}
+
+// Msg returns the message, which is meant for people.
+func (s *Status) Msg() string {
+	if s == nil {
+		return ""
+	}
+	return s.msg
+}
+
+// Cause returns the underlying error, or nil. That of a status from the other
+// side has only the text of the original.
+func (s *Status) Cause() error {
+	if s == nil {
+		return nil
+	}
+	return s.cause
+}
+
+// SetCode changes the code and returns s.
+func (s *Status) SetCode(code int32) *Status {
+	s.code = code
+	return s
+}
+
+// SetMsg changes the message and returns s.
+func (s *Status) SetMsg(msg string) *Status {
+	s.msg = msg
+	return s
+}
+
+// SetCause changes the cause and returns s.
+func (s *Status) SetCause(cause any) *Status {
+	s.cause = toError(cause)
+	return s
+}
+
+// Copy returns a copy, with another cause if one is given.
+func (s *Status) Copy(newCause ...any) *Status {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	if len(newCause) > 0 {
+		c.cause = toError(newCause[0])
+	}
+	return &c
+}
+
+// String returns the status as one line of text.
+func (s *Status) String() string {
+	if s == nil {
+		return "code=0"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "code=%d", s.code)
+	if s.msg != "" {
+		fmt.Fprintf(&b, " msg=%q", s.msg)
+	}
+	if s.cause != nil {
+		fmt.Fprintf(&b, " cause=%q", s.cause)
+	}
+	return b.String()
+}
+
+// Format implements [fmt.Formatter]: %+v adds the stack, if one was taken.
+func (s *Status) Format(f fmt.State, verb rune) {
+	_, _ = f.Write([]byte(s.String())) // fmt.State reports no errors of its own
+	if s == nil || verb != 'v' || !f.Flag('+') || len(s.stack) == 0 {
+		return
+	}
+	frames := runtime.CallersFrames(s.stack)
+	for {
+		fr, more := frames.Next()
+		fmt.Fprintf(f, "\n\t%s\n\t\t%s:%d", fr.Function, fr.File, fr.Line)
+		if !more {
+			return
+		}
+	}
+}
+
+type statusJSON struct {
+	Code  int32  `json:"code"`
+	Msg   string `json:"msg"`
+	Cause string `json:"cause"`
+}
+
+// MarshalJSON writes {"code":…,"msg":…,"cause":…}.
+func (s *Status) MarshalJSON() ([]byte, error) {
+	var j statusJSON
+	if s != nil {
+		j.Code, j.Msg = s.code, s.msg
+		if s.cause != nil {
+			j.Cause = s.cause.Error()
+		}
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what [Status.MarshalJSON] writes.
+func (s *Status) UnmarshalJSON(b []byte) error {
+	var j statusJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return fmt.Errorf("message: bad status: %w", err)
+	}
+	*s = Status{code: j.Code, msg: j.Msg}
+	if j.Cause != "" {
+		s.cause = errors.New(j.Cause)
+	}
+	return nil
+}
+
+// Err returns nil for success, otherwise a [*StatusError].
+func (s *Status) Err() error {
+	if s.OK() {
+		return nil
+	}
+	return &StatusError{s}
+}
+
+// A StatusError is a failed [Status] seen as an error. [errors.As] finds it,
+// and [errors.Is] finds what the status was caused by.
+type StatusError struct{ Status *Status }
+
+func (e *StatusError) Error() string {
+	msg := fmt.Sprintf("status %d", e.Status.code)
+	if e.Status.msg != "" {
+		msg += " " + e.Status.msg
+	}
+	if e.Status.cause != nil {
+		if text := e.Status.cause.Error(); text != "" {
+			msg += ": " + text
+		}
+	}
+	return msg
+}
+
+// Unwrap returns the cause of the status.
+func (e *StatusError) Unwrap() error { return e.Status.cause }
+
+// FromError returns the status that err carries ([StatusError]), nil for nil,
+// and [CodeUnknownError] with err as its cause for any other error.
+func FromError(err error) *Status {
+	if err == nil {
+		return nil
+	}
+	var se *StatusError
+	if errors.As(err, &se) {
+		return se.Status
+	}
+	return &Status{code: CodeUnknownError, msg: CodeText(CodeUnknownError), cause: err}
+}
+
+const okQuery = "code=0"
+
+// AppendQuery appends s as query text: code=0 for success.
+func (s *Status) AppendQuery(dst []byte) []byte {
+	if s == nil {
+		return append(dst, okQuery...)
+	}
+	dst = strconv.AppendInt(append(dst, "code="...), int64(s.code), 10)
+	if s.msg != "" {
+		dst = appendEscaped(append(dst, "&msg="...), s.msg)
+	}
+	if s.cause != nil {
+		dst = appendEscaped(append(dst, "&cause="...), s.cause.Error())
+	}
+	return dst
+}
+
+// ParseStatus is the inverse of [Status.AppendQuery]. It keeps nothing of
+// query and returns nil for success.
+func ParseStatus(query []byte) (*Status, error) {
+	if len(query) == 0 || string(query) == okQuery {
+		return nil, nil
+	}
+	s := new(Status)
+	var err error
+	eachPair(query, func(k, v []byte) bool {
+		switch string(k) {
+		case "code":
+			var n int64
+			n, err = strconv.ParseInt(string(v), 10, 32)
+			s.code = int32(n)
+		case "msg":
+			s.msg = unescape(v)
+		case "cause":
+			s.cause = errors.New(unescape(v))
+		}
+		return err == nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("message: bad status: %w", err)
+	}
+	if s.code == CodeOK && s.msg == "" && s.cause == nil {
+		return nil, nil
+	}
+	return s, nil
+}

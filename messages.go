@@ -1,0 +1,121 @@
+package erpc
+
+import (
+	"context"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/session"
+)
+
+// The kinds of message.
+const (
+	TypeUndefined = message.TypeUndefined
+	TypeCall      = message.TypeCall
+	TypeReply     = message.TypeReply
+	TypePush      = message.TypePush
+	TypeAuthCall  = message.TypeAuthCall
+	TypeAuthReply = message.TypeAuthReply
+)
+
+// Status codes of the framework; those of applications should be above 1000.
+const (
+	CodeUnknownError        = message.CodeUnknownError
+	CodeOK                  = message.CodeOK
+	CodeInvalidOp           = message.CodeInvalidOp
+	CodeWrongConn           = message.CodeWrongConn
+	CodeConnClosed          = message.CodeConnClosed
+	CodeWriteFailed         = message.CodeWriteFailed
+	CodeDialFailed          = message.CodeDialFailed
+	CodeBadMessage          = message.CodeBadMessage
+	CodeUnauthorized        = message.CodeUnauthorized
+	CodeNotFound            = message.CodeNotFound
+	CodeMtypeNotAllowed     = message.CodeMtypeNotAllowed
+	CodeHandleTimeout       = message.CodeHandleTimeout
+	CodeTooLarge            = message.CodeTooLarge
+	CodeExhausted           = message.CodeExhausted
+	CodeCanceled            = message.CodeCanceled
+	CodeInternalServerError = message.CodeInternalServerError
+	CodeBadGateway          = message.CodeBadGateway
+	CodeShuttingDown        = message.CodeShuttingDown
+)
+
+// Keys of metadata that the framework itself reads.
+const (
+	MetaRealIP          = message.MetaRealIP
+	MetaAcceptBodyCodec = message.MetaAcceptBodyCodec
+)
+
+// TypeText returns the name of a message type.
+func TypeText(mtype byte) string { return message.TypeText(mtype) }
+
+// CodeText returns the text of a framework code.
+func CodeText(code int32) string { return message.CodeText(code) }
+
+// IsConnError reports whether the connection is to blame.
+func IsConnError(st *Status) bool { return message.IsConnError(st) }
+
+// NewStatus returns a status; the text of the optional cause is sent with it.
+func NewStatus(code int32, msg string, cause ...any) *Status {
+	return message.NewStatus(code, msg, cause...)
+}
+
+// NewStatusWithStack is [NewStatus] with the caller's stack, for %+v.
+func NewStatusWithStack(code int32, msg string, cause ...any) *Status {
+	return message.NewStatusWithStack(code, msg, cause...)
+}
+
+// NewStatusByCodeText returns a status whose message is the text of its code.
+func NewStatusByCodeText(code int32, cause any, tagStack bool) *Status {
+	return message.NewStatusByCodeText(code, cause, tagStack)
+}
+
+// StatusFromError returns the status that err carries. See
+// [message.FromError].
+func StatusFromError(err error) *Status { return message.FromError(err) }
+
+// NewMessage returns a message with the settings applied.
+func NewMessage(settings ...MessageSetting) Message { return message.New(settings...) }
+
+// NewFakeCallCmd returns a call that has ended, for stand-ins of sessions.
+func NewFakeCallCmd(serviceMethod string, arg, result any, st *Status) CallCmd {
+	return session.NewCallCmd(serviceMethod, arg, result, st)
+}
+
+// WithNothing changes nothing.
+func WithNothing() MessageSetting { return message.WithNothing() }
+
+// WithContext bounds the exchange by ctx. See [message.WithContext].
+func WithContext(ctx context.Context) MessageSetting { return message.WithContext(ctx) }
+
+// WithServiceMethod sets the service method.
+func WithServiceMethod(method string) MessageSetting { return message.WithServiceMethod(method) }
+
+// WithStatus sets the status that the message carries.
+func WithStatus(st *Status) MessageSetting { return message.WithStatus(st) }
+
+// WithAddMeta adds an entry of metadata; a key may have several.
+func WithAddMeta(key, value string) MessageSetting { return message.WithAddMeta(key, value) }
+
+// WithSetMeta sets an entry of metadata.
+func WithSetMeta(key, value string) MessageSetting { return message.WithSetMeta(key, value) }
+
+// WithDelMeta deletes the entries of metadata with that key.
+func WithDelMeta(key string) MessageSetting { return message.WithDelMeta(key) }
+
+// WithRealIP adds the address of the original caller.
+func WithRealIP(ip string) MessageSetting { return message.WithRealIP(ip) }
+
+// WithBodyCodec sets the codec of the body.
+func WithBodyCodec(id byte) MessageSetting { return message.WithBodyCodec(id) }
+
+// WithAcceptBodyCodec asks for a reply in that codec.
+func WithAcceptBodyCodec(id byte) MessageSetting { return message.WithAcceptBodyCodec(id) }
+
+// WithBody sets the value of the body.
+func WithBody(body any) MessageSetting { return message.WithBody(body) }
+
+// WithNewBody sets the function that makes the value to decode into.
+func WithNewBody(f NewBodyFunc) MessageSetting { return message.WithNewBody(f) }
+
+// WithXferPipe appends transfer filters, outermost first.
+func WithXferPipe(ids ...byte) MessageSetting { return message.WithXferPipe(ids...) }

@@ -1,0 +1,60 @@
+package erpc
+
+import (
+	"crypto/tls"
+
+	"github.com/erpc-go/erpc/codec/thriftcodec"
+	"github.com/erpc-go/erpc/peer"
+	"github.com/erpc-go/erpc/peer/config"
+)
+
+// NewPeer returns a peer with every built-in codec and transport. It panics on
+// a configuration or plugin that can't work. See [peer.New].
+func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
+	thriftcodec.Reg()
+	process.Fill(&cfg)
+	if cfg.Logger == nil {
+		cfg.Logger = logger.L
+	}
+	p := peer.New(cfg, globalLeftPlugin...)
+	peers.Add(p)
+	return p
+}
+
+// BroadcastTo pushes to a chosen set of sessions. See [peer.BroadcastTo].
+func BroadcastTo(sessions []Session, serviceMethod string, arg any, settings ...MessageSetting) (sent int, failed map[string]*Status) {
+	return peer.BroadcastTo(sessions, serviceMethod, arg, settings...)
+}
+
+// LoadConfig reads a section of a YAML or INI file into cfg. See
+// [config.Load].
+func LoadConfig(path, section string, cfg any) error { return config.Load(path, section, cfg) }
+
+// WriteDefaultConfig writes a commented file with the values of cfg. See
+// [config.WriteDefault].
+func WriteDefaultConfig(path, section string, cfg any) error {
+	return config.WriteDefault(path, section, cfg)
+}
+
+// GenerateTLSConfigForServer returns TLS with a self-signed certificate. See
+// [peer.GenerateTLSConfigForServer].
+func GenerateTLSConfigForServer() *tls.Config { return peer.GenerateTLSConfigForServer() }
+
+// GenerateTLSConfigForClient returns TLS that verifies nobody. See
+// [peer.GenerateTLSConfigForClient].
+func GenerateTLSConfigForClient() *tls.Config { return peer.GenerateTLSConfigForClient() }
+
+// NewTLSConfigFromFile returns TLS with a certificate from files. See
+// [peer.NewTLSConfigFromFile].
+func NewTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient ...bool) (*tls.Config, error) {
+	return peer.NewTLSConfigFromFile(certFile, keyFile, insecureSkipVerifyForClient...)
+}
+
+// A FakeAddr is an address that nobody has resolved. See [peer.Addr].
+type FakeAddr = peer.Addr
+
+// NewFakeAddr returns an address of its parts.
+func NewFakeAddr(network, host, port string) *FakeAddr { return peer.NewAddr(network, host, port) }
+
+// NewFakeAddr2 returns the address written as addr.
+func NewFakeAddr2(network, addr string) (*FakeAddr, error) { return peer.ParseAddr(network, addr) }

@@ -1,0 +1,215 @@
+package peer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// Config configures a peer. The zero value is a client over TCP with the raw
+// protocol and JSON bodies, and a server on any free port. The tags are those
+// of erpc v7, so its files can be read; docs/limits.md lists every limit.
+type Config struct {
+	Network           string        `yaml:"network" ini:"network" comment:"Network: tcp, tcp4, tcp6, unix, unixpacket, or that of another transport"`
+	LocalIP           string        `yaml:"local_ip" ini:"local_ip" comment:"Local IP address; for unix networks it may be the path of the socket"`
+	LocalPort         uint16        `yaml:"local_port" ini:"local_port" comment:"Local port to dial from; 0 is any"`
+	ListenPort        uint16        `yaml:"listen_port" ini:"listen_port" comment:"Port to listen on; 0 is any free one"`
+	DialTimeout       time.Duration `yaml:"dial_timeout" ini:"dial_timeout" comment:"Limit of one attempt to dial, its handshake included; 0s is 10s"`
+	RedialTimes       int32         `yaml:"redial_times" ini:"redial_times" comment:"How often to dial again when a dial fails or a dialed connection breaks; below 0 without end"`
+	RedialInterval    time.Duration `yaml:"redial_interval" ini:"redial_interval" comment:"Time before the second of these attempts; it doubles with each, up to redial_max_interval"`
+	DefaultBodyCodec  string        `yaml:"default_body_codec" ini:"default_body_codec" comment:"Name of the codec of bodies whose message names none"`
+	DefaultSessionAge time.Duration `yaml:"default_session_age" ini:"default_session_age" comment:"Longest life of a session; 0s is for ever"`
+	DefaultContextAge time.Duration `yaml:"default_context_age" ini:"default_context_age" comment:"Longest time of a call or push, on either side; 0s is for ever"`
+	SlowCometDuration time.Duration `yaml:"slow_comet_duration" ini:"slow_comet_duration" comment:"A call or push that takes this long is logged as a warning; 0s is never"`
+	PrintDetail       bool          `yaml:"print_detail" ini:"print_detail" comment:"Log each call and push with metadata and body"`
+	CountTime         bool          `yaml:"count_time" ini:"count_time" comment:"Log each call and push with the time it took"`
+
+	ListenAddress      string        `yaml:"listen_address" ini:"listen_address" comment:"Address to listen on, in place of local_ip and listen_port"`
+	RedialMaxInterval  time.Duration `yaml:"redial_max_interval" ini:"redial_max_interval" comment:"Longest time between two attempts to redial; 0s is 10s"`
+	ReadLimit          int           `yaml:"read_limit" ini:"read_limit" comment:"Largest message that is read, and inflated, in bytes; 0 is 64 MiB"`
+	QueueLimit         int           `yaml:"queue_limit" ini:"queue_limit" comment:"Bytes that may wait to be written on one session; 0 is 1 MiB"`
+	QueuePolicy        socket.Policy `yaml:"queue_policy" ini:"queue_policy" comment:"What a push does when that queue is full: block, drop_new, drop_old or disconnect"`
+	WriteTimeout       time.Duration `yaml:"write_timeout" ini:"write_timeout" comment:"A session whose other side takes nothing for so long ends; 0s is 30s, below 0 never"`
+	HandshakeTimeout   time.Duration `yaml:"handshake_timeout" ini:"handshake_timeout" comment:"Limit of TLS handshake and connect hooks; 0s is 10s, below 0 none"`
+	IdleTimeout        time.Duration `yaml:"idle_timeout" ini:"idle_timeout" comment:"A session that sends no whole message for so long ends; 0s is never"`
+	MaxHandlers        int           `yaml:"max_handlers" ini:"max_handlers" comment:"Handlers at work at the same time; 0 is 100000, below 0 no limit"`
+	MaxSessionHandlers int           `yaml:"max_session_handlers" ini:"max_session_handlers" comment:"The same for one session; 0 is 10000, below 0 no limit"`
+	MaxSessions        int           `yaml:"max_sessions" ini:"max_sessions" comment:"Accepted sessions at the same time; 0 is no limit"`
+	PanicDetail        bool          `yaml:"panic_detail" ini:"panic_detail" comment:"Tell callers what a handler panicked with, as erpc v7 does"`
+
+	SocketKeepAlive       *bool         `yaml:"-" ini:"-"` // nil: on
+	SocketKeepAlivePeriod time.Duration `yaml:"socket_keep_alive_period" ini:"socket_keep_alive_period" comment:"Period of TCP keepalive; 0s is the default of the system"`
+	SocketNoDelay         *bool         `yaml:"-" ini:"-"` // nil: on
+	SocketReadBuffer      int           `yaml:"socket_read_buffer" ini:"socket_read_buffer" comment:"Receive buffer of the kernel in bytes; 0 is its default"`
+	SocketWriteBuffer     int           `yaml:"socket_write_buffer" ini:"socket_write_buffer" comment:"Send buffer of the kernel in bytes; 0 is its default"`
+
+	ProtoFunc  proto.Func                 `yaml:"-" ini:"-"` // default rawproto.New
+	Mapper     router.ServiceMethodMapper `yaml:"-" ini:"-"` // default router.HTTPServiceMethodMapper
+	Logger     *slog.Logger               `yaml:"-" ini:"-"` // default: discard
+	Transports []socket.Transport         `yaml:"-" ini:"-"` // besides socket.Stream; a later one of the same network wins
+	// Inherited returns the listener that a parent process handed down for an
+	// address, nil if there is none. Graceful restarts set it.
+	Inherited func(network, addr string) (net.Listener, error) `yaml:"-" ini:"-"`
+}
+
+// Defaults of [Config].
+const (
+	DefaultDialTimeout        = 10 * time.Second
+	DefaultRedialInterval     = 100 * time.Millisecond
+	DefaultRedialMaxInterval  = 10 * time.Second
+	DefaultHandshakeTimeout   = 10 * time.Second
+	DefaultMaxHandlers        = 100_000
+	DefaultMaxSessionHandlers = 10_000
+)
+
+// SetDefaults fills in what is zero and has a default.
+func (c *Config) SetDefaults() {
+	set(&c.Network, "tcp")
+	set(&c.DialTimeout, DefaultDialTimeout)
+	set(&c.RedialInterval, DefaultRedialInterval)
+	set(&c.RedialMaxInterval, DefaultRedialMaxInterval)
+	set(&c.DefaultBodyCodec, "json")
+	set(&c.ReadLimit, socket.DefaultReadLimit)
+	set(&c.QueueLimit, socket.DefaultQueueLimit)
+	set(&c.QueuePolicy, socket.Block)
+	set(&c.WriteTimeout, socket.DefaultWriteTimeout)
+	set(&c.HandshakeTimeout, DefaultHandshakeTimeout)
+	set(&c.MaxHandlers, DefaultMaxHandlers)
+	set(&c.MaxSessionHandlers, DefaultMaxSessionHandlers)
+	if c.ProtoFunc == nil {
+		c.ProtoFunc = rawproto.New
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func set[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}
+
+// Validate returns what is wrong with the configuration.
+func (c *Config) Validate() error {
+	var errs []error
+	switch c.QueuePolicy {
+	case "", socket.Block, socket.DropNew, socket.DropOld, socket.Disconnect:
+	default:
+		errs = append(errs, fmt.Errorf("peer: queue_policy %q is unknown; use block, drop_new, drop_old or disconnect", c.QueuePolicy))
+	}
+	if c.DefaultBodyCodec != "" {
+		if _, err := codec.GetByName(c.DefaultBodyCodec); err != nil {
+			errs = append(errs, fmt.Errorf("peer: default_body_codec: %w; register it before the peer is made", err))
+		}
+	}
+	for _, n := range []struct {
+		key   string
+		value int
+	}{{"read_limit", c.ReadLimit}, {"queue_limit", c.QueueLimit}, {"max_sessions", c.MaxSessions},
+		{"socket_read_buffer", c.SocketReadBuffer}, {"socket_write_buffer", c.SocketWriteBuffer}} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("peer: %s is %d; it must not be below 0", n.key, n.value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// An Addr is the address of a network that a peer is told to listen on or to
+// dial from.
+type Addr struct{ network, addr string }
+
+// NewAddr returns an address; host and port are joined as the network has it.
+func NewAddr(network, host, port string) *Addr {
+	if port == "" {
+		return &Addr{network, host}
+	}
+	return &Addr{network, net.JoinHostPort(host, port)}
+}
+
+// ParseAddr returns the address written as addr: host:port, or a path.
+func ParseAddr(network, addr string) (*Addr, error) {
+	if !isUnix(network) {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return nil, fmt.Errorf("peer: address %q: %w", addr, err)
+		}
+	}
+	return &Addr{network, addr}, nil
+}
+
+// Network implements [net.Addr].
+func (a *Addr) Network() string { return a.network }
+
+// String implements [net.Addr].
+func (a *Addr) String() string { return a.addr }
+
+// Host returns what stands in front of the port.
+func (a *Addr) Host() string {
+	host, _, err := net.SplitHostPort(a.addr)
+	if err != nil {
+		return a.addr
+	}
+	return host
+}
+
+// Port returns the port, "" if there is none.
+func (a *Addr) Port() string {
+	_, port, err := net.SplitHostPort(a.addr)
+	if err != nil {
+		return ""
+	}
+	return port
+}
+
+func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
+
+// ListenAddr returns the address to listen on. On unix networks a LocalIP that
+// holds a slash is the path; otherwise the file has v7's name,
+// LocalIP:ListenPort.
+func (c *Config) ListenAddr() net.Addr {
+	if c.ListenAddress != "" {
+		return &Addr{c.network(), c.ListenAddress}
+	}
+	return c.local(c.ListenPort)
+}
+
+// LocalAddr returns the address to dial from. On unix networks there is none.
+func (c *Config) LocalAddr() net.Addr { return c.local(c.LocalPort) }
+
+func (c *Config) network() string {
+	if c.Network == "" {
+		return "tcp"
+	}
+	return c.Network
+}
+
+func (c *Config) local(port uint16) net.Addr {
+	host := c.LocalIP
+	if isUnix(c.Network) && strings.ContainsAny(host, `/\`) {
+		return &Addr{c.Network, host}
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return NewAddr(c.network(), host, strconv.Itoa(int(port)))
+}
+
+// dialFrom returns the local address for a transport, "" if the system is to
+// choose.
+func (c *Config) dialFrom() string {
+	if isUnix(c.Network) || (c.LocalPort == 0 && (c.LocalIP == "" || c.LocalIP == "0.0.0.0")) {
+		return ""
+	}
+	return c.LocalAddr().String()
+}

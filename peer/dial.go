@@ -1,0 +1,82 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/session"
+)
+
+// Dial opens a session with the peer at addr. If the configuration allows
+// redials, it also tries again when that fails.
+func (p *Peer) Dial(addr string, protoFunc ...proto.Func) (session.Session, *message.Status) {
+	return p.DialContext(context.Background(), addr, protoFunc...)
+}
+
+// DialContext is [Peer.Dial] for as long as ctx lasts. The session does not end
+// with ctx.
+func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.Func) (session.Session, *message.Status) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(p.ctx, cancel)()
+	pf := p.protoFunc(protoFunc)
+	dial := func(ctx context.Context) (net.Conn, *message.Status) { return p.dialOnce(ctx, addr) }
+	pause := p.cfg.RedialInterval
+	for again := 0; ; again++ {
+		c, st := p.open(ctx, pf, dial)
+		if st.OK() {
+			return c, nil
+		}
+		if ctx.Err() != nil || p.cfg.RedialTimes >= 0 && again >= int(p.cfg.RedialTimes) {
+			return nil, st
+		}
+		p.cfg.Logger.Debug("dial failed", "addr", addr, "status", st.String(), "again_in", pause)
+		select {
+		case <-time.After(pause/2 + rand.N(pause/2+1)):
+		case <-ctx.Done():
+			return nil, st
+		}
+		pause = min(2*pause, p.shared.RedialLongest)
+	}
+}
+
+// open dials once and opens the session.
+func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*session.Conn, *message.Status) {
+	conn, st := dial(ctx)
+	if !st.OK() {
+		return nil, st
+	}
+	c, st := session.Dialed(p.shared, conn, pf, p.id(conn.LocalAddr()), dial)
+	if !st.OK() {
+		return nil, st
+	}
+	return p.opened(c)
+}
+
+// dialOnce makes a connection, ready for use.
+func (p *Peer) dialOnce(ctx context.Context, addr string) (net.Conn, *message.Status) {
+	if p.isClosed() {
+		return nil, statusClosed()
+	}
+	for _, h := range plugin.Of[PreDialPlugin](p.plugins.GetAll()) {
+		if st := h.PreDial(p.cfg.LocalAddr(), addr); !st.OK() {
+			return nil, st
+		}
+	}
+	if p.cfg.DialTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.cfg.DialTimeout)
+		defer cancel()
+	}
+	conn, err := p.transports[p.cfg.Network].Dial(ctx, p.cfg.Network, addr, p.options())
+	if err != nil {
+		return nil, message.NewStatusByCodeText(message.CodeDialFailed, fmt.Errorf("peer: dial: %w", err), false)
+	}
+	return conn, nil
+}

@@ -1,0 +1,184 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/session"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// ListenAndServe accepts sessions on the address of the configuration until the
+// peer is closed; then it returns [ErrClosed]. Several listeners of one peer
+// may be served at the same time.
+func (p *Peer) ListenAndServe(protoFunc ...proto.Func) error {
+	lis, err := p.Listen()
+	if err != nil {
+		return err
+	}
+	return p.Serve(lis, protoFunc...)
+}
+
+// Listen returns a listener on the address of the configuration, for
+// [Peer.Serve].
+func (p *Peer) Listen() (net.Listener, error) {
+	addr := p.cfg.ListenAddr()
+	return p.ListenOn(p.cfg.Network, addr.String())
+}
+
+// ListenOn is [Peer.Listen] on another address.
+func (p *Peer) ListenOn(network, addr string) (net.Listener, error) {
+	t := p.transports[network]
+	if t == nil {
+		return nil, fmt.Errorf("peer: listen: network %q is unknown to this peer", network)
+	}
+	if p.isClosed() {
+		return nil, ErrClosed
+	}
+	lis, err := t.Listen(context.Background(), network, addr, p.options())
+	if err != nil {
+		return nil, fmt.Errorf("peer: listen: %w", err)
+	}
+	return lis, nil
+}
+
+// Serve accepts sessions from lis until the peer is closed, and closes lis.
+func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		_ = lis.Close() // nobody will use it
+		return ErrClosed
+	}
+	p.listeners[lis] = struct{}{}
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		delete(p.listeners, lis)
+		p.mu.Unlock()
+		_ = lis.Close() // a second time, if the peer was closed
+	}()
+	for _, h := range plugin.Of[PostListenPlugin](p.plugins.GetAll()) {
+		if err := h.PostListen(lis.Addr()); err != nil {
+			return fmt.Errorf("peer: plugin %q: after listen on %v: %w", h.Name(), lis.Addr(), err)
+		}
+	}
+	p.cfg.Logger.Info("listening", "network", lis.Addr().Network(), "addr", lis.Addr().String())
+	pause := time.Duration(0)
+	for {
+		conn, err := lis.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			go p.accept(conn, p.protoFunc(protoFunc))
+			continue
+		case p.isClosed():
+			return ErrClosed
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("peer: accept: %w", err)
+		}
+		// Out of descriptors, for example: connections may end, so go on.
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		p.cfg.Logger.Warn("accept failed", "err", err, "again_in", pause)
+		select {
+		case <-time.After(pause):
+		case <-p.ctx.Done():
+			return ErrClosed
+		}
+	}
+}
+
+func (p *Peer) protoFunc(given []proto.Func) proto.Func {
+	if len(given) > 0 && given[0] != nil {
+		return given[0]
+	}
+	return p.cfg.ProtoFunc
+}
+
+// accept makes a connection of a listener a session.
+func (p *Peer) accept(conn net.Conn, pf proto.Func) {
+	if n := p.accepting.Add(1); p.cfg.MaxSessions > 0 && int(n) > p.cfg.MaxSessions {
+		p.accepting.Add(-1)
+		_ = conn.Close() // nothing was said on it
+		p.cfg.Logger.Warn("connection refused: too many sessions", "remote", conn.RemoteAddr(), "max_sessions", p.cfg.MaxSessions)
+		return
+	}
+	c, st := p.serveConn(conn, pf)
+	if !st.OK() {
+		p.accepting.Add(-1)
+		p.cfg.Logger.Info("connection refused", "remote", conn.RemoteAddr(), "status", st.String())
+		return
+	}
+	if p.cfg.MaxSessions > 0 {
+		<-c.CloseNotify()
+	}
+	p.accepting.Add(-1)
+}
+
+// ServeConn makes an accepted connection a session. It does not redial.
+func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Session, *message.Status) {
+	c, st := p.serveConn(conn, p.protoFunc(protoFunc))
+	if !st.OK() {
+		return nil, st
+	}
+	return c, nil
+}
+
+func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Conn, *message.Status) {
+	if p.isClosed() {
+		_ = conn.Close() // nothing was said on it
+		return nil, statusClosed()
+	}
+	if err := p.handshake(conn); err != nil {
+		_ = conn.Close() // it is of no use
+		return nil, message.NewStatusByCodeText(message.CodeWrongConn, err, false)
+	}
+	c, st := session.Accept(p.shared, conn, pf, p.id(conn.RemoteAddr()))
+	if !st.OK() {
+		return nil, st
+	}
+	return p.opened(c)
+}
+
+// handshake completes a connection that its listener did not.
+func (p *Peer) handshake(conn net.Conn) error {
+	h, ok := conn.(socket.Handshaker)
+	if !ok {
+		return nil
+	}
+	ctx := context.Background()
+	if p.cfg.HandshakeTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.cfg.HandshakeTimeout)
+		defer cancel()
+	}
+	if err := h.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("peer: handshake with %v: %w", conn.RemoteAddr(), err)
+	}
+	return nil
+}
+
+// opened ends a session that was opened while the peer was being closed.
+func (p *Peer) opened(c *session.Conn) (*session.Conn, *message.Status) {
+	if p.isClosed() {
+		c.End(ErrClosed)
+		return nil, statusClosed()
+	}
+	p.startSweep()
+	return c, nil
+}
+
+// id returns the first id of a session: the address, if that is unique.
+func (p *Peer) id(addr net.Addr) string {
+	text := addr.String()
+	if _, port, err := net.SplitHostPort(text); err == nil && port != "" && port != "0" {
+		return text
+	}
+	return fmt.Sprintf("%s#%d", text, p.next.Add(1))
+}

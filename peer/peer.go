@@ -1,0 +1,236 @@
+package peer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/session"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// ErrClosed is returned by what a closed peer was asked to do.
+var ErrClosed = errors.New("peer: closed")
+
+// routes gives a peer the methods of its router.
+type routes = router.Router
+
+// A Peer is one node: it accepts sessions, dials them, or both. All methods may
+// be called concurrently.
+type Peer struct {
+	*routes
+	cfg        Config
+	plugins    *plugin.Container
+	hooks      atomic.Pointer[session.Hooks]
+	shared     *session.Config
+	transports map[string]socket.Transport
+	tls        atomic.Pointer[tls.Config]
+	next       atomic.Uint64 // numbers ids that addresses don't make unique
+	accepting  atomic.Int64  // accepted sessions, and connections on the way to be one
+	table      table
+	ctx        context.Context // ends with the peer
+	cancel     context.CancelFunc
+
+	mu        sync.Mutex // guards the following
+	closed    bool
+	listeners map[net.Listener]struct{}
+	sweeping  bool
+	onClose   []func()
+}
+
+var (
+	_ session.Peer     = (*Peer)(nil)
+	_ router.Registrar = (*Peer)(nil)
+)
+
+// New returns a peer. It panics on a configuration or a plugin that can't work,
+// because both are mistakes in the program: check a configuration that comes
+// from elsewhere with [Config.Validate].
+func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
+	plugins := plugin.NewContainer(useful)
+	plugins.AppendRight(globalLeftPlugin...) // so that a later AppendLeft comes in front
+	for _, h := range plugin.Of[PreNewPeerPlugin](plugins.GetAll()) {
+		if err := h.PreNewPeer(&cfg, plugins); err != nil {
+			panic(fmt.Errorf("peer: plugin %q: before the peer is made: %w", h.Name(), err))
+		}
+	}
+	cfg.SetDefaults()
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	p := &Peer{
+		cfg:        cfg,
+		plugins:    plugins,
+		routes:     router.New(plugins, cfg.Mapper),
+		transports: map[string]socket.Transport{},
+		listeners:  map[net.Listener]struct{}{},
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.table.sessions = map[string]*session.Conn{}
+	for _, t := range append([]socket.Transport{socket.Stream{}}, cfg.Transports...) {
+		for _, network := range t.Networks() {
+			p.transports[network] = t
+		}
+	}
+	if p.transports[cfg.Network] == nil {
+		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports", cfg.Network))
+	}
+	p.share()
+	plugins.Watch(func() { p.hooks.Store(session.NewHooks(plugins.GetAll())) })
+	for _, h := range plugin.Of[PostNewPeerPlugin](plugins.GetAll()) {
+		if err := h.PostNewPeer(p); err != nil {
+			panic(fmt.Errorf("peer: plugin %q: after the peer was made: %w", h.Name(), err))
+		}
+	}
+	return p
+}
+
+// share makes what the sessions have in common.
+func (p *Peer) share() {
+	cfg := &p.cfg
+	body, _ := codec.GetByName(cfg.DefaultBodyCodec) // Validate has found it
+	p.shared = &session.Config{
+		Owner:  p,
+		Routes: p.routes,
+		Hooks:  &p.hooks,
+		Socket: socket.Config{
+			QueueLimit: cfg.QueueLimit, ReadLimit: cfg.ReadLimit, WriteTimeout: cfg.WriteTimeout, Policy: cfg.QueuePolicy,
+		}.Complete(),
+		BodyCodec:          body.ID(),
+		Logger:             cfg.Logger,
+		SessionAge:         cfg.DefaultSessionAge,
+		ContextAge:         cfg.DefaultContextAge,
+		HandshakeTimeout:   max(cfg.HandshakeTimeout, 0),
+		MaxHandlers:        max(cfg.MaxHandlers, 0),
+		MaxSessionHandlers: max(cfg.MaxSessionHandlers, 0),
+		CountTime:          cfg.CountTime,
+		PrintDetail:        cfg.PrintDetail,
+		Slow:               cfg.SlowCometDuration,
+		PanicDetail:        cfg.PanicDetail,
+		RedialTimes:        int(cfg.RedialTimes),
+		RedialFirst:        cfg.RedialInterval,
+		RedialLongest:      max(cfg.RedialMaxInterval, cfg.RedialInterval),
+	}
+	p.shared.Start()
+}
+
+// Config returns the configuration, defaults filled in.
+func (p *Peer) Config() Config { return p.cfg }
+
+// Router returns the root router.
+func (p *Peer) Router() *router.Router { return p.routes }
+
+// PluginContainer returns the plugins of the peer.
+func (p *Peer) PluginContainer() *plugin.Container { return p.plugins }
+
+// TLSConfig returns the TLS configuration, nil if connections are plain.
+func (p *Peer) TLSConfig() *tls.Config { return p.tls.Load() }
+
+// SetTLSConfig makes what is dialed and listened on afterwards use TLS. At
+// least TLS 1.2 is spoken, whatever cfg says. A server needs a certificate in
+// it; a client verifies that of the server unless it says otherwise.
+func (p *Peer) SetTLSConfig(cfg *tls.Config) {
+	if cfg != nil {
+		cfg = cfg.Clone()
+		cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
+	}
+	p.tls.Store(cfg)
+}
+
+// SetTLSConfigFromFile is [Peer.SetTLSConfig] with what [NewTLSConfigFromFile]
+// returns.
+func (p *Peer) SetTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient ...bool) error {
+	cfg, err := NewTLSConfigFromFile(certFile, keyFile, insecureSkipVerifyForClient...)
+	if err == nil {
+		p.SetTLSConfig(cfg)
+	}
+	return err
+}
+
+// options are what transports are asked for.
+func (p *Peer) options() *socket.Options {
+	return &socket.Options{
+		TLS:             p.tls.Load(),
+		LocalAddr:       p.cfg.dialFrom(),
+		NoDelay:         p.cfg.SocketNoDelay,
+		KeepAlive:       p.cfg.SocketKeepAlive,
+		KeepAlivePeriod: p.cfg.SocketKeepAlivePeriod,
+		ReadBuffer:      p.cfg.SocketReadBuffer,
+		WriteBuffer:     p.cfg.SocketWriteBuffer,
+		Inherited:       p.cfg.Inherited,
+	}
+}
+
+// Handlers returns how many handlers are at work.
+func (p *Peer) Handlers() int { return p.shared.Handlers() }
+
+// isClosed reports whether the peer was closed or is shutting down.
+func (p *Peer) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// OnClose calls f once when the peer is closed; at once if it is already.
+func (p *Peer) OnClose(f func()) {
+	p.mu.Lock()
+	if !p.closed {
+		p.onClose = append(p.onClose, f)
+		f = nil
+	}
+	p.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// sweep ends the sessions that were idle for the limit. It runs while the peer
+// has such a limit and has had a session.
+func (p *Peer) sweep() {
+	t := time.NewTicker(max(p.cfg.IdleTimeout/2, time.Millisecond))
+	defer t.Stop()
+	idle := map[*session.Conn]bool{} // at the last look
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := map[*session.Conn]bool{}
+		for _, c := range p.table.all() {
+			switch {
+			case !c.Idle():
+			case idle[c]:
+				c.End(session.ErrIdle)
+			default:
+				now[c] = true
+			}
+		}
+		idle = now
+	}
+}
+
+func (p *Peer) startSweep() {
+	if p.cfg.IdleTimeout <= 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.sweeping && !p.closed {
+		p.sweeping = true
+		go p.sweep()
+	}
+}
+
+func statusClosed() *message.Status {
+	return message.NewStatusByCodeText(message.CodeConnClosed, ErrClosed, false)
+}

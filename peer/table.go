@@ -1,0 +1,86 @@
+package peer
+
+import (
+	"sync"
+
+	"github.com/erpc-go/erpc/session"
+)
+
+// table is the sessions of a peer by id.
+type table struct {
+	mu       sync.Mutex // guards the following
+	sessions map[string]*session.Conn
+	list     []*session.Conn // of sessions; nil after a change, never modified
+}
+
+// all returns the sessions. The caller must not modify the result.
+func (t *table) all() []*session.Conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.list == nil {
+		t.list = make([]*session.Conn, 0, len(t.sessions))
+		for _, c := range t.sessions {
+			t.list = append(t.list, c)
+		}
+	}
+	return t.list
+}
+
+// Bind implements [session.Owner]: the newer session with an id wins, and the
+// older one ends.
+func (p *Peer) Bind(c *session.Conn, id string) {
+	t := &p.table
+	t.mu.Lock()
+	older := t.sessions[id]
+	if old := c.ID(); t.sessions[old] == c {
+		delete(t.sessions, old)
+	}
+	c.Rename(id)
+	if c.State() != session.Closed {
+		t.sessions[id] = c
+	}
+	t.list = nil
+	t.mu.Unlock()
+	if older != nil && older != c {
+		older.End(session.ErrReplaced)
+	}
+}
+
+// Gone implements [session.Owner].
+func (p *Peer) Gone(c *session.Conn) {
+	t := &p.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if id := c.ID(); t.sessions[id] == c {
+		delete(t.sessions, id)
+		t.list = nil
+	}
+}
+
+// CountSession returns the number of open sessions.
+func (p *Peer) CountSession() int {
+	p.table.mu.Lock()
+	defer p.table.mu.Unlock()
+	return len(p.table.sessions)
+}
+
+// GetSession returns the session with that id.
+func (p *Peer) GetSession(id string) (session.Session, bool) {
+	p.table.mu.Lock()
+	defer p.table.mu.Unlock()
+	c, ok := p.table.sessions[id]
+	if !ok {
+		return nil, false // not a nil *Conn in an interface
+	}
+	return c, true
+}
+
+// RangeSession calls fn for each session that was open when it began, until fn
+// returns false.
+func (p *Peer) RangeSession(fn func(sess session.Session) bool) {
+	for _, c := range p.table.all() {
+		if !fn(c) {
+			return
+		}
+	}
+}

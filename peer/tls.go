@@ -1,0 +1,76 @@
+package peer
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"sync"
+	"time"
+)
+
+// NewTLSConfigFromFile returns a configuration with the certificate and key of
+// two PEM files, for TLS 1.2 and later.
+func NewTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient ...bool) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("peer: tls certificate %s with key %s: %w", certFile, keyFile, err)
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	if len(insecureSkipVerifyForClient) > 0 {
+		cfg.InsecureSkipVerify = insecureSkipVerifyForClient[0]
+	}
+	return cfg, nil
+}
+
+// GenerateTLSConfigForClient returns a configuration that encrypts and does NOT
+// verify whom it talks to: it fits what [GenerateTLSConfigForServer] makes, and
+// keeps out those who only listen, not those who stand in between.
+func GenerateTLSConfigForClient() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
+}
+
+// generated is the certificate of this process, made when it is first needed.
+var generated = sync.OnceValues(selfSigned)
+
+// GenerateTLSConfigForServer returns a configuration with a self-signed
+// certificate, valid for a year, for localhost and the loopback addresses. It
+// is made on the first handshake, the same for the whole process, and kept
+// nowhere.
+func GenerateTLSConfigForServer() *tls.Config {
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return generated() },
+	}
+}
+
+func selfSigned() (_ *tls.Certificate, err error) {
+	key, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	serial, err2 := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("peer: generate certificate: %w", err)
+	}
+	now := time.Now()
+	template := x509.Certificate{
+		SerialNumber:          serial,
+		Subject:               pkix.Name{CommonName: "erpc self-signed"},
+		NotBefore:             now.Add(-time.Hour), // clocks differ
+		NotAfter:              now.AddDate(1, 0, 0),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+		DNSNames:              []string{"localhost"},
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		return nil, fmt.Errorf("peer: generate certificate: %w", err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}

@@ -1,0 +1,104 @@
+package erpc
+
+import (
+	"time"
+
+	"github.com/erpc-go/erpc/internal/defaults"
+	"github.com/erpc-go/erpc/internal/graceful"
+	"github.com/erpc-go/erpc/router"
+)
+
+// The functions of this file are process-wide, as erpc v7 has them. The setters
+// set what peers made afterwards begin with; a field of [PeerConfig] wins over
+// each.
+
+var (
+	process defaults.Set
+	peers   graceful.Group
+)
+
+// DefaultProtoFunc returns the protocol of peers that name none.
+func DefaultProtoFunc() ProtoFunc { return process.Proto() }
+
+// SetDefaultProtoFunc sets that protocol.
+func SetDefaultProtoFunc(f ProtoFunc) { process.SetProto(f) }
+
+// DefaultBodyCodec returns the codec of bodies that name none.
+func DefaultBodyCodec() Codec { return process.Body() }
+
+// SetDefaultBodyCodec sets that codec by its ID.
+func SetDefaultBodyCodec(id byte) error { return process.SetBody(id) }
+
+// HTTPServiceMethodMapper maps names to paths. See
+// [router.HTTPServiceMethodMapper].
+func HTTPServiceMethodMapper(prefix, name string) string {
+	return router.HTTPServiceMethodMapper(prefix, name)
+}
+
+// RPCServiceMethodMapper maps names to dotted names. See
+// [router.RPCServiceMethodMapper].
+func RPCServiceMethodMapper(prefix, name string) string {
+	return router.RPCServiceMethodMapper(prefix, name)
+}
+
+// SetServiceMethodMapper sets how service methods are made of names.
+func SetServiceMethodMapper(m ServiceMethodMapper) { process.SetMapper(m) }
+
+// GetReadLimit returns the largest message that is read, in bytes.
+func GetReadLimit() uint32 { return uint32(process.ReadLimit()) }
+
+// SetReadLimit sets the largest message that is read, in bytes; 0 is the
+// default of 64 MiB.
+func SetReadLimit(maxMessageSize uint32) { process.SetReadLimit(int(maxMessageSize)) }
+
+// SetMessageSizeLimit is [SetReadLimit] under its older name.
+func SetMessageSizeLimit(maxMessageSize uint32) { SetReadLimit(maxMessageSize) }
+
+// SetSocketKeepAlive switches TCP keepalive.
+func SetSocketKeepAlive(on bool) { process.SetKeepAlive(on) }
+
+// SetSocketKeepAlivePeriod sets the period of TCP keepalive.
+func SetSocketKeepAlivePeriod(d time.Duration) { process.SetKeepAlivePeriod(d) }
+
+// SetSocketNoDelay switches TCP's no-delay.
+func SetSocketNoDelay(on bool) { process.SetNoDelay(on) }
+
+// SetSocketReadBuffer sets the kernel's receive buffer, in bytes.
+func SetSocketReadBuffer(bytes int) { process.SetReadBuffer(bytes) }
+
+// SetSocketWriteBuffer sets the kernel's send buffer, in bytes.
+func SetSocketWriteBuffer(bytes int) { process.SetWriteBuffer(bytes) }
+
+// SetGopool sets how many handlers of one peer may work at the same time.
+// Goroutines are kept no longer than they are of use, so the second argument
+// of v7 says nothing any more.
+func SetGopool(maxGoroutinesAmount int, _ time.Duration) {
+	process.SetMaxHandlers(maxGoroutinesAmount)
+}
+
+// Go runs fn on a goroutine of its own. v7 bounds these; here only handlers are
+// bounded, so it always returns true.
+func Go(fn func()) bool {
+	go fn()
+	return true
+}
+
+// GraceSignal waits for SIGINT and SIGTERM, which shut all peers down, and
+// SIGUSR2, which hands their listeners to a new process and then does. It
+// returns when that is done; it never exits the process.
+func GraceSignal() { peers.Signal() }
+
+// SetShutdown sets how long a shutdown may take, and what is called before and
+// after it.
+func SetShutdown(timeout time.Duration, firstSweep, beforeExiting func() error) {
+	peers.Set(timeout, firstSweep, beforeExiting)
+}
+
+// Shutdown shuts all peers of the process down, for at most the timeout, and
+// returns; it does not exit the process.
+func Shutdown(timeout ...time.Duration) { peers.Shutdown(timeout...) }
+
+// Reboot starts the program anew with the listeners of this process, and then
+// shuts this one's peers down, for at most the timeout. It does not exit the
+// process; main should return.
+func Reboot(timeout ...time.Duration) { peers.Reboot(timeout...) }

@@ -1,0 +1,59 @@
+package proto
+
+import (
+	"bufio"
+	"io"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// firstRead is how much of a large frame is read before more storage is made:
+// storage grows with what has arrived, not with what a length claims.
+const firstRead = 256 << 10
+
+// ReadFrame reads the next n bytes. If they fit into r's buffer they are
+// returned where they lie, own is false and they are valid until r is read
+// again; otherwise they are read into the storage of m, which owns them. An
+// end of the stream inside the frame is [io.ErrUnexpectedEOF]. The caller has
+// checked n against its limit.
+func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, err error) {
+	if n <= r.Size() {
+		b, err = r.Peek(n)
+		if err != nil {
+			return nil, false, midFrame(err)
+		}
+		_, err = r.Discard(n)
+		return b, false, err
+	}
+	b = m.Storage(min(n, firstRead))
+	for got := 0; ; {
+		k, err := io.ReadFull(r, b[got:])
+		if err != nil {
+			return nil, false, midFrame(err)
+		}
+		if got += k; got == n {
+			return b, true, nil
+		}
+		old := b
+		b = m.Storage(min(n, 4*got))
+		copy(b, old)
+	}
+}
+
+// PeekHead returns the next n bytes without taking them. At the end of the
+// stream it returns io.EOF between two messages, [io.ErrUnexpectedEOF] inside
+// one.
+func PeekHead(r *bufio.Reader, n int) ([]byte, error) {
+	head, err := r.Peek(n)
+	if err == io.EOF && len(head) > 0 {
+		err = io.ErrUnexpectedEOF
+	}
+	return head, err
+}
+
+func midFrame(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package proto
+
+import (
+	"bufio"
+	"errors"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// A Proto is the wire format of one connection.
+type Proto interface {
+	// Version returns the identifier and the name of the format.
+	Version() (id byte, name string)
+	// Pack appends the wire form of m to dst and does no I/O, so that the
+	// socket may coalesce several messages into one write. It may be called
+	// concurrently: it runs outside of every lock, because encoding a body
+	// runs code of the user. If it fails, what it returns is thrown away and
+	// nothing is written.
+	Pack(dst []byte, m *message.Message) ([]byte, error)
+	// Unpack reads exactly one message. It fills the header and hands over
+	// the body undecoded with [message.Message.SetRaw]; it keeps nothing of
+	// r's buffer in m. limit bounds, in bytes, the frame and what its filters
+	// inflate to; Unpack must check it before it allocates. It is never called
+	// concurrently with itself. An error other than io.EOF between two
+	// messages ends the connection.
+	Unpack(r *bufio.Reader, m *message.Message, limit int) error
+}
+
+// A Func makes the Proto of a new connection.
+type Func = func() Proto
+
+// A Refuser is a [Proto] that has something to say to the other side before
+// the connection is closed because of err, which its Unpack returned.
+type Refuser interface {
+	AppendRefusal(dst []byte, err error) []byte
+}
+
+// An Ender is a [Proto] that can say, after a message was answered, that no
+// more of them are to be read from the connection.
+type Ender interface {
+	Ended() bool
+}
+
+// Errors that an Unpack wraps.
+var (
+	// ErrTooLarge: a frame, or what its filters inflate to, is above the
+	// limit. If the frame's header could be read all the same, the message
+	// has its type and sequence number.
+	ErrTooLarge = errors.New("proto: message above the read limit")
+	// ErrMalformed: the bytes are not of the format.
+	ErrMalformed = errors.New("proto: malformed message")
+)

@@ -1,0 +1,132 @@
+// Package rawproto is the default wire format, byte for byte that of erpc v7
+// (captured in testdata/golden.json of the module's root):
+//
+//	4  length, big endian, of the whole frame, itself included
+//	1  number n of transfer filters
+//	n  filter IDs, outermost first; what follows went through the filters
+//	1  s, then s bytes: sequence number in base 36
+//	1  message type
+//	1  m, then m bytes: service method
+//	2  t, then t bytes: status, query text
+//	2  u, then u bytes: metadata, query text
+//	1  body codec ID
+//	.. body, to the end of the frame
+//
+// All integers are unsigned and big endian. Nothing is sent when a connection
+// begins or ends.
+package rawproto
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// Errors of Pack. The message can't be written in this format; nothing is.
+var (
+	ErrMethodTooLong  = errors.New("rawproto: service method longer than 255 bytes")
+	ErrStatusTooLong  = errors.New("rawproto: status longer than 65535 bytes when escaped")
+	ErrMetaTooLong    = errors.New("rawproto: metadata longer than 65535 bytes when escaped")
+	ErrTooManyFilters = errors.New("rawproto: more than 255 transfer filters")
+	ErrFrameTooLong   = errors.New("rawproto: frame longer than 4 GiB")
+)
+
+const (
+	maxMethod = math.MaxUint8
+	maxText   = math.MaxUint16 // of the status and of the metadata
+)
+
+// NewRawProtoFunc returns a function that makes the format for a connection.
+func NewRawProtoFunc() proto.Func { return New }
+
+// New returns the format for one connection. It has no state.
+func New() proto.Proto { return raw{} }
+
+type raw struct{}
+
+func (raw) Version() (id byte, name string) { return 6, "raw" }
+
+func (raw) Pack(dst []byte, m *message.Message) ([]byte, error) {
+	start, pipe := len(dst), m.XferPipe()
+	if pipe.Len() > math.MaxUint8 {
+		return dst, ErrTooManyFilters
+	}
+	dst = pipe.AppendIDs(append(dst, 0, 0, 0, 0, byte(pipe.Len())))
+	inner := len(dst)
+	dst, err := appendInner(dst, m)
+	if err != nil {
+		return dst, err
+	}
+	if pipe.Len() > 0 {
+		b, err := pipe.OnPack(dst[inner:])
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst[:inner], b...)
+	}
+	if int64(len(dst)-start) > math.MaxUint32 {
+		return dst, ErrFrameTooLong
+	}
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start))
+	return dst, nil
+}
+
+// appendInner appends what goes through the filters.
+func appendInner(dst []byte, m *message.Message) ([]byte, error) {
+	method := m.ServiceMethod()
+	if len(method) > maxMethod {
+		return dst, ErrMethodTooLong
+	}
+	dst = appendSeq(dst, m.Seq())
+	dst = append(dst, m.Mtype(), byte(len(method)))
+	dst = append(dst, method...)
+	at := len(dst)
+	dst = m.Status().AppendQuery(append(dst, 0, 0))
+	if !putLen(dst, at) {
+		return dst, ErrStatusTooLong
+	}
+	at = len(dst)
+	dst = m.Meta().AppendQuery(append(dst, 0, 0))
+	if !putLen(dst, at) {
+		return dst, ErrMetaTooLong
+	}
+	return m.AppendBody(append(dst, m.BodyCodec()))
+}
+
+// putLen writes the length of the text that ends dst before it, at at.
+func putLen(dst []byte, at int) bool {
+	n := len(dst) - at - 2
+	binary.BigEndian.PutUint16(dst[at:], uint16(n))
+	return n <= maxText
+}
+
+const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+// appendSeq appends the length of seq in base 36 and then its digits.
+func appendSeq(dst []byte, seq int32) []byte {
+	var t [8]byte
+	i, u := len(t), uint32(seq)
+	if seq < 0 {
+		u = -u
+	}
+	for {
+		i--
+		t[i] = digits[u%36]
+		if u /= 36; u == 0 {
+			break
+		}
+	}
+	if seq < 0 {
+		i--
+		t[i] = '-'
+	}
+	return append(append(dst, byte(len(t)-i)), t[i:]...)
+}
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("rawproto: %w: "+format, append([]any{proto.ErrMalformed}, args...)...)
+}

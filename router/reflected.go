@@ -1,0 +1,278 @@
+package router
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/session"
+)
+
+// A kind is what calls and pushes differ in when they are registered.
+type kind[C any] struct {
+	name  string       // session.RouteCall or session.RoutePush
+	ctx   reflect.Type // the context interface that the receiver embeds
+	outs  int
+	shape string // what a handler looks like, with the receiver or context left open
+	set   func(*session.Spec, func(ctx C, arg any) []reflect.Value)
+}
+
+var statusType = reflect.TypeFor[*message.Status]()
+
+var calls = kind[session.CallCtx]{
+	name: session.RouteCall, ctx: reflect.TypeFor[session.CallCtx](), outs: 2,
+	shape: "(arg *A) (R, *erpc.Status)",
+	set: func(s *session.Spec, invoke func(session.CallCtx, any) []reflect.Value) {
+		s.Call = func(ctx session.CallCtx, arg any) (any, *message.Status) {
+			out := invoke(ctx, arg)
+			return out[0].Interface(), out[1].Interface().(*message.Status)
+		}
+	},
+}
+
+var pushes = kind[session.PushCtx]{
+	name: session.RoutePush, ctx: reflect.TypeFor[session.PushCtx](), outs: 1,
+	shape: "(arg *A) *erpc.Status",
+	set: func(s *session.Spec, invoke func(session.PushCtx, any) []reflect.Value) {
+		s.Push = func(ctx session.PushCtx, arg any) *message.Status {
+			return invoke(ctx, arg)[0].Interface().(*message.Status)
+		}
+	},
+}
+
+// RouteCall registers the methods of a controller as handlers of calls and
+// returns their service methods. The controller is a pointer to a struct that
+// embeds [session.CallCtx], or a function without arguments that makes one; the
+// fields that are set in it are set in the receiver of every call. The methods
+// have the shape
+//
+//	func (*T) Name(arg *A) (R, *erpc.Status)
+//
+// Methods that other embedded types bring along are no handlers. RouteCall
+// panics if there is none, or one has another shape.
+func (r *SubRouter) RouteCall(ctrlStructOrPoolFunc any, plugins ...plugin.Plugin) []string {
+	return routeController(r, &calls, ctrlStructOrPoolFunc, plugins)
+}
+
+// RoutePush is [SubRouter.RouteCall] for pushes: the struct embeds
+// [session.PushCtx] and the methods have the shape
+//
+//	func (*T) Name(arg *A) *erpc.Status
+func (r *SubRouter) RoutePush(ctrlStructOrPoolFunc any, plugins ...plugin.Plugin) []string {
+	return routeController(r, &pushes, ctrlStructOrPoolFunc, plugins)
+}
+
+// RouteCallFunc registers a function as a handler of calls and returns its
+// service method, which comes from its name:
+//
+//	func Name(ctx erpc.CallCtx, arg *A) (R, *erpc.Status)
+//
+// or a method expression, (*T).Name, of a type as [SubRouter.RouteCall] takes
+// it.
+func (r *SubRouter) RouteCallFunc(callHandleFunc any, plugins ...plugin.Plugin) string {
+	return routeFunc(r, &calls, callHandleFunc, plugins)
+}
+
+// RoutePushFunc is [SubRouter.RouteCallFunc] for pushes:
+//
+//	func Name(ctx erpc.PushCtx, arg *A) *erpc.Status
+func (r *SubRouter) RoutePushFunc(pushHandleFunc any, plugins ...plugin.Plugin) string {
+	return routeFunc(r, &pushes, pushHandleFunc, plugins)
+}
+
+func routeController[C any](r *SubRouter, k *kind[C], ctrl any, plugins []plugin.Plugin) []string {
+	build, typ := builder(k, ctrl)
+	field := k.embedded(typ)
+	var handlers []*session.Handler
+	for i := range typ.NumMethod() {
+		m := typ.Method(i)
+		if promoted(m) {
+			continue
+		}
+		if why := k.misfit(m.Type, 1); why != "" {
+			panic(fmt.Sprintf("router: %s.%s %s; a handler of a %s has the shape func (%s) %s%s; "+
+				"methods that are no handlers must not be exported or belong to an embedded type", typ, m.Name, why, k.name, typ, m.Name, k.shape))
+		}
+		name := r.mapper(r.mapper(r.prefix, typeName(typ)), m.Name)
+		handlers = append(handlers, reflected(k, name, m.Type, newReceivers[C](m.Func, build, field)))
+	}
+	if handlers == nil {
+		panic(fmt.Sprintf("router: %s has no handler; add a method of the shape func (%s) Name%s", typ, typ, k.shape))
+	}
+	var names []string
+	for _, h := range handlers {
+		names = append(names, r.Handle(h, plugins...))
+	}
+	return names
+}
+
+func routeFunc[C any](r *SubRouter, k *kind[C], fn any, plugins []plugin.Plugin) string {
+	v := reflect.ValueOf(fn)
+	if v.Kind() != reflect.Func || v.IsNil() {
+		panic(fmt.Sprintf("router: %T is not a function of the shape func Name%s", fn, k.funcShape()))
+	}
+	typ, name := v.Type(), runtime.FuncForPC(v.Pointer()).Name()
+	if why := k.misfit(typ, 1); why != "" {
+		panic(fmt.Sprintf("router: function %s (%s) %s; it needs the shape func Name%s, or a method expression of that shape", name, typ, why, k.funcShape()))
+	}
+	var call func(ctx C, arg any) []reflect.Value
+	switch in := typ.In(0); {
+	case in == k.ctx:
+		call = func(ctx C, arg any) []reflect.Value {
+			return v.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(arg)})
+		}
+	case in.Kind() == reflect.Pointer && in.Elem().Kind() == reflect.Struct:
+		build := func() reflect.Value { return reflect.New(in.Elem()) }
+		call = newReceivers[C](v, build, k.embedded(in)).call
+	default:
+		panic(fmt.Sprintf("router: the first argument of %s is %s; it must be %s or a pointer to a struct that embeds that", name, in, k.ctx))
+	}
+	return r.Handle(handler(k, r.mapper(r.prefix, funcName(name)), typ, call), plugins...)
+}
+
+func (k *kind[C]) funcShape() string {
+	return strings.Replace(k.shape, "(", "(ctx erpc."+k.ctx.Name()+", ", 1)
+}
+
+func reflected[C any](k *kind[C], name string, typ reflect.Type, f *receivers[C]) *session.Handler {
+	return handler(k, name, typ, f.call)
+}
+
+func handler[C any](k *kind[C], name string, typ reflect.Type, call func(C, any) []reflect.Value) *session.Handler {
+	arg := typ.In(1).Elem()
+	s := session.Spec{Name: name, Kind: k.name, Arg: arg, NewArg: func() any { return reflect.New(arg).Interface() }}
+	if k.outs == 2 {
+		s.Reply = typ.Out(0)
+	}
+	k.set(&s, call)
+	return session.NewHandler(s)
+}
+
+// misfit says what is wrong with a function that has the receiver or context
+// first.
+func (k *kind[C]) misfit(typ reflect.Type, before int) string {
+	switch {
+	case typ.IsVariadic() || typ.NumIn() != before+1:
+		return fmt.Sprintf("takes %d arguments", typ.NumIn()-before)
+	case typ.In(before).Kind() != reflect.Pointer:
+		return fmt.Sprintf("takes a %s, which is not a pointer", typ.In(before))
+	case typ.NumOut() != k.outs:
+		return fmt.Sprintf("returns %d values", typ.NumOut())
+	case typ.Out(k.outs-1) != statusType:
+		return fmt.Sprintf("returns a %s where a *erpc.Status must be", typ.Out(k.outs-1))
+	}
+	return ""
+}
+
+// embedded returns the index of the context that typ, a pointer to a struct,
+// embeds.
+func (k *kind[C]) embedded(typ reflect.Type) []int {
+	f, ok := typ.Elem().FieldByName(k.ctx.Name())
+	if !ok || !f.Anonymous || f.Type != k.ctx {
+		panic(fmt.Sprintf("router: %s does not embed erpc.%s, which a %s handler needs: type %s struct { erpc.%s }",
+			typ, k.ctx.Name(), k.name, typeName(typ), k.ctx.Name()))
+	}
+	return f.Index
+}
+
+// builder returns a function that makes receivers, and their type.
+func builder[C any](k *kind[C], ctrl any) (build func() reflect.Value, typ reflect.Type) {
+	v := reflect.ValueOf(ctrl)
+	if !v.IsValid() {
+		panic(fmt.Sprintf("router: nil is no controller; give a pointer to a struct that embeds erpc.%s", k.ctx.Name()))
+	}
+	if v.Kind() == reflect.Func && v.Type().NumIn() == 0 && v.Type().NumOut() == 1 && !v.IsNil() {
+		build = func() reflect.Value {
+			out := v.Call(nil)[0]
+			if out.Kind() == reflect.Interface {
+				out = out.Elem()
+			}
+			return out
+		}
+		v = build()
+	} else {
+		if v.Kind() == reflect.Struct { // as v7 allows
+			p := reflect.New(v.Type())
+			p.Elem().Set(v)
+			v = p
+		}
+		build = func() reflect.Value {
+			p := reflect.New(v.Type().Elem())
+			p.Elem().Set(v.Elem())
+			return p
+		}
+	}
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		panic(fmt.Sprintf("router: %T is no controller; give a pointer to a struct that embeds erpc.%s, or a function that returns one", ctrl, k.ctx.Name()))
+	}
+	return build, v.Type()
+}
+
+// promoted reports whether m comes from an embedded type. The compiler writes
+// such methods, and those of a pointer for a method of the value; the latter
+// are found in the method set of the value, written by hand.
+func promoted(m reflect.Method) bool {
+	if !generated(m) {
+		return false
+	}
+	of, ok := m.Type.In(0).Elem().MethodByName(m.Name)
+	return !ok || generated(of)
+}
+
+func generated(m reflect.Method) bool {
+	fn := runtime.FuncForPC(m.Func.Pointer())
+	file, _ := fn.FileLine(fn.Entry())
+	return file == "<autogenerated>"
+}
+
+func typeName(typ reflect.Type) string {
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	name, _, _ := strings.Cut(typ.Name(), "[")
+	return name
+}
+
+// funcName returns the last part of the name that the runtime gives a function.
+func funcName(name string) string {
+	name, _, _ = strings.Cut(name, "[") // type arguments
+	name = strings.TrimSuffix(name, "-fm")
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+// receivers calls one method on pooled values of its type. C is the context
+// interface that the type embeds.
+type receivers[C any] struct {
+	fn   reflect.Value
+	pool sync.Pool // of *receiver[C]
+}
+
+type receiver[C any] struct {
+	ctx *C               // the embedded field of in[0]
+	in  [2]reflect.Value // receiver, argument
+}
+
+func newReceivers[C any](fn reflect.Value, build func() reflect.Value, field []int) *receivers[C] {
+	f := &receivers[C]{fn: fn}
+	f.pool.New = func() any {
+		v := build()
+		ctx := v.Elem().FieldByIndex(field).Addr().Interface().(*C)
+		return &receiver[C]{ctx, [2]reflect.Value{v, {}}}
+	}
+	return f
+}
+
+// call binds ctx and calls. After a panic the receiver is not used again.
+func (f *receivers[C]) call(ctx C, arg any) []reflect.Value {
+	v := f.pool.Get().(*receiver[C])
+	*v.ctx, v.in[1] = ctx, reflect.ValueOf(arg)
+	out := f.fn.Call(v.in[:])
+	var none C
+	*v.ctx, v.in[1] = none, reflect.Value{}
+	f.pool.Put(v)
+	return out
+}

@@ -1,0 +1,64 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"reflect"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/session"
+)
+
+// A Registrar takes handlers: a peer, a router or a sub-router.
+type Registrar interface {
+	Handle(h *session.Handler, plugins ...plugin.Plugin) string
+	// Path returns the service method of a path given to the registrar.
+	Path(name string) string
+}
+
+// Path implements [Registrar].
+func (r *SubRouter) Path(name string) string { return r.join(name) }
+
+// HandleCall registers a typed handler of calls; it needs no reflection. The
+// path is the service method as it stands, below the prefix of a sub-router.
+// An error that holds a [message.StatusError] becomes that status; any other
+// error a status with its text as the cause.
+func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context, arg *A) (*R, error), plugins ...plugin.Plugin) string {
+	return r.Handle(session.NewHandler(session.Spec{
+		Name: r.Path(path), Kind: session.RouteCall, Arg: reflect.TypeFor[A](), Reply: reflect.TypeFor[*R](),
+		NewArg: func() any { return new(A) },
+		Call: func(c session.CallCtx, arg any) (any, *message.Status) {
+			res, err := fn(session.NewContext(c), arg.(*A))
+			if err != nil {
+				return nil, statusOf(err)
+			}
+			return res, nil
+		},
+	}), plugins...)
+}
+
+// HandlePush registers a typed handler of pushes; see [HandleCall].
+func HandlePush[A any](r Registrar, path string, fn func(ctx context.Context, arg *A) error, plugins ...plugin.Plugin) string {
+	return r.Handle(session.NewHandler(session.Spec{
+		Name: r.Path(path), Kind: session.RoutePush, Arg: reflect.TypeFor[A](),
+		NewArg: func() any { return new(A) },
+		Push: func(c session.PushCtx, arg any) *message.Status {
+			return statusOf(fn(session.NewContext(c), arg.(*A)))
+		},
+	}), plugins...)
+}
+
+func statusOf(err error) *message.Status {
+	st := message.FromError(err)
+	if st.Code() != message.CodeUnknownError {
+		return st
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return message.NewStatusByCodeText(message.CodeHandleTimeout, err, false)
+	case errors.Is(err, context.Canceled):
+		return message.NewStatusByCodeText(message.CodeCanceled, err, false)
+	}
+	return st
+}

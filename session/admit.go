@@ -1,0 +1,98 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+var errTooManyHandlers = errors.New("session: too many handlers in flight; the message was not executed")
+
+type mtypeError struct {
+	mtype  byte
+	method string
+}
+
+func (e *mtypeError) Error() string {
+	return fmt.Sprintf("%v: %s (%d) to %q", ErrMtype, message.TypeText(e.mtype), e.mtype, e.method)
+}
+
+func (e *mtypeError) Unwrap() error { return ErrMtype }
+
+// admit counts one more handler, unless a bound is reached. h may be nil.
+func (l *link) admit(h *Handler) bool {
+	cfg := l.conn.cfg
+	if n := l.handlers.Add(1); cfg.MaxSessionHandlers > 0 && int(n) > cfg.MaxSessionHandlers {
+		l.handlers.Add(-1)
+		return false
+	}
+	if n := cfg.handlers.Add(1); cfg.MaxHandlers > 0 && int(n) > cfg.MaxHandlers {
+		l.release()
+		return false
+	}
+	if h != nil && h.limit > 0 && h.running.Add(1) > h.limit {
+		h.running.Add(-1)
+		l.release()
+		return false
+	}
+	return true
+}
+
+// hold counts a handler that is there already: one that held up its leader.
+func (l *link) hold() {
+	l.handlers.Add(1)
+	l.conn.cfg.handlers.Add(1)
+}
+
+// release is the end of what admit or hold counted, but for the handler's own
+// count.
+func (l *link) release() {
+	l.handlers.Add(-1)
+	l.conn.cfg.handlers.Add(-1)
+}
+
+// refuse answers a call that is not executed; a push is only counted in the
+// log.
+func (x *exchange) refuse(code int32, cause error) {
+	if x.in.Mtype() != message.TypeCall {
+		x.Warnf("session %s: push to %s refused: %v", x.link.conn.ID(), x.in.ServiceMethod(), cause)
+		return
+	}
+	x.reply(new(Hooks), nil, newStatus(code, cause), true)
+}
+
+// ordered are the messages of a link that must be handled one after another.
+// The link's mutex guards it.
+type ordered struct {
+	waiting []*exchange
+	running bool
+}
+
+// serveOrdered hands x to the one worker that handles such messages.
+func (l *link) serveOrdered(x *exchange) {
+	x.inOrder = true
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ordered.running {
+		l.ordered.waiting = append(l.ordered.waiting, x)
+		return
+	}
+	l.ordered.running = true
+	l.conn.cfg.workers.Run(x)
+}
+
+// nextOrdered returns the message that comes after the one just handled, nil
+// if there is none.
+func (l *link) nextOrdered() *exchange {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.ordered.waiting) == 0 {
+		l.ordered = ordered{}
+		return nil
+	}
+	x := l.ordered.waiting[0]
+	l.ordered.waiting[0] = nil
+	l.ordered.waiting = l.ordered.waiting[1:]
+	return x
+}

@@ -1,0 +1,450 @@
+package session
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// A CallCmd is a call in flight. Its methods may be called concurrently; those
+// that tell of the end wait for it.
+type CallCmd struct {
+	conn     *Conn
+	method   string
+	arg      any
+	result   any
+	settings []message.Setting
+
+	link  *link
+	seq   int32
+	sends int                    // how often it was sent
+	done  chan struct{}          // of AsyncCall: closed at the end; of Call: nil, it returns ended calls
+	wake  chan struct{}          // of Call: gets one value at the end; pooled
+	late  *exchange              // of Call: the reply, if the caller is to decode it
+	ch    chan<- *CallCmd        // of AsyncCall; may be nil
+	again bool                   // it may be sent once more, should the other side be going away
+	over  atomic.Bool            // of AsyncCall: it has ended
+	stop  atomic.Pointer[func()] // of AsyncCall: no longer waits for the context
+
+	st    *message.Status
+	codec byte
+	meta  message.Meta
+	swap  *Swap
+	sent  atomic.Uint32 // bytes of the frame
+	size  uint32        // bytes of the reply's frame
+	start time.Duration // on clock; 0: not measured
+	cost  time.Duration
+}
+
+var ended = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// NewCallCmd returns a call that has ended: for code that stands in for a
+// session.
+func NewCallCmd(serviceMethod string, arg, result any, st *message.Status) *CallCmd {
+	return &CallCmd{method: serviceMethod, arg: arg, result: result, st: st}
+}
+
+// Done is closed when the call has ended.
+func (c *CallCmd) Done() <-chan struct{} {
+	if c.done == nil {
+		return ended
+	}
+	return c.done
+}
+
+func (c *CallCmd) wait() {
+	if c.done != nil {
+		<-c.done
+	}
+}
+
+// Status waits for the end of the call and returns its outcome.
+func (c *CallCmd) Status() *message.Status {
+	c.wait()
+	return c.st
+}
+
+// StatusOK reports whether the call succeeded.
+func (c *CallCmd) StatusOK() bool { return c.Status().OK() }
+
+// Reply returns the result and the outcome.
+func (c *CallCmd) Reply() (any, *message.Status) {
+	c.wait()
+	return c.result, c.st
+}
+
+// InputBodyCodec returns the codec of the reply.
+func (c *CallCmd) InputBodyCodec() byte {
+	c.wait()
+	return c.codec
+}
+
+// InputMeta returns the metadata of the reply.
+func (c *CallCmd) InputMeta() *message.Meta {
+	c.wait()
+	return &c.meta
+}
+
+// CostTime returns how long the call took, 0 unless the peer counts time.
+func (c *CallCmd) CostTime() time.Duration {
+	c.wait()
+	if c.conn == nil || !c.conn.cfg.CountTime {
+		return 0
+	}
+	return c.cost
+}
+
+// Output returns the message of the call as it was asked for: with the
+// settings, without what plugins did to it.
+func (c *CallCmd) Output() *message.Message {
+	m := message.New(c.settings...)
+	m.SetMtype(message.TypeCall)
+	m.SetSeq(c.seq)
+	m.SetServiceMethod(c.method)
+	m.SetBody(c.arg)
+	if m.BodyCodec() == 0 && c.conn != nil {
+		m.SetBodyCodec(c.conn.cfg.BodyCodec)
+	}
+	return m
+}
+
+// Context returns the context of the call.
+func (c *CallCmd) Context() context.Context { return c.Output().Context() }
+
+// Session returns the session that the call was made on, nil for one that was
+// made by [NewCallCmd].
+func (c *CallCmd) Session() Session {
+	if c.conn == nil {
+		return nil
+	}
+	return c.conn
+}
+
+// finish ends the call. Only who took it out of the pending table, or never
+// entered it, may do so.
+func (c *CallCmd) finish(st *message.Status) {
+	c.st = st
+	if c.wake != nil {
+		c.wake <- struct{}{}
+		return
+	}
+	c.complete()
+}
+
+// complete is the end of an asynchronous call.
+func (c *CallCmd) complete() {
+	if c.again && c.st.Code() == message.CodeShuttingDown {
+		go c.conn.resend(c)
+		return
+	}
+	c.over.Store(true)
+	if stop := c.stop.Load(); stop != nil {
+		(*stop)()
+	}
+	c.conn.logCalled(c)
+	close(c.done)
+	if c.ch == nil {
+		return
+	}
+	select {
+	case c.ch <- c:
+	default:
+		go func() { // nobody else waits for a reader that does not come
+			select {
+			case c.ch <- c:
+			case <-c.conn.CloseNotify():
+			}
+		}()
+	}
+}
+
+// Call implements [Caller].
+func (c *Conn) Call(serviceMethod string, arg, result any, settings ...message.Setting) *CallCmd {
+	cmd := &CallCmd{conn: c, method: serviceMethod, arg: arg, result: result, settings: settings}
+	for range mostSends {
+		cmd.wake = c.cfg.wakes.Get().(chan struct{})
+		c.callOnce(cmd)
+		c.cfg.wakes.Put(cmd.wake)
+		cmd.wake = nil
+		if !cmd.again || cmd.st.Code() != message.CodeShuttingDown {
+			break
+		}
+		c.retire(cmd.link) // it was not executed: send it over another connection
+	}
+	c.logCalled(cmd)
+	return cmd
+}
+
+// mostSends is how often a call is sent whose receivers all say that they are
+// shutting down.
+const mostSends = 3
+
+// callOnce sends the call and waits for its end.
+func (c *Conn) callOnce(cmd *CallCmd) {
+	x := getExchange(c.link.Load())
+	ctx, cancel, _ := c.start(cmd, x)
+	putExchange(x) // now, that thousands of waiting callers share a few
+	if done := ctx.Done(); done == nil {
+		<-cmd.wake
+	} else {
+		select {
+		case <-cmd.wake:
+		case <-done:
+			if l := cmd.link; l != nil && l.pending.take(cmd.seq) != nil {
+				l.cancelRemote(cmd)
+				cmd.st = statusContext(ctx)
+			} else {
+				<-cmd.wake // the end won the race
+			}
+		}
+	}
+	if cancel != nil {
+		cancel()
+	}
+	if in := cmd.late; in != nil {
+		cmd.late = nil
+		cmd.st = in.decodeReply(cmd)
+		putExchange(in)
+	}
+}
+
+// cancelRemote tells the other side that nobody waits any more.
+func (l *link) cancelRemote(cmd *CallCmd) {
+	if l.ours.Load() {
+		l.sendControl(controlCancel, cmd.seq)
+	}
+}
+
+// AsyncCall implements [Caller].
+func (c *Conn) AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, settings ...message.Setting) *CallCmd {
+	cmd := &CallCmd{
+		conn: c, method: serviceMethod, arg: arg, result: result, settings: settings,
+		done: make(chan struct{}), ch: done,
+	}
+	if c.life.state() == Redialing {
+		go c.startAsync(cmd) // it may have to wait for the connection
+	} else {
+		c.startAsync(cmd)
+	}
+	return cmd
+}
+
+// startAsync sends the call; its end comes without the caller.
+func (c *Conn) startAsync(cmd *CallCmd) {
+	x := getExchange(c.link.Load())
+	defer putExchange(x)
+	ctx, cancel, sent := c.start(cmd, x)
+	switch {
+	case sent && ctx.Done() != nil:
+		c.endWithContext(cmd, ctx, cancel)
+	case cancel != nil:
+		cancel()
+	}
+}
+
+// resend sends an asynchronous call that was refused over another connection.
+func (c *Conn) resend(cmd *CallCmd) {
+	c.retire(cmd.link)
+	c.startAsync(cmd)
+}
+
+// Push implements [Caller].
+func (c *Conn) Push(serviceMethod string, arg any, settings ...message.Setting) *message.Status {
+	x := getExchange(c.link.Load())
+	defer putExchange(x)
+	cancel := x.fill(message.TypePush, serviceMethod, arg, settings)
+	if cancel != nil {
+		defer cancel()
+	}
+	x.start = c.clock()
+	hooks := c.cfg.Hooks.Load()
+	if hooks.preWritePush != nil {
+		if st := x.hooked(func() *message.Status {
+			return run(hooks.preWritePush, PreWritePushPlugin.PreWritePush, WriteCtx(x))
+		}); !st.OK() {
+			return st
+		}
+	}
+	for {
+		if st := c.usable(x); !st.OK() {
+			return st
+		}
+		x.out.SetSeq(x.link.pending.next())
+		x.status = x.link.write(&x.out, false)
+		if x.status.Code() != message.CodeConnClosed || !c.replaced(x.link) {
+			break
+		}
+	}
+	c.logPushed(x)
+	if x.status.OK() && hooks.postWritePush != nil {
+		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+			return run(hooks.postWritePush, PostWritePushPlugin.PostWritePush, WriteCtx(x))
+		})
+	}
+	return x.status
+}
+
+// Pack returns a PUSH as bytes for [Conn.Send] on any session that speaks the
+// same protocol. Its sequence number is 0, which receivers of pushes ignore.
+// The hooks of pushes run once.
+func (c *Conn) Pack(serviceMethod string, arg any, settings ...message.Setting) ([]byte, *message.Status) {
+	x := getExchange(c.link.Load())
+	defer putExchange(x)
+	if cancel := x.fill(message.TypePush, serviceMethod, arg, settings); cancel != nil {
+		defer cancel()
+	}
+	hooks := c.cfg.Hooks.Load()
+	if hooks.preWritePush != nil {
+		if st := x.hooked(func() *message.Status {
+			return run(hooks.preWritePush, PreWritePushPlugin.PreWritePush, WriteCtx(x))
+		}); !st.OK() {
+			return nil, st
+		}
+	}
+	frame, err := x.link.sock.Pack(&x.out)
+	if err != nil {
+		return nil, x.link.status(&x.out, err)
+	}
+	return frame, nil
+}
+
+// Send sends a PUSH that [Conn.Pack] made. With nowait it returns
+// CodeExhausted where the policy would have it wait.
+func (c *Conn) Send(ctx context.Context, frame []byte, nowait bool) *message.Status {
+	if c.life.state() != Open {
+		return statusClosed(c.Err())
+	}
+	l := c.link.Load()
+	err := l.sock.Send(ctx, frame, nowait)
+	if err == nil {
+		return nil
+	}
+	m := message.New(message.WithContext(ctx))
+	return l.status(m, err)
+}
+
+// ProtoName returns the name of the protocol of the connection.
+func (c *Conn) ProtoName() string {
+	_, name := c.link.Load().sock.Proto().Version()
+	return name
+}
+
+// fill makes the outgoing message. cancel, which may be nil, releases its
+// context.
+func (x *exchange) fill(mtype byte, method string, arg any, settings []message.Setting) (cancel context.CancelFunc) {
+	x.out.SetMtype(mtype)
+	x.out.SetServiceMethod(method)
+	x.out.SetBody(arg)
+	x.out.Apply(settings)
+	if x.out.BodyCodec() == 0 {
+		x.out.SetBodyCodec(x.link.conn.cfg.BodyCodec)
+	}
+	ctx := x.out.Context()
+	if age := x.link.conn.ContextAge(); age > 0 {
+		ctx, cancel = context.WithTimeout(ctx, age)
+		x.out.SetContext(ctx)
+	}
+	if mtype == message.TypeCall {
+		mark(&x.out, ctx)
+	}
+	return cancel
+}
+
+// start sends a CALL, top to bottom: build, hooks, register, write. It returns
+// the context that bounds the call, what releases that, which may be nil, and
+// whether the call was sent: if not, it has ended.
+func (c *Conn) start(cmd *CallCmd, x *exchange) (ctx context.Context, cancel context.CancelFunc, sent bool) {
+	cancel = x.fill(message.TypeCall, cmd.method, cmd.arg, cmd.settings)
+	ctx = x.out.Context()
+	cmd.start = c.clock()
+	cmd.again = c.dial != nil && cmd.sends < mostSends-1
+	cmd.sends++
+	hooks := c.cfg.Hooks.Load()
+	if hooks.preWriteCall != nil {
+		x.swap = cmd.swap
+		st := x.hooked(func() *message.Status {
+			return run(hooks.preWriteCall, PreWriteCallPlugin.PreWriteCall, WriteCtx(x))
+		})
+		cmd.swap = x.swap
+		if !st.OK() {
+			cmd.again = false
+			cmd.finish(st)
+			return ctx, cancel, false
+		}
+	}
+	if !c.send(cmd, x) {
+		return ctx, cancel, false
+	}
+	if hooks.postWriteCall != nil {
+		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+			return run(hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
+		})
+	}
+	return ctx, cancel, true
+}
+
+// send registers the call and writes it, over another connection if the one
+// there is turns out to be gone before anything of it was sent. It reports
+// whether it was sent; if not, the call has ended.
+func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
+	for {
+		if st := c.usable(x); !st.OK() {
+			cmd.finish(st)
+			return false
+		}
+		cmd.link = x.link
+		inFlight := x.link.pending.add(cmd)
+		if inFlight == 0 {
+			if c.replaced(x.link) {
+				continue
+			}
+			cmd.finish(statusClosed(c.Err()))
+			return false
+		}
+		x.out.SetSeq(cmd.seq)
+		st := x.link.write(&x.out, inFlight > 1)
+		if st.OK() {
+			cmd.sent.Store(x.out.Size())
+			return true
+		}
+		if x.link.pending.take(cmd.seq) == nil {
+			return false // ended by whoever closed the connection
+		}
+		if st.Code() != message.CodeConnClosed || !c.replaced(x.link) {
+			cmd.finish(st)
+			return false
+		}
+	}
+}
+
+// endWithContext ends an asynchronous call, which was sent, with its context.
+func (c *Conn) endWithContext(cmd *CallCmd, ctx context.Context, cancel context.CancelFunc) {
+	l, seq := cmd.link, cmd.seq
+	unwatch := context.AfterFunc(ctx, func() {
+		if l.pending.take(seq) != nil {
+			l.cancelRemote(cmd)
+			cmd.again = false
+			cmd.finish(statusContext(ctx))
+		}
+	})
+	stop := func() {
+		unwatch()
+		if cancel != nil {
+			cancel()
+		}
+	}
+	cmd.stop.Store(&stop)
+	if cmd.over.Load() { // and may have seen no stop
+		stop()
+	}
+}
+
+// WouldBlock reports whether a push waits when the queue is full.
+func (c *Conn) WouldBlock() bool { return c.cfg.Socket.Policy == socket.Block }

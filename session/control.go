@@ -1,0 +1,80 @@
+package session
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// Control messages are PUSHes between two erpc peers that are not for handlers.
+// They are sent only to a side that has shown that it understands them: a
+// caller by [MetaTimeout], a callee by answering that with a hello. So they
+// never reach erpc v7, and pass every protocol that carries a PUSH.
+const (
+	controlPrefix = "/erpc.control/"
+	controlHello  = controlPrefix + "hello"
+	controlCancel = controlPrefix + "cancel" // the call with this sequence number
+	controlGoAway = controlPrefix + "goaway" // new calls will be refused
+)
+
+func isControl(method string) bool { return strings.HasPrefix(method, controlPrefix) }
+
+// control deals with a control message. What it does not know it passes over:
+// a later version may say more.
+func (l *link) control(method string, seq int32) {
+	l.ours.Store(true)
+	switch method {
+	case controlCancel:
+		l.cancelFlight(seq)
+	case controlGoAway:
+		l.conn.retire(l)
+	}
+}
+
+// sendControl sends a control message if there is room for it; none is so
+// important that anybody should wait.
+func (l *link) sendControl(method string, seq int32) {
+	x := getExchange(l)
+	defer putExchange(x)
+	x.out.SetMtype(message.TypePush)
+	x.out.SetServiceMethod(method)
+	x.out.SetSeq(seq)
+	if err := l.sock.TryWrite(&x.out); err != nil {
+		x.Debugf("session %s: %s not sent: %v", l.conn.ID(), method, err)
+	}
+}
+
+// sayWhy tells the other side, where the protocol has a way to, why the
+// connection ends: x is the message that could not be read. The connection is
+// then read, not used, for a moment: closing it with bytes unread would take
+// back what was just sent.
+func (l *link) sayWhy(err error, x *exchange) {
+	said := false
+	if r, ok := l.sock.Proto().(proto.Refuser); ok {
+		l.sock.SendLast(r.AppendRefusal(nil, err))
+		said = true
+	} else if x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
+		x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
+		l.sock.Flush()
+		said = true
+	}
+	if !said {
+		return
+	}
+	conn := l.sock.Conn()
+	end := time.Now().Add(lastWords)
+	_ = conn.SetReadDeadline(end) // the loop has its own bound
+	var discard [16 << 10]byte
+	for time.Now().Before(end) {
+		if _, err := conn.Read(discard[:]); err != nil {
+			return
+		}
+	}
+}
+
+// lastWords is how long a connection is kept for its other side to read why it
+// ends.
+const lastWords = 200 * time.Millisecond

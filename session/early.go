@@ -1,0 +1,171 @@
+package session
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// A preSession is a session in its connect hooks, on the connection that is to
+// become its link. It is used by one goroutine.
+type preSession struct {
+	*Conn
+	link     *link
+	deadline time.Time // of the handshake; zero: none
+	over     bool
+}
+
+func newPreSession(c *Conn, l *link) *preSession {
+	p := &preSession{Conn: c, link: l}
+	if d := c.cfg.HandshakeTimeout; d > 0 {
+		p.deadline = time.Now().Add(d)
+		p.limit()
+	}
+	return p
+}
+
+// limit lets nothing on the connection take longer than the handshake may.
+func (p *preSession) limit() {
+	_ = p.link.sock.Conn().SetDeadline(p.deadline) // fails only on a closed connection, which the next use tells
+}
+
+// finish ends the handshake and returns the connection that it left.
+func (p *preSession) finish() *link {
+	p.over = true
+	if !p.deadline.IsZero() {
+		p.deadline = time.Time{}
+		p.limit()
+	}
+	return p.link
+}
+
+func (p *preSession) LocalAddr() net.Addr  { return p.link.sock.Conn().LocalAddr() }
+func (p *preSession) RemoteAddr() net.Addr { return p.link.sock.Conn().RemoteAddr() }
+
+func (p *preSession) ControlFD(f func(fd uintptr)) error { return p.link.sock.ControlFD(f) }
+func (p *preSession) GetProtoFunc() proto.Func           { return p.protoFunc }
+
+func (p *preSession) Close() error {
+	err := p.link.close(nil)
+	p.Conn.End(nil)
+	return err
+}
+
+func (p *preSession) ModifySocket(f func(conn net.Conn) (net.Conn, proto.Func)) {
+	conn, pf := f(p.link.sock.Conn())
+	if conn == nil && pf == nil {
+		return
+	}
+	if pf != nil {
+		p.protoFunc = pf
+	}
+	if conn == nil {
+		p.link.sock.SetProto(p.protoFunc())
+		return
+	}
+	l := newLink(p.Conn, conn)
+	l.pending.seq = p.link.pending.seq
+	p.link = l
+	p.limit()
+}
+
+var errNotPreparing = newStatus(message.CodeInvalidOp, "only a connect hook may do that, before it returns")
+
+func (p *preSession) PreSend(mtype byte, serviceMethod string, body any, stat *message.Status, settings ...message.Setting) *message.Status {
+	return p.send(mtype, 0, serviceMethod, body, stat, settings)
+}
+
+func (p *preSession) RawPush(serviceMethod string, arg any, settings ...message.Setting) *message.Status {
+	return p.send(message.TypePush, 0, serviceMethod, arg, nil, settings)
+}
+
+func (p *preSession) PreReply(req *message.Message, body any, stat *message.Status, settings ...message.Setting) *message.Status {
+	return p.send(message.TypeReply, req.Seq(), req.ServiceMethod(), body, stat, settings)
+}
+
+func (p *preSession) PreCall(serviceMethod string, arg, reply any, settings ...message.Setting) *message.Status {
+	if st := p.send(message.TypeCall, 0, serviceMethod, arg, nil, settings); !st.OK() {
+		return st
+	}
+	ctx := message.New(settings...).Context()
+	return p.PreReceive(func(*message.Header) any { return reply }, ctx).Status()
+}
+
+func (p *preSession) send(mtype byte, seq int32, method string, body any, st *message.Status, settings []message.Setting) *message.Status {
+	if p.over {
+		return errNotPreparing
+	}
+	x := getExchange(p.link)
+	defer putExchange(x)
+	if cancel := x.fill(mtype, method, body, nil); cancel != nil {
+		defer cancel()
+	}
+	x.out.Apply(settings)
+	if mtype == message.TypeReply {
+		x.out.SetServiceMethod("")
+	}
+	if seq == 0 {
+		seq = p.link.pending.next()
+	}
+	x.out.SetSeq(seq)
+	if !st.OK() {
+		x.out.SetStatus(st)
+		x.out.SetBody(nil)
+	}
+	return p.link.write(&x.out, false)
+}
+
+func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Context) *message.Message {
+	m := message.New(message.WithNewBody(newArgs))
+	if p.over {
+		m.SetStatus(errNotPreparing)
+		return m
+	}
+	if len(ctx) > 0 && ctx[0] != nil {
+		m.SetContext(ctx[0])
+	}
+	unlimit := p.limitRead(m.Context())
+	defer unlimit()
+	if err := p.link.sock.Read(m); err != nil {
+		st := statusClosed(err)
+		switch {
+		case m.Context().Err() != nil:
+			st = statusContext(m.Context())
+		case isTimeout(err):
+			st = newStatus(message.CodeHandleTimeout, err)
+		}
+		m.SetStatus(st)
+		return m
+	}
+	if err := m.UnmarshalBody(m.Raw()); err != nil && m.StatusOK() {
+		m.SetStatus(p.cfg.decodeFailed(err))
+	}
+	return m
+}
+
+// limitRead lets the next read take no longer than ctx and the context age
+// allow. What it returns undoes that.
+func (p *preSession) limitRead(ctx context.Context) (undo func()) {
+	end := p.deadline
+	sooner := func(t time.Time) {
+		if end.IsZero() || t.Before(end) {
+			end = t
+		}
+	}
+	if t, ok := ctx.Deadline(); ok {
+		sooner(t)
+	}
+	if age := p.ContextAge(); age > 0 {
+		sooner(time.Now().Add(age))
+	}
+	conn := p.link.sock.Conn()
+	_ = conn.SetReadDeadline(end) // fails only on a closed connection, which reading tells
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	return func() {
+		stop()
+		_ = conn.SetReadDeadline(p.deadline)
+	}
+}

@@ -1,0 +1,101 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime/debug"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// Reasons for the end of a session, as [Conn.Err] and the causes of statuses
+// give them.
+var (
+	// ErrReplaced: another session took its id.
+	ErrReplaced = errors.New("session: another session took the id")
+	// ErrAge: it reached its session age.
+	ErrAge = errors.New("session: the session age has passed")
+	// ErrIdle: nothing was received for the idle limit of the peer.
+	ErrIdle = errors.New("session: nothing received for the idle limit")
+	// ErrShutdown: the peer was shut down.
+	ErrShutdown = errors.New("session: the peer is shut down")
+	// ErrMtype: the other side sent a type of message that is not known or
+	// not allowed at that point.
+	ErrMtype = errors.New("session: message type not allowed")
+
+	errConnClosed = errors.New("session: connection closed")
+)
+
+func newStatus(code int32, cause any) *message.Status {
+	return message.NewStatusByCodeText(code, cause, false)
+}
+
+func statusClosed(cause error) *message.Status {
+	if cause == nil {
+		cause = errConnClosed
+	}
+	return newStatus(message.CodeConnClosed, cause)
+}
+
+// statusContext is the outcome of what ended with its context.
+func statusContext(ctx context.Context) *message.Status {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return newStatus(message.CodeCanceled, context.Cause(ctx))
+	}
+	return newStatus(message.CodeHandleTimeout, ctx.Err())
+}
+
+// status turns the error of a write into a status; nil is success.
+func (l *link) status(m *message.Message, err error) *message.Status {
+	var pack *socket.PackError
+	var panicked *message.PanicError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &panicked):
+		return l.conn.cfg.internalError(panicked)
+	case errors.As(err, &pack), m.Err() != nil:
+		return newStatus(message.CodeWriteFailed, err)
+	case errors.Is(err, socket.ErrQueueFull):
+		return newStatus(message.CodeExhausted, err)
+	case m.Context().Err() != nil && errors.Is(err, m.Context().Err()):
+		return statusContext(m.Context())
+	}
+	return statusClosed(err)
+}
+
+// decodeFailed is the outcome of a body that could not be decoded.
+func (c *Config) decodeFailed(err error) *message.Status {
+	var panicked *message.PanicError
+	if errors.As(err, &panicked) {
+		return c.internalError(panicked)
+	}
+	return newStatus(message.CodeBadMessage, err)
+}
+
+// guard turns a panic of f into a status.
+func guard(where string, f func() *message.Status) (st *message.Status) {
+	defer func() {
+		if p := recover(); p != nil {
+			st = newStatus(message.CodeInternalServerError, &message.PanicError{Where: where, Value: p, Stack: debug.Stack()})
+		}
+	}()
+	return f()
+}
+
+// abnormal reports whether the end of a connection is worth the operator's
+// attention.
+func abnormal(err error) bool {
+	var panicked *message.PanicError
+	return errors.Is(err, proto.ErrTooLarge) || errors.Is(err, proto.ErrMalformed) || errors.Is(err, ErrMtype) ||
+		errors.Is(err, socket.ErrSlowReader) || errors.As(err, &panicked)
+}
+
+// isTimeout reports whether a deadline of the connection has passed.
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}

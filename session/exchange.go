@@ -1,0 +1,141 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/internal/logging"
+	"github.com/erpc-go/erpc/message"
+)
+
+// An exchange is one message in and at most one out: the value behind every
+// context interface. It is pooled, and owned by one goroutine at a time: the
+// leader, then the worker or caller that it is handed to, which puts it back.
+type exchange struct {
+	logging.Printer
+	link    *link
+	in, out message.Message
+
+	status  *message.Status // of the handling so far
+	swap    *Swap           // nil until somebody asks
+	flight  *flight         // of a call that can end before its handler; else nil
+	start   time.Duration   // on clock, when the handling began
+	inOrder bool            // it is one of those that wait for one another
+}
+
+var (
+	_ ReadCtx        = (*exchange)(nil)
+	_ WriteCtx       = (*exchange)(nil)
+	_ CallCtx        = (*exchange)(nil)
+	_ UnknownCallCtx = (*exchange)(nil)
+	_ UnknownPushCtx = (*exchange)(nil)
+)
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+func getExchange(l *link) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.link, x.Printer = l, l.conn.cfg.print
+	return x
+}
+
+func putExchange(x *exchange) {
+	x.reset()
+	x.link, x.Printer = nil, logging.Printer{}
+	exchanges.Put(x)
+}
+
+// reset makes x ready for another message of the same connection.
+func (x *exchange) reset() {
+	if x.in.Mtype() != 0 {
+		x.in.Reset()
+	}
+	if x.out.Mtype() != 0 {
+		x.out.Reset()
+	}
+	x.status, x.swap, x.flight, x.start, x.inOrder = nil, nil, nil, 0, false
+}
+
+func (x *exchange) Context() context.Context {
+	switch {
+	case x.flight != nil:
+		return x.flight.ctx
+	case x.in.Mtype() == message.TypeUndefined, x.in.Mtype() == message.TypeReply:
+		return x.out.Context()
+	}
+	return x.link.context()
+}
+
+func (x *exchange) Swap() *Swap {
+	if x.swap == nil {
+		x.swap = x.link.conn.copySwap()
+	}
+	return x.swap
+}
+
+func (x *exchange) Session() Session { return x.link.conn }
+func (x *exchange) Peer() Peer       { return x.link.conn.cfg.Owner }
+func (x *exchange) IP() string       { return x.link.sock.Conn().RemoteAddr().String() }
+
+func (x *exchange) RealIP() string {
+	if ip := x.in.Meta().Peek(message.MetaRealIP); len(ip) > 0 {
+		return string(ip)
+	}
+	return x.IP()
+}
+
+func (x *exchange) Input() *message.Message  { return &x.in }
+func (x *exchange) Output() *message.Message { return &x.out }
+func (x *exchange) Status() *message.Status  { return x.status }
+func (x *exchange) StatusOK() bool           { return x.status.OK() }
+
+func (x *exchange) Seq() int32                          { return x.in.Seq() }
+func (x *exchange) ServiceMethod() string               { return x.in.ServiceMethod() }
+func (x *exchange) ResetServiceMethod(method string)    { x.in.SetServiceMethod(method) }
+func (x *exchange) PeekMeta(key string) []byte          { return x.in.Meta().Peek(key) }
+func (x *exchange) VisitMeta(f func(key, value []byte)) { x.in.Meta().VisitAll(f) }
+func (x *exchange) GetBodyCodec() byte                  { return x.in.BodyCodec() }
+
+func (x *exchange) CopyMeta() *message.Meta {
+	m := new(message.Meta)
+	x.in.Meta().CopyTo(m)
+	return m
+}
+
+func (x *exchange) SetBodyCodec(id byte)      { x.out.SetBodyCodec(id) }
+func (x *exchange) AddMeta(key, value string) { x.out.Meta().Add(key, value) }
+func (x *exchange) SetMeta(key, value string) { x.out.Meta().Set(key, value) }
+
+func (x *exchange) AddXferPipe(ids ...byte) { message.WithXferPipe(ids...)(&x.out) }
+
+func (x *exchange) ReplyBodyCodec() byte {
+	id := x.out.BodyCodec()
+	if id != codec.NilCodecID {
+		return id
+	}
+	if accepted, ok := message.AcceptBodyCodec(x.in.Meta()); ok {
+		if _, err := codec.Get(accepted); err == nil {
+			id = accepted
+		}
+	}
+	if id == codec.NilCodecID {
+		id = x.in.BodyCodec()
+	}
+	x.out.SetBodyCodec(id)
+	return id
+}
+
+func (x *exchange) InputBodyBytes() []byte {
+	if b, ok := x.in.Body().(*[]byte); ok {
+		return *b
+	}
+	return x.in.Raw()
+}
+
+func (x *exchange) Bind(v any) (bodyCodec byte, err error) {
+	raw := x.InputBodyBytes()
+	x.in.SetBody(v)
+	return x.in.BodyCodec(), x.in.UnmarshalBody(raw)
+}

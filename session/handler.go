@@ -1,0 +1,129 @@
+package session
+
+import (
+	"reflect"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// What a handler answers to, as [Handler.RouterTypeName] says.
+const (
+	RouteCall        = "CALL"
+	RoutePush        = "PUSH"
+	RouteUnknownCall = "UNKNOWN_CALL"
+	RouteUnknownPush = "UNKNOWN_PUSH"
+)
+
+// A Handler is what a service method resolves to. Routers make it with
+// [NewHandler]; plugins see it in their PostReg hook.
+type Handler struct {
+	spec    Spec
+	hooks   atomic.Pointer[Hooks]
+	ordered bool
+	limit   int64
+	running atomic.Int64
+	pace    pace
+}
+
+// A Spec says what a [Handler] is. Exactly one of Call and Push is set.
+type Spec struct {
+	Name   string       // the service method
+	Kind   string       // RouteCall, …
+	Arg    reflect.Type // what the argument points to; []byte for unknown methods
+	Reply  reflect.Type // of calls; nil for unknown methods
+	NewArg func() any   // makes a pointer to decode into; nil for unknown methods, whose body stays raw
+	Call   func(ctx CallCtx, arg any) (any, *message.Status)
+	Push   func(ctx PushCtx, arg any) *message.Status
+}
+
+// NewHandler returns a handler that has yet to get its hooks.
+func NewHandler(s Spec) *Handler {
+	h := &Handler{spec: s}
+	h.hooks.Store(new(Hooks))
+	return h
+}
+
+// SetHooks replaces the hooks: those of the peer and of the route.
+func (h *Handler) SetHooks(hooks *Hooks) { h.hooks.Store(hooks) }
+
+// Name returns the service method.
+func (h *Handler) Name() string { return h.spec.Name }
+
+// ArgElemType returns the type that the argument points to.
+func (h *Handler) ArgElemType() reflect.Type { return h.spec.Arg }
+
+// ReplyType returns the type of the result of a call.
+func (h *Handler) ReplyType() reflect.Type { return h.spec.Reply }
+
+// IsCall reports whether the handler answers calls.
+func (h *Handler) IsCall() bool { return h.spec.Call != nil }
+
+// IsPush reports whether the handler takes pushes.
+func (h *Handler) IsPush() bool { return h.spec.Push != nil }
+
+// IsUnknown reports whether the handler is for methods that have no other.
+func (h *Handler) IsUnknown() bool {
+	return h.spec.Kind == RouteUnknownCall || h.spec.Kind == RouteUnknownPush
+}
+
+// RouterTypeName returns what the handler answers to, RouteCall for example.
+func (h *Handler) RouterTypeName() string { return h.spec.Kind }
+
+// SetOrdered makes the messages of one session for this handler run one after
+// another, in the order of their arrival. It is for PostReg hooks.
+func (h *Handler) SetOrdered(on bool) { h.ordered = on }
+
+// SetLimit bounds how many messages the handler works on at the same time;
+// what is above is refused with CodeExhausted. 0 is no bound of its own. It is
+// for PostReg hooks.
+func (h *Handler) SetLimit(n int) { h.limit = int64(n) }
+
+// A Dispatcher resolves service methods. Implementations must be safe for
+// concurrent use.
+type Dispatcher interface {
+	// Dispatch returns the handler of CALLs (call is true) or PUSHes to
+	// method.
+	Dispatch(call bool, method string) (*Handler, bool)
+}
+
+// A pace remembers whether a handler has been quick of late. Quick ones run on
+// the goroutine that reads the connection, others on a worker. It counts
+// rather than believes the last run, because now and then the system takes
+// the processor away from the quickest handler. The zero value is one that has
+// yet to prove itself.
+type pace struct{ credit atomic.Int32 }
+
+const (
+	quick    = 50 * time.Microsecond // longer than this is worth a hand-off
+	proven   = 8                     // credit that earns the reading goroutine
+	highest  = 128                   // credit
+	lowest   = -256                  // credit, and that of a handler that loses its place
+	slowCost = 2                     // credit a slow run costs; a quick one earns 1
+	heldCost = 32                    // credit that holding up a connection costs
+)
+
+// inline reports whether the handler may run on the reading goroutine.
+func (p *pace) inline() bool { return p.credit.Load() >= proven }
+
+// took notes that the handler took d.
+func (p *pace) took(d time.Duration) {
+	switch n := p.credit.Load(); {
+	case d > quick:
+		p.charge(n, slowCost)
+	case n < highest:
+		p.credit.Store(n + 1) // a lost race costs a count
+	}
+}
+
+// held notes that the handler held up a connection.
+func (p *pace) held() { p.charge(p.credit.Load(), heldCost) }
+
+func (p *pace) charge(n, cost int32) {
+	if m := n - cost; n >= proven && m < proven {
+		p.credit.Store(lowest)
+	} else {
+		p.credit.Store(max(m, lowest))
+	}
+}

@@ -1,0 +1,240 @@
+package session
+
+import (
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/plugin"
+)
+
+// The hooks of a session, in the order of its life. docs/plugins.md says what
+// each may change and what a failed status does.
+type (
+	// PostDialPlugin is called when a connection was dialed, before its
+	// messages are read. A failed status refuses it.
+	PostDialPlugin interface {
+		plugin.Plugin
+		PostDial(sess PreSession, isRedial bool) *message.Status
+	}
+	// PostAcceptPlugin is PostDialPlugin for an accepted connection.
+	PostAcceptPlugin interface {
+		plugin.Plugin
+		PostAccept(PreSession) *message.Status
+	}
+	// PreWriteCallPlugin is called before a CALL is written; a failed status
+	// ends the call with it.
+	PreWriteCallPlugin interface {
+		plugin.Plugin
+		PreWriteCall(WriteCtx) *message.Status
+	}
+	// PostWriteCallPlugin is called when a CALL was queued.
+	PostWriteCallPlugin interface {
+		plugin.Plugin
+		PostWriteCall(WriteCtx) *message.Status
+	}
+	// PreWriteReplyPlugin is called before a REPLY is written; a failed status
+	// is sent in its place.
+	PreWriteReplyPlugin interface {
+		plugin.Plugin
+		PreWriteReply(WriteCtx) *message.Status
+	}
+	// PostWriteReplyPlugin is called when a REPLY was queued.
+	PostWriteReplyPlugin interface {
+		plugin.Plugin
+		PostWriteReply(WriteCtx) *message.Status
+	}
+	// PreWritePushPlugin is called before a PUSH is written; a failed status
+	// ends the push with it.
+	PreWritePushPlugin interface {
+		plugin.Plugin
+		PreWritePush(WriteCtx) *message.Status
+	}
+	// PostWritePushPlugin is called when a PUSH was queued.
+	PostWritePushPlugin interface {
+		plugin.Plugin
+		PostWritePush(WriteCtx) *message.Status
+	}
+	// PreReadHeaderPlugin is called when there is something to read, before
+	// the header is. An error ends the connection.
+	PreReadHeaderPlugin interface {
+		plugin.Plugin
+		PreReadHeader(PreCtx) error
+	}
+	// PostReadCallHeaderPlugin is called before the handler of a CALL is
+	// looked up; it may change the service method. A failed status is the
+	// reply.
+	PostReadCallHeaderPlugin interface {
+		plugin.Plugin
+		PostReadCallHeader(ReadCtx) *message.Status
+	}
+	// PreReadCallBodyPlugin is called before the body of a CALL is decoded. A
+	// failed status is the reply.
+	PreReadCallBodyPlugin interface {
+		plugin.Plugin
+		PreReadCallBody(ReadCtx) *message.Status
+	}
+	// PostReadCallBodyPlugin is called before the handler of a CALL. A failed
+	// status is the reply.
+	PostReadCallBodyPlugin interface {
+		plugin.Plugin
+		PostReadCallBody(ReadCtx) *message.Status
+	}
+	// PostReadPushHeaderPlugin is PostReadCallHeaderPlugin for a PUSH; a failed
+	// status drops it.
+	PostReadPushHeaderPlugin interface {
+		plugin.Plugin
+		PostReadPushHeader(ReadCtx) *message.Status
+	}
+	// PreReadPushBodyPlugin is PreReadCallBodyPlugin for a PUSH; a failed
+	// status drops it.
+	PreReadPushBodyPlugin interface {
+		plugin.Plugin
+		PreReadPushBody(ReadCtx) *message.Status
+	}
+	// PostReadPushBodyPlugin is PostReadCallBodyPlugin for a PUSH; a failed
+	// status drops it.
+	PostReadPushBodyPlugin interface {
+		plugin.Plugin
+		PostReadPushBody(ReadCtx) *message.Status
+	}
+	// PostReadReplyHeaderPlugin is called before the body of a REPLY is
+	// decoded. A failed status is the outcome of the call.
+	PostReadReplyHeaderPlugin interface {
+		plugin.Plugin
+		PostReadReplyHeader(ReadCtx) *message.Status
+	}
+	// PreReadReplyBodyPlugin comes after PostReadReplyHeaderPlugin, to the same
+	// effect.
+	PreReadReplyBodyPlugin interface {
+		plugin.Plugin
+		PreReadReplyBody(ReadCtx) *message.Status
+	}
+	// PostReadReplyBodyPlugin is called when the body of a successful REPLY was
+	// decoded. A failed status is the outcome of the call.
+	PostReadReplyBodyPlugin interface {
+		plugin.Plugin
+		PostReadReplyBody(ReadCtx) *message.Status
+	}
+	// PostDisconnectPlugin is called once when a session has ended, if its
+	// connect hooks, or those in front of the one that refused it, had
+	// accepted it. Its status is only logged.
+	PostDisconnectPlugin interface {
+		plugin.Plugin
+		PostDisconnect(Base) *message.Status
+	}
+)
+
+// Hooks are plugins resolved by phase, so that the hot path neither asserts
+// types nor walks plugins that have nothing to say. The zero value has none.
+type Hooks struct {
+	all []plugin.Plugin
+
+	postDial            []PostDialPlugin
+	postAccept          []PostAcceptPlugin
+	preWriteCall        []PreWriteCallPlugin
+	postWriteCall       []PostWriteCallPlugin
+	preWriteReply       []PreWriteReplyPlugin
+	postWriteReply      []PostWriteReplyPlugin
+	preWritePush        []PreWritePushPlugin
+	postWritePush       []PostWritePushPlugin
+	preReadHeader       []PreReadHeaderPlugin
+	postReadCallHeader  []PostReadCallHeaderPlugin
+	preReadCallBody     []PreReadCallBodyPlugin
+	postReadCallBody    []PostReadCallBodyPlugin
+	postReadPushHeader  []PostReadPushHeaderPlugin
+	preReadPushBody     []PreReadPushBodyPlugin
+	postReadPushBody    []PostReadPushBodyPlugin
+	postReadReplyHeader []PostReadReplyHeaderPlugin
+	preReadReplyBody    []PreReadReplyBodyPlugin
+	postReadReplyBody   []PostReadReplyBodyPlugin
+}
+
+// NewHooks resolves the session hooks of plugins.
+func NewHooks(all []plugin.Plugin) *Hooks {
+	return &Hooks{
+		all:                 all,
+		postDial:            plugin.Of[PostDialPlugin](all),
+		postAccept:          plugin.Of[PostAcceptPlugin](all),
+		preWriteCall:        plugin.Of[PreWriteCallPlugin](all),
+		postWriteCall:       plugin.Of[PostWriteCallPlugin](all),
+		preWriteReply:       plugin.Of[PreWriteReplyPlugin](all),
+		postWriteReply:      plugin.Of[PostWriteReplyPlugin](all),
+		preWritePush:        plugin.Of[PreWritePushPlugin](all),
+		postWritePush:       plugin.Of[PostWritePushPlugin](all),
+		preReadHeader:       plugin.Of[PreReadHeaderPlugin](all),
+		postReadCallHeader:  plugin.Of[PostReadCallHeaderPlugin](all),
+		preReadCallBody:     plugin.Of[PreReadCallBodyPlugin](all),
+		postReadCallBody:    plugin.Of[PostReadCallBodyPlugin](all),
+		postReadPushHeader:  plugin.Of[PostReadPushHeaderPlugin](all),
+		preReadPushBody:     plugin.Of[PreReadPushBodyPlugin](all),
+		postReadPushBody:    plugin.Of[PostReadPushBodyPlugin](all),
+		postReadReplyHeader: plugin.Of[PostReadReplyHeaderPlugin](all),
+		preReadReplyBody:    plugin.Of[PreReadReplyBodyPlugin](all),
+		postReadReplyBody:   plugin.Of[PostReadReplyBodyPlugin](all),
+	}
+}
+
+// IsHandlerHook reports whether p implements a hook that a route can have:
+// those around the body of a CALL or PUSH and around its reply.
+func IsHandlerHook(p plugin.Plugin) bool {
+	switch p.(type) {
+	case PreWriteReplyPlugin, PostWriteReplyPlugin, PreReadCallBodyPlugin, PostReadCallBodyPlugin,
+		PreReadPushBodyPlugin, PostReadPushBodyPlugin:
+		return true
+	}
+	return false
+}
+
+// IsHook reports whether p implements any hook of a session.
+func IsHook(p plugin.Plugin) bool {
+	if IsHandlerHook(p) {
+		return true
+	}
+	switch p.(type) {
+	case PostDialPlugin, PostAcceptPlugin, PreWriteCallPlugin, PostWriteCallPlugin,
+		PreWritePushPlugin, PostWritePushPlugin, PreReadHeaderPlugin,
+		PostReadCallHeaderPlugin, PostReadPushHeaderPlugin,
+		PostReadReplyHeaderPlugin, PreReadReplyBodyPlugin, PostReadReplyBodyPlugin,
+		PostDisconnectPlugin:
+		return true
+	}
+	return false
+}
+
+// run calls each hook until one fails. do is a method expression, such as
+// PostAcceptPlugin.PostAccept.
+func run[H, A any](hooks []H, do func(H, A) *message.Status, arg A) *message.Status {
+	for _, h := range hooks {
+		if st := do(h, arg); !st.OK() {
+			return st
+		}
+	}
+	return nil
+}
+
+// connect calls the connect hooks. If one fails or panics, the disconnect
+// hooks of the plugins in front of it undo what those did.
+func connect[H plugin.Plugin](h *Hooks, hooks []H, s Base, do func(H) *message.Status) *message.Status {
+	for _, hook := range hooks {
+		st := guard("plugin "+hook.Name(), func() *message.Status { return do(hook) })
+		if !st.OK() {
+			h.disconnect(s, hook)
+			return st
+		}
+	}
+	return nil
+}
+
+// disconnect calls the disconnect hooks of the plugins in front of until, of
+// all if that is nil.
+func (h *Hooks) disconnect(s Base, until plugin.Plugin) {
+	for _, p := range h.all {
+		if until != nil && p.Name() == until.Name() {
+			return
+		}
+		if d, ok := p.(PostDisconnectPlugin); ok {
+			st := guard("plugin "+p.Name(), func() *message.Status { return d.PostDisconnect(s) })
+			if !st.OK() {
+				s.Warnf("session %s: disconnect hook of plugin %s: %v", s.ID(), p.Name(), st)
+			}
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// One goroutine leads a connection: it reads messages and runs quick handlers
+// itself, so that a message costs no hand-off and the replies to all that one
+// read returned leave in one write. While it is in code of the user, turn is
+// odd. If that takes too long, the watch makes turn even again and starts
+// another goroutine to lead; the old one finds out when it leaves the user's
+// code, sends what it has and ends.
+type turn struct {
+	n       atomic.Uint64
+	since   atomic.Int64 // when user code was entered, as of clock
+	watched atomic.Bool
+	seen    uint64 // of the watch: n at its last look
+	still   int    // of the watch: looks since n changed
+}
+
+var epoch = time.Now()
+
+// clock is a monotonic time that is cheap to read.
+func clock() time.Duration { return time.Since(epoch) }
+
+const (
+	tick        = 500 * time.Microsecond
+	patience    = 300 * time.Microsecond // in user code before another goroutine leads
+	wary        = 8                      // messages a new leader leaves to workers, lest each hold it up in turn
+	retired     = 64                     // ticks without a message until a connection is no longer looked at
+	holdReplies = 500 * time.Microsecond // how long a reply waits for those to the messages read with its own
+)
+
+// start begins to read messages.
+func (l *link) start() {
+	l.setAge()
+	go l.lead(0)
+}
+
+// setAge puts the end of the session's age into the connection, where it costs
+// nothing.
+func (l *link) setAge() {
+	var end time.Time
+	if age := l.conn.SessionAge(); age > 0 {
+		end = time.Now().Add(age)
+	}
+	_ = l.sock.Conn().SetReadDeadline(end) // fails only on a closed connection, which reading tells
+}
+
+// lead reads messages until the connection ends or another goroutine leads. It
+// runs no handler of the first aside messages itself.
+func (l *link) lead(aside int) {
+	var x *exchange        // nil while there is nothing to read: idle sessions hold none
+	var now time.Duration  // as of the end of the last handler; 0: stale
+	var held time.Duration // when the first reply that waits for a flush was made; 0: none
+	for ; ; aside-- {
+		if !l.sock.Buffered() {
+			if x != nil {
+				putExchange(x)
+				x = nil
+			}
+			now, held = 0, 0
+			if p, ok := l.sock.Proto().(proto.Ender); ok && p.Ended() {
+				go l.end(io.EOF, nil)
+				return
+			}
+			if err := l.sock.Wait(); err != nil {
+				go l.end(err, nil)
+				return
+			}
+		}
+		if x == nil {
+			x = getExchange(l)
+		}
+		if err := l.read(x); err != nil {
+			go l.end(err, x)
+			return
+		}
+		mine, leads := x.accept(&now, aside > 0)
+		if mine {
+			x.reset()
+		} else {
+			x = nil
+		}
+		if !leads {
+			if x != nil {
+				putExchange(x)
+			}
+			return
+		}
+		if held == 0 {
+			held = now
+		} else if now-held > holdReplies {
+			l.sock.Flush()
+			held = 0
+		}
+	}
+}
+
+func (l *link) read(x *exchange) error {
+	if h := l.conn.cfg.Hooks.Load().preReadHeader; h != nil {
+		for _, hook := range h {
+			if err := hook.PreReadHeader(x); err != nil {
+				return err
+			}
+		}
+	}
+	return l.sock.Read(&x.in)
+}
+
+// accept deals with a message just read, here or on another goroutine. It
+// reports whether the exchange is the caller's again, and whether the caller
+// leads still.
+func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
+	l := x.link
+	mtype := x.in.Mtype()
+	switch mtype {
+	case message.TypeReply:
+		return x.serveReply()
+	case message.TypeCall:
+	case message.TypePush:
+		if isControl(x.in.ServiceMethod()) {
+			l.control(x.in.ServiceMethod(), x.in.Seq())
+			return true, true
+		}
+	default:
+		go l.end(unexpected(x), nil)
+		return true, false
+	}
+	h, _ := l.conn.cfg.Routes.Dispatch(mtype == message.TypeCall, x.in.ServiceMethod())
+	switch {
+	case l.draining.Load():
+		x.refuse(message.CodeShuttingDown, ErrShutdown)
+		return true, true
+	case x.in.InTurn():
+		*now = 0
+		x.serve(h, false, clock())
+		return true, true
+	case h != nil && !aside && !h.ordered && h.limit == 0 && h.pace.inline():
+		return true, x.serveInline(h, now)
+	}
+	*now = 0
+	if !l.admit(h) {
+		x.refuse(message.CodeExhausted, errTooManyHandlers)
+		return true, true
+	}
+	if h != nil && h.ordered {
+		l.serveOrdered(x)
+	} else {
+		l.conn.cfg.workers.Run(x)
+	}
+	return false, true
+}
+
+func unexpected(x *exchange) error {
+	return &mtypeError{x.in.Mtype(), x.in.ServiceMethod()}
+}
+
+// end is called once, by the last leader. x, which may be nil, is what it was
+// reading into.
+func (l *link) end(err error, x *exchange) {
+	if isTimeout(err) {
+		err = ErrAge
+	}
+	if dead := l.sock.Err(); dead != nil && !errors.Is(dead, net.ErrClosed) {
+		err = dead // the writer knows better why
+	}
+	if abnormal(err) {
+		l.conn.cfg.Logger.Warn("connection ended", "session", l.conn.ID(), "remote", l.sock.Conn().RemoteAddr(), "err", err)
+		l.sayWhy(err, x)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		err = errConnClosed
+	}
+	l.conn.linkDown(l, err)
+}
+
+// enter marks the leader as in user code since now.
+func (l *link) enter(now time.Duration) uint64 {
+	l.turn.since.Store(int64(now))
+	n := l.turn.n.Add(1)
+	if !l.turn.watched.Load() {
+		l.conn.cfg.watch.add(l)
+	}
+	return n
+}
+
+// leave reports whether the caller leads still.
+func (l *link) leave(n uint64) bool { return l.turn.n.CompareAndSwap(n, n+1) }
+
+// A watcher looks after the connections of one owner that were busy of late.
+// It sleeps while there are none. The zero value is ready.
+type watcher struct {
+	mu      sync.Mutex // guards the following
+	links   []*link
+	running bool
+}
+
+func (w *watcher) add(l *link) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if l.turn.watched.Swap(true) {
+		return
+	}
+	l.turn.still = 0
+	w.links = append(w.links, l)
+	if !w.running {
+		w.running = true
+		go w.run()
+	}
+}
+
+func (w *watcher) run() {
+	for {
+		time.Sleep(tick)
+		now := clock()
+		w.mu.Lock()
+		keep := w.links[:0]
+		for _, l := range w.links {
+			if l.look(now) {
+				keep = append(keep, l)
+			}
+		}
+		clear(w.links[len(keep):])
+		w.links = keep
+		if len(keep) == 0 {
+			w.running = false
+			w.mu.Unlock()
+			return
+		}
+		w.mu.Unlock()
+	}
+}
+
+// look starts another leader if the one there is stuck. It reports whether the
+// connection is to be looked at again.
+func (l *link) look(now time.Duration) bool {
+	t := &l.turn
+	n := t.n.Load()
+	if n&1 == 1 && now-time.Duration(t.since.Load()) > patience && t.n.CompareAndSwap(n, n+1) {
+		n++
+		l.hold()
+		go l.lead(wary)
+	}
+	if n != t.seen {
+		t.seen, t.still = n, 0
+		return true
+	}
+	if t.still++; t.still < retired || n&1 == 1 {
+		return true
+	}
+	t.watched.Store(false)
+	if t.n.Load() != n { // a message came in between and saw watched
+		return t.watched.CompareAndSwap(false, true)
+	}
+	return false
+}

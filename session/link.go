@@ -1,0 +1,93 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// A link is one connection of a session: a redial makes another. Its methods
+// may be called concurrently unless they say otherwise.
+type link struct {
+	conn    *Conn
+	sock    *socket.Socket
+	pending pending
+	turn    turn
+
+	handlers atomic.Int32 // at work, other than in the leader's place
+	draining atomic.Bool  // new calls are refused
+	retiring atomic.Bool  // another link takes its place; it closes when its calls have ended
+	ours     atomic.Bool  // the other side is erpc, and understands control messages
+	sawReads uint64       // of the idle sweep, one goroutine: messages read at its last look
+
+	mu      sync.Mutex // guards the following
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	flights map[int32]*flight
+	ordered ordered
+	closed  bool
+}
+
+func newLink(c *Conn, conn net.Conn) *link {
+	return &link{conn: c, sock: socket.New(conn, c.protoFunc(), c.cfg.Socket)}
+}
+
+// context returns the context that ends with the connection. It is made when
+// somebody asks, because idle sessions have no use for it.
+func (l *link) context() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx == nil {
+		l.ctx, l.cancel = context.WithCancelCause(context.Background())
+		if l.closed {
+			l.cancel(errConnClosed)
+		}
+	}
+	return l.ctx
+}
+
+// close ends the connection and everything that waits on it: calls get a
+// status with the cause, handlers see their context end. Only the first call
+// does anything.
+func (l *link) close(cause error) error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	cancel := l.cancel
+	l.mu.Unlock()
+	err := l.sock.Close()
+	if left := l.pending.close(); len(left) > 0 {
+		st := statusClosed(cause)
+		for _, cmd := range left {
+			cmd.finish(st)
+		}
+	}
+	if cancel != nil {
+		cancel(fmt.Errorf("%w: %w", context.Canceled, errConnClosed))
+	}
+	return err
+}
+
+func (l *link) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
+// busy reports whether a handler works for the link.
+func (l *link) busy() bool {
+	return l.handlers.Load() > 0 || l.turn.n.Load()&1 == 1
+}
+
+// write sends m; with yield others may join its write.
+func (l *link) write(m *message.Message, yield bool) *message.Status {
+	return l.status(m, l.sock.Write(m, yield))
+}

@@ -1,0 +1,149 @@
+package session
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// Info describes a session. It is safe to use in every phase of its life, and
+// after it.
+type Info interface {
+	// ID returns the name of the session in its peer: at first the remote
+	// address of an accepted one, the local address of a dialed one.
+	ID() string
+	LocalAddr() net.Addr
+	RemoteAddr() net.Addr
+	// Peer returns the peer that the session belongs to.
+	Peer() Peer
+	// Swap returns the store of the session: values for its whole life.
+	Swap() *Swap
+}
+
+// Base is a session as a disconnect hook sees it.
+type Base interface {
+	Info
+	Logger
+}
+
+// A Caller can start exchanges with the remote peer.
+type Caller interface {
+	// Call sends arg to serviceMethod and waits for the reply, which is
+	// decoded into result. It ends with the reply, the context of the
+	// settings, or the session, whichever comes first.
+	Call(serviceMethod string, arg, result any, setting ...message.Setting) *CallCmd
+	// AsyncCall is Call without the wait. done, which may be nil, gets the
+	// command when the call has ended; it should have room.
+	AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, setting ...message.Setting) *CallCmd
+	// Push sends arg to serviceMethod; there is no reply. Success means that
+	// it was queued.
+	Push(serviceMethod string, arg any, setting ...message.Setting) *message.Status
+}
+
+// Ages are the limits in time of a session; 0 is none.
+type Ages interface {
+	SessionAge() time.Duration
+	// ContextAge bounds each call and push, from either side.
+	ContextAge() time.Duration
+	SetSessionAge(time.Duration)
+	SetContextAge(time.Duration)
+}
+
+// Life is the end of a session.
+type Life interface {
+	// Health reports whether the session can be used, now or when its redial
+	// succeeds.
+	Health() bool
+	// CloseNotify is closed when the session has ended for good.
+	CloseNotify() <-chan struct{}
+	// Close ends the session and the calls that wait on it. It waits for
+	// nothing, so it may be called anywhere; the second time it does nothing.
+	Close() error
+}
+
+// A Session is an established conversation. All methods may be called
+// concurrently.
+type Session interface {
+	Info
+	Logger
+	Caller
+	Ages
+	Life
+	// SetID renames the session. It takes the name from the session that has
+	// it, which ends.
+	SetID(id string)
+	// Stats returns the counters of the current connection.
+	Stats() Stats
+}
+
+// A PreSession is a session in its connect hooks, before its messages are
+// read: the place for a handshake. The methods that send and receive must not
+// be used after the hook has returned, nor concurrently.
+type PreSession interface {
+	Base
+	Ages
+	Early
+	// SetID is that of [Session].
+	SetID(id string)
+	// ControlFD calls f with the file descriptor of the connection.
+	ControlFD(f func(fd uintptr)) error
+	// ModifySocket replaces the connection, the protocol, or both; a nil
+	// leaves what was.
+	ModifySocket(f func(conn net.Conn) (modifiedConn net.Conn, newProtoFunc proto.Func))
+	// GetProtoFunc returns the function that made the protocol.
+	GetProtoFunc() proto.Func
+	// Close refuses the session.
+	Close() error
+}
+
+// Early sends and receives messages before a session is open. No hooks run.
+type Early interface {
+	PreSend(mtype byte, serviceMethod string, body any, stat *message.Status, setting ...message.Setting) *message.Status
+	// PreReceive waits for the next message; its status is that of the
+	// waiting, or the one received. It waits no longer than the context, the
+	// context age and the handshake limit of the peer allow.
+	PreReceive(newArgs message.NewBodyFunc, ctx ...context.Context) *message.Message
+	PreCall(serviceMethod string, arg, reply any, setting ...message.Setting) *message.Status
+	PreReply(req *message.Message, body any, stat *message.Status, setting ...message.Setting) *message.Status
+	RawPush(serviceMethod string, arg any, setting ...message.Setting) *message.Status
+}
+
+// A Peer is what a session shows of its owner to handlers and plugins.
+type Peer interface {
+	CountSession() int
+	GetSession(id string) (Session, bool)
+	// RangeSession calls fn for each session until it returns false.
+	RangeSession(fn func(Session) bool)
+	// Broadcast pushes to every session; see the peer's own documentation.
+	Broadcast(serviceMethod string, arg any, setting ...message.Setting) (sent int, failed map[string]*message.Status)
+	Close() error
+}
+
+// Logger are the leveled, formatted logging functions of everything that
+// handlers and plugins get. They format nothing while their level is off.
+type Logger interface {
+	ChatLogger
+	AlarmLogger
+}
+
+// ChatLogger is the quiet half of [Logger].
+type ChatLogger interface {
+	Printf(format string, args ...any)
+	Tracef(format string, args ...any)
+	Debugf(format string, args ...any)
+	Infof(format string, args ...any)
+	Noticef(format string, args ...any)
+}
+
+// AlarmLogger is the loud half of [Logger]. Panicf and Fatalf log and panic;
+// nothing exits the process.
+type AlarmLogger interface {
+	Warnf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Criticalf(format string, args ...any)
+	Panicf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}

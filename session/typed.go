@@ -1,0 +1,21 @@
+package session
+
+import (
+	"context"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// Call calls serviceMethod on s and returns the reply. It ends with ctx. A
+// failed status comes back as a [*message.StatusError].
+func Call[R any](ctx context.Context, s Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
+	res := new(R)
+	all := settings
+	if ctx.Done() != nil || len(settings) > 0 {
+		all = append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
+	}
+	if st := s.Call(serviceMethod, arg, res, all...).Status(); !st.OK() {
+		return nil, st.Err()
+	}
+	return res, nil
+}

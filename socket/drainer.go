@@ -1,0 +1,10 @@
+package socket
+
+import "github.com/erpc-go/erpc/internal/parking"
+
+// newDrainers returns the goroutines that write outboxes with writes that may
+// block: those of connections that offer no other, and those whose kernel
+// buffer is full. They belong to all sockets of one configuration.
+func newDrainers() *parking.Pool[*outbox] {
+	return &parking.Pool[*outbox]{Max: 64, Do: (*outbox).drain}
+}

@@ -1,0 +1,322 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Errors of sending.
+var (
+	// ErrQueueFull: the other side does not read fast enough, and the policy
+	// is not to wait for it. Nothing of the message is sent.
+	ErrQueueFull = errors.New("socket: outgoing queue full")
+	// ErrSlowReader ends a connection whose other side does not read: its queue
+	// was full under the policy Disconnect, or nothing could be written for
+	// the write timeout.
+	ErrSlowReader = errors.New("socket: the other side does not read")
+)
+
+// An outbox collects packed messages and writes them in batches. There is no
+// writing goroutine: whoever puts into an outbox that nobody writes becomes
+// its leader and must call flush or hand the duty on. A leader never blocks on
+// the connection: once the kernel takes no more, a goroutine of its own carries
+// on.
+type outbox struct {
+	conn net.Conn
+	raw  syscall.RawConn // nil: conn offers no write that does not block
+	try  func(fd uintptr) bool
+	cfg  *Config
+
+	mu      sync.Mutex // guards the following; never held during I/O or user code
+	queue   queue
+	leading bool
+	closing bool // no more is put; the connection is closed once the queue is empty
+	dead    error
+	room    chan struct{} // closed when the queue was taken; nil: nobody waits for that
+	stats   Stats
+
+	// Of the leader:
+	w   []byte // what is left to write of the current chunk
+	err error
+}
+
+func (o *outbox) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
+	o.conn, o.raw, o.cfg = conn, raw, cfg
+	o.try = o.tryWrite
+}
+
+// How a frame is put.
+type putMode struct {
+	policy Policy // what to do if there is no room
+	hold   bool   // nobody becomes the leader; the frame waits for a later put or claim
+	own    bool   // the frame's bytes are given away
+}
+
+// put appends frame. If lead is true the caller is the leader now.
+func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.dead == nil && o.queue.n > 0 && o.queue.n+len(frame) > o.cfg.QueueLimit {
+		if err := o.makeRoom(ctx, len(frame), mode.policy); err != nil {
+			return false, err
+		}
+	}
+	if o.dead != nil {
+		return false, o.dead
+	}
+	switch {
+	case mode.own:
+		o.queue.addOwn(frame)
+	case mode.policy == DropOld:
+		o.queue.addDroppable(frame)
+	default:
+		o.queue.add(frame)
+	}
+	o.stats.MessagesOut++
+	o.stats.BytesOut += uint64(len(frame))
+	if !mode.hold {
+		lead = !o.leading
+		o.leading = true
+	}
+	return lead, nil
+}
+
+// makeRoom deals with a full queue as policy says. It is called, and returns,
+// with the mutex held; the caller looks again.
+func (o *outbox) makeRoom(ctx context.Context, n int, policy Policy) error {
+	if !o.leading { // queued and not flushed: make the room
+		o.leading = true
+		o.mu.Unlock()
+		o.flush(false)
+		o.mu.Lock()
+		return nil
+	}
+	switch policy {
+	case DropNew:
+		o.stats.Dropped++
+		return ErrQueueFull
+	case DropOld:
+		if dropped := o.queue.drop(n, o.cfg.QueueLimit); dropped > 0 {
+			o.stats.Dropped += dropped
+			return nil
+		}
+	case Disconnect:
+		o.stats.Dropped++
+		o.failLocked(ErrSlowReader)
+		_ = o.conn.SetDeadline(time.Unix(1, 0)) // ends reader and writer, which close the connection
+		return ErrSlowReader
+	}
+	if o.room == nil {
+		o.room = make(chan struct{})
+	}
+	room := o.room
+	o.mu.Unlock()
+	defer o.mu.Lock()
+	select {
+	case <-room:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// claim makes the caller the leader if there is something to write and nobody
+// is.
+func (o *outbox) claim() bool {
+	o.mu.Lock()
+	lead := !o.leading && o.queue.n > 0
+	o.leading = o.leading || lead
+	o.mu.Unlock()
+	return lead
+}
+
+// flush writes until nothing is left, then gives up the lead.
+func (o *outbox) flush(yield bool) {
+	if yield {
+		runtime.Gosched()
+	}
+	if o.raw == nil {
+		o.cfg.drainers.Run(o)
+		return
+	}
+	for c := o.take(); c != nil; c = o.take() {
+		for c != nil {
+			o.w, o.err = c.b, nil
+			if err := o.raw.Write(o.try); err != nil {
+				o.err = err
+			}
+			if o.err == nil && len(o.w) > 0 {
+				o.unwrite(c)
+				o.cfg.drainers.Run(o)
+				return
+			}
+			c = o.wrote(c)
+		}
+	}
+}
+
+// unwrite puts back, in front of the queue, what the kernel did not take.
+func (o *outbox) unwrite(c *chunk) {
+	rest := len(o.w)
+	c.b = c.b[len(c.b)-rest:]
+	c.droppable = false // half a frame can't be left out
+	o.w = nil
+	last := c
+	for last.next != nil {
+		last = last.next
+		rest += len(last.b)
+	}
+	o.mu.Lock()
+	last.next = o.queue.head
+	if o.queue.head == nil {
+		o.queue.tail, o.queue.prev = last, nil
+		for p := c; p != last; p = p.next {
+			o.queue.prev = p
+		}
+	} else if o.queue.prev == nil {
+		o.queue.prev = last
+	}
+	o.queue.head = c
+	o.queue.n += rest
+	o.mu.Unlock()
+}
+
+// drain is flush on a goroutine that may block.
+func (o *outbox) drain() {
+	for c := o.take(); c != nil; c = o.take() {
+		for c != nil {
+			o.err = o.write(c.b)
+			c = o.wrote(c)
+		}
+	}
+}
+
+// slice is how much is written under one deadline.
+const slice = 256 << 10
+
+func (o *outbox) write(b []byte) error {
+	for len(b) > 0 {
+		n := len(b)
+		if o.cfg.WriteTimeout > 0 {
+			n = min(n, slice)
+			o.mu.Lock()
+			if !o.closing { // the deadline of Close stands
+				_ = o.conn.SetWriteDeadline(time.Now().Add(o.cfg.WriteTimeout))
+			}
+			o.mu.Unlock()
+		}
+		n, err := o.conn.Write(b[:n])
+		if err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				err = fmt.Errorf("%w for %v", ErrSlowReader, o.cfg.WriteTimeout)
+			}
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// take takes what waits. With nothing, or on a dead connection, it ends the
+// lead and returns nil.
+func (o *outbox) take() *chunk {
+	o.mu.Lock()
+	c := o.queue.take()
+	if o.dead != nil && !o.closing {
+		free(c)
+		c = nil
+	}
+	var last bool
+	if c == nil {
+		o.leading = false
+		last = o.closing
+	} else {
+		o.stats.Writes++
+	}
+	o.wake()
+	o.mu.Unlock()
+	if last {
+		_ = o.conn.Close() // Close left this to the leader; its error says nothing any more
+	}
+	return c
+}
+
+// wake tells those who wait for room to look again. The mutex is held.
+func (o *outbox) wake() {
+	if o.room != nil {
+		close(o.room)
+		o.room = nil
+	}
+}
+
+// wrote ends the writing of c and returns the next chunk to write.
+func (o *outbox) wrote(c *chunk) *chunk {
+	o.w = nil
+	next := c.next
+	putChunk(c)
+	if o.err != nil {
+		o.mu.Lock()
+		o.failLocked(o.err)
+		o.closing = false // what waits can't be sent any more
+		o.mu.Unlock()
+		_ = o.conn.Close() // ends the reader, which ends the session
+		free(next)
+		return nil
+	}
+	return next
+}
+
+func free(c *chunk) {
+	for c != nil {
+		next := c.next
+		putChunk(c)
+		c = next
+	}
+}
+
+// failLocked makes every later put return err. The mutex is held.
+func (o *outbox) failLocked(err error) {
+	if o.dead == nil {
+		o.dead = err
+	}
+	o.wake()
+}
+
+// close lets nothing more be put. What waits is written, for at most linger;
+// the connection is closed after that, by whoever writes.
+func (o *outbox) close(linger time.Duration) error {
+	o.mu.Lock()
+	if o.closing {
+		o.mu.Unlock()
+		return nil
+	}
+	alive := o.dead == nil
+	o.failLocked(net.ErrClosed)
+	if alive && (o.leading || o.queue.n > 0) {
+		o.closing = true
+		lead := !o.leading
+		o.leading = true
+		_ = o.conn.SetWriteDeadline(time.Now().Add(linger))
+		o.mu.Unlock()
+		if lead {
+			o.flush(false)
+		}
+		return nil
+	}
+	o.mu.Unlock()
+	return o.conn.Close()
+}
+
+// full reports whether n bytes would have to wait.
+func (o *outbox) full(n int) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dead == nil && o.leading && o.queue.n > 0 && o.queue.n+n > o.cfg.QueueLimit
+}

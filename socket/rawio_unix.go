@@ -1,0 +1,59 @@
+//go:build unix
+
+package socket
+
+import (
+	"io"
+	"net"
+	"syscall"
+)
+
+// pollable returns the raw connection of a TCP or Unix stream socket, nil for
+// any other: something that wraps such a connection may transform the bytes.
+func pollable(conn net.Conn) syscall.RawConn {
+	var raw syscall.RawConn
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		raw, _ = c.SyscallConn() // it fails only where there is no socket
+	case *net.UnixConn:
+		raw, _ = c.SyscallConn()
+	}
+	return raw
+}
+
+// tryWrite is called by the runtime with the descriptor; it always returns
+// true, so the runtime does not wait until the descriptor is writable.
+func (o *outbox) tryWrite(fd uintptr) bool {
+	for len(o.w) > 0 {
+		n, err := syscall.Write(int(fd), o.w)
+		switch {
+		case n > 0:
+			o.w = o.w[n:]
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return true
+		default:
+			o.err = err
+			return true
+		}
+	}
+	return true
+}
+
+// readNow reads what is there without waiting; errAgain if that is nothing.
+func readNow(fd int, p []byte) (int, error) {
+	for {
+		n, err := syscall.Read(fd, p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == syscall.EINTR:
+		case err == syscall.EAGAIN:
+			return 0, errAgain
+		case err != nil:
+			return 0, err
+		default:
+			return 0, io.EOF
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package socket
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+const readBuffer = 64 << 10 // bytes
+
+var (
+	readers  = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
+	errAgain = errors.New("socket: nothing to read")
+)
+
+// A reader is the read side of a socket. It holds a buffer only while there
+// are bytes in it: wait polls the descriptor with a pooled buffer and gives
+// that back before the goroutine parks. A connection that can't be polled is
+// waited for with the few bytes of first.
+type reader struct {
+	conn  net.Conn
+	raw   syscall.RawConn // nil: conn can't be polled
+	out   *outbox         // flushed before every read
+	poll  func(fd uintptr) bool
+	br    *bufio.Reader
+	fd    int // of the poll in progress, else -1
+	err   error
+	first [24]byte // what was read while there was no buffer
+	got   []byte   // the part of first that the buffer has yet to get
+
+	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only
+}
+
+func (r *reader) init(conn net.Conn, raw syscall.RawConn, out *outbox) {
+	r.conn, r.raw, r.out, r.fd = conn, raw, out, -1
+	r.poll = r.fill
+}
+
+// wait returns the buffered connection once there is something to read.
+func (r *reader) wait() (*bufio.Reader, error) {
+	if r.br != nil {
+		if r.br.Buffered() > 0 {
+			return r.br, nil
+		}
+		r.release()
+	}
+	if r.out.claim() {
+		r.out.flush(false)
+	}
+	if r.raw == nil {
+		n, err := r.conn.Read(r.first[:])
+		if n == 0 && err != nil {
+			return nil, err
+		}
+		r.count(n)
+		r.got = r.first[:n]
+		r.acquire()
+		return r.br, nil
+	}
+	if err := r.raw.Read(r.poll); err != nil {
+		return nil, err
+	}
+	return r.br, r.err
+}
+
+func (r *reader) acquire() {
+	r.br = readers.Get().(*bufio.Reader)
+	r.br.Reset(r)
+}
+
+func (r *reader) release() {
+	r.br.Reset(nil)
+	readers.Put(r.br)
+	r.br = nil
+}
+
+// fill is called by the runtime with the descriptor, and again each time that
+// becomes readable until fill returns true.
+func (r *reader) fill(fd uintptr) bool {
+	if r.br == nil {
+		r.acquire()
+	}
+	r.fd = int(fd)
+	_, r.err = r.br.Peek(1)
+	r.fd = -1
+	if r.err == nil {
+		return true
+	}
+	r.release()
+	return r.err != errAgain
+}
+
+// Read implements [io.Reader] for the buffer. It does not block within fill.
+func (r *reader) Read(p []byte) (n int, err error) {
+	switch {
+	case len(r.got) > 0:
+		n = copy(p, r.got)
+		r.got = r.got[n:]
+		return n, nil
+	case r.fd >= 0:
+		n, err = readNow(r.fd, p)
+	default:
+		if r.out.claim() {
+			r.out.flush(false)
+		}
+		n, err = r.conn.Read(p)
+	}
+	r.count(n)
+	return n, err
+}
+
+func (r *reader) count(n int) {
+	if n > 0 {
+		r.bytes.Store(r.bytes.Load() + uint64(n)) // one writer: no need for Add
+		r.reads.Store(r.reads.Load() + 1)
+	}
+}

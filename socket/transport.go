@@ -1,0 +1,192 @@
+package socket
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"time"
+)
+
+// A Transport opens connections of the networks that it names. Anything that
+// yields [net.Conn] values can be one. It must be safe for concurrent use.
+type Transport interface {
+	// Networks returns the names that a peer may give as its network.
+	Networks() []string
+	// Dial returns a connection that is ready for use: its handshake is done.
+	Dial(ctx context.Context, network, addr string, o *Options) (net.Conn, error)
+	// Listen returns a listener. Its connections may need a handshake; then
+	// they are [Handshaker].
+	Listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error)
+}
+
+// A Handshaker is an accepted connection that needs a handshake before it is
+// used, as [*tls.Conn] does. The listener has not waited for it, because one
+// slow client must not keep the others from being accepted.
+type Handshaker interface {
+	HandshakeContext(ctx context.Context) error
+}
+
+// Options are what a peer asks of a transport. The zero value asks for
+// nothing. A transport that can't do what is asked says so with an error.
+type Options struct {
+	TLS       *tls.Config // nil: plain, or what the transport needs
+	LocalAddr string      // to dial from; "" leaves the choice to the system
+
+	NoDelay         *bool         // nil: the system's or transport's default
+	KeepAlive       *bool         // nil: on, with the default period
+	KeepAlivePeriod time.Duration // 0: default
+	ReadBuffer      int           // bytes in the kernel; 0: default
+	WriteBuffer     int           // bytes in the kernel; 0: default
+
+	// Inherited returns the listener for an address that a parent process
+	// handed down, nil if there is none. It may be nil.
+	Inherited func(network, addr string) (net.Listener, error)
+}
+
+// Stream is the transport of TCP and Unix sockets, with TLS if the options
+// have a configuration: networks tcp, tcp4, tcp6, unix and unixpacket.
+type Stream struct{}
+
+var _ Transport = Stream{}
+
+// Networks implements [Transport].
+func (Stream) Networks() []string { return []string{"tcp", "tcp4", "tcp6", "unix", "unixpacket"} }
+
+// Dial implements [Transport].
+func (Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.Conn, error) {
+	d := net.Dialer{KeepAlive: -1} // set by tune
+	if o.LocalAddr != "" {
+		local, err := resolve(network, o.LocalAddr)
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = local
+	}
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.tune(conn); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	conn = packetize(network, conn)
+	if o.TLS == nil {
+		return conn, nil
+	}
+	c := tls.Client(conn, serverName(o.TLS, network, addr))
+	if err := c.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("socket: tls handshake: %w", err)
+	}
+	return c, nil
+}
+
+// serverName fills in the name to verify, as tls.Dial does.
+func serverName(cfg *tls.Config, network, addr string) *tls.Config {
+	if cfg.ServerName != "" || cfg.InsecureSkipVerify {
+		return cfg
+	}
+	cfg = cfg.Clone()
+	if host, _, err := net.SplitHostPort(addr); err == nil && host != "" {
+		cfg.ServerName = host
+	} else {
+		cfg.ServerName = "localhost"
+	}
+	return cfg
+}
+
+func resolve(network, addr string) (net.Addr, error) {
+	switch network {
+	case "unix", "unixpacket":
+		return net.ResolveUnixAddr(network, addr)
+	}
+	return net.ResolveTCPAddr(network, addr)
+}
+
+// Listen implements [Transport]. A stale Unix socket file is removed; one that
+// somebody listens on is an error.
+func (Stream) Listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
+	l, err := listen(ctx, network, addr, o)
+	if err != nil {
+		return nil, err
+	}
+	l = &tuned{l, network, o}
+	if o.TLS != nil {
+		l = tls.NewListener(l, o.TLS)
+	}
+	return l, nil
+}
+
+func listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
+	if o.Inherited != nil {
+		if l, err := o.Inherited(network, addr); l != nil || err != nil {
+			return l, err
+		}
+	}
+	if network == "unix" || network == "unixpacket" {
+		if err := removeStale(ctx, network, addr); err != nil {
+			return nil, err
+		}
+	}
+	lc := net.ListenConfig{KeepAlive: -1} // set by tune
+	return lc.Listen(ctx, network, addr)
+}
+
+// tuned applies the options to what a listener accepts.
+type tuned struct {
+	net.Listener
+	network string
+	o       *Options
+}
+
+func (l *tuned) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.o.tune(conn) == nil {
+			return packetize(l.network, conn), nil
+		}
+		_ = conn.Close() // it broke before it began: not an error of the listener
+	}
+}
+
+// Unwrap returns the listener of the system, which a graceful restart hands
+// down.
+func (l *tuned) Unwrap() net.Listener { return l.Listener }
+
+// tune applies the options to a connection of the system.
+func (o *Options) tune(conn net.Conn) error {
+	if b, ok := conn.(interface {
+		SetReadBuffer(int) error
+		SetWriteBuffer(int) error
+	}); ok {
+		if o.ReadBuffer > 0 {
+			if err := b.SetReadBuffer(o.ReadBuffer); err != nil {
+				return fmt.Errorf("socket: set read buffer: %w", err)
+			}
+		}
+		if o.WriteBuffer > 0 {
+			if err := b.SetWriteBuffer(o.WriteBuffer); err != nil {
+				return fmt.Errorf("socket: set write buffer: %w", err)
+			}
+		}
+	}
+	c, ok := conn.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	if o.NoDelay != nil {
+		if err := c.SetNoDelay(*o.NoDelay); err != nil {
+			return fmt.Errorf("socket: set no delay: %w", err)
+		}
+	}
+	ka := net.KeepAliveConfig{Enable: o.KeepAlive == nil || *o.KeepAlive, Idle: o.KeepAlivePeriod, Interval: o.KeepAlivePeriod}
+	if err := c.SetKeepAliveConfig(ka); err != nil {
+		return fmt.Errorf("socket: set keepalive: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package erpc
+
+import (
+	"context"
+
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/session"
+)
+
+// HandleCall registers a typed handler of calls with a peer or sub-router,
+// without reflection. See [router.HandleCall].
+func HandleCall[A, R any](peerOrSubRouter router.Registrar, path string, fn func(ctx context.Context, arg *A) (*R, error), plugins ...Plugin) string {
+	return router.HandleCall(peerOrSubRouter, path, fn, plugins...)
+}
+
+// HandlePush registers a typed handler of pushes. See [router.HandlePush].
+func HandlePush[A any](peerOrSubRouter router.Registrar, path string, fn func(ctx context.Context, arg *A) error, plugins ...Plugin) string {
+	return router.HandlePush(peerOrSubRouter, path, fn, plugins...)
+}
+
+// Call sends arg to the handler at path and returns its reply. A failed status
+// comes back as a [*StatusError], which errors.As finds. See [session.Call].
+func Call[R any](ctx context.Context, sess session.Caller, path string, arg any, settings ...MessageSetting) (*R, error) {
+	return session.Call[R](ctx, sess, path, arg, settings...)
+}
+
+// CallCtxFrom returns the CallCtx of a typed handler of calls. See
+// [session.CallCtxFrom].
+func CallCtxFrom(ctx context.Context) CallCtx { return session.CallCtxFrom(ctx) }
+
+// PushCtxFrom returns the PushCtx of a typed handler of pushes. See
+// [session.PushCtxFrom].
+func PushCtxFrom(ctx context.Context) PushCtx { return session.PushCtxFrom(ctx) }

@@ -1,0 +1,114 @@
+package erpc
+
+import (
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/peer"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/session"
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/xfer"
+)
+
+// Peers and sessions.
+type (
+	// A Peer is one node, client and server at once. See [peer.Peer].
+	Peer = *peer.Peer
+	// EarlyPeer is a peer that was just made, as PostNewPeer hooks see it.
+	EarlyPeer = *peer.Peer
+	// PeerConfig configures a peer; its zero value works. See [peer.Config].
+	PeerConfig = peer.Config
+	// A Session is an established conversation. See [session.Session].
+	Session = session.Session
+	// CtxSession is a session as a handler's context gives it.
+	CtxSession = session.Session
+	// A PreSession is a session in its connect hooks. See [session.PreSession].
+	PreSession = session.PreSession
+	// A BaseSession is a session in its disconnect hook. See [session.Base].
+	BaseSession = session.Base
+	// A CallCmd is a call in flight. See [session.CallCmd].
+	CallCmd = *session.CallCmd
+	// A Map is the store of a session or context. See [session.Swap].
+	Map = *session.Swap
+	// Logger are the leveled logging functions. See [session.Logger].
+	Logger = session.Logger
+)
+
+// Messages.
+type (
+	// A Message is one unit of the wire. See [message.Message].
+	Message = *message.Message
+	// A Header is its first part. See [message.Header].
+	Header = *message.Header
+	// Meta is metadata. See [message.Meta].
+	Meta = message.Meta
+	// A Status is the outcome of a call or push; nil is success. See
+	// [message.Status].
+	Status = message.Status
+	// A StatusError is a failed status inside an error. See
+	// [message.StatusError].
+	StatusError = message.StatusError
+	// A MessageSetting adjusts an outgoing message. See [message.Setting].
+	MessageSetting = message.Setting
+	// NewBodyFunc makes the value that a body is decoded into. See
+	// [message.NewBodyFunc].
+	NewBodyFunc = message.NewBodyFunc
+)
+
+// Handlers and their contexts.
+type (
+	// PreCtx is common to all contexts. See [session.PreCtx].
+	PreCtx = session.PreCtx
+	// A ReadCtx is what a read hook sees. See [session.ReadCtx].
+	ReadCtx = session.ReadCtx
+	// A WriteCtx is what a write hook sees. See [session.WriteCtx].
+	WriteCtx = session.WriteCtx
+	// A CallCtx is embedded by, or passed to, a handler of calls. See
+	// [session.CallCtx].
+	CallCtx = session.CallCtx
+	// A PushCtx is embedded by, or passed to, a handler of pushes. See
+	// [session.PushCtx].
+	PushCtx = session.PushCtx
+	// An UnknownCallCtx is passed to the handler of unknown calls. See
+	// [session.UnknownCallCtx].
+	UnknownCallCtx = session.UnknownCallCtx
+	// An UnknownPushCtx is passed to the handler of unknown pushes. See
+	// [session.UnknownPushCtx].
+	UnknownPushCtx = session.UnknownPushCtx
+	// A Handler is what a service method resolves to. See [session.Handler].
+	Handler = session.Handler
+	// A Router is the set of a peer's handlers. See [router.Router].
+	Router = router.Router
+	// A SubRouter registers handlers below a prefix. See [router.SubRouter].
+	SubRouter = router.SubRouter
+	// A ServiceMethodMapper makes service methods of Go names. See
+	// [router.ServiceMethodMapper].
+	ServiceMethodMapper = router.ServiceMethodMapper
+	// CtrlStructPtr is a pointer to a struct with handler methods.
+	CtrlStructPtr = any
+	// A CtrlPoolFunc makes such a struct.
+	CtrlPoolFunc = func() CtrlStructPtr
+)
+
+// What can be replaced.
+type (
+	// A Plugin has a name and at least one hook. See [plugin.Plugin].
+	Plugin = plugin.Plugin
+	// A PluginContainer is an ordered set of plugins. See [plugin.Container].
+	PluginContainer = plugin.Container
+	// A Proto is a wire format. See [proto.Proto].
+	Proto = proto.Proto
+	// A ProtoFunc makes the wire format of a connection. See [proto.Func].
+	ProtoFunc = proto.Func
+	// A Codec encodes bodies. See [codec.Codec].
+	Codec = codec.Codec
+	// An XferFilter transforms messages. See [xfer.XferFilter].
+	XferFilter = xfer.XferFilter
+	// A Transport makes connections. See [socket.Transport].
+	Transport = socket.Transport
+	// A QueuePolicy is what pushes do when a queue is full. See
+	// [socket.Policy].
+	QueuePolicy = socket.Policy
+)
