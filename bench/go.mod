@@ -10,8 +10,17 @@ require (
 )
 
 require (
+	github.com/apache/thrift v0.25.0 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/kr/text v0.2.0 // indirect
+	gopkg.in/ini.v1 v1.67.3 // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
+)
+
+require (
 	github.com/erpc-go/erpc v0.0.0
-	go.uber.org/goleak v1.3.0 // indirect
+	github.com/erpc-go/erpc/bench/rig v0.0.0
+	go.uber.org/goleak v1.3.0
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
@@ -19,3 +28,5 @@ require (
 )
 
 replace github.com/erpc-go/erpc => ../
+
+replace github.com/erpc-go/erpc/bench/rig => ./rig

@@ -64,16 +64,27 @@ func run(args []string, variants []Variant, in io.Reader, out io.Writer) error {
 	f.IntVar(&c.Meta, "meta", 0, "metadata entries")
 	f.IntVar(&c.Plugins, "plugins", 0, "plugins")
 	f.StringVar(&c.Filter, "filter", "", "transfer filter")
+	var profile profiles
+	f.StringVar(&profile.cpu, "cpuprofile", "", "file for a CPU profile of the process")
+	f.StringVar(&profile.mem, "memprofile", "", "file for a profile of its allocations")
 	if err := f.Parse(args[2:]); err != nil {
 		return err
 	}
-	switch args[1] {
-	case "server":
-		return serve(variants[i], c, in, out)
-	case "client":
-		return dial(variants[i], c, in, out)
+	if err := profile.start(); err != nil {
+		return err
 	}
-	return fmt.Errorf("rig: %q is neither server nor client", args[1])
+	err := serveOrDial(args[1], variants[i], c, in, out)
+	return errors.Join(err, profile.stop())
+}
+
+func serveOrDial(role string, v Variant, c Config, in io.Reader, out io.Writer) error {
+	switch role {
+	case "server":
+		return serve(v, c, in, out)
+	case "client":
+		return dial(v, c, in, out)
+	}
+	return fmt.Errorf("rig: %q is neither server nor client", role)
 }
 
 func names(variants []Variant) (all []string) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -173,6 +175,22 @@ func TestMistakes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q %q: %v, want %q", c.args, c.line, err, c.want)
 		}
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	v := Variant{Name: "x", Serve: func(Config) (*Server, error) { return &Server{}, nil }}
+	dir := t.TempDir()
+	if _, err := script(t, v, "x server -cpuprofile "+dir+"/cpu -memprofile "+dir+"/mem", "rss"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"cpu", "mem"} {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || len(b) < 100 || b[0] != 0x1f {
+			t.Errorf("%s: %d bytes of a compressed profile, %v", name, len(b), err)
+		}
+	}
+	if _, err := script(t, v, "x server -cpuprofile "+dir+"/no/cpu"); err == nil {
+		t.Error("a profile in a directory that is not there")
 	}
 }
 

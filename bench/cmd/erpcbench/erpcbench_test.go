@@ -100,6 +100,9 @@ func TestPlan(t *testing.T) {
 			if j.cell.Test != g[0].cell.Test || j.cell.X != g[0].cell.X {
 				t.Errorf("%s is in a group of %s %d", key, g[0].cell.Test, g[0].cell.X)
 			}
+			if j.cell.Test == report.Sessions && j.conns > mostSessions() || j.conns > 20_000 {
+				t.Errorf("%s: more sessions than a process may have", key)
+			}
 			if j.callers < 1 || j.conns < 1 || j.run <= 0 || j.peer.binary == "" {
 				t.Errorf("%s: %+v", key, j)
 			}
@@ -108,7 +111,7 @@ func TestPlan(t *testing.T) {
 	for _, want := range []string{
 		"call/limit//1", "call/v7//5000", "call/erpc//10", "call/kitex//100", "bytes/erpc-bytes//100", "push/limit//1000",
 		"push/erpc-broadcast//1000", "idle/erpc-loop//5000", "idle/rpcx//5000", "large/copy//1", "meta/erpc-bytes//64",
-		"plugins/erpc-bytes//20", "filter/erpc-bytes/s2/2", "size/erpc-bytes//16777216", "sessions/erpc-bytes//20000",
+		"plugins/erpc-bytes//20", "filter/erpc-bytes/s2/2", "size/erpc-bytes//16777216", "sessions/erpc-bytes//5000",
 	} {
 		if !seen[want] {
 			t.Errorf("no %s", want)

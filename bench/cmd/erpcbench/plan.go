@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/erpc-go/erpc/bench/report"
@@ -54,7 +55,7 @@ var (
 type plan [][]*job
 
 // newPlan returns the plan for the peers and tests that are wanted. Growth
-// runs for a third of the time of the others: only erpc is in it, and no bar.
+// runs for half the time of the others: only erpc is in it, and no bar.
 func newPlan(all []peer, wanted func(test string) bool, run time.Duration) plan {
 	var p plan
 	b := planner{all: all, wanted: wanted, run: run}
@@ -65,10 +66,11 @@ func newPlan(all []peer, wanted func(test string) bool, run time.Duration) plan 
 	p = append(p, b.group(report.Bytes, 100, func(j *job) { j.callers, j.size = 100, messageSize }))
 	p = append(p, b.group(report.Push, pushSessions, func(j *job) { j.kind, j.conns, j.size = pushes, pushSessions, pushSize }))
 	p = append(p, b.group(report.Idle, idleSessions, func(j *job) { j.kind, j.conns, j.callers = memory, idleSessions, idleSessions }))
+	b.run = max(run, leastLarge)
 	for _, n := range largeCallers {
 		p = append(p, b.group(report.Large, n, func(j *job) { j.callers, j.size = n, largeSize }))
 	}
-	b.run = run / 3
+	b.run = max(run/2, leastGrowth)
 	for _, n := range metaEntries {
 		p = append(p, b.grow(report.Meta, n, func(j *job) { j.args = []string{"-meta", strconv.Itoa(n)} }))
 	}
@@ -90,9 +92,29 @@ func newPlan(all []peer, wanted func(test string) bool, run time.Duration) plan 
 		}))
 	}
 	for _, n := range sessionCounts {
+		n = min(n, mostSessions())
 		p = append(p, b.grow(report.Sessions, n, func(j *job) { j.conns = n }))
 	}
 	return slices.DeleteFunc(p, func(g []*job) bool { return len(g) == 0 })
+}
+
+// The least that samples of large bodies and of growing work take, so that
+// enough calls end.
+const (
+	leastLarge  = time.Second
+	leastGrowth = 300 * time.Millisecond
+)
+
+// mostSessions is how many a process may have, with something to spare for
+// what else it opens. It is what a process without privileges can raise its
+// limit to.
+func mostSessions() int {
+	const spare = 100
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 1000 // any system allows that
+	}
+	return int(min(l.Max, 1<<20)) - spare
 }
 
 // messageSize is that of the benchmark message, so that []byte bodies are

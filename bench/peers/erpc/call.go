@@ -6,8 +6,8 @@ import (
 
 	"github.com/erpc-go/erpc"
 
-	"github.com/erpc-go/erpc/bench/benchpb"
 	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/erpc-go/erpc/bench/rig/benchpb"
 )
 
 // The paths of the handlers.
@@ -66,7 +66,7 @@ func callMessage(path string) func(erpc.Session, rig.Config, int) func() error {
 func callBytes(s erpc.Session, c rig.Config, _ int) func() error {
 	body, settings := rig.NewBody(c.Size), settings(c)
 	return func() error {
-		reply, err := erpc.Call[[]byte](context.Background(), s, pathBytes, body, settings...)
+		reply, err := erpc.Call[[]byte](context.Background(), s, pathBytes, &body, settings...)
 		if err != nil {
 			return err
 		}

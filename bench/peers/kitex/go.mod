@@ -2,15 +2,9 @@ module github.com/erpc-go/erpc/bench/peers/kitex
 
 go 1.26.0
 
-replace (
-	github.com/erpc-go/erpc => ../../../
-	github.com/erpc-go/erpc/bench => ../../
-)
-
 require (
 	github.com/cloudwego/kitex v0.16.3
 	github.com/cloudwego/prutal v0.1.3
-	github.com/erpc-go/erpc/bench v0.0.0
 )
 
 require (
@@ -28,6 +22,7 @@ require (
 	github.com/cloudwego/runtimex v0.1.1 // indirect
 	github.com/cloudwego/thriftgo v0.4.5 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
+	github.com/erpc-go/erpc/bench/rig v0.0.0
 	github.com/fatih/structtag v1.2.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/google/pprof v0.0.0-20240727154555-813a5fbdbec8 // indirect
@@ -52,3 +47,5 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
+
+replace github.com/erpc-go/erpc/bench/rig => ../../rig

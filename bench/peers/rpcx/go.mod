@@ -2,15 +2,7 @@ module github.com/erpc-go/erpc/bench/peers/rpcx
 
 go 1.26.0
 
-replace (
-	github.com/erpc-go/erpc => ../../../
-	github.com/erpc-go/erpc/bench => ../../
-)
-
-require (
-	github.com/erpc-go/erpc/bench v0.0.0
-	github.com/smallnest/rpcx v1.9.4
-)
+require github.com/smallnest/rpcx v1.9.4
 
 require (
 	github.com/akutz/memconn v0.1.0 // indirect
@@ -20,6 +12,7 @@ require (
 	github.com/cenkalti/backoff v2.2.1+incompatible // indirect
 	github.com/dgryski/go-jump v0.0.0-20211018200510-ba001c3ffce0 // indirect
 	github.com/edwingeng/doublejump v1.0.1 // indirect
+	github.com/erpc-go/erpc/bench/rig v0.0.0
 	github.com/facebookgo/clock v0.0.0-20150410010913-600d898af40a // indirect
 	github.com/fatih/color v1.18.0 // indirect
 	github.com/go-ping/ping v1.2.0 // indirect
@@ -65,3 +58,5 @@ require (
 	golang.org/x/tools v0.49.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )
+
+replace github.com/erpc-go/erpc/bench/rig => ../../rig

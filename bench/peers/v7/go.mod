@@ -2,16 +2,11 @@ module github.com/erpc-go/erpc/bench/peers/v7
 
 go 1.26.0
 
-replace (
-	github.com/erpc-go/erpc => ../../../
-	github.com/erpc-go/erpc/bench => ../../
-	// erpc v7.2.2 compiles with no later one.
-	github.com/quic-go/quic-go => github.com/quic-go/quic-go v0.38.1
-)
+// erpc v7.2.2 compiles with no later one.
+replace github.com/quic-go/quic-go => github.com/quic-go/quic-go v0.38.1
 
 require (
 	github.com/andeya/erpc/v7 v7.2.2
-	github.com/erpc-go/erpc/bench v0.0.0
 	google.golang.org/protobuf v1.36.12
 )
 
@@ -19,6 +14,7 @@ require (
 	github.com/andeya/cfgo v0.0.0-20220626152948-7980c5d761c8 // indirect
 	github.com/andeya/goutil v1.0.0 // indirect
 	github.com/apache/thrift v0.17.0 // indirect
+	github.com/erpc-go/erpc/bench/rig v0.0.0
 	github.com/go-task/slim-sprig v0.0.0-20230315185526-52ccab3ef572 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/mock v1.6.0 // indirect
@@ -44,3 +40,5 @@ require (
 	golang.org/x/tools v0.26.0 // indirect
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
+
+replace github.com/erpc-go/erpc/bench/rig => ../../rig

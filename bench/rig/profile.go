@@ -1,0 +1,44 @@
+package rig
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+)
+
+// profiles are the files to write profiles to; none where a name is empty.
+// They are for whoever looks for the cost by hand; the runner asks for none.
+type profiles struct {
+	cpu, mem string
+	file     *os.File // of the CPU profile
+}
+
+func (p *profiles) start() (err error) {
+	if p.mem != "" {
+		runtime.MemProfileRate = 4096 // bytes: fine enough for short runs
+	}
+	if p.cpu == "" {
+		return nil
+	}
+	if p.file, err = os.Create(p.cpu); err != nil {
+		return fmt.Errorf("rig: %w", err)
+	}
+	return pprof.StartCPUProfile(p.file)
+}
+
+func (p *profiles) stop() (err error) {
+	if p.file != nil {
+		pprof.StopCPUProfile()
+		err = p.file.Close()
+	}
+	if p.mem == "" {
+		return err
+	}
+	f, ferr := os.Create(p.mem)
+	if ferr != nil {
+		return errors.Join(err, ferr)
+	}
+	return errors.Join(err, pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+}
