@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 
 	"github.com/erpc-go/erpc"
 	"github.com/erpc-go/erpc/xfer/gzip"
@@ -20,19 +21,22 @@ const (
 	s2ID   = '2'
 )
 
+// registerFilters is for a process that makes several peers: filters are the
+// process's.
+var registerFilters = sync.OnceFunc(func() {
+	gzip.Reg(gzipID, "gzip", 5)
+	s2.Reg(s2ID, "s2", 0)
+})
+
 // newPeer returns a peer as c wants it. All that c does not mention is left to
 // the defaults.
 func newPeer(c rig.Config, cfg erpc.PeerConfig) (erpc.Peer, error) {
 	switch c.Filter {
-	case "":
-	case "gzip":
-		gzip.Reg(gzipID, "gzip", 5)
-	case "s2":
-		s2.Reg(s2ID, "s2", 0)
+	case "", "gzip", "s2":
 	default:
-		var none erpc.Peer
-		return none, fmt.Errorf("erpc: no filter %q in this benchmark", c.Filter)
+		return nil, fmt.Errorf("erpc: no filter %q in this benchmark", c.Filter)
 	}
+	registerFilters()
 	cfg.DefaultBodyCodec = "plain"
 	if c.Workload == rig.Call {
 		cfg.DefaultBodyCodec = "protobuf"
@@ -84,27 +88,37 @@ func serve(route func(erpc.Peer) error) func(rig.Config) (*rig.Server, error) {
 	}
 }
 
-func dial(caller func(erpc.Session, rig.Config, int) func() error) func(rig.Config) (*rig.Client, error) {
+func dial(makeCaller func(erpc.Session, rig.Config, int) func() error) func(rig.Config) (*rig.Client, error) {
 	return func(c rig.Config) (*rig.Client, error) {
 		all, err := sessions(c, func(erpc.Peer) error { return nil })
 		if err != nil {
 			return nil, err
 		}
-		return &rig.Client{NewCaller: func(i int) func() error {
-			if len(all) <= c.Callers {
-				return caller(all[i%len(all)], c, i)
-			}
-			// More sessions than callers: each goes around its own share.
-			var calls []func() error
-			for k := i; k < len(all); k += c.Callers {
-				calls = append(calls, caller(all[k], c, i))
-			}
-			next := 0
-			return func() error {
-				next++
-				return calls[next%len(calls)]()
-			}
-		}}, nil
+		cl := &caller{c, all, makeCaller}
+		return &rig.Client{NewCaller: cl.forCaller}, nil
+	}
+}
+
+// A caller spreads callers over sessions.
+type caller struct {
+	c        rig.Config
+	sessions []erpc.Session
+	make     func(erpc.Session, rig.Config, int) func() error
+}
+
+func (cl *caller) forCaller(i int) func() error {
+	if len(cl.sessions) <= cl.c.Callers {
+		return cl.make(cl.sessions[i%len(cl.sessions)], cl.c, i)
+	}
+	// More sessions than callers: each goes around its own share.
+	var calls []func() error
+	for k := i; k < len(cl.sessions); k += cl.c.Callers {
+		calls = append(calls, cl.make(cl.sessions[k], cl.c, i))
+	}
+	next := 0
+	return func() error {
+		next++
+		return calls[next%len(calls)]()
 	}
 }
 

@@ -40,12 +40,16 @@ func pushEach(p erpc.Peer, body []byte) (sent int, err error) {
 }
 
 func dialPush(c rig.Config) (*rig.Client, error) {
-	_, err := sessions(c, func(p erpc.Peer) error {
+	_, err := sessions(c, handlePush(c))
+	return &rig.Client{}, err
+}
+
+func handlePush(c rig.Config) func(erpc.Peer) error {
+	return func(p erpc.Peer) error {
 		erpc.HandlePush(p, pathPush, func(_ context.Context, b *[]byte) error {
 			c.OnPush(*b)
 			return nil
 		})
 		return nil
-	})
-	return &rig.Client{}, err
+	}
 }
