@@ -20,6 +20,17 @@ type Registrar interface {
 // Path implements [Registrar].
 func (r *SubRouter) Path(name string) string { return r.join(name) }
 
+// A typed is the argument of a typed handler together with its context, which
+// saves an allocation for each message.
+type typed[A any] struct {
+	ctx session.HandlerContext
+	arg A
+}
+
+func newTyped[A any]() any { return new(typed[A]) }
+
+func typedBody[A any](arg any) any { return &arg.(*typed[A]).arg }
+
 // HandleCall registers a typed handler of calls; it needs no reflection. The
 // path is the service method as it stands, below the prefix of a sub-router.
 // An error that holds a [message.StatusError] becomes that status; any other
@@ -27,9 +38,11 @@ func (r *SubRouter) Path(name string) string { return r.join(name) }
 func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context, arg *A) (*R, error), plugins ...plugin.Plugin) string {
 	return r.Handle(session.NewHandler(session.Spec{
 		Name: r.Path(path), Kind: session.RouteCall, Arg: reflect.TypeFor[A](), Reply: reflect.TypeFor[*R](),
-		NewArg: func() any { return new(A) },
+		NewArg: newTyped[A], Body: typedBody[A],
 		Call: func(c session.CallCtx, arg any) (any, *message.Status) {
-			res, err := fn(session.NewContext(c), arg.(*A))
+			t := arg.(*typed[A])
+			t.ctx.Bind(c)
+			res, err := fn(&t.ctx, &t.arg)
 			if err != nil {
 				return nil, statusOf(err)
 			}
@@ -42,9 +55,11 @@ func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context,
 func HandlePush[A any](r Registrar, path string, fn func(ctx context.Context, arg *A) error, plugins ...plugin.Plugin) string {
 	return r.Handle(session.NewHandler(session.Spec{
 		Name: r.Path(path), Kind: session.RoutePush, Arg: reflect.TypeFor[A](),
-		NewArg: func() any { return new(A) },
+		NewArg: newTyped[A], Body: typedBody[A],
 		Push: func(c session.PushCtx, arg any) *message.Status {
-			return statusOf(fn(session.NewContext(c), arg.(*A)))
+			t := arg.(*typed[A])
+			t.ctx.Bind(c)
+			return statusOf(fn(&t.ctx, &t.arg))
 		},
 	}), plugins...)
 }

@@ -120,27 +120,23 @@ type UnknownCallCtx interface {
 
 type ctxKey struct{}
 
-// A handlerContext is the context of a typed handler. It outlives the exchange;
-// the CallCtx in it does not.
-type handlerContext struct {
+// A HandlerContext is the context of a typed handler: that of its exchange, with
+// the exchange in it. It outlives the exchange; what [CallCtxFrom] finds in it
+// does not. The zero value must be bound before it is used.
+type HandlerContext struct {
 	context.Context
-	x *exchange
+	x PushCtx
 }
 
-func (h *handlerContext) Value(key any) any {
+// Bind makes h the context of the exchange behind ctx.
+func (h *HandlerContext) Bind(ctx PushCtx) { h.Context, h.x = ctx.Context(), ctx }
+
+// Value implements [context.Context].
+func (h *HandlerContext) Value(key any) any {
 	if key == (ctxKey{}) {
 		return h.x
 	}
 	return h.Context.Value(key)
-}
-
-// NewContext returns ctx.Context() with ctx in it, for [CallCtxFrom] and
-// [PushCtxFrom].
-func NewContext(ctx PushCtx) context.Context {
-	if x, ok := ctx.(*exchange); ok {
-		return &handlerContext{x.Context(), x}
-	}
-	return context.WithValue(ctx.Context(), ctxKey{}, ctx)
 }
 
 // CallCtxFrom returns the CallCtx of a typed handler of calls, nil in any other

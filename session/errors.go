@@ -50,11 +50,16 @@ func statusContext(ctx context.Context) *message.Status {
 
 // status turns the error of a write into a status; nil is success.
 func (l *link) status(m *message.Message, err error) *message.Status {
+	if err == nil {
+		return nil
+	}
+	return l.failed(m, err) // apart, because what errors.As fills in is allocated
+}
+
+func (l *link) failed(m *message.Message, err error) *message.Status {
 	var pack *socket.PackError
 	var panicked *message.PanicError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &panicked):
 		return l.conn.cfg.internalError(panicked)
 	case errors.As(err, &pack), m.Err() != nil:

@@ -29,11 +29,12 @@ type Handler struct {
 
 // A Spec says what a [Handler] is. Exactly one of Call and Push is set.
 type Spec struct {
-	Name   string       // the service method
-	Kind   string       // RouteCall, …
-	Arg    reflect.Type // what the argument points to; []byte for unknown methods
-	Reply  reflect.Type // of calls; nil for unknown methods
-	NewArg func() any   // makes a pointer to decode into; nil for unknown methods, whose body stays raw
+	Name   string            // the service method
+	Kind   string            // RouteCall, …
+	Arg    reflect.Type      // what the argument points to; []byte for unknown methods
+	Reply  reflect.Type      // of calls; nil for unknown methods
+	NewArg func() any        // makes the argument; nil for unknown methods, whose body stays raw
+	Body   func(arg any) any // the pointer in the argument that is decoded into; nil if it is the argument
 	Call   func(ctx CallCtx, arg any) (any, *message.Status)
 	Push   func(ctx PushCtx, arg any) *message.Status
 }

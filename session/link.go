@@ -19,15 +19,15 @@ type link struct {
 	pending pending
 	turn    turn
 
-	handlers atomic.Int32 // at work, other than in the leader's place
-	draining atomic.Bool  // new calls are refused
-	retiring atomic.Bool  // another link takes its place; it closes when its calls have ended
-	ours     atomic.Bool  // the other side is erpc, and understands control messages
-	sawReads uint64       // of the idle sweep, one goroutine: messages read at its last look
+	handlers atomic.Int32                    // at work, other than in the leader's place
+	draining atomic.Bool                     // new calls are refused
+	retiring atomic.Bool                     // another link takes its place; it closes when its calls have ended
+	ours     atomic.Bool                     // the other side is erpc, and understands control messages
+	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
+	sawReads uint64                          // of the idle sweep, one goroutine: messages read at its last look
 
-	mu      sync.Mutex // guards the following
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	mu      sync.Mutex              // guards the following
+	cancel  context.CancelCauseFunc // of ctx
 	flights map[int32]*flight
 	ordered ordered
 	closed  bool
@@ -40,15 +40,20 @@ func newLink(c *Conn, conn net.Conn) *link {
 // context returns the context that ends with the connection. It is made when
 // somebody asks, because idle sessions have no use for it.
 func (l *link) context() context.Context {
+	if ctx := l.ctx.Load(); ctx != nil {
+		return *ctx
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ctx == nil {
-		l.ctx, l.cancel = context.WithCancelCause(context.Background())
+	if l.ctx.Load() == nil {
+		ctx, cancel := context.WithCancelCause(context.Background())
 		if l.closed {
-			l.cancel(errConnClosed)
+			cancel(errConnClosed)
 		}
+		l.cancel = cancel
+		l.ctx.Store(&ctx)
 	}
-	return l.ctx
+	return *l.ctx.Load()
 }
 
 // close ends the connection and everything that waits on it: calls get a

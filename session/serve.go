@@ -194,7 +194,11 @@ func (x *exchange) argument(h *Handler) any {
 		return nil
 	}
 	arg := h.spec.NewArg()
-	x.in.SetBody(arg)
+	if h.spec.Body == nil {
+		x.in.SetBody(arg)
+	} else {
+		x.in.SetBody(h.spec.Body(arg))
+	}
 	return arg
 }
 
