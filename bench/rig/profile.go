@@ -17,7 +17,7 @@ type profiles struct {
 
 func (p *profiles) start() (err error) {
 	if p.mem != "" {
-		runtime.MemProfileRate = 4096 // bytes: fine enough for short runs
+		runtime.MemProfileRate = 1 // every one: slow, but small ones count like large ones
 	}
 	if p.cpu == "" {
 		return nil
