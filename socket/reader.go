@@ -58,6 +58,10 @@ func (r *reader) wait() (*bufio.Reader, error) {
 		r.count(n)
 		r.got = r.first[:n]
 		r.acquire()
+		if _, err := r.br.Peek(1); err != nil { // from now on it is Buffered
+			r.release()
+			return nil, err
+		}
 		return r.br, nil
 	}
 	if err := r.raw.Read(r.poll); err != nil {
