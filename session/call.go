@@ -277,7 +277,7 @@ func (c *Conn) Push(serviceMethod string, arg any, settings ...message.Setting) 
 			return st
 		}
 		x.out.SetSeq(x.link.pending.next())
-		x.status = x.link.write(&x.out, false)
+		x.status = x.link.status(&x.out, x.link.sock.Post(&x.out))
 		if x.status.Code() != message.CodeConnClosed || !c.replaced(x.link) {
 			break
 		}

@@ -8,6 +8,7 @@ type chunk struct {
 	b         []byte
 	next      *chunk
 	droppable bool // one whole push, which may be left out (DropOld)
+	own       bool // one frame that was given away: it is not copied to make room behind it
 }
 
 // Sizes in bytes.
@@ -31,7 +32,7 @@ var largeChunks struct {
 func getChunk() *chunk { return smallChunks.Get().(*chunk) }
 
 func putChunk(c *chunk) {
-	c.b, c.next, c.droppable = c.b[:0], nil, false
+	c.b, c.next, c.droppable, c.own = c.b[:0], nil, false, false
 	switch n := cap(c.b); {
 	case n == smallChunk:
 		smallChunks.Put(c)

@@ -39,6 +39,7 @@ type outbox struct {
 	leading bool
 	closing bool // no more is put; the connection is closed once the queue is empty
 	dead    error
+	timed   bool          // a write deadline is set that is not that of Close
 	room    chan struct{} // closed when the queue was taken; nil: nobody waits for that
 	stats   Stats
 
@@ -206,21 +207,39 @@ func (o *outbox) write(b []byte) error {
 		n := len(b)
 		if o.cfg.WriteTimeout > 0 {
 			n = min(n, slice)
-			o.mu.Lock()
-			if !o.closing { // the deadline of Close stands
-				_ = o.conn.SetWriteDeadline(time.Now().Add(o.cfg.WriteTimeout))
+			if err := o.renew(); err != nil {
+				return err
 			}
-			o.mu.Unlock()
 		}
 		n, err := o.conn.Write(b[:n])
-		if err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				err = fmt.Errorf("%w for %v", ErrSlowReader, o.cfg.WriteTimeout)
-			}
-			return err
-		}
 		b = b[n:]
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if n > 0 && o.raw != nil && o.renew() == nil {
+				continue // slow, and yet it reads; what wraps a connection may not go on after a timeout
+			}
+			err = fmt.Errorf("%w for %v", ErrSlowReader, o.cfg.WriteTimeout)
+		}
+		return err
 	}
+	return nil
+}
+
+// renew gives the connection another write timeout, unless it is at its end:
+// the deadline of Close stands.
+func (o *outbox) renew() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.closing:
+		return nil
+	case o.dead != nil:
+		return o.dead
+	}
+	o.timed = true
+	_ = o.conn.SetWriteDeadline(time.Now().Add(o.cfg.WriteTimeout)) // fails only on a closed connection, as the write will
 	return nil
 }
 
@@ -237,6 +256,10 @@ func (o *outbox) take() *chunk {
 	if c == nil {
 		o.leading = false
 		last = o.closing
+		if o.timed && o.dead == nil { // else the next write, whenever it is, would be too late
+			_ = o.conn.SetWriteDeadline(time.Time{})
+			o.timed = false
+		}
 	} else {
 		o.stats.Writes++
 	}

@@ -22,7 +22,7 @@ func (q *queue) add(frame []byte) {
 	q.n += len(frame)
 	t := q.tail
 	switch {
-	case t == nil || t.droppable || len(t.b)+len(frame) > maxChunk:
+	case t == nil || t.droppable || t.own && len(t.b)+len(frame) > cap(t.b) || len(t.b)+len(frame) > maxChunk:
 		t = getChunk()
 		q.link(t)
 		fallthrough
@@ -45,7 +45,7 @@ func (q *queue) add(frame []byte) {
 // queue.
 func (q *queue) addOwn(frame []byte) {
 	q.n += len(frame)
-	q.link(&chunk{b: frame})
+	q.link(&chunk{b: frame, own: true})
 }
 
 // addDroppable copies frame to the end of the queue, as a chunk of its own.

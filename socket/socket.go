@@ -143,6 +143,17 @@ func (s *Socket) Write(m *message.Message, yield bool) error {
 	return err
 }
 
+// Post is Write for a message whose sender does not wait for anything: the
+// writing is left to a goroutine, so that what is posted in a burst, to one
+// socket or to many, shares writes.
+func (s *Socket) Post(m *message.Message) error {
+	lead, err := s.queue(m, putMode{policy: s.policy(m)})
+	if lead {
+		s.out.cfg.flushers.add(&s.out)
+	}
+	return err
+}
+
 // Queue is Write without the sending: the message goes with the next Write,
 // Flush or Read that has to wait.
 func (s *Socket) Queue(m *message.Message) error {
@@ -189,11 +200,18 @@ func (s *Socket) queue(m *message.Message, mode putMode) (lead bool, err error) 
 	return s.out.put(m.Context(), frame, mode)
 }
 
-func (s *Socket) pack(dst []byte, m *message.Message) ([]byte, error) {
+// pack turns a panic into an error: packing runs code of the user, down to
+// the Error method of what caused a status.
+func (s *Socket) pack(dst []byte, m *message.Message) (frame []byte, err error) {
 	if err := m.Err(); err != nil {
 		return nil, err
 	}
-	frame, err := s.proto.Pack(dst, m)
+	defer func() {
+		if p := recover(); p != nil {
+			frame, err = nil, &PackError{&message.PanicError{Where: "protocol", Value: p}}
+		}
+	}()
+	frame, err = s.proto.Pack(dst, m)
 	if err != nil {
 		return nil, &PackError{err}
 	}
