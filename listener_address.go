@@ -1,0 +1,50 @@
+package erpc
+
+import (
+	"net"
+	"sync"
+)
+
+// A ListenerAddress is a plugin that remembers the address on which its peer
+// listens, the last one if there are several: with ListenPort 0 that is how a
+// program learns the port. Before the peer listens there is no address: Addr
+// returns nil and the others "". Its methods may be called concurrently. The
+// zero value is ready.
+type ListenerAddress struct {
+	mu   sync.Mutex // guards the following
+	addr net.Addr
+}
+
+// Name implements [Plugin].
+func (*ListenerAddress) Name() string { return "ListenerAddress" }
+
+// PostListen implements [PostListenPlugin].
+func (l *ListenerAddress) PostListen(addr net.Addr) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.addr = addr
+	return nil
+}
+
+// Addr returns the address.
+func (l *ListenerAddress) Addr() net.Addr {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.addr
+}
+
+// String returns the address as text.
+func (l *ListenerAddress) String() string {
+	if addr := l.Addr(); addr != nil {
+		return addr.String()
+	}
+	return ""
+}
+
+// Host returns what stands in front of the port; of a unix socket, its path.
+func (l *ListenerAddress) Host() string { return l.parts().Host() }
+
+// Port returns the port, "" for a unix socket.
+func (l *ListenerAddress) Port() string { return l.parts().Port() }
+
+func (l *ListenerAddress) parts() *FakeAddr { return NewFakeAddr("", l.String(), "") }
