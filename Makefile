@@ -1,0 +1,45 @@
+# `make run` shows erpc at work, `make test` checks it. All tools come with the
+# Go toolchain or from go.mod.
+GO       ?= go
+FUZZTIME ?= 60s
+
+.PHONY: run test lint test-interop bench bench-full fuzz cover clean
+
+run: ## a server and two clients, each a process of its own; ends by itself
+	@mkdir -p bin && $(GO) build -o bin/hello ./examples/hello && bin/hello
+
+test: lint ## everything that must pass
+	$(GO) test -race -shuffle=on ./...
+
+lint: ## format, vet and staticcheck
+	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+test-interop: ## against real erpc v7 programs, in a module of their own
+	cd interop && $(GO) vet ./... && $(GO) test -shuffle=on ./...
+
+bench: ## against other frameworks, about five minutes; writes docs/performance.md
+	$(MAKE) -C bench bench
+
+bench-full: ## the same with longer samples and more rounds
+	$(MAKE) -C bench bench-full
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target $(FUZZTIME)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+cover: ## coverage of all packages by all tests, as bin/cover.html
+	@mkdir -p bin
+	$(GO) test -coverpkg=./... -coverprofile=bin/cover.out ./...
+	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
+	$(GO) tool cover -func=bin/cover.out | tail -n 1
+
+clean:
+	rm -rf bin
+	$(MAKE) -C bench bench-clean
