@@ -1,0 +1,103 @@
+package wiretest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// A Call is a call and what must come of it. It has no context: that would put
+// metadata of ours on the wire.
+type Call struct {
+	Name     string
+	Method   string
+	Arg      any
+	Settings []erpc.MessageSetting
+
+	Want   any    // the result; nil for none
+	Status string // query text; "" is OK
+	Meta   string // of the reply, query text, if Exact
+	Codec  byte   // of the reply, if Exact
+	Exact  bool
+}
+
+// Start sends the call.
+func (c Call) Start(sess erpc.Session) *Started {
+	s := &Started{Call: c}
+	if c.Want != nil {
+		s.result = reflect.New(reflect.TypeOf(c.Want))
+		s.cmd = sess.AsyncCall(c.Method, c.Arg, s.result.Interface(), nil, c.Settings...)
+	} else {
+		s.cmd = sess.AsyncCall(c.Method, c.Arg, nil, nil, c.Settings...)
+	}
+	return s
+}
+
+// Do sends the call and says what was wrong with its outcome.
+func (c Call) Do(sess erpc.Session) error { return c.Start(sess).End() }
+
+// Started is a call in flight.
+type Started struct {
+	Call
+	cmd    erpc.CallCmd
+	result reflect.Value
+}
+
+// End waits for the end of the call and says what was wrong with its outcome.
+func (s *Started) End() error {
+	select {
+	case <-s.cmd.Done():
+	case <-time.After(Limit):
+		return fmt.Errorf("no reply within %s", Limit)
+	}
+	want := s.Status
+	if want == "" {
+		want = "code=0"
+	}
+	if got := string(s.cmd.Status().AppendQuery(nil)); got != want {
+		return fmt.Errorf("status %s, want %s", got, want)
+	}
+	if s.Want != nil {
+		if got := s.result.Elem().Interface(); !reflect.DeepEqual(got, s.Want) {
+			return fmt.Errorf("result %.200q, want %.200q", fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", s.Want))
+		}
+	}
+	if !s.Exact {
+		return nil
+	}
+	if got := s.cmd.InputMeta().String(); got != s.Meta {
+		return fmt.Errorf("metadata %q, want %q", got, s.Meta)
+	}
+	if got := s.cmd.InputBodyCodec(); got != s.Codec {
+		return fmt.Errorf("codec %q, want %q", got, s.Codec)
+	}
+	return nil
+}
+
+// With returns a copy with more settings.
+func (c Call) With(settings ...erpc.MessageSetting) Call {
+	c.Settings = slices.Concat(c.Settings, settings)
+	return c
+}
+
+// RawCall returns the call that sent the first of these vectors of raw, its body as
+// bytes, and got the second.
+func RawCall(call, reply Vector) Call {
+	c := Call{
+		Name: call.Name, Method: call.Fields.ServiceMethod, Arg: []byte(call.Fields.Body),
+		Settings: []erpc.MessageSetting{erpc.WithBodyCodec(call.Fields.BodyCodec), erpc.WithXferPipe([]byte(call.Fields.XferIDs)...)},
+		Status:   reply.Fields.Status, Meta: reply.Fields.Meta, Codec: reply.Fields.BodyCodec, Exact: true,
+	}
+	var meta erpc.Meta
+	meta.Parse(call.Fields.Meta)
+	for k, v := range meta.All {
+		c.Settings = append(c.Settings, erpc.WithAddMeta(k, v))
+	}
+	if len(reply.Fields.Body) > 0 {
+		c.Want = []byte(reply.Fields.Body)
+	}
+	return c
+}

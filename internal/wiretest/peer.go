@@ -1,0 +1,122 @@
+package wiretest
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Limit bounds everything that a test waits for.
+const Limit = 20 * time.Second
+
+// A Peer is one of ours. It ends with the test.
+type Peer struct {
+	erpc.Peer
+	Addr   string // of a server
+	pushes chan Pushed
+}
+
+// Serve starts a server with the service of [Route] on a free address of
+// cfg.Network, which speaks the protocol of cfg.
+func Serve(tb testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *Peer {
+	tb.Helper()
+	if strings.HasPrefix(cfg.Network, "unix") && cfg.ListenAddress == "" {
+		cfg.ListenAddress = UnixAddr(tb)
+	}
+	p := newPeer(tb, cfg, plugins)
+	Route(p.Peer, p.pushed)
+	p.Listen(tb)
+	return p
+}
+
+// Listen serves on a free address of the peer's network and returns when it
+// can be dialed.
+func (p *Peer) Listen(tb testing.TB) {
+	tb.Helper()
+	lis, err := p.Peer.Listen()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.Addr = lis.Addr().String()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = p.Serve(lis) // says that the peer was closed
+	}()
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Errorf("close the server: %v", err)
+		}
+		<-served
+	})
+}
+
+// NewClient returns a client that serves what [RouteClient] has.
+func NewClient(tb testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *Peer {
+	tb.Helper()
+	p := newPeer(tb, cfg, plugins)
+	RouteClient(p.Peer, p.pushed)
+	return p
+}
+
+// MustDial opens a session.
+func (p *Peer) MustDial(tb testing.TB, addr string) erpc.Session {
+	tb.Helper()
+	sess, st := p.Dial(addr)
+	if !st.OK() {
+		tb.Fatalf("dial %s: %v", addr, st)
+	}
+	return sess
+}
+
+func newPeer(tb testing.TB, cfg erpc.PeerConfig, plugins []erpc.Plugin) *Peer {
+	tb.Helper()
+	Filters()
+	if cfg.LocalIP == "" {
+		cfg.LocalIP = "127.0.0.1"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Peer{Peer: erpc.NewPeer(cfg, plugins...), pushes: make(chan Pushed, 64)}
+	tb.Cleanup(func() { _ = p.Close() }) // a second time for a server, whose error was looked at
+	return p
+}
+
+// pushed drops what nobody waits for once there is no room.
+func (p *Peer) pushed(m Pushed) {
+	select {
+	case p.pushes <- m:
+	default:
+	}
+}
+
+// WantPush waits for the next push to the peer and wants it to be this one.
+func (p *Peer) WantPush(tb testing.TB, want Pushed) {
+	tb.Helper()
+	select {
+	case got := <-p.pushes:
+		if got != want {
+			tb.Errorf("pushed: %+v, want %+v", got, want)
+		}
+	case <-time.After(Limit):
+		tb.Errorf("no push within %s, want %+v", Limit, want)
+	}
+}
+
+// UnixAddr returns the path of a socket, short enough for any system, in the
+// form path:port that v7 insists on.
+func UnixAddr(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "erpc")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) }) // a temporary directory may stay
+	return filepath.Join(dir, "s:0")
+}
