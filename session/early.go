@@ -91,8 +91,19 @@ func (p *preSession) PreCall(serviceMethod string, arg, reply any, settings ...m
 		return st
 	}
 	ctx := message.New(settings...).Context()
-	return p.PreReceive(func(*message.Header) any { return reply }, ctx).Status()
+	m := p.PreReceive(func(h *message.Header) any {
+		if !isReply(h.Mtype()) {
+			return nil
+		}
+		return reply
+	}, ctx)
+	if m.Mtype() != message.TypeUndefined && !isReply(m.Mtype()) {
+		return newStatus(message.CodeMtypeNotAllowed, &mtypeError{m.Mtype(), m.ServiceMethod()})
+	}
+	return m.Status()
 }
+
+func isReply(mtype byte) bool { return mtype == message.TypeReply || mtype == message.TypeAuthReply }
 
 func (p *preSession) send(mtype byte, seq int32, method string, body any, st *message.Status, settings []message.Setting) *message.Status {
 	if p.over {
@@ -129,7 +140,7 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 	}
 	unlimit := p.limitRead(m.Context())
 	defer unlimit()
-	if err := p.link.sock.Read(m); err != nil {
+	if err := p.read(m, newArgs); err != nil {
 		st := statusClosed(err)
 		switch {
 		case m.Context().Err() != nil:
@@ -144,6 +155,22 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 		m.SetStatus(p.cfg.decodeFailed(err))
 	}
 	return m
+}
+
+// read reads the next message that is not for this package: a call with a
+// deadline makes the other side introduce itself before it answers.
+func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error {
+	ctx := m.Context()
+	for {
+		if err := p.link.sock.Read(m); err != nil {
+			return err
+		}
+		if m.Mtype() != message.TypePush || !isControl(m.ServiceMethod()) {
+			return nil
+		}
+		p.link.control(m.ServiceMethod(), m.Seq())
+		m.Reset(message.WithContext(ctx), message.WithNewBody(newArgs))
+	}
 }
 
 // limitRead lets the next read take no longer than ctx and the context age
