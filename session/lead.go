@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,11 +47,13 @@ func (l *link) start() {
 // setAge puts the end of the session's age into the connection, where it costs
 // nothing.
 func (l *link) setAge() {
-	var end time.Time
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ageEnd = time.Time{}
 	if age := l.conn.SessionAge(); age > 0 {
-		end = time.Now().Add(age)
+		l.ageEnd = time.Now().Add(age)
 	}
-	_ = l.sock.Conn().SetReadDeadline(end) // fails only on a closed connection, which reading tells
+	_ = l.sock.Conn().SetReadDeadline(l.ageEnd) // fails only on a closed connection, which reading tells
 }
 
 // lead reads messages until the connection ends or another goroutine leads. It
@@ -72,7 +73,10 @@ func (l *link) lead(aside int) {
 				go l.end(io.EOF, nil)
 				return
 			}
-			if err := l.sock.Wait(); err != nil {
+			if err := l.wait(); err == errRest {
+				go l.lead(0)
+				return
+			} else if err != nil {
 				go l.end(err, nil)
 				return
 			}
@@ -137,12 +141,11 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 	}
 	h, _ := l.conn.cfg.Routes.Dispatch(mtype == message.TypeCall, x.in.ServiceMethod())
 	switch {
-	case l.draining.Load():
-		x.refuse(message.CodeShuttingDown, ErrShutdown)
+	case x.refused():
 		return true, true
 	case x.in.InTurn():
 		*now = 0
-		x.serve(h, false, clock())
+		x.serveInTurn(h)
 		return true, true
 	case h != nil && !aside && !h.ordered && h.limit == 0 && h.pace.inline():
 		return true, x.serveInline(h, now)
@@ -150,6 +153,10 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 	*now = 0
 	if !l.admit(h) {
 		x.refuse(message.CodeExhausted, errTooManyHandlers)
+		return true, true
+	}
+	if x.refused() {
+		l.unadmit(h)
 		return true, true
 	}
 	if h != nil && h.ordered {
@@ -195,71 +202,3 @@ func (l *link) enter(now time.Duration) uint64 {
 
 // leave reports whether the caller leads still.
 func (l *link) leave(n uint64) bool { return l.turn.n.CompareAndSwap(n, n+1) }
-
-// A watcher looks after the connections of one owner that were busy of late.
-// It sleeps while there are none. The zero value is ready.
-type watcher struct {
-	mu      sync.Mutex // guards the following
-	links   []*link
-	running bool
-}
-
-func (w *watcher) add(l *link) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if l.turn.watched.Swap(true) {
-		return
-	}
-	l.turn.still = 0
-	w.links = append(w.links, l)
-	if !w.running {
-		w.running = true
-		go w.run()
-	}
-}
-
-func (w *watcher) run() {
-	for {
-		time.Sleep(tick)
-		now := clock()
-		w.mu.Lock()
-		keep := w.links[:0]
-		for _, l := range w.links {
-			if l.look(now) {
-				keep = append(keep, l)
-			}
-		}
-		clear(w.links[len(keep):])
-		w.links = keep
-		if len(keep) == 0 {
-			w.running = false
-			w.mu.Unlock()
-			return
-		}
-		w.mu.Unlock()
-	}
-}
-
-// look starts another leader if the one there is stuck. It reports whether the
-// connection is to be looked at again.
-func (l *link) look(now time.Duration) bool {
-	t := &l.turn
-	n := t.n.Load()
-	if n&1 == 1 && now-time.Duration(t.since.Load()) > patience && t.n.CompareAndSwap(n, n+1) {
-		n++
-		l.hold()
-		go l.lead(wary)
-	}
-	if n != t.seen {
-		t.seen, t.still = n, 0
-		return true
-	}
-	if t.still++; t.still < retired || n&1 == 1 {
-		return true
-	}
-	t.watched.Store(false)
-	if t.n.Load() != n { // a message came in between and saw watched
-		return t.watched.CompareAndSwap(false, true)
-	}
-	return false
-}

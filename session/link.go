@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/socket"
@@ -18,19 +19,25 @@ type link struct {
 	sock    *socket.Socket
 	pending pending
 	turn    turn
+	repose  repose
 
 	handlers atomic.Int32                    // at work, other than in the leader's place
 	draining atomic.Bool                     // new calls are refused
-	retiring atomic.Bool                     // another link takes its place; it closes when its calls have ended
+	retiring atomic.Bool                     // the other side goes away, so no more calls are sent; see leave.go
+	saidBye  atomic.Bool                     // no more calls come from this side, and the other knows
+	gotBye   atomic.Bool                     // the other side has said so
+	marked   atomic.Bool                     // a call with MetaTimeout was sent
 	ours     atomic.Bool                     // the other side is erpc, and understands control messages
 	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
 	sawReads uint64                          // of the idle sweep, one goroutine: messages read at its last look
 
 	mu      sync.Mutex              // guards the following
 	cancel  context.CancelCauseFunc // of ctx
+	ageEnd  time.Time               // of the session, as the connection's read deadline; zero: never
 	flights map[int32]*flight
 	ordered ordered
 	closed  bool
+	quiet   quiet // of a link that is draining
 }
 
 func newLink(c *Conn, conn net.Conn) *link {
@@ -68,6 +75,7 @@ func (l *link) close(cause error) error {
 	l.closed = true
 	cancel := l.cancel
 	l.mu.Unlock()
+	l.conn.forget(l)
 	err := l.sock.Close()
 	if left := l.pending.close(); len(left) > 0 {
 		st := statusClosed(cause)
