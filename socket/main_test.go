@@ -207,8 +207,8 @@ func collect(conn net.Conn) (all func() []byte) {
 	return func() []byte { <-done; return b }
 }
 
-// fill sends pushes until the kernel takes no more and the queue has begun to
-// grow.
+// fill sends pushes until the kernel takes no more, and returns once the one
+// who writes waits for that, so that the queue can only grow.
 func fill(t *testing.T, s *Socket, body []byte) (n int) {
 	t.Helper()
 	for ; s.Stats().Queued == 0; n++ {
@@ -219,5 +219,6 @@ func fill(t *testing.T, s *Socket, body []byte) (n int) {
 			t.Fatal("the kernel takes everything")
 		}
 	}
+	eventually(t, "a goroutine that may block takes the queue", func() bool { return s.Stats().Queued == 0 })
 	return n
 }

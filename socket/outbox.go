@@ -58,6 +58,7 @@ type putMode struct {
 	policy Policy // what to do if there is no room
 	hold   bool   // nobody becomes the leader; the frame waits for a later put or claim
 	own    bool   // the frame's bytes are given away
+	nowait bool   // where the policy is to wait: ErrQueueFull, not counted
 }
 
 // put appends frame. If lead is true the caller is the leader now.
@@ -65,7 +66,7 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.dead == nil && o.queue.n > 0 && o.queue.n+len(frame) > o.cfg.QueueLimit {
-		if err := o.makeRoom(ctx, len(frame), mode.policy); err != nil {
+		if err := o.makeRoom(ctx, len(frame), mode); err != nil {
 			return false, err
 		}
 	}
@@ -89,9 +90,9 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 	return lead, nil
 }
 
-// makeRoom deals with a full queue as policy says. It is called, and returns,
+// makeRoom deals with a full queue as mode says. It is called, and returns,
 // with the mutex held; the caller looks again.
-func (o *outbox) makeRoom(ctx context.Context, n int, policy Policy) error {
+func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 	if !o.leading { // queued and not flushed: make the room
 		o.leading = true
 		o.mu.Unlock()
@@ -99,7 +100,7 @@ func (o *outbox) makeRoom(ctx context.Context, n int, policy Policy) error {
 		o.mu.Lock()
 		return nil
 	}
-	switch policy {
+	switch mode.policy {
 	case DropNew:
 		o.stats.Dropped++
 		return ErrQueueFull
@@ -113,6 +114,9 @@ func (o *outbox) makeRoom(ctx context.Context, n int, policy Policy) error {
 		o.failLocked(ErrSlowReader)
 		_ = o.conn.SetDeadline(time.Unix(1, 0)) // ends reader and writer, which close the connection
 		return ErrSlowReader
+	}
+	if mode.nowait {
+		return ErrQueueFull
 	}
 	if o.room == nil {
 		o.room = make(chan struct{})
@@ -335,11 +339,4 @@ func (o *outbox) close(linger time.Duration) error {
 	}
 	o.mu.Unlock()
 	return o.conn.Close()
-}
-
-// full reports whether n bytes would have to wait.
-func (o *outbox) full(n int) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.dead == nil && o.leading && o.queue.n > 0 && o.queue.n+n > o.cfg.QueueLimit
 }

@@ -238,14 +238,10 @@ func (s *Socket) Pack(m *message.Message) ([]byte, error) {
 // Send queues a push that [Socket.Pack] made and leaves the writing to a
 // goroutine of the package, so that one caller can reach many sockets. It
 // keeps nothing of frame. If the queue is full it does what the policy says;
-// with nowait, Block is as DropNew without the counting, for a caller that
-// will come back.
+// with nowait it returns [ErrQueueFull] where that is to wait, and does not
+// count it, for a caller that will come back.
 func (s *Socket) Send(ctx context.Context, frame []byte, nowait bool) error {
-	mode := putMode{policy: s.out.cfg.Policy}
-	if nowait && mode.policy == Block && s.out.full(len(frame)) {
-		return ErrQueueFull
-	}
-	lead, err := s.out.put(ctx, frame, mode)
+	lead, err := s.out.put(ctx, frame, putMode{policy: s.out.cfg.Policy, nowait: nowait})
 	if lead {
 		s.out.cfg.flushers.add(&s.out)
 	}
@@ -259,6 +255,10 @@ func (s *Socket) SendLast(b []byte) {
 		s.out.flush(false)
 	}
 }
+
+// Pollable reports whether the connection is one of the system that is waited
+// for without a buffer.
+func (s *Socket) Pollable() bool { return s.in.raw != nil }
 
 // SetProto changes the protocol. It must not be called once messages are sent
 // or read by anybody else.
@@ -295,6 +295,13 @@ func (s *Socket) Err() error {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
 	return s.out.dead
+}
+
+// Flushed reports whether nothing waits to be written, or can be any more.
+func (s *Socket) Flushed() bool {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.out.dead != nil || !s.out.leading && s.out.queue.n == 0
 }
 
 // Stats returns the counters. It may be called concurrently with everything.

@@ -112,11 +112,7 @@ func (Stream) Listen(ctx context.Context, network, addr string, o *Options) (net
 	if err != nil {
 		return nil, err
 	}
-	l = &tuned{l, network, o}
-	if o.TLS != nil {
-		l = tls.NewListener(l, o.TLS)
-	}
-	return l, nil
+	return &Listener{Listener: l, network: network, addr: addr, o: o}, nil
 }
 
 func listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
@@ -134,21 +130,27 @@ func listen(ctx context.Context, network, addr string, o *Options) (net.Listener
 	return lc.Listen(ctx, network, addr)
 }
 
-// tuned applies the options to what a listener accepts.
-type tuned struct {
+// A Listener is what [Stream] listens with: it applies the options to what it
+// accepts, TLS among them.
+type Listener struct {
 	net.Listener
-	network string
-	o       *Options
+	network, addr string
+	o             *Options
 }
 
-func (l *tuned) Accept() (net.Conn, error) {
+// Accept implements [net.Listener].
+func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
 		if l.o.tune(conn) == nil {
-			return packetize(l.network, conn), nil
+			conn = packetize(l.network, conn)
+			if l.o.TLS != nil {
+				conn = tls.Server(conn, l.o.TLS)
+			}
+			return conn, nil
 		}
 		_ = conn.Close() // it broke before it began: not an error of the listener
 	}
@@ -156,7 +158,12 @@ func (l *tuned) Accept() (net.Conn, error) {
 
 // Unwrap returns the listener of the system, which a graceful restart hands
 // down.
-func (l *tuned) Unwrap() net.Listener { return l.Listener }
+func (l *Listener) Unwrap() net.Listener { return l.Listener }
+
+// Asked returns the network and the address that the transport was asked to
+// listen on, port 0 included: what a process that inherits the listener will ask
+// for too.
+func (l *Listener) Asked() (network, addr string) { return l.network, l.addr }
 
 // tune applies the options to a connection of the system.
 func (o *Options) tune(conn net.Conn) error {

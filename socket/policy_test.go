@@ -1,0 +1,259 @@
+package socket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+const testLimit = 16 << 10 // QueueLimit of these tests, in bytes
+
+// full returns a socket whose kernel buffers and queue are full, because
+// nobody reads, and how many pushes went in.
+func full(t *testing.T, policy Policy, body []byte) (s *Socket, all func() []byte, n int) {
+	t.Helper()
+	a, b := pair(t, "unix")
+	s = newSocket(a, Config{QueueLimit: testLimit, Policy: policy})
+	n = fill(t, s, body)
+	for {
+		err := s.TryWrite(push(n, body))
+		if errors.Is(err, ErrQueueFull) {
+			return s, func() []byte { return collect(b)() }, n
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+}
+
+func TestBlockWaitsForRoomOrContext(t *testing.T) {
+	body := make([]byte, 500)
+	s, all, n := full(t, Block, body)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	late := push(-1, body)
+	late.SetContext(ctx)
+	if err := s.Write(late, false); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("write to a full queue: %v, want the end of its context", err)
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		if err := s.Write(push(n, body), false); err != nil {
+			t.Error(err)
+		}
+		_ = s.Close()
+	}()
+	seqs := frames(t, all())
+	within(t, "the write that waited", written)
+	if want := n + 1; len(seqs) != want || !slices.IsSorted(seqs) || seqs[0] != 0 {
+		t.Errorf("%d messages came, in order: %v; want %d", len(seqs), slices.IsSorted(seqs), want)
+	}
+}
+
+func TestDropNewRefuses(t *testing.T) {
+	body := make([]byte, 500)
+	s, all, n := full(t, DropNew, body)
+	before := s.Stats()
+	for i := range 10 {
+		if err := s.Write(push(n+i, body), false); !errors.Is(err, ErrQueueFull) {
+			t.Fatalf("push to a full queue: %v", err)
+		}
+	}
+	after := s.Stats()
+	if after.Dropped != before.Dropped+10 || after.MessagesOut != before.MessagesOut || after.BytesOut != before.BytesOut {
+		t.Errorf("stats went from %+v to %+v with ten messages dropped", before, after)
+	}
+	if after.Queued > testLimit || after.Queued < testLimit-len(body)-lengthHead {
+		t.Errorf("%d bytes wait, want close to %d and not above", after.Queued, testLimit)
+	}
+	// The policy is for pushes; a call waits.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	c := call(0, body)
+	c.SetContext(ctx)
+	if err := s.Write(c, false); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("call to a full queue: %v, want it to wait", err)
+	}
+	_ = s.Close()
+	if seqs := frames(t, all()); len(seqs) != n {
+		t.Errorf("%d messages came, want the %d that were taken", len(seqs), n)
+	}
+}
+
+func TestDropOldKeepsOrderAndWholeFrames(t *testing.T) {
+	a, b := pair(t, "unix")
+	s := newSocket(a, Config{QueueLimit: testLimit, Policy: DropOld})
+	n := fill(t, s, make([]byte, 900))
+	const more = 500
+	var calls []int
+	for i := n; i < n+more; i++ {
+		m := push(i, make([]byte, i%900))
+		if i < n+20 && i%4 == 0 { // while there is room for them
+			m = call(i, make([]byte, 10))
+			calls = append(calls, i)
+		}
+		if err := s.Write(m, false); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+		if q := s.Stats().Queued; q > testLimit {
+			t.Fatalf("%d bytes wait, above the limit of %d", q, testLimit)
+		}
+	}
+	st := s.Stats()
+	_ = s.Close()
+	seqs := frames(t, collect(b)())
+	if !slices.IsSorted(seqs) {
+		t.Error("messages came in another order")
+	}
+	for _, c := range calls {
+		if !slices.Contains(seqs, c) {
+			t.Errorf("call %d was left out; only pushes may be", c)
+		}
+	}
+	if seqs[len(seqs)-1] != n+more-1 {
+		t.Errorf("the last message that came is %d, want the newest, %d", seqs[len(seqs)-1], n+more-1)
+	}
+	if lost := uint64(n + more - len(seqs)); st.Dropped != lost || lost == 0 {
+		t.Errorf("%d messages are missing, %d were counted as dropped", lost, st.Dropped)
+	}
+}
+
+func TestDropOldWaitsBehindCalls(t *testing.T) {
+	body := make([]byte, 500)
+	a, _ := pair(t, "unix")
+	s := newSocket(a, Config{QueueLimit: testLimit, Policy: DropOld})
+	fill(t, s, body)
+	for err := error(nil); err == nil; {
+		err = s.TryWrite(call(1, body)) // nothing of this may be left out
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	m := push(2, body)
+	m.SetContext(ctx)
+	if err := s.Write(m, false); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("push behind calls: %v, want it to wait", err)
+	}
+	_ = s.Abort()
+}
+
+func TestDisconnectEndsBothDirections(t *testing.T) {
+	body := make([]byte, 500)
+	s, _, n := full(t, Disconnect, body)
+	read := make(chan error, 1)
+	go func() {
+		var m message.Message
+		read <- s.Read(&m)
+	}()
+	if err := s.Write(push(n, body), false); !errors.Is(err, ErrSlowReader) {
+		t.Fatalf("push to a full queue: %v", err)
+	}
+	select {
+	case err := <-read:
+		if err == nil {
+			t.Error("read a message that nobody sent")
+		}
+	case <-time.After(patience):
+		t.Fatal("the reader was not told")
+	}
+	if err := s.Write(call(n, nil), false); !errors.Is(err, ErrSlowReader) {
+		t.Errorf("write afterwards: %v", err)
+	}
+	if err := s.Err(); !errors.Is(err, ErrSlowReader) {
+		t.Errorf("Err() = %v", err)
+	}
+	_ = s.Close()
+}
+
+// What many writers leave in the queue is bounded by the limit whatever the
+// policy, and nobody waits for ever once the socket is closed.
+func TestManyWritersStayBelowLimit(t *testing.T) {
+	for _, policy := range []Policy{Block, DropNew, DropOld} {
+		t.Run(string(policy), func(t *testing.T) {
+			body := make([]byte, 300)
+			s, _, _ := full(t, policy, body)
+			stop := make(chan struct{})
+			var wg sync.WaitGroup
+			for i := range 8 {
+				wg.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						err := s.Write(push(i, body), i%2 == 0)
+						if err != nil && !errors.Is(err, ErrQueueFull) {
+							return // closed
+						}
+					}
+				})
+			}
+			for range 1000 {
+				if q := s.Stats().Queued; q > testLimit {
+					t.Fatalf("%d bytes wait, above %d", q, testLimit)
+				}
+			}
+			_ = s.Abort() // wakes those that wait for room
+			close(stop)
+			done := make(chan struct{})
+			go func() { wg.Wait(); close(done) }()
+			within(t, "writers after Abort", done)
+		})
+	}
+}
+
+func TestOneMessageAboveLimitGoes(t *testing.T) {
+	a, b := pair(t, "unix")
+	s := newSocket(a, Config{QueueLimit: 100})
+	all := collect(b)
+	big := bytes.Repeat([]byte("x"), 300_000)
+	for i := range 3 {
+		if err := s.Write(call(i, big), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = s.Close()
+	if seqs := frames(t, all()); len(seqs) != 3 {
+		t.Errorf("%d messages came, want 3", len(seqs))
+	}
+}
+
+func TestSendToFullQueue(t *testing.T) {
+	body := make([]byte, 500)
+	for _, c := range []struct {
+		policy  Policy
+		nowait  bool
+		want    error
+		dropped uint64
+	}{
+		{Block, true, ErrQueueFull, 0}, // the caller comes back, so nothing is lost yet
+		{Block, false, context.DeadlineExceeded, 0},
+		{DropNew, true, ErrQueueFull, 1},
+		{DropNew, false, ErrQueueFull, 1},
+		{DropOld, true, ErrQueueFull, 0}, // nothing that waits may be left out: TryWrite refuses rather
+		{DropOld, false, context.DeadlineExceeded, 0},
+		{Disconnect, true, ErrSlowReader, 1},
+	} {
+		s, _, n := full(t, c.policy, body)
+		before := s.Stats().Dropped
+		frame, err := s.Pack(push(n, body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		err = s.Send(ctx, frame, c.nowait)
+		cancel()
+		if !errors.Is(err, c.want) || s.Stats().Dropped-before != c.dropped {
+			t.Errorf("%s, nowait %v: error %v and %d dropped, want %v and %d", c.policy, c.nowait, err, s.Stats().Dropped-before, c.want, c.dropped)
+		}
+		_ = s.Abort()
+	}
+}
