@@ -4,41 +4,52 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/erpc-go/erpc/session"
+)
+
+// phase is where a peer is in its life. It only grows.
+type phase int
+
+const (
+	serving  phase = iota
+	draining       // Shutdown: no listeners, no dialing; what was accepted becomes a session still
+	closed
 )
 
 // Close closes the listeners and the sessions, at once: calls end with a
 // status, and what was queued gets a moment to be written. It waits for no
 // handler, so it may be called anywhere; the second time it does nothing.
 func (p *Peer) Close() error {
-	err := p.stopAccepting()
+	err := p.stopAccepting(closed)
 	for _, c := range p.table.all() {
 		err = errors.Join(err, c.Close())
 	}
 	return err
 }
 
-// stopAccepting closes the listeners. Sessions that are being made end.
-func (p *Peer) stopAccepting() error {
+// stopAccepting enters a later phase. The first one after serving closes the
+// listeners.
+func (p *Peer) stopAccepting(to phase) error {
 	p.mu.Lock()
-	if p.closed {
+	first := p.phase == serving
+	p.phase = max(p.phase, to)
+	if !first {
 		p.mu.Unlock()
 		return nil
 	}
-	p.closed = true
 	p.cancel()
 	onClose := p.onClose
 	p.onClose = nil
-	listeners := make([]net.Listener, 0, len(p.listeners))
-	for lis := range p.listeners {
-		listeners = append(listeners, lis)
-	}
+	listeners := slices.Clone(p.listeners)
 	p.mu.Unlock()
 	var errs []error
 	for _, lis := range listeners {
-		errs = append(errs, lis.Close())
+		if err := lis.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
 	for _, f := range onClose {
 		f()
@@ -46,50 +57,78 @@ func (p *Peer) stopAccepting() error {
 	return errors.Join(errs...)
 }
 
-// Listeners returns what the peer accepts sessions from.
+// Listeners returns what the peer accepts sessions from, in the order in which
+// [Peer.Serve] was called.
 func (p *Peer) Listeners() []net.Listener {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	listeners := make([]net.Listener, 0, len(p.listeners))
-	for lis := range p.listeners {
-		listeners = append(listeners, lis)
-	}
-	return listeners
+	return slices.Clone(p.listeners)
 }
 
-// drainLook is how often Shutdown looks whether the handlers have ended.
-const drainLook = 5 * time.Millisecond
+const (
+	drainLook = 5 * time.Millisecond // how often Shutdown looks whether the handlers have ended
+	farewell  = time.Second          // how long it waits for the other sides after that
+)
 
 // Shutdown ends the peer in good order: it accepts no more, tells the other
 // sides, refuses new calls with CodeShuttingDown, which is safe to retry, and
-// lets the handlers at work finish. When they have, or ctx ends, it closes what
-// is left. It returns the error of ctx if that cut something off.
+// lets the handlers at work finish and their replies be written. Then it waits a
+// moment, at most a second, for the other sides to send no more, because a call
+// on its way would be lost, and closes what is left. If ctx ends before the
+// handlers have finished, it cuts them off and returns the error of ctx.
+//
+// It may be called from several goroutines, and after [Peer.Close]; each call
+// returns when the peer is closed. In a handler it would wait for that very
+// handler: start it on a goroutine there.
 func (p *Peer) Shutdown(ctx context.Context) error {
-	err := p.stopAccepting()
+	err := p.stopAccepting(draining)
 	t := time.NewTicker(drainLook)
 	defer t.Stop()
-	for !p.drained() {
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err(), p.closeSessions())
-		case <-t.C:
+	busy := time.Now() // the last time that a handler was
+	for {
+		idle, quiet := p.drained()
+		if !idle {
+			busy = time.Now()
+		}
+		if idle && (quiet || time.Since(busy) > farewell) || ended(ctx, t.C) {
+			if !idle {
+				err = errors.Join(err, ctx.Err())
+			}
+			return errors.Join(err, p.endSessions())
 		}
 	}
-	return errors.Join(err, p.closeSessions())
 }
 
-// drained tells every session to drain and reports whether all have.
-func (p *Peer) drained() bool {
-	done := true
-	for _, c := range p.table.all() {
-		done = c.Drain() && done
+// ended waits for the next look, or reports that ctx has ended.
+func ended(ctx context.Context, look <-chan time.Time) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-look:
+		return false
 	}
-	return done
 }
 
-func (p *Peer) closeSessions() error {
+// drained tells every session to drain and reports whether no handler is at
+// work, and whether nothing more is expected.
+func (p *Peer) drained() (idle, quiet bool) {
+	p.mu.Lock()
+	accepting := len(p.listeners) > 0
+	p.mu.Unlock()
+	quiet = !accepting && p.opening.Load() == 0
+	idle = p.Handlers() == 0 // also those of sessions that have ended
+	for _, c := range p.table.all() {
+		i, q := c.Drain()
+		idle, quiet = idle && i, quiet && q
+	}
+	return idle, quiet
+}
+
+// endSessions ends the peer for good.
+func (p *Peer) endSessions() error {
+	err := p.stopAccepting(closed)
 	for _, c := range p.table.all() {
 		c.End(session.ErrShutdown)
 	}
-	return nil
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/erpc-go/erpc/message"
@@ -51,16 +52,18 @@ func (p *Peer) ListenOn(network, addr string) (net.Listener, error) {
 // Serve accepts sessions from lis until the peer is closed, and closes lis.
 func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 	p.mu.Lock()
-	if p.closed {
+	if p.phase > serving {
 		p.mu.Unlock()
 		_ = lis.Close() // nobody will use it
 		return ErrClosed
 	}
-	p.listeners[lis] = struct{}{}
+	p.listeners = append(p.listeners, lis)
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
-		delete(p.listeners, lis)
+		if i := slices.Index(p.listeners, lis); i >= 0 {
+			p.listeners = slices.Delete(p.listeners, i, i+1)
+		}
 		p.mu.Unlock()
 		_ = lis.Close() // a second time, if the peer was closed
 	}()
@@ -76,6 +79,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		switch {
 		case err == nil:
 			pause = 0
+			p.opening.Add(1)
 			go p.accept(conn, p.protoFunc(protoFunc))
 			continue
 		case p.isClosed():
@@ -105,11 +109,13 @@ func (p *Peer) protoFunc(given []proto.Func) proto.Func {
 func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	if n := p.accepting.Add(1); p.cfg.MaxSessions > 0 && int(n) > p.cfg.MaxSessions {
 		p.accepting.Add(-1)
+		p.opening.Add(-1)
 		_ = conn.Close() // nothing was said on it
 		p.cfg.Logger.Warn("connection refused: too many sessions", "remote", conn.RemoteAddr(), "max_sessions", p.cfg.MaxSessions)
 		return
 	}
 	c, st := p.serveConn(conn, pf)
+	p.opening.Add(-1)
 	if !st.OK() {
 		p.accepting.Add(-1)
 		p.cfg.Logger.Info("connection refused", "remote", conn.RemoteAddr(), "status", st.String())
@@ -131,7 +137,7 @@ func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Sessio
 }
 
 func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Conn, *message.Status) {
-	if p.isClosed() {
+	if p.isOver() {
 		_ = conn.Close() // nothing was said on it
 		return nil, statusClosed()
 	}
@@ -166,7 +172,7 @@ func (p *Peer) handshake(conn net.Conn) error {
 
 // opened ends a session that was opened while the peer was being closed.
 func (p *Peer) opened(c *session.Conn) (*session.Conn, *message.Status) {
-	if p.isClosed() {
+	if p.isOver() {
 		c.End(ErrClosed)
 		return nil, statusClosed()
 	}

@@ -36,13 +36,14 @@ type Peer struct {
 	tls        atomic.Pointer[tls.Config]
 	next       atomic.Uint64 // numbers ids that addresses don't make unique
 	accepting  atomic.Int64  // accepted sessions, and connections on the way to be one
+	opening    atomic.Int64  // accepted connections that are not sessions yet
 	table      table
 	ctx        context.Context // ends with the peer
 	cancel     context.CancelFunc
 
 	mu        sync.Mutex // guards the following
-	closed    bool
-	listeners map[net.Listener]struct{}
+	phase     phase
+	listeners []net.Listener // being served
 	sweeping  bool
 	onClose   []func()
 }
@@ -72,7 +73,6 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		plugins:    plugins,
 		routes:     router.New(plugins, cfg.Mapper),
 		transports: map[string]socket.Transport{},
-		listeners:  map[net.Listener]struct{}{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.table.sessions = map[string]*session.Conn{}
@@ -177,13 +177,21 @@ func (p *Peer) Handlers() int { return p.shared.Handlers() }
 func (p *Peer) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.closed
+	return p.phase > serving
 }
 
-// OnClose calls f once when the peer is closed; at once if it is already.
+// isOver reports whether the peer was closed, or Shutdown has ended.
+func (p *Peer) isOver() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.phase == closed
+}
+
+// OnClose calls f once when the peer is closed or begins to shut down; at once
+// if it is already.
 func (p *Peer) OnClose(f func()) {
 	p.mu.Lock()
-	if !p.closed {
+	if p.phase == serving {
 		p.onClose = append(p.onClose, f)
 		f = nil
 	}
@@ -225,7 +233,7 @@ func (p *Peer) startSweep() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.sweeping && !p.closed {
+	if !p.sweeping && p.phase == serving {
 		p.sweeping = true
 		go p.sweep()
 	}

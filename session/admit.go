@@ -39,17 +39,26 @@ func (l *link) admit(h *Handler) bool {
 	return true
 }
 
+// unadmit is the end of what admit counted.
+func (l *link) unadmit(h *Handler) {
+	if h != nil && h.limit > 0 {
+		h.running.Add(-1)
+	}
+	l.release()
+}
+
 // hold counts a handler that is there already: one that held up its leader.
 func (l *link) hold() {
 	l.handlers.Add(1)
 	l.conn.cfg.handlers.Add(1)
 }
 
-// release is the end of what admit or hold counted, but for the handler's own
-// count.
+// release is the end of what hold counted, and of what admit did but for the
+// handler's own count.
 func (l *link) release() {
 	l.handlers.Add(-1)
 	l.conn.cfg.handlers.Add(-1)
+	l.depart()
 }
 
 // refuse answers a call that is not executed; a push is only counted in the
@@ -60,6 +69,18 @@ func (x *exchange) refuse(code int32, cause error) {
 		return
 	}
 	x.reply(new(Hooks), nil, newStatus(code, cause), true)
+}
+
+// refused answers a call that comes while the link drains, and reports whether
+// it did. The caller asks after it has counted the handler: so either this sees
+// that the link drains, or who drains it sees the handler. Pushes are handled as
+// long as there is a connection: nobody would be told.
+func (x *exchange) refused() bool {
+	if x.in.Mtype() != message.TypeCall || !x.link.draining.Load() {
+		return false
+	}
+	x.refuse(message.CodeShuttingDown, ErrShutdown)
+	return true
 }
 
 // ordered are the messages of a link that must be handled one after another.

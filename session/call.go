@@ -199,6 +199,7 @@ func (c *Conn) callOnce(cmd *CallCmd) {
 		case <-done:
 			if l := cmd.link; l != nil && l.pending.take(cmd.seq) != nil {
 				l.cancelRemote(cmd)
+				l.depart()
 				cmd.st = statusContext(ctx)
 			} else {
 				<-cmd.wake // the end won the race
@@ -405,10 +406,15 @@ func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
 			if c.replaced(x.link) {
 				continue
 			}
-			cmd.finish(statusClosed(c.Err()))
+			st := statusClosed(c.Err())
+			if x.link.retiring.Load() && c.life.state() == Open {
+				st = newStatus(message.CodeShuttingDown, errGoesAway)
+			}
+			cmd.finish(st)
 			return false
 		}
 		x.out.SetSeq(cmd.seq)
+		c.introduce(x)
 		st := x.link.write(&x.out, inFlight > 1)
 		if st.OK() {
 			cmd.sent.Store(x.out.Size())
@@ -417,6 +423,7 @@ func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
 		if x.link.pending.take(cmd.seq) == nil {
 			return false // ended by whoever closed the connection
 		}
+		x.link.depart()
 		if st.Code() != message.CodeConnClosed || !c.replaced(x.link) {
 			cmd.finish(st)
 			return false
@@ -430,6 +437,7 @@ func (c *Conn) endWithContext(cmd *CallCmd, ctx context.Context, cancel context.
 	unwatch := context.AfterFunc(ctx, func() {
 		if l.pending.take(seq) != nil {
 			l.cancelRemote(cmd)
+			l.depart()
 			cmd.again = false
 			cmd.finish(statusContext(ctx))
 		}

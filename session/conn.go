@@ -30,7 +30,9 @@ type Conn struct {
 	changed chan struct{} // closed at the next change of state or link; nil: nobody waits for that
 	stop    context.CancelFunc
 	cause   error
-	dial    Dial // nil: no redial
+	former  []*link // replaced, with calls in flight
+
+	dial Dial // nil: no redial; set before the session is opened
 }
 
 var (
@@ -114,8 +116,13 @@ func (c *Conn) finish(cause error) error {
 		c.stop()
 	}
 	c.signal()
+	former := c.former
+	c.former = nil
 	c.mu.Unlock()
 	err := c.link.Load().close(cause)
+	for _, l := range former {
+		_ = l.close(cause) // it was about to be closed anyway
+	}
 	c.cfg.Owner.Gone(c)
 	if was != Preparing {
 		c.cfg.Hooks.Load().disconnect(c, nil)
@@ -251,14 +258,4 @@ func (c *Conn) Idle() bool {
 	idle := n == l.sawReads && !l.busy() && c.life.state() == Open
 	l.sawReads = n
 	return idle
-}
-
-// Drain makes the session refuse new calls, tells the other side if that is
-// erpc, and reports whether no handler works for it any more.
-func (c *Conn) Drain() bool {
-	l := c.link.Load()
-	if !l.draining.Swap(true) && l.ours.Load() {
-		l.sendControl(controlGoAway, 0)
-	}
-	return !l.busy()
 }

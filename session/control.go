@@ -18,6 +18,7 @@ const (
 	controlHello  = controlPrefix + "hello"
 	controlCancel = controlPrefix + "cancel" // the call with this sequence number
 	controlGoAway = controlPrefix + "goaway" // new calls will be refused
+	controlBye    = controlPrefix + "bye"    // the answer to that: no more calls come
 )
 
 func isControl(method string) bool { return strings.HasPrefix(method, controlPrefix) }
@@ -31,6 +32,8 @@ func (l *link) control(method string, seq int32) {
 		l.cancelFlight(seq)
 	case controlGoAway:
 		l.conn.retire(l)
+	case controlBye:
+		l.gotBye.Store(true)
 	}
 }
 

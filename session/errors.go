@@ -26,6 +26,7 @@ var (
 	// not allowed at that point.
 	ErrMtype = errors.New("session: message type not allowed")
 
+	errGoesAway   = errors.New("session: the other side is shutting down; the call was not sent")
 	errConnClosed = errors.New("session: connection closed")
 )
 

@@ -144,6 +144,19 @@ func mark(m *message.Message, ctx context.Context) {
 	m.Meta().Set(MetaTimeout, strconv.FormatInt(ms, 10))
 }
 
+// introduce makes the first call on a connection that a redial may replace say
+// that this side understands control messages: so it will be told when the
+// other side is going away, and fail no call on that.
+func (c *Conn) introduce(x *exchange) {
+	if c.dial == nil || x.link.marked.Load() {
+		return
+	}
+	x.link.marked.Store(true)
+	if x.out.Meta().Peek(MetaTimeout) == nil {
+		x.out.Meta().Set(MetaTimeout, "0")
+	}
+}
+
 // fly enters f, so that a cancel message finds it, and tells the other side
 // that such messages are understood.
 func (l *link) fly(f *flight) {

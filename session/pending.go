@@ -13,13 +13,13 @@ type pending struct {
 	slots  []*CallCmd // a power of two, at least twice n; nil until the first call
 	n      int
 	seq    int32
-	closed bool
+	closed bool // no more calls are let in
 }
 
 const minSlots = 8
 
 // add enters cmd and gives it a sequence number. It returns the number of
-// calls in flight, 0 if the table is closed.
+// calls in flight, 0 if no more are let in.
 func (p *pending) add(cmd *CallCmd) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +76,15 @@ func (p *pending) take(seq int32) *CallCmd {
 	return cmd
 }
 
-// len returns the number of calls in flight.
+// stop lets no more calls in; those that are there stay.
+func (p *pending) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+}
+
+// len returns the number of calls in flight. Once stop was called it does not
+// grow any more.
 func (p *pending) len() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

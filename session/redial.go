@@ -54,28 +54,17 @@ func (c *Conn) replaced(l *link) bool {
 // linkDown deals with the end of a connection: another one is dialed, or the
 // session ends.
 func (c *Conn) linkDown(l *link, cause error) {
-	if c.link.Load() == l && c.dial != nil && !errors.Is(cause, ErrAge) && c.life.state() == Open && c.life.move(Open, Redialing) {
-		_ = l.close(cause)
-		go c.redial(l)
-		return
-	}
+	c.mu.Lock() // or l could be replaced between the questions and the move
+	current := c.link.Load() == l && c.life.state() == Open
+	again := current && c.dial != nil && !errors.Is(cause, ErrAge) && c.life.move(Open, Redialing)
+	c.mu.Unlock()
 	_ = l.close(cause)
-	if c.link.Load() == l && c.life.state() == Open {
+	switch {
+	case again:
+		go c.redial(l)
+	case current:
 		_ = c.finish(cause)
 	}
-}
-
-// retire dials another connection in place of l, whose other side is going
-// away. The calls in flight stay on l until they end.
-func (c *Conn) retire(l *link) {
-	if c.dial == nil || c.link.Load() != l || c.life.state() != Open || !c.life.move(Open, Redialing) {
-		return
-	}
-	l.retiring.Store(true)
-	if l.pending.len() == 0 {
-		_ = l.close(nil)
-	}
-	go c.redial(l)
 }
 
 // redial makes another connection in place of old, runs the connect hooks on it
@@ -119,14 +108,15 @@ func (c *Conn) redialOnce(ctx context.Context, old *link) *message.Status {
 		_ = l.close(st.Err())
 		return st
 	}
+	c.mu.Lock()
 	c.link.Store(l)
-	if !c.life.move(Redialing, Open) { // closed, perhaps before it could see l
+	opened := c.life.move(Redialing, Open)
+	c.signal()
+	c.mu.Unlock()
+	if !opened { // closed, perhaps before it could see l
 		_ = l.close(c.Err())
 		return statusClosed(c.Err())
 	}
-	c.mu.Lock()
-	c.signal()
-	c.mu.Unlock()
 	c.Infof("session %s: connected again to %v", c.ID(), conn.RemoteAddr())
 	l.start()
 	if c.life.state() == Closed {

@@ -17,9 +17,7 @@ func (x *exchange) serveReply() (mine, leads bool) {
 		x.Debugf("session %s: reply %d comes too late", l.conn.ID(), x.in.Seq())
 		return true, true
 	}
-	if l.retiring.Load() && l.pending.len() == 0 {
-		go l.close(nil)
-	}
+	l.depart()
 	hooks := l.conn.cfg.Hooks.Load()
 	hooked := hooks.postReadReplyHeader != nil || hooks.preReadReplyBody != nil || hooks.postReadReplyBody != nil
 	switch {

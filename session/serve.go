@@ -22,15 +22,36 @@ func (x *exchange) serveInline(h *Handler, now *time.Duration) bool {
 			go l.lead(wary)
 		}
 	}()
-	*now = x.serve(h, true, *now)
+	if !x.refused() {
+		*now = x.serve(h, true, *now)
+	}
 	ended = true
 	if l.leave(n) {
+		l.depart()
 		return true
 	}
 	h.pace.held()
 	l.release()
 	l.sock.Flush() // the new leader may wait for the other side already
 	return false
+}
+
+// serveInTurn handles a message that is answered before the next is read. It is
+// counted, but not bounded: there is one for each connection at most.
+func (x *exchange) serveInTurn(h *Handler) {
+	l := x.link
+	l.hold()
+	ended := false
+	defer func() {
+		l.release()
+		if !ended { // the handler ended its goroutine, which led the connection
+			go l.lead(wary)
+		}
+	}()
+	if !x.refused() {
+		x.serve(h, false, clock())
+	}
+	ended = true
 }
 
 // serveAside handles a CALL or PUSH on a worker, and then those that had to
@@ -49,12 +70,7 @@ func (x *exchange) serveAside() {
 
 func (x *exchange) serveOne(h *Handler) {
 	l := x.link
-	defer func() { // also if the handler ends its goroutine
-		if h != nil && h.limit > 0 {
-			h.running.Add(-1)
-		}
-		l.release()
-	}()
+	defer l.unadmit(h) // also if the handler ends its goroutine
 	x.serve(h, false, clock())
 	putExchange(x)
 }
