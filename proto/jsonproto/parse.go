@@ -1,0 +1,200 @@
+package jsonproto
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// maxDepth is how deep a value may be nested that is skipped, or that is a body.
+const maxDepth = 256
+
+// The fields of the object, as bits of fields.seen.
+const (
+	seqField = 1 << iota
+	mtypeField
+	methodField
+	statusField
+	metaField
+	codecField
+	bodyField
+	allFields = 1<<iota - 1
+)
+
+type fields struct {
+	seen                       uint8
+	mtype, codec               byte
+	seq                        int32
+	method, status, meta, body text
+}
+
+// parse fills m from the unfiltered part of a frame. With own, b belongs to
+// the message and is unescaped where it lies.
+func parse(m *message.Message, b []byte, own bool) error {
+	var f fields
+	p := parser{b: b}
+	if err := p.object(&f); err != nil && !cutByV7(&f, b) {
+		return err
+	}
+	m.SetSeq(f.seq)
+	m.SetMtype(f.mtype)
+	m.SetBodyCodec(f.codec)
+
+	method, ok := f.method.bytes()
+	if !ok {
+		return malformed("escapes of the service method %.100q", f.method.b)
+	}
+	m.SetServiceMethod(message.Intern(method))
+	status, ok := f.status.bytes()
+	if !ok {
+		return malformed("escapes of the status %.100q", f.status.b)
+	}
+	st, err := message.ParseStatus(status)
+	if err != nil {
+		return malformed("%w", err)
+	}
+	m.SetStatus(st)
+
+	var meta, body []byte
+	if own {
+		if meta, ok = f.meta.inPlace(); ok {
+			body, ok = f.body.inPlace()
+		}
+	} else {
+		s := m.Storage(len(f.meta.b) + len(f.body.b))
+		if meta, ok = f.meta.appendTo(s[:0:len(f.meta.b)]); ok {
+			body, ok = f.body.appendTo(s[len(f.meta.b):len(f.meta.b)])
+		}
+	}
+	if !ok {
+		return malformed("escapes of the metadata %.100q", f.meta.b)
+	}
+	m.Meta().SetQuery(meta)
+	m.SetRaw(body)
+	return nil
+}
+
+// cutByV7 reports whether v7 may have written b, which is not an object for
+// what follows the body: it had a backslash before a quote. v7 writes the body
+// last and reads no more of it than the parser did.
+func cutByV7(f *fields, b []byte) bool {
+	return f.seen == allFields && bytes.HasSuffix(b, []byte(`"}`))
+}
+
+// bytes returns what t means; it copies only if there are escapes.
+func (t text) bytes() ([]byte, bool) {
+	if !t.escaped {
+		return t.b, true
+	}
+	return t.appendTo(make([]byte, 0, len(t.b)))
+}
+
+// inPlace returns what t means, in the bytes of t.
+func (t text) inPlace() ([]byte, bool) {
+	if !t.escaped {
+		return t.b, true
+	}
+	return t.appendTo(t.b[:0])
+}
+
+// object parses the object, which is all of b.
+func (p *parser) object(f *fields) error {
+	p.space()
+	if !p.literal("{") {
+		return malformed("%.100q is no object", p.b)
+	}
+	if p.space(); p.literal("}") {
+		return p.end()
+	}
+	for {
+		key, err := p.key()
+		if err != nil {
+			return err
+		}
+		if err := p.field(f, key); err != nil {
+			return err
+		}
+		switch p.space(); {
+		case p.literal("}"):
+			return p.end()
+		case !p.literal(","):
+			return p.unexpected()
+		}
+	}
+}
+
+// field parses the value of the field key. That of a field seen before is
+// skipped: so a body can't pass anything off as a header, wherever it ends.
+func (p *parser) field(f *fields, key []byte) (err error) {
+	bit := fieldOf(key)
+	if bit == 0 || f.seen&bit != 0 {
+		return p.skip(0)
+	}
+	f.seen |= bit
+	if bit != bodyField && p.literal("null") {
+		return nil
+	}
+	var n int64
+	switch bit {
+	case seqField:
+		n, err = p.integer(math.MinInt32, math.MaxInt32)
+		f.seq = int32(n)
+	case mtypeField:
+		n, err = p.integer(0, math.MaxUint8)
+		f.mtype = byte(n)
+	case codecField:
+		n, err = p.integer(0, math.MaxUint8)
+		f.codec = byte(n)
+	case methodField:
+		f.method, err = p.text(header)
+	case statusField:
+		f.status, err = p.text(header)
+	case metaField:
+		f.meta, err = p.text(header)
+	case bodyField:
+		f.body, err = p.body(f)
+	}
+	return err
+}
+
+func fieldOf(key []byte) uint8 {
+	switch string(key) {
+	case "seq":
+		return seqField
+	case "mtype":
+		return mtypeField
+	case "serviceMethod":
+		return methodField
+	case "status":
+		return statusField
+	case "meta":
+		return metaField
+	case "bodyCodec":
+		return codecField
+	case "body":
+		return bodyField
+	}
+	return 0
+}
+
+// body parses the body: a string, or any other value as it stands.
+func (p *parser) body(f *fields) (text, error) {
+	if p.i >= len(p.b) || p.b[p.i] != '"' {
+		at := p.i
+		if err := p.skip(0); err != nil {
+			return text{}, err
+		}
+		if v := p.b[at:p.i]; string(v) != "null" {
+			return text{b: v}, nil
+		}
+		return text{}, nil
+	}
+	at := p.i
+	t, err := p.text(body)
+	if err != nil && len(p.b)-at >= len(`""}`) && cutByV7(f, p.b) {
+		p.i = len(p.b) - 1 // where the brace is
+		return text{b: p.b[at+1 : p.i-1], escaped: true, rule: openBody}, nil
+	}
+	return t, err
+}

@@ -1,0 +1,176 @@
+package pbproto
+
+import (
+	"bufio"
+	"math"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/erpc-go/erpc/message"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// The numbers of the fields.
+const (
+	seqField protowire.Number = 1 + iota
+	mtypeField
+	methodField
+	statusField
+	metaField
+	codecField
+	bodyField
+)
+
+// appendPayload appends what goes through the filters.
+func appendPayload(dst []byte, m *message.Message) ([]byte, error) {
+	dst = appendInt(dst, seqField, m.Seq())
+	dst = appendInt(dst, mtypeField, int32(m.Mtype()))
+	if method := m.ServiceMethod(); method != "" {
+		if !utf8.ValidString(method) { // protobuf's own readers refuse it
+			return dst, ErrMethodNotUTF8
+		}
+		dst = protowire.AppendString(appendTag(dst, methodField, protowire.BytesType), method)
+	}
+	dst, at := beginBytes(dst, statusField)
+	dst = endBytes(m.Status().AppendQuery(dst), at)
+	dst, at = beginBytes(dst, metaField)
+	dst = endBytes(m.Meta().AppendQuery(dst), at)
+	dst = appendInt(dst, codecField, int32(m.BodyCodec()))
+	dst, at = beginBytes(dst, bodyField)
+	dst, err := m.AppendBody(dst)
+	if err != nil {
+		return dst, err
+	}
+	return endBytes(dst, at), nil
+}
+
+func appendTag(dst []byte, field protowire.Number, t protowire.Type) []byte {
+	return protowire.AppendTag(dst, field, t)
+}
+
+func appendInt(dst []byte, field protowire.Number, v int32) []byte {
+	if v == 0 {
+		return dst
+	}
+	return protowire.AppendVarint(appendTag(dst, field, protowire.VarintType), uint64(v))
+}
+
+// beginBytes begins a field whose length is not known yet: it appends its tag
+// and one byte for the length. The bytes are appended next.
+func beginBytes(dst []byte, field protowire.Number) (_ []byte, at int) {
+	dst = append(appendTag(dst, field, protowire.BytesType), 0)
+	return dst, len(dst)
+}
+
+// endBytes ends the field whose bytes begin at at, or takes it back if there
+// are none.
+func endBytes(dst []byte, at int) []byte {
+	n := len(dst) - at
+	if n == 0 {
+		return dst[:at-2] // tags up to 15 are of one byte
+	}
+	if more := protowire.SizeVarint(uint64(n)) - 1; more > 0 {
+		dst = slices.Grow(dst, more)[:len(dst)+more]
+		copy(dst[at+more:], dst[at:at+n])
+	}
+	protowire.AppendVarint(dst[:at-1], uint64(n))
+	return dst
+}
+
+// parse fills m from the unfiltered part of a frame. Without own, b is copied
+// where m keeps it.
+func parse(m *message.Message, b []byte, own bool) error {
+	var method, status, meta, body []byte
+	for len(b) > 0 {
+		field, t, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return malformed("%w", protowire.ParseError(n))
+		}
+		b = b[n:]
+		switch {
+		case t == protowire.VarintType && (field <= mtypeField || field == codecField):
+			v, k := protowire.ConsumeVarint(b)
+			if k >= 0 && !setInt(m, field, int32(v)) {
+				return malformed("field %d is %d", field, int32(v))
+			}
+			n = k
+		case t == protowire.BytesType && field <= bodyField:
+			v, k := protowire.ConsumeBytes(b)
+			switch field {
+			case methodField:
+				method = v
+			case statusField:
+				status = v
+			case metaField:
+				meta = v
+			case bodyField:
+				body = v
+			}
+			n = k
+		default: // unknown, or of another type than it should be, which counts as unknown
+			n = protowire.ConsumeFieldValue(field, t, b)
+		}
+		if n < 0 {
+			return malformed("field %d: %w", field, protowire.ParseError(n))
+		}
+		b = b[n:]
+	}
+	if !utf8.Valid(method) {
+		return malformed("service method %.100q is not UTF-8", method)
+	}
+	m.SetServiceMethod(message.Intern(method))
+	st, err := message.ParseStatus(status)
+	if err != nil {
+		return malformed("%w", err)
+	}
+	m.SetStatus(st)
+	if !own {
+		s := m.Storage(len(meta) + len(body))
+		n := copy(s, meta)
+		copy(s[n:], body)
+		meta, body = s[:n:n], s[n:]
+	}
+	m.Meta().SetQuery(meta)
+	m.SetRaw(body)
+	return nil
+}
+
+// setInt sets the field, unless v is out of its range.
+func setInt(m *message.Message, field protowire.Number, v int32) bool {
+	if field == seqField {
+		m.SetSeq(v)
+		return true
+	}
+	if v < 0 || v > math.MaxUint8 {
+		return false
+	}
+	if field == mtypeField {
+		m.SetMtype(byte(v))
+	} else {
+		m.SetBodyCodec(byte(v))
+	}
+	return true
+}
+
+// peekOwner fills in whose message it is that will not be read, if that is
+// written as Pack and v7 write it. size is that of the frame, in bytes.
+func peekOwner(r *bufio.Reader, m *message.Message, size int64) {
+	const most = prefix + 1 + 2*(1+10) // negative integers have ten bytes
+	b, err := r.Peek(int(min(size, most)))
+	if err != nil || len(b) <= prefix || b[prefix] != 0 { // behind filters it can't be known
+		return
+	}
+	b = b[prefix+1:]
+	for _, field := range []protowire.Number{seqField, mtypeField} {
+		f, t, n := protowire.ConsumeTag(b)
+		if n < 0 || f != field || t != protowire.VarintType {
+			continue // left out, because it is zero
+		}
+		v, k := protowire.ConsumeVarint(b[n:])
+		if k < 0 || !setInt(m, field, int32(v)) {
+			m.SetMtype(message.TypeUndefined)
+			return
+		}
+		b = b[n+k:]
+	}
+}
