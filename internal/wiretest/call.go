@@ -19,6 +19,7 @@ type Call struct {
 
 	Want   any    // the result; nil for none
 	Status string // query text; "" is OK
+	Code   int32  // if not 0, all that is wanted of the status
 	Meta   string // of the reply, query text, if Exact
 	Codec  byte   // of the reply, if Exact
 	Exact  bool
@@ -57,7 +58,9 @@ func (s *Started) End() error {
 	if want == "" {
 		want = "code=0"
 	}
-	if got := string(s.cmd.Status().AppendQuery(nil)); got != want {
+	if st := s.cmd.Status(); s.Code != 0 && st.Code() != s.Code {
+		return fmt.Errorf("status %v, want code %d", st, s.Code)
+	} else if got := string(st.AppendQuery(nil)); s.Code == 0 && got != want {
 		return fmt.Errorf("status %s, want %s", got, want)
 	}
 	if s.Want != nil {

@@ -25,12 +25,19 @@ type Peer struct {
 // cfg.Network, which speaks the protocol of cfg.
 func Serve(tb testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *Peer {
 	tb.Helper()
+	p := NewServer(tb, cfg, plugins...)
+	p.Listen(tb)
+	return p
+}
+
+// NewServer returns the server of [Serve] before it listens.
+func NewServer(tb testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *Peer {
+	tb.Helper()
 	if strings.HasPrefix(cfg.Network, "unix") && cfg.ListenAddress == "" {
 		cfg.ListenAddress = UnixAddr(tb)
 	}
 	p := newPeer(tb, cfg, plugins)
 	Route(p.Peer, p.pushed)
-	p.Listen(tb)
 	return p
 }
 
