@@ -7,6 +7,8 @@ import (
 
 	"github.com/erpc-go/erpc"
 	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/erpc-go/erpc/proto/pbproto"
 	"github.com/erpc-go/erpc/proto/rawproto"
 )
 
@@ -24,10 +26,18 @@ type v7Wire struct {
 }
 
 func v7Wires() []v7Wire {
+	raw := erpc.PeerConfig{ProtoFunc: rawproto.NewRawProtoFunc()}
+	rawUnix := raw
+	rawUnix.Network = "unix"
+	json := erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()}
+	pb := erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()}
 	return []v7Wire{
-		{flags: "-proto raw", cfg: erpc.PeerConfig{ProtoFunc: rawproto.NewRawProtoFunc()}},
-		{flags: "-proto raw -tls", cfg: erpc.PeerConfig{ProtoFunc: rawproto.NewRawProtoFunc()}, tls: true},
-		{flags: "-proto raw -network unix", cfg: erpc.PeerConfig{ProtoFunc: rawproto.NewRawProtoFunc(), Network: "unix"}},
+		{flags: "-proto raw", cfg: raw},
+		{flags: "-proto raw -tls", cfg: raw, tls: true},
+		{flags: "-proto raw -network unix", cfg: rawUnix},
+		// v7 escapes nothing in a body but quotes, see proto/jsonproto.
+		{flags: "-proto json", cfg: json, lacks: wiretest.Backslash | wiretest.AnyByte | wiretest.ThriftCodec},
+		{flags: "-proto pb", cfg: pb},
 	}
 }
 
