@@ -1,14 +1,19 @@
 package socket
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/erpc-go/erpc/internal/bigbuf"
+)
 
 // A chunk is a piece of what waits to be written. Chunks form a list; only the
 // last one grows. Idle sockets hold none.
 type chunk struct {
 	b         []byte
 	next      *chunk
-	droppable bool // one whole push, which may be left out (DropOld)
-	own       bool // one frame that was given away: it is not copied to make room behind it
+	droppable bool   // one whole push, which may be left out (DropOld)
+	own       bool   // one frame that was given away: it is not copied to make room behind it
+	frame     []byte // of own: all of it, also when a part was written
 }
 
 // Sizes in bytes.
@@ -32,7 +37,11 @@ var largeChunks struct {
 func getChunk() *chunk { return smallChunks.Get().(*chunk) }
 
 func putChunk(c *chunk) {
-	c.b, c.next, c.droppable, c.own = c.b[:0], nil, false, false
+	if c.own {
+		bigbuf.Put(c.frame)
+		return
+	}
+	c.b, c.next, c.droppable = c.b[:0], nil, false
 	switch n := cap(c.b); {
 	case n == smallChunk:
 		smallChunks.Put(c)

@@ -114,18 +114,17 @@ func frames(t *testing.T, stream []byte) (seqs []int) {
 // that it is soon full. They are closed when the test ends.
 func pair(t testing.TB, network string) (a, b net.Conn) {
 	t.Helper()
-	addr := "127.0.0.1:0"
+	addr, o := "127.0.0.1:0", &Options{ReadBuffer: 128 << 10, WriteBuffer: 128 << 10} // less is slow: loopback has packets of 64 KiB
 	if network == "unix" || network == "unixpacket" {
 		dir, err := os.MkdirTemp("", "s") // short: the path has 107 bytes at most
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		addr = dir + "/s"
+		addr, o = dir+"/s", &Options{ReadBuffer: 8 << 10, WriteBuffer: 8 << 10}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	o := &Options{ReadBuffer: 8 << 10, WriteBuffer: 8 << 10}
 	lis, err := Stream{}.Listen(ctx, network, addr, o)
 	if err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func (q *queue) add(frame []byte) {
 // queue.
 func (q *queue) addOwn(frame []byte) {
 	q.n += len(frame)
-	q.link(&chunk{b: frame, own: true})
+	q.link(&chunk{b: frame, frame: frame, own: true})
 }
 
 // addDroppable copies frame to the end of the queue, as a chunk of its own.
