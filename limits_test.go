@@ -1,0 +1,157 @@
+package erpc_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/codec/thriftcodec"
+	"github.com/erpc-go/erpc/internal/graceful"
+	"github.com/erpc-go/erpc/peer/config"
+	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/xfer"
+)
+
+// limitRows returns the cells of each row of the tables of docs/limits.md.
+func limitRows(t *testing.T) (rows [][]string) {
+	t.Helper()
+	for line := range strings.Lines(readPage(t, "docs/limits.md")) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
+
+// TestLimitsOfPeers: each row names a field, its key, and its default.
+func TestLimitsOfPeers(t *testing.T) {
+	var cfg erpc.PeerConfig
+	cfg.SetDefaults()
+	value := reflect.ValueOf(cfg)
+	row := regexp.MustCompile("^`PeerConfig\\.(\\w+)`$")
+	seen := map[string]bool{}
+	for _, cells := range limitRows(t) {
+		m := row.FindStringSubmatch(cells[min(1, len(cells)-1)])
+		if m == nil {
+			continue
+		}
+		name := m[1]
+		seen[name] = true
+		field, ok := value.Type().FieldByName(name)
+		if !ok {
+			t.Errorf("%s is no field of the configuration", name)
+			continue
+		}
+		if key := "`" + field.Tag.Get("yaml") + "`"; cells[0] != key || field.Tag.Get("ini") != field.Tag.Get("yaml") {
+			t.Errorf("%s has the key %s, the page says %s", name, key, cells[0])
+		}
+		if got := sayDefault(value.FieldByName(name)); cells[2] != got && (cells[2] != "none" && cells[2] != "the system's" || got != "0") {
+			t.Errorf("%s is %s by default, the page says %s", name, got, cells[2])
+		}
+	}
+	for _, field := range reflect.VisibleFields(value.Type()) {
+		kind := field.Type.Kind()
+		limit := kind >= reflect.Int && kind <= reflect.Int64 || field.Name == "QueuePolicy"
+		if limit && !seen[field.Name] {
+			t.Errorf("%s is not on the page", field.Name)
+		}
+	}
+}
+
+// sayDefault writes a default as the page does.
+func sayDefault(v reflect.Value) string {
+	switch d, ok := v.Interface().(time.Duration); {
+	case ok && d == 0:
+		return "0"
+	case ok && d%time.Second == 0:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case ok:
+		return fmt.Sprintf("%d ms", d/time.Millisecond)
+	case v.Kind() == reflect.String:
+		return v.String()
+	case v.Int() > 0 && v.Int()%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", v.Int()>>20)
+	}
+	return strconv.FormatInt(v.Int(), 10)
+}
+
+// TestLimitsOfParts checks the second cell of the rows that it knows.
+func TestLimitsOfParts(t *testing.T) {
+	want := map[string]string{
+		"service method":                                         "255 bytes",
+		"status, escaped":                                        "65535 bytes",
+		"metadata, escaped":                                      "65535 bytes",
+		"transfer filters of a message":                          "255",
+		"shutdown of all peers of a process":                     sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
+		"pairs of a form body":                                   strconv.Itoa(codec.MaxFormPairs),
+		"nesting of a Thrift body":                               strconv.Itoa(thriftcodec.MaxDepth),
+		"what a filter pipe inflates without a protocol's limit": fmt.Sprintf("%d MiB", xfer.DefaultLimit>>20),
+	}
+	for _, cells := range limitRows(t) {
+		if w, ok := want[cells[0]]; ok && len(cells) > 1 {
+			if cells[1] != w {
+				t.Errorf("%s: the page says %s, the code %s", cells[0], cells[1], w)
+			}
+			delete(want, cells[0])
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("the page does not say %v", want)
+	}
+}
+
+// TestLimitsOfRawProtocol packs messages that fit exactly, and one more byte.
+func TestLimitsOfRawProtocol(t *testing.T) {
+	text := func(n int) string { return strings.Repeat("a", n) }
+	const status = len("code=1001&msg=")
+	tests := []struct {
+		name string
+		at   int
+		make func(n int) erpc.MessageSetting
+		err  error
+	}{
+		{"method", 255, func(n int) erpc.MessageSetting { return erpc.WithServiceMethod(text(n)) }, rawproto.ErrMethodTooLong},
+		{"status", 65535, func(n int) erpc.MessageSetting { return erpc.WithStatus(erpc.NewStatus(1001, text(n-status))) }, rawproto.ErrStatusTooLong},
+		{"metadata", 65535, func(n int) erpc.MessageSetting { return erpc.WithAddMeta("k", text(n-2)) }, rawproto.ErrMetaTooLong},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := rawproto.New().Pack(nil, erpc.NewMessage(tt.make(tt.at))); err != nil {
+				t.Errorf("%d bytes: %v", tt.at, err)
+			}
+			if _, err := rawproto.New().Pack(nil, erpc.NewMessage(tt.make(tt.at+1))); !errors.Is(err, tt.err) {
+				t.Errorf("%d bytes: %v, want %v", tt.at+1, err, tt.err)
+			}
+		})
+	}
+}
+
+// TestLimitOfConfigurationFiles loads a file of 1 MiB, and one byte more.
+func TestLimitOfConfigurationFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "erpc.yaml")
+	const head = "peer: {count_time: true}\n# "
+	for _, size := range []int{1 << 20, 1<<20 + 1} {
+		if err := os.WriteFile(path, []byte(head+strings.Repeat("-", size-len(head))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var cfg erpc.PeerConfig
+		if err := erpc.LoadConfig(path, "peer", &cfg); errors.Is(err, config.ErrTooLarge) != (size > 1<<20) || err == nil != cfg.CountTime {
+			t.Errorf("%d bytes: %v, loaded %t", size, err, cfg.CountTime)
+		}
+	}
+}

@@ -1,0 +1,376 @@
+package erpc_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Every code block of these pages is compiled or run, by its language.
+var pages = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/limits.md", "docs/migrating.md"}
+
+// A block is a fenced code block of a page.
+type block struct {
+	page, lang, text string
+	line             int // of the fence
+}
+
+func (b block) String() string { return fmt.Sprintf("%s:%d", b.page, b.line) }
+
+// program reports whether a block of Go is a whole program.
+func (b block) program() bool { return regexp.MustCompile(`(?m)^package main$`).MatchString(b.text) }
+
+func readBlocks(t *testing.T, page string) (blocks []block) {
+	t.Helper()
+	open := -1
+	var text []string
+	for i, line := range strings.Split(readPage(t, page), "\n") {
+		switch fence, isFence := strings.CutPrefix(line, "```"); {
+		case isFence && open < 0:
+			open, text = len(blocks), nil
+			blocks = append(blocks, block{page: page, lang: fence, line: i + 1})
+		case isFence:
+			blocks[open].text = strings.Join(text, "\n") + "\n"
+			open = -1
+		case open >= 0:
+			text = append(text, line)
+		}
+	}
+	if open >= 0 {
+		t.Fatalf("%v: the code block has no end", blocks[open])
+	}
+	return blocks
+}
+
+func readPage(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// goCommand runs the go tool and returns what it printed.
+func goCommand(t *testing.T, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // to compile everything on a busy machine
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+func TestPagesGoBlocksCompile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	var packages []string
+	for _, page := range pages {
+		for _, b := range readBlocks(t, page) {
+			if b.lang != "go" {
+				continue
+			}
+			src := b.text
+			if !b.program() {
+				src = wholeProgram(t, b)
+			}
+			name := fmt.Sprintf("block%d", len(packages)+1)
+			file := filepath.Join(dir, name+".go")
+			// The go tool names this line in its errors.
+			src = fmt.Sprintf("//line %s:%d\n", b.page, b.line+1) + src
+			if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			pkg := filepath.Join("testdata", "pages", name)
+			at, err := filepath.Abs(filepath.Join(pkg, "main.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			overlay.Replace[at] = file
+			packages = append(packages, "./"+filepath.ToSlash(pkg))
+		}
+	}
+	if len(packages) < 10 {
+		t.Fatalf("only %d blocks of Go found; were the fences changed?", len(packages))
+	}
+	text, err := json.Marshal(overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	goCommand(t, append([]string{"build", "-overlay", list}, packages...)...)
+}
+
+// imports are the packages that fragments may name.
+var imports = []string{
+	"bufio", "bytes", "context", "errors", "fmt", "io", "log", "log/slog", "net", "os", "strings", "time",
+	module, module + "/codec", module + "/codec/thriftcodec", module + "/proto", module + "/proto/rawproto", module + "/message",
+	module + "/socket", module + "/xfer", module + "/xfer/gzip", module + "/xfer/md5", module + "/xfer/s2", module + "/xfer/zstd",
+}
+
+// wholeProgram makes a program of a fragment: declarations, or statements
+// that may use ctx, peer and sess.
+func wholeProgram(t *testing.T, b block) string {
+	t.Helper()
+	var head strings.Builder
+	head.WriteString("package main; ")
+	for _, path := range imports {
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(b.text) {
+			fmt.Fprintf(&head, "import %q; ", path)
+		}
+	}
+	const noMain = "\nfunc main() {}\n"
+	decls := head.String() + b.text + noMain
+	if _, err := parser.ParseFile(token.NewFileSet(), "", decls, 0); err == nil {
+		return decls
+	}
+	more := ""
+	for name, need := range map[string]string{"context": "context", "erpc": module} {
+		if !strings.Contains(head.String(), fmt.Sprintf("%q", need)) {
+			more += fmt.Sprintf("import %s %q; ", name, need)
+		}
+	}
+	stmts := head.String() + more + "func _(ctx context.Context, peer erpc.Peer, sess erpc.Session) { {\n" + b.text + "} }" + noMain
+	if _, err := parser.ParseFile(token.NewFileSet(), "", stmts, 0); err != nil {
+		t.Fatalf("%v: neither declarations nor statements: %v", b, err)
+	}
+	return stmts
+}
+
+// TestReadmeSmallest runs the first two programs of the README against each
+// other.
+func TestReadmeSmallest(t *testing.T) {
+	t.Parallel()
+	var programs []string
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(lis.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range readBlocks(t, "README.md") {
+		if b.lang != "go" || !b.program() {
+			continue
+		}
+		src := filepath.Join(t.TempDir(), "main.go")
+		// Its own port may be taken on this machine.
+		if err := os.WriteFile(src, []byte(strings.ReplaceAll(b.text, "9090", port)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		exe := filepath.Join(filepath.Dir(src), "program.exe")
+		goCommand(t, "build", "-o", exe, src)
+		programs = append(programs, exe)
+	}
+	if len(programs) != 2 {
+		t.Fatalf("%d programs in the README, want the server and the client", len(programs))
+	}
+	if err := lis.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	server := exec.CommandContext(ctx, programs[0])
+	log, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cancel()
+		_ = server.Wait() // it was killed
+	}()
+	lines := bufio.NewScanner(log)
+	for lines.Scan() && !strings.Contains(lines.Text(), "listening") {
+	}
+	go func() { _, _ = io.Copy(io.Discard, log) }() // until the server ends
+	out, err := exec.CommandContext(ctx, programs[1]).CombinedOutput()
+	if string(out) != "6\n" || err != nil {
+		t.Errorf("the client printed %q, %v, want 6", out, err)
+	}
+}
+
+// TestPagesCommands runs what the pages tell to type, but only looks whether
+// there is such a target of what takes long.
+func TestPagesCommands(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("make is not installed, so its commands cannot be tried: ", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	ran := false
+	for _, page := range pages {
+		for _, b := range readBlocks(t, page) {
+			if b.lang != "sh" {
+				continue
+			}
+			for command := range strings.Lines(b.text) {
+				words := strings.Fields(command)
+				if len(words) < 2 || words[0] != "make" {
+					t.Errorf("%v: %q is not a make target, so nothing tests it", b, command)
+					continue
+				}
+				if command != "make run\n" {
+					if out, err := exec.CommandContext(ctx, "make", append([]string{"-n"}, words[1:]...)...).CombinedOutput(); err != nil {
+						t.Errorf("%v: %s: %v\n%s", b, command, err, out)
+					}
+				} else if !ran {
+					ran = true
+					out, err := exec.CommandContext(ctx, "make", "run").CombinedOutput()
+					if err != nil {
+						t.Errorf("%v: make run: %v\n%s", b, err, out)
+					}
+					sample(t, string(out))
+				}
+			}
+		}
+	}
+	if !ran {
+		t.Error("no page says make run")
+	}
+}
+
+// sample checks that what the README shows of the output is printed.
+func sample(t *testing.T, output string) {
+	port := regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	output = port.ReplaceAllString(output, "PORT")
+	shown := 0
+	for _, b := range readBlocks(t, "README.md") {
+		if b.lang != "text" {
+			continue
+		}
+		for line := range strings.Lines(b.text) {
+			shown++
+			if !strings.Contains(output, port.ReplaceAllString(line, "PORT")) {
+				t.Errorf("%v: make run does not print %q; it prints\n%s", b, line, output)
+			}
+		}
+	}
+	if shown < 5 {
+		t.Errorf("the README shows %d lines of output", shown)
+	}
+}
+
+func TestPagesConfigurationsLoad(t *testing.T) {
+	loaded := 0
+	for _, page := range pages {
+		for _, b := range readBlocks(t, page) {
+			if b.lang != "yaml" && b.lang != "ini" {
+				continue
+			}
+			path := filepath.Join(t.TempDir(), "erpc."+b.lang)
+			if err := os.WriteFile(path, []byte(b.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			section := regexp.MustCompile(`\w+`).FindString(b.text)
+			var cfg erpc.PeerConfig
+			if err := erpc.LoadConfig(path, section, &cfg); err != nil {
+				t.Errorf("%v: %v", b, err)
+			} else if err := cfg.Validate(); err != nil || reflect.ValueOf(cfg).IsZero() {
+				t.Errorf("%v: loaded %+v, %v", b, cfg, err)
+			}
+			loaded++
+		}
+	}
+	if loaded == 0 {
+		t.Error("no page shows a configuration")
+	}
+}
+
+// TestPagesBlocksAreChecked fails for a language that no test above knows.
+func TestPagesBlocksAreChecked(t *testing.T) {
+	for _, page := range pages {
+		for _, b := range readBlocks(t, page) {
+			switch {
+			case b.lang == "go", b.lang == "sh", b.lang == "yaml", b.lang == "ini":
+			case b.lang == "text" && (page == "README.md" || page == "docs/architecture.md"): // see sample; a drawing
+			case b.lang == "diff" && page == "docs/migrating.md": // from erpc v7, which is not ours to compile
+			default:
+				t.Errorf("%v: nothing compiles or runs a block of %q", b, b.lang)
+			}
+		}
+	}
+}
+
+// TestPagesNameWhatExists checks links, packages and fields of the
+// configuration.
+func TestPagesNameWhatExists(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]*)(#[^)]*)?\)`)
+	pkg := regexp.MustCompile("`((?:bench|codec|docs|examples|interop|internal|message|peer|plugin|proto|router|session|socket|xfer)(?:/[a-z0-9_.]+)+)`")
+	field := regexp.MustCompile(`PeerConfig\.(\w+)`)
+	config := reflect.TypeFor[erpc.PeerConfig]()
+	code := regexp.MustCompile("(?ms)^```.*?^```$")
+	for _, page := range pages {
+		text := code.ReplaceAllString(readPage(t, page), "")
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			to := page
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s links to %s: %v", page, to, err)
+			} else if m[2] != "" && !hasAnchor(t, to, m[2]) {
+				t.Errorf("%s links to %s%s, and there is no such heading", page, m[1], m[2])
+			}
+		}
+		for _, m := range pkg.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(m[1]); err != nil && m[1] != "docs/performance.md" { // that one make bench writes
+				t.Errorf("%s names %s: %v", page, m[1], err)
+			}
+		}
+		for _, m := range field.FindAllStringSubmatch(text, -1) {
+			if _, ok := config.FieldByName(m[1]); !ok {
+				t.Errorf("%s names PeerConfig.%s, which is no field", page, m[1])
+			}
+		}
+	}
+}
+
+// hasAnchor reports whether a page has a heading with that anchor.
+func hasAnchor(t *testing.T, page, anchor string) bool {
+	t.Helper()
+	for line := range strings.Lines(readPage(t, page)) {
+		if title, ok := strings.CutPrefix(strings.TrimSpace(line), "#"); ok {
+			title = strings.ToLower(strings.TrimSpace(strings.TrimLeft(title, "#")))
+			title = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(title, "")
+			if "#"+strings.ReplaceAll(title, " ", "-") == anchor {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestReadmeHasABenchSection: the benchmark writes between these marks.
+func TestReadmeHasABenchSection(t *testing.T) {
+	text := []byte(readPage(t, "README.md"))
+	begin, end := bytes.Index(text, []byte("<!-- bench:begin -->\n")), bytes.Index(text, []byte("<!-- bench:end -->\n"))
+	if begin < 0 || end < begin || bytes.Count(text, []byte("<!-- bench:")) != 2 {
+		t.Errorf("bench section from %d to %d; there must be one, in this order", begin, end)
+	}
+}
