@@ -30,6 +30,7 @@ type Conn struct {
 	changed chan struct{} // closed at the next change of state or link; nil: nobody waits for that
 	stop    context.CancelFunc
 	cause   error
+	over    bool    // it has ended, and notify, if there is one, is closed
 	former  []*link // replaced, with calls in flight
 
 	dial Dial // nil: no redial; set before the session is opened
@@ -108,7 +109,7 @@ func (c *Conn) finish(cause error) error {
 		return nil
 	}
 	c.mu.Lock()
-	c.cause = cause
+	c.cause, c.over = cause, true
 	if c.notify != nil {
 		close(c.notify)
 	}
@@ -213,7 +214,7 @@ func (c *Conn) CloseNotify() <-chan struct{} {
 	defer c.mu.Unlock()
 	if c.notify == nil {
 		c.notify = make(chan struct{})
-		if c.life.state() == Closed {
+		if c.over {
 			close(c.notify)
 		}
 	}
