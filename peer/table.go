@@ -27,7 +27,7 @@ func (t *table) all() []*session.Conn {
 }
 
 // Bind implements [session.Owner]: the newer session with an id wins, and the
-// older one ends.
+// older one ends. A session that has ended claims nothing.
 func (p *Peer) Bind(c *session.Conn, id string) {
 	t := &p.table
 	t.mu.Lock()
@@ -38,6 +38,8 @@ func (p *Peer) Bind(c *session.Conn, id string) {
 	c.Rename(id)
 	if c.State() != session.Closed {
 		t.sessions[id] = c
+	} else {
+		older = nil
 	}
 	t.list = nil
 	t.mu.Unlock()
