@@ -2,9 +2,9 @@ package message
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/internal/bigbuf"
 )
 
 // Body returns the value of the body: what is to be sent, or what was decoded.
@@ -28,12 +28,29 @@ func (m *Message) Raw() []byte { return m.raw }
 func (m *Message) SetRaw(raw []byte) { m.raw = raw }
 
 // Storage returns n bytes that belong to the message until it is reset. What
-// was stored before is lost.
+// was stored before is lost, but for bytes that the caller holds on to.
 func (m *Message) Storage(n int) []byte {
 	if cap(m.buf) < n {
-		m.buf = make([]byte, n)
+		if m.buf = bigbuf.Get(n); m.buf == nil {
+			m.buf = make([]byte, n)
+		}
 	}
 	m.buf = m.buf[:n]
+	return m.buf
+}
+
+// StorageUpTo is Storage for between n and most bytes: as many as there are at
+// hand without allocating more than n.
+func (m *Message) StorageUpTo(n, most int) []byte {
+	if cap(m.buf) < most {
+		if b := bigbuf.Get(most); b != nil {
+			m.buf = b
+		}
+	}
+	if cap(m.buf) < n {
+		return m.Storage(n)
+	}
+	m.buf = m.buf[:min(most, cap(m.buf))]
 	return m.buf
 }
 
@@ -76,12 +93,12 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 	case nil:
 		return dst, nil
 	case []byte:
-		return append(slices.Grow(dst, len(b)), b...), nil
+		return appendLarge(dst, b), nil
 	case *[]byte:
 		if b == nil {
 			return dst, nil
 		}
-		return append(slices.Grow(dst, len(*b)), *b...), nil
+		return appendLarge(dst, *b), nil
 	}
 	c, err := codec.Get(m.bodyCodec)
 	if err != nil {
@@ -93,6 +110,16 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 		}
 	}()
 	return codec.Append(dst, c, m.body)
+}
+
+// appendLarge is append that looks for a large buffer before it makes one.
+func appendLarge(dst, b []byte) []byte {
+	if need := len(dst) + len(b); need > cap(dst) && need >= bigbuf.Min {
+		if big := bigbuf.Get(need); big != nil {
+			dst = append(big, dst...)
+		}
+	}
+	return append(dst, b...)
 }
 
 // DecodeBody decodes the raw body into v, once the receiver knows its type,
@@ -113,7 +140,7 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 		return nil
 	}
 	if b, ok := m.body.(*[]byte); ok {
-		*b = append((*b)[:0], data...)
+		m.bytes(b, data)
 		return nil
 	}
 	c, err := codec.Get(m.bodyCodec)
@@ -126,6 +153,17 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 		}
 	}()
 	return c.Unmarshal(data, m.body)
+}
+
+// bytes gives data to *b: a copy, or, if it is large and there is no room in
+// *b, the storage of the message itself.
+func (m *Message) bytes(b *[]byte, data []byte) {
+	if len(data) >= bigbuf.Min && cap(*b) < len(data) && len(m.raw) == len(data) && &m.raw[0] == &data[0] {
+		*b = data[:len(data):len(data)]
+		m.buf, m.raw = nil, data
+		return
+	}
+	*b = append((*b)[:0], data...)
 }
 
 // A PanicError is a panic of code that erpc called: a codec, a handler, a

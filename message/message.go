@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/erpc-go/erpc/internal/bigbuf"
 	"github.com/erpc-go/erpc/xfer"
 )
 
@@ -100,6 +101,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
 	m.size, m.fault, m.turn = 0, nil, false
 	if cap(m.buf) > maxKept {
+		bigbuf.Put(m.buf)
 		m.buf = nil
 	}
 	m.Apply(settings)

@@ -25,7 +25,7 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 		_, err = r.Discard(n)
 		return b, false, err
 	}
-	b = m.Storage(min(n, firstRead))
+	b = m.StorageUpTo(min(n, firstRead), n)
 	for got := 0; ; {
 		k, err := io.ReadFull(r, b[got:])
 		if err != nil {
@@ -35,7 +35,7 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 			return b, true, nil
 		}
 		old := b
-		b = m.Storage(min(n, 4*got))
+		b = m.StorageUpTo(min(n, 4*got), n)
 		copy(b, old)
 	}
 }
