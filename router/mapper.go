@@ -18,7 +18,7 @@ func HTTPServiceMethodMapper(prefix, name string) string {
 // RPCServiceMethodMapper maps to dotted names: AaBb to AaBb, Aa_Bb to Aa.Bb,
 // Aa__Bb to Aa_Bb.
 func RPCServiceMethodMapper(prefix, name string) string {
-	return strings.Trim(prefix+"."+string(words(name, '.')), ".")
+	return strings.Trim(prefix+"."+strings.TrimLeft(string(words(name, '.')), "."), ".")
 }
 
 // words writes one underscore of a name as sep, and two or more as one

@@ -47,8 +47,9 @@ var pushes = kind[session.PushCtx]{
 // RouteCall registers the methods of a controller as handlers of calls and
 // returns their service methods. The controller is a pointer to a struct that
 // embeds [session.CallCtx], or a function without arguments that makes one; the
-// fields that are set in it are set in the receiver of every call. The methods
-// have the shape
+// fields that are set in it are set in the receiver of every call. Receivers are
+// used again, so a later call may see what a method leaves in its fields. The
+// methods have the shape
 //
 //	func (*T) Name(arg *A) (R, *erpc.Status)
 //
@@ -116,7 +117,7 @@ func routeFunc[C any](r *SubRouter, k *kind[C], fn any, plugins []plugin.Plugin)
 		panic(fmt.Sprintf("router: %T is not a function of the shape func Name%s", fn, k.funcShape()))
 	}
 	typ, name := v.Type(), runtime.FuncForPC(v.Pointer()).Name()
-	if why := k.misfit(typ, 1); why != "" {
+	if why := k.misfit(typ, 0); why != "" {
 		panic(fmt.Sprintf("router: function %s (%s) %s; it needs the shape func Name%s, or a method expression of that shape", name, typ, why, k.funcShape()))
 	}
 	var call func(ctx C, arg any) []reflect.Value
@@ -153,13 +154,15 @@ func handler[C any](k *kind[C], name string, typ reflect.Type, call func(C, any)
 }
 
 // misfit says what is wrong with a function that has the receiver or context
-// first.
-func (k *kind[C]) misfit(typ reflect.Type, before int) string {
+// first. hidden is 1 where that is a receiver, which nobody calls an argument.
+func (k *kind[C]) misfit(typ reflect.Type, hidden int) string {
 	switch {
-	case typ.IsVariadic() || typ.NumIn() != before+1:
-		return fmt.Sprintf("takes %d arguments", typ.NumIn()-before)
-	case typ.In(before).Kind() != reflect.Pointer:
-		return fmt.Sprintf("takes a %s, which is not a pointer", typ.In(before))
+	case typ.IsVariadic():
+		return "takes any number of arguments"
+	case typ.NumIn() != 2:
+		return fmt.Sprintf("takes %d arguments in place of %d", typ.NumIn()-hidden, 2-hidden)
+	case typ.In(1).Kind() != reflect.Pointer:
+		return fmt.Sprintf("takes a %s, which is not a pointer", typ.In(1))
 	case typ.NumOut() != k.outs:
 		return fmt.Sprintf("returns %d values", typ.NumOut())
 	case typ.Out(k.outs-1) != statusType:
@@ -176,6 +179,12 @@ func (k *kind[C]) embedded(typ reflect.Type) []int {
 		panic(fmt.Sprintf("router: %s does not embed erpc.%s, which a %s handler needs: type %s struct { erpc.%s }",
 			typ, k.ctx.Name(), k.name, typeName(typ), k.ctx.Name()))
 	}
+	for i := 1; i < len(f.Index); i++ { // receivers would share what is behind a pointer
+		if in := typ.Elem().FieldByIndex(f.Index[:i]); in.Type.Kind() == reflect.Pointer {
+			panic(fmt.Sprintf("router: %s embeds erpc.%s through the pointer %s, which concurrent calls would share; embed %s itself",
+				typ, k.ctx.Name(), in.Type, in.Type.Elem()))
+		}
+	}
 	return f.Index
 }
 
@@ -186,8 +195,9 @@ func builder[C any](k *kind[C], ctrl any) (build func() reflect.Value, typ refle
 		panic(fmt.Sprintf("router: nil is no controller; give a pointer to a struct that embeds erpc.%s", k.ctx.Name()))
 	}
 	if v.Kind() == reflect.Func && v.Type().NumIn() == 0 && v.Type().NumOut() == 1 && !v.IsNil() {
+		pool := v
 		build = func() reflect.Value {
-			out := v.Call(nil)[0]
+			out := pool.Call(nil)[0]
 			if out.Kind() == reflect.Interface {
 				out = out.Elem()
 			}

@@ -115,14 +115,16 @@ func (r *SubRouter) SubRoute(prefix string, plugins ...plugin.Plugin) *SubRouter
 	return &SubRouter{root: r.root, plugins: r.with(plugins), mapper: r.mapper, prefix: r.mapper(r.prefix, prefix)}
 }
 
-// with returns the container of a route or group with plugins of its own.
+// with returns the container of a route or group with plugins of its own. Those
+// that have only hooks of a session, such as header hooks, are let pass, because
+// programs written against erpc v7 give them: they never run.
 func (r *SubRouter) with(plugins []plugin.Plugin) *plugin.Container {
 	c, err := r.plugins.With(plugins...)
 	if err != nil {
 		panic(err)
 	}
 	for _, p := range plugins {
-		if !session.IsHandlerHook(p) && !IsHook(p) {
+		if !session.IsHook(p) && !IsHook(p) {
 			panic(fmt.Sprintf("router: plugin %q (%T) implements no hook of a route: PostReg, PreRead…Body, PostRead…Body, PreWriteReply or PostWriteReply; give it to NewPeer", p.Name(), p))
 		}
 	}
