@@ -58,7 +58,7 @@ var (
 // from elsewhere with [Config.Validate].
 func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	plugins := plugin.NewContainer(useful)
-	plugins.AppendRight(globalLeftPlugin...) // so that a later AppendLeft comes in front
+	plugins.AppendLeft(globalLeftPlugin...)
 	for _, h := range plugin.Of[PreNewPeerPlugin](plugins.GetAll()) {
 		if err := h.PreNewPeer(&cfg, plugins); err != nil {
 			panic(fmt.Errorf("peer: plugin %q: before the peer is made: %w", h.Name(), err))
