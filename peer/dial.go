@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/erpc-go/erpc/message"
@@ -59,13 +60,25 @@ func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*ses
 	return p.opened(c)
 }
 
+// preDial turns a panic of the hook into a status: a redial has nobody else to
+// catch it.
+func (p *Peer) preDial(h PreDialPlugin, addr string) (st *message.Status) {
+	defer func() {
+		if v := recover(); v != nil {
+			err := &message.PanicError{Where: "plugin " + h.Name(), Value: v, Stack: debug.Stack()}
+			st = message.NewStatusByCodeText(message.CodeInternalServerError, err, false)
+		}
+	}()
+	return h.PreDial(p.cfg.LocalAddr(), addr)
+}
+
 // dialOnce makes a connection, ready for use.
 func (p *Peer) dialOnce(ctx context.Context, addr string) (net.Conn, *message.Status) {
 	if p.isClosed() {
 		return nil, statusClosed()
 	}
 	for _, h := range plugin.Of[PreDialPlugin](p.plugins.GetAll()) {
-		if st := h.PreDial(p.cfg.LocalAddr(), addr); !st.OK() {
+		if st := p.preDial(h, addr); !st.OK() {
 			return nil, st
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -111,13 +112,28 @@ func (l *link) lead(aside int) {
 
 func (l *link) read(x *exchange) error {
 	if h := l.conn.cfg.Hooks.Load().preReadHeader; h != nil {
-		for _, hook := range h {
-			if err := hook.PreReadHeader(x); err != nil {
-				return err
-			}
+		if err := x.beforeHeader(h); err != nil {
+			return err
 		}
 	}
 	return l.sock.Read(&x.in)
+}
+
+// beforeHeader runs the hooks in front of a header.
+func (x *exchange) beforeHeader(hooks []PreReadHeaderPlugin) (err error) {
+	name := ""
+	defer func() {
+		if p := recover(); p != nil {
+			err = &message.PanicError{Where: "plugin " + name, Value: p, Stack: debug.Stack()}
+		}
+	}()
+	for _, hook := range hooks {
+		name = hook.Name()
+		if err := hook.PreReadHeader(x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // accept deals with a message just read, here or on another goroutine. It
