@@ -34,7 +34,7 @@ type fields struct {
 func parse(m *message.Message, b []byte, own bool) error {
 	var f fields
 	p := parser{b: b}
-	if err := p.object(&f); err != nil && !cutByV7(&f, b) {
+	if err := p.object(&f); err != nil && !cutByV7(f.seen, b) {
 		return err
 	}
 	m.SetSeq(f.seq)
@@ -75,11 +75,11 @@ func parse(m *message.Message, b []byte, own bool) error {
 	return nil
 }
 
-// cutByV7 reports whether v7 may have written b, which is not an object for
-// what follows the body: it had a backslash before a quote. v7 writes the body
-// last and reads no more of it than the parser did.
-func cutByV7(f *fields, b []byte) bool {
-	return f.seen == allFields && bytes.HasSuffix(b, []byte(`"}`))
+// cutByV7 reports whether v7 may have written b, which is not an object, but
+// was parsed as far as the fields seen: the body had a backslash before a
+// quote, or at its end. v7 writes the body last.
+func cutByV7(seen uint8, b []byte) bool {
+	return seen == allFields && bytes.HasSuffix(b, []byte(`"}`))
 }
 
 // bytes returns what t means; it copies only if there are escapes.
@@ -131,8 +131,8 @@ func (p *parser) field(f *fields, key []byte) (err error) {
 	if bit == 0 || f.seen&bit != 0 {
 		return p.skip(0)
 	}
-	f.seen |= bit
 	if bit != bodyField && p.literal("null") {
+		f.seen |= bit
 		return nil
 	}
 	var n int64
@@ -154,6 +154,9 @@ func (p *parser) field(f *fields, key []byte) (err error) {
 		f.meta, err = p.text(header)
 	case bodyField:
 		f.body, err = p.body(f)
+	}
+	if err == nil {
+		f.seen |= bit
 	}
 	return err
 }
@@ -192,7 +195,7 @@ func (p *parser) body(f *fields) (text, error) {
 	}
 	at := p.i
 	t, err := p.text(body)
-	if err != nil && len(p.b)-at >= len(`""}`) && cutByV7(f, p.b) {
+	if err != nil && len(p.b)-at >= len(`""}`) && cutByV7(f.seen|bodyField, p.b) {
 		p.i = len(p.b) - 1 // where the brace is
 		return text{b: p.b[at+1 : p.i-1], escaped: true, rule: openBody}, nil
 	}

@@ -3,16 +3,14 @@ package pbproto_test
 import (
 	"testing"
 
+	"github.com/erpc-go/erpc/internal/wiretest"
 	"github.com/erpc-go/erpc/proto/pbproto"
 	"github.com/erpc-go/erpc/proto/prototest"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
-	gzip.Reg('g', "gizp-5", 5) // the name is v7's
-	md5.Reg('m', "md5")
+	wiretest.Filters()
 	goleak.VerifyTestMain(m)
 }
 

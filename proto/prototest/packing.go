@@ -53,11 +53,7 @@ func checkFailedPack(s *suite) error {
 		m := s.base().message()
 		m.SetBodyCodec(codec.ID_JSON)
 		m.SetBody(body)
-		err := guard(func() error {
-			_, err := f.Pack(dst, m)
-			return err
-		})
-		if err == nil {
+		if _, err := f.Pack(dst, m); err == nil {
 			return fmt.Errorf("%s is packed", name)
 		}
 		if !bytes.Equal(dst, held) {
