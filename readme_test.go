@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,53 +79,122 @@ func goCommand(t *testing.T, args ...string) {
 	}
 }
 
-func TestPagesGoBlocksCompile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	var packages []string
-	for _, page := range pages {
-		for _, b := range readBlocks(t, page) {
-			if b.lang != "go" {
-				continue
-			}
-			src := b.text
-			if !b.program() {
-				src = wholeProgram(t, b)
-			}
-			name := fmt.Sprintf("block%d", len(packages)+1)
-			file := filepath.Join(dir, name+".go")
-			// The go tool names this line in its errors.
-			src = fmt.Sprintf("//line %s:%d\n", b.page, b.line+1) + src
-			if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			pkg := filepath.Join("testdata", "pages", name)
-			at, err := filepath.Abs(filepath.Join(pkg, "main.go"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			overlay.Replace[at] = file
-			packages = append(packages, "./"+filepath.ToSlash(pkg))
+// virtual is a set of files that the go tool sees in directories which are not
+// there.
+type virtual struct {
+	Replace  map[string]string // path in the tree → file
+	dir      string
+	packages []string
+}
+
+func newVirtual(t *testing.T) *virtual {
+	return &virtual{Replace: map[string]string{}, dir: t.TempDir()}
+}
+
+// add adds a package that consists of the files, by name.
+func (v *virtual) add(t *testing.T, files map[string]string) {
+	t.Helper()
+	pkg := filepath.Join("testdata", "pages", fmt.Sprintf("block%d", len(v.packages)+1))
+	for name, src := range files {
+		file := filepath.Join(v.dir, fmt.Sprintf("%d-%s", len(v.Replace), name))
+		if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
+			t.Fatal(err)
 		}
+		at, err := filepath.Abs(filepath.Join(pkg, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Replace[at] = file
 	}
-	if len(packages) < 10 {
-		t.Fatalf("only %d blocks of Go found; were the fences changed?", len(packages))
-	}
-	text, err := json.Marshal(overlay)
+	v.packages = append(v.packages, "./"+filepath.ToSlash(pkg))
+}
+
+// build runs a go command that builds the packages. What is built can't be run
+// by the go tool itself, which would do that in the packages' directories.
+func (v *virtual) build(t *testing.T, command ...string) {
+	t.Helper()
+	text, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := filepath.Join(dir, "overlay.json")
+	list := filepath.Join(v.dir, "overlay.json")
 	if err := os.WriteFile(list, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	goCommand(t, append([]string{"build", "-overlay", list}, packages...)...)
+	goCommand(t, slices.Concat(command, []string{"-overlay", list}, v.packages)...)
+}
+
+// source is a block of Go as a file of its own; errors name its place.
+func (b block) source(t *testing.T) string {
+	t.Helper()
+	src := b.text
+	if !b.program() {
+		src = wholeProgram(t, b)
+	}
+	return fmt.Sprintf("//line %s:%d\n", b.page, b.line+1) + src
+}
+
+func TestPagesGoBlocksCompile(t *testing.T) {
+	v := newVirtual(t)
+	for _, page := range pages {
+		for _, b := range readBlocks(t, page) {
+			if b.lang == "go" {
+				v.add(t, map[string]string{"main.go": b.source(t)})
+			}
+		}
+	}
+	if len(v.packages) < 10 {
+		t.Fatalf("only %d blocks of Go found; were the fences changed?", len(v.packages))
+	}
+	v.build(t, "build")
+}
+
+// TestMigratingPartsKeepContracts runs the conformance suites on the codec, the
+// filter and the protocol that docs/migrating.md shows.
+func TestMigratingPartsKeepContracts(t *testing.T) {
+	v := newVirtual(t)
+	for name, suite := range map[string]string{
+		"type hexCodec struct": `import "github.com/erpc-go/erpc/codec/codectest"
+			func TestPart(t *testing.T) {
+				codectest.Run(t, hexCodec{}, []codectest.Case{{
+					Name: "text", Value: "a b", New: func() any { return new(string) },
+					Golden: []byte("612062"), Bad: [][]byte{[]byte("6"), []byte("6x")},
+				}})
+			}`,
+		"type deflate struct": `import "github.com/erpc-go/erpc/xfer/xfertest"
+			func TestPart(t *testing.T) { xfertest.Run(t, deflate{}) }`,
+		"type line struct": `import "github.com/erpc-go/erpc/proto/prototest"
+			func TestPart(t *testing.T) { prototest.Run(t, NewLineProto, prototest.Options{}) }`,
+	} {
+		found := false
+		for _, b := range readBlocks(t, "docs/migrating.md") {
+			if b.lang == "go" && strings.Contains(b.text, name) {
+				found = true
+				v.add(t, map[string]string{"main.go": b.source(t), "main_test.go": "package main; import \"testing\"; " + suite})
+			}
+		}
+		if !found {
+			t.Errorf("docs/migrating.md has no block with %q", name)
+		}
+	}
+	bin := t.TempDir()
+	v.build(t, "test", "-c", "-vet=off", "-o", bin+string(filepath.Separator))
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for _, pkg := range v.packages {
+		suite := filepath.Join(bin, filepath.Base(pkg)+".test")
+		if runtime.GOOS == "windows" {
+			suite += ".exe"
+		}
+		if out, err := exec.CommandContext(ctx, suite).CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "PASS\n") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
 }
 
 // imports are the packages that fragments may name.
 var imports = []string{
-	"bufio", "bytes", "context", "errors", "fmt", "io", "log", "log/slog", "net", "os", "strings", "time",
+	"bufio", "bytes", "compress/flate", "context", "encoding/hex", "errors", "fmt", "io", "log", "log/slog", "net", "os", "strings", "time",
 	module, module + "/codec", module + "/codec/thriftcodec", module + "/proto", module + "/proto/rawproto", module + "/message",
 	module + "/socket", module + "/xfer", module + "/xfer/gzip", module + "/xfer/md5", module + "/xfer/s2", module + "/xfer/zstd",
 }
@@ -161,7 +232,6 @@ func wholeProgram(t *testing.T, b block) string {
 // TestReadmeSmallest runs the first two programs of the README against each
 // other.
 func TestReadmeSmallest(t *testing.T) {
-	t.Parallel()
 	var programs []string
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -217,7 +287,6 @@ func TestReadmeSmallest(t *testing.T) {
 // TestPagesCommands runs what the pages tell to type, but only looks whether
 // there is such a target of what takes long.
 func TestPagesCommands(t *testing.T) {
-	t.Parallel()
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("make is not installed, so its commands cannot be tried: ", err)
 	}
