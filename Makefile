@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: run test lint test-interop bench bench-full fuzz cover clean
+.PHONY: run test lint test-interop bench bench-full bench-smoke fuzz cover clean
 
 run: ## a server and two clients, each a process of its own; ends by itself
 	@mkdir -p bin && $(GO) build -o bin/hello ./examples/hello && bin/hello
@@ -12,7 +12,7 @@ test: lint ## everything that must pass
 	$(GO) test -race -shuffle=on ./...
 
 lint: ## format, vet and staticcheck
-	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
+	@unformatted=$$(gofmt -l .); \
 	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
@@ -25,6 +25,9 @@ bench: ## against other frameworks, about five minutes; writes docs/performance.
 
 bench-full: ## the same with longer samples and more rounds
 	$(MAKE) -C bench bench-full
+
+bench-smoke: ## does the benchmark run? writes nothing
+	$(MAKE) -C bench bench-smoke
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \
