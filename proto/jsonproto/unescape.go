@@ -1,6 +1,7 @@
 package jsonproto
 
 import (
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -28,20 +29,31 @@ func (t text) appendTo(dst []byte) ([]byte, bool) {
 	if !t.escaped {
 		return append(dst, s...), true
 	}
+	start := len(dst)
+	dst = slices.Grow(dst, len(s))
+	out, n := dst[start:start+len(s)], 0 // n bytes of it are written
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c != '\\' {
-			dst = append(dst, c)
+			out[n] = c
+			n++
 			i++
 			continue
 		}
-		var n int
-		if dst, n = t.rule.unescape(dst, s[i:]); n == 0 {
+		if i+1 < len(s) && s[i+1] == '"' { // by far the most
+			out[n] = '"'
+			n++
+			i += 2
+			continue
+		}
+		more, k := t.rule.unescape(out[:n], s[i:])
+		if k == 0 {
 			return dst, false
 		}
-		i += n
+		n = len(more)
+		i += k
 	}
-	return dst, true
+	return dst[:start+n], true
 }
 
 // unescape appends what the backslash means that s begins with and returns how
@@ -51,14 +63,11 @@ func (r rule) unescape(dst, s []byte) ([]byte, int) {
 	if len(s) > 1 {
 		c = s[1]
 	}
-	switch {
-	case c == '"':
-		return append(dst, '"'), 2
-	case r == openBody:
+	if r == openBody && c != '"' {
 		return append(dst, '\\'), 1
 	}
 	switch c {
-	case '\\', '/':
+	case '"', '\\', '/':
 		return append(dst, c), 2
 	case 'b':
 		return append(dst, '\b'), 2
