@@ -206,18 +206,26 @@ func collect(conn net.Conn) (all func() []byte) {
 	return func() []byte { <-done; return b }
 }
 
-// fill sends pushes until the kernel takes no more, and returns once the one
-// who writes waits for that, so that the queue can only grow.
+// fill sends calls until the kernel of a Unix socket takes no more, and
+// returns once the one who writes waits for that, so that the queue can only
+// grow.
 func fill(t *testing.T, s *Socket, body []byte) (n int) {
 	t.Helper()
-	for ; s.Stats().Queued == 0; n++ {
-		if err := s.Write(push(n, body), false); err != nil {
-			t.Fatalf("push %d: %v", n, err)
+	for n < 100_000 {
+		before := s.Stats().Writes
+		if err := s.Write(call(n, body), false); err != nil {
+			t.Fatalf("call %d: %v", n, err)
 		}
-		if n > 100_000 {
-			t.Fatal("the kernel takes everything")
+		n++
+		switch st := s.Stats(); {
+		case st.Queued == 0:
+		case st.Writes == before: // it joined the queue behind one that waits
+			return n
+		default: // it was put back, and a goroutine that may block will take it
+			eventually(t, "somebody else leads", func() bool { return s.Stats().Writes == before+2 })
+			return n
 		}
 	}
-	eventually(t, "a goroutine that may block takes the queue", func() bool { return s.Stats().Queued == 0 })
-	return n
+	t.Fatal("the kernel takes everything")
+	return 0
 }

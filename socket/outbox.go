@@ -34,14 +34,15 @@ type outbox struct {
 	try  func(fd uintptr) bool
 	cfg  *Config
 
-	mu      sync.Mutex // guards the following; never held during I/O or user code
-	queue   queue
-	leading bool
-	closing bool // no more is put; the connection is closed once the queue is empty
-	dead    error
-	timed   bool          // a write deadline is set that is not that of Close
-	room    chan struct{} // closed when the queue was taken; nil: nobody waits for that
-	stats   Stats
+	mu        sync.Mutex // guards the following; never held during I/O or user code
+	queue     queue
+	leading   bool
+	streaming bool // a frame is being put piece by piece; see stream.go
+	closing   bool // no more is put; the connection is closed once the queue is empty
+	dead      error
+	timed     bool          // a write deadline is set that is not that of Close
+	room      chan struct{} // closed when the queue was taken; nil: nobody waits for that
+	stats     Stats
 
 	// Of the leader:
 	w   []byte // what is left to write of the current chunk
@@ -65,13 +66,8 @@ type putMode struct {
 func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.dead == nil && o.queue.n > 0 && o.queue.n+len(frame) > o.cfg.QueueLimit {
-		if err := o.makeRoom(ctx, len(frame), mode); err != nil {
-			return false, err
-		}
-	}
-	if o.dead != nil {
-		return false, o.dead
+	if err := o.await(ctx, len(frame), mode); err != nil {
+		return false, err
 	}
 	switch {
 	case mode.own:
@@ -88,6 +84,28 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 		o.leading = true
 	}
 	return lead, nil
+}
+
+// await returns when a frame of n bytes may be put. It is called, and returns,
+// with the mutex held.
+func (o *outbox) await(ctx context.Context, n int, mode putMode) error {
+	for o.dead == nil {
+		var err error
+		switch full := o.queue.n > 0 && o.queue.n+n > o.cfg.QueueLimit; {
+		case full:
+			err = o.makeRoom(ctx, n, mode)
+		case !o.streaming:
+			return nil
+		case mode.nowait || mode.policy == DropNew:
+			err = ErrQueueFull
+		default: // behind the rest of a large frame
+			err = o.waitForRoom(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return o.dead
 }
 
 // makeRoom deals with a full queue as mode says. It is called, and returns,
@@ -110,6 +128,9 @@ func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 			return nil
 		}
 	case Disconnect:
+		if o.streaming {
+			break // not slow, but busy with a large frame
+		}
 		o.stats.Dropped++
 		o.failLocked(ErrSlowReader)
 		_ = o.conn.SetDeadline(time.Unix(1, 0)) // ends reader and writer, which close the connection
@@ -118,6 +139,12 @@ func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 	if mode.nowait {
 		return ErrQueueFull
 	}
+	return o.waitForRoom(ctx)
+}
+
+// waitForRoom returns when the queue was taken, or ctx ended. It is called, and
+// returns, with the mutex held.
+func (o *outbox) waitForRoom(ctx context.Context) error {
 	if o.room == nil {
 		o.room = make(chan struct{})
 	}

@@ -134,7 +134,7 @@ func TestWriteTimeoutEndsConnection(t *testing.T) {
 					t.Error("read a message that nobody sent")
 				}
 			}()
-			if err := s.Write(call(1, make([]byte, 16<<20)), false); err != nil {
+			if err := s.Write(call(1, make([]byte, 4<<20)), false); err != nil {
 				t.Fatal(err)
 			}
 			within(t, "the reader of a connection that timed out", read)
@@ -235,7 +235,7 @@ func TestCloseDoesNotWaitForSlowReader(t *testing.T) {
 			t.Parallel()
 			a, _ := k.pair(t)
 			s := newSocket(a, Config{WriteTimeout: -1})
-			if err := s.Write(call(1, make([]byte, 16<<20)), false); err != nil {
+			if err := s.Write(call(1, make([]byte, 4<<20)), false); err != nil {
 				t.Fatal(err)
 			}
 			start := time.Now()
@@ -274,7 +274,7 @@ func TestAbortLosesWhatIsQueued(t *testing.T) {
 
 // Whatever Close and Abort run into, a writer gets nil or net.ErrClosed.
 func TestWriteCloseRace(t *testing.T) {
-	rounds := 4000
+	rounds := 2000
 	if testing.Short() {
 		rounds = 400
 	}

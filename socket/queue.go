@@ -48,6 +48,12 @@ func (q *queue) addOwn(frame []byte) {
 	q.link(&chunk{b: frame, frame: frame, own: true})
 }
 
+// addChunk makes c the end of the queue.
+func (q *queue) addChunk(c *chunk) {
+	q.n += len(c.b)
+	q.link(c)
+}
+
 // addDroppable copies frame to the end of the queue, as a chunk of its own.
 func (q *queue) addDroppable(frame []byte) {
 	q.n += len(frame)

@@ -2,9 +2,16 @@ package socket
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
 )
 
 // The session waits first and takes its storage only then, so what Wait has
@@ -31,6 +38,9 @@ func TestWaitThenRead(t *testing.T) {
 				if !r.Buffered() {
 					t.Fatal("Wait returned and nothing is buffered")
 				}
+				if err := r.Wait(); err != nil { // there is something: it returns at once
+					t.Fatal(err)
+				}
 				if err := r.Read(&m); err != nil {
 					t.Fatalf("message %d: %v", i, err)
 				}
@@ -38,7 +48,169 @@ func TestWaitThenRead(t *testing.T) {
 					t.Fatalf("message %d came as %d with %d bytes", i, m.Seq(), len(m.Raw()))
 				}
 			}
-			_, _ = s.Close(), r.Close() // the connections are closed by pair too
+			_, _ = s.Close(), r.Close() // what follows is the business of other tests
 		})
 	}
+}
+
+// Messages come as the connection delivers them: a byte at a time, or many
+// and a part of the next.
+func TestReadWhateverTheChunks(t *testing.T) {
+	var stream []byte
+	sizes := []int{0, 1, 500, readBuffer - lengthHead, readBuffer, readBuffer + 1, 300 << 10}
+	for i, n := range sizes {
+		stream = append(stream, frameOf(t, call(i, bytes.Repeat([]byte{byte(i)}, n)))...)
+	}
+	for _, k := range kinds {
+		for _, step := range []int{1, 23, 25, 1000, readBuffer, len(stream)} {
+			if step < 1000 && k.name != "unix" && k.name != "pipe" {
+				continue // slow, and a small step is as good
+			}
+			a, b := k.pair(t)
+			r := newSocket(b, Config{})
+			go func() {
+				for rest := stream; len(rest) > 0; {
+					n := min(step, len(rest))
+					if step < 1000 && len(rest) < len(stream)-600 {
+						n = len(rest) // the first messages by the byte are enough
+					}
+					if _, err := a.Write(rest[:n]); err != nil {
+						t.Error(err)
+					}
+					rest = rest[n:]
+				}
+				_ = a.Close()
+			}()
+			for i, n := range sizes {
+				var m message.Message
+				if err := r.Read(&m); err != nil {
+					t.Fatalf("%s by %d bytes, message %d: %v", k.name, step, i, err)
+				}
+				if int(m.Seq()) != i || !bytes.Equal(m.Raw(), bytes.Repeat([]byte{byte(i)}, n)) {
+					t.Fatalf("%s by %d bytes: message %d is broken", k.name, step, i)
+				}
+			}
+			var m message.Message
+			if err := r.Read(&m); err != io.EOF {
+				t.Errorf("%s by %d bytes: at the end %v, want io.EOF as it is", k.name, step, err)
+			}
+			st := r.Stats()
+			if st.MessagesIn != uint64(len(sizes)) || st.BytesIn != uint64(len(stream)) || st.Reads == 0 {
+				t.Errorf("%s by %d bytes: stats %+v", k.name, step, st)
+			}
+			_ = r.Close()
+		}
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	whole := frameOf(t, call(1, []byte("body")))
+	for _, k := range kinds {
+		for _, c := range []struct {
+			name   string
+			stream []byte
+			want   error
+		}{
+			{"end between messages", nil, io.EOF},
+			{"end in the head", whole[:5], io.ErrUnexpectedEOF},
+			{"end in the body", whole[:len(whole)-1], io.ErrUnexpectedEOF},
+			{"above the limit", frameOf(t, call(1, make([]byte, 1001))), proto.ErrTooLarge},
+			{"no frame", make([]byte, 100), proto.ErrMalformed},
+		} {
+			a, b := k.pair(t)
+			r := newSocket(b, Config{ReadLimit: 1000})
+			go func() {
+				_, _ = a.Write(c.stream) // the reader may be gone
+				_ = a.Close()
+			}()
+			var m message.Message
+			if err := r.Read(&m); !errors.Is(err, c.want) {
+				t.Errorf("%s, %s: %v, want %v", k.name, c.name, err, c.want)
+			}
+			_ = r.Close()
+		}
+	}
+}
+
+func TestReadObeysDeadlineAndClose(t *testing.T) {
+	for _, k := range kinds {
+		a, b := k.pair(t)
+		r := newSocket(b, Config{})
+		_ = r.Conn().SetReadDeadline(time.Now().Add(5 * time.Millisecond))
+		var m message.Message
+		if err := r.Read(&m); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: %v, want a timeout", k.name, err)
+		}
+		_ = r.Conn().SetReadDeadline(time.Time{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if r.Wait() == nil {
+				t.Errorf("%s: Wait found something on a closed connection", k.name)
+			}
+		}()
+		_ = r.Close()
+		within(t, k.name+": Wait after Close", done)
+		_ = a.Close()
+	}
+}
+
+// Connections at rest hold no buffer: a hundred of them would otherwise have
+// 6 MB, over unixpacket 25 MB.
+func TestIdleReaderHoldsNoBuffer(t *testing.T) {
+	const n, most = 100, 2 << 20
+	for _, k := range kinds {
+		if k.name == "tls" {
+			continue // crypto/tls has buffers of its own
+		}
+		t.Run(k.name, func(t *testing.T) {
+			before := heap()
+			var wg sync.WaitGroup
+			var socks []*Socket
+			ready := make(chan struct{}, n)
+			for range n {
+				a, b := k.pair(t)
+				r := newSocket(b, Config{})
+				socks = append(socks, r)
+				wg.Go(func() { // a read by whole frames, then nothing
+					var m message.Message
+					if err := r.Read(&m); err != nil {
+						t.Error(err)
+					}
+					m.Reset()
+					ready <- struct{}{}
+					_ = r.Wait() // until the end of the test
+				})
+				if _, err := a.Write(frameOf(t, call(1, make([]byte, 1000)))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range n {
+				<-ready
+			}
+			for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+				held := heap() - before
+				if held < most {
+					break
+				}
+				if time.Now().After(end) {
+					t.Errorf("%d idle connections hold %d bytes", n, held)
+					break
+				}
+			}
+			for _, s := range socks {
+				_ = s.Close()
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// heap returns the bytes that live, pools emptied.
+func heap() int {
+	runtime.GC()
+	runtime.GC() // a sync.Pool survives one
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

@@ -188,6 +188,11 @@ func (s *Socket) policy(m *message.Message) Policy {
 // queue packs m outside of every lock, into storage of m's own. A large frame
 // is given away with that storage rather than copied.
 func (s *Socket) queue(m *message.Message, mode putMode) (lead bool, err error) {
+	if head, body, ok := s.streamable(m, mode); ok {
+		m.Keep(head)
+		m.SetSize(uint32(len(head) + len(body)))
+		return false, s.out.stream(m.Context(), head, body)
+	}
 	frame, err := s.pack(m.Storage(0), m)
 	if err != nil {
 		return false, err

@@ -1,0 +1,207 @@
+package socket
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// A broken proto panics, as one that a user wrote may.
+type brokenProto struct{ lengthProto }
+
+func (brokenProto) Pack([]byte, *message.Message) ([]byte, error) { panic("pack " + secret) }
+
+func (brokenProto) Unpack(*bufio.Reader, *message.Message, int) error { panic(io.ErrNoProgress) }
+
+const secret = "internals"
+
+func TestProtocolPanicsAreErrors(t *testing.T) {
+	a, b := pair(t, "unix")
+	s := newSocket(a, Config{})
+	s.SetProto(brokenProto{})
+	var pe *PackError
+	var panicked *message.PanicError
+	if err := s.Write(call(1, nil), false); !errors.As(err, &pe) || !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
+		t.Errorf("Pack panicked: %v", err)
+	}
+	if _, err := s.Pack(call(1, nil)); !errors.As(err, &panicked) {
+		t.Errorf("Pack panicked: %v", err)
+	}
+	if err := s.Err(); err != nil {
+		t.Errorf("the connection is dead: %v; only the message is", err)
+	}
+	if _, err := b.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	var m message.Message
+	panicked = nil
+	if err := s.Read(&m); !errors.As(err, &panicked) || !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("Unpack panicked: %v", err)
+	}
+	if _, ok := s.Proto().(brokenProto); !ok {
+		t.Errorf("Proto() is %T", s.Proto())
+	}
+	_ = s.Close()
+}
+
+// What can't be packed leaves no byte on the wire.
+func TestUnpackableMessageWritesNothing(t *testing.T) {
+	a, b := pair(t, "unix")
+	s := newSocket(a, Config{})
+	var pe *PackError
+	noCodec := message.New(message.WithBody(struct{}{}), message.WithBodyCodec(250))
+	if err := s.Write(noCodec, false); !errors.As(err, &pe) || !strings.Contains(err.Error(), "not sent") {
+		t.Errorf("a body without codec: %v", err)
+	}
+	noFilter := message.New(message.WithXferPipe(251))
+	if err := s.Write(noFilter, false); !errors.Is(err, noFilter.Err()) || noFilter.Err() == nil {
+		t.Errorf("an unknown filter: %v", err)
+	}
+	m := call(3, []byte("after"))
+	if err := s.Write(m, false); err != nil {
+		t.Fatal(err)
+	}
+	if m.Size() != lengthHead+5 {
+		t.Errorf("size %d", m.Size())
+	}
+	_ = s.Close()
+	if seqs := frames(t, collect(b)()); len(seqs) != 1 || seqs[0] != 3 {
+		t.Errorf("messages %v came", seqs)
+	}
+	if st := s.Stats(); st.MessagesOut != 1 || st.BytesOut != lengthHead+5 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+func TestControlFD(t *testing.T) {
+	for _, k := range kinds {
+		a, _ := k.pair(t)
+		s := newSocket(a, Config{})
+		called := false
+		err := s.ControlFD(func(uintptr) { called = true })
+		switch k.name {
+		case "pipe", "wrapped": // nothing to unwrap them with
+			if !errors.Is(err, os.ErrInvalid) || called || !strings.Contains(err.Error(), a.LocalAddr().Network()) {
+				t.Errorf("%s: called %v, error %v", k.name, called, err)
+			}
+		default:
+			if err != nil || !called {
+				t.Errorf("%s: called %v, error %v", k.name, called, err)
+			}
+		}
+		_ = s.Close()
+		if err := s.ControlFD(func(uintptr) { t.Errorf("%s: called after Close", k.name) }); err == nil {
+			t.Errorf("%s: no error after Close", k.name)
+		}
+		if s.Conn() != a {
+			t.Errorf("%s: Conn is another", k.name)
+		}
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c := Config{}.Complete()
+	if c.QueueLimit != DefaultQueueLimit || c.ReadLimit != DefaultReadLimit || c.WriteTimeout != DefaultWriteTimeout || c.Policy != Block {
+		t.Errorf("zero config became %+v", c)
+	}
+	own := Config{QueueLimit: 1, ReadLimit: 2, WriteTimeout: -1, Policy: DropOld}
+	if c := own.Complete(); c.QueueLimit != 1 || c.ReadLimit != 2 || c.WriteTimeout != -1 || c.Policy != DropOld {
+		t.Errorf("%+v became %+v", own, c)
+	}
+}
+
+// discard reads from conn without allocating until it ends.
+func discard(conn net.Conn) {
+	buf := make([]byte, 64<<10)
+	for {
+		if _, err := conn.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+func TestWriteAllocatesNothing(t *testing.T) {
+	a, b := socketPair(t)
+	go discard(b)
+	s := newSocket(a, Config{})
+	m := call(1, []byte("a small message"))
+	if n := testing.AllocsPerRun(1000, func() {
+		if err := s.Write(m, false); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("a Write allocates %v times", n)
+	}
+	_ = s.Close()
+}
+
+func TestReadAllocatesNothing(t *testing.T) {
+	a, b := socketPair(t)
+	s := newSocket(b, Config{})
+	frame := frameOf(t, call(1, []byte("a small message")))
+	var m message.Message
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := a.Write(frame); err != nil {
+			t.Error(err)
+		}
+		m.Reset()
+		if err := s.Read(&m); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("a Read allocates %v times", n)
+	}
+	_ = s.Close()
+}
+
+func BenchmarkWrite(b *testing.B) {
+	conn, other := socketPair(b)
+	go discard(other)
+	s := newSocket(conn, Config{})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		m := call(1, make([]byte, 100))
+		for pb.Next() {
+			if err := s.Write(m, true); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	_ = s.Close()
+}
+
+func BenchmarkRead(b *testing.B) {
+	conn, other := socketPair(b)
+	frame, err := lengthProto{}.Pack(nil, call(1, make([]byte, 100)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := make([]byte, 0, 100*len(frame))
+	for range 100 {
+		batch = append(batch, frame...)
+	}
+	go func() {
+		for {
+			if _, err := other.Write(batch); err != nil {
+				return
+			}
+		}
+	}()
+	s := newSocket(conn, Config{})
+	b.ReportAllocs()
+	b.SetBytes(int64(len(frame)))
+	var m message.Message
+	for b.Loop() {
+		m.Reset()
+		if err := s.Read(&m); err != nil {
+			b.Fatal(err)
+		}
+	}
+	_ = s.Close()
+}
