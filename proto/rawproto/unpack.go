@@ -105,11 +105,12 @@ func parse(m *message.Message, b []byte, own bool) error {
 	return nil
 }
 
-// peekOwner fills in whose message it is that will not be read.
+// peekOwner fills in whose message it is that will not be read, as far as that
+// has arrived: who claims a length need not send a byte more.
 func peekOwner(r *bufio.Reader, m *message.Message) {
 	const most = minFrame + 1 + 7 + 1
-	b, err := r.Peek(most)
-	if err != nil || b[4] != 0 { // behind filters it can't be known
+	b, err := r.Peek(min(most, r.Buffered()))
+	if err != nil || len(b) < minFrame || b[4] != 0 { // behind filters it can't be known
 		return
 	}
 	c := cursor{b: b[minFrame:]}
