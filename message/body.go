@@ -115,12 +115,20 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 // appendLarge is append that looks for a large buffer before it makes one.
 func appendLarge(dst, b []byte) []byte {
 	if need := len(dst) + len(b); need > cap(dst) && need >= bigbuf.Min {
-		if big := bigbuf.Get(need); big != nil {
-			dst = append(big, dst...)
+		big := bigbuf.Get(need)
+		if big == nil {
+			big = make([]byte, 0, need+need/64)
 		}
+		dst = append(big, dst...)
+	}
+	for len(b) > copyPiece { // in pieces, because the collector can't interrupt a copy
+		dst = append(dst, b[:copyPiece]...)
+		b = b[copyPiece:]
 	}
 	return append(dst, b...)
 }
+
+const copyPiece = 256 << 10 // bytes
 
 // DecodeBody decodes the raw body into v, once the receiver knows its type,
 // and makes v the body. Without bytes, or with a nil v, there is nothing to

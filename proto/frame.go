@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 
+	"github.com/erpc-go/erpc/internal/bigbuf"
 	"github.com/erpc-go/erpc/message"
 )
 
@@ -35,8 +36,9 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 			return b, true, nil
 		}
 		old := b
-		b = m.StorageUpTo(min(n, 4*got), n)
+		b = m.StorageUpTo(min(n, 8*got), n)
 		copy(b, old)
+		bigbuf.Put(old) // warm, for the next large frame
 	}
 }
 

@@ -29,6 +29,15 @@ type Proto interface {
 // A Func makes the Proto of a new connection.
 type Func = func() Proto
 
+// A HeadPacker is a [Proto] that can write a message whose body is bytes in two
+// parts, so that a large body need not be copied as a whole.
+type HeadPacker interface {
+	// PackHead appends all of the wire form of m that stands in front of a
+	// body of n bytes, which follow as they are and end the frame. ok is false
+	// if m can't be written so; then dst is as it was.
+	PackHead(dst []byte, m *message.Message, n int) (_ []byte, ok bool)
+}
+
 // A Refuser is a [Proto] that has something to say to the other side before
 // the connection is closed because of err, which its Unpack returned.
 type Refuser interface {

@@ -75,8 +75,31 @@ func (raw) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	return dst, nil
 }
 
+// PackHead implements [proto.HeadPacker].
+func (raw) PackHead(dst []byte, m *message.Message, n int) ([]byte, bool) {
+	if m.XferPipe().Len() > 0 {
+		return dst, false
+	}
+	start := len(dst)
+	head, err := appendHead(append(dst, 0, 0, 0, 0, 0), m)
+	if size := int64(len(head)-start) + int64(n); err == nil && size <= math.MaxUint32 {
+		binary.BigEndian.PutUint32(head[start:], uint32(size))
+		return head, true
+	}
+	return dst, false // Pack says what is wrong
+}
+
 // appendInner appends what goes through the filters.
 func appendInner(dst []byte, m *message.Message) ([]byte, error) {
+	dst, err := appendHead(dst, m)
+	if err != nil {
+		return dst, err
+	}
+	return m.AppendBody(dst)
+}
+
+// appendHead appends what stands in front of the body.
+func appendHead(dst []byte, m *message.Message) ([]byte, error) {
 	method := m.ServiceMethod()
 	if len(method) > maxMethod {
 		return dst, ErrMethodTooLong
@@ -94,7 +117,7 @@ func appendInner(dst []byte, m *message.Message) ([]byte, error) {
 	if !putLen(dst, at) {
 		return dst, ErrMetaTooLong
 	}
-	return m.AppendBody(append(dst, m.BodyCodec()))
+	return append(dst, m.BodyCodec()), nil
 }
 
 // putLen writes the length of the text that ends dst before it, at at.
