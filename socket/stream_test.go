@@ -1,0 +1,207 @@
+package socket
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto/rawproto"
+)
+
+// streamPair returns a socket and the connection at its other end.
+func streamPair(t *testing.T, cfg Config) (*Socket, net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			close(accepted)
+			return
+		}
+		accepted <- c
+	}()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, ok := <-accepted
+	if !ok {
+		t.Fatal("nothing was accepted")
+	}
+	s := New(conn, rawproto.New(), cfg.Complete())
+	t.Cleanup(func() { _ = s.Abort(); _ = other.Close() })
+	return s, other
+}
+
+func largeBody(n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{1})
+	_, _ = r.Read(b) // it never fails
+	return b
+}
+
+// Large bodies and small messages of several senders arrive whole, each
+// sender's in order.
+func TestStreamKeepsFramesWhole(t *testing.T) {
+	s, other := streamPair(t, Config{QueueLimit: 512 << 10})
+	in := New(other, rawproto.New(), Config{}.Complete())
+	body := largeBody(5<<20 + 123)
+	want := sha256.Sum256(body)
+	const senders, each = 4, 6
+	var wg sync.WaitGroup
+	for g := range senders {
+		wg.Go(func() {
+			for i := range each {
+				m := message.New(message.WithServiceMethod("/g"), message.WithBody(body))
+				if i%2 == 1 {
+					m.SetBody([]byte("small"))
+				}
+				m.SetMtype(message.TypeCall)
+				m.SetSeq(int32(g*100 + i))
+				if err := s.Write(m, true); err != nil {
+					t.Errorf("sender %d, message %d: %v", g, i, err)
+				}
+			}
+		})
+	}
+	next := map[int]int{}
+	for range senders * each {
+		var m message.Message
+		if err := other.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Read(&m); err != nil {
+			t.Fatal(err)
+		}
+		g, i := int(m.Seq())/100, int(m.Seq())%100
+		if i != next[g] {
+			t.Fatalf("message %d of sender %d came when %d was due", i, g, next[g])
+		}
+		next[g]++
+		if large := i%2 == 0; large && sha256.Sum256(m.Raw()) != want || !large && string(m.Raw()) != "small" {
+			t.Fatalf("message %d of sender %d arrived changed: %d bytes", i, g, len(m.Raw()))
+		}
+	}
+	wg.Wait()
+}
+
+// A sender whose context ends in the middle of a frame is free at once, its
+// body its own again, and the frame arrives whole all the same.
+func TestStreamContextEndsInMidFrame(t *testing.T) {
+	s, other := streamPair(t, Config{QueueLimit: 256 << 10})
+	body := largeBody(32 << 20) // more than the buffers of the kernel take
+	want := sha256.Sum256(body)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	m := message.New(message.WithContext(ctx), message.WithServiceMethod("/x"), message.WithBody(body))
+	m.SetMtype(message.TypeCall)
+	t0 := time.Now()
+	if err := s.Write(m, false); err != nil {
+		t.Fatalf("half a frame was put, so the rest must be: %v", err)
+	}
+	if d := time.Since(t0); d > 2*time.Second {
+		t.Errorf("the sender was held for %v", d)
+	}
+	clear(body)
+	in := New(other, rawproto.New(), Config{}.Complete())
+	var got message.Message
+	if err := other.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Read(&got); err != nil {
+		t.Fatal(err)
+	}
+	if sha256.Sum256(got.Raw()) != want {
+		t.Error("the body arrived changed")
+	}
+}
+
+// While a large frame is being put, others wait for their turn or their
+// context; pushes that never wait are refused.
+func TestStreamHoldsOthersBack(t *testing.T) {
+	s, _ := streamPair(t, Config{QueueLimit: 256 << 10, Policy: DropNew})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		m := message.New(message.WithContext(ctx), message.WithServiceMethod("/x"), message.WithBody(largeBody(64<<20)))
+		m.SetMtype(message.TypeCall)
+		done <- s.Write(m, false)
+	}()
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		s.out.mu.Lock()
+		waiting := s.out.streaming && s.out.room != nil
+		s.out.mu.Unlock()
+		if waiting {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the kernel took 64 MiB that nobody read")
+		}
+		time.Sleep(time.Millisecond) // the kernel's buffers fill at their own pace
+	}
+	push := message.New(message.WithServiceMethod("/p"), message.WithBody([]byte("x")))
+	push.SetMtype(message.TypePush)
+	if err := s.Post(push); !errors.Is(err, ErrQueueFull) {
+		t.Errorf("a push under DropNew: %v", err)
+	}
+	short, stop := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer stop()
+	call := message.New(message.WithContext(short), message.WithServiceMethod("/c"))
+	call.SetMtype(message.TypeCall)
+	if err := s.Write(call, false); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a call with a deadline: %v", err)
+	}
+	if err := s.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-done:
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the large frame ended with %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("the sender of the large frame waits on a closed socket")
+	}
+}
+
+func TestPackHeadAgreesWithPack(t *testing.T) {
+	body := largeBody(streamFrom)
+	m := message.New(message.WithServiceMethod("/math/add"), message.WithAddMeta("k", "v w"), message.WithBody(body), message.WithBodyCodec('j'))
+	m.SetMtype(message.TypeReply)
+	m.SetSeq(77)
+	m.SetStatus(message.NewStatus(7, "seven"))
+	s := &Socket{proto: rawproto.New()}
+	head, got, ok := s.streamable(m, putMode{policy: Block})
+	if !ok {
+		t.Fatal("not streamable")
+	}
+	whole, err := rawproto.New().Pack(nil, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(append(bytes.Clone(head), got...), whole) {
+		t.Error("head and body are not what Pack writes")
+	}
+	for _, mode := range []putMode{{policy: DropOld}, {policy: Block, nowait: true}} {
+		if _, _, ok := s.streamable(m, mode); ok {
+			t.Errorf("streamable under %+v", mode)
+		}
+	}
+	m.SetBody(body[:streamFrom-1])
+	if _, _, ok := s.streamable(m, putMode{policy: Block}); ok {
+		t.Error("a small body is streamable")
+	}
+}
