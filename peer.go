@@ -16,6 +16,9 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Logger == nil {
 		cfg.Logger = logger.L
 	}
+	if cfg.Inherited == nil {
+		cfg.Inherited = peers.Inherit()
+	}
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p

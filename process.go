@@ -14,7 +14,7 @@ import (
 
 var (
 	process defaults.Set
-	peers   graceful.Group
+	peers   = graceful.Group{Logger: logger.L}
 )
 
 // DefaultProtoFunc returns the protocol of peers that name none.
@@ -83,22 +83,41 @@ func Go(fn func()) bool {
 	return true
 }
 
-// GraceSignal waits for SIGINT and SIGTERM, which shut all peers down, and
-// SIGUSR2, which hands their listeners to a new process and then does. It
-// returns when that is done; it never exits the process.
+// GraceSignal waits for SIGINT and SIGTERM, which shut all peers down as
+// [Shutdown] does, and SIGUSR2, which restarts the program as [Reboot] does. It
+// returns when that is done, or when somebody else has called one of these; then
+// main should return. It never exits the process. A restart that fails is
+// logged, and it waits on.
 func GraceSignal() { peers.Signal() }
 
-// SetShutdown sets how long a shutdown may take, and what is called before and
-// after it.
+// SetShutdown sets how long a shutdown may take, 15 s if that is not above 0,
+// and what is called before and after it: firstSweep while the peers still
+// serve, beforeExiting when they have ended. Both may be nil; neither is bounded
+// by the timeout.
 func SetShutdown(timeout time.Duration, firstSweep, beforeExiting func() error) {
 	peers.Set(timeout, firstSweep, beforeExiting)
 }
 
-// Shutdown shuts all peers of the process down, for at most the timeout, and
-// returns; it does not exit the process.
-func Shutdown(timeout ...time.Duration) { peers.Shutdown(timeout...) }
+// Shutdown shuts all peers of the process down, as [peer.Peer.Shutdown] does,
+// and returns when that is done or the timeout has passed. What went wrong is
+// logged. It does not exit the process.
+func Shutdown(timeout ...time.Duration) { _ = peers.Shutdown(timeout...) }
 
-// Reboot starts the program anew with the listeners of this process, and then
-// shuts this one's peers down, for at most the timeout. It does not exit the
-// process; main should return.
-func Reboot(timeout ...time.Duration) { peers.Reboot(timeout...) }
+// ErrRebootFailed says that no new process took over and this one serves on.
+var ErrRebootFailed = graceful.ErrRebootFailed
+
+// Reboot starts the program anew, with the arguments and the listeners of this
+// process, and when that serves shuts this one's peers down as [Shutdown] does.
+// Both take at most the timeout, else 10 s and that of [SetShutdown]. No
+// connection is refused meanwhile, and no call of a client fails that redials.
+// Reboot does not exit the process: main should return, unless the error is
+// [ErrRebootFailed].
+//
+// The new process has taken over once it serves every listener that was handed
+// down: it must listen on the same networks and addresses, in the configuration
+// rather than on the wire, so that port 0 fits too. Listeners of tcp, unix and
+// unixpacket made by [peer.Peer.Listen] or ListenAndServe can be handed down,
+// with TLS or without. Others are named in the log and in the error, and the new
+// process has to listen on them by itself, once this one has ended. Only unix
+// systems can do this; elsewhere Reboot fails.
+func Reboot(timeout ...time.Duration) error { return peers.Reboot(timeout...) }

@@ -1,84 +1,153 @@
-// Package graceful shuts down and restarts the peers of a process together.
 package graceful
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/erpc-go/erpc/peer"
 )
 
-// DefaultTimeout is how long a shutdown may take if nobody says otherwise.
-const DefaultTimeout = 15 * time.Second
+const (
+	// DefaultTimeout is how long a shutdown may take if nobody says otherwise.
+	DefaultTimeout = 15 * time.Second
+	// DefaultStart is how long a new process may take until it serves.
+	DefaultStart = 10 * time.Second
+)
+
+// ErrRebootFailed says that no new process took over: the peers of this one
+// serve on.
+var ErrRebootFailed = errors.New("erpc: reboot failed; this process serves on")
 
 // A Group is the peers of a process. The zero value is empty. All methods may
 // be called concurrently.
 type Group struct {
-	mu      sync.Mutex // guards the following
-	peers   map[*peer.Peer]struct{}
-	timeout time.Duration
-	first   func() error
-	last    func() error
+	// Logger gets what goes wrong; nil discards it. It must be set before the
+	// first use.
+	Logger *slog.Logger
+
+	inheritance inheritance
+
+	mu        sync.Mutex   // guards the following
+	peers     []*peer.Peer // in the order in which they were added
+	timeout   time.Duration
+	first     func() error
+	last      func() error
+	rebooting bool
+	shutdown  *shutdown // in progress
+	over      chan struct{}
+}
+
+// A shutdown is one that others wait for. err is set when done is closed.
+type shutdown struct {
+	done chan struct{}
+	err  error
 }
 
 // Add adds a peer, until it is closed.
 func (g *Group) Add(p *peer.Peer) {
 	g.mu.Lock()
-	if g.peers == nil {
-		g.peers = map[*peer.Peer]struct{}{}
-	}
-	g.peers[p] = struct{}{}
+	g.peers = append(g.peers, p)
 	g.mu.Unlock()
 	p.OnClose(func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		delete(g.peers, p)
+		g.peers = slices.DeleteFunc(g.peers, func(q *peer.Peer) bool { return q == p })
 	})
 }
 
 // Set sets how long a shutdown may take, 0 for [DefaultTimeout], and what is
-// called before and after it; both may be nil.
+// called before and after it; both may be nil, and neither is bounded by the
+// timeout.
 func (g *Group) Set(timeout time.Duration, first, last func() error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.timeout, g.first, g.last = timeout, first, last
 }
 
+// Inherit returns what a peer asks for the listeners that a parent process
+// handed down, nil if there was none.
+func (g *Group) Inherit() func(network, addr string) (net.Listener, error) {
+	if !g.inheritance.read(g.logger()) {
+		return nil
+	}
+	return g.inheritance.take
+}
+
 // Shutdown shuts every peer down and returns when that is done, or the timeout
-// has passed. Errors are logged.
-func (g *Group) Shutdown(timeout ...time.Duration) {
+// has passed; one that is not above 0 is that of [Group.Set]. What went wrong
+// is logged as well as returned. If a shutdown is in progress it waits for that
+// one.
+func (g *Group) Shutdown(timeout ...time.Duration) error {
 	g.mu.Lock()
+	if s := g.shutdown; s != nil {
+		g.mu.Unlock()
+		<-s.done
+		return s.err
+	}
+	s := &shutdown{done: make(chan struct{})}
+	g.shutdown = s
 	limit := g.timeout
-	if len(timeout) > 0 {
+	if len(timeout) > 0 && timeout[0] > 0 {
 		limit = timeout[0]
 	}
 	if limit <= 0 {
 		limit = DefaultTimeout
 	}
 	first, last := g.first, g.last
-	peers := make([]*peer.Peer, 0, len(g.peers))
-	for p := range g.peers {
-		peers = append(peers, p)
-	}
 	g.mu.Unlock()
 
-	errs := []error{call(first)}
+	s.err = errors.Join(call(first), g.shutdownPeers(limit), call(last))
+	if s.err != nil {
+		g.logger().Warn("shutdown was not clean", "err", s.err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shutdown = nil
+	close(s.done)
+	if g.over != nil {
+		close(g.over)
+		g.over = nil
+	}
+	return s.err
+}
+
+func (g *Group) shutdownPeers(limit time.Duration) error {
+	g.mu.Lock()
+	peers := slices.Clone(g.peers)
+	g.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	ends := make(chan error)
 	for _, p := range peers {
 		go func() { ends <- p.Shutdown(ctx) }()
 	}
+	var errs []error
 	for range peers {
 		errs = append(errs, <-ends)
 	}
-	errs = append(errs, call(last))
-	if err := errors.Join(errs...); err != nil {
-		slog.Default().Warn("erpc: shutdown was not clean", "err", err)
+	return errors.Join(errs...)
+}
+
+// afterShutdown returns a channel that is closed when a shutdown has ended.
+func (g *Group) afterShutdown() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over == nil {
+		g.over = make(chan struct{})
 	}
+	return g.over
+}
+
+func (g *Group) logger() *slog.Logger {
+	if g.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return g.Logger
 }
 
 func call(f func() error) error {

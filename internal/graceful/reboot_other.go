@@ -3,23 +3,28 @@
 package graceful
 
 import (
+	"fmt"
 	"log/slog"
+	"net"
 	"os"
-	"os/signal"
 	"time"
 )
 
-// Signal waits for an interrupt, which shuts down, and returns when that is
-// done.
-func (g *Group) Signal() {
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, os.Interrupt)
-	defer signal.Stop(ch)
-	<-ch
-	g.Shutdown()
-}
+var (
+	stopSignals   = []os.Signal{os.Interrupt}
+	rebootSignals []os.Signal
+)
 
 // Reboot changes nothing: listeners can't be handed down on this system.
-func (g *Group) Reboot(...time.Duration) {
-	slog.Default().Error("erpc: reboot: listeners can't be handed to another process on this system; start it anew")
+func (g *Group) Reboot(...time.Duration) error {
+	err := fmt.Errorf("%w: listeners can't be handed to another process on this system; stop the program and start it anew", ErrRebootFailed)
+	g.logger().Error("reboot", "err", err)
+	return err
 }
+
+// inheritance is always empty here.
+type inheritance struct{}
+
+func (*inheritance) read(*slog.Logger) bool { return false }
+
+func (*inheritance) take(string, string) (net.Listener, error) { return nil, nil }

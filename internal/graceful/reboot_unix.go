@@ -2,7 +2,217 @@
 
 package graceful
 
-import "time"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
 
-// Reboot shuts down.
-func (g *Group) Reboot(t ...time.Duration) { g.Shutdown(t...) }
+	"golang.org/x/sys/unix"
+)
+
+var (
+	stopSignals   = []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	rebootSignals = []os.Signal{syscall.SIGUSR2}
+)
+
+// An asked listener tells what its transport was asked to listen on.
+type asked interface {
+	Asked() (network, addr string)
+}
+
+// A bundle is the listeners that a process hands down.
+type bundle struct {
+	handover
+	files  []*os.File          // copies of the descriptors
+	system []*net.UnixListener // those with a file in the file system
+}
+
+// Reboot starts the program anew, with the same arguments, and the listeners of
+// this process; waits, for at most the timeout, by default [DefaultStart], until
+// it serves; and then is [Group.Shutdown]. If the new process ends or does not
+// serve in time, it is killed and the error is [ErrRebootFailed]. A listener
+// that can't be handed down is logged, and part of the error; the others are.
+func (g *Group) Reboot(timeout ...time.Duration) error {
+	g.mu.Lock()
+	if g.rebooting {
+		g.mu.Unlock()
+		return fmt.Errorf("%w, for now: another reboot is in progress", ErrRebootFailed)
+	}
+	g.rebooting = true
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.rebooting = false
+	}()
+
+	g.logger().Info("reboot: the program is started anew")
+	b, without := g.bundle()
+	if without != nil {
+		g.logger().Warn("reboot: not everything can be handed down", "err", without)
+	}
+	defer b.close()
+	if without != nil && len(b.files) == 0 {
+		return fmt.Errorf("%w: there is no listener that can be handed down: %w", ErrRebootFailed, without)
+	}
+	limit := DefaultStart
+	if len(timeout) > 0 && timeout[0] > 0 {
+		limit = timeout[0]
+	}
+	pid, err := b.start(limit)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("%w: %w", ErrRebootFailed, err), without)
+		g.logger().Error("reboot", "err", err)
+		return err
+	}
+	g.logger().Info("reboot: the new process serves", "pid", pid)
+	for _, u := range b.system {
+		u.SetUnlinkOnClose(false) // the file is the new process's now
+	}
+	return errors.Join(without, g.Shutdown(timeout...))
+}
+
+// bundle collects the listeners. The error names those that can't be handed
+// down.
+func (g *Group) bundle() (*bundle, error) {
+	b := new(bundle)
+	g.mu.Lock()
+	peers := slices.Clone(g.peers)
+	g.mu.Unlock()
+	var errs []error
+	for _, p := range peers {
+		for _, lis := range p.Listeners() {
+			if err := b.add(lis); err != nil {
+				errs = append(errs, fmt.Errorf("graceful: the listener on %s %v can't be handed to a new process, which must listen anew: %w",
+					lis.Addr().Network(), lis.Addr(), err))
+			}
+		}
+	}
+	return b, errors.Join(errs...)
+}
+
+// firstFD is the descriptor of the first file beyond the standard three.
+const firstFD = 3
+
+func (b *bundle) add(lis net.Listener) error {
+	a, ok := lis.(asked)
+	if !ok {
+		return errors.New("its transport can't do that, or it was not made by the peer's Listen")
+	}
+	for {
+		u, ok := lis.(interface{ Unwrap() net.Listener })
+		if !ok {
+			break
+		}
+		lis = u.Unwrap()
+	}
+	f, err := descriptor(lis)
+	if err != nil {
+		return err
+	}
+	if u, ok := lis.(*net.UnixListener); ok {
+		b.system = append(b.system, u)
+	}
+	network, addr := a.Asked()
+	b.Listeners = append(b.Listeners, handedDown{network, addr, firstFD + len(b.files)})
+	b.files = append(b.files, f)
+	return nil
+}
+
+// descriptor returns a copy of the descriptor of lis. Its own method File would
+// do, but for the blocking mode that its result gets when a process is started
+// with it: the mode is one for all copies, so that Accept in this process could
+// not be ended any more.
+func descriptor(lis net.Listener) (*os.File, error) {
+	c, ok := lis.(syscall.Conn)
+	if !ok {
+		return nil, errors.New("it has no file descriptor")
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var fd int
+	var dupErr error
+	err = raw.Control(func(own uintptr) { fd, dupErr = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(err, dupErr); err != nil {
+		return nil, fmt.Errorf("copy the descriptor: %w", err)
+	}
+	return os.NewFile(uintptr(fd), lis.Addr().String()), nil
+}
+
+func (b *bundle) close() {
+	for _, f := range b.files {
+		_ = f.Close() // a copy
+	}
+}
+
+// start starts the new process and returns once it serves.
+func (b *bundle) start(limit time.Duration) (pid int, err error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return 0, fmt.Errorf("graceful: no program to start: %w", err)
+	}
+	ready, w, err := os.Pipe()
+	if err != nil {
+		return 0, fmt.Errorf("graceful: pipe to the new process: %w", err)
+	}
+	defer ready.Close()
+	b.Ready = firstFD + len(b.files)
+	text, err := json.Marshal(&b.handover)
+	if err != nil {
+		_ = w.Close()
+		return 0, fmt.Errorf("graceful: handover: %w", err)
+	}
+	files := append([]*os.File{os.Stdin, os.Stdout, os.Stderr}, b.files...)
+	child, err := os.StartProcess(exe, os.Args, &os.ProcAttr{
+		Env:   append(without(os.Environ(), environment), environment+"="+string(text)),
+		Files: append(files, w),
+	})
+	_ = w.Close() // so that the end of the child ends the pipe
+	if err != nil {
+		return 0, fmt.Errorf("graceful: start %s: %w", exe, err)
+	}
+	if err := awaitReady(ready, limit); err != nil {
+		_ = child.Kill() // if it is not dead yet
+		state, waitErr := child.Wait()
+		if waitErr == nil {
+			err = fmt.Errorf("%w (%v)", err, state)
+		}
+		return 0, err
+	}
+	pid = child.Pid
+	_ = child.Release() // it lives longer than this process
+	return pid, nil
+}
+
+func awaitReady(ready *os.File, limit time.Duration) error {
+	if err := ready.SetReadDeadline(time.Now().Add(limit)); err != nil {
+		return fmt.Errorf("graceful: pipe to the new process: %w", err)
+	}
+	_, err := ready.Read(make([]byte, 1))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("graceful: the new process did not serve all inherited listeners within %v; it must listen on the same networks and addresses", limit)
+	}
+	return errors.New("graceful: the new process ended before it served all inherited listeners")
+}
+
+// without returns env less a variable.
+func without(env []string, name string) []string {
+	kept := make([]string, 0, len(env)+1)
+	for _, v := range env {
+		if !strings.HasPrefix(v, name+"=") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,19 @@
+package graceful_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// roleVariable makes the test program the server of a test, which a reboot
+// starts anew as it does any program.
+const roleVariable = "ERPC_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(roleVariable) != "" {
+		os.Exit(serverMain())
+	}
+	goleak.VerifyTestMain(m)
+}

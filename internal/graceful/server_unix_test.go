@@ -1,0 +1,233 @@
+//go:build unix
+
+package graceful_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// patience bounds every wait for something that is about to happen.
+const patience = 20 * time.Second
+
+// A plan is what a server process is to do; it stands in roleVariable.
+type plan struct {
+	Network string
+	Addrs   []string // one peer listens on each
+	TLS     bool
+	Dir     string // holds files that tell a new process to misbehave
+}
+
+// serverMain is the main function of a server process. It tells on standard
+// output what happens, a line each.
+func serverMain() int {
+	var p plan
+	if err := json.Unmarshal([]byte(os.Getenv(roleVariable)), &p); err != nil {
+		fmt.Println("error", err)
+		return 2
+	}
+	erpc.SetLoggerOutputter(slog.NewTextHandler(os.Stdout, nil), nil)
+	says := "serving"
+	if os.Getenv("ERPC_INHERITED") != "" {
+		if _, err := os.Stat(filepath.Join(p.Dir, "die")); err == nil {
+			return 3
+		}
+		if _, err := os.Stat(filepath.Join(p.Dir, "forget")); err == nil {
+			p.Addrs, says = p.Addrs[1:], "forgetting"
+		}
+	}
+	erpc.SetShutdown(10*time.Second, nil, func() error {
+		fmt.Println("swept", os.Getpid())
+		return nil
+	})
+	var addrs []string
+	var served sync.WaitGroup
+	for _, addr := range p.Addrs {
+		peer := erpc.NewPeer(erpc.PeerConfig{Network: p.Network, ListenAddress: addr, Logger: slog.New(slog.DiscardHandler)})
+		if p.TLS {
+			peer.SetTLSConfig(erpc.GenerateTLSConfigForServer())
+		}
+		erpc.HandleCall(peer, "/work", func(_ context.Context, ms *int) (*int, error) {
+			time.Sleep(time.Duration(*ms) * time.Millisecond) // it is the work of the handler
+			pid := os.Getpid()
+			return &pid, nil
+		})
+		erpc.HandleCall(peer, "/reboot", func(_ context.Context, limit *time.Duration) (*string, error) {
+			said := fmt.Sprint(erpc.Reboot(*limit)) // must fail: a shutdown would wait for this handler
+			return &said, nil
+		})
+		lis, err := peer.Listen()
+		if err != nil {
+			fmt.Println("error", err)
+			return 2
+		}
+		addrs = append(addrs, lis.Addr().String())
+		served.Go(func() { _ = peer.Serve(lis) }) // ends with the peer
+	}
+	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))
+	erpc.GraceSignal()
+	served.Wait()
+	fmt.Println("done", os.Getpid())
+	return 0
+}
+
+// A family is a server process and those that took its place.
+type family struct {
+	t     *testing.T
+	lines chan []string // what they told; closed when the last has ended
+}
+
+func startFamily(t *testing.T, p plan) *family {
+	t.Helper()
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), roleVariable+"="+string(text))
+	r, w, err := os.Pipe() // not cmd.StdoutPipe, which ends with the first process
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	f := &family{t: t, lines: make(chan []string, 1000)}
+	var mu sync.Mutex
+	pids := map[int]bool{cmd.Process.Pid: true}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(f.lines)
+		for sc := bufio.NewScanner(r); sc.Scan(); {
+			words := strings.Fields(sc.Text())
+			if len(words) > 1 && (words[0] == "serving" || words[0] == "forgetting") {
+				pid, _ := strconv.Atoi(words[1])
+				mu.Lock()
+				pids[pid] = true
+				mu.Unlock()
+			}
+			f.lines <- words
+		}
+	}()
+	t.Cleanup(func() {
+		mu.Lock()
+		for pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // in a good run none is left
+		}
+		mu.Unlock()
+		_ = cmd.Wait()
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Error("a server process is left")
+		}
+		_ = r.Close()
+	})
+	return f
+}
+
+// expect returns the rest of the next line that begins with word.
+func (f *family) expect(word string) []string {
+	f.t.Helper()
+	var skipped [][]string
+	limit := time.After(patience)
+	for {
+		select {
+		case line, ok := <-f.lines:
+			if !ok {
+				f.t.Fatalf("the servers ended without %q; they said %q", word, skipped)
+			}
+			if len(line) > 0 && line[0] == word {
+				return line[1:]
+			}
+			skipped = append(skipped, line)
+		case <-limit:
+			f.t.Fatalf("waited %v for %q; the servers said %q", patience, word, skipped)
+		}
+	}
+}
+
+func (f *family) expectServing() (pid int, addrs []string) {
+	f.t.Helper()
+	words := f.expect("serving")
+	pid, err := strconv.Atoi(words[0])
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return pid, words[1:]
+}
+
+// logs reports whether a line that contains text comes in time.
+func (f *family) logs(text string, patience time.Duration) bool {
+	f.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case words, ok := <-f.lines:
+			if !ok {
+				f.t.Fatalf("the servers ended without %q", text)
+			}
+			if strings.Contains(strings.Join(words, " "), text) {
+				return true
+			}
+		case <-limit:
+			return false
+		}
+	}
+}
+
+// reboot sends SIGUSR2, again if that came before the server waited for signals.
+func (f *family) reboot(pid int) {
+	f.t.Helper()
+	for range 10 {
+		f.signal(pid, syscall.SIGUSR2)
+		if f.logs("the program is started anew", 2*time.Second) {
+			return
+		}
+	}
+	f.t.Fatal("the server takes no signal")
+}
+
+func (f *family) signal(pid int, sig syscall.Signal) {
+	f.t.Helper()
+	if err := syscall.Kill(pid, sig); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// stop ends the last server and waits until none is left.
+func (f *family) stop(pid int) {
+	f.t.Helper()
+	f.signal(pid, syscall.SIGTERM)
+	f.expect("swept")
+	f.expect("done")
+	limit := time.After(patience)
+	for {
+		select {
+		case line, ok := <-f.lines:
+			if !ok {
+				return
+			}
+			f.t.Errorf("after the last server was done: %q", line)
+		case <-limit:
+			f.t.Fatal("a server process does not end")
+		}
+	}
+}
