@@ -1,0 +1,174 @@
+package thriftproto
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/xfer"
+)
+
+// NewBinaryProtoFunc returns a function that makes erpc v7's thrift-binary for a
+// connection. It carries all that a message can have.
+func NewBinaryProtoFunc() proto.Func { return func() proto.Proto { return binaryFormat{} } }
+
+// binaryFormat has no state.
+type binaryFormat struct{}
+
+func (binaryFormat) Version() (id byte, name string) { return 'b', "thrift-binary" }
+
+func (binaryFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
+	start, pipe, kind := len(dst), m.XferPipe(), kindOf(m.Mtype())
+	if pipe.Len() > math.MaxUint8 {
+		return dst, ErrTooManyFilters
+	}
+	w := beginHeader(dst, m.Seq(), dialect{header: true})
+	switch m.Mtype() { // v7 answers such a call that it is invalid
+	case message.TypeAuthCall:
+		kind = thrift.CALL
+	case message.TypeAuthReply:
+		kind = thrift.REPLY
+	}
+	if kind == thrift.INVALID_TMESSAGE_TYPE {
+		return dst, ErrType
+	}
+	if extra := kind != kindOf(m.Mtype()); extra {
+		w.count(5)
+		w.byte(headerMtype, m.Mtype())
+	} else {
+		w.count(4)
+	}
+	w.query(HeaderStatus, m.Status().AppendQuery)
+	w.query(HeaderMeta, m.Meta().AppendQuery)
+	w.byte(HeaderBodyCodec, m.BodyCodec())
+	w.query(HeaderXferPipe, pipe.AppendIDs)
+	dst, err := w.end()
+	if err != nil {
+		return dst, err
+	}
+	dst = begin{kind, []byte(m.ServiceMethod()), m.Seq()}.appendTo(dst, false)
+	dst = append(dst, 0, 0, 0, 0)
+	inner := len(dst)
+	if dst, err = m.AppendBody(dst); err != nil {
+		return dst, err
+	}
+	if pipe.Len() > 0 {
+		b, err := pipe.OnPack(dst[inner:])
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst[:inner], b...)
+	}
+	if dst, err = endFrame(dst, start); err == nil {
+		binary.BigEndian.PutUint32(dst[inner-4:], uint32(len(dst)-inner))
+	}
+	return dst, err
+}
+
+func (binaryFormat) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
+	b, err := readFrame(r, m, limit, v7Owner)
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b}
+	h, kind, err := v7Begin(&c, m)
+	if err != nil {
+		return err
+	}
+	if kind == thrift.EXCEPTION {
+		return exceptionReply(m, c.b)
+	}
+	body := c.take(int(int32(c.u32())))
+	if c.bad || len(c.b) > 0 {
+		return malformed("a body of another length than it says")
+	}
+	if err := h.pairs(func(k, v []byte) error { return binaryPair(m, k, v) }); err != nil {
+		return err
+	}
+	if m.XferPipe().Len() == 0 {
+		m.SetRaw(body)
+		return nil
+	}
+	body, err = m.XferPipe().OnUnpackLimit(body, limit)
+	switch {
+	case errors.Is(err, xfer.ErrTooLarge):
+		return fmt.Errorf("thriftproto: %w: %w", proto.ErrTooLarge, err)
+	case err != nil:
+		return fmt.Errorf("thriftproto: %w: %w", proto.ErrMalformed, err)
+	}
+	m.SetRaw(body)
+	return nil
+}
+
+func binaryPair(m *message.Message, k, v []byte) error {
+	switch string(k) {
+	case HeaderBodyCodec:
+		if len(v) > 0 {
+			m.SetBodyCodec(v[0])
+		}
+	case HeaderXferPipe:
+		m.XferPipe().Reset()
+		if err := m.XferPipe().Append(v...); err != nil {
+			return fmt.Errorf("thriftproto: %w: %w", proto.ErrMalformed, err)
+		}
+	case headerMtype:
+		if len(v) == 1 && (v[0] == message.TypeAuthCall || v[0] == message.TypeAuthReply) {
+			m.SetMtype(v[0])
+		}
+	default:
+		return v7Pair(m, k, v)
+	}
+	return nil
+}
+
+// v7Pair sets what both formats of v7 have in their headers.
+func v7Pair(m *message.Message, k, v []byte) error {
+	switch string(k) {
+	case HeaderStatus:
+		st, err := message.ParseStatus(v)
+		if err != nil {
+			return malformed("%w", err)
+		}
+		m.SetStatus(st)
+	case HeaderMeta:
+		m.Meta().SetQuery(v)
+	}
+	return nil
+}
+
+// v7Begin takes the header and the beginning of the message of v7's formats.
+func v7Begin(c *cursor, m *message.Message) (header, thrift.TMessageType, error) {
+	h, err := c.header()
+	if err != nil {
+		return h, 0, err
+	}
+	if h.compact || h.zlib {
+		return h, 0, malformed("compact protocol or zlib, which erpc v7 does not use; use the stock format")
+	}
+	b, err := c.begin(false)
+	if err != nil {
+		return h, 0, err
+	}
+	mtype, err := mtypeOf(b.kind)
+	if err != nil {
+		return h, 0, err
+	}
+	m.SetMtype(mtype)
+	m.SetSeq(b.seq)
+	m.SetServiceMethod(message.Intern(b.name))
+	return h, b.kind, nil
+}
+
+// v7Owner fills in whose message it is that will not be read.
+func v7Owner(m *message.Message, head []byte) {
+	c := cursor{b: head}
+	if _, _, err := v7Begin(&c, m); err != nil {
+		m.SetMtype(message.TypeUndefined)
+	}
+}

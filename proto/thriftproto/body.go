@@ -1,0 +1,47 @@
+package thriftproto
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/message"
+)
+
+// appendStruct appends the body in thrift's binary protocol; no body is an empty
+// struct. The codec of the message does not count for a value, because there is
+// only one; for bytes it tells whether they are a struct.
+func appendStruct(dst []byte, m *message.Message) (_ []byte, err error) {
+	var raw []byte
+	switch b := m.Body().(type) {
+	case nil:
+	case []byte:
+		raw = b
+	case *[]byte:
+		if b != nil {
+			raw = *b
+		}
+	default:
+		c, err := codec.Get(codec.ID_THRIFT)
+		if err != nil {
+			return dst, fmt.Errorf("thriftproto: call thriftcodec.Reg at the start of the program: %w", err)
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				err = &message.PanicError{Where: "codec " + c.Name(), Value: p}
+			}
+		}()
+		out, err := codec.Append(dst, c, b)
+		if te := (*codec.TypeError)(nil); errors.As(err, &te) {
+			return dst, fmt.Errorf("%w, not a %s", ErrNotThrift, te.Type)
+		}
+		return out, err
+	}
+	if len(raw) == 0 {
+		return append(dst, 0), nil
+	}
+	if id := m.BodyCodec(); id != codec.ID_THRIFT && id != codec.NilCodecID {
+		return dst, fmt.Errorf("%w, not bytes with codec %q", ErrNotThrift, id)
+	}
+	return append(dst, raw...), nil
+}

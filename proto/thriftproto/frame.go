@@ -1,0 +1,74 @@
+package thriftproto
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// Errors of Pack. The message can't be written in this format; nothing is.
+var (
+	ErrTooManyFilters = errors.New("thriftproto: more than 255 transfer filters")
+	ErrFilters        = errors.New("thriftproto: this format has no transfer filters, use thrift-binary for them")
+	ErrHeaderTooLong  = errors.New("thriftproto: status and metadata are longer than 262140 bytes")
+	ErrFrameTooLong   = errors.New("thriftproto: frame longer than 1 GiB, the most that thrift allows")
+	ErrType           = errors.New("thriftproto: this format has no such type of message")
+	ErrNotThrift      = errors.New("thriftproto: the body must be a thrift struct, or the bytes of one with codec thrift; use thrift-binary for others")
+)
+
+// prefix is the length, in bytes; it does not count itself.
+const prefix = 4
+
+// headWindow is how much, in bytes, of a frame above the limit is looked at to
+// find out whose it is.
+const headWindow = 4 << 10
+
+// readFrame reads the next frame, without its length, into the storage of m.
+// Of one above the limit it shows the beginning to owner, which may be cut.
+func readFrame(r *bufio.Reader, m *message.Message, limit int, owner func(m *message.Message, head []byte)) ([]byte, error) {
+	head, err := proto.PeekHead(r, prefix)
+	if err != nil {
+		return nil, err
+	}
+	n := int64(binary.BigEndian.Uint32(head))
+	switch size := n + prefix; {
+	case n>>16 == binaryVersion || n>>24 == compactID && n>>16&compactVersionMask == compactVersion:
+		return nil, malformed("a message without a frame; give the client a framed or a header transport")
+	case n < 4:
+		return nil, malformed("a frame of %d bytes", n)
+	case size > int64(limit):
+		if head, _ := r.Peek(int(min(size, headWindow, int64(r.Size())))); len(head) > prefix { // if it can't be read, nobody is told
+			owner(m, head[prefix:])
+		}
+		return nil, fmt.Errorf("thriftproto: a frame of %d bytes: %w", size, proto.ErrTooLarge)
+	default:
+		m.SetSize(uint32(size))
+	}
+	if _, err := r.Discard(prefix); err != nil {
+		return nil, err
+	}
+	b, own, err := proto.ReadFrame(r, m, int(n))
+	if err != nil {
+		return nil, err
+	}
+	if !own {
+		b = m.Store(b)
+	}
+	return b, nil
+}
+
+// endFrame writes the length of the frame that begins at start and ends dst.
+func endFrame(dst []byte, start int) ([]byte, error) {
+	n := int64(len(dst) - start - prefix)
+	if n > int64(thrift.THeaderMaxFrameSize) {
+		return dst, ErrFrameTooLong
+	}
+	binary.BigEndian.PutUint32(dst[start:], uint32(n))
+	return dst, nil
+}

@@ -1,0 +1,146 @@
+package thriftproto
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// A Transport is how a stock client frames its messages.
+type Transport byte
+
+// Transports. Unframed ("buffered") messages are not taken: nothing says how long
+// they are before they are decoded.
+const (
+	Framed Transport = iota // TFramedTransport
+	Header                  // THeaderTransport: metadata travels, too
+)
+
+// A Protocol is how a stock client writes its messages.
+type Protocol byte
+
+// Protocols.
+const (
+	Binary  Protocol = iota // TBinaryProtocol, strict
+	Compact                 // TCompactProtocol
+)
+
+// StockConfig is how stock Thrift clients and servers are met. Its zero value
+// serves them all, and calls over framed binary.
+type StockConfig struct {
+	// Service is the thrift service that is meant by names without one. Clients
+	// name a service only if they are multiplexed: "Calculator:add".
+	Service string
+
+	// Mapper makes the service method of the service and of the method, both
+	// named as in Go: get_item is GetItem. Give it the mapper of the peer's
+	// routes, such as erpc.HTTPServiceMethodMapper, and a controller named as the
+	// service with methods named as in Go is found. Nil is RPC style:
+	// "Calculator.GetItem".
+	Mapper func(prefix, name string) (serviceMethod string)
+
+	// Oneway lists the methods that are oneway, as in the thrift file. Clients of
+	// Thrift's Go library send these as calls, and take an answer for that of
+	// their next call. Others mark them, and need not be told of.
+	Oneway []string
+
+	// Concurrent has calls of one connection handled at the same time and
+	// answered as they are done, for clients that tell replies by their sequence
+	// numbers, as erpc does. Otherwise they are handled one after the other, as
+	// Thrift's own servers do and clients that send ahead rely on; then a handler
+	// must not wait for a call that it makes to its own caller.
+	Concurrent bool
+
+	// Transport and Protocol are for calls that we make. Calls that we answer
+	// are answered as they came.
+	Transport Transport
+	Protocol  Protocol
+
+	// Multiplexed has calls that we make name Service, too. Calls of another
+	// service always name it.
+	Multiplexed bool
+}
+
+// NewStockProtoFunc returns a function that makes Apache Thrift's own format for
+// a connection, for clients and servers that the thrift compiler generates.
+// Whether a client frames with TFramedTransport or THeaderTransport (with zlib or
+// without), in binary or compact protocol, is seen from its first bytes.
+//
+// # Serving
+//
+// A handler takes the struct of arguments that the compiler generates for Go and
+// returns the struct of results, in which it sets Success or one of the declared
+// exceptions, and nothing for void:
+//
+//	func (*Calculator) Add(args *gen.CalculatorAddArgs) (*gen.CalculatorAddResult, *erpc.Status)
+//
+// It is registered under the name that [StockConfig] makes of the method's. A
+// oneway method is a push handler. A status that is not OK becomes a
+// TApplicationException with the text of the status: UNKNOWN_METHOD for
+// CodeNotFound, INVALID_MESSAGE_TYPE for CodeMtypeNotAllowed, PROTOCOL_ERROR for
+// arguments that can't be decoded, INTERNAL_ERROR for all others. A stock client
+// reads nothing but replies to its calls: don't push to one.
+//
+// # Calling
+//
+// Methods are named as in the thrift file, with a service in front or without:
+// "add", "Calculator.add"; nothing is made of names in Go style. Argument and
+// result are the same two structs:
+//
+//	var result gen.CalculatorAddResult
+//	st := sess.Call("add", &gen.CalculatorAddArgs{A: 1, B: 2}, &result).Status()
+//
+// A push is a oneway message. A TApplicationException is a status again, with its
+// text as the cause; declared exceptions are in the result.
+//
+// # What travels
+//
+// Sequence numbers travel both ways. Metadata are the headers of
+// THeaderTransport; without that there are none. There also the whole status
+// travels between two peers of erpc. There are no transfer filters, no codecs but
+// thrift and no AUTH messages.
+func NewStockProtoFunc(c StockConfig) proto.Func {
+	n := newNames(c)
+	return func() proto.Proto {
+		s := &stock{names: n, concurrent: c.Concurrent, asked: map[int32]string{}}
+		s.speak(dialect{header: c.Transport == Header, compact: c.Protocol == Compact})
+		return s
+	}
+}
+
+// stock is the format of one connection.
+type stock struct {
+	names      names
+	concurrent bool
+	dialect    atomic.Value // of the last call read, or that of the config
+
+	mu    sync.Mutex       // guards the following
+	asked map[int32]string // method on the wire by sequence number: replies repeat it
+}
+
+func (*stock) Version() (id byte, name string) { return 'T', "thrift" }
+
+func (s *stock) speak(d dialect) { s.dialect.Store(d) }
+
+// ask remembers a call until its reply is packed.
+func (s *stock) ask(seq int32, method string) {
+	s.mu.Lock()
+	s.asked[seq] = method
+	s.mu.Unlock()
+}
+
+func (s *stock) method(seq int32) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[seq]
+}
+
+func (s *stock) answered(m *message.Message) {
+	if m.Mtype() == message.TypeReply {
+		s.mu.Lock()
+		delete(s.asked, m.Seq())
+		s.mu.Unlock()
+	}
+}

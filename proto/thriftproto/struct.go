@@ -1,0 +1,66 @@
+package thriftproto
+
+import (
+	"bufio"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+)
+
+// NewStructProtoFunc returns a function that makes erpc v7's thrift-struct for a
+// connection. Arguments and results are thrift structs, whatever codec the
+// message names; nil is an empty one. There are no transfer filters and no AUTH
+// messages.
+func NewStructProtoFunc() proto.Func { return func() proto.Proto { return structFormat{} } }
+
+// structFormat has no state.
+type structFormat struct{}
+
+func (structFormat) Version() (id byte, name string) { return 's', "thrift-struct" }
+
+func (structFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
+	start, kind := len(dst), kindOf(m.Mtype())
+	switch {
+	case m.XferPipe().Len() > 0:
+		return dst, ErrFilters
+	case kind == thrift.INVALID_TMESSAGE_TYPE:
+		return dst, ErrType
+	}
+	w := beginHeader(dst, m.Seq(), dialect{header: true})
+	w.count(2)
+	w.query(HeaderStatus, m.Status().AppendQuery)
+	w.query(HeaderMeta, m.Meta().AppendQuery)
+	dst, err := w.end()
+	if err != nil {
+		return dst, err
+	}
+	dst = begin{kind, []byte(m.ServiceMethod()), m.Seq()}.appendTo(dst, false)
+	if dst, err = appendStruct(dst, m); err != nil {
+		return dst, err
+	}
+	return endFrame(dst, start)
+}
+
+func (structFormat) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
+	b, err := readFrame(r, m, limit, v7Owner)
+	if err != nil {
+		return err
+	}
+	c := cursor{b: b}
+	h, kind, err := v7Begin(&c, m)
+	if err != nil {
+		return err
+	}
+	if kind == thrift.EXCEPTION {
+		return exceptionReply(m, c.b)
+	}
+	if len(c.b) == 0 {
+		return malformed("a message without a struct")
+	}
+	m.SetBodyCodec(codec.ID_THRIFT)
+	m.SetRaw(c.b)
+	return h.pairs(func(k, v []byte) error { return v7Pair(m, k, v) })
+}
