@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"time"
 
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/socket"
