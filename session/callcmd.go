@@ -163,4 +163,3 @@ func (c *CallCmd) complete() {
 		}()
 	}
 }
-
