@@ -1,6 +1,7 @@
 package message
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/erpc-go/erpc/codec"
@@ -130,16 +131,10 @@ func appendLarge(dst, b []byte) []byte {
 
 const copyPiece = 256 << 10 // bytes
 
-// DecodeBody decodes the raw body into v, once the receiver knows its type,
-// and makes v the body. Without bytes, or with a nil v, there is nothing to
-// decode. A *[]byte gets a copy. A codec that panics gives a [PanicError].
-func (m *Message) DecodeBody(v any) error {
-	m.body = v
-	return m.UnmarshalBody(m.raw)
-}
-
 // UnmarshalBody decodes data into the body that was set, or into what the
-// function of [Message.SetNewBody] makes.
+// function of [Message.SetNewBody] makes. Without data, or without a body,
+// there is nothing to decode. A *[]byte gets a copy, or a large body itself. A
+// codec that panics gives a [PanicError].
 func (m *Message) UnmarshalBody(data []byte) (err error) {
 	if m.body == nil && m.newBody != nil {
 		m.body = m.newBody(&m.Header)
@@ -148,6 +143,9 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 		return nil
 	}
 	if b, ok := m.body.(*[]byte); ok {
+		if b == nil {
+			return errors.New("message: cannot decode a body into a nil *[]byte; pass the address of a []byte")
+		}
 		m.bytes(b, data)
 		return nil
 	}

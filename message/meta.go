@@ -147,6 +147,9 @@ func (m *Meta) All(yield func(key, value string) bool) {
 
 // CopyTo makes dst a copy that owns its bytes.
 func (m *Meta) CopyTo(dst *Meta) {
+	if dst == m {
+		return
+	}
 	dst.Reset()
 	if m.raw != nil {
 		dst.raw = bytes.Clone(m.raw)

@@ -203,12 +203,12 @@ func (s *Status) Err() error {
 type StatusError struct{ Status *Status }
 
 func (e *StatusError) Error() string {
-	msg := fmt.Sprintf("status %d", e.Status.code)
-	if e.Status.msg != "" {
-		msg += " " + e.Status.msg
+	msg := fmt.Sprintf("status %d", e.Status.Code())
+	if e.Status.Msg() != "" {
+		msg += " " + e.Status.Msg()
 	}
-	if e.Status.cause != nil {
-		if text := e.Status.cause.Error(); text != "" {
+	if cause := e.Status.Cause(); cause != nil {
+		if text := cause.Error(); text != "" {
 			msg += ": " + text
 		}
 	}
@@ -216,7 +216,7 @@ func (e *StatusError) Error() string {
 }
 
 // Unwrap returns the cause of the status.
-func (e *StatusError) Unwrap() error { return e.Status.cause }
+func (e *StatusError) Unwrap() error { return e.Status.Cause() }
 
 // FromError returns the status that err carries ([StatusError]), nil for nil,
 // and [CodeUnknownError] with err as its cause for any other error.

@@ -49,7 +49,7 @@ func (c *Container) AppendRight(plugins ...Plugin) {
 }
 
 func (c *Container) change(plugins []Plugin, do func(*root)) {
-	if err := check(slices.Concat(c.GetAll(), plugins)); err != nil {
+	if err := check(plugins); err != nil {
 		panic(err)
 	}
 	for _, p := range plugins {
@@ -60,10 +60,22 @@ func (c *Container) change(plugins []Plugin, do func(*root)) {
 			panic(err)
 		}
 	}
-	c.root.mu.Lock()
-	do(c.root)
-	c.root.mu.Unlock()
+	if err := c.add(plugins, do); err != nil {
+		panic(err)
+	}
 	c.root.tell()
+}
+
+// add looks for repeated names and adds in one step, so that of two goroutines
+// with the same plugin one fails.
+func (c *Container) add(plugins []Plugin, do func(*root)) error {
+	c.root.mu.Lock()
+	defer c.root.mu.Unlock()
+	if err := check(slices.Concat(c.root.left, c.own, c.root.right, plugins)); err != nil {
+		return err
+	}
+	do(c.root)
+	return nil
 }
 
 func (r *root) tell() {

@@ -1,5 +1,5 @@
 // Package rawproto is the default wire format, byte for byte that of erpc v7
-// (captured in testdata/golden.json of the module's root):
+// (captured in testdata/golden.json):
 //
 //	4  length, big endian, of the whole frame, itself included
 //	1  number n of transfer filters
