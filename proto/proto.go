@@ -3,6 +3,7 @@ package proto
 import (
 	"bufio"
 	"errors"
+	"net"
 
 	"github.com/erpc-go/erpc/message"
 )
@@ -48,6 +49,27 @@ type Refuser interface {
 // more of them are to be read from the connection.
 type Ender interface {
 	Ended() bool
+}
+
+// An Attacher is a [Proto] that is told of its connection before anything else
+// is asked of it.
+type Attacher interface{ Attach(Conn) }
+
+// A Conn is what a [Proto] may know and ask of its connection.
+type Conn interface {
+	RemoteAddr() net.Addr
+	// Inform queues bytes that are no message, such as a note that the rest of
+	// one may be sent. They are on their way before the other side is waited
+	// for. It is for Unpack; what does not fit into the queue is dropped.
+	Inform(b []byte)
+}
+
+// A Sequencer is a [Proto] that has to know in which order its calls leave,
+// because the other side answers in that order and does not number its replies.
+type Sequencer interface {
+	// Sent is told of each message just before it can leave, in their order.
+	// It is called with a lock held and must not block.
+	Sent(mtype byte, seq int32)
 }
 
 // Errors that an Unpack wraps.

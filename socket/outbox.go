@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/erpc-go/erpc/proto"
 )
 
 // Errors of sending.
@@ -34,7 +36,7 @@ type outbox struct {
 	try  func(fd uintptr) bool
 	cfg  *Config
 
-	mu        sync.Mutex // guards the following; never held during I/O or user code
+	mu        sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
 	queue     queue
 	leading   bool
 	streaming bool // a frame is being put piece by piece; see stream.go
@@ -60,6 +62,10 @@ type putMode struct {
 	hold   bool   // nobody becomes the leader; the frame waits for a later put or claim
 	own    bool   // the frame's bytes are given away
 	nowait bool   // where the policy is to wait: ErrQueueFull, not counted
+
+	order proto.Sequencer // is told of the message, unless nil
+	mtype byte
+	seq   int32
 }
 
 // put appends frame. If lead is true the caller is the leader now.
@@ -68,6 +74,9 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 	defer o.mu.Unlock()
 	if err := o.await(ctx, len(frame), mode); err != nil {
 		return false, err
+	}
+	if mode.order != nil {
+		mode.order.Sent(mode.mtype, mode.seq)
 	}
 	switch {
 	case mode.own:

@@ -86,6 +86,7 @@ type Stats struct {
 type Socket struct {
 	conn  net.Conn
 	proto proto.Proto
+	order proto.Sequencer // proto, if it is one
 	in    reader
 	out   outbox
 }
@@ -93,10 +94,11 @@ type Socket struct {
 // New returns a socket that speaks p on conn. cfg comes from
 // [Config.Complete].
 func New(conn net.Conn, p proto.Proto, cfg *Config) *Socket {
-	s := &Socket{conn: conn, proto: p}
+	s := &Socket{conn: conn}
 	raw := pollable(conn)
 	s.out.init(conn, raw, cfg)
 	s.in.init(conn, raw, &s.out)
+	s.SetProto(p)
 	return s
 }
 
@@ -202,6 +204,9 @@ func (s *Socket) queue(m *message.Message, mode putMode) (lead bool, err error) 
 		m.GiveStorage()
 		mode.own = true
 	}
+	if s.order != nil {
+		mode.order, mode.mtype, mode.seq = s.order, m.Mtype(), m.Seq()
+	}
 	return s.out.put(m.Context(), frame, mode)
 }
 
@@ -261,13 +266,28 @@ func (s *Socket) SendLast(b []byte) {
 	}
 }
 
+// Inform implements [proto.Conn]: it queues bytes that are no message, and that
+// leave before Read waits for the other side.
+func (s *Socket) Inform(b []byte) {
+	_, _ = s.out.put(context.Background(), b, putMode{policy: DropNew, hold: true}) // nothing depends on it
+}
+
+// RemoteAddr implements [proto.Conn].
+func (s *Socket) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+
 // Pollable reports whether the connection is one of the system that is waited
 // for without a buffer.
 func (s *Socket) Pollable() bool { return s.in.raw != nil }
 
 // SetProto changes the protocol. It must not be called once messages are sent
 // or read by anybody else.
-func (s *Socket) SetProto(p proto.Proto) { s.proto = p }
+func (s *Socket) SetProto(p proto.Proto) {
+	s.proto = p
+	s.order, _ = p.(proto.Sequencer)
+	if a, ok := p.(proto.Attacher); ok {
+		a.Attach(s)
+	}
+}
 
 // Proto returns the protocol of the connection.
 func (s *Socket) Proto() proto.Proto { return s.proto }

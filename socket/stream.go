@@ -28,7 +28,7 @@ func (s *Socket) streamable(m *message.Message, mode putMode) (head, body []byte
 			body = *b
 		}
 	}
-	if len(body) < streamFrom || m.Err() != nil || mode.policy != Block || mode.nowait {
+	if len(body) < streamFrom || m.Err() != nil || s.order != nil || mode.policy != Block || mode.nowait {
 		return nil, nil, false
 	}
 	p, ok := s.proto.(proto.HeadPacker)
