@@ -36,6 +36,9 @@ func (p *Peer) stopAccepting(to phase) error {
 	p.mu.Lock()
 	first := p.phase == serving
 	p.phase = max(p.phase, to)
+	if p.phase == closed {
+		p.cut()
+	}
 	if !first {
 		p.mu.Unlock()
 		return nil

@@ -53,6 +53,7 @@ func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*ses
 	if !st.OK() {
 		return nil, st
 	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends hooks that wait for the other side
 	c, st := session.Dialed(p.shared, conn, pf, p.id(conn.LocalAddr()), dial)
 	if !st.OK() {
 		return nil, st

@@ -141,6 +141,7 @@ func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Conn, *message.
 		_ = conn.Close() // nothing was said on it
 		return nil, statusClosed()
 	}
+	defer context.AfterFunc(p.closing, func() { _ = conn.Close() })() // ends handshake and hooks
 	if err := p.handshake(conn); err != nil {
 		_ = conn.Close() // it is of no use
 		return nil, message.NewStatusByCodeText(message.CodeWrongConn, err, false)

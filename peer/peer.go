@@ -38,8 +38,10 @@ type Peer struct {
 	accepting  atomic.Int64  // accepted sessions, and connections on the way to be one
 	opening    atomic.Int64  // accepted connections that are not sessions yet
 	table      table
-	ctx        context.Context // ends with the peer
+	ctx        context.Context // ends when the peer stops accepting and dialing
 	cancel     context.CancelFunc
+	closing    context.Context // ends when its sessions are ended
+	cut        context.CancelFunc
 
 	mu        sync.Mutex // guards the following
 	phase     phase
@@ -75,6 +77,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		transports: map[string]socket.Transport{},
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.closing, p.cut = context.WithCancel(context.Background())
 	p.table.sessions = map[string]*session.Conn{}
 	for _, t := range append([]socket.Transport{socket.Stream{}}, cfg.Transports...) {
 		for _, network := range t.Networks() {

@@ -99,6 +99,7 @@ func (c *Conn) redialOnce(ctx context.Context, old *link) *message.Status {
 	if !st.OK() {
 		return st
 	}
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends hooks that wait for the other side
 	l := newLink(c, conn)
 	hooks := c.cfg.Hooks.Load()
 	p := newPreSession(c, l)
