@@ -379,6 +379,64 @@ func TestCase06CloseWhileDialing(t *testing.T) {
 	}
 }
 
+// TestCase06CloseWhileRedialHookWaits: a connect hook that waits for a server
+// which says nothing ends with the session.
+func TestCase06CloseWhileRedialHookWaits(t *testing.T) {
+	for _, redial := range []bool{false, true} {
+		t.Run(fmt.Sprint("redial ", redial), func(t *testing.T) {
+			leavesNothing(t)
+			h := &hookWaits{redial: redial, waits: make(chan struct{}, 1), done: make(chan *erpc.Status, 1)}
+			client := tcp.peer(t, erpc.PeerConfig{
+				RedialTimes: -1, RedialInterval: time.Millisecond, HandshakeTimeout: bound,
+			}, h)
+			lis := tcp.listenRaw(t)
+			conns := make(chan net.Conn, 2)
+			go func() {
+				for {
+					conn, err := lis.Accept()
+					if err != nil {
+						return // the test has ended
+					}
+					conns <- conn
+				}
+			}()
+			go client.Dial(lis.Addr().String())
+			first := arrives(t, bound, "first connection", conns)
+			defer first.Close()
+			if redial {
+				becomes(t, bound, "a session", func() bool { return client.CountSession() == 1 })
+				_ = first.Close()
+				second := arrives(t, bound, "second connection", conns)
+				defer second.Close()
+			}
+			arrives(t, bound, "start of the hook", h.waits)
+			endsWithin(t, prompt, "Close", func() { _ = client.Close() })
+			if st := arrives(t, prompt, "end of the hook", h.done); st.OK() {
+				t.Error("the hook received something")
+			}
+		})
+	}
+}
+
+// hookWaits is a connect hook that waits for a message.
+type hookWaits struct {
+	redial bool // only then
+	waits  chan struct{}
+	done   chan *erpc.Status
+}
+
+func (*hookWaits) Name() string { return "waits" }
+
+func (h *hookWaits) PostDial(s erpc.PreSession, isRedial bool) *erpc.Status {
+	if isRedial != h.redial {
+		return nil
+	}
+	h.waits <- struct{}{}
+	st := s.PreReceive(func(erpc.Header) any { return nil }).Status()
+	h.done <- st
+	return st
+}
+
 func TestCase07ServerRestarts(t *testing.T) {
 	overEach(t, func(t *testing.T, on medium) {
 		restarts := times(20, 50)
