@@ -1,3 +1,5 @@
+//go:build unix
+
 package graceful_test
 
 import (
