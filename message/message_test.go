@@ -1,0 +1,340 @@
+package message
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/xfer"
+)
+
+const (
+	panicCodec   = 201
+	mirrorFilter = 202
+)
+
+// A bomb is a codec that panics, as one of a user may.
+type bomb struct{}
+
+func (bomb) ID() byte                    { return panicCodec }
+func (bomb) Name() string                { return "bomb" }
+func (bomb) Marshal(any) ([]byte, error) { panic(io.ErrShortBuffer) }
+func (bomb) Unmarshal([]byte, any) error { panic("unmarshal") }
+
+type mirror struct{}
+
+func (mirror) ID() byte                          { return mirrorFilter }
+func (mirror) Name() string                      { return "mirror" }
+func (mirror) OnPack(b []byte) ([]byte, error)   { return b, nil }
+func (mirror) OnUnpack(b []byte) ([]byte, error) { return b, nil }
+
+func TestMain(m *testing.M) {
+	codec.Reg(bomb{})
+	xfer.Reg(mirror{})
+	m.Run()
+}
+
+func TestMarshalBody(t *testing.T) {
+	bytesBody := []byte("raw bytes")
+	var nilBytes *[]byte
+	var nilStruct *struct{}
+	for _, c := range []struct {
+		name  string
+		codec byte
+		body  any
+		want  string
+	}{
+		{"nil", 'j', nil, ""},
+		{"nil without codec", 0, nil, ""},
+		{"bytes are not JSON", 'j', bytesBody, "raw bytes"},
+		{"bytes need no codec", 0, bytesBody, "raw bytes"},
+		{"pointer to bytes", 'j', &bytesBody, "raw bytes"},
+		{"nil pointer to bytes", 'j', nilBytes, ""},
+		{"no bytes", 'j', []byte(nil), ""},
+		{"nil pointer", 'j', nilStruct, "null"},
+		{"value", 'j', []int{1, 2}, "[1,2]"},
+		{"plain", 's', "text", "text"},
+	} {
+		m := New(WithBody(c.body), WithBodyCodec(c.codec))
+		if got, err := m.MarshalBody(); err != nil || string(got) != c.want {
+			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
+		}
+		if got, err := m.AppendBody([]byte("head ")); err != nil || string(got) != "head "+c.want {
+			t.Errorf("%s: appended %q, %v", c.name, got, err)
+		}
+	}
+	for name, m := range map[string]*Message{
+		"no codec":      New(WithBody(1)),
+		"unknown codec": New(WithBody(1), WithBodyCodec(250)),
+		"no such type":  New(WithBody(func() {}), WithBodyCodec('j')),
+	} {
+		if b, err := m.MarshalBody(); err == nil {
+			t.Errorf("%s: %q without an error", name, b)
+		}
+	}
+}
+
+// A large body of bytes is appended whole, whatever the room.
+func TestAppendLargeBody(t *testing.T) {
+	body := make([]byte, 2*copyPiece+17)
+	for i := range body {
+		body[i] = byte(i * 7)
+	}
+	for _, room := range []int{5, 100, len(body), len(body) + 5, 2 * len(body)} {
+		got, err := New(WithBody(body)).AppendBody(append(make([]byte, 0, room), "head "...))
+		if err != nil || string(got[:5]) != "head " || !bytes.Equal(got[5:], body) {
+			t.Errorf("with room for %d bytes: %d bytes, %v", room, len(got), err)
+		}
+	}
+}
+
+func TestUnmarshalBody(t *testing.T) {
+	var ints []int
+	raw := []byte("old and longer than the new")
+	for _, c := range []struct {
+		name string
+		body any
+		data string
+		want any
+	}{
+		{"value", &ints, "[1,2]", &[]int{1, 2}},
+		{"bytes", &raw, "new", new([]byte("new"))},
+		{"no data leaves it", &ints, "", &[]int{1, 2}},
+		{"no body", nil, "[1]", nil},
+	} {
+		m := New(WithBody(c.body), WithBodyCodec('j'))
+		if err := m.UnmarshalBody([]byte(c.data)); err != nil || !reflect.DeepEqual(m.Body(), c.want) {
+			t.Errorf("%s: %v, %v; want %v", c.name, m.Body(), err, c.want)
+		}
+	}
+	for name, m := range map[string]*Message{
+		"unknown codec":        New(WithBody(&ints), WithBodyCodec(250)),
+		"not JSON":             New(WithBody(&ints), WithBodyCodec('j')),
+		"nil pointer to bytes": New(WithBody((*[]byte)(nil))),
+		"nil pointer":          New(WithBody((*int)(nil)), WithBodyCodec('j')),
+	} {
+		if err := m.UnmarshalBody([]byte("{")); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestNewBodySeesTheHeader(t *testing.T) {
+	var seen string
+	m := New(WithBodyCodec('j'), WithServiceMethod("/a"), WithNewBody(func(h *Header) any {
+		seen = h.ServiceMethod()
+		return new(int)
+	}))
+	if err := m.UnmarshalBody([]byte("7")); err != nil || *m.Body().(*int) != 7 || seen != "/a" {
+		t.Errorf("decoded %v for %q, %v", m.Body(), seen, err)
+	}
+	var own int
+	m.SetBody(&own)
+	m.SetNewBody(func(*Header) any { t.Error("called though there is a body"); return nil })
+	if err := m.UnmarshalBody([]byte("8")); err != nil || own != 8 {
+		t.Errorf("decoded %d, %v", own, err)
+	}
+	m.Reset(WithNewBody(func(*Header) any { return nil }))
+	if err := m.UnmarshalBody([]byte("9")); err != nil || m.Body() != nil {
+		t.Errorf("a body that is not wanted: %v, %v", m.Body(), err)
+	}
+}
+
+func TestCodecPanicsAreErrors(t *testing.T) {
+	var pe *PanicError
+	m := New(WithBody(1), WithBodyCodec(panicCodec))
+	if _, err := m.AppendBody(nil); !errors.As(err, &pe) || !errors.Is(err, io.ErrShortBuffer) || pe.Where != "codec bomb" {
+		t.Errorf("Marshal panicked: %v", err)
+	}
+	if _, err := m.MarshalBody(); !errors.As(err, &pe) {
+		t.Errorf("Marshal panicked: %v", err)
+	}
+	m.SetBody(new(int))
+	if err := m.UnmarshalBody([]byte("1")); !errors.As(err, &pe) || pe.Value != "unmarshal" || errors.Unwrap(pe) != nil {
+		t.Errorf("Unmarshal panicked: %v", err)
+	}
+	if got := pe.Error(); got != "panic in codec bomb: unmarshal" {
+		t.Errorf("text %q", got)
+	}
+}
+
+// A decoded body outlives the message that it came in.
+func TestDecodedBytesAreTheCallers(t *testing.T) {
+	for _, n := range []int{1, 100, 1 << 20} {
+		var m Message
+		want := bytes.Repeat([]byte("x"), n)
+		m.SetRaw(m.Store(want))
+		var got []byte
+		m.SetBody(&got)
+		if err := m.UnmarshalBody(m.Raw()); err != nil {
+			t.Fatal(err)
+		}
+		m.Reset()
+		clear(m.Storage(n)) // the next message
+		if !bytes.Equal(got, want) {
+			t.Errorf("%d bytes changed when the message was used again", n)
+		}
+	}
+}
+
+func TestStorage(t *testing.T) {
+	var m Message
+	a := m.Storage(100)
+	if len(a) != 100 {
+		t.Fatalf("%d bytes", len(a))
+	}
+	if b := m.Storage(50); len(b) != 50 || &b[0] != &a[0] {
+		t.Error("storage is made anew though it is large enough")
+	}
+	src := []byte("bytes of the connection")
+	if s := m.Store(src); string(s) != string(src) || &s[0] == &src[0] {
+		t.Error("Store did not copy")
+	}
+	given := m.GiveStorage()
+	if b := m.Storage(1); unsafe.SliceData(b) == unsafe.SliceData(given) {
+		t.Error("storage that was given away is used")
+	}
+	grown := append(m.Storage(0), "grown"...)
+	m.Keep(grown)
+	if b := m.Storage(5); &b[0] != &grown[0] {
+		t.Error("Keep did not keep")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	ctx := context.WithValue(t.Context(), t, 1)
+	st := NewStatus(1, "s")
+	m := New(
+		WithNothing(), nil, WithContext(ctx), WithServiceMethod("/m"), WithStatus(st),
+		WithAddMeta("a", "1"), WithAddMeta("a", "2"), WithSetMeta("a", "3"), WithAddMeta("b", "4"), WithDelMeta("b"),
+		WithRealIP("1.2.3.4"), WithAcceptBodyCodec('f'), WithAcceptBodyCodec(0), WithBodyCodec('j'), WithBody("b"),
+		WithXferPipe(mirrorFilter),
+	)
+	if m.Context() != ctx || m.ServiceMethod() != "/m" || m.Status() != st || m.StatusOK() || m.BodyCodec() != 'j' || m.Body() != "b" {
+		t.Errorf("settings made %v", m)
+	}
+	if got, want := m.Meta().String(), "a=3&a=2&X-Real-IP=1.2.3.4&X-Accept-Body-Codec=102"; got != want {
+		t.Errorf("metadata %s, want %s", got, want)
+	}
+	if id, ok := AcceptBodyCodec(m.Meta()); id != 'f' || !ok {
+		t.Errorf("accepts %d, %v", id, ok)
+	}
+	if got := m.XferPipe().IDs(); !bytes.Equal(got, []byte{mirrorFilter}) || m.Err() != nil {
+		t.Errorf("filters %v, error %v", got, m.Err())
+	}
+	m.Reset(WithXferPipe(250), WithXferPipe(251))
+	if err := m.Err(); !errors.Is(err, xfer.ErrUnknownFilter) || !strings.Contains(err.Error(), "250") {
+		t.Errorf("an unknown filter: %v, want the first of them", err)
+	}
+}
+
+func TestAcceptBodyCodecOfBadText(t *testing.T) {
+	for text, want := range map[string]byte{"": 0, "x": 0, "0": 0, "256": 0, "-1": 0, "1e1": 0, "7": 7, "255": 255} {
+		var m Meta
+		m.Set(MetaAcceptBodyCodec, text)
+		if id, ok := AcceptBodyCodec(&m); id != want && ok || ok != (want != 0) {
+			t.Errorf("%q: %d, %v", text, id, ok)
+		}
+	}
+	if _, ok := AcceptBodyCodec(new(Meta)); ok {
+		t.Error("no metadata asks for nothing")
+	}
+}
+
+// After Reset a message is as new in every field but its storage, so that
+// nothing of one session gets into another.
+func TestResetKeepsNothing(t *testing.T) {
+	m := New(WithContext(t.Context()), WithServiceMethod("/m"), WithStatus(NewStatus(1, "")), WithAddMeta("k", "v"),
+		WithBodyCodec('j'), WithBody(1), WithNewBody(func(*Header) any { return nil }), WithXferPipe(mirrorFilter), WithXferPipe(250))
+	m.SetSeq(7)
+	m.SetMtype(TypeCall)
+	m.SetRaw(m.Store([]byte("raw")))
+	m.SetSize(9)
+	m.SetInTurn(true)
+	v := reflect.ValueOf(m).Elem()
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("the test leaves %s zero", v.Type().Field(i).Name)
+		}
+	}
+	m.Reset()
+	if got, want := m.String(), new(Message).String(); got != want {
+		t.Errorf("after Reset: %s", got)
+	}
+	m.pipe = xfer.XferPipe{} // empty, said so by the text above
+	m.meta = Meta{}
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Name; name != "buf" && !v.Field(i).IsZero() {
+			t.Errorf("Reset keeps %s", name)
+		}
+	}
+	if cap(m.buf) == 0 {
+		t.Error("Reset threw away storage of ordinary size")
+	}
+	m.Storage(maxKept + 1)
+	m.Reset()
+	if m.buf != nil {
+		t.Error("Reset kept large storage")
+	}
+	if m.Context() == nil {
+		t.Error("a message without context has none")
+	}
+}
+
+func TestStringShowsNoBody(t *testing.T) {
+	m := New(WithBody([]string{"secret"}), WithServiceMethod("/m"), WithAddMeta("k", "v"), WithStatus(NewStatus(5, "no")))
+	m.SetMtype(TypePush)
+	s := fmt.Sprint(m)
+	if strings.Contains(s, "secret") {
+		t.Errorf("the text has the body: %s", s)
+	}
+	for _, part := range []string{"PUSH", "/m", "k=v", "code=5", "[]string"} {
+		if !strings.Contains(s, part) {
+			t.Errorf("the text lacks %s: %s", part, s)
+		}
+	}
+}
+
+func TestTypeTexts(t *testing.T) {
+	for mtype, want := range []string{"Undefined", "CALL", "REPLY", "PUSH", "AUTH_CALL", "AUTH_REPLY", "Undefined"} {
+		if got := TypeText(byte(mtype)); got != want {
+			t.Errorf("type %d is %s, want %s", mtype, got, want)
+		}
+	}
+}
+
+// Methods that were registered come without allocating; what a peer sends is
+// not remembered.
+func TestInternIsBoundedByKnow(t *testing.T) {
+	Know("/known/method")
+	size := len(*known.table.Load())
+	wire := []byte("/known/method")
+	if n := testing.AllocsPerRun(100, func() {
+		if Intern(wire) != "/known/method" {
+			t.Error("another method")
+		}
+	}); n != 0 {
+		t.Errorf("a known method allocates %v times", n)
+	}
+	for i := range 1000 {
+		method := fmt.Sprint("/unknown/", i)
+		if got := Intern([]byte(method)); got != method {
+			t.Errorf("%s became %s", method, got)
+		}
+	}
+	Know("/known/method")
+	if got := len(*known.table.Load()); got != size {
+		t.Errorf("the table grew from %d to %d methods", size, got)
+	}
+	wire[1] = 'X'
+	if Intern([]byte("/known/method")) != "/known/method" || Intern(nil) != "" {
+		t.Error("the table holds bytes of the wire")
+	}
+}

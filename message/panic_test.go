@@ -1,0 +1,28 @@
+package message_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/xfer"
+)
+
+func TestAsPanic(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		where string // "": it is no panic
+	}{
+		{nil, ""},
+		{errors.New("panic"), ""},
+		{&message.PanicError{Where: "codec c", Value: 1}, "codec c"},
+		{fmt.Errorf("wrapped: %w", &message.PanicError{Where: "codec c", Value: 1}), "codec c"},
+		{fmt.Errorf("wrapped: %w", &xfer.PanicError{Filter: "f", Value: 1, Stack: []byte("s")}), "filter f"},
+	} {
+		p, ok := message.AsPanic(c.err)
+		if ok != (c.where != "") || ok && (p.Where != c.where || p.Value != 1) {
+			t.Errorf("AsPanic(%v) = %v, %v; want one of %q", c.err, p, ok, c.where)
+		}
+	}
+}
