@@ -1,0 +1,285 @@
+package erpc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// TestCase29ShutdownUnderLoad: what was accepted is answered, what comes later
+// is told that it may be sent elsewhere, and nothing is in between.
+func TestCase29ShutdownUnderLoad(t *testing.T) {
+	overEach(t, func(t *testing.T, on medium) {
+		var begun, ended atomic.Int64
+		server := on.peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/work", func(ctx context.Context, n *int) (*int, error) {
+			begun.Add(1)
+			defer ended.Add(1)
+			time.Sleep(2 * time.Millisecond) // what the work takes
+			return n, nil
+		})
+		addr := servesAt(t, server)
+		const sessions, callers = 4, 8
+		var replied, refused, other atomic.Int64
+		var wg sync.WaitGroup
+		for range sessions {
+			s := opens(t, on.peer(t, erpc.PeerConfig{}), addr)
+			for range callers {
+				wg.Go(func() {
+					for {
+						var n int
+						st := s.Call("/work", 42, &n).Status()
+						switch {
+						case st.OK() && n == 42:
+							replied.Add(1)
+							continue
+						case st.Code() == erpc.CodeShuttingDown:
+							refused.Add(1)
+						case st.Code() != erpc.CodeConnClosed || s.Health():
+							t.Errorf("call: %v, result %d", st, n)
+						default:
+							other.Add(1)
+						}
+						return
+					}
+				})
+			}
+		}
+		becomes(t, bound, "load", func() bool { return replied.Load() > 100 })
+		ctx, cancel := context.WithTimeout(context.Background(), bound)
+		defer cancel()
+		var err error
+		took := endsWithin(t, bound, "Shutdown", func() { err = server.Shutdown(ctx) })
+		if err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		endsWithin(t, bound, "end of the callers", wg.Wait)
+		if begun.Load() != ended.Load() || replied.Load() != ended.Load() {
+			t.Errorf("%d handlers began, %d ended, %d callers got the reply", begun.Load(), ended.Load(), replied.Load())
+		}
+		if refused.Load() == 0 {
+			t.Error("nobody was told of the shutdown")
+		}
+		if took > 2*time.Second+prompt {
+			t.Errorf("Shutdown took %v", took)
+		}
+		if server.CountSession() != 0 {
+			t.Errorf("%d sessions are left", server.CountSession())
+		}
+		t.Logf("%d replied, %d refused, %d closed, Shutdown took %v", replied.Load(), refused.Load(), other.Load(), took)
+	})
+}
+
+func TestCase29DeadlineOfShutdownCutsTheRest(t *testing.T) {
+	overEach(t, func(t *testing.T, on medium) {
+		release := make(chan struct{})
+		started := make(chan struct{}, 1)
+		server := on.peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/stuck", func(context.Context, *int) (*int, error) {
+			started <- struct{}{}
+			<-release
+			return nil, nil
+		})
+		s := opens(t, on.peer(t, erpc.PeerConfig{}), servesAt(t, server))
+		cmd := s.AsyncCall("/stuck", 1, nil, nil)
+		arrives(t, bound, "start of the handler", started)
+		const limit = 200 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		var err error
+		took := endsWithin(t, bound, "Shutdown", func() { err = server.Shutdown(ctx) })
+		if !errors.Is(err, context.DeadlineExceeded) || took < limit || took > limit+prompt {
+			t.Errorf("Shutdown returned %v after %v", err, took)
+		}
+		arrives(t, prompt, "end of the call", cmd.Done())
+		wantCode(t, "call", cmd.Status(), erpc.CodeConnClosed)
+		close(release)
+	})
+}
+
+func TestCase30CloseInEveryOrder(t *testing.T) {
+	overEach(t, func(t *testing.T, on medium) {
+		t.Run("before ListenAndServe", func(t *testing.T) {
+			p := on.peer(t, erpc.PeerConfig{})
+			_ = p.Close()
+			endsWithin(t, prompt, "ListenAndServe", func() {
+				if err := p.ListenAndServe(); err == nil {
+					t.Error("a closed peer serves")
+				}
+			})
+			if _, st := p.Dial("127.0.0.1:1"); st.OK() {
+				t.Error("a closed peer dials")
+			}
+		})
+		t.Run("twice", func(t *testing.T) {
+			p := on.peer(t, erpc.PeerConfig{})
+			servesAt(t, p)
+			for range 2 {
+				endsWithin(t, prompt, "Close", func() {
+					if err := p.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+				})
+			}
+		})
+		t.Run("at once, while it accepts", func(t *testing.T) {
+			for range times(30, 1000) {
+				p := on.peer(t, erpc.PeerConfig{})
+				erpc.HandleCall(p, "/add", addUp)
+				addr := servesAt(t, p)
+				client := on.peer(t, erpc.PeerConfig{DialTimeout: bound})
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() {
+						for {
+							s, st := client.Dial(addr)
+							if !st.OK() {
+								return
+							}
+							s.Call("/add", &Sum{}, nil)
+						}
+					})
+				}
+				becomes(t, bound, "a session", func() bool { return p.CountSession() > 0 })
+				for range 2 {
+					wg.Go(func() { _ = p.Close() })
+				}
+				endsWithin(t, bound, "Close, and end of the dialing", wg.Wait)
+				becomes(t, prompt, "end of the sessions", func() bool { return p.CountSession() == 0 && client.CountSession() == 0 })
+				_ = client.Close()
+			}
+		})
+		t.Run("at once with ListenAndServe", func(t *testing.T) {
+			for range times(100, 1000) {
+				p := on.peer(t, erpc.PeerConfig{})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if err := p.ListenAndServe(); err == nil {
+						t.Error("ListenAndServe returned no error")
+					}
+				})
+				for range 2 {
+					wg.Go(func() { _ = p.Close() })
+				}
+				endsWithin(t, prompt, "ListenAndServe and Close", wg.Wait)
+			}
+		})
+	})
+}
+
+func TestCase31TwoPeersOnFreePorts(t *testing.T) {
+	leavesNothing(t)
+	addrs := map[string]bool{}
+	for range 2 {
+		p := tcp.peer(t, erpc.PeerConfig{ListenPort: 0})
+		erpc.HandleCall(p, "/add", addUp)
+		addrs[servesAt(t, p)] = true
+	}
+	if len(addrs) != 2 {
+		t.Errorf("the peers serve at %v", addrs)
+	}
+	for addr := range addrs {
+		answers(t, opens(t, tcp.peer(t, erpc.PeerConfig{}), addr))
+	}
+	for addr := range addrs { // a port that is taken is an error and no more
+		_, port, _ := net.SplitHostPort(addr)
+		p := tcp.peer(t, erpc.PeerConfig{ListenAddress: "127.0.0.1:" + port})
+		if err := p.ListenAndServe(); err == nil {
+			t.Error("two peers serve one port")
+		}
+	}
+}
+
+func TestCase32ConnectCallDisconnect(t *testing.T) {
+	overEach(t, func(t *testing.T, on medium) {
+		server := on.peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/add", addUp)
+		addr := servesAt(t, server)
+		client := on.peer(t, erpc.PeerConfig{})
+		const workers = 4
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for i := range times(1000, 10_000) / workers {
+					s, st := client.Dial(addr)
+					if !st.OK() {
+						t.Errorf("dial: %v", st)
+						return
+					}
+					if i%4 > 0 { // and else Close straight after Dial
+						answers(t, s)
+					}
+					if err := s.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+				}
+			})
+		}
+		endsWithin(t, 10*bound, "the cycles", wg.Wait)
+		becomes(t, prompt, "end of the sessions", func() bool { return client.CountSession() == 0 && server.CountSession() == 0 })
+		if n := server.Handlers(); n != 0 {
+			t.Errorf("%d handlers are at work", n)
+		}
+	})
+}
+
+// TestCase33NormalEndIsQuiet ends connections in every ordinary way, at either
+// end, with and without a call in flight.
+func TestCase33NormalEndIsQuiet(t *testing.T) {
+	ways := map[string]func(client, server erpc.Peer, s erpc.Session){
+		"client closes the session": func(_, _ erpc.Peer, s erpc.Session) { _ = s.Close() },
+		"client closes":             func(client, _ erpc.Peer, _ erpc.Session) { _ = client.Close() },
+		"server closes":             func(_, server erpc.Peer, _ erpc.Session) { _ = server.Close() },
+		"server closes the session": func(_, server erpc.Peer, _ erpc.Session) {
+			server.RangeSession(func(s erpc.Session) bool { return s.Close() == nil })
+		},
+		"server shuts down": func(_, server erpc.Peer, _ erpc.Session) {
+			ctx, cancel := context.WithTimeout(context.Background(), bound)
+			defer cancel()
+			_ = server.Shutdown(ctx) // what it returns is another test's
+		},
+	}
+	overEach(t, func(t *testing.T, on medium) {
+		for name, end := range ways {
+			for _, busy := range []bool{false, true} {
+				if busy && name == "server shuts down" {
+					continue // it would wait for the call
+				}
+				t.Run(fmt.Sprint(name, ", busy ", busy), func(t *testing.T) {
+					var log caseLog
+					log.min = slog.LevelWarn
+					cfg := erpc.PeerConfig{Logger: slog.New(&log)}
+					release := make(chan struct{})
+					server, client := on.peer(t, cfg), on.peer(t, cfg)
+					erpc.HandleCall(server, "/add", addUp)
+					started := make(chan struct{}, 1)
+					erpc.HandleCall(server, "/wait", func(context.Context, *int) (*int, error) {
+						started <- struct{}{}
+						<-release
+						return nil, nil
+					})
+					s := opens(t, client, servesAt(t, server))
+					answers(t, s)
+					if busy {
+						s.AsyncCall("/wait", 1, nil, nil)
+						arrives(t, bound, "start of the handler", started)
+					}
+					endsWithin(t, bound, "end", func() { end(client, server, s) })
+					arrives(t, bound, "end of the session", s.CloseNotify())
+					becomes(t, bound, "end of the server's session", func() bool { return server.CountSession() == 0 })
+					close(release)
+					becomes(t, bound, "end of the handler", func() bool { return server.Handlers() == 0 })
+					log.silent(t)
+				})
+			}
+		}
+	})
+}
