@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+func parked(p *Pool[int]) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.idle)
+}
+
 func TestRunReusesGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		done := make(chan int)
@@ -17,8 +23,8 @@ func TestRunReusesGoroutines(t *testing.T) {
 				t.Fatalf("ran %d, want %d", got, i)
 			}
 			synctest.Wait() // parked again
-			if len(p.idle) != 1 {
-				t.Fatalf("%d goroutines parked after item %d, want 1", len(p.idle), i)
+			if parked(&p) != 1 {
+				t.Fatalf("%d goroutines parked after item %d, want 1", parked(&p), i)
 			}
 		}
 		time.Sleep(3 * rest)
@@ -37,8 +43,8 @@ func TestSurplusEnds(t *testing.T) {
 		close(gate)
 		wg.Wait()
 		synctest.Wait()
-		if len(p.idle) != 3 {
-			t.Errorf("%d parked, want no more than Max", len(p.idle))
+		if parked(&p) != 3 {
+			t.Errorf("%d parked, want no more than Max", parked(&p))
 		}
 		time.Sleep(3 * rest)
 	})
@@ -53,8 +59,8 @@ func TestRunNeverWaits(t *testing.T) {
 		}
 		close(gate)
 		time.Sleep(3 * rest)
-		if len(p.idle) != 0 {
-			t.Errorf("%d still parked at rest", len(p.idle))
+		if parked(&p) != 0 {
+			t.Errorf("%d still parked at rest", parked(&p))
 		}
 	})
 }

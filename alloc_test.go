@@ -1,0 +1,57 @@
+package erpc_test
+
+import (
+	"context"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/erpc-go/erpc"
+)
+
+// What a message costs in allocations, both ends together in one process. The
+// bounds are what was measured, so that a change that adds one is seen.
+func TestAllocationsOfAMessage(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	_, sess := benchPair(t)
+	text := wrapperspb.String("hello, world")
+	var body any = make([]byte, 100)
+	result := make([]byte, 0, 200)
+	for _, c := range []struct {
+		name string
+		most float64
+		do   func() *erpc.Status
+	}{
+		// The result, the command and the decoded string; the argument with its
+		// context and its string.
+		{"typed call", 5, func() *erpc.Status {
+			_, err := erpc.Call[wrapperspb.StringValue](context.Background(), sess, "/typed", text)
+			return erpc.StatusFromError(err)
+		}},
+		// The same, and what reflect returns.
+		{"struct call", 6, func() *erpc.Status {
+			return sess.Call("/echo/text", text, new(wrapperspb.StringValue)).Status()
+		}},
+		// The command; the argument with its context and its bytes.
+		{"call of bytes with a result that has room", 3, func() *erpc.Status {
+			return sess.Call("/bytes", body, &result).Status()
+		}},
+	} {
+		for range 200 { // pools fill, and the handler earns its place
+			if st := c.do(); !st.OK() {
+				t.Fatalf("%s: %v", c.name, st)
+			}
+		}
+		got := testing.AllocsPerRun(2000, func() {
+			if st := c.do(); !st.OK() {
+				t.Errorf("%s: %v", c.name, st)
+			}
+		})
+		t.Logf("%s: %.2f", c.name, got)
+		if got > c.most+0.5 { // the collector empties the pools now and then
+			t.Errorf("%s: %.2f allocations, want %v", c.name, got, c.most)
+		}
+	}
+}
