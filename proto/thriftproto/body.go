@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/apache/thrift/lib/go/thrift"
+
 	"github.com/erpc-go/erpc/codec"
 	"github.com/erpc-go/erpc/message"
 )
@@ -45,3 +47,8 @@ func appendStruct(dst []byte, m *message.Message) (_ []byte, err error) {
 	}
 	return append(dst, raw...), nil
 }
+
+// undecodable is no struct but the beginning of one. It stands for a body that is
+// wrong, so that whoever decodes it says so: the caller is told, and the
+// connection goes on, as frames keep the messages apart.
+var undecodable = []byte{thrift.STRUCT}

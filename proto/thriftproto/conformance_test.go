@@ -6,18 +6,16 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/erpc-go/erpc/codec/thriftcodec"
+	"github.com/erpc-go/erpc/internal/wiretest"
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/proto"
 	"github.com/erpc-go/erpc/proto/prototest"
 	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
 )
 
 func TestMain(m *testing.M) {
 	thriftcodec.Reg()
-	gzip.Reg('g', "gizp-5", 5) // the name is v7's
-	md5.Reg('m', "md5")
+	wiretest.Filters()
 	goleak.VerifyTestMain(m)
 }
 

@@ -35,6 +35,6 @@
 // REPLY of thrift-binary with a pair Tp-Mtype.
 //
 // An error reply of thrift-struct is a status and an empty struct, which v7's
-// client reads. What v7's own server writes for one is a frame with another
-// frame inside and the status of success: such a call ends with status 400.
+// client reads. What v7's own server writes for one is two frames without a
+// struct and with the status of success: such a call ends with CodeUnknownError.
 package thriftproto

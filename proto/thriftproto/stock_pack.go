@@ -31,8 +31,11 @@ func (s *stock) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	inner := len(dst)
-	dst = begin{kind, []byte(name), m.Seq()}.appendTo(dst, d.compact)
+	inner, written := len(dst), name
+	if kind != thrift.CALL && kind != thrift.ONEWAY {
+		_, written = s.names.split(name) // a reply to a multiplexed call does not name the service
+	}
+	dst = begin{kind, []byte(written), m.Seq()}.appendTo(dst, d.compact)
 	if dst, err = appendContent(dst, m, kind, name, d.compact); err != nil {
 		return dst, err
 	}

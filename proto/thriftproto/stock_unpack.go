@@ -58,11 +58,6 @@ func (s *stock) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	return h.pairs(func(k, v []byte) error { return stockPair(m, kind, k, v) })
 }
 
-// undecodable is no struct but the beginning of one. It stands for a body that is
-// wrong, so that whoever decodes it says so: the caller is told, and the
-// connection goes on, as frames keep the messages apart.
-var undecodable = []byte{thrift.STRUCT}
-
 func stockPair(m *message.Message, kind thrift.TMessageType, k, v []byte) error {
 	if string(k) != HeaderStatus {
 		m.Meta().Add(string(k), string(v))

@@ -2,6 +2,7 @@ package thriftproto
 
 import (
 	"bufio"
+	"errors"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -57,10 +58,19 @@ func (structFormat) Unpack(r *bufio.Reader, m *message.Message, limit int) error
 	if kind == thrift.EXCEPTION {
 		return exceptionReply(m, c.b)
 	}
+	if err := h.pairs(func(k, v []byte) error { return v7Pair(m, k, v) }); err != nil {
+		return err
+	}
 	if len(c.b) == 0 {
-		return malformed("a message without a struct")
+		c.b = undecodable
+		if m.Mtype() == message.TypeReply && m.StatusOK() {
+			m.SetStatus(message.NewStatus(message.CodeUnknownError, message.CodeText(message.CodeUnknownError), errLost))
+		}
 	}
 	m.SetBodyCodec(codec.ID_THRIFT)
 	m.SetRaw(c.b)
-	return h.pairs(func(k, v []byte) error { return v7Pair(m, k, v) })
+	return nil
 }
+
+// errLost is the cause that erpc v7 gives for everything over thrift-struct.
+var errLost = errors.New("the call failed; erpc v7 can't say why over thrift-struct")

@@ -1,0 +1,458 @@
+package thriftproto_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/erpc-go/erpc/proto/thriftproto/internal/calculator"
+)
+
+// Calculator serves calculator.thrift as a controller of erpc.
+type Calculator struct{ erpc.CallCtx }
+
+func (*Calculator) Add(args *calculator.CalculatorAddArgs) (*calculator.CalculatorAddResult, *erpc.Status) {
+	sum := int64(args.A) + int64(args.B)
+	if sum > math.MaxInt32 {
+		return &calculator.CalculatorAddResult{Overflow: &calculator.Overflow{Why: "too large", Code: 7}}, nil
+	}
+	return &calculator.CalculatorAddResult{Success: thrift.Int32Ptr(int32(sum))}, nil
+}
+
+// Echo also returns the metadata "trace" of its caller.
+func (c *Calculator) Echo(args *calculator.CalculatorEchoArgs) (*calculator.CalculatorEchoResult, *erpc.Status) {
+	if trace := c.PeekMeta("trace"); len(trace) > 0 {
+		c.SetMeta("traced", string(trace))
+	}
+	return &calculator.CalculatorEchoResult{Success: args.Item}, nil
+}
+
+func (*Calculator) GetItems(args *calculator.CalculatorGetItemsArgs) (*calculator.CalculatorGetItemsResult, *erpc.Status) {
+	items := []*calculator.Item{}
+	for i := range args.N {
+		items = append(items, &calculator.Item{Name: strings.Repeat("x", int(i)), Count: int64(i)})
+	}
+	return &calculator.CalculatorGetItemsResult{Success: items}, nil
+}
+
+func (*Calculator) Ping(*calculator.CalculatorPingArgs) (*calculator.CalculatorPingResult, *erpc.Status) {
+	return nil, nil
+}
+
+func (*Calculator) Fail(args *calculator.CalculatorFailArgs) (*calculator.CalculatorFailResult, *erpc.Status) {
+	return nil, erpc.NewStatus(1001, "bad thing", args.Text)
+}
+
+// newPeer returns a peer without routes, to serve or to dial with.
+func newPeer(t *testing.T, cfg erpc.PeerConfig) *wiretest.Peer {
+	cfg.LocalIP = "127.0.0.1"
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	p := &wiretest.Peer{Peer: erpc.NewPeer(cfg)}
+	t.Cleanup(func() { _ = p.Close() }) // a second time for a server, whose error was looked at
+	return p
+}
+
+// serveCalculator starts a server of ours. What is noted arrives at the channel.
+func serveCalculator(t *testing.T, c thriftproto.StockConfig, mapper erpc.ServiceMethodMapper) (addr string, noted chan string) {
+	t.Helper()
+	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c), Mapper: mapper})
+	p.RouteCall(new(Calculator))
+	noted = make(chan string, 16)
+	erpc.HandlePush(p.Peer, mapper(mapper("", "Calculator"), "Note"), func(_ context.Context, args *calculator.CalculatorNoteArgs) error {
+		noted <- args.Text
+		return nil
+	})
+	p.Listen(t)
+	return p.Addr, noted
+}
+
+func wantNote(t *testing.T, noted <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-noted:
+		if got != want {
+			t.Errorf("noted %q, want %q", got, want)
+		}
+	case <-time.After(wiretest.Limit):
+		t.Errorf("%q was not noted", want)
+	}
+}
+
+// A stockWire is a way to talk that a stock program is set to.
+type stockWire struct {
+	name      string
+	transport thriftproto.Transport
+	protocol  thriftproto.Protocol
+	zlib      bool
+}
+
+var stockWires = []stockWire{
+	{"framed binary", thriftproto.Framed, thriftproto.Binary, false},
+	{"framed compact", thriftproto.Framed, thriftproto.Compact, false},
+	{"header binary", thriftproto.Header, thriftproto.Binary, false},
+	{"header compact", thriftproto.Header, thriftproto.Compact, false},
+	{"header compact zlib", thriftproto.Header, thriftproto.Compact, true},
+}
+
+func (w stockWire) config() *thrift.TConfiguration {
+	c := &thrift.TConfiguration{ConnectTimeout: wiretest.Limit, SocketTimeout: wiretest.Limit}
+	if w.protocol == thriftproto.Compact {
+		c.THeaderProtocolID = thrift.THeaderProtocolIDPtrMust(thrift.THeaderProtocolCompact)
+	}
+	if w.zlib {
+		c.THeaderTransforms = []thrift.THeaderTransformID{thrift.TransformZlib}
+	}
+	return c
+}
+
+// factories returns those of Thrift's Go library.
+func (w stockWire) factories() (thrift.TTransportFactory, thrift.TProtocolFactory) {
+	c := w.config()
+	switch {
+	case w.transport == thriftproto.Header:
+		return thrift.NewTHeaderTransportFactoryConf(nil, c), thrift.NewTHeaderProtocolFactoryConf(c)
+	case w.protocol == thriftproto.Compact:
+		return thrift.NewTFramedTransportFactoryConf(thrift.NewTTransportFactory(), c), thrift.NewTCompactProtocolFactoryConf(c)
+	}
+	return thrift.NewTFramedTransportFactoryConf(thrift.NewTTransportFactory(), c), thrift.NewTBinaryProtocolFactoryConf(c)
+}
+
+// dial connects a client of Thrift's Go library. service is that of a multiplexed
+// client.
+func (w stockWire) dial(t *testing.T, addr, service string) *thrift.TStandardClient {
+	t.Helper()
+	tf, pf := w.factories()
+	trans, err := tf.GetTransport(thrift.NewTSocketConf(addr, w.config()))
+	if err == nil {
+		err = trans.Open()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = trans.Close() }) // its end is of no interest
+	in := pf.GetProtocol(trans)
+	out := in
+	if service != "" {
+		out = thrift.NewTMultiplexedProtocol(in, service)
+	}
+	return thrift.NewTStandardClient(in, out)
+}
+
+func item() *calculator.Item {
+	return &calculator.Item{
+		Name: "näme", Count: math.MinInt64, Prices: []float64{1.5, -0.25, math.MaxFloat64},
+		Flags: map[string]bool{"a": true, "b": false}, Sizes: []int16{-1, 300}, Sold: true,
+		Blob: []byte{0, 255, '"'}, Small: -8,
+		Rest: &calculator.Item{Name: "rest", Prices: make([]float64, 20), Flags: map[string]bool{}, Sizes: []int16{}, Blob: []byte{}},
+	}
+}
+
+// garbage is a struct of arguments that can't be decoded.
+type garbage struct{}
+
+func (garbage) Write(ctx context.Context, p thrift.TProtocol) error {
+	return errors.Join(p.WriteStructBegin(ctx, ""), p.WriteFieldBegin(ctx, "", thrift.LIST, 1), p.WriteListBegin(ctx, thrift.I64, 5), p.WriteStructEnd(ctx))
+}
+
+func (garbage) Read(context.Context, thrift.TProtocol) error { return nil }
+
+// useCalculator makes every kind of call with generated code.
+func useCalculator(t *testing.T, c thrift.TClient, noted <-chan string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Limit)
+	defer cancel()
+	calc := calculator.NewCalculatorClient(c)
+	add := func() {
+		t.Helper()
+		if sum, err := calc.Add(ctx, 2, 40); err != nil || sum != 42 {
+			t.Errorf("add: %d, %v", sum, err)
+		}
+	}
+	add()
+	var overflow *calculator.Overflow
+	if _, err := calc.Add(ctx, math.MaxInt32, 1); !errors.As(err, &overflow) || overflow.Why != "too large" || overflow.Code != 7 {
+		t.Errorf("a declared exception: %v", err)
+	}
+	if got, err := calc.Echo(ctx, item()); err != nil || !reflect.DeepEqual(got, item()) {
+		t.Errorf("echo: %+v, %v", got, err)
+	}
+	if items, err := calc.GetItems(ctx, 3000); err != nil || len(items) != 3000 || len(items[2999].Name) != 2999 {
+		t.Errorf("get_items: %d, %v", len(items), err)
+	}
+	if items, err := calc.GetItems(ctx, 0); err != nil || len(items) != 0 {
+		t.Errorf("get_items of none: %v, %v", items, err)
+	}
+	if err := calc.Ping(ctx); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	wantException(t, "fail", second(calc.Fail(ctx, "cause é")), thrift.INTERNAL_ERROR, "bad thing: cause é")
+	wantException(t, "missing", second(calc.Missing(ctx, 1)), thrift.UNKNOWN_METHOD, "missing")
+	if err := calc.Note(ctx, "noted"); err != nil {
+		t.Errorf("note: %v", err)
+	}
+	wantNote(t, noted, "noted")
+	add()
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func wantException(t *testing.T, what string, err error, kind int32, text string) {
+	t.Helper()
+	var e thrift.TApplicationException
+	if !errors.As(err, &e) || e.TypeId() != kind || !strings.Contains(e.Error(), text) {
+		t.Errorf("%s: %v (%T), want a TApplicationException %d with %q", what, err, err, kind, text)
+	}
+}
+
+var goOneway = []string{"note"}
+
+// TestStockClient: clients of Thrift's Go library call us.
+func TestStockClient(t *testing.T) {
+	http, noted := serveCalculator(t, thriftproto.StockConfig{Service: "Calculator", Mapper: erpc.HTTPServiceMethodMapper, Oneway: goOneway}, erpc.HTTPServiceMethodMapper)
+	rpc, rpcNoted := serveCalculator(t, thriftproto.StockConfig{Concurrent: true, Oneway: goOneway}, erpc.RPCServiceMethodMapper)
+	for _, w := range stockWires {
+		t.Run(w.name, func(t *testing.T) {
+			c := w.dial(t, http, "")
+			useCalculator(t, c, noted)
+			_, err := c.Call(t.Context(), "add", garbage{}, &calculator.CalculatorAddResult{})
+			wantException(t, "bad arguments", err, thrift.PROTOCOL_ERROR, "Bad Message")
+			useCalculator(t, c, noted)
+		})
+		t.Run(w.name+" multiplexed", func(t *testing.T) {
+			useCalculator(t, w.dial(t, rpc, "Calculator"), rpcNoted)
+			_, err := calculator.NewCalculatorClient(w.dial(t, rpc, "Other")).Add(t.Context(), 1, 2)
+			wantException(t, "another service", err, thrift.UNKNOWN_METHOD, "Other:add")
+		})
+	}
+}
+
+// TestStockMetadata: headers of THeader are metadata.
+func TestStockMetadata(t *testing.T) {
+	addr, _ := serveCalculator(t, thriftproto.StockConfig{Service: "Calculator"}, erpc.RPCServiceMethodMapper)
+	ctx := thrift.SetHeader(t.Context(), "trace", "a b&c")
+	ctx = thrift.SetWriteHeaderList(ctx, []string{"trace"})
+	c := stockWires[2].dial(t, addr, "")
+	meta, err := c.Call(ctx, "echo", &calculator.CalculatorEchoArgs{Item: item()}, &calculator.CalculatorEchoResult{})
+	if err != nil || meta.Headers["traced"] != "a b&c" {
+		t.Errorf("headers %v, %v", meta.Headers, err)
+	}
+}
+
+// sessionClient has generated clients call over a session.
+type sessionClient struct{ erpc.Session }
+
+func (c sessionClient) Call(ctx context.Context, method string, args, result thrift.TStruct) (thrift.ResponseMeta, error) {
+	if result == nil { // oneway
+		return thrift.ResponseMeta{}, c.Push(method, args, erpc.WithContext(ctx)).Err()
+	}
+	st := c.Session.Call(method, args, result, erpc.WithContext(ctx)).Status()
+	switch st.Code() {
+	case erpc.CodeNotFound:
+		return thrift.ResponseMeta{}, thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, method+": "+st.Cause().Error())
+	case erpc.CodeInternalServerError, 1001:
+		return thrift.ResponseMeta{}, thrift.NewTApplicationException(thrift.INTERNAL_ERROR, st.Msg()+": "+st.Cause().Error())
+	}
+	return thrift.ResponseMeta{}, st.Err()
+}
+
+// stockHandler is the service as one writes it for Thrift's own servers.
+type stockHandler struct{ noted chan string }
+
+func (stockHandler) Add(_ context.Context, a, b int32) (int32, error) {
+	if int64(a)+int64(b) > math.MaxInt32 {
+		return 0, &calculator.Overflow{Why: "too large", Code: 7}
+	}
+	return a + b, nil
+}
+
+func (stockHandler) Echo(_ context.Context, item *calculator.Item) (*calculator.Item, error) {
+	return item, nil
+}
+
+func (stockHandler) GetItems(_ context.Context, n int32) ([]*calculator.Item, error) {
+	r, _ := (*Calculator)(nil).GetItems(&calculator.CalculatorGetItemsArgs{N: n})
+	return r.Success, nil
+}
+
+func (stockHandler) Ping(context.Context) error { return nil }
+
+func (stockHandler) Fail(_ context.Context, text string) (string, error) {
+	return "", errors.New("bad thing: " + text)
+}
+
+func (stockHandler) Missing(context.Context, int32) (int32, error) {
+	return 0, errors.New("it is there")
+}
+
+func (h stockHandler) Note(_ context.Context, text string) error {
+	h.noted <- text
+	return nil
+}
+
+// serveStock starts a server of Thrift's Go library.
+func (w stockWire) serveStock(t *testing.T) (addr string, noted chan string) {
+	t.Helper()
+	lis, err := thrift.NewTServerSocketTimeout("127.0.0.1:0", wiretest.Limit)
+	if err == nil {
+		err = lis.Listen()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted = make(chan string, 16)
+	processor := calculator.NewCalculatorProcessor(stockHandler{noted})
+	delete(processor.ProcessorMap(), "missing")
+	both := thrift.NewTMultiplexedProcessor()
+	both.RegisterDefault(processor)
+	both.RegisterProcessor("Calculator", processor)
+	tf, pf := w.factories()
+	server := thrift.NewTSimpleServer4(both, lis, tf, pf)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve() }()
+	t.Cleanup(func() {
+		if err := errors.Join(server.Stop(), <-served); err != nil {
+			t.Errorf("the stock server: %v", err)
+		}
+	})
+	return lis.Addr().String(), noted
+}
+
+// TestStockServer: we call servers of Thrift's Go library.
+func TestStockServer(t *testing.T) {
+	for _, w := range stockWires {
+		if w.zlib {
+			continue // we read it, and answer in it, but don't ask for it
+		}
+		t.Run(w.name, func(t *testing.T) {
+			addr, noted := w.serveStock(t)
+			for _, multiplexed := range []bool{false, true} {
+				c := thriftproto.StockConfig{Transport: w.transport, Protocol: w.protocol, Service: "Calculator", Multiplexed: multiplexed}
+				p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c)})
+				sess := p.MustDial(t, addr)
+				useCalculator(t, sessionClient{sess}, noted)
+				if st := sess.Close(); st != nil {
+					t.Error(st)
+				}
+			}
+		})
+	}
+}
+
+// TestStockBetweenPeers: two peers of erpc lose nothing of a status with headers,
+// and call each other at the same time.
+func TestStockBetweenPeers(t *testing.T) {
+	c := thriftproto.StockConfig{Service: "Calculator", Concurrent: true}
+	addr, noted := serveCalculator(t, c, erpc.RPCServiceMethodMapper)
+	for _, tt := range []struct {
+		transport thriftproto.Transport
+		want      string
+	}{
+		{thriftproto.Header, "code=1001&msg=bad%20thing&cause=text"},
+		{thriftproto.Framed, "code=500&msg=Internal%20Server%20Error&cause=bad%20thing%3A%20text%20%28code%201001%29"},
+	} {
+		for _, protocol := range []thriftproto.Protocol{thriftproto.Binary, thriftproto.Compact} {
+			c.Transport, c.Protocol = tt.transport, protocol
+			sess := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c)}).MustDial(t, addr)
+			useCalculator(t, sessionClient{sess}, noted)
+			st := sess.Call("fail", &calculator.CalculatorFailArgs{Text: "text"}, nil).Status()
+			if got := string(st.AppendQuery(nil)); got != tt.want {
+				t.Errorf("transport %d: status %s, want %s", tt.transport, got, tt.want)
+			}
+		}
+	}
+}
+
+// TestStockLimit: a call above the limit is answered before the connection ends.
+func TestStockLimit(t *testing.T) {
+	for _, w := range stockWires {
+		t.Run(w.name, func(t *testing.T) {
+			p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}), ReadLimit: 10 << 10})
+			p.Listen(t)
+			large := item()
+			large.Blob = make([]byte, 20<<10)
+			if w.zlib { // what is small on the wire counts by what comes out, and nobody can be told
+				large.Blob = make([]byte, 1<<20)
+			}
+			_, err := calculator.NewCalculatorClient(w.dial(t, p.Addr, "")).Echo(t.Context(), large)
+			if !w.zlib {
+				wantException(t, "large", err, thrift.PROTOCOL_ERROR, "(code 413)")
+			} else if err == nil {
+				t.Error("1 MiB was taken with a limit of 10 KiB")
+			}
+		})
+	}
+}
+
+// TestStockInTurn: calls that a client sends ahead are answered in their order,
+// although the first takes longer.
+func TestStockInTurn(t *testing.T) {
+	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(thriftproto.StockConfig{})})
+	release, started := make(chan struct{}), make(chan struct{})
+	erpc.HandleCall(p.Peer, "Slow", func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+		close(started)
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
+		return nil, nil
+	})
+	quick := make(chan struct{})
+	erpc.HandleCall(p.Peer, "Quick", func(context.Context, *struct{}) (*struct{}, error) {
+		close(quick)
+		return nil, nil
+	})
+	p.Listen(t)
+	s := wiretest.DialScript(t, "tcp", p.Addr)
+	s.Send([]byte("\x00\x00\x00\x11\x80\x01\x00\x01\x00\x00\x00\x04slow\x00\x00\x00\x00\x00" +
+		"\x00\x00\x00\x12\x80\x01\x00\x01\x00\x00\x00\x05quick\x00\x00\x00\x00\x00")) // sequence numbers 0, as Python's
+	<-started
+	select {
+	case <-quick:
+		t.Error("the second call was handled before the first was answered")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(release)
+	s.Want([]byte("\x00\x00\x00\x11\x80\x01\x00\x02\x00\x00\x00\x04slow\x00\x00\x00\x00\x00" +
+		"\x00\x00\x00\x12\x80\x01\x00\x02\x00\x00\x00\x05quick\x00\x00\x00\x00\x00"))
+}
+
+// TestStockRefuses: what is not Thrift over these transports ends the connection.
+func TestStockRefuses(t *testing.T) {
+	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(thriftproto.StockConfig{})})
+	p.Listen(t)
+	for name, b := range map[string]string{
+		"unframed binary":   "\x80\x01\x00\x01\x00\x00\x00\x03add\x00\x00\x00\x01\x00",
+		"unframed compact":  "\x82\x21\x01\x03add\x00",
+		"lax binary":        "\x00\x00\x00\x0d\x00\x00\x00\x03add\x01\x00\x00\x00\x01\x00",
+		"HTTP":              "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+		"type 7":            "\x00\x00\x00\x10\x80\x01\x00\x07\x00\x00\x00\x03add\x00\x00\x00\x01\x00",
+		"name too long":     "\x00\x00\x00\x10\x80\x01\x00\x01\x7f\xff\xff\xffadd\x00\x00\x00\x01\x00",
+		"header too long":   "\x00\x00\x00\x0c\x0f\xff\x00\x00\x00\x00\x00\x01\xff\xff\x00\x00",
+		"unknown protocol":  "\x00\x00\x00\x0e\x0f\xff\x00\x00\x00\x00\x00\x01\x00\x01\x05\x00\x00\x00",
+		"unknown transform": "\x00\x00\x00\x0e\x0f\xff\x00\x00\x00\x00\x00\x01\x00\x01\x00\x01\x09\x00",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.DialTimeout("tcp", p.Addr, wiretest.Limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := wiretest.NewScript(t, conn)
+			s.Send([]byte(b))
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			s.WantEnd()
+		})
+	}
+}
