@@ -10,6 +10,7 @@ import (
 	"github.com/erpc-go/erpc/proto/jsonproto"
 	"github.com/erpc-go/erpc/proto/pbproto"
 	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/proto/thriftproto"
 )
 
 // A v7Wire is one way to talk to erpc v7.
@@ -31,6 +32,8 @@ func v7Wires() []v7Wire {
 	rawUnix.Network = "unix"
 	json := erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()}
 	pb := erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()}
+	thriftBinary := erpc.PeerConfig{ProtoFunc: thriftproto.NewBinaryProtoFunc()}
+	thriftStruct := erpc.PeerConfig{ProtoFunc: thriftproto.NewStructProtoFunc(), DefaultBodyCodec: "thrift"}
 	return []v7Wire{
 		{flags: "-proto raw", cfg: raw},
 		{flags: "-proto raw -tls", cfg: raw, tls: true},
@@ -38,6 +41,9 @@ func v7Wires() []v7Wire {
 		// v7 escapes nothing in a body but quotes, see proto/jsonproto.
 		{flags: "-proto json", cfg: json, lacks: wiretest.Backslash | wiretest.AnyByte | wiretest.ThriftCodec},
 		{flags: "-proto pb", cfg: pb},
+		{flags: "-proto thrift-binary", cfg: thriftBinary, adds: wiretest.Thrift},
+		// No codec but thrift, and v7's own server loses a status.
+		{flags: "-proto thrift-struct", cfg: thriftStruct, lacks: wiretest.Usual &^ wiretest.Pushes, adds: wiretest.Thrift},
 	}
 }
 
