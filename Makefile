@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: run test lint test-interop bench bench-full bench-smoke fuzz cover clean
+.PHONY: run test lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz cover clean
 
 run: ## a server and two clients, each a process of its own; ends by itself
 	@mkdir -p bin && $(GO) build -o bin/hello ./examples/hello && bin/hello
@@ -28,6 +28,18 @@ bench-full: ## the same with longer samples and more rounds
 
 bench-smoke: ## does the benchmark run? writes nothing
 	$(MAKE) -C bench bench-smoke
+
+# The hot functions, each with its allocations.
+BENCHMARKS = $(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 \
+	  . ./codec ./message ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./router ./session ./socket ./xfer
+
+bench-check: ## Go benchmarks of the hot functions against the committed figures
+	@mkdir -p bin
+	$(BENCHMARKS) > bin/bench.txt
+	$(GO) tool benchstat bench/baseline.txt bin/bench.txt
+
+bench-baseline: ## make what this machine measures the committed figures
+	$(BENCHMARKS) > bench/baseline.txt
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \

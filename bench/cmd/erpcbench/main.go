@@ -23,16 +23,17 @@ import (
 )
 
 type options struct {
-	bin, docs, raw, from, command string
-	peers, tests                  string
-	rounds                        int
-	run, warmup                   time.Duration
+	bin, docs, readme, raw, from, command string
+	peers, tests                          string
+	rounds                                int
+	run, warmup                           time.Duration
 }
 
 func main() {
 	var o options
 	flag.StringVar(&o.bin, "bin", "bin", "directory of the peers' programs")
 	flag.StringVar(&o.docs, "docs", "", "directory for performance.md and its charts; none: only print the bars")
+	flag.StringVar(&o.readme, "readme", "", "file whose summary between its marks is to be written anew; none: leave it")
 	flag.StringVar(&o.raw, "raw", "", "file for all samples, as JSON")
 	flag.StringVar(&o.from, "from", "", "measure nothing, report what an earlier run wrote with -raw")
 	flag.StringVar(&o.command, "command", "make bench", "the command to name in the report")
@@ -73,7 +74,13 @@ func bench(o options) error {
 	if o.docs == "" {
 		return nil
 	}
-	return report.Write(r).Save(o.docs)
+	if err := report.Write(r).Save(o.docs); err != nil {
+		return err
+	}
+	if o.readme == "" {
+		return nil
+	}
+	return report.UpdateReadme(o.readme, r)
 }
 
 // measureAll runs the plan: each round goes through all groups, and through
