@@ -87,8 +87,11 @@ func call(o *options, out *reporter) error {
 }
 
 func (c *client) wants(k check) bool {
-	if c.opts.skip[k.name] || (len(c.opts.only) > 0 && !c.opts.only[k.name]) {
+	if c.opts.skip[k.name] {
 		return false
+	}
+	if len(c.opts.only) > 0 { // also what v7's own server can't answer
+		return c.opts.only[k.name]
 	}
 	return k.needs&^c.features == 0
 }

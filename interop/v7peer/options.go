@@ -51,7 +51,7 @@ func parseOptions(role string, args []string) (*options, error) {
 	fs.StringVar(&o.secure, "secure", "", "AES key of 16, 24 or 32 bytes for the secure plugin")
 	fs.StringVar(&o.proxy, "proxy", "", "serve: forward everything to this address; call: any text leaves out what v7's proxy breaks")
 	fs.BoolVar(&o.nested, "nested", false, "call: also call /math/nested, which calls /client/add back on the same session")
-	fs.StringVar(&only, "only", "", "call: run just these checks, comma-separated")
+	fs.StringVar(&only, "only", "", "call: run just these checks, comma-separated, also such as v7's server can't answer")
 	fs.StringVar(&skip, "skip", "", "call: leave out these checks, comma-separated")
 	fs.DurationVar(&o.timeout, "timeout", 20*time.Second, "call: limit of the whole run")
 	fs.StringVar(&o.log, "log", "OFF", "v7's log level on stderr: OFF, ERROR, WARNING, INFO, DEBUG, TRACE")

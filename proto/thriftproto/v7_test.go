@@ -1,0 +1,26 @@
+package thriftproto_test
+
+import (
+	"testing"
+
+	"github.com/erpc-go/erpc/internal/wiretest"
+)
+
+// TestV7ReadsStructErrors: a real client of v7 gets a status over thrift-struct
+// from us, which it can't from a server of v7, and goes on. The rest that v7 can
+// do over these formats is in the tests of the root package.
+func TestV7ReadsStructErrors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts erpc v7")
+	}
+	v7peer := wiretest.BuildV7(t)
+	for format := range formats {
+		p := wiretest.Serve(t, configOf(format))
+		done := wiretest.CallV7(t, v7peer, "-proto", format, "-addr", p.Addr, "-only", "home/fail,home/test-after")
+		for _, check := range []string{"home/fail", "home/test-after"} {
+			if !done[check].OK {
+				t.Errorf("%s: %s did not pass: %+v", format, check, done[check])
+			}
+		}
+	}
+}
