@@ -49,7 +49,7 @@ func (m *Message) StorageUpTo(n, most int) []byte {
 		}
 	}
 	if cap(m.buf) < n {
-		return m.Storage(n)
+		m.Storage(n) // which may have more
 	}
 	m.buf = m.buf[:min(most, cap(m.buf))]
 	return m.buf

@@ -338,3 +338,22 @@ func TestInternIsBoundedByKnow(t *testing.T) {
 		t.Error("the table holds bytes of the wire")
 	}
 }
+
+// All that is at hand is given: a caller that asks for more gets other storage
+// then, and may put this one away.
+func TestStorageUpTo(t *testing.T) {
+	for _, have := range []int{0, 10, 100, 1000, 5000} {
+		for _, want := range [][2]int{{100, 100}, {100, 1000}, {1000, 1000}, {1, 5000}} {
+			var m Message
+			m.Keep(make([]byte, 0, have))
+			n, most := want[0], want[1]
+			b := m.StorageUpTo(n, most)
+			if len(b) < n || len(b) > most || len(b) < min(most, cap(b)) {
+				t.Errorf("with %d bytes of storage, %d to %d: got %d of %d", have, n, most, len(b), cap(b))
+			}
+			if have < n && len(b) > 2*n {
+				t.Errorf("%d bytes were made for %d", len(b), n)
+			}
+		}
+	}
+}
