@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: run test lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz cover clean
+.PHONY: run test lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
 
 run: ## a server and two clients, each a process of its own; ends by itself
 	@mkdir -p bin && $(GO) build -o bin/hello ./examples/hello && bin/hello
@@ -48,6 +48,11 @@ fuzz: ## each fuzz target for FUZZTIME
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; \
 	done
+
+SOAK ?= 10m
+soak: ## mixed load and faults for SOAK; every call must be accounted for
+	@mkdir -p bin
+	$(GO) run ./cmd/soak -length $(SOAK) -svg bin/soak.svg
 
 cover: ## coverage of all packages by all tests, as bin/cover.html
 	@mkdir -p bin
