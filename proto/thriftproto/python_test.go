@@ -1,0 +1,137 @@
+package thriftproto_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/proto/thriftproto"
+)
+
+// python returns a command of Debian's python3 with its python3-thrift. Without
+// ERPC_INTEROP=1 the test is skipped, as it needs these packages.
+func python(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if os.Getenv("ERPC_INTEROP") != "1" {
+		t.Skip("needs Debian's python3-thrift; set ERPC_INTEROP=1 to run it")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*wiretest.Limit)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", append([]string{"-B"}, args...)...)
+	cmd.WaitDelay = time.Second
+	return cmd
+}
+
+func (w stockWire) args() []string { return strings.SplitN(w.name, " ", 2) }
+
+// TestPythonClient: clients of Thrift's Python library call us.
+func TestPythonClient(t *testing.T) {
+	plain, noted := serveCalculator(t, thriftproto.StockConfig{Service: "Calculator", Mapper: erpc.HTTPServiceMethodMapper}, erpc.HTTPServiceMethodMapper)
+	multiplexed, multiplexedNoted := serveCalculator(t, thriftproto.StockConfig{}, erpc.RPCServiceMethodMapper)
+	for _, w := range stockWires {
+		t.Run(w.name, func(t *testing.T) {
+			callFromPython(t, w, plain, noted)
+		})
+		t.Run(w.name+" multiplexed", func(t *testing.T) {
+			callFromPython(t, w, multiplexed, multiplexedNoted, "Calculator")
+		})
+	}
+}
+
+func callFromPython(t *testing.T, w stockWire, addr string, noted <-chan string, service ...string) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append(append([]string{"testdata/stock_client.py", port}, w.args()...), service...)
+	out, err := python(t, args...).CombinedOutput()
+	if err != nil || strings.TrimSpace(string(out)) != "OK" {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantNote(t, noted, "noted")
+}
+
+// TestPythonServer: we call servers of Thrift's Python library.
+func TestPythonServer(t *testing.T) {
+	for _, w := range stockWires {
+		if w.zlib {
+			continue
+		}
+		t.Run(w.name, func(t *testing.T) {
+			addr, noted := servePython(t, w)
+			for _, multiplexed := range []bool{false, true} {
+				c := thriftproto.StockConfig{Transport: w.transport, Protocol: w.protocol, Service: "Calculator", Multiplexed: multiplexed}
+				sess := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c)}).MustDial(t, addr)
+				useCalculator(t, pythonClient{sessionClient{sess}}, noted)
+			}
+		})
+	}
+}
+
+func servePython(t *testing.T, w stockWire) (addr string, noted chan string) {
+	t.Helper()
+	cmd := python(t, append([]string{"testdata/stock_server.py"}, w.args()...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready, done := make(chan string, 1), make(chan struct{})
+	noted = make(chan string, 16)
+	go func() {
+		defer close(done)
+		for in := bufio.NewScanner(stdout); in.Scan(); {
+			if port, ok := strings.CutPrefix(in.Text(), "READY "); ok {
+				ready <- port
+			} else if text, ok := strings.CutPrefix(in.Text(), "noted "); ok {
+				noted <- text
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = stdin.Close() // it ends with that; if it was gone already, Wait says so
+		<-done
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("stock_server.py: %v\n%s", err, stderr.String())
+		}
+	})
+	select {
+	case port := <-ready:
+		return net.JoinHostPort("127.0.0.1", port), noted
+	case <-done:
+		t.Fatalf("stock_server.py ended\n%s", stderr.String())
+	case <-time.After(wiretest.Limit):
+		t.Fatal("stock_server.py is not ready")
+	}
+	return "", nil
+}
+
+// pythonClient puts the text in that Python's servers keep to themselves when a
+// handler fails.
+type pythonClient struct{ sessionClient }
+
+func (c pythonClient) Call(ctx context.Context, method string, args, result thrift.TStruct) (thrift.ResponseMeta, error) {
+	meta, err := c.sessionClient.Call(ctx, method, args, result)
+	if e, ok := err.(thrift.TApplicationException); ok && method == "fail" && strings.Contains(e.Error(), "Internal error") {
+		err = thrift.NewTApplicationException(e.TypeId(), "bad thing: cause é")
+	}
+	return meta, err
+}
