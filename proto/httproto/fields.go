@@ -1,0 +1,254 @@
+package httproto
+
+import (
+	"bytes"
+	"strconv"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// fields are what a head says, besides its first line. The slices are parts of
+// the head.
+type fields struct {
+	mtype   int // of an erpc peer, -1 for others
+	seq     int32
+	hasSeq  bool
+	length  int64 // of the body; -1 if nothing was said of it
+	chunked bool
+
+	host           []byte
+	hosts          int
+	contentType    []byte
+	encoding       []byte // Content-Encoding
+	filters        []byte // X-Content-Encoding
+	expect         []byte
+	origin         []byte
+	preflight      bool // it has an Access-Control-Request-Method
+	accept         []byte
+	gzip           bool // it is an accepted encoding
+	close, persist bool // of Connection
+	single         uint // what was there already of the fields that may be there once
+
+	others []field // what becomes metadata
+}
+
+type field struct{ name, value []byte }
+
+// Fields that may be there once, as bits of fields.single.
+const (
+	onceLength = 1 << iota
+	onceTransfer
+	onceType
+	onceEncoding
+	onceFilters
+	onceSeq
+	onceMtype
+	onceExpect
+)
+
+func (h *fields) reset() {
+	*h = fields{mtype: -1, length: -1, others: h.others[:0]}
+}
+
+// parse reads the lines behind the first.
+func (h *fields) parse(b []byte) error {
+	for {
+		var line []byte
+		if line, b = nextLine(b); len(line) == 0 {
+			return nil
+		}
+		name, value, found := bytes.Cut(line, []byte{':'})
+		if !found || !isToken(name) { // a space in front of the colon, or of the line, is none
+			return malformed("%.40q is no header field", line)
+		}
+		if err := h.set(name, bytes.Trim(value, " \t")); err != nil {
+			return err
+		}
+	}
+}
+
+// longestKnown is the length of the longest name that set knows.
+const longestKnown = len("access-control-request-method")
+
+func (h *fields) set(name, value []byte) error {
+	var lower [longestKnown]byte
+	if len(name) > len(lower) {
+		h.others = append(h.others, field{name, value})
+		return nil
+	}
+	for i, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	switch string(lower[:len(name)]) {
+	case "content-length":
+		n, err := strconv.ParseUint(string(value), 10, 63)
+		if err != nil {
+			return malformed("Content-Length %.40q", value)
+		}
+		h.length = int64(n)
+		return h.once(onceLength, name)
+	case "transfer-encoding":
+		if !bytes.EqualFold(value, []byte("chunked")) {
+			return refuse(statusNotImplemented, "Transfer-Encoding %.40q; only chunked is known", value)
+		}
+		h.chunked = true
+		return h.once(onceTransfer, name)
+	case "content-type":
+		h.contentType = value
+		h.others = append(h.others, field{name, value})
+		return h.once(onceType, name)
+	case "content-encoding":
+		h.encoding = value
+		return h.once(onceEncoding, name)
+	case "x-content-encoding":
+		h.filters = value
+		return h.once(onceFilters, name)
+	case "x-seq":
+		n, err := strconv.ParseInt(string(value), 10, 32)
+		if err != nil {
+			return malformed("X-Seq %.40q", value)
+		}
+		h.seq, h.hasSeq = int32(n), true
+		return h.once(onceSeq, name)
+	case "x-mtype":
+		n, err := strconv.ParseUint(string(value), 10, 8)
+		if err != nil {
+			return malformed("X-Mtype %.40q", value)
+		}
+		h.mtype = int(n)
+		return h.once(onceMtype, name)
+	case "connection":
+		h.close = h.close || hasWord(value, "close")
+		h.persist = h.persist || hasWord(value, "keep-alive")
+		return nil
+	case "expect":
+		h.expect = value
+		return h.once(onceExpect, name)
+	case "keep-alive", "proxy-connection", "te", "trailer", "upgrade":
+		return nil
+	case "host":
+		h.host = value
+		h.hosts++
+	case "accept":
+		h.accept = value
+	case "accept-encoding":
+		h.gzip = h.gzip || acceptsGzip(value)
+	case "origin":
+		h.origin = value
+	case "access-control-request-method":
+		h.preflight = true
+	}
+	h.others = append(h.others, field{name, value})
+	return nil
+}
+
+func (h *fields) once(bit uint, name []byte) error {
+	if h.single&bit != 0 {
+		return malformed("%s twice", name)
+	}
+	h.single |= bit
+	return nil
+}
+
+// check refuses what can be read in two ways.
+func (h *fields) check(v version, request bool) error {
+	switch {
+	case h.chunked && h.length >= 0:
+		return malformed("Content-Length and Transfer-Encoding")
+	case h.chunked && v == http10:
+		return malformed("Transfer-Encoding in HTTP/1.0")
+	case h.hosts > 1:
+		return malformed("Host twice")
+	case request && h.hosts == 0 && v == http11 && h.mtype < 0:
+		return malformed("no Host")
+	case bytes.ContainsAny(h.host, " \t/\\?#@,"):
+		return malformed("Host %.40q", h.host)
+	}
+	return nil
+}
+
+// keep copies what is needed when the head is gone.
+func (h *fields) keep() {
+	h.encoding, h.filters = bytes.Clone(h.encoding), bytes.Clone(h.filters)
+}
+
+// hasWord reports whether word is in a list of words, whatever their case.
+func hasWord(list []byte, word string) bool {
+	for len(list) > 0 {
+		var w []byte
+		w, list, _ = bytes.Cut(list, []byte{','})
+		if bytes.EqualFold(bytes.Trim(w, " \t"), []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// fill makes metadata of the fields that are not for the protocol. An erpc peer
+// tells a few things about itself that nobody has set.
+func (h *fields) fill(meta *message.Meta, text *[]byte) {
+	b, kept := (*text)[:0], h.others[:0]
+	for _, o := range h.others {
+		start := len(b)
+		b = appendKey(b, o.name)
+		if h.mtype >= 0 && ofPeer(b[start:], o.value) {
+			b = b[:start]
+			continue
+		}
+		b = append(b, o.value...)
+		kept = append(kept, o)
+	}
+	*text, h.others = b, kept
+	all := string(b) // one for all
+	for _, o := range kept {
+		n, end := len(o.name), len(o.name)+len(o.value)
+		meta.Add(all[:n], all[n:end])
+		all = all[end:]
+	}
+}
+
+// ofPeer reports whether erpc sends that header field with each message.
+func ofPeer(key, value []byte) bool {
+	switch string(key) {
+	case "Accept-Encoding", "Content-Type", "Host":
+		return true
+	case "User-Agent":
+		return string(value) == userAgent
+	}
+	return false
+}
+
+// appendKey appends the key of metadata that a header field has: the name in
+// its usual form, whoever wrote it, but for two keys of erpc that are not.
+func appendKey(dst, name []byte) []byte {
+	switch {
+	case bytes.EqualFold(name, []byte(message.MetaRealIP)):
+		return append(dst, message.MetaRealIP...)
+	case bytes.EqualFold(name, []byte(metaHeartbeat)):
+		return append(dst, metaHeartbeat...)
+	}
+	return appendCanonical(dst, name)
+}
+
+// metaHeartbeat is the key of erpc v7's heartbeat.
+const metaHeartbeat = "hb_"
+
+// appendCanonical appends a name with capitals at the beginnings of its words.
+func appendCanonical[T string | []byte](dst []byte, name T) []byte {
+	first := true
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case first && c >= 'a' && c <= 'z':
+			c -= 'a' - 'A'
+		case !first && c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		first = c == '-'
+		dst = append(dst, c)
+	}
+	return dst
+}

@@ -1,0 +1,142 @@
+package httproto
+
+import (
+	"bufio"
+	"io"
+)
+
+// readHead returns the lines of a head, the empty one at its end included. They
+// are valid until r is read again, or the next head is. It takes nothing but
+// what HTTP allows there: lines that end in CR LF, and no control characters,
+// because what two readers take differently is how requests are smuggled.
+func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
+	s := headScanner{maxLine: f.cfg.MaxLine, maxLines: f.cfg.MaxFields + 1}
+	most := min(f.cfg.MaxHead, limit)
+	f.keepHead()
+	for {
+		if _, err := r.Peek(1); err != nil {
+			if err == io.EOF && len(f.head) > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		b, _ := r.Peek(r.Buffered()) // they are there
+		n, done, err := s.scan(b)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.head)+n > most {
+			return nil, tooLarge(statusHeadTooLarge, "a head of more than %d bytes", most)
+		}
+		whole := done && len(f.head) == 0
+		if !whole {
+			f.head = append(f.head, b[:n]...)
+		}
+		if _, err := r.Discard(n); err != nil {
+			return nil, err
+		}
+		switch {
+		case whole:
+			return b[:n], nil
+		case done:
+			return f.head, nil
+		}
+	}
+}
+
+// keepHead empties the storage of heads that arrive in pieces, and lets it and
+// that of metadata go if they have grown.
+func (f *format) keepHead() {
+	const most = 4 << 10
+	if f.head = f.head[:0]; cap(f.head) > most {
+		f.head = nil
+	}
+	if cap(f.text) > most {
+		f.text = nil
+	}
+}
+
+// maxBlank is how many empty lines may stand in front of a message: old clients
+// send one behind a body.
+const maxBlank = 2
+
+// A headScanner finds the end of a head in pieces of it.
+type headScanner struct {
+	maxLine, maxLines int
+	length            int // of the current line
+	lines, blank      int
+	cr                bool
+}
+
+// scan returns how much of b belongs to the head, and whether that ends there.
+func (s *headScanner) scan(b []byte) (n int, done bool, err error) {
+	for i, c := range b {
+		switch {
+		case s.cr:
+			if c != '\n' {
+				return 0, false, malformed("a carriage return within a line")
+			}
+			s.cr = false
+			if s.length == 0 {
+				if s.lines > 0 {
+					return i + 1, true, nil
+				}
+				if s.blank++; s.blank > maxBlank {
+					return 0, false, malformed("empty lines in front of a message")
+				}
+				continue
+			}
+			s.length = 0
+			if s.lines++; s.lines > s.maxLines {
+				return 0, false, tooLarge(statusHeadTooLarge, "more than %d header fields", s.maxLines-1)
+			}
+		case c == '\r':
+			s.cr = true
+		case isControl(c):
+			return 0, false, malformed("a control character %#02x in a head", c)
+		default:
+			if s.length++; s.length > s.maxLine {
+				status := statusHeadTooLarge
+				if s.lines == 0 {
+					status = statusTargetTooLong
+				}
+				return 0, false, tooLarge(status, "a line of more than %d bytes", s.maxLine)
+			}
+		}
+	}
+	return len(b), false, nil
+}
+
+// isControl reports whether c may not stand in a head, other than in the ends
+// of its lines.
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
+
+// nextLine cuts a line off a head.
+func nextLine(b []byte) (line, rest []byte) {
+	for i := range b {
+		if b[i] == '\r' {
+			return b[:i], b[i+2:]
+		}
+	}
+	return b, nil
+}
+
+// isToken reports whether b is a word as methods and names of fields are.
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if !tokenByte[c] {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+var tokenByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	}
+	for _, c := range "!#$%&'*+-.^_`|~" {
+		t[c] = true
+	}
+	return t
+}()

@@ -1,0 +1,39 @@
+package httproto
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// A Page is what [HTML] needs of a handler's context. Every erpc.CallCtx is one.
+type Page interface {
+	SetMeta(key, value string)
+	Errorf(format string, args ...any)
+}
+
+// A Template is what [HTML] renders. Use those of html/template, which escape
+// what they are given.
+type Template interface {
+	Execute(w io.Writer, data any) error
+}
+
+// HTML renders a template as the reply of a handler, which a browser shows:
+//
+//	func (c *Site) Index(*struct{}) ([]byte, *erpc.Status) {
+//		return httproto.HTML(c, index, data)
+//	}
+//
+// It sets the Content-Type; a reply's metadata of that name replaces what
+// follows from the codec. If the template fails, the reply is status 500, and
+// why is logged rather than sent.
+func HTML(ctx Page, t Template, data any) ([]byte, *message.Status) {
+	var b bytes.Buffer
+	if err := t.Execute(&b, data); err != nil {
+		ctx.Errorf("httproto: render a page: %v", err)
+		return nil, message.NewStatusByCodeText(message.CodeInternalServerError, "the page could not be rendered", false)
+	}
+	ctx.SetMeta("Content-Type", "text/html; charset=utf-8")
+	return b.Bytes(), nil
+}

@@ -1,0 +1,119 @@
+package httproto
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// readReply reads what follows the status line. size is that of the head.
+func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byte, size, limit int) (got bool, err error) {
+	ver, line, ok := bytes.Cut(line, []byte{' '})
+	code, text, _ := bytes.Cut(line, []byte{' '})
+	if !ok || len(code) != 3 || !isDigit(code[0]) || !isDigit(code[1]) || !isDigit(code[2]) || code[0] == '0' {
+		return false, malformed("no status line")
+	}
+	v, err := parseVersion(ver)
+	if err != nil {
+		return false, err
+	}
+	status := int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
+	h := &f.h
+	if err := h.parse(rest); err != nil {
+		return false, err
+	}
+	if err := h.check(v, false); err != nil {
+		return false, err
+	}
+	switch {
+	case status == 101:
+		return false, malformed("a switch of protocols that nobody has asked for")
+	case status < 200:
+		return false, nil
+	}
+	if err := f.beginReply(m); err != nil {
+		return false, err
+	}
+	reason := string(text)
+	id, _ := codecOf(h.contentType)
+	isJSON := bytes.Contains(h.contentType, []byte("json"))
+	h.fill(m.Meta(), &f.text)
+	h.keep()
+	numbered := h.mtype >= 0
+	last := h.close || v == http10 && !h.persist
+	var b []byte
+	if status != statusNoContent && status != statusNotModified {
+		last = last || !numbered && h.length < 0 && !h.chunked
+		if b, err = f.readBody(r, m, h, size, limit, !numbered); err != nil {
+			return false, err
+		}
+		if b, err = h.decode(m, b, limit); err != nil {
+			return false, err
+		}
+	}
+	m.SetSize(max(m.Size(), uint32(size)))
+	f.print(false, b)
+	f.ended.Store(last)
+	switch {
+	case numbered && status == statusAccepted: // a push was taken
+		return false, nil
+	case status == statusOK, !numbered && status < 300:
+		m.SetBodyCodec(id)
+		m.SetRaw(b)
+	case numbered && status == statusBusiness:
+		st := new(message.Status)
+		if err := json.Unmarshal(b, st); err != nil {
+			return false, malformed("a status that can't be read: %v", err)
+		}
+		m.SetStatus(st)
+	default:
+		m.SetStatus(statusOfReply(status, reason, b, isJSON))
+	}
+	return true, nil
+}
+
+// beginReply says whose reply it is.
+func (f *format) beginReply(m *message.Message) error {
+	h := &f.h
+	if h.mtype < 0 {
+		seq, err := f.asked.next()
+		if err != nil {
+			return malformed("%v", err)
+		}
+		m.SetMtype(message.TypeReply)
+		m.SetSeq(seq)
+		return nil
+	}
+	switch mtype := byte(h.mtype); mtype {
+	case message.TypeReply, message.TypeAuthReply:
+		m.SetMtype(mtype)
+	default:
+		return malformed("a reply with the X-Mtype %d", h.mtype)
+	}
+	m.SetSeq(h.seq)
+	f.asked.answered(h.seq)
+	return nil
+}
+
+// mostCause is how much of a page is kept as the cause of a status, in bytes.
+const mostCause = 512
+
+// statusOfReply returns what a server that is no erpc peer says of a call: the
+// status that is its body, or one of HTTP.
+func statusOfReply(code int, reason string, b []byte, isJSON bool) *message.Status {
+	if isJSON {
+		if st := new(message.Status); json.Unmarshal(b, st) == nil && !st.OK() {
+			return st
+		}
+	}
+	if reason == "" {
+		reason = fmt.Sprintf("HTTP status %d", code)
+	}
+	if len(b) == 0 {
+		return message.NewStatus(int32(code), reason)
+	}
+	return message.NewStatus(int32(code), reason, string(bytes.ToValidUTF8(b[:min(len(b), mostCause)], nil)))
+}
