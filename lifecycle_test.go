@@ -319,3 +319,36 @@ func closed(p erpc.Peer) <-chan struct{} {
 	}()
 	return c
 }
+
+// A connFrom claims to come from an address.
+type connFrom struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (c connFrom) RemoteAddr() net.Addr { return c.addr }
+
+// An address that comes again, as a port does that a redialed session has left,
+// takes no id away.
+func TestAddressesComeAgain(t *testing.T) {
+	srv := newQuietPeer(t, erpc.PeerConfig{})
+	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}
+	var sessions []erpc.Session
+	for range 3 {
+		near, far := net.Pipe()
+		t.Cleanup(func() { _ = far.Close() }) // the other side never says a word
+		sess, st := srv.ServeConn(connFrom{near, addr})
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		sessions = append(sessions, sess)
+	}
+	for i, sess := range sessions {
+		if got, ok := srv.GetSession(sess.ID()); !ok || got != sess || !sess.Health() {
+			t.Errorf("session %d is not to be found as %q any more", i, sess.ID())
+		}
+	}
+	if id := sessions[0].ID(); id != addr.String() {
+		t.Errorf("the first id is %q, want the address", id)
+	}
+}

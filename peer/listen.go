@@ -181,11 +181,16 @@ func (p *Peer) opened(c *session.Conn) (*session.Conn, *message.Status) {
 	return c, nil
 }
 
-// id returns the first id of a session: the address, if that is unique.
+// id returns the first id of a session: the address, if that is unique. Another
+// session may have it: one that was redialed keeps the id of the address that it
+// once had, and a port is used towards several addresses at the same time. Only
+// who claims an id takes it away.
 func (p *Peer) id(addr net.Addr) string {
 	text := addr.String()
 	if _, port, err := net.SplitHostPort(text); err == nil && port != "" && port != "0" {
-		return text
+		if _, taken := p.GetSession(text); !taken {
+			return text
+		}
 	}
 	return fmt.Sprintf("%s#%d", text, p.next.Add(1))
 }

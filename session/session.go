@@ -13,7 +13,8 @@ import (
 // after it.
 type Info interface {
 	// ID returns the name of the session in its peer: at first the remote
-	// address of an accepted one, the local address of a dialed one.
+	// address of an accepted one, the local address of a dialed one, with a
+	// number behind it where another session has that name.
 	ID() string
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
