@@ -175,6 +175,13 @@ var kinds = []struct {
 
 func newSocket(conn net.Conn, c Config) *Socket { return New(conn, lengthProto{}, c.Complete()) }
 
+// soon returns a context for what must not take long.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // within fails the test if done is not closed soon.
 func within(t *testing.T, what string, done <-chan struct{}) {
 	t.Helper()

@@ -1,0 +1,208 @@
+package socket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+func TestCloseSendsWhatIsQueued(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			a, b := k.pair(t)
+			s := newSocket(a, Config{})
+			const n = 200
+			for i := range n {
+				if err := s.Queue(call(i, make([]byte, 1000))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Write(call(n, nil), false); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("write after Close: %v", err)
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("second Close: %v", err)
+			}
+			if seqs := frames(t, collect(b)()); len(seqs) != n {
+				t.Errorf("%d of %d messages came", len(seqs), n)
+			}
+		})
+	}
+}
+
+// Close returns at once though the other side does not read, and the
+// connection is closed all the same a little later.
+func TestCloseDoesNotWaitForSlowReader(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := k.pair(t)
+			s := newSocket(a, Config{WriteTimeout: -1})
+			if err := s.Write(call(1, make([]byte, 4<<20)), false); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(start); took > linger/2 {
+				t.Errorf("Close took %v", took)
+			}
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				_, _ = a.Read(make([]byte, 1)) // until it is closed
+			}()
+			within(t, "the end of the connection", read)
+		})
+	}
+}
+
+func TestAbortLosesWhatIsQueued(t *testing.T) {
+	a, b := pair(t, "unix")
+	s := newSocket(a, Config{})
+	n := fill(t, s, make([]byte, 500))
+	_ = s.Close() // lingers
+	if err := s.Abort(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(call(n, nil), false); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("write after Abort: %v", err)
+	}
+	got := collect(b)()
+	if len(got) >= n*(500+lengthHead) {
+		t.Errorf("all %d bytes came, though the kernel could not have them", len(got))
+	}
+}
+
+// Whatever Close and Abort run into, a writer gets nil or net.ErrClosed.
+func TestWriteCloseRace(t *testing.T) {
+	rounds := 2000
+	if testing.Short() {
+		rounds = 400
+	}
+	for i := range rounds {
+		a, b := socketPair(t)
+		if i%4 == 3 {
+			a = wrapped{a}
+		}
+		s := newSocket(a, Config{})
+		all := collect(b)
+		var wg sync.WaitGroup
+		for w := range 2 {
+			wg.Go(func() {
+				for j := 0; ; j++ {
+					if err := s.Write(call(j, nil), w == 0); err != nil {
+						if !errors.Is(err, net.ErrClosed) {
+							t.Errorf("round %d: write: %v", i, err)
+						}
+						return
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			if i%3 == 0 {
+				_ = s.Abort()
+			} else {
+				_ = s.Close()
+			}
+		})
+		wg.Wait()
+		if got := all(); i%3 != 0 {
+			if n := uint64(len(frames(t, got))); n != s.Stats().MessagesOut {
+				t.Fatalf("round %d: %d messages were taken, %d came", i, s.Stats().MessagesOut, n)
+			}
+		}
+		_ = b.Close()
+	}
+}
+
+// A breaking connection takes only the first half of the n-th write.
+type breaking struct {
+	net.Conn
+	mu     sync.Mutex // guards the following
+	left   int
+	got    []byte
+	writes int // after it broke
+	closed bool
+	first  []*byte // of what was written
+}
+
+var errBroken = errors.New("cable cut")
+
+func (c *breaking) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.first = append(c.first, unsafe.SliceData(p))
+	if c.left < 0 {
+		c.writes++
+		return 0, errBroken
+	}
+	if c.left == 0 {
+		c.left--
+		c.got = append(c.got, p[:len(p)/2]...)
+		return len(p) / 2, errBroken
+	}
+	c.left--
+	c.got = append(c.got, p...)
+	return len(p), nil
+}
+
+func (c *breaking) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	return nil
+}
+
+func (c *breaking) SetWriteDeadline(time.Time) error { return nil }
+
+func TestBrokenWriteEndsEverything(t *testing.T) {
+	for good := range 4 {
+		t.Run(fmt.Sprint(good, " good"), func(t *testing.T) {
+			conn := &breaking{left: good}
+			s := newSocket(conn, Config{})
+			var want []byte
+			large := make([]byte, ownFrame) // a chunk, and so a write, of its own
+			for i := range 10 {
+				want = append(want, frameOf(t, call(i, large))...)
+				if err := s.Queue(call(i, large)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Flush()
+			eventually(t, "the connection is closed", func() bool {
+				conn.mu.Lock()
+				defer conn.mu.Unlock()
+				return conn.closed
+			})
+			for i := range 3 {
+				if err := s.Write(call(i, nil), false); !errors.Is(err, errBroken) {
+					t.Errorf("write afterwards: %v", err)
+				}
+			}
+			if err := s.Err(); !errors.Is(err, errBroken) {
+				t.Errorf("Err() = %v", err)
+			}
+			_ = s.Close()
+			conn.mu.Lock()
+			defer conn.mu.Unlock()
+			if conn.writes > 0 {
+				t.Errorf("%d more writes after half a frame", conn.writes)
+			}
+			frame := lengthHead + len(large)
+			if !bytes.Equal(conn.got, want[:good*frame+frame/2]) {
+				t.Errorf("%d bytes were written, not what comes first", len(conn.got))
+			}
+		})
+	}
+}
