@@ -81,6 +81,11 @@ func (c *Conn) AsyncCall(serviceMethod string, arg, result any, done chan<- *Cal
 
 // startAsync sends the call; its end comes without the caller.
 func (c *Conn) startAsync(cmd *CallCmd) {
+	cmd.starting.Lock()
+	defer cmd.starting.Unlock()
+	if stop := cmd.stop.Swap(nil); stop != nil {
+		(*stop)() // what waited for the end of the sending before
+	}
 	x := getExchange(c.link.Load())
 	defer putExchange(x)
 	ctx, cancel, sent := c.start(cmd, x)
