@@ -206,3 +206,44 @@ func TestBrokenWriteEndsEverything(t *testing.T) {
 		})
 	}
 }
+
+// A stuck connection keeps its first write until it is told how that ends.
+type stuck struct {
+	breaking
+	begun, end chan struct{}
+}
+
+func (c *stuck) Write(p []byte) (int, error) {
+	c.begun <- struct{}{}
+	<-c.end
+	return c.breaking.Write(p)
+}
+
+// What was queued behind a write that fails is not written, also when Close
+// would have it written.
+func TestBrokenWriteAfterClose(t *testing.T) {
+	conn := &stuck{begun: make(chan struct{}, 10), end: make(chan struct{})}
+	s := newSocket(conn, Config{WriteTimeout: -1})
+	for i := range 3 {
+		if err := s.Write(call(i, nil), false); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			within(t, "the first write", conn.begun)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(conn.end)
+	eventually(t, "the leader is done", func() bool {
+		s.out.mu.Lock()
+		defer s.out.mu.Unlock()
+		return !s.out.leading
+	})
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	if conn.writes > 0 || !conn.closed {
+		t.Errorf("%d more writes after half a frame; closed: %v", conn.writes, conn.closed)
+	}
+}

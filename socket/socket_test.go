@@ -19,6 +19,8 @@ func (brokenProto) Pack([]byte, *message.Message) ([]byte, error) { panic("pack 
 
 func (brokenProto) Unpack(*bufio.Reader, *message.Message, int) error { panic(io.ErrNoProgress) }
 
+func (brokenProto) PackHead([]byte, *message.Message, int) ([]byte, bool) { panic("pack " + secret) }
+
 const secret = "internals"
 
 func TestProtocolPanicsAreErrors(t *testing.T) {
@@ -29,6 +31,10 @@ func TestProtocolPanicsAreErrors(t *testing.T) {
 	var panicked *message.PanicError
 	if err := s.Write(call(1, nil), false); !errors.As(err, &pe) || !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
 		t.Errorf("Pack panicked: %v", err)
+	}
+	panicked = nil
+	if err := s.Write(call(1, make([]byte, streamFrom)), false); !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
+		t.Errorf("PackHead panicked: %v", err)
 	}
 	if _, err := s.Pack(call(1, nil)); !errors.As(err, &panicked) {
 		t.Errorf("Pack panicked: %v", err)

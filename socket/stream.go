@@ -35,6 +35,11 @@ func (s *Socket) streamable(m *message.Message, mode putMode) (head, body []byte
 	if !ok {
 		return nil, nil, false
 	}
+	defer func() {
+		if recover() != nil { // pack comes upon the same panic, and tells it
+			head, body, ok = nil, nil, false
+		}
+	}()
 	head, ok = p.PackHead(m.Storage(0), m, len(body))
 	return head, body, ok
 }

@@ -1,0 +1,152 @@
+package socket
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// A frameModel is what the queue should hold, simply.
+type frameModel struct {
+	b         []byte
+	droppable bool
+}
+
+func content(q *queue) (b []byte) {
+	for c := q.head; c != nil; c = c.next {
+		b = append(b, c.b...)
+	}
+	return b
+}
+
+// checkLinks looks at what the list promises itself.
+func checkLinks(t *testing.T, q *queue) {
+	t.Helper()
+	var prev, last *chunk
+	for c := q.head; c != nil; c = c.next {
+		prev, last = last, c
+	}
+	if q.tail != last || q.prev != prev {
+		t.Fatal("tail or prev is not the last or the one before")
+	}
+	if n := len(content(q)); n != q.n {
+		t.Fatalf("n is %d with %d bytes in the queue", q.n, n)
+	}
+}
+
+// Whatever is put, dropped, taken and put back in part: the queue holds what a
+// plain list would.
+func TestQueueAgainstList(t *testing.T) {
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		var o outbox
+		var model []frameModel
+		next := byte(0)
+		frame := func(n int) []byte {
+			next++
+			return bytes.Repeat([]byte{next}, n)
+		}
+		for range 50 {
+			switch op := rng.IntN(10); {
+			case op < 4:
+				f := frame(1 + rng.IntN(9000))
+				o.queue.add(f)
+				model = append(model, frameModel{b: bytes.Clone(f)})
+				clear(f) // add keeps nothing of it
+			case op < 5:
+				f := frame(ownFrame + rng.IntN(1000))
+				model = append(model, frameModel{b: bytes.Clone(f)})
+				o.queue.addOwn(f[:len(f):len(f)])
+			case op < 8:
+				f := frame(1 + rng.IntN(9000))
+				o.queue.addDroppable(f)
+				model = append(model, frameModel{b: bytes.Clone(f), droppable: true})
+				clear(f)
+			case op < 9:
+				n, limit := rng.IntN(9000), rng.IntN(200_000)
+				dropped := o.queue.drop(n, limit)
+				total := 0
+				for _, f := range model {
+					total += len(f.b)
+				}
+				var kept []frameModel
+				for _, f := range model {
+					if f.droppable && total+n > limit {
+						total -= len(f.b)
+						dropped--
+					} else {
+						kept = append(kept, f)
+					}
+				}
+				model = kept
+				if dropped != 0 {
+					t.Fatalf("seed %d: drop counted %d frames too many", seed, int64(dropped))
+				}
+			default: // written in part, while more is put
+				c := o.queue.take()
+				checkLinks(t, &o.queue)
+				for c != nil && rng.IntN(2) == 0 {
+					for n := len(c.b); n > 0; model = model[1:] {
+						n -= len(model[0].b)
+					}
+					c = c.next
+				}
+				if rng.IntN(2) == 0 {
+					f := frame(500)
+					o.queue.add(f)
+					model = append(model, frameModel{b: f})
+				}
+				if c == nil {
+					break
+				}
+				written := rng.IntN(len(c.b))
+				o.w = c.b[written:]
+				o.unwrite(c)
+				for written >= len(model[0].b) {
+					written -= len(model[0].b)
+					model = model[1:]
+				}
+				model[0].b = model[0].b[written:]
+				// A frame of which nothing is written either may be kept for
+				// good, too: what began to be written can't be left out.
+				model[0].droppable = false
+			}
+			checkLinks(t, &o.queue)
+			var want []byte
+			for _, f := range model {
+				want = append(want, f.b...)
+			}
+			if !bytes.Equal(content(&o.queue), want) {
+				t.Fatalf("seed %d: %d bytes in the queue are not the %d that should be", seed, o.queue.n, len(want))
+			}
+		}
+	}
+}
+
+// Chunks go back for others to use; large ones only a few.
+func TestChunksAreUsedAgain(t *testing.T) {
+	for _, n := range []int{1, smallChunk, smallChunk + 1, largeChunk, maxChunk, maxChunk + 1} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			var q queue
+			for range 2 * maxLarge {
+				q.add(make([]byte, n))
+			}
+			free(q.take())
+			largeChunks.Lock()
+			kept := len(largeChunks.free)
+			for _, c := range largeChunks.free {
+				if len(c.b) != 0 || c.next != nil || c.droppable || c.own || cap(c.b) > maxChunk {
+					t.Errorf("a chunk is kept with %d bytes in it, %d in all", len(c.b), cap(c.b))
+				}
+			}
+			largeChunks.Unlock()
+			if kept > maxLarge {
+				t.Errorf("%d large chunks are kept, more than %d", kept, maxLarge)
+			}
+			if c := getChunk(); len(c.b) != 0 || c.next != nil || cap(c.b) != smallChunk {
+				t.Errorf("a small chunk has %d of %d bytes", len(c.b), cap(c.b))
+			}
+		})
+	}
+}
