@@ -1,0 +1,149 @@
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+
+	"github.com/erpc-go/erpc/socket"
+)
+
+// A Transport connects those who listen and dial on it: network "memory",
+// addresses are any names. The zero value is ready. All methods may be called
+// concurrently.
+type Transport struct {
+	// Faults returns what goes wrong on the next connection, for the bytes
+	// from the dialing side and for those to it. Nil is nothing. It must be set
+	// before the transport is used, and may be called concurrently.
+	Faults func() (fromDialer, toDialer Fault)
+	// Buffer is how many bytes a connection holds in each direction before a
+	// writer waits. 0 is 64 KiB.
+	Buffer int
+
+	mu        sync.Mutex // guards the following
+	listeners map[string]*listener
+	next      int
+}
+
+var _ socket.Transport = (*Transport)(nil)
+
+// New returns a transport without faults.
+func New() *Transport { return new(Transport) }
+
+// Network is the name of the network.
+const Network = "memory"
+
+// Networks implements [socket.Transport].
+func (t *Transport) Networks() []string { return []string{Network} }
+
+// errTLS: a secret inside one process protects nothing.
+var errTLS = errors.New("memory: TLS is not available on this transport; leave the peer's TLS configuration out")
+
+// Dial implements [socket.Transport]. Nobody listening is
+// [syscall.ECONNREFUSED].
+func (t *Transport) Dial(ctx context.Context, network, addr string, o *socket.Options) (net.Conn, error) {
+	if err := check(o); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	l := t.listeners[addr]
+	t.next++
+	local := Addr(fmt.Sprintf("%s>%d", addr, t.next))
+	t.mu.Unlock()
+	if l == nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: syscall.ECONNREFUSED}
+	}
+	var from, to Fault
+	if t.Faults != nil {
+		from, to = t.Faults()
+	}
+	out, in := newHalf(t.Buffer, from), newHalf(t.Buffer, to)
+	ours := &conn{in: in, out: out, local: local, remote: Addr(addr)}
+	theirs := &conn{in: out, out: in, local: Addr(addr), remote: local}
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.done:
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: syscall.ECONNREFUSED}
+	case <-ctx.Done():
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: ctx.Err()}
+	}
+}
+
+// Listen implements [socket.Transport]. An empty name, or one that ends in :0
+// as a peer without a port has it, gets a name of its own.
+func (t *Transport) Listen(_ context.Context, network, addr string, o *socket.Options) (net.Listener, error) {
+	if err := check(o); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if addr == "" || len(addr) > 2 && addr[len(addr)-2:] == ":0" {
+		t.next++
+		addr = fmt.Sprintf("memory:%d", t.next)
+	}
+	if t.listeners[addr] != nil {
+		return nil, &net.OpError{Op: "listen", Net: network, Addr: Addr(addr), Err: syscall.EADDRINUSE}
+	}
+	if t.listeners == nil {
+		t.listeners = map[string]*listener{}
+	}
+	l := &listener{t: t, addr: Addr(addr), conns: make(chan net.Conn), done: make(chan struct{})}
+	t.listeners[addr] = l
+	return l, nil
+}
+
+func check(o *socket.Options) error {
+	if o == nil {
+		return nil
+	}
+	if o.TLS != nil {
+		return errTLS
+	}
+	if o.ReadBuffer > 0 || o.WriteBuffer > 0 {
+		return errors.New("memory: there is no kernel whose buffers could be set; use Transport.Buffer")
+	}
+	return nil
+}
+
+// An Addr is a name on a [Transport].
+type Addr string
+
+// Network implements [net.Addr].
+func (Addr) Network() string { return Network }
+
+func (a Addr) String() string { return string(a) }
+
+type listener struct {
+	t     *Transport
+	addr  Addr
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, &net.OpError{Op: "accept", Net: Network, Addr: l.addr, Err: net.ErrClosed}
+	}
+}
+
+func (l *listener) Close() error {
+	err := net.ErrClosed
+	l.once.Do(func() {
+		err = nil
+		close(l.done)
+		l.t.mu.Lock()
+		defer l.t.mu.Unlock()
+		delete(l.t.listeners, string(l.addr))
+	})
+	return err
+}
+
+func (l *listener) Addr() net.Addr { return l.addr }
