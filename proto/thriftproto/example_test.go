@@ -76,3 +76,42 @@ func ExampleNewBinaryProtoFunc() {
 	// Output:
 	// [Calculator.Add Calculator.Echo Calculator.Fail Calculator.GetItems Calculator.Ping]
 }
+
+// A generated client calls over a session through a thrift.TClient like this one.
+type overSession struct{ erpc.Session }
+
+func (c overSession) Call(ctx context.Context, method string, args, result thrift.TStruct) (thrift.ResponseMeta, error) {
+	if result == nil { // oneway
+		return thrift.ResponseMeta{}, c.Push(method, args, erpc.WithContext(ctx)).Err()
+	}
+	return thrift.ResponseMeta{}, c.Session.Call(method, args, result, erpc.WithContext(ctx)).Status().Err()
+}
+
+func ExampleNewStockProtoFunc_generatedClient() {
+	format := thriftproto.NewStockProtoFunc(thriftproto.StockConfig{Service: "Calculator", Transport: thriftproto.Header})
+	quiet := slog.New(slog.DiscardHandler)
+	server := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", ProtoFunc: format, Mapper: erpc.RPCServiceMethodMapper, Logger: quiet})
+	defer server.Close()
+	server.RouteCall(new(Calculator))
+	lis, err := server.Listen()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go server.Serve(lis) // ends with Close
+
+	peer := erpc.NewPeer(erpc.PeerConfig{ProtoFunc: format, Logger: quiet})
+	defer peer.Close()
+	sess, st := peer.Dial(lis.Addr().String())
+	if !st.OK() {
+		fmt.Println(st)
+		return
+	}
+	client := calculator.NewCalculatorClient(overSession{sess})
+	fmt.Println(client.Add(context.Background(), 2, 40))
+	_, err = client.Fail(context.Background(), "a reason")
+	fmt.Println(erpc.StatusFromError(err).Code(), err)
+	// Output:
+	// 42 <nil>
+	// 1001 status 1001 bad thing: a reason
+}

@@ -50,7 +50,8 @@ type StockConfig struct {
 	// answered as they are done, for clients that tell replies by their sequence
 	// numbers, as erpc does. Otherwise they are handled one after the other, as
 	// Thrift's own servers do and clients that send ahead rely on; then a handler
-	// must not wait for a call that it makes to its own caller.
+	// must not wait for a call that it makes to its own caller, and is not told
+	// that its caller has given up.
 	Concurrent bool
 
 	// Transport and Protocol are for calls that we make. Calls that we answer

@@ -3,7 +3,6 @@ package thriftproto_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math"
 	"net"
 	"reflect"
@@ -19,76 +18,6 @@ import (
 	"github.com/erpc-go/erpc/proto/thriftproto"
 	"github.com/erpc-go/erpc/proto/thriftproto/internal/calculator"
 )
-
-// Calculator serves calculator.thrift as a controller of erpc.
-type Calculator struct{ erpc.CallCtx }
-
-func (*Calculator) Add(args *calculator.CalculatorAddArgs) (*calculator.CalculatorAddResult, *erpc.Status) {
-	sum := int64(args.A) + int64(args.B)
-	if sum > math.MaxInt32 {
-		return &calculator.CalculatorAddResult{Overflow: &calculator.Overflow{Why: "too large", Code: 7}}, nil
-	}
-	return &calculator.CalculatorAddResult{Success: thrift.Int32Ptr(int32(sum))}, nil
-}
-
-// Echo also returns the metadata "trace" of its caller.
-func (c *Calculator) Echo(args *calculator.CalculatorEchoArgs) (*calculator.CalculatorEchoResult, *erpc.Status) {
-	if trace := c.PeekMeta("trace"); len(trace) > 0 {
-		c.SetMeta("traced", string(trace))
-	}
-	return &calculator.CalculatorEchoResult{Success: args.Item}, nil
-}
-
-func (*Calculator) GetItems(args *calculator.CalculatorGetItemsArgs) (*calculator.CalculatorGetItemsResult, *erpc.Status) {
-	items := []*calculator.Item{}
-	for i := range args.N {
-		items = append(items, &calculator.Item{Name: strings.Repeat("x", int(i)), Count: int64(i)})
-	}
-	return &calculator.CalculatorGetItemsResult{Success: items}, nil
-}
-
-func (*Calculator) Ping(*calculator.CalculatorPingArgs) (*calculator.CalculatorPingResult, *erpc.Status) {
-	return nil, nil
-}
-
-func (*Calculator) Fail(args *calculator.CalculatorFailArgs) (*calculator.CalculatorFailResult, *erpc.Status) {
-	return nil, erpc.NewStatus(1001, "bad thing", args.Text)
-}
-
-// newPeer returns a peer without routes, to serve or to dial with.
-func newPeer(t *testing.T, cfg erpc.PeerConfig) *wiretest.Peer {
-	cfg.LocalIP = "127.0.0.1"
-	cfg.Logger = slog.New(slog.DiscardHandler)
-	p := &wiretest.Peer{Peer: erpc.NewPeer(cfg)}
-	t.Cleanup(func() { _ = p.Close() }) // a second time for a server, whose error was looked at
-	return p
-}
-
-// serveCalculator starts a server of ours. What is noted arrives at the channel.
-func serveCalculator(t *testing.T, c thriftproto.StockConfig, mapper erpc.ServiceMethodMapper) (addr string, noted chan string) {
-	t.Helper()
-	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c), Mapper: mapper})
-	p.RouteCall(new(Calculator))
-	noted = make(chan string, 16)
-	erpc.HandlePush(p.Peer, mapper(mapper("", "Calculator"), "Note"), func(_ context.Context, args *calculator.CalculatorNoteArgs) error {
-		noted <- args.Text
-		return nil
-	})
-	p.Listen(t)
-	return p.Addr, noted
-}
-
-func wantNote(t *testing.T, noted <-chan string, want string) {
-	t.Helper()
-	select {
-	case got := <-noted:
-		if got != want {
-			t.Errorf("noted %q, want %q", got, want)
-		}
-	case <-time.After(wiretest.Limit):
-		t.Errorf("%q was not noted", want)
-	}
-}
 
 // A stockWire is a way to talk that a stock program is set to.
 type stockWire struct {
@@ -251,106 +180,6 @@ func TestStockMetadata(t *testing.T) {
 	meta, err := c.Call(ctx, "echo", &calculator.CalculatorEchoArgs{Item: item()}, &calculator.CalculatorEchoResult{})
 	if err != nil || meta.Headers["traced"] != "a b&c" {
 		t.Errorf("headers %v, %v", meta.Headers, err)
-	}
-}
-
-// sessionClient has generated clients call over a session.
-type sessionClient struct{ erpc.Session }
-
-func (c sessionClient) Call(ctx context.Context, method string, args, result thrift.TStruct) (thrift.ResponseMeta, error) {
-	if result == nil { // oneway
-		return thrift.ResponseMeta{}, c.Push(method, args, erpc.WithContext(ctx)).Err()
-	}
-	st := c.Session.Call(method, args, result, erpc.WithContext(ctx)).Status()
-	switch st.Code() {
-	case erpc.CodeNotFound:
-		return thrift.ResponseMeta{}, thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, method+": "+st.Cause().Error())
-	case erpc.CodeInternalServerError, 1001:
-		return thrift.ResponseMeta{}, thrift.NewTApplicationException(thrift.INTERNAL_ERROR, st.Msg()+": "+st.Cause().Error())
-	}
-	return thrift.ResponseMeta{}, st.Err()
-}
-
-// stockHandler is the service as one writes it for Thrift's own servers.
-type stockHandler struct{ noted chan string }
-
-func (stockHandler) Add(_ context.Context, a, b int32) (int32, error) {
-	if int64(a)+int64(b) > math.MaxInt32 {
-		return 0, &calculator.Overflow{Why: "too large", Code: 7}
-	}
-	return a + b, nil
-}
-
-func (stockHandler) Echo(_ context.Context, item *calculator.Item) (*calculator.Item, error) {
-	return item, nil
-}
-
-func (stockHandler) GetItems(_ context.Context, n int32) ([]*calculator.Item, error) {
-	r, _ := (*Calculator)(nil).GetItems(&calculator.CalculatorGetItemsArgs{N: n})
-	return r.Success, nil
-}
-
-func (stockHandler) Ping(context.Context) error { return nil }
-
-func (stockHandler) Fail(_ context.Context, text string) (string, error) {
-	return "", errors.New("bad thing: " + text)
-}
-
-func (stockHandler) Missing(context.Context, int32) (int32, error) {
-	return 0, errors.New("it is there")
-}
-
-func (h stockHandler) Note(_ context.Context, text string) error {
-	h.noted <- text
-	return nil
-}
-
-// serveStock starts a server of Thrift's Go library.
-func (w stockWire) serveStock(t *testing.T) (addr string, noted chan string) {
-	t.Helper()
-	lis, err := thrift.NewTServerSocketTimeout("127.0.0.1:0", wiretest.Limit)
-	if err == nil {
-		err = lis.Listen()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	noted = make(chan string, 16)
-	processor := calculator.NewCalculatorProcessor(stockHandler{noted})
-	delete(processor.ProcessorMap(), "missing")
-	both := thrift.NewTMultiplexedProcessor()
-	both.RegisterDefault(processor)
-	both.RegisterProcessor("Calculator", processor)
-	tf, pf := w.factories()
-	server := thrift.NewTSimpleServer4(both, lis, tf, pf)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve() }()
-	t.Cleanup(func() {
-		if err := errors.Join(server.Stop(), <-served); err != nil {
-			t.Errorf("the stock server: %v", err)
-		}
-	})
-	return lis.Addr().String(), noted
-}
-
-// TestStockServer: we call servers of Thrift's Go library.
-func TestStockServer(t *testing.T) {
-	for _, w := range stockWires {
-		if w.zlib {
-			continue // we read it, and answer in it, but don't ask for it
-		}
-		t.Run(w.name, func(t *testing.T) {
-			addr, noted := w.serveStock(t)
-			for _, multiplexed := range []bool{false, true} {
-				c := thriftproto.StockConfig{Transport: w.transport, Protocol: w.protocol, Service: "Calculator", Multiplexed: multiplexed}
-				p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c)})
-				sess := p.MustDial(t, addr)
-				useCalculator(t, sessionClient{sess}, noted)
-				if st := sess.Close(); st != nil {
-					t.Error(st)
-				}
-			}
-		})
 	}
 }
 
