@@ -1,0 +1,101 @@
+package auth
+
+import (
+	"errors"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// A CheckerConfig configures the side that accepts.
+type CheckerConfig struct {
+	Checker  Checker               `yaml:"-" ini:"-"` // must not be nil
+	Settings []erpc.MessageSetting `yaml:"-" ini:"-"` // of the answer, its codec for example
+	Timeout  time.Duration         `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
+	Detail   bool                  `yaml:"detail" ini:"detail" comment:"Tell refused clients the cause, as erpc v7 does"`
+}
+
+// A CheckerPlugin lets accepted connections become sessions only if they pass.
+// It may serve several peers.
+type CheckerPlugin struct {
+	timeout  time.Duration
+	settings []erpc.MessageSetting
+	detail   bool
+	do       func(*exchange) (any, *erpc.Status)
+	mistake  error
+	tally    tally
+}
+
+// NewCheckerPlugin returns the plugin of the side that accepts. retSetting is
+// for the answer. A nil fn is a mistake, with which no peer can be made: it
+// would let everybody in.
+func NewCheckerPlugin(fn Checker, retSetting ...erpc.MessageSetting) *CheckerPlugin {
+	return NewChecker(CheckerConfig{Checker: fn, Settings: retSetting})
+}
+
+// NewChecker is [NewCheckerPlugin] with a configuration.
+func NewChecker(cfg CheckerConfig) *CheckerPlugin {
+	p := &CheckerPlugin{timeout: cfg.Timeout, settings: cfg.Settings, detail: cfg.Detail}
+	if cfg.Checker == nil {
+		p.mistake = errors.New("auth: there is no checker; set one, or leave the plugin out to let everybody in")
+	}
+	p.do = func(x *exchange) (any, *erpc.Status) { return check(x, cfg.Checker) }
+	return p
+}
+
+var (
+	_ erpc.PreNewPeerPlugin = (*CheckerPlugin)(nil)
+	_ erpc.PostAcceptPlugin = (*CheckerPlugin)(nil)
+)
+
+// Name returns the name of the plugin.
+func (*CheckerPlugin) Name() string { return "auth-checker" }
+
+// Counts returns how the exchanges ended.
+func (p *CheckerPlugin) Counts() Counts { return p.tally.counts() }
+
+// PreNewPeer returns what is wrong with the configuration.
+func (p *CheckerPlugin) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return p.mistake }
+
+// PostAccept has the exchange.
+func (p *CheckerPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
+	if p.mistake != nil { // the plugin was added to a peer that was there already
+		return unauthorized(p.mistake)
+	}
+	return p.tally.run(sess, p.timeout, p.settings, p.admit)
+}
+
+func (p *CheckerPlugin) admit(x *exchange) *erpc.Status {
+	ret, st := p.do(x)
+	if err := x.ctx.Err(); st.OK() && err != nil { // who asked has gone by now
+		st = erpc.NewStatusByCodeText(erpc.CodeHandleTimeout, err, false)
+	}
+	if st.OK() {
+		return x.send(erpc.TypeAuthReply, ret)
+	}
+	if !erpc.IsConnError(st) {
+		// Without the context, whose end may be the reason. It is refused
+		// anyway, so it does not matter whether this arrives.
+		_ = x.PreSend(erpc.TypeAuthReply, "", nil, p.public(st), p.settings...)
+	}
+	return st
+}
+
+// public is what a refused client may know.
+func (p *CheckerPlugin) public(st *erpc.Status) *erpc.Status {
+	if p.detail {
+		return st
+	}
+	return erpc.NewStatus(st.Code(), st.Msg())
+}
+
+func check(x *exchange, fn Checker) (any, *erpc.Status) {
+	received := false
+	return fn(x, func(infoRecv any) *erpc.Status {
+		if received {
+			return MultiRecvErr
+		}
+		received = true
+		return x.receive(erpc.TypeAuthCall, infoRecv)
+	})
+}
