@@ -17,8 +17,8 @@ import (
 var calls = map[string]wiretest.Call{
 	"http/call-200": {Method: "/math/add", Arg: []int{1, 2, 3}, Want: 6, Codec: 'j', Exact: true,
 		Settings: []erpc.MessageSetting{erpc.WithAddMeta("author", "andeya")}},
-	"http/reply-meta": {Method: "/math/meta", Arg: []int{1}, Want: 1, Codec: 'j', Exact: true, Meta: "K=v1&K=v2&Server=s%201"},
-	"http/status-299": {Method: "/math/fail", Arg: []int{1}, Status: "code=1001&msg=bad%20thing&cause=cause%20%26%20x%3D1%20100%25"},
+	"http/reply-meta":    {Method: "/math/meta", Arg: []int{1}, Want: 1, Codec: 'j', Exact: true, Meta: "K=v1&K=v2&Server=s%201"},
+	"http/status-299":    {Method: "/math/fail", Arg: []int{1}, Status: "code=1001&msg=bad%20thing&cause=cause%20%26%20x%3D1%20100%25"},
 	"http/not-found-299": {Method: "/no/such", Arg: []int{1}, Status: "code=404&msg=Not%20Found"},
 	"http/gzip": {Method: "/math/add", Arg: []int{1, 2, 3}, Want: 6,
 		Settings: []erpc.MessageSetting{erpc.WithXferPipe('g')}},
