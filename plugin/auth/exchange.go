@@ -83,16 +83,16 @@ func (t *tally) done(sess erpc.PreSession, took time.Duration, st *erpc.Status) 
 	const refused = "auth: session %s with %v refused after %v: %v"
 	switch {
 	case st.OK():
-		t.passed.Add(1)
 		sess.Infof("auth: session %s with %v passed after %v", sess.ID(), sess.RemoteAddr(), took)
+		t.passed.Add(1)
 	case st.Code() == erpc.CodeHandleTimeout:
+		sess.Warnf(refused, sess.ID(), sess.RemoteAddr(), took, st)
 		t.timedOut.Add(1)
-		sess.Warnf(refused, sess.ID(), sess.RemoteAddr(), took, st)
 	case erpc.IsConnError(st):
-		t.lost.Add(1)
 		sess.Infof("auth: connection %v lost after %v: %v", sess.RemoteAddr(), took, st)
+		t.lost.Add(1)
 	default:
-		t.refused.Add(1)
 		sess.Warnf(refused, sess.ID(), sess.RemoteAddr(), took, st)
+		t.refused.Add(1)
 	}
 }
