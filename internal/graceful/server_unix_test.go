@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -50,6 +51,8 @@ func serverMain() int {
 			p.Addrs, says = p.Addrs[1:], "forgetting"
 		}
 	}
+	early := make(chan os.Signal, 1) // a signal before GraceSignal is lost, and no more than that
+	signal.Notify(early, syscall.SIGTERM, syscall.SIGUSR2)
 	erpc.SetShutdown(10*time.Second, nil, func() error {
 		fmt.Println("swept", os.Getpid())
 		return nil
@@ -193,22 +196,28 @@ func (f *family) logs(text string, patience time.Duration) bool {
 	}
 }
 
-// reboot sends SIGUSR2, again if that came before the server waited for
-// signals. One signal too many is lost with the process that takes it.
+// reboot sends SIGUSR2.
 func (f *family) reboot(pid int) {
 	f.t.Helper()
-	for range 10 {
-		f.signal(pid, syscall.SIGUSR2)
-		if f.logs("the program is started anew", 200*time.Millisecond) {
+	f.insist(pid, syscall.SIGUSR2, "the program is started anew")
+}
+
+// insist sends a signal until the server has said something, because it may come
+// before the server waits for signals. One too many is lost.
+func (f *family) insist(pid int, sig syscall.Signal, said string) {
+	f.t.Helper()
+	for range 100 {
+		f.signal(pid, sig)
+		if f.logs(said, 200*time.Millisecond) {
 			return
 		}
 	}
-	f.t.Fatal("the server takes no signal")
+	f.t.Fatalf("%v changes nothing", sig)
 }
 
 func (f *family) signal(pid int, sig syscall.Signal) {
 	f.t.Helper()
-	if err := syscall.Kill(pid, sig); err != nil {
+	if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH { // it may have ended just now
 		f.t.Fatal(err)
 	}
 }
@@ -216,8 +225,7 @@ func (f *family) signal(pid int, sig syscall.Signal) {
 // stop ends the last server and waits until none is left.
 func (f *family) stop(pid int) {
 	f.t.Helper()
-	f.signal(pid, syscall.SIGTERM)
-	f.expect("swept")
+	f.insist(pid, syscall.SIGTERM, "swept")
 	f.expect("done")
 	limit := time.After(patience)
 	for {
