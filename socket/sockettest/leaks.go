@@ -1,0 +1,53 @@
+package sockettest
+
+import (
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// checkLeaks fails the test if, soon after it ends, there are goroutines or
+// descriptors that are not there now.
+func checkLeaks(t *testing.T) {
+	before, fds := goleak.IgnoreCurrent(), descriptors()
+	t.Cleanup(func() { // runs last: it was registered first
+		if err := settle(func() error { return goleak.Find(before, goleak.IgnoreTopFunction("testing.(*T).Run")) }); err != nil {
+			t.Errorf("left behind: %v", err)
+		}
+		for end := time.Now().Add(settling); descriptors() > fds; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("%d file descriptors, %d before", descriptors(), fds)
+				return
+			}
+		}
+	})
+}
+
+// settling is how long what a closed connection leaves to the background, as an
+// acknowledgement that may have been lost, may take.
+const settling = 15 * time.Second
+
+func settle(find func() error) (err error) {
+	for end := time.Now().Add(settling); time.Now().Before(end); {
+		if err = find(); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// descriptors returns how many files the process has open, 0 where it can't be
+// told.
+func descriptors() int {
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(list)
+}

@@ -1,0 +1,71 @@
+package sockettest
+
+import (
+	"crypto/tls"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc/socket"
+)
+
+// Options say what is tested. Only Network is needed.
+type Options struct {
+	Network string
+	// Addr returns an address to listen on that nobody else uses; nil is
+	// 127.0.0.1:0. It is called for each listener.
+	Addr func(*testing.T) string
+	// Nobody returns an address where nobody listens; nil is a free port of
+	// 127.0.0.1.
+	Nobody func(*testing.T) string
+
+	// ServerTLS and ClientTLS are given to Listen and Dial; nil is plain.
+	ServerTLS, ClientTLS *tls.Config
+
+	// WriteTimeoutIsFinal says that nothing can be written once a write
+	// deadline has passed, as with TLS.
+	WriteTimeoutIsFinal bool
+	// Patience bounds each wait for what must happen at some time; 0 is 20 s.
+	Patience time.Duration
+	// Prompt is the limit for what must happen at once; 0 is a second.
+	Prompt time.Duration
+}
+
+// Run tests the transport that newTransport returns, with a new one for each
+// part. After each part no goroutine and no file descriptor may be left that
+// was not there before; so parts, and what calls Run, must not be parallel.
+func Run(t *testing.T, newTransport func() socket.Transport, o Options) {
+	if o.Patience == 0 {
+		o.Patience = 20 * time.Second
+	}
+	if o.Prompt == 0 {
+		o.Prompt = time.Second
+	}
+	for _, part := range []struct {
+		name string
+		run  func(*fixture)
+	}{
+		{"networks", testNetworks},
+		{"echo", testEcho},
+		{"server speaks first", testServerFirst},
+		{"both ways at once", testBothWays},
+		{"many connections", testMany},
+		{"addresses", testAddresses},
+		{"read deadline", testReadDeadline},
+		{"write deadline", testWriteDeadline},
+		{"close ends reads", testCloseEndsReads},
+		{"close ends a blocked write", testCloseEndsWrites},
+		{"last bytes arrive", testLastBytes},
+		{"concurrent close", testConcurrentClose},
+		{"dial nobody", testNobody},
+		{"dial with a context that ended", testEndedContext},
+		{"listener close", testListenerClose},
+		{"listener close keeps connections", testListenerCloseKeeps},
+		{"a silent client holds up nobody", testSilentClient},
+		{"strangers", testStrangers},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			checkLeaks(t)
+			part.run(&fixture{T: t, Options: o, transport: newTransport()})
+		})
+	}
+}
