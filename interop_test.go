@@ -7,6 +7,7 @@ import (
 
 	"github.com/erpc-go/erpc"
 	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/proto/httproto"
 	"github.com/erpc-go/erpc/proto/jsonproto"
 	"github.com/erpc-go/erpc/proto/pbproto"
 	"github.com/erpc-go/erpc/proto/rawproto"
@@ -32,6 +33,7 @@ func v7Wires() []v7Wire {
 	rawUnix.Network = "unix"
 	json := erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()}
 	pb := erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()}
+	http := erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()}
 	thriftBinary := erpc.PeerConfig{ProtoFunc: thriftproto.NewBinaryProtoFunc()}
 	thriftStruct := erpc.PeerConfig{ProtoFunc: thriftproto.NewStructProtoFunc(), DefaultBodyCodec: "thrift"}
 	return []v7Wire{
@@ -41,6 +43,8 @@ func v7Wires() []v7Wire {
 		// v7 escapes nothing in a body but quotes, see proto/jsonproto.
 		{flags: "-proto json", cfg: json, lacks: wiretest.Backslash | wiretest.AnyByte | wiretest.ThriftCodec},
 		{flags: "-proto pb", cfg: pb},
+		// v7's http has no PUSH, gzip alone, and headers for metadata.
+		{flags: "-proto http", cfg: http, lacks: wiretest.Pushes | wiretest.MD5 | wiretest.ThriftCodec | wiretest.CodecByte | wiretest.MetaExact},
 		{flags: "-proto thrift-binary", cfg: thriftBinary, adds: wiretest.Thrift},
 		// No codec but thrift, and v7's own server loses a status.
 		{flags: "-proto thrift-struct", cfg: thriftStruct, lacks: wiretest.Usual &^ wiretest.Pushes, adds: wiretest.Thrift},

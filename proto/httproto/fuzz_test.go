@@ -1,0 +1,115 @@
+package httproto_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/proto/httproto"
+)
+
+const fuzzLimit = 1 << 16
+
+// read reads what b begins with, and says how much of b that took.
+func read(b []byte) (m *message.Message, taken int, err error) {
+	src := bytes.NewReader(b)
+	r := bufio.NewReaderSize(src, 4<<10)
+	m = new(message.Message)
+	err = httproto.NewHTTProtoFunc()().Unpack(r, m, fuzzLimit)
+	return m, len(b) - src.Len() - r.Buffered(), err
+}
+
+// checkError wants a refusal, or an end in the middle.
+func checkError(t *testing.T, b []byte, err error) {
+	t.Helper()
+	if !errors.Is(err, proto.ErrMalformed) && !errors.Is(err, proto.ErrTooLarge) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("%q: %v", b, err)
+	}
+}
+
+// FuzzRequest wants no request to be taken that net/http takes for another: what
+// follows a request must begin at the same byte for both.
+func FuzzRequest(f *testing.F) {
+	for _, v := range wiretest.Golden(f, "http") {
+		if v.Dir == wiretest.ToServer {
+			f.Add(v.Bytes)
+		}
+	}
+	f.Add([]byte(good + good))
+	f.Add([]byte(post + "Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n2;a=b\r\n1]\r\n0\r\nA: b\r\n\r\n"))
+	f.Add([]byte("GET /a?b=c&d=%20 HTTP/1.0\r\nConnection: keep-alive\r\nAccept: a/b;q=0.1, */*\r\n\r\n"))
+	f.Add([]byte(post + "Content-Encoding: gzip\r\nContent-Length: " + bomb(10)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if bytes.HasPrefix(b, []byte("HTTP/")) {
+			return
+		}
+		m, taken, err := read(b)
+		if err != nil {
+			checkError(t, b, err)
+			return
+		}
+		if len(m.Raw()) > fuzzLimit || m.Mtype() == message.TypeUndefined || m.Mtype() == message.TypeReply {
+			t.Fatalf("%q is read as %v", b, m)
+		}
+		if isOptions(b) {
+			return // it was answered, and another was read
+		}
+		src := strings.NewReader(strings.TrimLeft(string(b), "\r\n"))
+		r := bufio.NewReader(src)
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return // it may be stricter
+		}
+		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+			return
+		}
+		if theirs := len(b) - src.Len() - r.Buffered(); theirs != taken {
+			t.Fatalf("%q: %d bytes are one request, but for net/http %d", b, taken, theirs)
+		}
+	})
+}
+
+func isOptions(b []byte) bool { return bytes.HasPrefix(bytes.TrimLeft(b, "\r\n"), []byte("OPTIONS ")) }
+
+// FuzzReply wants replies of erpc peers that are read to be the same when they
+// were packed again.
+func FuzzReply(f *testing.F) {
+	for _, v := range wiretest.Golden(f, "http") {
+		if v.Dir == wiretest.ToClient {
+			f.Add(v.Bytes)
+		}
+	}
+	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Mtype: 2\r\nX-Seq: -1\r\n\r\n"))
+	f.Add([]byte("HTTP/1.0 200 OK\r\n\r\nold"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		b = append([]byte("HTTP/1.1 "), bytes.TrimPrefix(b, []byte("HTTP/1.1 "))...)
+		m, _, err := read(b)
+		if err != nil {
+			checkError(t, b, err)
+			return
+		}
+		if m.Mtype() != message.TypeReply && m.Mtype() != message.TypeAuthReply {
+			return // a request behind a 1xx
+		}
+		m.SetBody(m.Raw())
+		want := m.String()
+		frame, err := httproto.NewHTTProtoFunc()().Pack(nil, m)
+		if err != nil {
+			t.Fatalf("%q: %v can't be packed: %v", b, m, err)
+		}
+		again, _, err := read(frame)
+		if err != nil {
+			t.Fatalf("%q, packed again as %q: %v", b, frame, err)
+		}
+		if !bytes.Equal(again.Raw(), m.Raw()) || again.Status().String() != m.Status().String() {
+			t.Fatalf("%q is %s, packed again %v", b, want, again)
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package httproto_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/proto/httproto"
+)
+
+// program runs a program that people call HTTP servers with. It skips the test
+// where there is none, except in CI (CI=true), where that is a failure.
+func program(t *testing.T, name string, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed: apt-get install %s", name, name)
+		}
+		t.Skipf("not tested with %s, which is not installed", name)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wiretest.Limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), "http_proxy=", "HTTP_PROXY=", "all_proxy=", "ALL_PROXY=")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err = cmd.Run()
+	return out.String(), errs.String(), err
+}
+
+func TestCurl(t *testing.T) {
+	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
+	large := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(large, bytes.Repeat([]byte("x"), 3<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const asJSON = "Content-Type: application/json"
+	for _, tc := range []struct {
+		name string
+		args []string
+		want string // how the output begins, or all of it if it ends in $
+	}{
+		{"JSON", []string{"-H", asJSON, "-d", "[1,2,3]", "/math/add"}, "6$"},
+		{"GET", []string{"/enc/form?a=1&b=x"}, `{"A":1,"B":"x","L":null}$`},
+		{"form", []string{"-d", "a=1", "-d", "l=p", "/enc/form"}, `{"A":1,"B":"","L":["p"]}$`},
+		{"HTTP/1.0", []string{"-0", "-H", asJSON, "-d", "[1]", "/math/add"}, "1$"},
+		{"HTTP/2 upgrade", []string{"--http2", "-H", asJSON, "-d", "[1]", "/math/add"}, "1$"},
+		{"HEAD", []string{"-I", "/math/add"}, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"},
+		{"OPTIONS", []string{"-i", "-X", "OPTIONS", "/math/add"}, "HTTP/1.1 204 No Content\r\nAllow: GET,"},
+		{"compressed", []string{"--compressed", "/web/long"}, `"long long`},
+		{"large, with Expect", []string{"-H", "Content-Type: application/octet-stream", "-H", "Expect: 100-continue", "--data-binary", "@" + large, "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "/enc/bytes"}, "200 3145728$"},
+		{"chunked", []string{"-H", "Content-Type: application/octet-stream", "-T", large, "-X", "POST", "-H", "Transfer-Encoding: chunked", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "/enc/bytes"}, "200 3145728$"},
+		{"failure", []string{"-w", " %{http_code}", "/no/such"}, `{"code":404,"msg":"Not Found","cause":""} 404$`},
+		{"two on one connection", []string{"-w", " %{num_connects} ", "/math/add", "http://" + p.Addr + "/math/add"}, "0 1 0 0 $"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := append([]string{"-sS", "--max-time", "15"}, tc.args...)
+			for i, a := range args {
+				if strings.HasPrefix(a, "/") && a != "/dev/null" && a != large {
+					args[i] = "http://" + p.Addr + a
+				}
+			}
+			out, errs, err := program(t, "curl", args...)
+			want, all := strings.CutSuffix(tc.want, "$")
+			if err != nil || !strings.HasPrefix(out, want) || all && out != want {
+				t.Errorf("curl %q: %v\nprinted %.300q %q, want %q", args, err, out, errs, tc.want)
+			}
+		})
+	}
+}
+
+func TestWget(t *testing.T) {
+	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
+	for _, tc := range []struct {
+		name string
+		args []string
+		want string
+		fail bool
+	}{
+		{"GET", []string{"/enc/form?a=1"}, `{"A":1,"B":"","L":null}`, false},
+		{"POST", []string{"--header=Content-Type: application/json", "--post-data=[1,2]", "/math/add"}, "3", false},
+		{"form", []string{"--post-data=a=2", "/enc/form"}, `{"A":2,"B":"","L":null}`, false},
+		{"page", []string{"/web/page"}, "<p>a&lt;b</p>", false},
+		{"failure", []string{"--content-on-error", "/math/fail"}, `{"code":1001,"msg":"bad thing","cause":"cause & x=1 100%"}`, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			args := append([]string{"-qO-", "--timeout=15", "--tries=1"}, tc.args...)
+			last := len(args) - 1
+			args[last] = "http://" + p.Addr + args[last]
+			out, errs, err := program(t, "wget", args...)
+			if (err != nil) != tc.fail || out != tc.want {
+				t.Errorf("wget %q: %v\nprinted %q %q, want %q", args, err, out, errs, tc.want)
+			}
+		})
+	}
+}
