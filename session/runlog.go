@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -121,7 +122,14 @@ func (c *Conn) describe(key string, m *message.Message) slog.Attr {
 	return slog.Group(key, attrs...)
 }
 
-func loggedBody(body any) string {
+// loggedBody is body as text. What it is runs code of the user, whose panic is
+// no reason to lose a call that has been answered.
+func loggedBody(body any) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("(panic: %v)", p)
+		}
+	}()
 	var b []byte
 	switch v := body.(type) {
 	case nil:
@@ -129,6 +137,9 @@ func loggedBody(body any) string {
 	case []byte:
 		b = v
 	case *[]byte:
+		if v == nil {
+			return ""
+		}
 		b = *v
 	default:
 		var err error
