@@ -108,6 +108,7 @@ func (c *Conn) finish(cause error) error {
 	if !did {
 		return nil
 	}
+	c.cfg.Owner.Gone(c) // first, so that who hears of the end does not find it in the table
 	c.mu.Lock()
 	c.cause, c.over = cause, true
 	if c.notify != nil {
@@ -124,7 +125,6 @@ func (c *Conn) finish(cause error) error {
 	for _, l := range former {
 		_ = l.close(cause) // it was about to be closed anyway
 	}
-	c.cfg.Owner.Gone(c)
 	if was != Preparing {
 		c.cfg.Hooks.Load().disconnect(c, nil)
 	}
