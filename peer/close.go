@@ -25,7 +25,9 @@ const (
 func (p *Peer) Close() error {
 	err := p.stopAccepting(closed)
 	for _, c := range p.table.all() {
-		err = errors.Join(err, c.Close())
+		if e := c.Close(); !errors.Is(e, net.ErrClosed) { // a session just opened is cut off by its connection
+			err = errors.Join(err, e)
+		}
 	}
 	return err
 }
