@@ -219,6 +219,7 @@ func TestRedialShowsAgain(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, p)
 	cli := wiretest.NewClient(t, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Millisecond}, b)
 	sess := cli.MustDial(t, srv.Addr)
+	works(t, sess) // so it is open at the other side, too
 	srv.RangeSession(func(s erpc.Session) bool { return s.Close() != nil })
 	eventually(t, "the redial", func() bool { return p.Counts().Passed == 2 })
 	works(t, sess)
