@@ -46,8 +46,14 @@ const (
 	onceExpect
 )
 
+// reset also lets go of the head, which is in a buffer that others want.
 func (h *fields) reset() {
-	*h = fields{mtype: -1, length: -1, others: h.others[:0]}
+	const most = 32 // fields whose room is kept
+	others := h.others[:cap(h.others)]
+	if clear(others); len(others) > most {
+		others = nil
+	}
+	*h = fields{mtype: -1, length: -1, others: others[:0]}
 }
 
 // parse reads the lines behind the first.

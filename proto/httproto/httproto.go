@@ -201,6 +201,7 @@ func (f *format) unpack(r *bufio.Reader, m *message.Message, limit int) (got boo
 	}
 	f.print(false, head)
 	f.h.reset()
+	defer f.h.reset()
 	line, rest := nextLine(head)
 	if f.now.reply = bytes.HasPrefix(line, []byte("HTTP/")); f.now.reply {
 		return f.readReply(r, m, line, rest, size, limit)
