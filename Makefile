@@ -17,8 +17,9 @@ lint: ## format, vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-test-interop: ## against real erpc v7 programs, in a module of their own
+test-interop: ## against real erpc v7 programs, in a module of their own, and curl and wget
 	cd interop && $(GO) vet ./... && $(GO) test -shuffle=on ./...
+	CI=true $(GO) test -count=1 -run '^(TestCurl|TestWget)$$' ./proto/httproto
 
 bench: ## against other frameworks, about five minutes; writes docs/performance.md
 	$(MAKE) -C bench bench
