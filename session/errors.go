@@ -59,9 +59,9 @@ func (l *link) status(m *message.Message, err error) *message.Status {
 
 func (l *link) failed(m *message.Message, err error) *message.Status {
 	var pack *socket.PackError
-	var panicked *message.PanicError
+	panicked, ok := message.AsPanic(err)
 	switch {
-	case errors.As(err, &panicked):
+	case ok:
 		return l.conn.cfg.internalError(panicked)
 	case errors.As(err, &pack), m.Err() != nil:
 		return newStatus(message.CodeWriteFailed, err)
@@ -75,8 +75,7 @@ func (l *link) failed(m *message.Message, err error) *message.Status {
 
 // decodeFailed is the outcome of a body that could not be decoded.
 func (c *Config) decodeFailed(err error) *message.Status {
-	var panicked *message.PanicError
-	if errors.As(err, &panicked) {
+	if panicked, ok := message.AsPanic(err); ok {
 		return c.internalError(panicked)
 	}
 	return newStatus(message.CodeBadMessage, err)
@@ -95,9 +94,9 @@ func guard(where string, f func() *message.Status) (st *message.Status) {
 // abnormal reports whether the end of a connection is worth the operator's
 // attention.
 func abnormal(err error) bool {
-	var panicked *message.PanicError
+	_, panicked := message.AsPanic(err)
 	return errors.Is(err, proto.ErrTooLarge) || errors.Is(err, proto.ErrMalformed) || errors.Is(err, ErrMtype) ||
-		errors.Is(err, socket.ErrSlowReader) || errors.As(err, &panicked)
+		errors.Is(err, socket.ErrSlowReader) || panicked
 }
 
 // isTimeout reports whether a deadline of the connection has passed.

@@ -253,11 +253,9 @@ func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, hold bool) 
 	}
 	st = x.send(hold)
 	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded
-		cause := st.Cause()
-		if st.Code() == message.CodeInternalServerError {
-			cause = nil // what a panic says is for the log
+		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
+			st = newStatus(message.CodeInternalServerError, st.Cause())
 		}
-		st = newStatus(message.CodeInternalServerError, cause)
 		x.out.XferPipe().Reset()
 		x.out.Meta().Reset()
 		x.fail(st)
