@@ -444,11 +444,11 @@ func TestCase07ServerRestarts(t *testing.T) {
 		client := redials(d, on, t)
 		var s erpc.Session
 		want := []string{"dialed"}
-		var addr string
+		addr := on.place(t)
 		for i := range restarts + 1 {
 			server := on.peer(t, erpc.PeerConfig{ListenAddress: addr})
 			erpc.HandleCall(server, "/add", addUp)
-			addr = servesAt(t, server)
+			servesAt(t, server)
 			if i == 0 {
 				s = opens(t, client, addr)
 			} else {
@@ -486,7 +486,7 @@ func recovers(t *testing.T, s erpc.Session) {
 func TestCase08AuthFailsTwiceInRedial(t *testing.T) {
 	leavesNothing(t)
 	d := &dials{fail: 2}
-	server := tcp.peer(t, erpc.PeerConfig{})
+	server := tcp.peer(t, erpc.PeerConfig{ListenAddress: tcp.place(t)})
 	addr := servesAt(t, server)
 	s := opens(t, redials(d, tcp, t), addr)
 	_ = server.Close()
@@ -510,11 +510,11 @@ func TestCase09CallInConnectHook(t *testing.T) {
 				RedialTimes: -1, RedialInterval: time.Millisecond, RedialMaxInterval: 20 * time.Millisecond, DefaultContextAge: age,
 			}, d)
 			var s erpc.Session
-			var addr string
+			addr := tcp.place(t)
 			for i := range 3 {
 				server := tcp.peer(t, erpc.PeerConfig{ListenAddress: addr})
 				erpc.HandleCall(server, "/add", addUp)
-				addr = servesAt(t, server)
+				servesAt(t, server)
 				if i == 0 {
 					s = opens(t, client, addr)
 				}
@@ -562,7 +562,7 @@ func TestCase11WriteAndCloseRace(t *testing.T) {
 		erpc.HandlePush(server, "/push", func(context.Context, *[]byte) error { return nil })
 		client := on.peer(t, erpc.PeerConfig{})
 		addr := servesAt(t, server)
-		rounds, writers := times(300, 20_000), 4
+		rounds, writers := times(120, 20_000), 4
 		var failed atomic.Int64
 		for range rounds {
 			s := opens(t, client, addr)

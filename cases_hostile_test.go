@@ -171,7 +171,7 @@ func (boomCodec) Name() string                    { return "cases-boom" }
 func (boomCodec) Marshal(any) ([]byte, error)     { return []byte("boom"), nil }
 func (boomCodec) Unmarshal(b []byte, v any) error { panic(secret) }
 
-type boomReply struct{ boomCodec }
+type boomReply struct{}
 
 func (boomReply) ID() byte                    { return 'C' }
 func (boomReply) Name() string                { return "cases-boom-reply" }

@@ -44,7 +44,7 @@ func TestCase19TwoSessionsOneID(t *testing.T) {
 		addr := servesAt(t, server)
 		var older, olderHere erpc.Session
 		var waiting erpc.CallCmd
-		for i := range times(300, 10_000) {
+		for i := range times(120, 10_000) {
 			client := on.peer(t, erpc.PeerConfig{})
 			erpc.HandleCall(client, "/who", func(context.Context, *int) (*int, error) { return &i, nil })
 			s := opens(t, client, addr)

@@ -208,7 +208,7 @@ func TestCase32ConnectCallDisconnect(t *testing.T) {
 		var wg sync.WaitGroup
 		for range workers {
 			wg.Go(func() {
-				for i := range times(1000, 10_000) / workers {
+				for i := range times(400, 10_000) / workers {
 					s, st := client.Dial(addr)
 					if !st.OK() {
 						t.Errorf("dial: %v", st)
@@ -281,5 +281,61 @@ func TestCase33NormalEndIsQuiet(t *testing.T) {
 				})
 			}
 		}
+	})
+}
+
+// TestCase29RedialingClientLosesNothing: to a client that redials, a server that
+// shuts down and comes back is no more than a pause, for calls of both kinds.
+func TestCase29RedialingClientLosesNothing(t *testing.T) {
+	overEach(t, func(t *testing.T, on medium) {
+		addr := on.place(t)
+		start := func() erpc.Peer {
+			p := on.peer(t, erpc.PeerConfig{ListenAddress: addr})
+			erpc.HandleCall(p, "/add", addUp)
+			servesAt(t, p)
+			return p
+		}
+		server := start()
+		s := opens(t, redials(new(dials), on, t), addr)
+		ctx, cancel := context.WithTimeout(context.Background(), bound)
+		defer cancel()
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		var replied atomic.Int64
+		for i := range 8 {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					var n int
+					var cmd erpc.CallCmd
+					if i%2 == 0 {
+						cmd = s.Call("/add", &Sum{1, 2}, &n, erpc.WithContext(ctx))
+					} else {
+						cmd = s.AsyncCall("/add", &Sum{1, 2}, &n, nil, erpc.WithContext(ctx))
+					}
+					if st := cmd.Status(); !st.OK() || n != 3 {
+						t.Errorf("call: %v, result %d", st, n)
+						return
+					}
+					replied.Add(1)
+				}
+			})
+		}
+		for range times(4, 50) {
+			before := replied.Load()
+			becomes(t, bound, "replies", func() bool { return replied.Load() > before+50 || t.Failed() })
+			endsWithin(t, bound, "Shutdown", func() {
+				if err := server.Shutdown(ctx); err != nil {
+					t.Errorf("Shutdown: %v", err)
+				}
+			})
+			server = start()
+		}
+		close(stop)
+		endsWithin(t, bound, "end of the callers", wg.Wait)
 	})
 }

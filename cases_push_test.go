@@ -105,7 +105,7 @@ func (c *crowd) flood(t *testing.T, server erpc.Peer, n int, window int64) (took
 }
 
 func TestCase15OneClientDoesNotRead(t *testing.T) {
-	pushes, clients := times(60, 10_000), times(12, 99)
+	pushes, clients := times(40, 10_000), times(12, 99)
 	const queue = 1 << 20
 	for _, with := range []struct {
 		policy erpc.QueuePolicy

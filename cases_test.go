@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -243,6 +244,24 @@ func (m medium) tls() *tls.Config {
 	return c
 }
 
+// place returns an address that servers of a test can come back to: one that the
+// system does not give to an outgoing connection while no server is there.
+func (m medium) place(t *testing.T) string {
+	t.Helper()
+	if m.network == "unix" {
+		return filepath.Join(t.TempDir(), "place")
+	}
+	for range 100 {
+		lis, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 15_000+rand.IntN(15_000)))
+		if err == nil {
+			_ = lis.Close() // only to see whether it is free
+			return lis.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
 // servesAt lets p accept sessions and returns its address.
 func servesAt(t *testing.T, p erpc.Peer) string {
 	t.Helper()
@@ -262,6 +281,7 @@ func servesOn(t *testing.T, p erpc.Peer, lis net.Listener) string {
 			t.Error("Serve returned no error")
 		}
 	})
+	becomes(t, bound, "Serve", func() bool { return len(p.Listeners()) > 0 }) // from now on Close closes it
 	return lis.Addr().String()
 }
 
