@@ -229,7 +229,7 @@ func TestModifySocket(t *testing.T) {
 			return got
 		}
 		modify(s)
-		return s.PreSend(erpc.TypeAuthReply, "/now", "scrambled", nil)
+		return s.PreReply(s.PreReceive(newText), "scrambled", nil)
 	}))
 	srv.RouteCall(new(PlainAdder))
 	_, sess := dialPeer(t, addr, erpc.PeerConfig{}, onDial(func(s erpc.PreSession) *erpc.Status {
@@ -241,8 +241,8 @@ func TestModifySocket(t *testing.T) {
 		if s.GetProtoFunc()() == nil {
 			t.Error("no protocol")
 		}
-		if m := s.PreReceive(newText); !m.StatusOK() || *m.Body().(*string) != "scrambled" {
-			t.Errorf("%v", m)
+		if st := s.PreCall("/second", "x", &answer); !st.OK() || answer != "scrambled" {
+			t.Errorf("%q %v", answer, st)
 		}
 		return nil
 	}))
