@@ -92,8 +92,9 @@ type PreSession interface {
 	// ControlFD calls f with the file descriptor of the connection.
 	ControlFD(f func(fd uintptr)) error
 	// ModifySocket replaces the connection, the protocol, or both; a nil
-	// leaves what was. What was read ahead of another connection is lost, so
-	// the side that heard of the change last speaks first on it.
+	// leaves what was. Bytes read ahead are lost with the connection they came
+	// from, so the side that received the last message before the change must
+	// be the first to speak after it.
 	ModifySocket(f func(conn net.Conn) (modifiedConn net.Conn, newProtoFunc proto.Func))
 	// GetProtoFunc returns the function that made the protocol.
 	GetProtoFunc() proto.Func
