@@ -32,8 +32,12 @@ type fields struct {
 // parse fills m from the unfiltered part of a frame. With own, b belongs to
 // the message and is unescaped where it lies.
 func parse(m *message.Message, b []byte, own bool) error {
+	return parseInto(m, parser{b: b}, own)
+}
+
+func parseInto(m *message.Message, p parser, own bool) error {
 	var f fields
-	p := parser{b: b}
+	b := p.b
 	if err := p.object(&f); err != nil && !cutByV7(f.seen, b) {
 		return err
 	}
@@ -128,6 +132,9 @@ func (p *parser) object(f *fields) error {
 // skipped: so a body can't pass anything off as a header, wherever it ends.
 func (p *parser) field(f *fields, key []byte) (err error) {
 	bit := fieldOf(key)
+	if bit == 0 && p.ids != nil && string(key) == "xferPipe" {
+		return p.filters()
+	}
 	if bit == 0 || f.seen&bit != 0 {
 		return p.skip(0)
 	}
@@ -195,6 +202,9 @@ func (p *parser) body(f *fields) (text, error) {
 	}
 	at := p.i
 	t, err := p.text(body)
+	if p.ids != nil {
+		return p.subBody(at, t, err)
+	}
 	if err != nil && len(p.b)-at >= len(`""}`) && cutByV7(f.seen|bodyField, p.b) {
 		p.i = len(p.b) - 1 // where the brace is
 		return text{b: p.b[at+1 : p.i-1], escaped: true, rule: openBody}, nil

@@ -5,8 +5,9 @@ import "math"
 // A parser reads JSON strictly, except that it takes control bytes in strings.
 // i is the next byte of b.
 type parser struct {
-	b []byte
-	i int
+	b   []byte
+	i   int
+	ids *[]byte // of the sub-protocol: where the IDs of the filters go; else nil
 }
 
 func (p *parser) unexpected() error {
