@@ -10,9 +10,13 @@ import "time"
 // connection would lose. Others get a short time to fall silent. The peer bounds
 // all of this.
 
-// silence is how long a side that does not understand goaway must have sent no
-// message.
-const silence = 50 * time.Millisecond
+// How long a side that is not known to understand goaway must have sent no
+// message. One that has not sent any may be a client that has just redialed,
+// whose first call would tell.
+const (
+	silence      = 50 * time.Millisecond
+	firstSilence = 500 * time.Millisecond
+)
 
 // quiet is how long a draining link has been so. The link's mutex guards it.
 type quiet struct {
@@ -55,7 +59,11 @@ func (l *link) drained(now time.Duration) (idle, quiet bool) {
 	case l.ours.Load():
 		return true, l.gotBye.Load()
 	}
-	return true, now-max(q.idle, q.silent) >= silence
+	wait := silence
+	if q.seen == 0 {
+		wait = firstSilence
+	}
+	return true, now-max(q.idle, q.silent) >= wait
 }
 
 // retire lets no more calls be sent over l, whose other side is going away.

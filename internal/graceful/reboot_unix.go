@@ -33,8 +33,8 @@ type bundle struct {
 	system []*net.UnixListener // those with a file in the file system
 }
 
-// Reboot starts the program anew, with the same arguments, and the listeners of
-// this process; waits, for at most the timeout, by default [DefaultStart], until
+// Reboot starts the program anew, with the same arguments, and the listeners
+// that this process serves; waits, for at most the timeout, by default [DefaultStart], until
 // it serves; and then is [Group.Shutdown]. If the new process ends or does not
 // serve in time, it is killed and the error is [ErrRebootFailed]. A listener
 // that can't be handed down is logged, and part of the error; the others are.

@@ -58,6 +58,7 @@ func serverMain() int {
 		return nil
 	})
 	var addrs []string
+	var serve []func()
 	var served sync.WaitGroup
 	for _, addr := range p.Addrs {
 		peer := erpc.NewPeer(erpc.PeerConfig{Network: p.Network, ListenAddress: addr, Logger: slog.New(slog.DiscardHandler)})
@@ -79,9 +80,12 @@ func serverMain() int {
 			return 2
 		}
 		addrs = append(addrs, lis.Addr().String())
-		served.Go(func() { _ = peer.Serve(lis) }) // ends with the peer
+		serve = append(serve, func() { _ = peer.Serve(lis) }) // ends with the peer
 	}
 	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))
+	for _, f := range serve { // after the line: the old process may be done as soon as this one serves
+		served.Go(f)
+	}
 	erpc.GraceSignal()
 	served.Wait()
 	fmt.Println("done", os.Getpid())
@@ -175,6 +179,21 @@ func (f *family) expectServing() (pid int, addrs []string) {
 		f.t.Fatal(err)
 	}
 	return pid, words[1:]
+}
+
+// said returns what the servers said that nobody has looked at.
+func (f *family) said() (lines []string) {
+	for {
+		select {
+		case words, ok := <-f.lines:
+			if !ok {
+				return lines
+			}
+			lines = append(lines, strings.Join(words, " "))
+		default:
+			return lines
+		}
+	}
 }
 
 // logs reports whether a line that contains text comes in time.
