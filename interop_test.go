@@ -45,7 +45,9 @@ func v7Wires() []v7Wire {
 		{flags: "-proto pb", cfg: pb},
 		// v7's http has no PUSH, gzip alone, and headers for metadata.
 		{flags: "-proto http", cfg: http, lacks: wiretest.Pushes | wiretest.MD5 | wiretest.ThriftCodec | wiretest.CodecByte | wiretest.MetaExact},
-		{flags: "-proto thrift-binary", cfg: thriftBinary, adds: wiretest.Thrift},
+		// v7's reader and its writers share a scratch buffer there, so that v7
+		// garbles what it writes while it reads.
+		{flags: "-proto thrift-binary -skip math/concurrent", cfg: thriftBinary, lacks: wiretest.Concurrent, adds: wiretest.Thrift},
 		// No codec but thrift, and v7's own server loses a status.
 		{flags: "-proto thrift-struct", cfg: thriftStruct, lacks: wiretest.Usual &^ wiretest.Pushes, adds: wiretest.Thrift},
 	}

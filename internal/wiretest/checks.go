@@ -27,11 +27,12 @@ const (
 	ThriftCodec // for bodies
 	CodecByte   // the codec travels as its id, so that an unknown one can
 	MetaExact   // metadata keeps its duplicates and the case of its names
+	Concurrent  // calls at the same time
 	Thrift
 )
 
 // Usual is what v7 can do over raw.
-const Usual = AnyBody | Status | Pushes | Backslash | AnyByte | Gzip | MD5 | Codecs | ThriftCodec | CodecByte | MetaExact
+const Usual = AnyBody | Status | Pushes | Backslash | AnyByte | Gzip | MD5 | Codecs | ThriftCodec | CodecByte | MetaExact | Concurrent
 
 // A CheckClient is a client of ours with its session with a server of v7.
 type CheckClient struct {
@@ -91,7 +92,7 @@ var checks = []Check{
 	call("math/gz", AnyBody, Call{Method: "/math/gz", Arg: []int{1}, Want: 3}),
 	{"math/real_ip", AnyBody, realIP},
 	call("math/real_ip-given", AnyBody|MetaExact, Call{Method: "/math/real_ip", Arg: []int{1}, Want: "1.2.3.4:5"}.With(erpc.WithRealIP("1.2.3.4:5"))),
-	{"math/concurrent", AnyBody, concurrent},
+	{"math/concurrent", AnyBody | Concurrent, concurrent},
 	call("math/nested", AnyBody, Call{Method: "/math/nested", Arg: []int{4, 5}, Want: 109}),
 
 	call("enc/pb", AnyBody|Codecs|AnyByte, Call{Method: "/enc/pb", Arg: &pair, Want: pair}.With(codec('p'))),

@@ -37,4 +37,9 @@
 // An error reply of thrift-struct is a status and an empty struct, which v7's
 // client reads. What v7's own server writes for one is two frames without a
 // struct and with the status of success: such a call ends with CodeUnknownError.
+//
+// Erpc v7 itself can't have several calls in flight on one connection of these
+// formats: its reader and its writers share a scratch buffer, and now and then a
+// length or a number that it writes is one that it has just read. What is seen to
+// be wrong ends the connection.
 package thriftproto
