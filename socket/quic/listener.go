@@ -1,0 +1,206 @@
+package quic
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	quicgo "github.com/quic-go/quic-go"
+
+	"github.com/erpc-go/erpc/socket"
+)
+
+// greetTime is how long a client of ours may take from its connection to its
+// first stream, and from that to the first byte.
+const greetTime = 10 * time.Second
+
+// refused is the error code of a stream that a closed listener does not take.
+const refused = 1
+
+// A Listener accepts sessions: the streams of its connections.
+type Listener struct {
+	quic      *quicgo.Listener
+	transport *quicgo.Transport
+	udp       *net.UDPConn
+	accepted  chan net.Conn
+	closing   context.Context
+	close     context.CancelFunc
+
+	mu   sync.Mutex // guards the following
+	open int        // connections; the UDP socket lasts as long as they
+	done bool       // closed
+}
+
+var _ net.Listener = (*Listener)(nil)
+
+// Listen implements [socket.Transport].
+func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Options) (net.Listener, error) {
+	cfg, err := tlsConfig(o.TLS, "")
+	if err != nil {
+		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
+	}
+	local, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
+	}
+	udp, err := listenUDP(local, o)
+	if err != nil {
+		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
+	}
+	transport := &quicgo.Transport{Conn: udp}
+	lis, err := transport.Listen(cfg, t.config(o))
+	if err != nil {
+		_ = transport.Close() // not used
+		_ = udp.Close()
+		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
+	}
+	l := &Listener{quic: lis, transport: transport, udp: udp, accepted: make(chan net.Conn)}
+	l.closing, l.close = context.WithCancel(context.Background())
+	go l.run()
+	return l, nil
+}
+
+// Accept implements [net.Listener].
+func (l *Listener) Accept() (net.Conn, error) {
+	if l.closing.Err() != nil {
+		return nil, net.ErrClosed
+	}
+	select {
+	case c := <-l.accepted:
+		return c, nil
+	case <-l.closing.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr implements [net.Listener].
+func (l *Listener) Addr() net.Addr { return l.quic.Addr() }
+
+// Close implements [net.Listener]. What was accepted goes on, and needs the UDP
+// socket: the address is free when that has ended, too.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done {
+		return net.ErrClosed
+	}
+	l.done = true
+	l.close()
+	err := l.quic.Close()
+	l.freeLocked()
+	return err
+}
+
+// freeLocked gives up the UDP socket if nobody needs it. l.mu is held.
+func (l *Listener) freeLocked() {
+	if l.done && l.open == 0 {
+		_ = l.transport.Close() // nothing is left to be said
+		_ = l.udp.Close()
+	}
+}
+
+// add counts a connection; false if the listener is closed.
+func (l *Listener) add() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.done {
+		l.open++
+	}
+	return !l.done
+}
+
+func (l *Listener) ended() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	l.freeLocked()
+}
+
+// run takes the connections whose TLS handshake is done.
+func (l *Listener) run() {
+	for {
+		conn, err := l.quic.Accept(context.Background()) // ends with Close
+		if err != nil {
+			return
+		}
+		if !l.add() {
+			_ = conn.CloseWithError(refused, "the listener is closed") // returns nil
+			continue
+		}
+		c := newConnection(conn, false, l.ended)
+		if c.ours {
+			go l.streams(c)
+		} else {
+			go l.single(c)
+		}
+	}
+}
+
+// streams accepts the streams of a connection with a peer of ours.
+func (l *Listener) streams(c *connection) {
+	ctx, cancel := context.WithTimeout(c.quic.Context(), greetTime)
+	stream, err := c.quic.AcceptStream(ctx)
+	cancel()
+	if err != nil {
+		c.end() // it had its time
+		return
+	}
+	l.take(c, stream)
+	c.release() // from now on it is held by its streams
+	for {
+		stream, err := c.quic.AcceptStream(c.quic.Context())
+		if err != nil {
+			return
+		}
+		l.take(c, stream)
+	}
+}
+
+func (l *Listener) take(c *connection, stream *quicgo.Stream) {
+	if c.hold() {
+		go l.greet(newConn(c, stream))
+	} // else the connection has ended
+}
+
+// greet accepts a stream once its hello has come.
+func (l *Listener) greet(c *Conn) {
+	var first [1]byte
+	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read says
+	if _, err := c.Read(first[:]); err == nil && first[0] == hello {
+		_ = c.SetReadDeadline(time.Time{}) // the next read says
+		if l.deliver(c) {
+			return
+		}
+	}
+	c.stream.CancelWrite(refused)
+	c.stream.CancelRead(refused)
+	_ = c.Close() // of no use to anybody
+}
+
+// single accepts a connection with one stream, which comes with the first that
+// the client says. Meanwhile the session may wait for it, and be closed.
+func (l *Listener) single(c *connection) {
+	conn := newConn(c, nil)
+	if !l.deliver(conn) {
+		_ = conn.Close() // nothing was said on it
+		return
+	}
+	if stream, err := c.quic.AcceptStream(c.quic.Context()); err == nil { // else Read says
+		conn.begin(stream)
+	}
+}
+
+func (l *Listener) deliver(c *Conn) bool {
+	select {
+	case l.accepted <- c:
+		return true
+	case <-c.conn.quic.Context().Done():
+	case <-l.closing.Done():
+	}
+	return false
+}
