@@ -20,6 +20,9 @@ import (
 
 	"github.com/erpc-go/erpc"
 	"github.com/erpc-go/erpc/codec"
+	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/erpc-go/erpc/proto/pbproto"
+	"github.com/erpc-go/erpc/proto/thriftproto"
 	"github.com/erpc-go/erpc/xfer"
 	"github.com/erpc-go/erpc/xfer/gzip"
 )
@@ -72,6 +75,38 @@ func TestCase20HeaderClaimsGigabytes(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestCase20OtherProtocols: the length comes first in these too.
+func TestCase20OtherProtocols(t *testing.T) {
+	for name, pf := range map[string]erpc.ProtoFunc{
+		"json": jsonproto.NewJSONProtoFunc(), "pb": pbproto.NewPbProtoFunc(),
+		"thrift": thriftproto.NewBinaryProtoFunc(), "thrift struct": thriftproto.NewStructProtoFunc(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			overEach(t, func(t *testing.T, on medium) {
+				server := on.peer(t, erpc.PeerConfig{ProtoFunc: pf, ReadLimit: 64 << 10})
+				erpc.HandleCall(server, "/add", addUp)
+				erpc.HandleCall(server, "/echo", sameBytes)
+				addr := servesAt(t, server)
+				for _, sent := range []int{4, 5, 60} {
+					w := on.connect(t, addr)
+					if _, err := w.Write(append(binary.BigEndian.AppendUint32(nil, 1<<30), make([]byte, 56)...)[:sent]); err != nil {
+						t.Errorf("write: %v", err)
+					}
+					w.ends(t, prompt)
+				}
+				if strings.HasPrefix(name, "thrift") {
+					return // its head is too long to be seen at once everywhere
+				}
+				s := opens(t, on.peer(t, erpc.PeerConfig{ProtoFunc: pf}), addr)
+				answers(t, s)
+				var st *erpc.Status
+				endsWithin(t, bound, "call", func() { st = s.Call("/echo", make([]byte, 64<<10), nil).Status() })
+				wantCode(t, "too large a call", st, erpc.CodeTooLarge)
+			})
+		})
 	}
 }
 

@@ -28,7 +28,7 @@ type reader struct {
 	br    *bufio.Reader
 	fd    int // of the poll in progress, else -1
 	err   error
-	first [24]byte // what was read while there was no buffer
+	first [40]byte // what was read while there was no buffer; shows protocols whose message a too large one is
 	got   []byte   // the part of first that the buffer has yet to get
 
 	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only

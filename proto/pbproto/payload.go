@@ -153,10 +153,11 @@ func setInt(m *message.Message, field protowire.Number, v int32) bool {
 }
 
 // peekOwner fills in whose message it is that will not be read, if that is
-// written as Pack and v7 write it. size is that of the frame, in bytes.
+// written as Pack and v7 write it and has arrived: who claims a length need not
+// send a byte more. size is that of the frame, in bytes.
 func peekOwner(r *bufio.Reader, m *message.Message, size int64) {
 	const most = prefix + 1 + 2*(1+10) // negative integers have ten bytes
-	b, err := r.Peek(int(min(size, most)))
+	b, err := r.Peek(int(min(size, most, int64(r.Buffered()))))
 	if err != nil || len(b) <= prefix || b[prefix] != 0 { // behind filters it can't be known
 		return
 	}

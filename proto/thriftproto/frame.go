@@ -26,7 +26,8 @@ var (
 const prefix = 4
 
 // headWindow is how much, in bytes, of a frame above the limit is looked at to
-// find out whose it is.
+// find out whose it is, as far as it has arrived: who claims a length need not
+// send a byte more.
 const headWindow = 4 << 10
 
 // readFrame reads the next frame, without its length, into the storage of m.
@@ -43,7 +44,7 @@ func readFrame(r *bufio.Reader, m *message.Message, limit int, owner func(m *mes
 	case n < 4:
 		return nil, malformed("a frame of %d bytes", n)
 	case size > int64(limit):
-		if head, _ := r.Peek(int(min(size, headWindow, int64(r.Size())))); len(head) > prefix { // if it can't be read, nobody is told
+		if head, _ := r.Peek(int(min(size, headWindow, int64(r.Buffered())))); len(head) > prefix { // if it can't be read, nobody is told
 			owner(m, head[prefix:])
 		}
 		return nil, fmt.Errorf("thriftproto: a frame of %d bytes: %w", size, proto.ErrTooLarge)
