@@ -47,6 +47,6 @@ func (p *flusherPool) run() {
 			p.todo, p.next = p.todo[:n], 0
 		}
 		p.mu.Unlock()
-		o.flush(false)
+		o.flushLeft()
 	}
 }

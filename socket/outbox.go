@@ -39,6 +39,8 @@ type outbox struct {
 	mu        sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
 	queue     queue
 	leading   bool
+	left      bool // the leader has left the writing to the flushers, who have not begun
+	starting  bool // the leader is a goroutine that has not begun
 	streaming bool // a frame is being put piece by piece; see stream.go
 	closing   bool // no more is put; the connection is closed once the queue is empty
 	dead      error
@@ -60,6 +62,7 @@ func (o *outbox) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
 type putMode struct {
 	policy Policy // what to do if there is no room
 	hold   bool   // nobody becomes the leader; the frame waits for a later put or claim
+	later  bool   // a new leader leaves the writing to the flushers
 	own    bool   // the frame's bytes are given away
 	nowait bool   // where the policy is to wait: ErrQueueFull, not counted
 
@@ -91,6 +94,7 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 	if !mode.hold {
 		lead = !o.leading
 		o.leading = true
+		o.left = o.left || lead && mode.later
 	}
 	return lead, nil
 }
@@ -120,12 +124,18 @@ func (o *outbox) await(ctx context.Context, n int, mode putMode) error {
 // makeRoom deals with a full queue as mode says. It is called, and returns,
 // with the mutex held; the caller looks again.
 func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
-	if !o.leading { // queued and not flushed: make the room
-		o.leading = true
+	if !o.leading || o.left { // queued and not flushed: make the room
+		o.leading, o.left = true, false
 		o.mu.Unlock()
 		o.flush(false)
 		o.mu.Lock()
 		return nil
+	}
+	if o.starting { // it is not the other side that is slow
+		if mode.nowait {
+			return ErrQueueFull
+		}
+		return o.waitForRoom(ctx)
 	}
 	switch mode.policy {
 	case DropNew:
@@ -178,12 +188,26 @@ func (o *outbox) claim() bool {
 	return lead
 }
 
+// flushLeft is flush for the flushers, unless somebody was faster.
+func (o *outbox) flushLeft() {
+	o.mu.Lock()
+	left := o.left
+	o.left = false
+	o.mu.Unlock()
+	if left {
+		o.flush(false)
+	}
+}
+
 // flush writes until nothing is left, then gives up the lead.
 func (o *outbox) flush(yield bool) {
 	if yield {
 		runtime.Gosched()
 	}
 	if o.raw == nil {
+		o.mu.Lock()
+		o.starting = true
+		o.mu.Unlock()
 		o.cfg.drainers.Run(o)
 		return
 	}
@@ -287,6 +311,7 @@ func (o *outbox) renew() error {
 // lead and returns nil.
 func (o *outbox) take() *chunk {
 	o.mu.Lock()
+	o.starting = false
 	c := o.queue.take()
 	if o.dead != nil && !o.closing {
 		free(c)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -255,5 +256,65 @@ func TestSendToFullQueue(t *testing.T) {
 			t.Errorf("%s, nowait %v: error %v and %d dropped, want %v and %d", c.policy, c.nowait, err, s.Stats().Dropped-before, c.want, c.dropped)
 		}
 		_ = s.Abort()
+	}
+}
+
+// A burst that is faster than our own goroutines get round to writing says
+// nothing of the other side: nobody is dropped or disconnected for it.
+func TestBurstBeforeTheFlushersBegin(t *testing.T) {
+	for _, policy := range []Policy{Block, DropNew, DropOld, Disconnect} {
+		a, b := pair(t, "tcp")
+		s := newSocket(a, Config{QueueLimit: testLimit, Policy: policy})
+		pool := s.out.cfg.flushers
+		pool.running = runtime.GOMAXPROCS(0) // busy, as far as it knows
+		const n = 10
+		frame := frameOf(t, push(0, make([]byte, testLimit/3)))
+		for i := range n {
+			if err := s.Send(t.Context(), frame, true); err != nil {
+				t.Fatalf("%s: push %d: %v", policy, i, err)
+			}
+		}
+		if st := s.Stats(); st.Dropped > 0 || st.Queued == 0 {
+			t.Errorf("%s: %d pushes were dropped; %d bytes are left to the flushers", policy, st.Dropped, st.Queued)
+		}
+		pool.run() // finds what was left to it several times, and flushes it once
+		_ = s.Close()
+		if seqs := frames(t, collect(b)()); len(seqs) != n {
+			t.Errorf("%s: %d of %d pushes came", policy, len(seqs), n)
+		}
+	}
+}
+
+func TestBurstBeforeTheDrainerBegins(t *testing.T) {
+	for _, policy := range []Policy{Block, DropNew, DropOld, Disconnect} {
+		a, b := pair(t, "tcp")
+		s := newSocket(wrapped{a}, Config{QueueLimit: testLimit, Policy: policy})
+		begin := make(chan struct{})
+		s.out.cfg.drainers.Do = func(o *outbox) { <-begin; o.drain() }
+		body := make([]byte, testLimit/3-lengthHead) // three frames fit
+		for i := range 3 {
+			if err := s.Write(push(i, body), false); err != nil {
+				t.Fatalf("%s: push %d: %v", policy, i, err)
+			}
+		}
+		if err := s.Send(t.Context(), frameOf(t, push(3, body)), true); !errors.Is(err, ErrQueueFull) {
+			t.Errorf("%s: a push that is not to wait: %v", policy, err)
+		}
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			if err := s.Write(push(3, body), false); err != nil {
+				t.Errorf("%s: a push that may wait: %v", policy, err)
+			}
+		}()
+		close(begin)
+		within(t, "the push that waits for the drainer to begin", written)
+		if st := s.Stats(); st.Dropped > 0 {
+			t.Errorf("%s: %d pushes were dropped", policy, st.Dropped)
+		}
+		_ = s.Close()
+		if seqs := frames(t, collect(b)()); !slices.Equal(seqs, []int{0, 1, 2, 3}) {
+			t.Errorf("%s: pushes %v came", policy, seqs)
+		}
 	}
 }

@@ -149,7 +149,7 @@ func (s *Socket) Write(m *message.Message, yield bool) error {
 // writing is left to a goroutine, so that what is posted in a burst, to one
 // socket or to many, shares writes.
 func (s *Socket) Post(m *message.Message) error {
-	lead, err := s.queue(m, putMode{policy: s.policy(m)})
+	lead, err := s.queue(m, putMode{policy: s.policy(m), later: true})
 	if lead {
 		s.out.cfg.flushers.add(&s.out)
 	}
@@ -251,7 +251,7 @@ func (s *Socket) Pack(m *message.Message) ([]byte, error) {
 // with nowait it returns [ErrQueueFull] where that is to wait, and does not
 // count it, for a caller that will come back.
 func (s *Socket) Send(ctx context.Context, frame []byte, nowait bool) error {
-	lead, err := s.out.put(ctx, frame, putMode{policy: s.out.cfg.Policy, nowait: nowait})
+	lead, err := s.out.put(ctx, frame, putMode{policy: s.out.cfg.Policy, nowait: nowait, later: true})
 	if lead {
 		s.out.cfg.flushers.add(&s.out)
 	}
