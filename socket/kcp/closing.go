@@ -1,0 +1,123 @@
+package kcp
+
+import (
+	"net"
+	"time"
+)
+
+// lingerTime is how long, after Close, what was written may take to arrive and
+// to be read.
+const lingerTime = 2 * time.Second
+
+// settleTime is for the last acknowledgement, which kcp-go sends in the
+// background without saying when it has.
+const settleTime = 50 * time.Millisecond
+
+// past is a deadline that ends what is waiting.
+var past = time.Unix(1, 0)
+
+// end notes that the other side has closed: nothing that is written is read any
+// more.
+func (c *Conn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+	if !c.closed {
+		_ = c.kcp.SetWriteDeadline(past) // never fails; ends a write
+	}
+}
+
+// ping tells the other side that this one is there.
+func (c *Conn) ping() {
+	c.mu.Lock()
+	over, quiet := c.closed || c.ended || c.lost, time.Since(c.said)
+	if !over {
+		c.users.Add(1)
+		defer c.users.Done()
+	}
+	if !over {
+		wait := c.period
+		if quiet < c.period {
+			wait -= quiet // something was said meanwhile
+		}
+		c.pinging.Reset(wait)
+	}
+	c.mu.Unlock()
+	if over || quiet < c.period || !c.writing.TryLock() { // who holds it says something
+		return
+	}
+	defer c.writing.Unlock()
+	_, _ = c.kcp.Write(appendHead(nil, recordPing, 0)) // the reader notices the end
+	c.mu.Lock()
+	c.said = time.Now()
+	c.mu.Unlock()
+}
+
+// Close implements [net.Conn]. What was written is still delivered, in the
+// background.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.closed = true
+	if c.pinging != nil {
+		c.pinging.Stop()
+	}
+	c.readBy = past             // for the handshake, too
+	_ = c.kcp.SetDeadline(past) // never fails; ends Read and Write
+	go c.finish()
+	return nil
+}
+
+// finish says that this side has closed, waits until the other side has read
+// everything, which it shows by closing too, and ends the session of kcp-go.
+func (c *Conn) finish() {
+	defer c.kcp.Close() // fails if the session was ended from outside
+	c.users.Wait()      // from now on this goroutine is alone
+	deadline := time.Now().Add(lingerTime)
+	c.mu.Lock()
+	over, ended := c.lost || !c.opened.Load(), c.ended
+	c.readBy, c.patience = deadline, 0
+	c.mu.Unlock()
+	if over {
+		defer c.free()
+		return
+	}
+	defer func() { time.AfterFunc(settleTime, c.free) }()
+	if c.records.Load() {
+		_ = c.kcp.SetWriteDeadline(deadline) // never fails
+		if _, err := c.kcp.Write(appendHead(nil, recordEnd, 0)); err != nil && !ended {
+			return
+		}
+		for !ended { // what still comes is thrown away, so that the other side can go on to its end
+			if c.next() != nil {
+				break
+			}
+			n, err := c.in.Discard(c.left)
+			if c.left -= n; err != nil {
+				break
+			}
+		}
+	}
+	c.awaitAcknowledged(deadline)
+}
+
+// awaitAcknowledged returns when everything that was written has arrived, or the
+// deadline has passed. kcp-go tells only whether less waits than the window
+// holds; so the window is made as small as can be for a moment.
+func (c *Conn) awaitAcknowledged(deadline time.Time) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for time.Now().Before(deadline) {
+		c.kcp.SetWindowSize(1, c.cfg.ReceiveWindow)
+		_ = c.kcp.SetWriteDeadline(past)  // never fails
+		_, err := c.kcp.WriteBuffers(nil) // sends acknowledgements, too
+		c.kcp.SetWindowSize(c.cfg.SendWindow, c.cfg.ReceiveWindow)
+		if err == nil {
+			return
+		}
+		<-tick.C
+	}
+}

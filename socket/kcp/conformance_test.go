@@ -1,0 +1,42 @@
+package kcp_test
+
+import (
+	"crypto/tls"
+	"testing"
+
+	kcpgo "github.com/xtaci/kcp-go/v5"
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/kcp"
+	"github.com/erpc-go/erpc/socket/sockettest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // the timers of kcp-go
+}
+
+func TestConformance(t *testing.T) {
+	server, client := sockettest.TLS(t)
+	aes, err := kcpgo.NewAESGCMCrypt(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name           string
+		network        string
+		cfg            kcp.Config
+		server, client *tls.Config
+	}{
+		{name: "default", network: "kcp"},
+		{name: "tls", network: "kcp", server: server, client: client},
+		{name: "encrypted packets", network: "udp", cfg: kcp.Config{Block: aes}},
+		{name: "no parity", network: "udp4", cfg: kcp.Config{DataShards: -1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			sockettest.Run(t, func() socket.Transport { return kcp.Transport{Config: c.cfg} }, sockettest.Options{
+				Network: c.network, ServerTLS: c.server, ClientTLS: c.client, WriteTimeoutIsFinal: c.server != nil,
+			})
+		})
+	}
+}

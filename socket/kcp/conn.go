@@ -1,0 +1,321 @@
+package kcp
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	kcpgo "github.com/xtaci/kcp-go/v5"
+)
+
+// A Conn is a connection over KCP. Its methods may be called concurrently.
+type Conn struct {
+	kcp    *kcpgo.UDPSession
+	cfg    Config
+	period time.Duration // of our keepalives; 0: none
+	free   func()        // gives up what is below; called once, when all is over
+	dialed bool          // and the other side is of this package
+
+	opening sync.Mutex  // held during the handshake
+	opened  atomic.Bool // the handshake is done
+	records atomic.Bool // the other side is of this package; set before opened
+
+	reading sync.Mutex // guards the following, and Read of kcp
+	in      *bufio.Reader
+	left    int  // bytes of the current record that are data
+	skip    int  // bytes of the current record that are not
+	greeted bool // hello was sent
+
+	writing sync.Mutex // guards Write of kcp, and the following
+	out     []byte
+
+	users sync.WaitGroup // calls that use kcp; none begins once closed is set
+
+	mu              sync.Mutex // guards the following, and deadlines of kcp
+	closed          bool
+	ended           bool          // the other side has closed
+	lost            bool          // the other side is gone
+	readBy, writeBy time.Time     // deadlines of the user; zero: none
+	heard           time.Time     // when something was read last
+	said            time.Time     // when something was written last
+	patience        time.Duration // after heard; 0: endless
+	pinging         *time.Timer
+}
+
+var _ net.Conn = (*Conn)(nil)
+
+// never is a deadline. kcp-go does not let the first deadline that is set end a
+// Read or Write that is waiting; so there is always one.
+func never() time.Time { return time.Now().Add(10 * 365 * 24 * time.Hour) }
+
+const readBuffer = 2 << 10 // bytes; more than a packet
+
+func newConn(s *kcpgo.UDPSession, cfg Config, period time.Duration, free func()) *Conn {
+	c := &Conn{kcp: s, cfg: cfg, period: period, free: free, heard: time.Now()}
+	c.in = bufio.NewReaderSize((*wire)(c), readBuffer)
+	_ = s.SetDeadline(never()) // never fails
+	return c
+}
+
+// begin starts what the other side knows too. Its keepalives come every period.
+func (c *Conn) begin(period time.Duration) {
+	c.records.Store(true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.heard, c.said = time.Now(), time.Now()
+	if period > 0 {
+		c.patience = max(missed*period, leastPatience)
+	}
+	if c.period > 0 && !c.closed {
+		c.pinging = time.AfterFunc(c.period, c.ping)
+	}
+}
+
+// HandshakeContext makes the handshake of an accepted connection. Read and Write
+// do so if it was not called.
+func (c *Conn) HandshakeContext(ctx context.Context) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	defer c.users.Done()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) }) // fails if it is closed
+	err := c.open()
+	if !stop() && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// enter counts a call that uses kcp.
+func (c *Conn) enter() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.users.Add(1)
+	return nil
+}
+
+func (c *Conn) open() error {
+	if c.opened.Load() {
+		return nil
+	}
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if c.opened.Load() {
+		return nil
+	}
+	if err := c.greet(); err != nil {
+		return c.because(err)
+	}
+	c.opened.Store(true)
+	return nil
+}
+
+// Read implements [net.Conn].
+func (c *Conn) Read(p []byte) (int, error) {
+	if err := c.enter(); err != nil {
+		return 0, err
+	}
+	defer c.users.Done()
+	if err := c.open(); err != nil {
+		return 0, err
+	}
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if err := c.usable(&c.readBy); err != nil {
+		return 0, err
+	}
+	if !c.records.Load() {
+		n, err := c.in.Read(p)
+		return n, c.because(err)
+	}
+	c.mu.Lock()
+	ended := c.ended
+	c.mu.Unlock()
+	if ended {
+		return 0, io.EOF
+	}
+	if err := c.next(); err != nil {
+		return 0, c.because(err)
+	}
+	n, err := c.in.Read(p[:min(len(p), c.left)])
+	c.left -= n
+	return n, c.because(err)
+}
+
+// usable says why nothing can be read or written. by is one of the deadlines.
+func (c *Conn) usable(by *time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.ended && by == &c.writeBy:
+		return errEnded
+	case !by.IsZero() && !time.Now().Before(*by):
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+var errEnded = fmt.Errorf("kcp: write: the other side closed: %w", syscall.EPIPE)
+
+// Write implements [net.Conn]. It returns when p waits to be sent, or was sent.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	if err := c.enter(); err != nil {
+		return 0, err
+	}
+	defer c.users.Done()
+	if err := c.open(); err != nil {
+		return 0, err
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	for n < len(p) {
+		if err := c.usable(&c.writeBy); err != nil {
+			return n, err
+		}
+		piece := p[n:min(len(p), n+maxRecord)]
+		c.out = c.out[:0]
+		if c.records.Load() {
+			c.out = appendHead(c.out, recordData, len(piece))
+		}
+		c.out = append(c.out, piece...)
+		if _, err := c.kcp.Write(c.out); err != nil { // all of it or nothing
+			if why := c.usable(&c.writeBy); why != nil {
+				return n, why
+			}
+			return n, c.because(err)
+		}
+		n += len(piece)
+		c.mu.Lock()
+		c.said = time.Now()
+		c.mu.Unlock()
+	}
+	return n, nil
+}
+
+// send writes what is not data.
+func (c *Conn) send(b []byte) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	_, err := c.kcp.Write(b)
+	return err
+}
+
+// wire is what is read from below.
+type wire Conn
+
+func (w *wire) Read(p []byte) (int, error) {
+	c := (*Conn)(w)
+	for {
+		c.mu.Lock()
+		c.setReadDeadline()
+		c.mu.Unlock()
+		n, err := c.kcp.Read(p)
+		c.mu.Lock()
+		now := time.Now()
+		if err == nil {
+			c.heard = now
+		} else if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+			switch {
+			case !c.readBy.IsZero() && !now.Before(c.readBy):
+				err = os.ErrDeadlineExceeded
+			case c.patience > 0 && now.Sub(c.heard) >= c.patience:
+				c.lost = true
+				err = fmt.Errorf("kcp: nothing heard from the other side for %v: %w", c.patience, syscall.ETIMEDOUT)
+			default: // the deadline was changed since
+				c.mu.Unlock()
+				continue
+			}
+		}
+		c.mu.Unlock()
+		return n, err
+	}
+}
+
+// setReadDeadline sets the deadline of kcp, which is that of the user or that of
+// keepalive. c.mu is held.
+func (c *Conn) setReadDeadline() {
+	d := c.readBy
+	if c.patience > 0 {
+		if gone := c.heard.Add(c.patience); d.IsZero() || gone.Before(d) {
+			d = gone
+		}
+	}
+	if d.IsZero() {
+		d = never()
+	}
+	_ = c.kcp.SetReadDeadline(d) // never fails
+}
+
+// because says what an error of kcp-go means for the caller.
+func (c *Conn) because(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	c.mu.Lock()
+	closed := c.closed
+	c.mu.Unlock()
+	var ne net.Error
+	switch {
+	case closed:
+		return net.ErrClosed
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return err
+	case errors.As(err, &ne) && ne.Timeout():
+		return os.ErrDeadlineExceeded
+	case errors.Is(err, errHello):
+		return err
+	case errors.Is(err, io.ErrClosedPipe): // another connection has come from the same address
+		return fmt.Errorf("kcp: the other side began anew: %w", syscall.ECONNRESET)
+	}
+	return fmt.Errorf("kcp: %v: %w", err, syscall.ECONNRESET)
+}
+
+// LocalAddr implements [net.Conn].
+func (c *Conn) LocalAddr() net.Addr { return c.kcp.LocalAddr() }
+
+// RemoteAddr implements [net.Conn].
+func (c *Conn) RemoteAddr() net.Addr { return c.kcp.RemoteAddr() }
+
+// SetDeadline implements [net.Conn].
+func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
+
+// SetReadDeadline implements [net.Conn].
+func (c *Conn) SetReadDeadline(t time.Time) error { return c.setDeadline(t, true, false) }
+
+// SetWriteDeadline implements [net.Conn].
+func (c *Conn) SetWriteDeadline(t time.Time) error { return c.setDeadline(t, false, true) }
+
+func (c *Conn) setDeadline(t time.Time, read, write bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	if read {
+		c.readBy = t
+		c.setReadDeadline()
+	}
+	if write {
+		c.writeBy = t
+		if t.IsZero() {
+			t = never()
+		}
+		if !c.ended {
+			_ = c.kcp.SetWriteDeadline(t) // never fails
+		}
+	}
+	return nil
+}

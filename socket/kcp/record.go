@@ -1,0 +1,123 @@
+package kcp
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"time"
+)
+
+// What two peers of ours say over KCP. Numbers are big-endian.
+//
+//	hello   = magic, keepalive period in ms (4 bytes; 0: none)
+//	record  = type (1 byte), length (2 bytes), that many bytes
+//
+// The side that dials sends hello, the other side answers with its own. Records follow
+// both ways. The last one is of type end; the other side answers with its
+// own end once it has read everything and closes as well. A type that is not
+// known is left out.
+const (
+	// magic begins no protocol of ours: as the size of a frame it would be above
+	// 4 GB. Its last byte is the version.
+	magic     = "\xfferpc\x01"
+	helloSize = len(magic) + 4
+
+	headSize  = 3
+	maxRecord = 16 << 10 // bytes in a record that we send
+
+	recordData = 0
+	recordPing = 1
+	recordEnd  = 2
+)
+
+// missed is after how many of its own keepalive periods without a word the other
+// side is gone; it is given leastPatience in any case.
+const (
+	missed        = 3
+	leastPatience = time.Second
+)
+
+var errHello = errors.New("kcp: the other side says something else than the hello of this version of erpc")
+
+func appendHello(dst []byte, period time.Duration) []byte {
+	ms := (period + time.Millisecond - 1) / time.Millisecond
+	return binary.BigEndian.AppendUint32(append(dst, magic...), uint32(min(ms, math.MaxUint32)))
+}
+
+// helloPeriod returns the keepalive period of a hello.
+func helloPeriod(hello []byte) time.Duration {
+	return time.Duration(binary.BigEndian.Uint32(hello[len(magic):])) * time.Millisecond
+}
+
+// greet makes the handshake. The side that has accepted may find that the other
+// one is of v7.
+func (c *Conn) greet() error {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.dialed && !c.greeted {
+		if err := c.send(appendHello(nil, c.period)); err != nil {
+			return err
+		}
+		c.greeted = true
+	}
+	for i := range len(magic) { // one by one: a client of v7 may send less at first
+		b, err := c.in.Peek(i + 1)
+		if err != nil {
+			return err
+		}
+		if b[i] != magic[i] {
+			if c.dialed {
+				return errHello
+			}
+			return nil
+		}
+	}
+	hello, err := c.in.Peek(helloSize)
+	if err != nil {
+		return err
+	}
+	period := helloPeriod(hello)
+	if _, err := c.in.Discard(helloSize); err != nil {
+		return err
+	}
+	if !c.dialed {
+		if err := c.send(appendHello(nil, c.period)); err != nil {
+			return err
+		}
+	}
+	c.begin(period)
+	return nil
+}
+
+// next reads the heads of records until there is one with data. c.reading is
+// held.
+func (c *Conn) next() error {
+	for c.left == 0 {
+		n, err := c.in.Discard(c.skip)
+		if c.skip -= n; err != nil {
+			return err
+		}
+		head, err := c.in.Peek(headSize)
+		if err != nil {
+			return err
+		}
+		switch n := int(binary.BigEndian.Uint16(head[1:])); head[0] {
+		case recordEnd:
+			c.end()
+			return io.EOF
+		case recordData:
+			c.left = n
+		default:
+			c.skip = n
+		}
+		if _, err := c.in.Discard(headSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendHead(dst []byte, kind byte, n int) []byte {
+	return binary.BigEndian.AppendUint16(append(dst, kind), uint16(n))
+}

@@ -1,0 +1,239 @@
+package kcp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	kcpgo "github.com/xtaci/kcp-go/v5"
+
+	"github.com/erpc-go/erpc/socket"
+)
+
+// Network is the name of the network.
+const Network = "kcp"
+
+// Defaults.
+const (
+	DefaultDataShards   = 10 // packets, as erpc v7
+	DefaultParityShards = 3  // packets, as erpc v7
+	DefaultWindow       = 512
+	DefaultKeepAlive    = 5 * time.Second
+)
+
+// A Config says how packets are made. Zero values stand for the defaults.
+type Config struct {
+	// Block encrypts packets; nil is none. Both sides need the same. It may be
+	// used by many connections at a time, as those of kcp-go.
+	Block kcpgo.BlockCrypt
+	// ParityShards are sent for each DataShards packets, so that the other side can
+	// mend losses. A negative number of data shards means none of that.
+	DataShards, ParityShards int
+	// SendWindow and ReceiveWindow are how many packets may be under way, and
+	// wait to be read.
+	SendWindow, ReceiveWindow int
+	// MTU is the size of the largest packet in bytes, that of UDP and IP not
+	// counted; 0 is that of kcp-go, 1400.
+	MTU int
+	// V7 says that a server of erpc v7 is dialed: nothing is sent but what the
+	// session sends.
+	V7 bool
+}
+
+// A Transport dials and listens over KCP. The zero value is ready.
+type Transport struct {
+	Config Config
+}
+
+var _ socket.Transport = Transport{}
+
+// Networks implements [socket.Transport].
+func (Transport) Networks() []string { return []string{Network, "udp", "udp4", "udp6"} }
+
+func (c Config) complete() (Config, error) {
+	switch {
+	case c.DataShards < 0:
+		c.DataShards, c.ParityShards = 0, 0
+	case c.DataShards == 0 && c.ParityShards == 0:
+		c.DataShards, c.ParityShards = DefaultDataShards, DefaultParityShards
+	case c.DataShards == 0 || c.ParityShards <= 0 || c.DataShards+c.ParityShards > 256:
+		return c, fmt.Errorf("kcp: %d data and %d parity shards: there must be at least one of each, and at most 256 together", c.DataShards, c.ParityShards)
+	}
+	if c.SendWindow <= 0 {
+		c.SendWindow = DefaultWindow
+	}
+	if c.ReceiveWindow <= 0 {
+		c.ReceiveWindow = DefaultWindow
+	}
+	return c, nil
+}
+
+// udpNetwork is the network of package net.
+func udpNetwork(network string) string {
+	if network == Network {
+		return "udp"
+	}
+	return network
+}
+
+// Dial implements [socket.Transport].
+func (t Transport) Dial(ctx context.Context, network, addr string, o *socket.Options) (net.Conn, error) {
+	c, err := t.dial(ctx, udpNetwork(network), addr, o)
+	if err != nil {
+		return nil, fmt.Errorf("kcp: dial %s: %w", addr, err)
+	}
+	if o.TLS == nil {
+		return c, nil
+	}
+	secure := tls.Client(c, serverName(o.TLS, addr))
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // of no use
+		return nil, fmt.Errorf("kcp: dial %s: tls handshake: %w", addr, err)
+	}
+	return secure, nil
+}
+
+func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Options) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	cfg, err := t.Config.complete()
+	if err != nil {
+		return nil, err
+	}
+	remote, err := resolve(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if network == "udp" && remote.IP.To4() != nil {
+		network = "udp4" // a socket for both versions would send with the wrong one
+	}
+	var local *net.UDPAddr
+	if o.LocalAddr != "" {
+		if local, err = net.ResolveUDPAddr(network, o.LocalAddr); err != nil {
+			return nil, fmt.Errorf("local address: %w", err)
+		}
+	}
+	udp, err := listenUDP(network, local, o)
+	if err != nil {
+		return nil, err
+	}
+	session, err := kcpgo.NewConn2(remote, cfg.Block, cfg.DataShards, cfg.ParityShards, udp)
+	if err == nil {
+		err = cfg.tune(session, o)
+	}
+	if err != nil {
+		_ = udp.Close() // not used
+		return nil, err
+	}
+	c := newConn(session, cfg, keepAlive(o), func() { _ = udp.Close() })
+	if cfg.V7 {
+		c.opened.Store(true)
+		return c, nil
+	}
+	c.dialed = true
+	if err := c.HandshakeContext(ctx); err != nil {
+		_ = c.Close() // of no use
+		return nil, fmt.Errorf("no answer from a peer of ours (one of erpc v7 needs Config.V7): %w", err)
+	}
+	return c, nil
+}
+
+// tune applies configuration and options to a session.
+func (c Config) tune(s *kcpgo.UDPSession, o *socket.Options) error {
+	if c.MTU > 0 && !s.SetMtu(c.MTU) {
+		return fmt.Errorf("kcp: MTU %d is too small", c.MTU)
+	}
+	s.SetWindowSize(c.SendWindow, c.ReceiveWindow)
+	if o.NoDelay == nil || *o.NoDelay {
+		s.SetNoDelay(1, 10, 2, 1) // timers every 10 ms, repeat after 2 later acknowledgements, no congestion control
+	} else {
+		s.SetNoDelay(0, 40, 0, 0)
+	}
+	return nil
+}
+
+func keepAlive(o *socket.Options) time.Duration {
+	switch {
+	case o.KeepAlive != nil && !*o.KeepAlive:
+		return 0
+	case o.KeepAlivePeriod > 0:
+		return o.KeepAlivePeriod
+	}
+	return DefaultKeepAlive
+}
+
+// serverName fills in the name to verify.
+func serverName(cfg *tls.Config, addr string) *tls.Config {
+	if cfg.ServerName != "" || cfg.InsecureSkipVerify {
+		return cfg
+	}
+	cfg = cfg.Clone()
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	cfg.ServerName = host
+	return cfg
+}
+
+// resolve is net.ResolveUDPAddr under a context. Without a host it is this one.
+func resolve(ctx context.Context, network, addr string) (*net.UDPAddr, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	n, err := net.DefaultResolver.LookupPort(ctx, network, port)
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		host = "127.0.0.1"
+		if network == "udp6" {
+			host = "::1"
+		}
+	}
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var fit []net.IPAddr
+	for _, ip := range ips {
+		switch four := ip.IP.To4() != nil; {
+		case network == "udp4" && !four, network == "udp6" && four:
+		case four:
+			fit = append([]net.IPAddr{ip}, fit...) // first, as package net does
+		default:
+			fit = append(fit, ip)
+		}
+	}
+	if len(fit) == 0 {
+		return nil, &net.AddrError{Err: "no address of this version of IP", Addr: addr}
+	}
+	return &net.UDPAddr{IP: fit[0].IP, Zone: fit[0].Zone, Port: n}, nil
+}
+
+// udpBuffer is what is asked for by default, in bytes. The system may grant less.
+const udpBuffer = 1 << 20
+
+func listenUDP(network string, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
+	udp, err := net.ListenUDP(network, local)
+	if err != nil {
+		return nil, err
+	}
+	set := func(asked int, do func(int) error) error {
+		if asked > 0 {
+			return do(asked)
+		}
+		_ = do(udpBuffer) // it works with less
+		return nil
+	}
+	if err := errors.Join(set(o.ReadBuffer, udp.SetReadBuffer), set(o.WriteBuffer, udp.SetWriteBuffer)); err != nil {
+		_ = udp.Close() // not used
+		return nil, fmt.Errorf("buffers of the UDP socket: %w", err)
+	}
+	return udp, nil
+}
