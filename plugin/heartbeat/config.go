@@ -1,0 +1,47 @@
+package heartbeat
+
+import "time"
+
+// ServiceMethod is what heartbeats are sent to.
+const ServiceMethod = "/heartbeat"
+
+// HeartbeatServiceMethod is [ServiceMethod] under v7's name.
+const HeartbeatServiceMethod = ServiceMethod
+
+const (
+	// DefaultRate is the time between two heartbeats.
+	DefaultRate = 3 * time.Second
+	// MinRate is the shortest time between two heartbeats.
+	MinRate = 100 * time.Millisecond
+	// MaxRate is the longest.
+	MaxRate = 24 * time.Hour
+	// DefaultMisses is how many beats may be missed.
+	DefaultMisses = 3
+
+	// throughput, in bytes per second, is how fast we take the slowest
+	// connection to be.
+	throughput = 64 << 10
+
+	metaRate   = "hb_"         // in seconds
+	metaMillis = "X-Erpc-Beat" // the same in milliseconds, if that is no whole second
+)
+
+// A PingConfig configures the side that sends heartbeats. Its zero value calls
+// every three seconds.
+type PingConfig struct {
+	Rate   time.Duration `yaml:"rate" ini:"rate" comment:"Time between two heartbeats of an idle session, 100ms to 24h; 0s is 3s"`
+	Misses int           `yaml:"misses" ini:"misses" comment:"Beats without any sign of life after which a connection is closed; 0 is 3"`
+	Push   bool          `yaml:"push" ini:"push" comment:"Send heartbeats as PUSH, which nobody answers; then only the other side closes connections"`
+}
+
+// A PongConfig configures the side that answers. Its zero value works.
+type PongConfig struct {
+	Misses int `yaml:"misses" ini:"misses" comment:"Beats without any sign of life after which a connection is closed, 2 or more; 0 is 3"`
+}
+
+func clamp(rate time.Duration) time.Duration {
+	if rate <= 0 {
+		return DefaultRate
+	}
+	return min(max(rate, MinRate), MaxRate)
+}

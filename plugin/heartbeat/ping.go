@@ -1,0 +1,137 @@
+package heartbeat
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Ping is the plugin that sends heartbeats.
+type Ping = *Pinger
+
+// A Pinger sends heartbeats on the sessions of its peers. All methods may be
+// called concurrently.
+type Pinger struct {
+	rate   atomic.Int64 // nanoseconds
+	push   atomic.Bool
+	misses time.Duration
+}
+
+// NewPing returns a plugin that sends a heartbeat every rateSecond seconds, as a
+// CALL or as a PUSH. Below 1 stands for 3.
+func NewPing(rateSecond int, useCall bool) Ping {
+	p := NewPinger(PingConfig{Push: !useCall})
+	p.SetRate(rateSecond)
+	return p
+}
+
+// NewPinger returns a plugin that sends heartbeats.
+func NewPinger(cfg PingConfig) Ping {
+	p := &Pinger{misses: DefaultMisses}
+	if cfg.Misses > 0 {
+		p.misses = time.Duration(cfg.Misses)
+	}
+	p.SetInterval(cfg.Rate)
+	p.push.Store(cfg.Push)
+	return p
+}
+
+var (
+	_ erpc.PostDialPlugin       = (*Pinger)(nil)
+	_ erpc.PostAcceptPlugin     = (*Pinger)(nil)
+	_ erpc.PostDisconnectPlugin = (*Pinger)(nil)
+)
+
+// Name returns the name of the plugin.
+func (*Pinger) Name() string { return "heart-ping" }
+
+// SetRate sets the time between two heartbeats, in seconds.
+func (p *Pinger) SetRate(rateSecond int) {
+	p.SetInterval(time.Duration(min(rateSecond, int(MaxRate/time.Second))) * time.Second)
+}
+
+// SetInterval sets the time between two heartbeats. Sessions take it up when
+// the next look at them is due.
+func (p *Pinger) SetInterval(rate time.Duration) { p.rate.Store(int64(clamp(rate))) }
+
+// Interval returns the time between two heartbeats.
+func (p *Pinger) Interval() time.Duration { return time.Duration(p.rate.Load()) }
+
+// UseCall sends heartbeats as CALLs from now on.
+func (p *Pinger) UseCall() { p.push.Store(false) }
+
+// UsePush sends heartbeats as PUSHes from now on.
+func (p *Pinger) UsePush() { p.push.Store(true) }
+
+type pingKey struct{ p *Pinger }
+
+// PostDial begins to look after a connection.
+func (p *Pinger) PostDial(sess erpc.PreSession, _ bool) *erpc.Status { return p.watch(sess, true) }
+
+// PostAccept begins to look after a connection.
+func (p *Pinger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(sess, false) }
+
+func (p *Pinger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
+	stop(sess, pingKey{p}) // that of the connection before a redial
+	w := newWatch(sess, dialed, p.look)
+	sess.Swap().Store(pingKey{p}, w)
+	w.begin(p.Interval())
+	return nil
+}
+
+// PostDisconnect ends that.
+func (p *Pinger) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
+	stop(sess, pingKey{p})
+	return nil
+}
+
+func stop(sess erpc.BaseSession, key any) {
+	if w, ok := sess.Swap().Load(key); ok {
+		sess.Swap().Delete(key)
+		w.(*watch).stop()
+	}
+}
+
+// look sends a heartbeat if one direction was idle for a beat, and judges.
+func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
+	rate, push := p.Interval(), p.push.Load()
+	w.begin(rate)
+	open := s.unanswered()
+	behind := w.inTurn && sess.Stats().Pending > 1 // other calls come first
+	if open && s.unheard > 0 && !s.waits && !behind {
+		s.silence += rate / 2
+		if s.silence >= p.misses*rate+s.grace() {
+			return true
+		}
+	}
+	changed := s.told != 0 && s.told != rate // the other side expects them at the old rate
+	due := s.unsaid >= 2 || s.unheard >= 2 && !push || changed
+	if !due || open || s.waits {
+		return false
+	}
+	s.unsaid, s.told = 0, rate
+	s.messages++ // the heartbeat: it is no reason to put off the next
+	settings := meta(rate)
+	if push {
+		if st := sess.Push(ServiceMethod, nil, settings...); !st.OK() {
+			sess.Debugf("heartbeat: session %s: push: %v", sess.ID(), st)
+		}
+		return false
+	}
+	if s.asked != nil && !s.asked.StatusOK() {
+		sess.Debugf("heartbeat: session %s: the last one was answered with %v", sess.ID(), s.asked.Status())
+	}
+	s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil, settings...)
+	return false
+}
+
+func meta(rate time.Duration) []erpc.MessageSetting {
+	seconds := (rate + time.Second - 1) / time.Second
+	m := []erpc.MessageSetting{erpc.WithSetMeta(metaRate, strconv.Itoa(int(seconds)))}
+	if rate%time.Second != 0 {
+		m = append(m, erpc.WithSetMeta(metaMillis, strconv.FormatInt(rate.Milliseconds(), 10)))
+	}
+	return m
+}

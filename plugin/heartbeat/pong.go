@@ -1,0 +1,126 @@
+package heartbeat
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Pong is the plugin that answers heartbeats.
+type Pong = *Ponger
+
+// A Ponger answers heartbeats and closes connections from which they no longer
+// come. It may serve several peers.
+type Ponger struct{ misses time.Duration }
+
+// NewPong returns a plugin that answers heartbeats.
+func NewPong() Pong { return NewPonger(PongConfig{}) }
+
+// NewPonger is [NewPong] with a configuration.
+func NewPonger(cfg PongConfig) Pong {
+	p := &Ponger{misses: DefaultMisses}
+	if cfg.Misses > 0 {
+		p.misses = time.Duration(max(cfg.Misses, 2)) // v7 may let one beat pass while it hears something
+	}
+	return p
+}
+
+var (
+	_ erpc.PostNewPeerPlugin    = (*Ponger)(nil)
+	_ erpc.PostDialPlugin       = (*Ponger)(nil)
+	_ erpc.PostAcceptPlugin     = (*Ponger)(nil)
+	_ erpc.PostDisconnectPlugin = (*Ponger)(nil)
+)
+
+// Name returns the name of the plugin.
+func (*Ponger) Name() string { return "heart-pong" }
+
+// PostNewPeer registers the handlers of heartbeats.
+func (p *Ponger) PostNewPeer(peer erpc.EarlyPeer) error {
+	erpc.HandleCall(peer, ServiceMethod, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+		return nil, p.beat(erpc.CallCtxFrom(ctx))
+	})
+	erpc.HandlePush(peer, ServiceMethod, func(ctx context.Context, _ *struct{}) error {
+		return p.beat(erpc.PushCtxFrom(ctx))
+	})
+	return nil
+}
+
+type pongKey struct{ p *Ponger }
+
+// PostDial makes ready for the first heartbeat of a connection.
+func (p *Ponger) PostDial(sess erpc.PreSession, _ bool) *erpc.Status { return p.watch(sess, true) }
+
+// PostAccept makes ready for the first heartbeat of a connection.
+func (p *Ponger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(sess, false) }
+
+func (p *Ponger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
+	stop(sess, pongKey{p}) // that of the connection before a redial
+	sess.Swap().Store(pongKey{p}, newWatch(sess, dialed, p.look))
+	return nil
+}
+
+// PostDisconnect ends what began with the first heartbeat.
+func (p *Ponger) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
+	stop(sess, pongKey{p})
+	return nil
+}
+
+// beat is a heartbeat that has arrived. Without a rate it is answered, and
+// nothing more.
+func (p *Ponger) beat(ctx erpc.PushCtx) error {
+	v, ok := ctx.Session().Swap().Load(pongKey{p})
+	if !ok {
+		return nil // the plugin was added when the session was there already
+	}
+	w := v.(*watch)
+	rate, err := parseRate(ctx.PeekMeta(metaRate), ctx.PeekMeta(metaMillis))
+	switch {
+	case err != nil && !w.begun():
+		return erpc.NewStatus(erpc.CodeBadMessage, "invalid heartbeat rate", err).Err()
+	case err == nil && rate > 0:
+		w.begin(rate)
+	}
+	return nil
+}
+
+// parseRate returns 0 if there is no rate.
+func parseRate(seconds, millis []byte) (time.Duration, error) {
+	text, unit := seconds, time.Second
+	if len(millis) > 0 {
+		text, unit = millis, time.Millisecond
+	}
+	if len(text) == 0 {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(string(text), 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("heartbeat: rate %.20q: %w", text, err)
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return clamp(time.Duration(n) * unit), nil
+}
+
+// look asks when the last beat but one was missed, and judges after the last.
+func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
+	w.mu.Lock()
+	rate := w.rate
+	w.mu.Unlock()
+	if s.unheard == 0 || s.waits || w.inTurn && sess.Stats().Handlers > 0 {
+		return false
+	}
+	s.silence += rate / 2
+	limit := p.misses*rate + s.grace()
+	if s.silence >= limit {
+		return true
+	}
+	if s.silence >= limit-rate && !w.inTurn && !s.unanswered() {
+		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil)
+	}
+	return false
+}

@@ -1,0 +1,165 @@
+package heartbeat_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/plugin/heartbeat"
+)
+
+// TestGolden replays v7's heartbeat at both ends.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	var call, reply []byte
+	for _, v := range wiretest.Golden(t, "raw") {
+		if v.Name == "heartbeat/call" && v.Dir == wiretest.ToServer {
+			call = v.Bytes
+		} else if v.Name == "heartbeat/call" {
+			reply = v.Bytes
+		}
+	}
+	if call == nil || reply == nil {
+		t.Fatal("heartbeat/call was not captured")
+	}
+	srv := wiretest.Serve(t, erpc.PeerConfig{}, heartbeat.NewPong())
+	s := wiretest.DialScript(t, "tcp", srv.Addr)
+	s.Send(call)
+	s.Want(reply)
+
+	lis := wiretest.ListenScript(t)
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}, heartbeat.NewPing(3, true)).MustDial(t, lis.Addr())
+	start := time.Now()
+	s = lis.Accept()
+	s.Want(call)
+	if d := time.Since(start); d < 2500*time.Millisecond || d > 5*time.Second {
+		t.Errorf("the heartbeat came after %v, want 3s", d)
+	}
+	s.Send(reply)
+	if !sess.Health() {
+		t.Error("the session has ended")
+	}
+}
+
+// TestLiveV7 has v7's heartbeats answered by us, and ours by v7.
+func TestLiveV7(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts programs of erpc v7")
+	}
+	t.Parallel()
+	v7peer := wiretest.BuildV7(t)
+	for _, mode := range []string{"call", "push"} {
+		t.Run("v7 sends "+mode, func(t *testing.T) {
+			t.Parallel()
+			srv := wiretest.Serve(t, erpc.PeerConfig{}, heartbeat.NewPong())
+			done := wiretest.CallV7(t, v7peer, "-heartbeat", mode, "-only", "heartbeat,math/add", "-addr", srv.Addr)
+			if !done["heartbeat"].OK {
+				t.Errorf("v7 ran %v, want heartbeat", done)
+			}
+		})
+		t.Run("we send "+mode, func(t *testing.T) {
+			t.Parallel()
+			s := wiretest.ServeV7(t, v7peer, "-heartbeat", "pong")
+			ping := heartbeat.NewPinger(heartbeat.PingConfig{Rate: time.Second, Push: mode == "push"})
+			sess := wiretest.NewClient(t, erpc.PeerConfig{}, ping).MustDial(t, s.Addr)
+			kind := map[string]string{"call": "CALL", "push": "PUSH"}[mode]
+			if err := s.AwaitLine(fmt.Sprintf(`{"heartbeat":%q,"rate":"1"}`, kind)); err != nil {
+				t.Error(err)
+			}
+			ping.SetInterval(rate) // v7 knows whole seconds only
+			time.Sleep(3500 * time.Millisecond)
+			works(t, sess) // v7 closes what is silent for two beats
+		})
+	}
+	t.Run("v7 expects an answer", func(t *testing.T) {
+		t.Parallel()
+		s := wiretest.ServeV7(t, v7peer, "-heartbeat", "call")
+		sess := wiretest.NewClient(t, erpc.PeerConfig{}, heartbeat.NewPong()).MustDial(t, s.Addr)
+		time.Sleep(7 * time.Second) // two of its beats
+		works(t, sess)
+	})
+}
+
+// TestRates looks at what is sent for a rate, and how often.
+func TestRates(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		cfg   heartbeat.PingConfig
+		kind  string
+		meta  string
+		least time.Duration
+	}{
+		{"shortest", heartbeat.PingConfig{Rate: time.Millisecond}, "CALL", "hb_=1&X-Erpc-Beat=100", 100 * time.Millisecond},
+		{"push", heartbeat.PingConfig{Rate: 150 * time.Millisecond, Push: true}, "PUSH", "hb_=1&X-Erpc-Beat=150", 150 * time.Millisecond},
+		{"whole seconds", heartbeat.PingConfig{Rate: time.Second}, "CALL", "hb_=1", time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			heard := newBeats()
+			srv := wiretest.Serve(t, erpc.PeerConfig{}, heard, heartbeat.NewPong())
+			sess := wiretest.NewClient(t, erpc.PeerConfig{}, heartbeat.NewPinger(tc.cfg)).MustDial(t, srv.Addr)
+			start := time.Now()
+			const n = 3
+			for range n {
+				if got := await(t, "a heartbeat", heard.arrived); got != tc.kind+" "+tc.meta {
+					t.Errorf("got %s, want %s %s", got, tc.kind, tc.meta)
+				}
+			}
+			if d, most := time.Since(start), 2*n*tc.least+time.Second; d < n*tc.least*9/10 || d > most {
+				t.Errorf("%d heartbeats in %v, want %v each", n, d, tc.least)
+			}
+			works(t, sess)
+		})
+	}
+}
+
+// TestChanges changes rate and kind while it runs.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	heard := newBeats()
+	srv := wiretest.Serve(t, erpc.PeerConfig{}, heard, heartbeat.NewPong())
+	p := heartbeat.NewPinger(heartbeat.PingConfig{Rate: rate})
+	wiretest.NewClient(t, erpc.PeerConfig{}, p).MustDial(t, srv.Addr)
+	for _, step := range []struct {
+		do   func()
+		want string
+	}{
+		{func() {}, "CALL hb_=1&X-Erpc-Beat=100"},
+		{p.UsePush, "PUSH hb_=1&X-Erpc-Beat=100"},
+		{func() { p.SetInterval(2 * rate) }, "PUSH hb_=1&X-Erpc-Beat=200"},
+		{p.UseCall, "CALL hb_=1&X-Erpc-Beat=200"},
+		{func() { p.SetRate(1) }, "CALL hb_=1"},
+	} {
+		step.do()
+		for got := ""; got != step.want; {
+			got = await(t, step.want, heard.arrived)
+		}
+	}
+	for seconds, want := range map[int]time.Duration{-1: 3 * time.Second, 0: 3 * time.Second, 1: time.Second, 1 << 62: 24 * time.Hour} {
+		if p.SetRate(seconds); p.Interval() != want {
+			t.Errorf("SetRate(%d) makes it %v, want %v", seconds, p.Interval(), want)
+		}
+	}
+}
+
+// TestBadRates sends rates that make no sense.
+func TestBadRates(t *testing.T) {
+	srv := wiretest.Serve(t, erpc.PeerConfig{}, heartbeat.NewPong())
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
+	for _, tc := range []struct {
+		rate string
+		code int32
+	}{{"x", erpc.CodeBadMessage}, {"-1", erpc.CodeBadMessage}, {"99999999999999999999", erpc.CodeBadMessage},
+		{"0", 0}, {"4294967295", 0}, {"x", 0}} { // the last comes when a good one was there
+		var none struct{}
+		st := sess.Call(heartbeat.ServiceMethod, nil, &none, erpc.WithSetMeta("hb_", tc.rate)).Status()
+		if st.Code() != tc.code {
+			t.Errorf("rate %s: %v, want code %d", tc.rate, st, tc.code)
+		}
+	}
+	if st := sess.Call(heartbeat.ServiceMethod, nil, nil).Status(); !st.OK() {
+		t.Errorf("without a rate: %v", st)
+	}
+}
