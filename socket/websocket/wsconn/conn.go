@@ -1,0 +1,286 @@
+package wsconn
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// prefix is the length that stands in front of a message in the stream, uint32
+// big endian, excluding itself, in bytes.
+const prefix = 4
+
+// A conn makes a stream of a WebSocket connection. One goroutine may read and
+// one may write at the same time. A write deadline that passes ends the
+// connection.
+type conn struct {
+	ws            *websocket.Conn
+	local, remote net.Addr
+	messages      bool
+
+	read, write timer
+	ctx         context.Context // ends with the connection
+	cancel      context.CancelFunc
+	once        sync.Once
+	closed      atomic.Bool // on this side
+	tag         any         // what Config.Check said
+
+	// Of the reader: a read of the library can't be given up without ending
+	// the connection, so a goroutine reads, and Read waits for it.
+	pumping bool
+	in      chan []byte // whole messages
+	end     error       // why in was closed
+	rest    []byte      // of a message
+
+	// Of the writer:
+	part []byte // of a message that is not complete yet
+}
+
+func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config) *conn {
+	limit := cfg.ReadLimit
+	if limit <= 0 {
+		limit = DefaultReadLimit
+	}
+	ws.SetReadLimit(limit)
+	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan []byte)}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.read.init(c.ctx)
+	c.write.init(c.ctx)
+	c.write.steady = true
+	ping := cfg.Ping
+	if ping == 0 {
+		ping = DefaultPing
+	}
+	if ping > 0 {
+		go c.ping(ping)
+	}
+	return c
+}
+
+// ping asks the other side for a sign of life until the connection ends.
+func (c *conn) ping(every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-t.C:
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, every)
+		err := c.ws.Ping(ctx)
+		cancel()
+		if err != nil {
+			_ = c.ws.CloseNow() // the reader tells why it ended
+			return
+		}
+	}
+}
+
+// Tag returns what [Config.Check] said about the request that the connection
+// came of.
+func Tag(c net.Conn) any {
+	if c, ok := c.(*conn); ok {
+		return c.tag
+	}
+	return nil
+}
+
+func (c *conn) LocalAddr() net.Addr  { return c.local }
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+func (c *conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !c.pumping {
+		c.pumping = true
+		go c.pump()
+	}
+	for len(c.rest) == 0 {
+		if c.closed.Load() {
+			return 0, fmt.Errorf("wsconn: %w", net.ErrClosed)
+		}
+		ctx := c.read.context()
+		if c.read.passed() {
+			return 0, fmt.Errorf("wsconn: %w", os.ErrDeadlineExceeded)
+		}
+		select {
+		case b, ok := <-c.in:
+			if !ok {
+				return 0, c.end
+			}
+			if c.messages {
+				c.rest = binary.BigEndian.AppendUint32(make([]byte, 0, prefix+len(b)), uint32(len(b)))
+			}
+			c.rest = append(c.rest, b...)
+		case <-ctx.Done(): // the deadline has passed or was moved, or the connection is closed
+		}
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// pump reads messages until the connection ends.
+func (c *conn) pump() {
+	defer close(c.in)
+	for {
+		_, b, err := c.ws.Read(c.ctx)
+		if err != nil {
+			c.end = c.fail(&c.read, err)
+			return
+		}
+		select {
+		case c.in <- b:
+		case <-c.ctx.Done():
+			c.end = fmt.Errorf("wsconn: %w", net.ErrClosed)
+			return
+		}
+	}
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	ctx := c.write.context()
+	if !c.messages {
+		if err := c.ws.Write(ctx, websocket.MessageBinary, p); err != nil {
+			return 0, c.fail(&c.write, err)
+		}
+		return len(p), nil
+	}
+	n := len(p)
+	if len(c.part) > 0 {
+		c.part = append(c.part, p...)
+		p = c.part
+	}
+	for len(p) >= prefix {
+		size := int(binary.BigEndian.Uint32(p))
+		if len(p)-prefix < size {
+			break
+		}
+		if err := c.ws.Write(ctx, websocket.MessageBinary, p[prefix:prefix+size]); err != nil {
+			return 0, c.fail(&c.write, err)
+		}
+		p = p[prefix+size:]
+	}
+	c.part = append(c.part[:0], p...)
+	if len(c.part) == 0 && cap(c.part) > 64<<10 {
+		c.part = nil // an idle connection holds no large buffer
+	}
+	return n, nil
+}
+
+// fail says in the terms of net.Conn why an operation failed.
+func (c *conn) fail(t *timer, err error) error {
+	switch status := websocket.CloseStatus(err); {
+	case c.closed.Load():
+		return fmt.Errorf("wsconn: %w", net.ErrClosed)
+	case t.passed():
+		return fmt.Errorf("wsconn: %w", os.ErrDeadlineExceeded)
+	case status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, errors.Is(err, io.EOF):
+		return io.EOF
+	}
+	return fmt.Errorf("wsconn: %w", err)
+}
+
+// Close ends the connection with a close frame. It does not wait for that of
+// the other side; a goroutine does, for at most five seconds.
+func (c *conn) Close() error {
+	err := net.ErrClosed
+	c.once.Do(func() {
+		err = nil
+		c.closed.Store(true)
+		c.read.wake()
+		go func() {
+			_ = c.ws.Close(websocket.StatusNormalClosure, "") // the end may have come from the other side
+			c.cancel()
+		}()
+	})
+	return err
+}
+
+func (c *conn) SetDeadline(t time.Time) error {
+	c.read.set(t)
+	c.write.set(t)
+	return nil
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.read.set(t)
+	return nil
+}
+
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.write.set(t)
+	return nil
+}
+
+// A timer is a deadline as a context, which ends when the deadline passes or,
+// unless the timer is steady, is moved.
+type timer struct {
+	steady bool // to be set before it is used
+
+	mu     sync.Mutex // guards the following
+	parent context.Context
+	ctx    context.Context
+	cancel context.CancelFunc // of ctx; nil: nobody has asked for it
+	t      *time.Timer
+	at     time.Time
+}
+
+func (t *timer) init(parent context.Context) { t.parent = parent }
+
+func (t *timer) context() context.Context {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cancel == nil {
+		t.ctx, t.cancel = context.WithCancel(t.parent)
+	}
+	return t.ctx
+}
+
+func (t *timer) passed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.at.IsZero() && !time.Now().Before(t.at)
+}
+
+// wake ends the context that somebody may be waiting on.
+func (t *timer) wake() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wakeLocked()
+}
+
+func (t *timer) wakeLocked() {
+	if t.cancel != nil {
+		t.cancel()
+		t.cancel = nil
+	}
+}
+
+func (t *timer) set(at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.t != nil {
+		t.t.Stop()
+		t.t = nil
+	}
+	t.at = at
+	wait := time.Until(at)
+	if !t.steady || !at.IsZero() && wait <= 0 {
+		t.wakeLocked()
+	}
+	if !at.IsZero() && wait > 0 {
+		t.t = time.AfterFunc(wait, t.wake)
+	}
+}

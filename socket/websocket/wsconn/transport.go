@@ -1,0 +1,113 @@
+package wsconn
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/erpc-go/erpc/socket"
+)
+
+// A Transport is the networks ws and wss. Addresses are host:port, with the
+// path of the configuration, or host:port/path. wss is ws over TLS: a peer with
+// a TLS configuration uses it on either network, and wss needs one.
+type Transport struct{ Config Config }
+
+var _ socket.Transport = Transport{}
+
+// Networks implements [socket.Transport].
+func (Transport) Networks() []string { return []string{"ws", "wss"} }
+
+// Dial implements [socket.Transport].
+func (t Transport) Dial(ctx context.Context, network, address string, o *socket.Options) (net.Conn, error) {
+	host, path, ok := strings.Cut(address, "/")
+	if path = "/" + path; !ok {
+		path = t.Config.endpoint()
+	}
+	scheme := network
+	if o.TLS != nil {
+		scheme = "wss"
+	}
+	var under net.Conn // of the one request that is made
+	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
+		conn, err := socket.Stream{}.Dial(ctx, "tcp", address, o)
+		under = conn
+		return conn, err
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DialTLSContext: dial}}
+	ws, _, err := websocket.Dial(ctx, scheme+"://"+host+path, &websocket.DialOptions{
+		HTTPClient: client, HTTPHeader: t.Config.Header, CompressionMode: t.Config.compression(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("wsconn: dial: %w", err)
+	}
+	return newConn(ws, under.LocalAddr(), under.RemoteAddr(), t.Config), nil
+}
+
+// Listen implements [socket.Transport] with an HTTP server of its own.
+func (t Transport) Listen(ctx context.Context, network, address string, o *socket.Options) (net.Listener, error) {
+	if network == "wss" && o.TLS == nil {
+		return nil, fmt.Errorf("wsconn: listen: network wss needs a TLS configuration; call SetTLSConfig")
+	}
+	lis, err := socket.Stream{}.Listen(ctx, "tcp", address, o)
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{Listener: lis, conns: make(chan net.Conn), done: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.Handle(t.Config.endpoint(), &Handler{Config: t.Config, Serve: l.hand})
+	l.srv = &http.Server{Handler: mux, ReadHeaderTimeout: handshakeLimit, MaxHeaderBytes: 16 << 10}
+	go func() {
+		l.err = l.srv.Serve(lis)
+		l.end()
+	}()
+	return l, nil
+}
+
+// handshakeLimit bounds how long the head of a request may take.
+const handshakeLimit = 10 * time.Second
+
+// A listener accepts what its HTTP server has upgraded.
+type listener struct {
+	net.Listener
+	srv   *http.Server
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+	err   error // of the server; read after done is closed
+}
+
+// hand gives conn to Accept and stays until it is closed.
+func (l *listener) hand(c net.Conn, _ *http.Request) {
+	select {
+	case l.conns <- c:
+		<-c.(*conn).ctx.Done()
+	case <-l.done:
+	}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, fmt.Errorf("wsconn: accept: %w", net.ErrClosed)
+	}
+}
+
+func (l *listener) end() { l.once.Do(func() { close(l.done) }) }
+
+// Close stops accepting; the connections that were accepted stay.
+func (l *listener) Close() error {
+	l.end()
+	return l.Listener.Close()
+}
+
+// Unwrap returns the listener of the system below.
+func (l *listener) Unwrap() net.Listener { return l.Listener }
