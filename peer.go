@@ -6,7 +6,14 @@ import (
 	"github.com/erpc-go/erpc/codec/thriftcodec"
 	"github.com/erpc-go/erpc/peer"
 	"github.com/erpc-go/erpc/peer/config"
+	"github.com/erpc-go/erpc/socket/kcp"
+	"github.com/erpc-go/erpc/socket/quic"
+	"github.com/erpc-go/erpc/socket/websocket/wsconn"
 )
+
+// ErrClosed is returned by ListenAndServe and Serve of a peer that was closed,
+// which is how they end well.
+var ErrClosed = peer.ErrClosed
 
 // NewPeer returns a peer with every built-in codec and transport. It panics on
 // a configuration or plugin that can't work. See [peer.New].
@@ -19,6 +26,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Inherited == nil {
 		cfg.Inherited = peers.Inherit()
 	}
+	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, wsconn.Transport{}}, cfg.Transports...)
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p

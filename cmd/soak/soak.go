@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer"
 	"github.com/erpc-go/erpc/socket"
 )
 
@@ -131,7 +130,7 @@ func (r *run) serve(addr string) error {
 	r.srv = srv
 	r.mu.Unlock()
 	go func() {
-		if err := srv.Serve(lis); !errors.Is(err, peer.ErrClosed) {
+		if err := srv.Serve(lis); !errors.Is(err, erpc.ErrClosed) {
 			fmt.Fprintln(os.Stderr, "soak: serve:", err)
 		}
 	}()
