@@ -6,7 +6,6 @@ import (
 	"github.com/erpc-go/erpc/codec/thriftcodec"
 	"github.com/erpc-go/erpc/peer"
 	"github.com/erpc-go/erpc/peer/config"
-	"github.com/erpc-go/erpc/socket/kcp"
 	"github.com/erpc-go/erpc/socket/quic"
 	"github.com/erpc-go/erpc/socket/websocket/wsconn"
 )
@@ -15,8 +14,11 @@ import (
 // which is how they end well.
 var ErrClosed = peer.ErrClosed
 
-// NewPeer returns a peer with every built-in codec and transport. It panics on
-// a configuration or plugin that can't work. See [peer.New].
+// NewPeer returns a peer with every built-in codec, and with the transports of
+// TCP, Unix sockets, QUIC and WebSocket. KCP is left to those who want it (add a
+// kcp.Transport to the configuration), because its library starts goroutines in
+// every program that it is linked into. NewPeer panics on a configuration or
+// plugin that can't work. See [peer.New].
 func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	thriftcodec.Reg()
 	process.Fill(&cfg)
@@ -26,7 +28,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Inherited == nil {
 		cfg.Inherited = peers.Inherit()
 	}
-	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, wsconn.Transport{}}, cfg.Transports...)
+	cfg.Transports = append([]Transport{&quic.Transport{}, wsconn.Transport{}}, cfg.Transports...)
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p

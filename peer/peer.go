@@ -34,6 +34,7 @@ type Peer struct {
 	shared     *session.Config
 	transports map[string]socket.Transport
 	tls        atomic.Pointer[tls.Config]
+	edge       edge
 	next       atomic.Uint64 // numbers ids that addresses don't make unique
 	accepting  atomic.Int64  // accepted sessions, and connections on the way to be one
 	opening    atomic.Int64  // accepted connections that are not sessions yet
@@ -85,7 +86,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		}
 	}
 	if p.transports[cfg.Network] == nil {
-		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports", cfg.Network))
+		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports, to which kcp and others are added as kcp.Transport{} of package socket/kcp", cfg.Network))
 	}
 	p.share()
 	plugins.Watch(func() { p.hooks.Store(session.NewHooks(plugins.GetAll())) })
@@ -107,11 +108,13 @@ func (p *Peer) share() {
 		Hooks:  &p.hooks,
 		Socket: socket.Config{
 			QueueLimit: cfg.QueueLimit, ReadLimit: cfg.ReadLimit, WriteTimeout: cfg.WriteTimeout, Policy: cfg.QueuePolicy,
+			FlushDelay: cfg.FlushDelay,
 		}.Complete(),
 		BodyCodec:          body.ID(),
 		Logger:             cfg.Logger,
 		SessionAge:         cfg.DefaultSessionAge,
 		ContextAge:         cfg.DefaultContextAge,
+		CallLimit:          cfg.CallTimeout,
 		HandshakeTimeout:   max(cfg.HandshakeTimeout, 0),
 		MaxHandlers:        max(cfg.MaxHandlers, 0),
 		MaxSessionHandlers: max(cfg.MaxSessionHandlers, 0),
@@ -204,6 +207,23 @@ func (p *Peer) OnClose(f func()) {
 	}
 }
 
+// sweepStuck ends the connections that are stuck. It runs while the peer has such
+// a limit and has had a session.
+func (p *Peer) sweepStuck() {
+	t := time.NewTicker(max(p.cfg.StuckTimeout/4, time.Millisecond))
+	defer t.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-t.C:
+		}
+		for _, c := range p.table.all() {
+			c.EndStuck(p.cfg.StuckTimeout)
+		}
+	}
+}
+
 // sweep ends the sessions that were idle for the limit. It runs while the peer
 // has such a limit and has had a session.
 func (p *Peer) sweep() {
@@ -231,14 +251,20 @@ func (p *Peer) sweep() {
 }
 
 func (p *Peer) startSweep() {
-	if p.cfg.IdleTimeout <= 0 {
+	if p.cfg.IdleTimeout <= 0 && p.cfg.StuckTimeout <= 0 {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.sweeping && p.phase == serving {
-		p.sweeping = true
+	if p.sweeping || p.phase != serving {
+		return
+	}
+	p.sweeping = true
+	if p.cfg.IdleTimeout > 0 {
 		go p.sweep()
+	}
+	if p.cfg.StuckTimeout > 0 {
+		go p.sweepStuck()
 	}
 }
 
