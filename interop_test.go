@@ -12,6 +12,8 @@ import (
 	"github.com/erpc-go/erpc/proto/pbproto"
 	"github.com/erpc-go/erpc/proto/rawproto"
 	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/websocket/wsconn"
 )
 
 // A v7Wire is one way to talk to erpc v7.
@@ -34,6 +36,10 @@ func v7Wires() []v7Wire {
 	json := erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()}
 	pb := erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()}
 	http := erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()}
+	ws := func(pf erpc.ProtoFunc) erpc.PeerConfig {
+		t := wsconn.Transport{Config: wsconn.Config{Path: "/ws", Messages: true}}
+		return erpc.PeerConfig{Network: "ws", ProtoFunc: pf, Transports: []socket.Transport{t}}
+	}
 	thriftBinary := erpc.PeerConfig{ProtoFunc: thriftproto.NewBinaryProtoFunc()}
 	thriftStruct := erpc.PeerConfig{ProtoFunc: thriftproto.NewStructProtoFunc(), DefaultBodyCodec: "thrift"}
 	return []v7Wire{
@@ -45,6 +51,10 @@ func v7Wires() []v7Wire {
 		{flags: "-proto pb", cfg: pb},
 		// v7's http has no PUSH, gzip alone, and headers for metadata.
 		{flags: "-proto http", cfg: http, lacks: wiretest.Pushes | wiretest.MD5 | wiretest.ThriftCodec | wiretest.CodecByte | wiretest.MetaExact},
+		// v7's sub-protocols of WebSocket carry no status; that of JSON escapes
+		// as its json does.
+		{flags: "-network websocket-json", cfg: ws(jsonproto.NewSubProtoFunc()), lacks: wiretest.Status | wiretest.Backslash | wiretest.AnyByte | wiretest.ThriftCodec | wiretest.Gzip | wiretest.MD5},
+		{flags: "-network websocket-pb", cfg: ws(pbproto.NewSubProtoFunc()), lacks: wiretest.Status},
 		// v7's reader and its writers share a scratch buffer there, so that v7
 		// garbles what it writes while it reads.
 		{flags: "-proto thrift-binary -skip math/concurrent", cfg: thriftBinary, lacks: wiretest.Concurrent, adds: wiretest.Thrift},
