@@ -1,0 +1,40 @@
+package proxy_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func await[T any](t *testing.T, what string, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(wiretest.Limit):
+		t.Fatalf("waited %s for %s", wiretest.Limit, what)
+		panic("not reached")
+	}
+}
+
+// start returns a peer that serves and has no handlers but those of its plugins.
+func start(t *testing.T, plugins ...erpc.Plugin) *wiretest.Peer {
+	t.Helper()
+	cfg := erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)}
+	p := &wiretest.Peer{Peer: erpc.NewPeer(cfg, plugins...)}
+	p.Listen(t)
+	return p
+}
+
+// dial returns a session of a client made for it.
+func dial(t *testing.T, addr string) erpc.Session {
+	t.Helper()
+	return wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, addr)
+}

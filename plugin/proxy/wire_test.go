@@ -1,0 +1,38 @@
+package proxy_test
+
+import (
+	"testing"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/plugin/proxy"
+)
+
+// TestV7 puts our proxy between a client and a server of erpc v7. Its own proxy
+// can't carry bodies that are not JSON; ours carries all that the client checks
+// but the push that a server sends back: its connection is with the proxy.
+func TestV7(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts programs of erpc v7")
+	}
+	v7peer := wiretest.BuildV7(t)
+	wiretest.Filters()
+	server := wiretest.ServeV7(t, v7peer)
+	front := start(t, proxy.NewPlugin(to(dial(t, server.Addr)), proxy.Config{TrustRealIP: true}))
+	done := wiretest.CallV7(t, v7peer, "-addr", front.Addr, "-skip", "math/pushback")
+	if len(done) < 10 {
+		t.Errorf("v7's client ran %d checks", len(done))
+	}
+
+	t.Run("behind v7's proxy", func(t *testing.T) {
+		ours := wiretest.Serve(t, erpc.PeerConfig{})
+		theirs := wiretest.ServeV7(t, v7peer, "-proxy", ours.Addr)
+		sess := dial(t, theirs.Addr)
+		if err := (wiretest.Call{Method: "/math/add", Arg: []int{1, 2}, Want: 3}).Do(sess); err != nil {
+			t.Error(err)
+		}
+		if err := (wiretest.Call{Method: "/math/real_ip", Arg: []int{}, Want: sess.LocalAddr().String()}).Do(sess); err != nil {
+			t.Error(err)
+		}
+	})
+}
