@@ -1,0 +1,78 @@
+package secure
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Ciphers of [Config].
+const (
+	XChaCha20 = "xchacha20-poly1305"
+	// AESGCM has short nonces: a key is good for four billion messages, then it
+	// must be replaced.
+	AESGCM = "aes-gcm"
+)
+
+// MinKey is the least length of a key in bytes. They must be random: a password
+// is no key.
+const MinKey = 16
+
+// A Key is a shared secret.
+type Key struct {
+	ID  string `yaml:"id" ini:"id" comment:"Name of the key, which is sent with each message, up to 255 bytes"`
+	Key string `yaml:"key" ini:"key" comment:"16 random bytes or more"`
+}
+
+// A Config configures the plugin. One key is all it needs.
+type Config struct {
+	// Keys are those that messages are opened with. The first one seals. To
+	// replace a key, add the new one behind it everywhere, then move it to the
+	// front everywhere, then remove the old one.
+	Keys   []Key  `yaml:"keys" ini:"-"`
+	Cipher string `yaml:"cipher" ini:"cipher" comment:"For messages that are sent: xchacha20-poly1305, which is the default, or aes-gcm"`
+
+	Require  bool     `yaml:"require" ini:"require" comment:"All calls, pushes and replies must be sealed"`
+	Required []string `yaml:"required" ini:"required" comment:"Methods that must be sealed; a prefix ends in *"`
+	Optional []string `yaml:"optional" ini:"optional" comment:"Methods that need not be in spite of require; a prefix ends in *"`
+
+	Unbound    []string `yaml:"unbound" ini:"unbound" comment:"Names of metadata that may be changed on the way; a prefix ends in *"`
+	Text       bool     `yaml:"text" ini:"text" comment:"Send text, a third longer, for what lies between and can't carry any bytes"`
+	StatusCode int32    `yaml:"status_code" ini:"status_code" comment:"Code of the status of messages that are not as they should be; 0 is 400"`
+}
+
+// alwaysUnbound is metadata that erpc and its proxies add on the way.
+var alwaysUnbound = methods{erpc.MetaRealIP, "X-Erpc-*"}
+
+func (c *Config) required(method string) bool {
+	return methods(c.Required).has(method) || c.Require && !methods(c.Optional).has(method)
+}
+
+func (c *Config) unbound(name string) bool {
+	return alwaysUnbound.has(name) || methods(c.Unbound).has(name)
+}
+
+func (c *Config) validate() error {
+	switch c.Cipher {
+	case "", XChaCha20, AESGCM:
+	default:
+		return fmt.Errorf("secure: cipher %q is unknown; use %s or %s", c.Cipher, XChaCha20, AESGCM)
+	}
+	if len(c.Keys) == 0 {
+		return errors.New("secure: there is no key")
+	}
+	ids := map[string]bool{}
+	for _, k := range c.Keys {
+		switch {
+		case k.ID == "" || len(k.ID) > 255:
+			return fmt.Errorf("secure: the ID of a key has %d bytes; it takes 1 to 255", len(k.ID))
+		case ids[k.ID]:
+			return fmt.Errorf("secure: two keys have the ID %q", k.ID)
+		case len(k.Key) < MinKey:
+			return fmt.Errorf("secure: key %q has %d bytes; take %d random ones or more", k.ID, len(k.Key), MinKey)
+		}
+		ids[k.ID] = true
+	}
+	return nil
+}

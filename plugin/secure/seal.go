@@ -1,0 +1,123 @@
+package secure
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+const (
+	version      = 1
+	cipherXCha   = 1
+	cipherGCM    = 2
+	textPrefix   = "e1."
+	headLen      = 3  // bytes in front of the key's ID
+	derivedBytes = 32 // of the key that is used
+)
+
+var errOpen = errors.New("secure: the message is not authentic, or was sealed with another key")
+
+// keys seal and open. They are never changed.
+type keys struct {
+	first string
+	use   byte // the cipher that seals
+	all   map[string][2]cipher.AEAD
+}
+
+func newKeys(list []Key, cipherName string) (*keys, error) {
+	k := &keys{first: list[0].ID, use: cipherXCha, all: make(map[string][2]cipher.AEAD, len(list))}
+	if cipherName == AESGCM {
+		k.use = cipherGCM
+	}
+	for _, key := range list {
+		pair, err := aeads(key)
+		if err != nil {
+			return nil, fmt.Errorf("secure: key %q: %w", key.ID, err)
+		}
+		k.all[key.ID] = pair
+	}
+	return k, nil
+}
+
+// aeads derives one key for each cipher, so that what one does with its key is
+// of no concern to the other.
+func aeads(key Key) (pair [2]cipher.AEAD, err error) {
+	derive := func(name string) ([]byte, error) {
+		return hkdf.Key(sha256.New, []byte(key.Key), nil, "erpc secure 1 "+name, derivedBytes)
+	}
+	sub, err := derive(XChaCha20)
+	if err != nil {
+		return pair, err
+	}
+	if pair[0], err = chacha20poly1305.NewX(sub); err != nil {
+		return pair, err
+	}
+	if sub, err = derive(AESGCM); err != nil {
+		return pair, err
+	}
+	block, err := aes.NewCipher(sub)
+	if err != nil {
+		return pair, err
+	}
+	pair[1], err = cipher.NewGCM(block)
+	return pair, err
+}
+
+// seal returns the body that is sent in place of plain, and the nonce in it.
+func (k *keys) seal(plain, bound []byte, text bool) (body, nonce []byte) {
+	aead := k.all[k.first][k.use-1]
+	size := headLen + len(k.first) + aead.NonceSize()
+	body = make([]byte, size, size+len(plain)+aead.Overhead())
+	body[0], body[1], body[2] = version, k.use, byte(len(k.first))
+	copy(body[headLen:], k.first)
+	nonce = body[headLen+len(k.first):]
+	_, _ = rand.Read(nonce) // it never fails
+	body = aead.Seal(body, nonce, plain, withHead(body, bound))
+	if text {
+		body = base64.RawURLEncoding.AppendEncode([]byte(textPrefix), body)
+	}
+	return body, nonce
+}
+
+// open is the inverse of seal. It changes nothing in body.
+func (k *keys) open(body, bound []byte) (plain, nonce []byte, err error) {
+	if len(body) > len(textPrefix) && string(body[:len(textPrefix)]) == textPrefix {
+		body, err = base64.RawURLEncoding.AppendDecode(nil, body[len(textPrefix):])
+		if err != nil {
+			return nil, nil, errOpen
+		}
+	}
+	if len(body) < headLen || body[0] != version || body[1] < cipherXCha || body[1] > cipherGCM {
+		return nil, nil, errOpen
+	}
+	end := headLen + int(body[2])
+	if len(body) < end {
+		return nil, nil, errOpen
+	}
+	pair, ok := k.all[string(body[headLen:end])]
+	if !ok {
+		return nil, nil, errOpen
+	}
+	aead := pair[body[1]-1]
+	if len(body) < end+aead.NonceSize() {
+		return nil, nil, errOpen
+	}
+	nonce = body[end : end+aead.NonceSize()]
+	plain, err = aead.Open(nil, nonce, body[end+len(nonce):], withHead(body[:end+len(nonce)], bound))
+	if err != nil {
+		return nil, nil, errOpen
+	}
+	return plain, nonce, nil
+}
+
+// withHead binds what stands in front of the ciphertext, too.
+func withHead(head, bound []byte) []byte {
+	return append(append(make([]byte, 0, len(head)+len(bound)), head...), bound...)
+}

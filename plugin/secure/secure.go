@@ -1,0 +1,227 @@
+package secure
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Secure is the plugin. All methods may be called concurrently. It may serve
+// several peers, and be given to single routes of a server.
+type Secure struct {
+	cfg     Config // but for the keys
+	keys    atomic.Pointer[keys]
+	mistake error
+}
+
+// NewPlugin returns the plugin with one key, of 16 bytes or more. Messages that
+// are not as they should be get a status with the code statCode. With a key that
+// is too short no peer can be made and no handler registered. It is the name and
+// the arguments of erpc v7's plugin, not its scheme: see [NewWeakV7Plugin].
+func NewPlugin(statCode int32, cipherkey string) *Secure {
+	return New(Config{Keys: []Key{{ID: "default", Key: cipherkey}}, StatusCode: statCode})
+}
+
+// New returns the plugin. With a configuration that can't work no peer can be
+// made and no handler registered.
+func New(cfg Config) *Secure {
+	if cfg.StatusCode == 0 {
+		cfg.StatusCode = erpc.CodeBadMessage
+	}
+	s := &Secure{cfg: cfg}
+	s.mistake = s.SetKeys(cfg.Keys...)
+	return s
+}
+
+// SetKeys replaces the keys; the first one seals.
+func (s *Secure) SetKeys(list ...Key) error {
+	cfg := s.cfg
+	cfg.Keys = list
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	k, err := newKeys(list, cfg.Cipher)
+	if err == nil {
+		s.keys.Store(k)
+	}
+	return err
+}
+
+var (
+	_ erpc.PreNewPeerPlugin       = (*Secure)(nil)
+	_ erpc.PostRegPlugin          = (*Secure)(nil)
+	_ erpc.PreWriteCallPlugin     = (*Secure)(nil)
+	_ erpc.PreWritePushPlugin     = (*Secure)(nil)
+	_ erpc.PreWriteReplyPlugin    = (*Secure)(nil)
+	_ erpc.PreReadCallBodyPlugin  = (*Secure)(nil)
+	_ erpc.PreReadPushBodyPlugin  = (*Secure)(nil)
+	_ erpc.PreReadReplyBodyPlugin = (*Secure)(nil)
+)
+
+// Name returns the name of the plugin.
+func (*Secure) Name() string { return "secure(encrypt/decrypt)" }
+
+// PreNewPeer returns what is wrong with the configuration.
+func (s *Secure) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return s.mistake }
+
+// PostReg returns what is wrong with the configuration.
+func (s *Secure) PostReg(*erpc.Handler) error { return s.mistake }
+
+// What the swap of an exchange has under these keys tells the reply.
+type swapKey struct {
+	s    *Secure
+	what string
+}
+
+// sealed is under the key "call" in the swap of a sealed call: its nonce.
+// wanted is under the key "reply" if the reply must be sealed.
+func (s *Secure) sealedKey() swapKey { return swapKey{s, "call"} }
+func (s *Secure) wantedKey() swapKey { return swapKey{s, "reply"} }
+
+// PreWriteCall seals a call.
+func (s *Secure) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
+	m := ctx.Output()
+	required := s.cfg.required(m.ServiceMethod())
+	if required || accepts(m) == "true" || isSecure(m) && accepts(m) != "false" {
+		ctx.Swap().Store(s.wantedKey(), true)
+	} else {
+		ctx.Swap().Delete(s.wantedKey())
+	}
+	if !required && !isSecure(m) {
+		return nil
+	}
+	nonce, st := s.seal(m, erpc.TypeCall, nil)
+	if st.OK() {
+		ctx.Swap().Store(s.sealedKey(), nonce)
+	}
+	return st
+}
+
+// PreWritePush seals a push.
+func (s *Secure) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
+	m := ctx.Output()
+	if !isSecure(m) && !s.cfg.required(m.ServiceMethod()) {
+		return nil
+	}
+	_, st := s.seal(m, erpc.TypePush, nil)
+	return st
+}
+
+// PreWriteReply seals a reply, unless it failed.
+func (s *Secure) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
+	m := ctx.Output()
+	if !ctx.StatusOK() {
+		m.Meta().Del(SECURE_META_KEY)
+		return nil
+	}
+	_, wanted := ctx.Swap().Load(s.wantedKey())
+	if !wanted && !isSecure(m) && !s.cfg.required(m.ServiceMethod()) {
+		return nil
+	}
+	call, _ := ctx.Swap().Load(s.sealedKey())
+	nonce, _ := call.([]byte)
+	_, st := s.seal(m, erpc.TypeReply, nonce)
+	return st
+}
+
+// PreReadCallBody opens a call.
+func (s *Secure) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status {
+	m := ctx.Input()
+	if accepts(m) == "true" || isSecure(m) && accepts(m) != "false" {
+		ctx.Swap().Store(s.wantedKey(), true)
+	}
+	nonce, st := s.openInbound(ctx, erpc.TypeCall)
+	if nonce != nil {
+		ctx.Swap().Store(s.sealedKey(), nonce)
+	}
+	return st
+}
+
+// PreReadPushBody opens a push.
+func (s *Secure) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status {
+	_, st := s.openInbound(ctx, erpc.TypePush)
+	return st
+}
+
+// PreReadReplyBody opens a reply, and refuses one that ought to be sealed and is
+// not.
+func (s *Secure) PreReadReplyBody(ctx erpc.ReadCtx) *erpc.Status {
+	m := ctx.Input()
+	if !m.StatusOK() {
+		return nil
+	}
+	if !isSecure(m) {
+		if _, wanted := ctx.Swap().Load(s.wantedKey()); wanted {
+			return s.refuse(ctx, errClearReply)
+		}
+		return nil
+	}
+	call, _ := ctx.Swap().Load(s.sealedKey())
+	nonce, _ := call.([]byte)
+	_, st := s.open(ctx, erpc.TypeReply, nonce)
+	return st
+}
+
+var (
+	errClear      = errors.New("secure: the method takes sealed messages only")
+	errClearReply = errors.New("secure: the reply is not sealed")
+)
+
+// openInbound opens a call or push that is sealed, and refuses one that ought to
+// be and is not. The nonce is nil if it was not.
+func (s *Secure) openInbound(ctx erpc.ReadCtx, mtype byte) (nonce []byte, st *erpc.Status) {
+	if isSecure(ctx.Input()) {
+		return s.open(ctx, mtype, nil)
+	}
+	if s.cfg.required(ctx.ServiceMethod()) {
+		return nil, s.refuse(ctx, errClear)
+	}
+	return nil, nil
+}
+
+func (s *Secure) seal(m erpc.Message, mtype byte, call []byte) (nonce []byte, st *erpc.Status) {
+	k := s.keys.Load()
+	if k == nil {
+		return nil, erpc.NewStatus(s.cfg.StatusCode, "message not sent", s.mistake)
+	}
+	plain, err := m.MarshalBody()
+	if err != nil {
+		return nil, erpc.NewStatus(s.cfg.StatusCode, "marshal raw body error", err)
+	}
+	m.Meta().Set(SECURE_META_KEY, "true")
+	body, nonce := k.seal(plain, s.cfg.bound(mtype, m, m.ServiceMethod(), call), s.cfg.Text)
+	m.SetBody(body)
+	return nonce, nil
+}
+
+func (s *Secure) open(ctx erpc.ReadCtx, mtype byte, call []byte) (nonce []byte, st *erpc.Status) {
+	k := s.keys.Load()
+	if k == nil {
+		return nil, s.refuse(ctx, s.mistake)
+	}
+	m := ctx.Input()
+	plain, nonce, err := k.open(m.Raw(), s.cfg.bound(mtype, m, ctx.ServiceMethod(), call))
+	if err != nil {
+		return nil, s.refuse(ctx, err)
+	}
+	setRaw(m, plain)
+	return append([]byte(nil), nonce...), nil
+}
+
+// setRaw replaces the body of a message that was read.
+func setRaw(m erpc.Message, plain []byte) {
+	m.SetRaw(plain)
+	if b, ok := m.Body().(*[]byte); ok && b != nil {
+		*b = plain // of an unknown method; others are decoded anew
+	}
+}
+
+// refuse tells the other side no more than that, and the log why.
+func (s *Secure) refuse(ctx erpc.ReadCtx, why error) *erpc.Status {
+	ctx.Warnf("secure: session %s: %s from %s refused: %v", ctx.Session().ID(), ctx.ServiceMethod(), ctx.IP(), why)
+	if why == errClear || why == errClearReply {
+		return erpc.NewStatus(s.cfg.StatusCode, "message must be encrypted")
+	}
+	return erpc.NewStatus(s.cfg.StatusCode, "decrypt ciphertext error")
+}
