@@ -263,10 +263,13 @@ func (o *outbox) drain() {
 	}
 }
 
-// slice is how much is written under one deadline.
-const slice = 256 << 10
+const (
+	slice = 256 << 10 // bytes that are written under one deadline
+	looks = 4         // how many deadlines without progress make a write timeout
+)
 
 func (o *outbox) write(b []byte) error {
+	idle := 0
 	for len(b) > 0 {
 		n := len(b)
 		if o.cfg.WriteTimeout > 0 {
@@ -277,22 +280,22 @@ func (o *outbox) write(b []byte) error {
 		}
 		n, err := o.conn.Write(b[:n])
 		b = b[n:]
-		if err == nil {
-			continue
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
 		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			if n > 0 && o.raw != nil && o.renew() == nil {
-				continue // slow, and yet it reads; what wraps a connection may not go on after a timeout
-			}
-			err = fmt.Errorf("%w for %v", ErrSlowReader, o.cfg.WriteTimeout)
+		if idle++; n > 0 {
+			idle = 0 // slow, perhaps, and yet it reads
 		}
-		return err
+		if err != nil && (o.raw == nil || idle == looks) {
+			return fmt.Errorf("%w for %v", ErrSlowReader, o.cfg.WriteTimeout)
+		}
 	}
 	return nil
 }
 
-// renew gives the connection another write timeout, unless it is at its end:
-// the deadline of Close stands.
+// renew gives the connection until the next look, unless it is at its end: the
+// deadline of Close stands. What wraps a connection may not go on after a
+// timeout, so there is only one look.
 func (o *outbox) renew() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -303,7 +306,11 @@ func (o *outbox) renew() error {
 		return o.dead
 	}
 	o.timed = true
-	_ = o.conn.SetWriteDeadline(time.Now().Add(o.cfg.WriteTimeout)) // fails only on a closed connection, as the write will
+	wait := o.cfg.WriteTimeout
+	if o.raw != nil {
+		wait /= looks
+	}
+	_ = o.conn.SetWriteDeadline(time.Now().Add(wait)) // fails only on a closed connection, as the write will
 	return nil
 }
 
@@ -389,8 +396,8 @@ func (o *outbox) close(linger time.Duration) error {
 	o.failLocked(net.ErrClosed)
 	if alive && (o.leading || o.queue.n > 0) {
 		o.closing = true
-		lead := !o.leading
-		o.leading = true
+		lead := !o.leading || o.left // the flush delay may be longer
+		o.leading, o.left = true, false
 		_ = o.conn.SetWriteDeadline(time.Now().Add(linger))
 		o.mu.Unlock()
 		if lead {
