@@ -63,6 +63,7 @@ func (l *link) lead(aside int) {
 	var x *exchange        // nil while there is nothing to read: idle sessions hold none
 	var now time.Duration  // as of the end of the last handler; 0: stale
 	var held time.Duration // when the first reply that waits for a flush was made; 0: none
+	ender, _ := l.sock.Proto().(proto.Ender)
 	for ; ; aside-- {
 		if !l.sock.Buffered() {
 			if x != nil {
@@ -70,12 +71,12 @@ func (l *link) lead(aside int) {
 				x = nil
 			}
 			now, held = 0, 0
-			if p, ok := l.sock.Proto().(proto.Ender); ok && p.Ended() {
+			if ender != nil && ender.Ended() {
 				go l.end(io.EOF, nil)
 				return
 			}
 			if err := l.wait(); err == errRest {
-				go l.lead(0)
+				l.sleep()
 				return
 			} else if err != nil {
 				go l.end(err, nil)
@@ -88,6 +89,9 @@ func (l *link) lead(aside int) {
 		if err := l.read(x); err != nil {
 			go l.end(err, x)
 			return
+		}
+		if ender != nil && x.in.Mtype() == message.TypeReply && ender.Ended() && l.conn.dial != nil {
+			l.conn.retire(l) // before the caller knows, who may call again at once
 		}
 		mine, leads := x.accept(&now, aside > 0)
 		if mine {
