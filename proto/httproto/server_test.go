@@ -23,6 +23,9 @@ var index = template.Must(template.New("index").Parse("<p>{{.}}</p>"))
 // Web is what the tests need besides the service behind the vectors.
 type Web struct{ erpc.CallCtx }
 
+// answered is told by tests that a call of Web.Late has its answer.
+var answered = make(chan struct{})
+
 // Header returns a piece of metadata.
 func (w *Web) Header(name *string) (string, *erpc.Status) { return string(w.PeekMeta(*name)), nil }
 
@@ -51,10 +54,13 @@ func (w *Web) Back(*struct{}) (string, *erpc.Status) {
 // Long returns much.
 func (*Web) Long(*struct{}) (string, *erpc.Status) { return strings.Repeat("long ", 1000), nil }
 
-// Late takes longer than the context age.
+// Late takes longer than the context age: until its caller has an answer.
 func (w *Web) Late(*struct{}) (string, *erpc.Status) {
-	<-w.Context().Done()
-	return "", nil
+	select {
+	case <-answered:
+	case <-time.After(wiretest.Limit):
+	}
+	return "late", nil
 }
 
 func serve(t *testing.T, h httproto.Config, cfg erpc.PeerConfig) *wiretest.Peer {
@@ -210,10 +216,12 @@ func TestChunkedUpload(t *testing.T) {
 // TestContextAge answers for a handler that takes too long.
 func TestContextAge(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{DefaultContextAge: 30 * time.Millisecond})
+	c := client(t)
 	for range 2 {
-		if got := do(t, client(t), "GET", "http://"+p.Addr+"/web/late", ""); got.status != 408 {
+		if got := do(t, c, "GET", "http://"+p.Addr+"/web/late", ""); got.status != 408 {
 			t.Errorf("got %d %q, want 408", got.status, got.body)
 		}
+		answered <- struct{}{}
 	}
 }
 
