@@ -4,17 +4,13 @@ import (
 	"crypto/tls"
 	"testing"
 
-	kcpgo "github.com/xtaci/kcp-go/v5"
-	"go.uber.org/goleak"
-
 	"github.com/erpc-go/erpc/socket"
 	"github.com/erpc-go/erpc/socket/kcp"
 	"github.com/erpc-go/erpc/socket/sockettest"
+	kcpgo "github.com/xtaci/kcp-go/v5"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // the timers of kcp-go
-}
+func TestMain(m *testing.M) { sockettest.VerifyMain(m) }
 
 func TestConformance(t *testing.T) {
 	server, client := sockettest.TLS(t)

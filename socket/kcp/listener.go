@@ -50,7 +50,7 @@ func (t Transport) listen(ctx context.Context, network, addr string, o *socket.O
 	if err != nil {
 		return nil, err
 	}
-	udp, err := listenUDP(network, local, o)
+	udp, err := listenUDP(ctx, network, local, o)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
@@ -117,7 +118,7 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 			return nil, fmt.Errorf("local address: %w", err)
 		}
 	}
-	udp, err := listenUDP(network, local, o)
+	udp, err := listenUDP(ctx, network, local, o)
 	if err != nil {
 		return nil, err
 	}
@@ -219,8 +220,20 @@ func resolve(ctx context.Context, network, addr string) (*net.UDPAddr, error) {
 // udpBuffer is what is asked for by default, in bytes. The system may grant less.
 const udpBuffer = 1 << 20
 
-func listenUDP(network string, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
+// takeOver is how long an address that is in use is waited for: a listener that
+// was closed needs it until its last connections have ended.
+const takeOver = 3 * time.Second
+
+func listenUDP(ctx context.Context, network string, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
 	udp, err := net.ListenUDP(network, local)
+	for end := time.Now().Add(takeOver); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+			udp, err = net.ListenUDP(network, local)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,14 +4,12 @@ import (
 	"crypto/tls"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/erpc-go/erpc/socket"
 	"github.com/erpc-go/erpc/socket/quic"
 	"github.com/erpc-go/erpc/socket/sockettest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { sockettest.VerifyMain(m) }
 
 func TestConformance(t *testing.T) {
 	server, client := sockettest.TLS(t)

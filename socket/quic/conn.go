@@ -20,7 +20,8 @@ type Conn struct {
 	conn   *connection
 	sawEnd atomic.Bool // the other side has closed, and all of it was read
 
-	reading, writing sync.Mutex // held by who reads or writes the stream
+	users   sync.WaitGroup // calls that use the stream; none begins once closed is set
+	writing sync.Mutex     // the stream takes one Write at a time
 
 	mu              sync.Mutex // guards the following
 	stream          *quicgo.Stream
@@ -63,11 +64,15 @@ func (c *Conn) change() {
 	}
 }
 
-// await returns the stream. by is one of the deadlines.
+// await returns the stream and counts the caller among the users, unless there
+// is an error. by is one of the deadlines.
 func (c *Conn) await(by *time.Time) (*quicgo.Stream, error) {
 	for {
 		c.mu.Lock()
 		stream, closed, changed, deadline := c.stream, c.closed, c.changed, *by
+		if stream != nil && !closed {
+			c.users.Add(1)
+		}
 		c.mu.Unlock()
 		if closed {
 			return nil, net.ErrClosed
@@ -95,8 +100,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if err != nil {
 		return 0, c.because("read", err)
 	}
-	c.reading.Lock()
-	defer c.reading.Unlock()
+	defer c.users.Done()
 	n, err := stream.Read(p)
 	if n > 0 && err == io.EOF {
 		err = nil // it comes again
@@ -114,14 +118,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err != nil {
 		return 0, c.because("write", err)
 	}
+	defer c.users.Done()
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	c.mu.Lock()
-	closed := c.closed
-	c.mu.Unlock()
-	if closed {
-		return 0, net.ErrClosed
-	}
 	n, err := stream.Write(p)
 	if err != nil {
 		return n, c.because("write", err)
@@ -176,26 +175,22 @@ func (c *Conn) Close() error {
 		}()
 		return nil
 	}
-	past := time.Unix(1, 0)
-	_ = stream.SetDeadline(past) // never fails; ends Read and Write
-	c.writing.Lock()
-	_ = stream.Close() // fails only if it was cancelled, which is an end as well
-	c.writing.Unlock()
+	_ = stream.SetDeadline(time.Unix(1, 0)) // never fails; ends Read and Write
 	go c.finish(stream)
 	return nil
 }
 
-// finish waits until the other side has read everything, which it shows by
+// finish says that this side has closed, waits until the other side has read everything, which it shows by
 // closing its direction too, and lets go of the connection. Whoever has read
 // the end of the other side needs not wait: nobody reads any more.
 func (c *Conn) finish(stream *quicgo.Stream) {
 	defer c.conn.release()
+	c.users.Wait()     // from now on this goroutine is alone
+	_ = stream.Close() // fails only if it was cancelled, which is an end as well
 	if c.sawEnd.Load() {
 		stream.CancelRead(0) // the end was read: nothing is sent
 		return
 	}
-	c.reading.Lock()
-	defer c.reading.Unlock()
 	_ = stream.SetReadDeadline(time.Now().Add(drainTime)) // never fails
 	_, err := io.Copy(io.Discard, stream)
 	stream.CancelRead(0) // ends a write of the other side that goes on

@@ -2,6 +2,7 @@ package quic
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -14,9 +15,13 @@ const (
 	// to have read everything and close too. What still comes is thrown away
 	// meanwhile, so that a write of the other side does not block for good.
 	drainTime = time.Second
-	// lingerTime is how long a connection without streams may then last, for
-	// another side that is slow to read.
+	// lingerTime is how long it then waits for another side that is slow to read.
 	lingerTime = 10 * time.Second
+	// guardTime is how long an accepted connection without streams may last.
+	guardTime = 2 * time.Second
+	// farewell is how long the UDP socket lasts after the connection was closed
+	// from here, so that quic-go can say so again if it was not heard.
+	farewell = 200 * time.Millisecond
 )
 
 // A connection is a QUIC connection, whose streams are the sessions.
@@ -36,7 +41,14 @@ type connection struct {
 func newConnection(quic *quicgo.Conn, dialed bool, free func()) *connection {
 	c := &connection{quic: quic, dialed: dialed, free: free, held: 1}
 	c.ours = quic.ConnectionState().TLS.NegotiatedProtocol == alpnOurs
-	context.AfterFunc(quic.Context(), free)
+	context.AfterFunc(quic.Context(), func() {
+		var app *quicgo.ApplicationError
+		if errors.As(context.Cause(quic.Context()), &app) && !app.Remote {
+			time.AfterFunc(farewell, free)
+			return
+		}
+		free()
+	})
 	return c
 }
 
@@ -67,10 +79,10 @@ func (c *connection) release() {
 		c.ending = true
 		go c.end()
 	case c.guard == nil:
-		c.guard = time.AfterFunc(lingerTime, c.idle)
+		c.guard = time.AfterFunc(guardTime, c.idle)
 		context.AfterFunc(c.quic.Context(), func() { c.guard.Stop() })
 	default:
-		c.guard.Reset(lingerTime)
+		c.guard.Reset(guardTime)
 	}
 }
 

@@ -48,7 +48,7 @@ func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Option
 	if err != nil {
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
-	udp, err := listenUDP(local, o)
+	udp, err := listenUDP(ctx, local, o)
 	if err != nil {
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
@@ -137,7 +138,7 @@ func (t *Transport) connect(ctx context.Context, addr string, o *socket.Options)
 			return nil, fmt.Errorf("local address: %w", err)
 		}
 	}
-	udp, err := listenUDP(local, o)
+	udp, err := listenUDP(ctx, local, o)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +184,21 @@ var quiet = sync.OnceFunc(func() {
 	}
 })
 
-func listenUDP(local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
+// takeOver is how long an address that is in use is waited for: a listener that
+// was closed needs it until its last sessions have ended.
+const takeOver = 3 * time.Second
+
+func listenUDP(ctx context.Context, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
 	quiet()
 	udp, err := net.ListenUDP("udp", local)
+	for end := time.Now().Add(takeOver); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(end); {
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(20 * time.Millisecond):
+			udp, err = net.ListenUDP("udp", local)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

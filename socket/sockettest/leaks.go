@@ -17,7 +17,7 @@ func checkLeaks(t *testing.T) {
 		if err := settle(func() error { return goleak.Find(before, goleak.IgnoreTopFunction("testing.(*T).Run")) }); err != nil {
 			t.Errorf("left behind: %v", err)
 		}
-		for end := time.Now().Add(settling); descriptors() > fds; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(settleTime); descriptors() > fds; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Errorf("%d file descriptors, %d before", descriptors(), fds)
 				return
@@ -26,12 +26,12 @@ func checkLeaks(t *testing.T) {
 	})
 }
 
-// settling is how long what a closed connection leaves to the background, as an
+// settleTime is how long what a closed connection leaves to the background, as an
 // acknowledgement that may have been lost, may take.
-const settling = 15 * time.Second
+const settleTime = 15 * time.Second
 
 func settle(find func() error) (err error) {
-	for end := time.Now().Add(settling); time.Now().Before(end); {
+	for end := time.Now().Add(settleTime); time.Now().Before(end); {
 		if err = find(); err == nil {
 			return nil
 		}
@@ -50,4 +50,23 @@ func descriptors() int {
 		return 0
 	}
 	return len(list)
+}
+
+// VerifyMain is goleak.VerifyTestMain for the package of a transport: what closed
+// connections leave to the background gets its time, and goroutines that were there
+// before the tests, as those of a library, may stay.
+func VerifyMain(m *testing.M) {
+	before := goleak.IgnoreCurrent()
+	goleak.VerifyTestMain(settling{m, before}, before)
+}
+
+type settling struct {
+	*testing.M
+	before goleak.Option
+}
+
+func (s settling) Run() int {
+	code := s.M.Run()
+	_ = settle(func() error { return goleak.Find(s.before) }) // who called says so
+	return code
 }
