@@ -151,14 +151,20 @@ func TestCase15OneClientDoesNotRead(t *testing.T) {
 				_ = server.Close()
 				return took, heap
 			}
-			alone, heapAlone := run(false)
-			took, heap := run(true)
-			t.Logf("%d × %d pushes: %v, heap %d MiB; with a client that does not read %v, %d MiB", clients, pushes, alone, heapAlone>>20, took, heap>>20)
-			if took > 2*alone+with.stall+prompt/2 {
-				t.Errorf("the others waited: %v, without the slow client %v", took, alone)
-			}
-			if most := heapAlone + uint64(heapAlone/2) + 64<<20; heap > most {
-				t.Errorf("the heap grew to %d MiB, without the slow client to %d MiB", heap>>20, heapAlone>>20)
+			for again := 2; ; again-- { // other programs of the machine may spoil a measurement, hardly three
+				alone, heapAlone := run(false)
+				took, heap := run(true)
+				t.Logf("%d × %d pushes: %v, heap %d MiB; with a client that does not read %v, %d MiB", clients, pushes, alone, heapAlone>>20, took, heap>>20)
+				if most := heapAlone + heapAlone/2 + 64<<20; heap > most {
+					t.Errorf("the heap grew to %d MiB, without the slow client to %d MiB", heap>>20, heapAlone>>20)
+				}
+				if took <= 2*alone+with.stall+prompt/2 {
+					break
+				}
+				if again == 0 {
+					t.Errorf("the others waited: %v, without the slow client %v", took, alone)
+					break
+				}
 			}
 		})
 	}
@@ -168,7 +174,7 @@ func TestCase16SlowClientResets(t *testing.T) {
 	for _, policy := range []erpc.QueuePolicy{socket.Block, socket.DropNew, socket.DropOld, socket.Disconnect} {
 		t.Run(string(policy), func(t *testing.T) {
 			leavesNothing(t)
-			server := tcp.peer(t, erpc.PeerConfig{QueuePolicy: policy, QueueLimit: 256 << 10})
+			server := tcp.peer(t, erpc.PeerConfig{QueuePolicy: policy, QueueLimit: 512 << 10})
 			addr := servesAt(t, server)
 			c := gather(t, 4, addr)
 			for range times(5, 100) {
