@@ -49,6 +49,8 @@ type (
 	PreReadPushBodyPlugin = session.PreReadPushBodyPlugin
 	// PostReadPushBodyPlugin is [session.PostReadPushBodyPlugin].
 	PostReadPushBodyPlugin = session.PostReadPushBodyPlugin
+	// PostHandlePlugin is [session.PostHandlePlugin].
+	PostHandlePlugin = session.PostHandlePlugin
 	// PostReadReplyHeaderPlugin is [session.PostReadReplyHeaderPlugin].
 	PostReadReplyHeaderPlugin = session.PostReadReplyHeaderPlugin
 	// PreReadReplyBodyPlugin is [session.PreReadReplyBodyPlugin].

@@ -29,6 +29,7 @@ type PluginImpl struct {
 	OnPostReadPushHeader  func(ctx ReadCtx) *Status
 	OnPreReadPushBody     func(ctx ReadCtx) *Status
 	OnPostReadPushBody    func(ctx ReadCtx) *Status
+	OnPostHandle          func(ctx ReadCtx)
 	OnPostReadReplyHeader func(ctx ReadCtx) *Status
 	OnPreReadReplyBody    func(ctx ReadCtx) *Status
 	OnPostReadReplyBody   func(ctx ReadCtx) *Status
@@ -196,6 +197,13 @@ func (p *PluginImpl) PostReadPushBody(ctx ReadCtx) *Status {
 		return nil
 	}
 	return p.OnPostReadPushBody(ctx)
+}
+
+// PostHandle implements [PostHandlePlugin].
+func (p *PluginImpl) PostHandle(ctx ReadCtx) {
+	if p.OnPostHandle != nil {
+		p.OnPostHandle(ctx)
+	}
 }
 
 // PostReadReplyHeader implements [PostReadReplyHeaderPlugin].

@@ -95,6 +95,14 @@ type (
 		plugin.Plugin
 		PostReadPushBody(ReadCtx) *message.Status
 	}
+	// PostHandlePlugin is called once for each CALL or PUSH that reached the
+	// header hooks, whatever became of it, when its handling has ended and its
+	// reply was written. There is nothing left to stop, so it returns nothing,
+	// and the hooks of all plugins are called.
+	PostHandlePlugin interface {
+		plugin.Plugin
+		PostHandle(ReadCtx)
+	}
 	// PostReadReplyHeaderPlugin is called before the body of a REPLY is
 	// decoded. A failed status is the outcome of the call.
 	PostReadReplyHeaderPlugin interface {
@@ -142,6 +150,7 @@ type Hooks struct {
 	postReadPushHeader  []PostReadPushHeaderPlugin
 	preReadPushBody     []PreReadPushBodyPlugin
 	postReadPushBody    []PostReadPushBodyPlugin
+	postHandle          []PostHandlePlugin
 	postReadReplyHeader []PostReadReplyHeaderPlugin
 	preReadReplyBody    []PreReadReplyBodyPlugin
 	postReadReplyBody   []PostReadReplyBodyPlugin
@@ -166,6 +175,7 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 		postReadPushHeader:  plugin.Of[PostReadPushHeaderPlugin](all),
 		preReadPushBody:     plugin.Of[PreReadPushBodyPlugin](all),
 		postReadPushBody:    plugin.Of[PostReadPushBodyPlugin](all),
+		postHandle:          plugin.Of[PostHandlePlugin](all),
 		postReadReplyHeader: plugin.Of[PostReadReplyHeaderPlugin](all),
 		preReadReplyBody:    plugin.Of[PreReadReplyBodyPlugin](all),
 		postReadReplyBody:   plugin.Of[PostReadReplyBodyPlugin](all),
@@ -173,11 +183,11 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 }
 
 // IsHandlerHook reports whether p implements a hook that a route can have:
-// those around the body of a CALL or PUSH and around its reply.
+// those around the body of a CALL or PUSH, around its reply, and at its end.
 func IsHandlerHook(p plugin.Plugin) bool {
 	switch p.(type) {
 	case PreWriteReplyPlugin, PostWriteReplyPlugin, PreReadCallBodyPlugin, PostReadCallBodyPlugin,
-		PreReadPushBodyPlugin, PostReadPushBodyPlugin:
+		PreReadPushBodyPlugin, PostReadPushBodyPlugin, PostHandlePlugin:
 		return true
 	}
 	return false

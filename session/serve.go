@@ -114,6 +114,12 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, hold bool)
 	if x.flight != nil {
 		x.flight.end()
 	}
+	for _, h := range hooks.postHandle {
+		_ = x.hooked(func() *message.Status { // a panic is logged; the handling has ended
+			h.PostHandle(x)
+			return nil
+		})
+	}
 }
 
 // handle runs the hooks and the handler. It sets h to the handler that was
