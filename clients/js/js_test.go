@@ -1,0 +1,121 @@
+package js_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/clients/js"
+	"github.com/erpc-go/erpc/socket/websocket"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestInNode runs erpc.test.mjs in Node.js against a peer with the handlers
+// that it asks for.
+func TestInNode(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
+	defer p.Close()
+	handlers(p)
+	web := httptest.NewServer(websocket.NewJSONServeHandler(p, nil))
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, node, "--experimental-websocket", "--no-warnings", "--test", "erpc.test.mjs")
+	cmd.Env = append(os.Environ(), "ERPC_URL=ws"+strings.TrimPrefix(web.URL, "http"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "# pass 10") {
+		t.Errorf("not all tests were run:\n%s", out)
+	}
+}
+
+func handlers(p erpc.Peer) {
+	erpc.HandleCall(p, "/math/add", func(_ context.Context, numbers *[]int) (*int, error) {
+		sum := 0
+		for _, n := range *numbers {
+			sum += n
+		}
+		return &sum, nil
+	})
+	erpc.HandleCall(p, "/fail", func(context.Context, *int) (*int, error) {
+		return nil, erpc.NewStatus(1001, "bad thing", `a "cause" & 100 %`).Err()
+	})
+	erpc.HandleCall(p, "/meta", func(ctx context.Context, _ *int) (*string, error) {
+		author := string(erpc.CallCtxFrom(ctx).PeekMeta("author"))
+		return &author, nil
+	})
+	erpc.HandleCall(p, "/echo", func(_ context.Context, s *string) (*string, error) { return s, nil })
+	erpc.HandleCall(p, "/callback", func(ctx context.Context, n *int) (*int, error) {
+		s := erpc.CallCtxFrom(ctx).Session()
+		if st := s.Push("/note", "hello", erpc.WithAddMeta("from", "srv")); !st.OK() {
+			return nil, st.Err()
+		}
+		return erpc.Call[int](ctx, s, "/client/double", *n)
+	})
+	erpc.HandleCall(p, "/callback/fail", func(ctx context.Context, n *int) (*int, error) {
+		return erpc.Call[int](ctx, erpc.CallCtxFrom(ctx).Session(), "/client/fail", *n)
+	})
+	var last sync.Map
+	erpc.HandlePush(p, "/note/say", func(_ context.Context, s *string) error { last.Store("text", *s); return nil })
+	erpc.HandleCall(p, "/note/last", func(ctx context.Context, _ *int) (*string, error) {
+		for {
+			if v, ok := last.Load("text"); ok {
+				s := v.(string)
+				return &s, nil
+			}
+			select {
+			case <-time.After(time.Millisecond): // the push may still be on its way
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+	})
+	var hung atomic.Int32
+	ended := make(chan struct{}, 2)
+	erpc.HandleCall(p, "/hang", func(ctx context.Context, _ *int) (*int, error) {
+		<-ctx.Done()
+		hung.Add(1)
+		ended <- struct{}{}
+		return nil, ctx.Err()
+	})
+	erpc.HandleCall(p, "/hung", func(ctx context.Context, n *int) (*int, error) {
+		for range *n {
+			select {
+			case <-ended:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		got := int(hung.Load())
+		return &got, nil
+	})
+	erpc.HandleCall(p, "/cut", func(ctx context.Context, n *int) (*int, error) {
+		return n, erpc.CallCtxFrom(ctx).Session().Close()
+	})
+}
+
+func TestFiles(t *testing.T) {
+	for _, name := range []string{"erpc.js", "erpc.d.ts"} {
+		b, err := js.Files.ReadFile(name)
+		if err != nil || !strings.Contains(string(b), "connect") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
