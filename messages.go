@@ -2,6 +2,7 @@ package erpc
 
 import (
 	"context"
+	"time"
 
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/session"
@@ -119,3 +120,10 @@ func WithNewBody(f NewBodyFunc) MessageSetting { return message.WithNewBody(f) }
 
 // WithXferPipe appends transfer filters, outermost first.
 func WithXferPipe(ids ...byte) MessageSetting { return message.WithXferPipe(ids...) }
+
+// WithTimeout bounds a call in time. See [session.WithTimeout].
+func WithTimeout(d time.Duration) MessageSetting { return session.WithTimeout(d) }
+
+// WithCancel lets the Cancel of a call reach its handler. See
+// [session.WithCancel].
+func WithCancel() MessageSetting { return session.WithCancel() }

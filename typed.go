@@ -31,3 +31,7 @@ func CallCtxFrom(ctx context.Context) CallCtx { return session.CallCtxFrom(ctx) 
 // PushCtxFrom returns the PushCtx of a typed handler of pushes. See
 // [session.PushCtxFrom].
 func PushCtxFrom(ctx context.Context) PushCtx { return session.PushCtxFrom(ctx) }
+
+// NewBatch returns an empty batch of calls and pushes that are sent in one
+// write. See [session.NewBatch].
+func NewBatch(sess session.Caller) *Batch { return session.NewBatch(sess) }

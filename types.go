@@ -30,6 +30,12 @@ type (
 	BaseSession = session.Base
 	// A CallCmd is a call in flight. See [session.CallCmd].
 	CallCmd = *session.CallCmd
+	// A Batch is sent in one write. See [session.Batch].
+	Batch = session.Batch
+	// A BatchEntry is one call or push of it. See [session.BatchEntry].
+	BatchEntry = session.BatchEntry
+	// PeerStats are the counters of a peer. See [peer.Stats].
+	PeerStats = peer.Stats
 	// A Map is the store of a session or context. See [session.Swap].
 	Map = *session.Swap
 	// Logger are the leveled logging functions. See [session.Logger].
@@ -108,6 +114,8 @@ type (
 	XferFilter = xfer.XferFilter
 	// A Transport makes connections. See [socket.Transport].
 	Transport = socket.Transport
+	// A CustomTransport is one made of functions. See [socket.Custom].
+	CustomTransport = socket.Custom
 	// A QueuePolicy is what pushes do when a queue is full. See
 	// [socket.Policy].
 	QueuePolicy = socket.Policy

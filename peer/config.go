@@ -42,6 +42,9 @@ type Config struct {
 	WriteTimeout       time.Duration `yaml:"write_timeout" ini:"write_timeout" comment:"A session whose other side takes nothing for so long ends; 0s is 30s, below 0 never"`
 	HandshakeTimeout   time.Duration `yaml:"handshake_timeout" ini:"handshake_timeout" comment:"Limit of TLS handshake and connect hooks; 0s is 10s, below 0 none"`
 	IdleTimeout        time.Duration `yaml:"idle_timeout" ini:"idle_timeout" comment:"A session that sends no whole message for so long ends; 0s is never"`
+	StuckTimeout       time.Duration `yaml:"stuck_timeout" ini:"stuck_timeout" comment:"A connection on which calls wait and nothing arrives for so long ends; 0s is never"`
+	CallTimeout        time.Duration `yaml:"call_timeout" ini:"call_timeout" comment:"Longest time of a call from here that brings no time of its own; 0s is for ever"`
+	FlushDelay         time.Duration `yaml:"flush_delay" ini:"flush_delay" comment:"How long a message waits for others to share its write; 0s is not at all"`
 	MaxHandlers        int           `yaml:"max_handlers" ini:"max_handlers" comment:"Handlers at work at the same time; 0 is 100000, below 0 no limit"`
 	MaxSessionHandlers int           `yaml:"max_session_handlers" ini:"max_session_handlers" comment:"The same for one session; 0 is 10000, below 0 no limit"`
 	MaxSessions        int           `yaml:"max_sessions" ini:"max_sessions" comment:"Accepted sessions at the same time; 0 is no limit"`

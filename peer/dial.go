@@ -89,7 +89,9 @@ func (p *Peer) dialOnce(ctx context.Context, addr string) (net.Conn, *message.St
 		defer cancel()
 	}
 	conn, err := p.transports[p.cfg.Network].Dial(ctx, p.cfg.Network, addr, p.options())
+	p.edge.dials.Add(1)
 	if err != nil {
+		p.edge.dialErrors.Add(1)
 		return nil, message.NewStatusByCodeText(message.CodeDialFailed, fmt.Errorf("peer: dial: %w", err), false)
 	}
 	return conn, nil

@@ -78,6 +78,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		conn, err := lis.Accept()
 		switch {
 		case err == nil:
+			p.edge.accepts.Add(1)
 			pause = 0
 			p.opening.Add(1)
 			go p.accept(conn, p.protoFunc(protoFunc))
@@ -87,6 +88,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("peer: accept: %w", err)
 		}
+		p.edge.acceptErrors.Add(1)
 		// Out of descriptors, for example: connections may end, so go on.
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 		p.cfg.Logger.Warn("accept failed", "err", err, "again_in", pause)

@@ -69,7 +69,7 @@ func (l *link) cancelRemote(cmd *CallCmd) {
 func (c *Conn) AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, settings ...message.Setting) *CallCmd {
 	cmd := &CallCmd{
 		conn: c, method: serviceMethod, arg: arg, result: result, settings: settings,
-		done: make(chan struct{}), ch: done,
+		done: make(chan struct{}), quit: make(chan struct{}), ch: done,
 	}
 	if c.life.state() == Redialing {
 		go c.startAsync(cmd) // it may have to wait for the connection
@@ -85,6 +85,11 @@ func (c *Conn) startAsync(cmd *CallCmd) {
 	defer cmd.starting.Unlock()
 	if stop := cmd.stop.Swap(nil); stop != nil {
 		(*stop)() // what waited for the end of the sending before
+	}
+	if cmd.canceled.Load() { // before it was sent, or sent again
+		cmd.again = false
+		cmd.finish(statusCanceled())
+		return
 	}
 	x := getExchange(c.link.Load())
 	defer putExchange(x)
@@ -105,6 +110,11 @@ func (c *Conn) resend(cmd *CallCmd) {
 
 // Push implements [Caller].
 func (c *Conn) Push(serviceMethod string, arg any, settings ...message.Setting) *message.Status {
+	return c.push(serviceMethod, arg, settings, (*socket.Socket).Post)
+}
+
+// push is Push with a way of writing.
+func (c *Conn) push(serviceMethod string, arg any, settings []message.Setting, write func(*socket.Socket, *message.Message) error) *message.Status {
 	x := getExchange(c.link.Load())
 	defer putExchange(x)
 	cancel := x.fill(message.TypePush, serviceMethod, arg, settings)
@@ -121,11 +131,11 @@ func (c *Conn) Push(serviceMethod string, arg any, settings ...message.Setting) 
 		}
 	}
 	for {
-		if st := c.usable(x); !st.OK() {
+		if st := c.usable(x, nil); !st.OK() {
 			return st
 		}
 		x.out.SetSeq(x.link.pending.next())
-		x.status = x.link.status(&x.out, x.link.sock.Post(&x.out))
+		x.status = x.link.status(&x.out, write(x.link.sock, &x.out))
 		if x.status.Code() != message.CodeConnClosed || !c.replaced(x.link) {
 			break
 		}
@@ -195,8 +205,12 @@ func (x *exchange) fill(mtype byte, method string, arg any, settings []message.S
 		x.out.SetBodyCodec(x.link.conn.cfg.BodyCodec)
 	}
 	ctx := x.out.Context()
-	if age := x.link.conn.ContextAge(); age > 0 {
-		ctx, cancel = context.WithTimeout(ctx, age)
+	limit := x.link.conn.ContextAge()
+	if mtype == message.TypeCall {
+		limit = x.callLimit(limit)
+	}
+	if limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		x.out.SetContext(ctx)
 	}
 	if mtype == message.TypeCall {
@@ -243,7 +257,7 @@ func (c *Conn) start(cmd *CallCmd, x *exchange) (ctx context.Context, cancel con
 // whether it was sent; if not, the call has ended.
 func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
 	for {
-		if st := c.usable(x); !st.OK() {
+		if st := c.usable(x, cmd.quit); !st.OK() {
 			cmd.finish(st)
 			return false
 		}
@@ -262,7 +276,12 @@ func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
 		}
 		x.out.SetSeq(cmd.seq)
 		c.introduce(x)
-		st := x.link.write(&x.out, inFlight > 1)
+		var st *message.Status
+		if cmd.hold && cmd.sends == 1 { // sent again, it has nobody to join
+			st = x.link.status(&x.out, x.link.sock.Queue(&x.out))
+		} else {
+			st = x.link.write(&x.out, inFlight > 1)
+		}
 		if st.OK() {
 			cmd.sent.Store(x.out.Size())
 			return true

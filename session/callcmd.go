@@ -28,6 +28,10 @@ type CallCmd struct {
 	again bool                   // it may be sent once more, should the other side be going away
 	over  atomic.Bool            // of AsyncCall: it has ended
 	stop  atomic.Pointer[func()] // of AsyncCall: no longer waits for the context
+	hold  bool                   // of a batch: it is written with the others
+
+	canceled atomic.Bool   // Cancel was called
+	quit     chan struct{} // of AsyncCall: closed by Cancel
 
 	// starting is held while an AsyncCall is sent: its reply may say that it
 	// is to be sent again before the first sending has returned.

@@ -36,6 +36,7 @@ type Config struct {
 
 	SessionAge       time.Duration // a session ends that old; 0: never
 	ContextAge       time.Duration // bounds each call and push; 0: nothing does
+	CallLimit        time.Duration // of calls from here that bring no time of their own; 0: none
 	HandshakeTimeout time.Duration // for the connect hooks; 0: none
 
 	MaxHandlers        int // of the owner that work at the same time
@@ -49,6 +50,7 @@ type Config struct {
 	RedialFirst   time.Duration // before the first attempt but one
 	RedialLongest time.Duration // between two attempts
 
+	totals   totals // of connections that have ended
 	print    logging.Printer
 	handlers atomic.Int64 // at work, other than in a leader's place
 	workers  parking.Pool[*exchange]

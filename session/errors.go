@@ -20,6 +20,8 @@ var (
 	ErrAge = errors.New("session: the session age has passed")
 	// ErrIdle: nothing was received for the idle limit of the peer.
 	ErrIdle = errors.New("session: nothing received for the idle limit")
+	// ErrStuck: calls waited, and nothing was received for the stuck limit.
+	ErrStuck = errors.New("session: calls wait and nothing was received for the stuck limit")
 	// ErrShutdown: the peer was shut down.
 	ErrShutdown = errors.New("session: the peer is shut down")
 	// ErrMtype: the other side sent a type of message that is not known or
@@ -29,6 +31,11 @@ var (
 	errGoesAway   = errors.New("session: the other side is shutting down; the call was not sent")
 	errConnClosed = errors.New("session: connection closed")
 )
+
+// errCanceledHere is the cause of a call that [CallCmd.Cancel] ended.
+var errCanceledHere = errors.New("session: cancelled by the caller")
+
+func statusCanceled() *message.Status { return newStatus(message.CodeCanceled, errCanceledHere) }
 
 func newStatus(code int32, cause any) *message.Status {
 	return message.NewStatusByCodeText(code, cause, false)

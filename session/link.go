@@ -30,6 +30,7 @@ type link struct {
 	ours     atomic.Bool                     // the other side is erpc, and understands control messages
 	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
 	sawReads uint64                          // of the idle sweep, one goroutine: messages read at its last look
+	stuck    stuck                           // of the stuck sweep, one goroutine
 
 	mu      sync.Mutex              // guards the following
 	cancel  context.CancelCauseFunc // of ctx
@@ -77,6 +78,7 @@ func (l *link) close(cause error) error {
 	l.mu.Unlock()
 	l.conn.forget(l)
 	err := l.sock.Close()
+	l.conn.cfg.totals.add(l.sock.Stats())
 	if left := l.pending.close(); len(left) > 0 {
 		st := statusClosed(cause)
 		for _, cmd := range left {

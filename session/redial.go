@@ -10,8 +10,8 @@ import (
 )
 
 // usable makes x one of a connection that is open, and waits for that if the
-// session is being redialed.
-func (c *Conn) usable(x *exchange) *message.Status {
+// session is being redialed, for no longer than quit, which may be nil, is open.
+func (c *Conn) usable(x *exchange, quit <-chan struct{}) *message.Status {
 	if c.life.state() == Open {
 		x.link = c.link.Load()
 		return nil
@@ -37,6 +37,8 @@ func (c *Conn) usable(x *exchange) *message.Status {
 		case <-changed:
 		case <-ctx.Done():
 			return statusContext(ctx)
+		case <-quit:
+			return statusCanceled()
 		}
 	}
 }

@@ -47,9 +47,7 @@ func (r *reader) wait() (*bufio.Reader, error) {
 		}
 		r.release()
 	}
-	if r.out.claim() {
-		r.out.flush(false)
-	}
+	r.out.flushIdle()
 	if r.raw == nil {
 		n, err := r.conn.Read(r.first[:])
 		if n == 0 && err != nil {
@@ -107,9 +105,7 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	case r.fd >= 0:
 		n, err = readNow(r.fd, p)
 	default:
-		if r.out.claim() {
-			r.out.flush(false)
-		}
+		r.out.flushIdle()
 		n, err = r.conn.Read(p)
 	}
 	r.count(n)

@@ -47,6 +47,7 @@ type Config struct {
 	ReadLimit    int           // bytes of one frame, and of what its filters inflate to
 	WriteTimeout time.Duration // without progress, before the connection ends; < 0: none
 	Policy       Policy        // of pushes; default Block
+	FlushDelay   time.Duration // how long a message waits for others to share its write; 0: not at all
 
 	drainers *parking.Pool[*outbox]
 	flushers *flusherPool
@@ -85,6 +86,7 @@ type Stats struct {
 // called concurrently; Wait and Read must not be.
 type Socket struct {
 	conn  net.Conn
+	ready Readier // nil: no event loop watches conn
 	proto proto.Proto
 	order proto.Sequencer // proto, if it is one
 	in    reader
@@ -94,7 +96,7 @@ type Socket struct {
 // New returns a socket that speaks p on conn. cfg comes from
 // [Config.Complete].
 func New(conn net.Conn, p proto.Proto, cfg *Config) *Socket {
-	s := &Socket{conn: conn}
+	s := &Socket{conn: conn, ready: readier(conn)}
 	raw := pollable(conn)
 	s.out.init(conn, raw, cfg)
 	s.in.init(conn, raw, &s.out)
@@ -138,8 +140,12 @@ func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 // in the queue, and for that no longer than the context of m. With yield it
 // lets other goroutines add to the same write first.
 func (s *Socket) Write(m *message.Message, yield bool) error {
-	lead, err := s.queue(m, putMode{policy: s.policy(m)})
-	if lead {
+	lead, err := s.queue(m, putMode{policy: s.policy(m), later: s.out.cfg.FlushDelay > 0})
+	switch {
+	case !lead:
+	case s.out.cfg.FlushDelay > 0:
+		s.out.flushLater()
+	default:
 		s.out.flush(yield)
 	}
 	return err
@@ -151,7 +157,7 @@ func (s *Socket) Write(m *message.Message, yield bool) error {
 func (s *Socket) Post(m *message.Message) error {
 	lead, err := s.queue(m, putMode{policy: s.policy(m), later: true})
 	if lead {
-		s.out.cfg.flushers.add(&s.out)
+		s.out.leave()
 	}
 	return err
 }
@@ -253,7 +259,7 @@ func (s *Socket) Pack(m *message.Message) ([]byte, error) {
 func (s *Socket) Send(ctx context.Context, frame []byte, nowait bool) error {
 	lead, err := s.out.put(ctx, frame, putMode{policy: s.out.cfg.Policy, nowait: nowait, later: true})
 	if lead {
-		s.out.cfg.flushers.add(&s.out)
+		s.out.leave()
 	}
 	return err
 }

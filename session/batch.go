@@ -1,0 +1,121 @@
+package session
+
+import (
+	"context"
+	"sync"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// A Batch is a number of calls and pushes that are prepared one by one, sent in
+// one write, and awaited together. Its methods may be called concurrently, and
+// it may be used again: what is added while Do runs belongs to the next Do.
+type Batch struct {
+	to Caller
+
+	mu      sync.Mutex // guards the following
+	entries []*BatchEntry
+}
+
+// NewBatch returns an empty batch of calls to s. A session sends it in one
+// write, as far as its queue has room; any other caller, such as a stand-in,
+// message by message.
+func NewBatch(s Caller) *Batch { return &Batch{to: s} }
+
+// A BatchEntry is one call or push of a batch.
+type BatchEntry struct {
+	method   string
+	arg      any
+	result   any
+	push     bool
+	settings []message.Setting
+
+	cmd *CallCmd
+	st  *message.Status
+}
+
+// Status returns the outcome. It must not be called before the Do of its batch
+// has returned.
+func (e *BatchEntry) Status() *message.Status { return e.st }
+
+// Cmd returns the call, nil of a push. It must not be called before the Do of
+// its batch has returned.
+func (e *BatchEntry) Cmd() *CallCmd { return e.cmd }
+
+// Call prepares a call, whose reply is decoded into result.
+func (b *Batch) Call(serviceMethod string, arg, result any, settings ...message.Setting) *BatchEntry {
+	return b.add(&BatchEntry{method: serviceMethod, arg: arg, result: result, settings: settings})
+}
+
+// Push prepares a message that wants no reply.
+func (b *Batch) Push(serviceMethod string, arg any, settings ...message.Setting) *BatchEntry {
+	return b.add(&BatchEntry{method: serviceMethod, arg: arg, push: true, settings: settings})
+}
+
+func (b *Batch) add(e *BatchEntry) *BatchEntry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.entries = append(b.entries, e)
+	return e
+}
+
+// Len returns how many entries wait for Do.
+func (b *Batch) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.entries)
+}
+
+// Do sends the entries in their order and waits for every reply. ctx bounds
+// all of them; an entry may have a shorter time by [WithTimeout]. Do returns nil
+// if each entry succeeded, else the status of the first that did not; each has
+// its own.
+func (b *Batch) Do(ctx context.Context) *message.Status {
+	b.mu.Lock()
+	entries := b.entries
+	b.entries = nil
+	b.mu.Unlock()
+	b.send(ctx, entries)
+	var first *message.Status
+	for _, e := range entries {
+		if e.cmd != nil {
+			e.st = e.cmd.Status()
+		}
+		if first.OK() {
+			first = e.st
+		}
+	}
+	return first
+}
+
+func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
+	c, ok := b.to.(*Conn)
+	for _, e := range entries {
+		settings := append([]message.Setting{message.WithContext(ctx)}, e.settings...)
+		switch {
+		case ok:
+			c.queue(e, settings)
+		case e.push:
+			e.st = b.to.Push(e.method, e.arg, settings...)
+		default:
+			e.cmd = b.to.AsyncCall(e.method, e.arg, e.result, nil, settings...)
+		}
+	}
+	if ok {
+		c.link.Load().sock.Flush()
+	}
+}
+
+// queue sends e with the next write.
+func (c *Conn) queue(e *BatchEntry, settings []message.Setting) {
+	if e.push {
+		e.st = c.push(e.method, e.arg, settings, (*socket.Socket).Queue)
+		return
+	}
+	e.cmd = &CallCmd{
+		conn: c, method: e.method, arg: e.arg, result: e.result, settings: settings,
+		done: make(chan struct{}), quit: make(chan struct{}), hold: true,
+	}
+	c.startAsync(e.cmd)
+}

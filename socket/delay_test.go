@@ -1,0 +1,61 @@
+package socket
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// With a flush delay messages wait for one another, however they are sent, and
+// leave in one write; Close and a full queue do not wait.
+func TestFlushDelay(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			a, b := k.pair(t)
+			s := newSocket(a, Config{FlushDelay: 20 * time.Millisecond})
+			all := collect(b)
+			start := time.Now()
+			for i := range 3 {
+				if err := s.Write(call(i, []byte("x")), false); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Post(push(3, []byte("x"))); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Send(t.Context(), frameOf(t, push(4, []byte("x"))), false); err != nil {
+				t.Fatal(err)
+			}
+			if st := s.Stats(); st.Writes > 0 && time.Since(start) < 20*time.Millisecond {
+				t.Errorf("%d writes before the delay has passed", st.Writes)
+			}
+			eventually(t, "everything is written", s.Flushed)
+			if st := s.Stats(); st.Writes != 1 && time.Since(start) < 40*time.Millisecond {
+				t.Errorf("%d writes for what came together", st.Writes)
+			}
+			_ = s.Close()
+			if seqs := frames(t, all()); !slices.Equal(seqs, []int{0, 1, 2, 3, 4}) {
+				t.Errorf("messages %v came", seqs)
+			}
+		})
+	}
+}
+
+func TestNobodyWaitsAnHourForTheFlush(t *testing.T) {
+	a, b := pair(t, "tcp")
+	s := newSocket(a, Config{FlushDelay: time.Hour, QueueLimit: testLimit})
+	all := collect(b)
+	const n = 10
+	for i := range n { // more than the queue holds
+		if err := s.Write(call(i, make([]byte, testLimit/3)), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Stats().Writes == 0 {
+		t.Error("a full queue was not written")
+	}
+	_ = s.Close()
+	if seqs := frames(t, all()); len(seqs) != n {
+		t.Errorf("%d of %d messages came", len(seqs), n)
+	}
+}
