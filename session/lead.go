@@ -42,6 +42,7 @@ const (
 // start begins to read messages.
 func (l *link) start() {
 	l.setAge()
+	l.repose.drowsy = true // most sessions of an event loop have nothing to say for long
 	go l.lead(0)
 }
 

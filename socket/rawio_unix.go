@@ -9,8 +9,12 @@ import (
 )
 
 // pollable returns the raw connection of a TCP or Unix stream socket, nil for
-// any other: something that wraps such a connection may transform the bytes.
+// any other: something that wraps such a connection may transform the bytes. A
+// Readier does not.
 func pollable(conn net.Conn) syscall.RawConn {
+	if r, ok := conn.(Readier); ok {
+		conn = r.NetConn()
+	}
 	var raw syscall.RawConn
 	switch c := conn.(type) {
 	case *net.TCPConn:

@@ -46,7 +46,11 @@ type Options struct {
 
 // Stream is the transport of TCP and Unix sockets, with TLS if the options
 // have a configuration: networks tcp, tcp4, tcp6, unix and unixpacket.
-type Stream struct{}
+type Stream struct {
+	// Wrap, if it is not nil, returns what is used in place of a connection of
+	// the system: it comes below TLS. An error ends the connection.
+	Wrap func(net.Conn) (net.Conn, error)
+}
 
 var _ Transport = Stream{}
 
@@ -54,7 +58,7 @@ var _ Transport = Stream{}
 func (Stream) Networks() []string { return []string{"tcp", "tcp4", "tcp6", "unix", "unixpacket"} }
 
 // Dial implements [Transport].
-func (Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.Conn, error) {
+func (s Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.Conn, error) {
 	d := net.Dialer{KeepAlive: -1} // set by tune
 	if o.LocalAddr != "" {
 		local, err := resolve(network, o.LocalAddr)
@@ -67,11 +71,10 @@ func (Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.C
 	if err != nil {
 		return nil, err
 	}
-	if err := o.tune(conn); err != nil {
-		_ = conn.Close()
+	conn, err = s.prepare(network, conn, o)
+	if err != nil {
 		return nil, err
 	}
-	conn = packetize(network, conn)
 	if o.TLS == nil {
 		return conn, nil
 	}
@@ -81,6 +84,23 @@ func (Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.C
 		return nil, fmt.Errorf("socket: tls handshake: %w", err)
 	}
 	return c, nil
+}
+
+// prepare makes a connection of the system what is used. On an error it is
+// closed.
+func (s Stream) prepare(network string, system net.Conn, o *Options) (net.Conn, error) {
+	err := o.tune(system)
+	if err == nil {
+		conn := packetize(network, system)
+		if s.Wrap == nil {
+			return conn, nil
+		}
+		if conn, err = s.Wrap(conn); err == nil {
+			return conn, nil
+		}
+	}
+	_ = system.Close() // of no use
+	return nil, err
 }
 
 // serverName fills in the name to verify, as tls.Dial does.
@@ -107,12 +127,12 @@ func resolve(network, addr string) (net.Addr, error) {
 
 // Listen implements [Transport]. A stale Unix socket file is removed; one that
 // somebody listens on is an error.
-func (Stream) Listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
+func (s Stream) Listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
 	l, err := listen(ctx, network, addr, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{Listener: l, network: network, addr: addr, o: o}, nil
+	return &Listener{Listener: l, stream: s, network: network, addr: addr, o: o}, nil
 }
 
 func listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
@@ -134,6 +154,7 @@ func listen(ctx context.Context, network, addr string, o *Options) (net.Listener
 // accepts, TLS among them.
 type Listener struct {
 	net.Listener
+	stream        Stream
 	network, addr string
 	o             *Options
 }
@@ -145,14 +166,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l.o.tune(conn) == nil {
-			conn = packetize(l.network, conn)
-			if l.o.TLS != nil {
-				conn = tls.Server(conn, l.o.TLS)
-			}
-			return conn, nil
+		conn, err = l.stream.prepare(l.network, conn, l.o)
+		if err != nil {
+			continue // it broke before it began: not an error of the listener
 		}
-		_ = conn.Close() // it broke before it began: not an error of the listener
+		if l.o.TLS != nil {
+			conn = tls.Server(conn, l.o.TLS)
+		}
+		return conn, nil
 	}
 }
 

@@ -1,0 +1,25 @@
+package eventloop_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/eventloop"
+	"github.com/erpc-go/erpc/socket/sockettest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newTransport() socket.Transport { return &eventloop.Transport{} }
+
+func TestConformance(t *testing.T) {
+	t.Run("plain", func(t *testing.T) {
+		sockettest.Run(t, newTransport, sockettest.Options{Network: eventloop.Network})
+	})
+	t.Run("tls", func(t *testing.T) {
+		server, client := sockettest.TLS(t)
+		sockettest.Run(t, newTransport, sockettest.Options{Network: eventloop.Network, ServerTLS: server, ClientTLS: client, WriteTimeoutIsFinal: true})
+	})
+}
