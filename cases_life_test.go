@@ -179,7 +179,7 @@ func TestCase31TwoPeersOnFreePorts(t *testing.T) {
 	leavesNothing(t)
 	addrs := map[string]bool{}
 	for range 2 {
-		p := tcp.peer(t, erpc.PeerConfig{ListenPort: 0})
+		p := tcp.peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1", ListenPort: 0})
 		erpc.HandleCall(p, "/add", addUp)
 		addrs[servesAt(t, p)] = true
 	}

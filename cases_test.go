@@ -225,7 +225,9 @@ func (m medium) peer(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) 
 	case "unix":
 		cfg.LocalIP = filepath.Join(t.TempDir(), "s")
 	default:
-		cfg.LocalIP = "127.0.0.1"
+		if cfg.LocalIP == "" && cfg.ListenAddress == "" { // a LocalIP would bind what is dialed, too
+			cfg.ListenAddress = "127.0.0.1:0"
+		}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
