@@ -23,6 +23,7 @@ type exchange struct {
 	flight  *flight         // of a call that can end before its handler; else nil
 	start   time.Duration   // on clock, when the handling began
 	inOrder bool            // it is one of those that wait for one another
+	backlog *backlog        // of a message that came by way of one
 }
 
 var (
@@ -55,7 +56,7 @@ func (x *exchange) reset() {
 	if x.out.Mtype() != 0 {
 		x.out.Reset()
 	}
-	x.status, x.swap, x.flight, x.start, x.inOrder = nil, nil, nil, 0, false
+	x.status, x.swap, x.flight, x.start, x.inOrder, x.backlog = nil, nil, nil, 0, false, nil
 }
 
 func (x *exchange) Context() context.Context {

@@ -24,6 +24,7 @@ type Handler struct {
 	ordered bool
 	limit   int64
 	running atomic.Int64
+	backlog *backlog // nil: what is above the limit is refused at once
 	pace    pace
 }
 

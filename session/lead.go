@@ -172,17 +172,24 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 		return true, x.serveInline(h, now)
 	}
 	*now = 0
-	if !l.admit(h) {
+	bounded := h // by its limit alone; a backlog counts for itself
+	if h.queues() {
+		bounded = nil
+	}
+	if !l.admit(bounded) {
 		x.refuse(message.CodeExhausted, errTooManyHandlers)
 		return true, true
 	}
 	if x.refused() {
-		l.unadmit(h)
+		l.unadmit(bounded)
 		return true, true
 	}
-	if h != nil && h.ordered {
+	switch {
+	case h.queues():
+		h.backlog.enter(x, int(h.limit))
+	case h != nil && h.ordered:
 		l.serveOrdered(x)
-	} else {
+	default:
 		l.conn.cfg.workers.Run(x)
 	}
 	return false, true

@@ -70,7 +70,12 @@ func (x *exchange) serveAside() {
 
 func (x *exchange) serveOne(h *Handler) {
 	l := x.link
-	defer l.unadmit(h) // also if the handler ends its goroutine
+	if b := x.backlog; b != nil {
+		defer l.unadmit(nil)
+		defer b.leave()
+	} else {
+		defer l.unadmit(h) // also if the handler ends its goroutine
+	}
 	x.serve(h, false, clock())
 	putExchange(x)
 }
@@ -83,7 +88,9 @@ func (x *exchange) serve(h *Handler, hold bool, t0 time.Duration) time.Duration 
 	if x.in.Mtype() == message.TypeCall {
 		x.out.SetMtype(message.TypeReply) // what a handler writes into it is reset with it
 	}
-	x.begin()
+	if x.flight == nil {
+		x.begin()
+	}
 	hooks := x.link.conn.cfg.Hooks.Load() // of the peer, until the handler is known
 	returned := false
 	defer func() {

@@ -1,0 +1,5 @@
+// Package limit bounds the handlers of a route: how many messages they work on
+// at the same time, what happens to those above that, and whether those of one
+// session are handled one after another. It changes nothing on the wire; refused
+// calls get CodeExhausted and were not executed.
+package limit

@@ -1,0 +1,50 @@
+package limit_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second // for what is about to happen
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// connect returns a session with srv.
+func connect(t *testing.T, srv erpc.Peer) erpc.Session {
+	t.Helper()
+	lis, err := srv.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(lis) }()
+	cli := erpc.NewPeer(erpc.PeerConfig{Logger: quiet})
+	t.Cleanup(func() {
+		_ = cli.Close()
+		_ = srv.Close()
+		await(t, "Serve", served)
+	})
+	sess, st := cli.Dial(lis.Addr().String())
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	return sess
+}
+
+func await[T any](t *testing.T, what string, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited %v for %s", patience, what)
+		panic("not reached")
+	}
+}

@@ -1,0 +1,128 @@
+package session
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// ErrOverflow is the cause of the status CodeExhausted of a message that waited
+// for a handler in vain: too many came after it, or it waited too long. It was
+// not executed.
+var ErrOverflow = errors.New("session: overflow: too many messages wait for the handler; this one was not executed")
+
+// SetQueue lets up to n messages above the limit of the handler wait for it, each
+// for at most longest. The newest is handled first: under overload its caller is
+// the one most likely to be there still. If more than n would wait, the oldest
+// is refused with CodeExhausted and [ErrOverflow] at once, and so is one that has
+// waited for longest. Messages that wait count as handlers at work. It is for
+// PostReg hooks, together with [Handler.SetLimit]; on an ordered handler, and on
+// one without limit, it has no effect.
+func (h *Handler) SetQueue(n int, longest time.Duration) {
+	h.backlog = nil
+	if n > 0 && longest > 0 {
+		h.backlog = &backlog{most: n, longest: longest}
+	}
+}
+
+// queues reports whether messages wait for the handler when it is at its limit.
+func (h *Handler) queues() bool { return h != nil && h.backlog != nil && h.limit > 0 && !h.ordered }
+
+// A backlog is the messages that wait for one handler.
+type backlog struct {
+	most    int
+	longest time.Duration
+
+	mu      sync.Mutex // guards the following
+	running int
+	waiting []*exchange // oldest first; start is when each began to wait
+	timed   bool        // a timer will look at the oldest
+}
+
+// enter runs x, or lets it wait. It takes x over, whose handler was admitted.
+func (b *backlog) enter(x *exchange, limit int) {
+	x.backlog = b
+	x.start = clock()
+	x.begin() // so that a caller can go while it waits
+	b.mu.Lock()
+	if b.running < limit {
+		b.running++
+		b.mu.Unlock()
+		x.link.conn.cfg.workers.Run(x)
+		return
+	}
+	b.waiting = append(b.waiting, x)
+	var oldest *exchange
+	if len(b.waiting) > b.most {
+		oldest = b.waiting[0]
+		b.waiting = slices.Delete(b.waiting, 0, 1)
+	}
+	if !b.timed {
+		b.timed = true
+		time.AfterFunc(b.longest, b.expire)
+	}
+	b.mu.Unlock()
+	if oldest != nil {
+		oldest.turnAway()
+	}
+}
+
+// leave ends the turn of a message and runs the newest of those that wait.
+func (b *backlog) leave() {
+	for {
+		b.mu.Lock()
+		n := len(b.waiting)
+		if n == 0 {
+			b.running--
+			b.mu.Unlock()
+			return
+		}
+		x := b.waiting[n-1]
+		b.waiting = slices.Delete(b.waiting, n-1, n)
+		b.mu.Unlock()
+		if !x.deserted() {
+			x.link.conn.cfg.workers.Run(x)
+			return
+		}
+		x.turnAway()
+	}
+}
+
+// expire refuses what has waited too long.
+func (b *backlog) expire() {
+	b.mu.Lock()
+	now := clock()
+	n := 0
+	for n < len(b.waiting) && now-b.waiting[n].start >= b.longest {
+		n++
+	}
+	late := slices.Clone(b.waiting[:n])
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	if b.timed = len(b.waiting) > 0; b.timed {
+		time.AfterFunc(b.longest-(now-b.waiting[0].start), b.expire)
+	}
+	b.mu.Unlock()
+	for _, x := range late {
+		x.turnAway()
+	}
+}
+
+// deserted reports whether nobody waits for the reply any more.
+func (x *exchange) deserted() bool {
+	return x.link.isClosed() || x.flight != nil && x.flight.ctx.Err() != nil
+}
+
+// turnAway refuses a message that waited, and lets go of it.
+func (x *exchange) turnAway() {
+	l := x.link
+	x.refuse(message.CodeExhausted, ErrOverflow)
+	if x.flight != nil {
+		x.flight.end()
+	}
+	putExchange(x)
+	l.sock.Flush()
+	l.unadmit(nil)
+}
