@@ -1,0 +1,54 @@
+package overloader
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A LimitConfig is the limits of a peer. A limit of 0 or below is none.
+type LimitConfig struct {
+	MaxConn     int32 `yaml:"max_conn" ini:"max_conn" comment:"Sessions at the same time, accepted and dialed; 0 is no limit"`
+	MaxTotalQPS int32 `yaml:"max_total_qps" ini:"max_total_qps" comment:"Calls and pushes in a second; as many may come at once; 0 is no limit"`
+	// MaxHandlerQPS are limits of single methods, as they are when the header
+	// hooks in front of this plugin have run.
+	MaxHandlerQPS []HandlerLimit `yaml:"max_handler_qps" ini:"-"`
+	// QPSInterval is v7's time between two rounds of new permits. Here they
+	// come evenly, so it says nothing any more.
+	QPSInterval time.Duration `yaml:"qps_interval" ini:"qps_interval" comment:"Of erpc v7; without effect"`
+
+	MaxInFlight  int32         `yaml:"max_in_flight" ini:"max_in_flight" comment:"Handlers at work at the same time; 0 is no limit"`
+	MaxQueue     int32         `yaml:"max_queue" ini:"max_queue" comment:"Calls and pushes that may wait for one of these to end; 0 is none"`
+	MaxQueueTime time.Duration `yaml:"max_queue_time" ini:"max_queue_time" comment:"Longest time that one waits; 0s is 1s"`
+
+	// Except are methods that the rates and handlers at work do not concern,
+	// /heartbeat for example.
+	Except   []string `yaml:"except" ini:"except" comment:"Methods that only max_conn concerns"`
+	V7Status bool     `yaml:"v7_status" ini:"v7_status" comment:"Refuse with the code 500 and the text of erpc v7"`
+}
+
+// A HandlerLimit is the limits of one method.
+type HandlerLimit struct {
+	ServiceMethod string `yaml:"service_method" ini:"service_method"`
+	MaxQPS        int32  `yaml:"max_qps" ini:"max_qps"`             // calls and pushes in a second
+	MaxInFlight   int32  `yaml:"max_in_flight" ini:"max_in_flight"` // handlers at work at the same time; nothing waits for these
+}
+
+// DefaultQueueTime is how long a message may wait if the configuration says
+// that some may, but not how long.
+const DefaultQueueTime = time.Second
+
+// Validate returns what is wrong with the limits.
+func (c *LimitConfig) Validate() error {
+	seen := map[string]bool{}
+	for _, h := range c.MaxHandlerQPS {
+		if seen[h.ServiceMethod] {
+			return fmt.Errorf("overloader: method %q has two limits; give it one", h.ServiceMethod)
+		}
+		seen[h.ServiceMethod] = true
+	}
+	if c.MaxQueue > 0 && c.MaxInFlight <= 0 {
+		return errors.New("overloader: max_queue without max_in_flight: nothing would ever wait; set both")
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+// Package overloader is a plugin that protects a peer from more than it can do:
+// from too many sessions, from calls and pushes that come too fast, all together
+// or to one method, and from too many handlers at work at the same time. What is
+// above a limit is refused at once, or waits a moment for its turn.
+//
+// A session above the limit is closed without a byte. A refused call gets a
+// status of which [IsOverload] is true: CodeExhausted, which says that it was not
+// executed and may be sent again, later or elsewhere; a failure of the handler
+// never has it. [LimitConfig].V7Status gives it the code 500 and the text of
+// erpc v7 instead, which callers can't tell from a failure. A refused push is
+// only counted.
+//
+// Messages that wait for a handler to end are taken up newest first: when there
+// is more to do than can be done, those that have waited long have a caller who
+// gives up soon, and a fresh one can still be answered in time. None waits
+// longer than MaxQueueTime, nor than its caller.
+//
+// All limits can be changed while the peer runs, with [Overloader.Update]; what
+// is above a new one is not ended. The plugin should be the first of its peer,
+// so that what it refuses costs nothing more.
+package overloader
