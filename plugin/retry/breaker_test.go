@@ -1,0 +1,119 @@
+package retry_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/plugin/retry"
+)
+
+// end ends a call that the breaker let pass.
+func end(t *testing.T, b *retry.Breaker, code int32) {
+	t.Helper()
+	done, st := b.Allow()
+	if !st.OK() {
+		t.Fatalf("a %s breaker refused: %v", b.State(), st)
+	}
+	done(erpc.NewStatus(code, ""))
+}
+
+func want(t *testing.T, b *retry.Breaker, s retry.State) {
+	t.Helper()
+	if got := b.State(); got != s {
+		t.Fatalf("the breaker is %s, want %s", got, s)
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := retry.NewBreaker(retry.BreakerConfig{Window: 10 * time.Second, MinCalls: 4, Failures: 0.5, Cooldown: 5 * time.Second, Probes: 2})
+		// Answers that are errors of the application, and too few failures.
+		for range 20 {
+			end(t, b, 1001)
+		}
+		for range 19 {
+			end(t, b, erpc.CodeConnClosed)
+		}
+		want(t, b, retry.Closed)
+		late, st := b.Allow()
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		end(t, b, erpc.CodeHandleTimeout) // 20 of 40
+		want(t, b, retry.Open)
+		if _, st := b.Allow(); st.Code() != erpc.CodeExhausted || !errors.Is(st.Cause(), retry.ErrOpen) {
+			t.Errorf("an open breaker says %v", st)
+		}
+		late(nil) // of a call from before says nothing
+		time.Sleep(5*time.Second - 1)
+		want(t, b, retry.Open)
+		time.Sleep(time.Nanosecond)
+
+		// Half open: two calls at once and no more; one that fails opens it.
+		want(t, b, retry.HalfOpen)
+		first, _ := b.Allow()
+		second, _ := b.Allow()
+		if _, st := b.Allow(); st.OK() {
+			t.Fatal("three probes were let pass")
+		}
+		first(nil)
+		second(erpc.NewStatus(erpc.CodeBadGateway, ""))
+		want(t, b, retry.Open)
+
+		// The next time, one that is cancelled counts for nothing, and two that
+		// succeed close it.
+		time.Sleep(5 * time.Second)
+		end(t, b, erpc.CodeCanceled)
+		end(t, b, 0)
+		want(t, b, retry.HalfOpen)
+		end(t, b, 0)
+		want(t, b, retry.Closed)
+	})
+}
+
+// TestWindow: failures of long ago open nothing.
+func TestWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := retry.NewBreaker(retry.BreakerConfig{Window: 10 * time.Second, MinCalls: 4})
+		for range 3 {
+			end(t, b, erpc.CodeConnClosed)
+		}
+		time.Sleep(11 * time.Second)
+		for range 3 {
+			end(t, b, erpc.CodeConnClosed)
+		}
+		want(t, b, retry.Closed)
+		time.Sleep(5 * time.Second)
+		end(t, b, erpc.CodeConnClosed)
+		want(t, b, retry.Open)
+	})
+}
+
+// TestBreakerOfTarget: each target has its own, which calls go through; one that
+// is open costs no retries.
+func TestBreakerOfTarget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.New(retry.Config{Attempts: 2, Budget: -1, Breaker: &retry.BreakerConfig{MinCalls: 2, Cooldown: time.Second}})
+		s := &script{codes: []int32{erpc.CodeExhausted, erpc.CodeExhausted, 0}}
+		sick, well := r.On(s), r.On(&script{codes: []int32{0}})
+		if st := sick.Call("/m", nil, nil).Status(); st.Code() != erpc.CodeExhausted {
+			t.Fatal(st)
+		}
+		want(t, sick.Breaker(), retry.Open)
+		begin := time.Now()
+		if st := sick.Call("/m", nil, nil).Status(); !errors.Is(st.Cause(), retry.ErrOpen) || time.Since(begin) > 0 || s.calls.Load() != 2 {
+			t.Errorf("%v after %s and %d calls", st, time.Since(begin), s.calls.Load())
+		}
+		if st := well.Call("/m", nil, nil).Status(); !st.OK() {
+			t.Errorf("the other target: %v", st)
+		}
+		time.Sleep(time.Second)
+		if st := sick.Call("/m", nil, nil).Status(); !st.OK() {
+			t.Error(st)
+		}
+		want(t, sick.Breaker(), retry.Closed)
+	})
+}

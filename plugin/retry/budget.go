@@ -1,0 +1,34 @@
+package retry
+
+import "sync"
+
+// A budget is how many retries there may be: each call earns a part of one.
+type budget struct {
+	mu    sync.Mutex // guards left
+	left  float64
+	share float64 // that each call earns; below 0: no limit
+	most  float64
+}
+
+// init fills the budget.
+func (b *budget) init(share, most float64) { b.left, b.share, b.most = most, share, most }
+
+func (b *budget) earn() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left = min(b.most, b.left+b.share)
+}
+
+// spend takes one retry, if there is one.
+func (b *budget) spend() bool {
+	if b.share < 0 {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
