@@ -1,6 +1,7 @@
 package kcp
 
 import (
+	"io"
 	"net"
 	"time"
 )
@@ -91,14 +92,8 @@ func (c *Conn) finish() {
 		if _, err := c.kcp.Write(appendHead(nil, recordEnd, 0)); err != nil && !ended {
 			return
 		}
-		for !ended { // what still comes is thrown away, so that the other side can go on to its end
-			if c.next() != nil {
-				break
-			}
-			n, err := c.in.Discard(c.left)
-			if c.left -= n; err != nil {
-				break
-			}
+		if !ended { // what still comes is thrown away, so that the other side can go on to its end
+			_, _ = io.Copy(io.Discard, &c.data) // until the deadline at most
 		}
 	}
 	c.awaitAcknowledged(deadline)

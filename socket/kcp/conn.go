@@ -30,9 +30,8 @@ type Conn struct {
 
 	reading sync.Mutex // guards the following, and Read of kcp
 	in      *bufio.Reader
-	left    int  // bytes of the current record that are data
-	skip    int  // bytes of the current record that are not
-	greeted bool // hello was sent
+	data    recordReader // of in
+	greeted bool         // hello was sent
 
 	writing sync.Mutex // guards Write of kcp, and the following
 	out     []byte
@@ -61,6 +60,7 @@ const readBuffer = 2 << 10 // bytes; more than a packet
 func newConn(s *kcpgo.UDPSession, cfg Config, period time.Duration, free func()) *Conn {
 	c := &Conn{kcp: s, cfg: cfg, period: period, free: free, heard: time.Now()}
 	c.in = bufio.NewReaderSize((*wire)(c), readBuffer)
+	c.data.in = c.in
 	_ = s.SetDeadline(never()) // never fails
 	return c
 }
@@ -139,17 +139,10 @@ func (c *Conn) Read(p []byte) (int, error) {
 		n, err := c.in.Read(p)
 		return n, c.because(err)
 	}
-	c.mu.Lock()
-	ended := c.ended
-	c.mu.Unlock()
-	if ended {
-		return 0, io.EOF
+	n, err := c.data.Read(p)
+	if err == io.EOF {
+		c.end()
 	}
-	if err := c.next(); err != nil {
-		return 0, c.because(err)
-	}
-	n, err := c.in.Read(p[:min(len(p), c.left)])
-	c.left -= n
 	return n, c.because(err)
 }
 

@@ -1,6 +1,7 @@
 package kcp
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -90,32 +91,40 @@ func (c *Conn) greet() error {
 	return nil
 }
 
-// next reads the heads of records until there is one with data. c.reading is
-// held.
-func (c *Conn) next() error {
-	for c.left == 0 {
-		n, err := c.in.Discard(c.skip)
-		if c.skip -= n; err != nil {
-			return err
+// A recordReader takes the data out of records.
+type recordReader struct {
+	in   *bufio.Reader
+	left int // bytes of the current record that are data
+	skip int // bytes of the current record that are not
+}
+
+// Read returns io.EOF after the last record. An error of in may be overcome: it
+// goes on where it was.
+func (r *recordReader) Read(p []byte) (int, error) {
+	for r.left == 0 {
+		n, err := r.in.Discard(r.skip)
+		if r.skip -= n; err != nil {
+			return 0, err
 		}
-		head, err := c.in.Peek(headSize)
+		head, err := r.in.Peek(headSize)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		switch n := int(binary.BigEndian.Uint16(head[1:])); head[0] {
 		case recordEnd:
-			c.end()
-			return io.EOF
+			return 0, io.EOF // again each time
 		case recordData:
-			c.left = n
+			r.left = n
 		default:
-			c.skip = n
+			r.skip = n
 		}
-		if _, err := c.in.Discard(headSize); err != nil {
-			return err
+		if _, err := r.in.Discard(headSize); err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	n, err := r.in.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	return n, err
 }
 
 func appendHead(dst []byte, kind byte, n int) []byte {
