@@ -58,13 +58,6 @@ func (c *Conn) callOnce(cmd *CallCmd) {
 	}
 }
 
-// cancelRemote tells the other side that nobody waits any more.
-func (l *link) cancelRemote(cmd *CallCmd) {
-	if l.ours.Load() {
-		l.sendControl(controlCancel, cmd.seq)
-	}
-}
-
 // AsyncCall implements [Caller].
 func (c *Conn) AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, settings ...message.Setting) *CallCmd {
 	cmd := &CallCmd{

@@ -26,7 +26,14 @@ func isControl(method string) bool { return strings.HasPrefix(method, controlPre
 // control deals with a control message. What it does not know it passes over:
 // a later version may say more.
 func (l *link) control(method string, seq int32) {
+	l.mu.Lock()
 	l.ours.Store(true)
+	early := l.unsaid
+	l.unsaid = nil
+	l.mu.Unlock()
+	for _, seq := range early {
+		l.sendControl(controlCancel, seq)
+	}
 	switch method {
 	case controlCancel:
 		l.cancelFlight(seq)
@@ -34,6 +41,24 @@ func (l *link) control(method string, seq int32) {
 		l.conn.retire(l)
 	case controlBye:
 		l.gotBye.Store(true)
+	}
+}
+
+// mostUnsaid is how many cancelled calls are remembered for a side that has not
+// said hello yet.
+const mostUnsaid = 64
+
+// cancelRemote tells the other side that nobody waits for the call any more: at
+// once, or when its hello comes, which it sends when it gets the first call.
+func (l *link) cancelRemote(cmd *CallCmd) {
+	l.mu.Lock()
+	ours := l.ours.Load()
+	if !ours && len(l.unsaid) < mostUnsaid {
+		l.unsaid = append(l.unsaid, cmd.seq)
+	}
+	l.mu.Unlock()
+	if ours {
+		l.sendControl(controlCancel, cmd.seq)
 	}
 }
 

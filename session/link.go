@@ -36,6 +36,7 @@ type link struct {
 	cancel  context.CancelCauseFunc // of ctx
 	ageEnd  time.Time               // of the session, as the connection's read deadline; zero: never
 	flights map[int32]*flight
+	unsaid  []int32 // calls that were cancelled before the other side said hello
 	ordered ordered
 	closed  bool
 	quiet   quiet // of a link that is draining
