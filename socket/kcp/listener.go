@@ -139,11 +139,7 @@ func (l *Listener) run() {
 			_ = s.Close() // nobody wants it
 			continue
 		}
-		if err := l.cfg.tune(s, l.o); err != nil {
-			_ = s.Close() // unreachable: Listen has refused such a configuration
-			l.ended()
-			continue
-		}
+		l.cfg.tune(s, l.o)
 		c := newConn(s, l.cfg, keepAlive(l.o), l.ended)
 		select {
 		case l.accepted <- c:

@@ -63,6 +63,9 @@ func (c Config) complete() (Config, error) {
 	case c.DataShards == 0 || c.ParityShards <= 0 || c.DataShards+c.ParityShards > 256:
 		return c, fmt.Errorf("kcp: %d data and %d parity shards: there must be at least one of each, and at most 256 together", c.DataShards, c.ParityShards)
 	}
+	if c.MTU != 0 && (c.MTU < 200 || c.MTU > 1500) {
+		return c, fmt.Errorf("kcp: MTU %d: it must be 200 to 1500 bytes", c.MTU)
+	}
 	if c.SendWindow <= 0 {
 		c.SendWindow = DefaultWindow
 	}
@@ -123,13 +126,11 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 		return nil, err
 	}
 	session, err := kcpgo.NewConn2(remote, cfg.Block, cfg.DataShards, cfg.ParityShards, udp)
-	if err == nil {
-		err = cfg.tune(session, o)
-	}
 	if err != nil {
 		_ = udp.Close() // not used
 		return nil, err
 	}
+	cfg.tune(session, o)
 	c := newConn(session, cfg, keepAlive(o), func() { _ = udp.Close() })
 	if cfg.V7 {
 		c.opened.Store(true)
@@ -144,9 +145,9 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 }
 
 // tune applies configuration and options to a session.
-func (c Config) tune(s *kcpgo.UDPSession, o *socket.Options) error {
-	if c.MTU > 0 && !s.SetMtu(c.MTU) {
-		return fmt.Errorf("kcp: MTU %d is too small", c.MTU)
+func (c Config) tune(s *kcpgo.UDPSession, o *socket.Options) {
+	if c.MTU > 0 {
+		s.SetMtu(c.MTU) // fails below what complete allows
 	}
 	s.SetWindowSize(c.SendWindow, c.ReceiveWindow)
 	if o.NoDelay == nil || *o.NoDelay {
@@ -154,7 +155,6 @@ func (c Config) tune(s *kcpgo.UDPSession, o *socket.Options) error {
 	} else {
 		s.SetNoDelay(0, 40, 0, 0)
 	}
-	return nil
 }
 
 func keepAlive(o *socket.Options) time.Duration {
