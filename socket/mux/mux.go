@@ -1,0 +1,257 @@
+package mux
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Defaults of [Config].
+const (
+	DefaultTimeout   = 10 * time.Second
+	DefaultPeek      = 16 << 10 // bytes
+	DefaultUndecided = 4096     // connections
+)
+
+// A Config bounds what a mux does for connections that nobody has accepted yet.
+// Zero values stand for the defaults.
+type Config struct {
+	// TLS, if it is not nil, is spoken with those who begin with it; what is
+	// inside is looked at in their place. Others are served in the clear.
+	TLS *tls.Config
+	// OnlyTLS closes connections that do not begin with TLS.
+	OnlyTLS bool
+	// Timeout is the time from the beginning of a connection until a rule has
+	// matched, a TLS handshake included, and somebody has accepted it.
+	Timeout time.Duration
+	// Peek is how many bytes are looked at. Rules that want more do not match.
+	Peek int
+	// Undecided is how many connections may be looked at at the same time.
+	// What comes above that is closed at once.
+	Undecided int
+}
+
+// A Mux hands the connections of one listener to others, see the package.
+type Mux struct {
+	lis net.Listener
+	cfg Config
+
+	mu      sync.Mutex // guards the following
+	outs    []*listener
+	serving bool
+	closed  bool
+	open    int               // outs that are not closed
+	looking map[net.Conn]bool // nobody has accepted them; true: they are looked at
+	lookers sync.WaitGroup
+	done    chan struct{} // closed with closed
+}
+
+// New returns a mux of the connections of lis, which it owns from now on. It
+// panics on OnlyTLS without TLS, with which nothing could be served.
+func New(lis net.Listener, cfg Config) *Mux {
+	if cfg.OnlyTLS && cfg.TLS == nil {
+		panic("mux: OnlyTLS without a TLS configuration; set Config.TLS")
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.Peek <= 0 {
+		cfg.Peek = DefaultPeek
+	}
+	if cfg.Undecided <= 0 {
+		cfg.Undecided = DefaultUndecided
+	}
+	return &Mux{lis: lis, cfg: cfg, looking: map[net.Conn]bool{}, done: make(chan struct{})}
+}
+
+// Match returns a listener of the connections that one of the rules matches, and
+// none of the calls of Match before. When all listeners are closed, the mux is. It
+// panics after Serve was called, and without a rule.
+func (m *Mux) Match(rules ...Rule) net.Listener {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.serving || len(rules) == 0 {
+		panic("mux: Match without a rule, or after Serve; say first what is to be served")
+	}
+	l := &listener{mux: m, rules: rules, conns: make(chan net.Conn), done: make(chan struct{})}
+	m.outs = append(m.outs, l)
+	m.open++
+	return l
+}
+
+// Serve accepts connections until the mux is closed, which is no error, or its
+// listener fails for good.
+func (m *Mux) Serve() error {
+	m.mu.Lock()
+	m.serving = true
+	m.mu.Unlock()
+	defer m.lookers.Wait()
+	defer m.Close()
+	pause := time.Duration(0)
+	for {
+		conn, err := m.lis.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			m.look(conn)
+			continue
+		case m.isClosed():
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("mux: accept: %w", err)
+		}
+		// Out of descriptors, for example: connections may end, so go on.
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		select {
+		case <-time.After(pause):
+		case <-m.done:
+		}
+	}
+}
+
+// Close closes the listener, those of Match and the connections that nobody has
+// accepted. Those that were accepted stay.
+func (m *Mux) Close() error {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil
+	}
+	m.closed = true
+	close(m.done)
+	for conn, looked := range m.looking {
+		if looked {
+			_ = conn.Close() // nothing was said on it
+		}
+	}
+	m.mu.Unlock()
+	if err := m.lis.Close(); err != nil {
+		return fmt.Errorf("mux: close: %w", err)
+	}
+	return nil
+}
+
+func (m *Mux) isClosed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.closed
+}
+
+// look begins to look at a connection, on a goroutine of its own.
+func (m *Mux) look(conn net.Conn) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || len(m.looking) >= m.cfg.Undecided {
+		_ = conn.Close() // nothing was said on it
+		return
+	}
+	m.looking[conn] = true
+	m.lookers.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), m.cfg.Timeout)
+		defer cancel()
+		taken := m.decide(ctx, conn)
+		m.mu.Lock()
+		delete(m.looking, conn)
+		m.mu.Unlock()
+		if !taken {
+			_ = conn.Close() // it is of no use to anybody
+		}
+	})
+}
+
+// decide finds the listener of a connection and reports whether it was accepted
+// there.
+func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
+	defer func() {
+		if recover() != nil { // a rule of the user's, fed by a stranger
+			taken = false
+		}
+	}()
+	end, _ := ctx.Deadline()
+	if conn.SetDeadline(end) != nil {
+		return false
+	}
+	outer := m.outs
+	if m.cfg.TLS != nil {
+		outer = append([]*listener{{rules: []Rule{TLS}}}, m.outs...)
+		if m.cfg.OnlyTLS {
+			outer = outer[:1]
+		}
+	}
+	used, to, err := m.first(conn, outer)
+	if err != nil {
+		return false
+	}
+	if to.mux == nil {
+		inner := tls.Server(used, m.cfg.TLS)
+		if inner.HandshakeContext(ctx) != nil {
+			return false
+		}
+		if used, to, err = m.first(inner, m.outs); err != nil {
+			return false
+		}
+	}
+	if conn.SetDeadline(time.Time{}) != nil {
+		return false
+	}
+	m.mu.Lock()
+	m.looking[conn] = false // from here on it may be somebody's
+	m.mu.Unlock()
+	select {
+	case to.conns <- used:
+		return true
+	case <-to.done:
+	case <-m.done:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+var errNoMatch = errors.New("mux: no rule matches")
+
+// first reads until a rule of outs matches. The connection that it returns begins
+// with what was read.
+func (m *Mux) first(conn net.Conn, outs []*listener) (net.Conn, *listener, error) {
+	p := newPeeker(conn)
+	for buf := make([]byte, min(firstPeek, m.cfg.Peek)); ; {
+		n, err := p.peek(buf)
+		to, v := choose(outs, buf[:n], n == m.cfg.Peek)
+		switch {
+		case n > 0 && v == Yes:
+			return p.conn(buf[:n]), to, nil
+		case n > 0 && v == No:
+			return nil, nil, errNoMatch
+		case err != nil:
+			return nil, nil, err
+		case n == len(buf):
+			buf = append(buf, make([]byte, min(len(buf), m.cfg.Peek-len(buf)))...)
+		}
+	}
+}
+
+// firstPeek is how many bytes are looked at to begin with: enough for all but the
+// head of an HTTP request.
+const firstPeek = 256
+
+// choose asks the rules in their order. One that may yet match holds up those
+// behind it, unless there will be no more bytes.
+func choose(outs []*listener, head []byte, last bool) (*listener, Verdict) {
+	for _, l := range outs {
+		for _, rule := range l.rules {
+			if len(head) == 0 {
+				return nil, Maybe
+			}
+			switch v := rule(head); {
+			case v == Yes:
+				return l, Yes
+			case v == Maybe && !last:
+				return nil, Maybe
+			}
+		}
+	}
+	return nil, No
+}

@@ -1,0 +1,53 @@
+package mux
+
+import (
+	"io"
+	"net"
+)
+
+// A headed connection has its first bytes read again.
+type headed struct {
+	net.Conn
+	head []byte // what is left of them; the reader's
+}
+
+// Read implements [net.Conn].
+func (c *headed) Read(p []byte) (int, error) {
+	if len(c.head) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.head)
+	if c.head = c.head[n:]; len(c.head) == 0 {
+		c.head = nil
+	}
+	return n, nil
+}
+
+// NetConn returns the connection below, which lacks the first bytes.
+func (c *headed) NetConn() net.Conn { return c.Conn }
+
+// A peeker looks at the first bytes of a connection.
+type peeker interface {
+	// peek returns how many bytes there are in buf, more than the last time
+	// unless it returns an error.
+	peek(buf []byte) (int, error)
+	// conn returns the connection, from which head can be read.
+	conn(head []byte) net.Conn
+}
+
+// A taker is a peeker that reads.
+type taker struct {
+	net.Conn
+	n int
+}
+
+func (t *taker) peek(buf []byte) (int, error) {
+	if t.n == len(buf) {
+		return t.n, io.ErrShortBuffer
+	}
+	n, err := t.Conn.Read(buf[t.n:])
+	t.n += n
+	return t.n, err
+}
+
+func (t *taker) conn(head []byte) net.Conn { return &headed{t.Conn, head} }

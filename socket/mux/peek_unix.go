@@ -1,0 +1,78 @@
+//go:build unix
+
+package mux
+
+import (
+	"io"
+	"net"
+	"syscall"
+
+	"github.com/erpc-go/erpc/socket"
+)
+
+// newPeeker returns one that leaves the bytes where they are, if the system can, so
+// that the connection is used as it is: with a wrapper around it the session had to
+// do without its fast path.
+func newPeeker(conn net.Conn) peeker {
+	system := conn
+	if r, ok := conn.(socket.Readier); ok {
+		system = r.NetConn()
+	}
+	switch c := system.(type) {
+	case *net.TCPConn:
+		if raw, err := c.SyscallConn(); err == nil {
+			return &looker{Conn: conn, raw: raw}
+		}
+	case *net.UnixConn:
+		if c.LocalAddr().Network() != "unix" {
+			break // packets, of which more than the first can't be looked at
+		}
+		if raw, err := c.SyscallConn(); err == nil {
+			return &looker{Conn: conn, raw: raw}
+		}
+	}
+	return &taker{Conn: conn}
+}
+
+// A looker has the kernel keep what it looks at.
+type looker struct {
+	net.Conn
+	raw syscall.RawConn
+	n   int
+}
+
+func (l *looker) peek(buf []byte) (n int, err error) {
+	if l.n == len(buf) {
+		return l.n, io.ErrShortBuffer
+	}
+	// The runtime calls again when more has come: it waits for edges, so bytes
+	// that stay do not make it spin. An end behind bytes is not told by the
+	// kernel; the deadline ends that.
+	waitErr := l.raw.Read(func(fd uintptr) bool {
+		for {
+			n, _, err = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK)
+			if err != syscall.EINTR {
+				break
+			}
+		}
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case err != nil:
+			return true
+		case n == 0:
+			err = io.EOF
+			return true
+		}
+		return n > l.n
+	})
+	if waitErr != nil {
+		return l.n, waitErr
+	}
+	if n > 0 {
+		l.n = n
+	}
+	return l.n, err
+}
+
+func (l *looker) conn([]byte) net.Conn { return l.Conn }

@@ -1,0 +1,205 @@
+package mux
+
+import "bytes"
+
+// A Verdict is what a [Rule] makes of the bytes so far.
+type Verdict int
+
+// Verdicts.
+const (
+	No    Verdict = iota // whatever follows
+	Maybe                // more bytes are needed
+	Yes
+)
+
+// A Rule tells whether a connection that begins with head is of its protocol.
+// head holds at least one byte; the next time it holds these and more. A rule is
+// called by many goroutines at a time and must not keep head.
+//
+// The rules of this package never say Yes to the same bytes, but for [HTTP], which
+// also takes what is for [WebSocket] unless that is asked first.
+type Rule func(head []byte) Verdict
+
+// longest is the first byte of a length, big endian, that nobody announces: from
+// it on a frame has 256 MiB and more. So no length looks like TLS (0x16) or text.
+const longest = 0x10
+
+// maxFilters bounds the filters of a first message. 0x0f, 0x80 and 0x82 in their
+// place are Thrift.
+const maxFilters = 0x0e
+
+// envelope checks what raw, json and protobuf begin with (the doc.go of
+// proto/rawproto, proto/jsonproto and proto/pbproto): a length of four bytes and the
+// number of filters. It returns what follows the filters' number, if that is 0.
+func envelope(head []byte) (rest []byte, filters int, v Verdict) {
+	switch {
+	case head[0] >= longest:
+		return nil, 0, No
+	case len(head) < 5:
+		return nil, 0, Maybe
+	case head[4] > maxFilters:
+		return nil, 0, No
+	case len(head) < 6:
+		return nil, 0, Maybe
+	}
+	return head[5:], int(head[4]), Yes
+}
+
+// maxSeq is the longest sequence number of raw: an int32 in base 36, with its sign.
+const maxSeq = 7
+
+// Raw matches the raw protocol (proto/rawproto): behind the envelope a sequence
+// number in base 36 behind its length, and the type of a message. Of a first message
+// that went through transfer filters nothing can be seen but their number; it is
+// taken for raw.
+func Raw(head []byte) Verdict {
+	rest, filters, v := envelope(head)
+	if v != Yes || filters > 0 {
+		return v
+	}
+	n := int(rest[0])
+	if n == 0 || n > maxSeq {
+		return No
+	}
+	for i, c := range rest[1:] {
+		switch {
+		case i == n: // the type: CALL, REPLY, PUSH, AUTH_CALL or AUTH_REPLY
+			if c < 1 || c > 5 {
+				return No
+			}
+			return Yes
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c == '-' && i == 0:
+		default:
+			return No
+		}
+	}
+	return Maybe
+}
+
+// JSON matches the JSON protocol (proto/jsonproto), whose first message must not
+// go through transfer filters: behind the envelope an object.
+func JSON(head []byte) Verdict {
+	rest, filters, v := envelope(head)
+	if v != Yes {
+		return v
+	}
+	if filters > 0 {
+		return No
+	}
+	rest = bytes.TrimLeft(rest, " \t\r\n")
+	switch {
+	case len(rest) == 0:
+		return Maybe
+	case rest[0] == '{':
+		return Yes
+	}
+	return No
+}
+
+// protobufTags are the tags of the seven fields of a message of proto/pbproto.
+const protobufTags = "\x08\x10\x1a\x22\x2a\x30\x3a"
+
+// Protobuf matches the protobuf protocol (proto/pbproto), whose first message must
+// not go through transfer filters: behind the envelope the tag of one of its fields.
+func Protobuf(head []byte) Verdict {
+	rest, filters, v := envelope(head)
+	switch {
+	case v != Yes:
+		return v
+	case filters == 0 && bytes.IndexByte([]byte(protobufTags), rest[0]) >= 0:
+		return Yes
+	}
+	return No
+}
+
+// Thrift matches Apache Thrift in frames (proto/thriftproto): behind a length of
+// four bytes the mark of THeader (0x0fff, also v7's formats), of the strict binary
+// protocol (0x8001) or of the compact protocol (0x82, version 1).
+func Thrift(head []byte) Verdict {
+	switch {
+	case head[0] >= longest:
+		return No
+	case len(head) < 5:
+		return Maybe
+	case head[4] != 0x0f && head[4] != 0x80 && head[4] != 0x82:
+		return No
+	case len(head) < 6:
+		return Maybe
+	}
+	switch {
+	case head[4] == 0x0f && head[5] == 0xff,
+		head[4] == 0x80 && head[5] == 0x01,
+		head[4] == 0x82 && head[5]&0x1f == 1: // the upper bits are the type
+		return Yes
+	}
+	return No
+}
+
+// TLS matches the beginning of TLS 1.0 to 1.3 (RFC 8446, 5.1: a record of type
+// handshake). With [Config.TLS] the mux asks it itself; as the rule of a listener
+// it passes such connections on as they came.
+func TLS(head []byte) Verdict {
+	const handshake, major, minor = 0x16, 3, 4
+	switch {
+	case head[0] != handshake, len(head) > 1 && head[1] != major, len(head) > 2 && head[2] > minor:
+		return No
+	case len(head) < 3:
+		return Maybe
+	}
+	return Yes
+}
+
+// maxMethod is the longest method of an HTTP request that is taken for one.
+const maxMethod = 16
+
+// HTTP matches a request of HTTP/1 (RFC 9112, 3: method, space, target). HTTP/2,
+// whose connections begin with the method PRI, is not matched.
+func HTTP(head []byte) Verdict {
+	method, target, found := bytes.Cut(head[:min(len(head), maxMethod+1)], []byte{' '})
+	for _, c := range method {
+		if c < 'A' || c > 'Z' {
+			return No
+		}
+	}
+	switch {
+	case len(method) == 0, len(method) > maxMethod, string(method) == "PRI":
+		return No
+	case !found:
+		return Maybe
+	case len(target) == 0:
+		target = head[len(method)+1:]
+		if len(target) == 0 {
+			return Maybe
+		}
+	}
+	switch target[0] {
+	case '/', '*', 'h', 'H': // a path, the server as a whole, an absolute URL
+		return Yes
+	}
+	return No
+}
+
+// WebSocket matches a request of HTTP that asks for an upgrade to WebSocket
+// (RFC 6455, 4.1). It needs the whole head of the request; one that is larger than
+// [Config.Peek] is not matched. Ask it before [HTTP].
+func WebSocket(head []byte) Verdict {
+	const get = "GET "
+	if n := min(len(head), len(get)); string(head[:n]) != get[:n] {
+		return No
+	}
+	lines, _, whole := bytes.Cut(head, []byte("\r\n\r\n"))
+	for i, line := range bytes.Split(lines, []byte("\r\n")) {
+		if i == 0 {
+			continue // the request line
+		}
+		name, value, _ := bytes.Cut(line, []byte{':'})
+		// A value that is still being received is not taken for one that ends so.
+		if whole && bytes.EqualFold(name, []byte("Upgrade")) && bytes.EqualFold(bytes.TrimSpace(value), []byte("websocket")) {
+			return Yes
+		}
+	}
+	if whole {
+		return No
+	}
+	return Maybe
+}
