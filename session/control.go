@@ -93,16 +93,19 @@ func (l *link) sayWhy(err error, x *exchange) {
 		return
 	}
 	conn := l.sock.Conn()
-	end := time.Now().Add(lastWords)
-	_ = conn.SetReadDeadline(end) // the loop has its own bound
+	end := time.Now().Add(mostLastWords)
 	var discard [16 << 10]byte
-	for time.Now().Before(end) {
+	for now := time.Now(); now.Before(end); now = time.Now() {
+		_ = conn.SetReadDeadline(now.Add(lastWords)) // the loop has its own bound
 		if _, err := conn.Read(discard[:]); err != nil {
 			return
 		}
 	}
 }
 
-// lastWords is how long a connection is kept for its other side to read why it
-// ends.
-const lastWords = 200 * time.Millisecond
+// How long a connection is kept for its other side to read why it ends: until
+// that has sent nothing for lastWords, but no longer than mostLastWords.
+const (
+	lastWords     = 200 * time.Millisecond
+	mostLastWords = 2 * time.Second
+)
