@@ -94,6 +94,18 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	return err
 }
 
+// awaitFirst returns when there is something to read.
+func (c *Conn) awaitFirst() error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	defer c.users.Done()
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	_, err := c.in.Peek(1)
+	return err
+}
+
 // enter counts a call that uses kcp.
 func (c *Conn) enter() error {
 	c.mu.Lock()

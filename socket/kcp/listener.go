@@ -6,10 +6,19 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"time"
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
 
 	"github.com/erpc-go/erpc/socket"
+)
+
+const (
+	// greetTime is how long a session may last without a byte from its client.
+	greetTime = 5 * time.Second
+	// maxStrangers is how many such sessions there may be; above that kcp-go
+	// drops the packets of further ones, once its own 128 are full.
+	maxStrangers = 1024
 )
 
 // A Listener accepts connections over KCP, from peers of ours and of erpc v7.
@@ -127,6 +136,7 @@ func (l *Listener) ended() {
 // run takes the sessions of kcp-go, also after Close: there is one for each
 // sender of packets, with goroutines of its own.
 func (l *Listener) run() {
+	strangers := make(chan struct{}, maxStrangers)
 	for failed := 0; failed < 64; {
 		s, err := l.kcp.AcceptKCP()
 		if err != nil {
@@ -140,11 +150,29 @@ func (l *Listener) run() {
 			continue
 		}
 		l.cfg.tune(s, l.o)
-		c := newConn(s, l.cfg, keepAlive(l.o), l.ended)
-		select {
-		case l.accepted <- c:
-		case <-l.closing.Done():
-			_ = c.Close() // nobody wants it
-		}
+		strangers <- struct{}{}
+		go func() {
+			l.greet(newConn(s, l.cfg, keepAlive(l.o), l.ended))
+			<-strangers
+		}()
+	}
+}
+
+// greet hands out a connection once something can be read from it, as from every
+// client. Without that it may be no more than a late packet, for kcp-go takes
+// each that belongs to no session for a new one.
+func (l *Listener) greet(c *Conn) {
+	stop := context.AfterFunc(l.closing, func() { _ = c.Close() }) // or else greet has
+	_ = c.SetReadDeadline(time.Now().Add(greetTime))               // the read says
+	err := c.awaitFirst()
+	if !stop() || err != nil {
+		_ = c.Close() // maybe again
+		return
+	}
+	_ = c.SetReadDeadline(time.Time{}) // the next read says
+	select {
+	case l.accepted <- c:
+	case <-l.closing.Done():
+		_ = c.Close() // nobody wants it
 	}
 }
