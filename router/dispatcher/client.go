@@ -1,0 +1,48 @@
+package dispatcher
+
+import (
+	"context"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/session"
+)
+
+// None is the request or response of a function that has none.
+type None = struct{}
+
+// Func returns the function that was added under name at the other side of s, as
+// a function of this one; below the prefix of a sub-router the name begins with
+// that. A failed call returns a [*message.StatusError]. The function may be used
+// concurrently.
+func Func[Req, Resp any](s session.Caller, name string, settings ...message.Setting) func(context.Context, Req) (Resp, error) {
+	method := path(name)
+	_, nothing := any((*Req)(nil)).(*None)
+	_, silent := any((*Resp)(nil)).(*None)
+	return func(ctx context.Context, req Req) (resp Resp, err error) {
+		var arg, result any = &req, &resp
+		if nothing {
+			arg = nil
+		}
+		if silent {
+			result = nil
+		}
+		all := append([]message.Setting{message.WithContext(ctx)}, settings...)
+		st := s.Call(method, arg, result, all...).Status()
+		return resp, st.Err()
+	}
+}
+
+// Send returns a function that calls the one that was added under name and waits
+// for nothing: an error of the function is only in the log of its side.
+func Send[Req any](s session.Caller, name string, settings ...message.Setting) func(context.Context, Req) error {
+	method := path(name)
+	_, nothing := any((*Req)(nil)).(*None)
+	return func(ctx context.Context, req Req) error {
+		var arg any = &req
+		if nothing {
+			arg = nil
+		}
+		all := append([]message.Setting{message.WithContext(ctx)}, settings...)
+		return s.Push(method, arg, all...).Err()
+	}
+}

@@ -1,0 +1,121 @@
+package dispatcher
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/session"
+)
+
+// A Dispatcher is a set of functions by name. They have one of the shapes
+//
+//	func([context.Context | dispatcher.Addr,] [request]) ([response,] [error])
+//
+// where request and response are of any type that the codecs of the peers can
+// take; pointers are allowed, other interfaces and variable arguments are not.
+// A single result of type error is the error. As gorpc has it, the first of two
+// arguments may also be a string, which gets the address of the caller.
+//
+// Each function answers calls to its name, with a slash in front and below the
+// prefix of the router, and takes pushes to it. An error becomes a status as with
+// erpc.HandleCall. All methods may be called concurrently. The zero value is
+// ready.
+type Dispatcher struct {
+	mu     sync.Mutex // guards the following; held while routers are changed
+	names  []string
+	funcs  []*function
+	routes []route
+}
+
+// A route is where a dispatcher's functions are registered.
+type route struct {
+	to      router.Registrar
+	plugins []plugin.Plugin
+}
+
+// Addr is the address of the caller's connection, for functions that ask for it.
+type Addr string
+
+// AddFunc adds the function fn under name. It panics if fn has another shape or
+// the name is taken.
+func (d *Dispatcher) AddFunc(name string, fn any) {
+	f, err := newFunction(name, reflect.ValueOf(fn))
+	if err != nil {
+		panic(err)
+	}
+	d.add([]*function{f})
+}
+
+// AddService adds each exported method of receiver under name/Method. Several
+// receivers of one type may be added under different names. It panics if there
+// is no method, one has another shape, or a name is taken.
+func (d *Dispatcher) AddService(name string, receiver any) {
+	v := reflect.ValueOf(receiver)
+	if !v.IsValid() || v.NumMethod() == 0 {
+		panic(fmt.Errorf("dispatcher: service %q: %T has no exported method; give a pointer if its methods have pointer receivers", name, receiver))
+	}
+	var funcs []*function
+	for i := range v.NumMethod() {
+		f, err := newFunction(name+"/"+v.Type().Method(i).Name, v.Method(i))
+		if err != nil {
+			panic(err)
+		}
+		funcs = append(funcs, f)
+	}
+	d.add(funcs)
+}
+
+// Register makes the functions handlers of a peer or sub-router, those that are
+// added later too, with plugins of their own. Several peers may share a
+// dispatcher.
+func (d *Dispatcher) Register(to router.Registrar, plugins ...plugin.Plugin) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := route{to, plugins}
+	for _, f := range d.funcs {
+		r.register(f)
+	}
+	d.routes = append(d.routes, r)
+}
+
+// Names returns the names of the functions, in the order in which they were
+// added.
+func (d *Dispatcher) Names() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.names)
+}
+
+func (d *Dispatcher) add(funcs []*function) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range funcs {
+		if slices.Contains(d.names, f.name) {
+			panic(fmt.Errorf("dispatcher: %q is there already; use another name", f.name))
+		}
+	}
+	for _, f := range funcs {
+		d.names = append(d.names, f.name)
+		d.funcs = append(d.funcs, f)
+		for _, r := range d.routes {
+			r.register(f)
+		}
+	}
+}
+
+func (r route) register(f *function) {
+	spec := session.Spec{Name: r.to.Path(path(f.name)), Arg: f.arg, NewArg: f.newArg}
+	call, push := spec, spec
+	call.Kind, call.Reply, call.Call = session.RouteCall, f.reply, f.call
+	push.Kind, push.Push = session.RoutePush, f.push
+	r.to.Handle(session.NewHandler(call), r.plugins...)
+	r.to.Handle(session.NewHandler(push), r.plugins...)
+}
+
+// path returns the service method of a name.
+func path(name string) string { return "/" + strings.TrimPrefix(name, "/") }
