@@ -4,14 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// batch is how many events the loop takes at once.
-const batch = 256
+// batch is how many events the loop takes at once. Those who are woken get to
+// run before it takes more: if thousands wake together, few goroutines do the work
+// of all, one after another, and few are kept for later.
+const batch = 32
 
 // A loop waits for connections to become readable. Each is told of once and must
 // be watched again after that.
@@ -92,6 +95,7 @@ func (l *loop) run() {
 				c.fire()
 			}
 		}
+		runtime.Gosched()
 	}
 }
 

@@ -30,12 +30,12 @@ func address(t *testing.T) string {
 // connect serves and dials as c says; both peers are closed with the test.
 func connect(t *testing.T, c rig.Config, route, clientRoute func(erpc.Peer) error) (erpc.Peer, []erpc.Session) {
 	t.Helper()
-	p, err := listen(c, route)
+	p, err := listen(c, defaults(), route)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	all, err := sessions(c, clientRoute)
+	all, err := sessions(c, defaults(), clientRoute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ func main() {
 	rig.Main(
 		rig.Variant{Name: "typed", Serve: serve(handleTyped), Dial: dial(callMessage(pathTyped))},
 		rig.Variant{Name: "struct", Serve: serve(handleStruct), Dial: dial(callMessage(pathStruct))},
+		rig.Variant{Name: "loop", Serve: serveOver(overLoop, handleTyped), Dial: dialOver(overLoop, callMessage(pathTyped))},
 		rig.Variant{Name: "bytes", Serve: serve(handleBytes), Dial: dial(callBytes)},
 		rig.Variant{Name: "broadcast", Serve: servePush(broadcast), Dial: dialPush},
 		rig.Variant{Name: "push", Serve: servePush(pushEach), Dial: dialPush},

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/socket/eventloop"
 	"github.com/erpc-go/erpc/xfer/gzip"
 	"github.com/erpc-go/erpc/xfer/s2"
 
@@ -62,7 +63,8 @@ func settings(c rig.Config) (all []erpc.MessageSetting) {
 	return all
 }
 
-func listen(c rig.Config, route func(erpc.Peer) error) (p erpc.Peer, err error) {
+// listen serves on c.Addr with a peer of cfg.
+func listen(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer) error) (p erpc.Peer, err error) {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return p, err
@@ -71,7 +73,8 @@ func listen(c rig.Config, route func(erpc.Peer) error) (p erpc.Peer, err error) 
 	if err != nil {
 		return p, err
 	}
-	if p, err = newPeer(c, erpc.PeerConfig{LocalIP: host, ListenPort: uint16(n)}); err != nil {
+	cfg.LocalIP, cfg.ListenPort = host, uint16(n)
+	if p, err = newPeer(c, cfg); err != nil {
 		return p, err
 	}
 	if err := route(p); err != nil {
@@ -81,16 +84,31 @@ func listen(c rig.Config, route func(erpc.Peer) error) (p erpc.Peer, err error) 
 	return p, rig.AwaitListener(c.Addr)
 }
 
+// overLoop are the settings of a peer on the event-loop transport.
+func overLoop() erpc.PeerConfig {
+	return erpc.PeerConfig{Network: eventloop.Network, Transports: []erpc.Transport{&eventloop.Transport{}}}
+}
+
+func defaults() erpc.PeerConfig { return erpc.PeerConfig{} }
+
 func serve(route func(erpc.Peer) error) func(rig.Config) (*rig.Server, error) {
+	return serveOver(defaults, route)
+}
+
+func serveOver(cfg func() erpc.PeerConfig, route func(erpc.Peer) error) func(rig.Config) (*rig.Server, error) {
 	return func(c rig.Config) (*rig.Server, error) {
-		_, err := listen(c, route)
+		_, err := listen(c, cfg(), route)
 		return &rig.Server{}, err
 	}
 }
 
 func dial(makeCaller func(erpc.Session, rig.Config, int) func() error) func(rig.Config) (*rig.Client, error) {
+	return dialOver(defaults, makeCaller)
+}
+
+func dialOver(cfg func() erpc.PeerConfig, makeCaller func(erpc.Session, rig.Config, int) func() error) func(rig.Config) (*rig.Client, error) {
 	return func(c rig.Config) (*rig.Client, error) {
-		all, err := sessions(c, func(erpc.Peer) error { return nil })
+		all, err := sessions(c, cfg(), func(erpc.Peer) error { return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -122,9 +140,9 @@ func (cl *caller) forCaller(i int) func() error {
 	}
 }
 
-// sessions opens c.Conns sessions of one peer.
-func sessions(c rig.Config, route func(erpc.Peer) error) ([]erpc.Session, error) {
-	p, err := newPeer(c, erpc.PeerConfig{})
+// sessions opens c.Conns sessions of one peer of cfg.
+func sessions(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer) error) ([]erpc.Session, error) {
+	p, err := newPeer(c, cfg)
 	if err != nil {
 		return nil, err
 	}

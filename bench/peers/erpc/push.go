@@ -11,7 +11,7 @@ import (
 
 func servePush(push func(erpc.Peer, []byte) (int, error)) func(rig.Config) (*rig.Server, error) {
 	return func(c rig.Config) (*rig.Server, error) {
-		p, err := listen(c, func(erpc.Peer) error { return nil })
+		p, err := listen(c, defaults(), func(erpc.Peer) error { return nil })
 		if err != nil {
 			return nil, err
 		}
@@ -40,7 +40,7 @@ func pushEach(p erpc.Peer, body []byte) (sent int, err error) {
 }
 
 func dialPush(c rig.Config) (*rig.Client, error) {
-	_, err := sessions(c, handlePush(c))
+	_, err := sessions(c, defaults(), handlePush(c))
 	return &rig.Client{}, err
 }
 

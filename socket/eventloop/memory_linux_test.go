@@ -1,0 +1,190 @@
+package eventloop_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/socket/eventloop"
+	"github.com/erpc-go/erpc/socket/sockettest"
+)
+
+// Of the environment.
+const (
+	idleEnv      = "ERPC_IDLE_SESSIONS"        // how many TestIdleMemory opens, such as 20000; unset: 1000, or as the test is skipped by -short
+	clientEnv    = "ERPC_EVENTLOOP_CLIENT"     // the addresses to dial, for the client process
+	clientNumEnv = "ERPC_EVENTLOOP_CLIENT_NUM" // sessions
+	clientTLSEnv = "ERPC_EVENTLOOP_CLIENT_TLS" // not empty: over TLS
+)
+
+// The bars, in resident bytes of the server for each idle session. That of TLS is
+// what crypto/tls keeps.
+const (
+	idleBar    = 3000
+	idleBarTLS = 11000
+)
+
+// TestIdleMemory has sessions that have made one call each, and measures what
+// they take in the server. The client is another process: a process may have too
+// few descriptors for both ends.
+func TestIdleMemory(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("the memory of many sessions")
+	}
+	n := 1000
+	if s := os.Getenv(idleEnv); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatalf("%s: %v", idleEnv, err)
+		}
+	}
+	n = atMost(t, n) // the runtime has raised the limit as far as the system lets it
+	for _, c := range []struct {
+		name string
+		tls  bool
+		bar  int
+	}{{"plain", false, idleBar}, {"tls", true, idleBarTLS}} {
+		t.Run(c.name, func(t *testing.T) {
+			got := idleMemory(t, n, c.tls)
+			t.Logf("%d idle sessions: %d bytes each", n, got)
+			if n >= 10_000 && got > c.bar { // else what the process has once counts for too much
+				t.Errorf("an idle session takes %d bytes, the bar is %d", got, c.bar)
+			}
+		})
+	}
+}
+
+func idleMemory(t *testing.T, n int, secure bool) int {
+	srv := newPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"})
+	defer srv.Close()
+	if secure {
+		server, _ := sockettest.TLS(t)
+		srv.SetTLSConfig(server)
+	}
+	erpc.HandleCall(srv, "/echo", echo)
+	var addrs []string
+	for i := range 4 { // one address has too few ports for it
+		lis, err := srv.ListenOn(eventloop.Network, fmt.Sprintf("127.0.0.%d:0", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go srv.Serve(lis) // ends with the peer
+		addrs = append(addrs, lis.Addr().String())
+	}
+	before := resident(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), clientEnv+"="+strings.Join(addrs, ","), clientNumEnv+"="+strconv.Itoa(n), clientTLSEnv+"="+map[bool]string{true: "yes"}[secure])
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill := time.AfterFunc(3*time.Minute, func() { _ = cmd.Process.Kill() }) // bounds the waits below
+	defer kill.Stop()
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || line != "ready\n" {
+		t.Fatalf("the client says %q, %v", line, err)
+	}
+	if got := srv.CountSession(); got != n {
+		t.Errorf("%d sessions, want %d", got, n)
+	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > 50; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d idle sessions have %d goroutines", n, runtime.NumGoroutine())
+		}
+	}
+	got := (resident(t) - before) / n
+	_ = stdin.Close() // tells the client to end; Wait says whether it did
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("client: %v", err)
+	}
+	return got
+}
+
+// idleClient opens the sessions and calls once over each.
+func idleClient(addrs []string) error {
+	n, err := strconv.Atoi(os.Getenv(clientNumEnv))
+	if err != nil {
+		return err
+	}
+	cli := newPeer(erpc.PeerConfig{})
+	if os.Getenv(clientTLSEnv) != "" {
+		cli.SetTLSConfig(&tls.Config{InsecureSkipVerify: true})
+	}
+	for i := range n {
+		sess, st := cli.Dial(addrs[i%len(addrs)])
+		if !st.OK() {
+			return st.Err()
+		}
+		arg, reply := "hello", ""
+		if st := sess.Call("/echo", &arg, &reply).Status(); !st.OK() || reply != arg {
+			return fmt.Errorf("call %d: %q, %v", i, reply, st)
+		}
+	}
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+func echo(_ context.Context, arg *string) (*string, error) { return arg, nil }
+
+// newPeer returns a quiet peer of the event loop.
+func newPeer(cfg erpc.PeerConfig) erpc.Peer {
+	cfg.Network, cfg.Transports = eventloop.Network, []erpc.Transport{&eventloop.Transport{}}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return erpc.NewPeer(cfg)
+}
+
+// resident returns the bytes of memory that the process keeps.
+func resident(t *testing.T) int {
+	runtime.GC() // twice, because what a sync.Pool holds survives one
+	debug.FreeOSMemory()
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(b) {
+		if f := bytes.Fields(line); len(f) > 1 && string(f[0]) == "VmRSS:" {
+			kib, err := strconv.Atoi(string(f[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib << 10
+		}
+	}
+	t.Fatal("no VmRSS in /proc/self/status")
+	return 0
+}
+
+// atMost returns n, or as many sessions as the process has descriptors for.
+func atMost(t *testing.T, n int) int {
+	const others = 100 // descriptors that are no sessions
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	return int(min(uint64(n), limit.Cur-others))
+}
