@@ -10,18 +10,35 @@ import (
 // Call implements [Caller].
 func (c *Conn) Call(serviceMethod string, arg, result any, settings ...message.Setting) *CallCmd {
 	cmd := &CallCmd{conn: c, method: serviceMethod, arg: arg, result: result, settings: settings}
+	cmd.wake = c.cfg.wakes.Get().(chan struct{})
+	c.run(cmd)
+	c.cfg.wakes.Put(cmd.wake)
+	cmd.wake = nil
+	return cmd
+}
+
+// do is Call for a caller who wants no more than the outcome: so the command,
+// which nobody else sees, is used again.
+func (c *Conn) do(serviceMethod string, arg, result any, settings []message.Setting) *message.Status {
+	cmd := c.cfg.cmds.Get().(*CallCmd)
+	cmd.conn, cmd.method, cmd.arg, cmd.result, cmd.settings = c, serviceMethod, arg, result, settings
+	c.run(cmd)
+	st := cmd.st
+	*cmd = CallCmd{wake: cmd.wake}
+	c.cfg.cmds.Put(cmd)
+	return st
+}
+
+// run sends the call and waits for its end. cmd has a channel to be woken by.
+func (c *Conn) run(cmd *CallCmd) {
 	for range mostSends {
-		cmd.wake = c.cfg.wakes.Get().(chan struct{})
 		c.callOnce(cmd)
-		c.cfg.wakes.Put(cmd.wake)
-		cmd.wake = nil
 		if !cmd.again || cmd.st.Code() != message.CodeShuttingDown {
 			break
 		}
 		c.retire(cmd.link) // it was not executed: send it over another connection
 	}
 	c.logCalled(cmd)
-	return cmd
 }
 
 // mostSends is how often a call is sent whose receivers all say that they are

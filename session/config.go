@@ -56,6 +56,7 @@ type Config struct {
 	workers  parking.Pool[*exchange]
 	watch    watcher
 	wakes    sync.Pool
+	cmds     sync.Pool // of commands that nobody but their caller sees
 }
 
 // maxParked is how many workers are kept for the next burst.
@@ -69,6 +70,7 @@ func (c *Config) Start() {
 	c.print = logging.Printer{L: c.Logger}
 	c.workers.Max, c.workers.Do = maxParked, (*exchange).serveAside
 	c.wakes.New = func() any { return make(chan struct{}, 1) }
+	c.cmds.New = func() any { return &CallCmd{wake: make(chan struct{}, 1)} }
 }
 
 // Handlers returns how many handlers work at the moment.

@@ -14,7 +14,13 @@ func Call[R any](ctx context.Context, s Caller, serviceMethod string, arg any, s
 	if ctx.Done() != nil || len(settings) > 0 {
 		all = append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
 	}
-	if st := s.Call(serviceMethod, arg, res, all...).Status(); !st.OK() {
+	var st *message.Status
+	if c, ok := s.(*Conn); ok {
+		st = c.do(serviceMethod, arg, res, all)
+	} else {
+		st = s.Call(serviceMethod, arg, res, all...).Status()
+	}
+	if !st.OK() {
 		return nil, st.Err()
 	}
 	return res, nil
