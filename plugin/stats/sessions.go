@@ -1,0 +1,137 @@
+package stats
+
+import (
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/proto"
+	"github.com/erpc-go/erpc/socket"
+)
+
+// Traffic is what went over connections.
+type Traffic struct {
+	MessagesIn, MessagesOut uint64
+	BytesIn, BytesOut       uint64
+	Reads, Writes           uint64 // system calls, or calls of the connection
+	Dropped                 uint64 // messages left out because the queue was full
+}
+
+func trafficOf(s erpc.Session) Traffic {
+	n := s.Stats()
+	return Traffic{n.MessagesIn, n.MessagesOut, n.BytesIn, n.BytesOut, n.Reads, n.Writes, n.Dropped}
+}
+
+func (t *Traffic) add(u Traffic) {
+	t.MessagesIn += u.MessagesIn
+	t.MessagesOut += u.MessagesOut
+	t.BytesIn += u.BytesIn
+	t.BytesOut += u.BytesOut
+	t.Reads += u.Reads
+	t.Writes += u.Writes
+	t.Dropped += u.Dropped
+}
+
+// Session is the counts of a session, those of its connections before a redial
+// included.
+type Session struct {
+	ID, Remote string
+	Traffic
+	Queued   int // bytes that wait to be written
+	Handlers int // at work
+	Pending  int // calls that wait for their reply
+}
+
+// sessions keeps what sessions do not: the counts of those that have ended, and
+// of connections that a redial has replaced.
+type sessions struct {
+	mu   sync.Mutex // guards the following
+	live map[erpc.Map]*live
+	past Traffic // of sessions that have ended
+	ends Ends
+}
+
+// Ends counts how sessions ended.
+type Ends struct {
+	Disconnects uint64 // in all
+	ReadErrors  uint64 // of those: what came could not be read
+	WriteErrors uint64 // of those: the other side took nothing more
+}
+
+// live is a session that has not ended. Its store names it, as that is the same
+// for all views of it.
+type live struct {
+	sess erpc.Session
+	past Traffic // of connections before this one
+	dead Traffic // the last of them: what the session says until it has another
+}
+
+// traffic returns all that went over the session.
+func (l *live) traffic() Traffic {
+	t := l.past
+	if now := trafficOf(l.sess); now != l.dead {
+		t.add(now)
+	}
+	return t
+}
+
+func (s *sessions) connected(pre erpc.PreSession, isRedial bool) {
+	sess, ok := pre.(erpc.Session)
+	if !ok {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live == nil {
+		s.live = make(map[erpc.Map]*live)
+	}
+	l, ok := s.live[pre.Swap()]
+	switch {
+	case !ok:
+		l = &live{sess: sess}
+		s.live[pre.Swap()] = l
+		if isRedial { // an attempt before it was refused, and ended has counted what was
+			l.dead = trafficOf(sess)
+		}
+	case isRedial:
+		l.past = l.traffic()
+		l.dead = trafficOf(sess)
+	}
+}
+
+func (s *sessions) ended(sess erpc.BaseSession) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.live[sess.Swap()]
+	if !ok {
+		return
+	}
+	delete(s.live, sess.Swap())
+	s.past.add(l.traffic())
+	s.ends.Disconnects++
+	e, ok := sess.(interface{ Err() error })
+	if !ok {
+		return
+	}
+	var op *net.OpError
+	switch err := e.Err(); {
+	case errors.Is(err, socket.ErrSlowReader), errors.As(err, &op) && op.Op == "write":
+		s.ends.WriteErrors++
+	case op != nil, errors.Is(err, proto.ErrTooLarge), errors.Is(err, proto.ErrMalformed):
+		s.ends.ReadErrors++
+	}
+}
+
+func (s *sessions) snapshot() (list []Session, total Traffic, ends Ends) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total = s.past
+	for _, l := range s.live {
+		n := l.sess.Stats()
+		t := l.traffic()
+		list = append(list, Session{l.sess.ID(), l.sess.RemoteAddr().String(), t, n.Queued, n.Handlers, n.Pending})
+		total.add(t)
+	}
+	return list, total, s.ends
+}

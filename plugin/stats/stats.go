@@ -1,0 +1,184 @@
+package stats
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Config adjusts a Stats. The zero value works.
+type Config struct {
+	// MaxMethods bounds the names of methods called here that are counted one
+	// by one; 0 is 1000. Those handled here are as many as are registered.
+	MaxMethods int `yaml:"max_methods" ini:"max_methods" comment:"Names of called methods that are counted one by one; 0 is 1000"`
+}
+
+// Stats is the plugin. All methods may be called concurrently.
+type Stats struct {
+	handledCalls, handledPushes, calls, pushes methods
+	dials, dialed, redialed, accepted          atomic.Uint64
+	sessions                                   sessions
+}
+
+var (
+	_ erpc.PostRegPlugin             = (*Stats)(nil)
+	_ erpc.PreDialPlugin             = (*Stats)(nil)
+	_ erpc.PostDialPlugin            = (*Stats)(nil)
+	_ erpc.PostAcceptPlugin          = (*Stats)(nil)
+	_ erpc.PreWriteCallPlugin        = (*Stats)(nil)
+	_ erpc.PostWriteCallPlugin       = (*Stats)(nil)
+	_ erpc.PostReadReplyHeaderPlugin = (*Stats)(nil)
+	_ erpc.PreWritePushPlugin        = (*Stats)(nil)
+	_ erpc.PostWritePushPlugin       = (*Stats)(nil)
+	_ erpc.PostReadCallHeaderPlugin  = (*Stats)(nil)
+	_ erpc.PreWriteReplyPlugin       = (*Stats)(nil)
+	_ erpc.PostWriteReplyPlugin      = (*Stats)(nil)
+	_ erpc.PostReadPushHeaderPlugin  = (*Stats)(nil)
+	_ erpc.PostDisconnectPlugin      = (*Stats)(nil)
+)
+
+// New returns the plugin.
+func New(cfg Config) *Stats {
+	if cfg.MaxMethods <= 0 {
+		cfg.MaxMethods = 1000
+	}
+	s := &Stats{}
+	s.handledCalls.other, s.handledPushes.other = Unknown, Unknown
+	s.calls.most, s.calls.other = cfg.MaxMethods, Other
+	s.pushes.most, s.pushes.other = cfg.MaxMethods, Other
+	return s
+}
+
+// Name returns the name of the plugin.
+func (*Stats) Name() string { return "stats" }
+
+// PostReg gives a handler its own counts.
+func (s *Stats) PostReg(h *erpc.Handler) error {
+	switch {
+	case h.IsUnknown():
+	case h.IsCall():
+		s.handledCalls.add(h.Name())
+	default:
+		s.handledPushes.add(h.Name())
+	}
+	return nil
+}
+
+// PreDial counts an attempt.
+func (s *Stats) PreDial(net.Addr, string) *erpc.Status {
+	s.dials.Add(1)
+	return nil
+}
+
+// PostDial counts a connection.
+func (s *Stats) PostDial(sess erpc.PreSession, isRedial bool) *erpc.Status {
+	if isRedial {
+		s.redialed.Add(1)
+	} else {
+		s.dialed.Add(1)
+	}
+	s.sessions.connected(sess, isRedial)
+	return nil
+}
+
+// PostAccept counts a connection.
+func (s *Stats) PostAccept(sess erpc.PreSession) *erpc.Status {
+	s.accepted.Add(1)
+	s.sessions.connected(sess, false)
+	return nil
+}
+
+// PostDisconnect keeps the counts of a session that has ended.
+func (s *Stats) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
+	s.sessions.ended(sess)
+	return nil
+}
+
+// A mark is what the hooks of one exchange leave for those that come later.
+type mark struct {
+	m     *method
+	begin time.Time
+}
+
+type markKey struct{ *Stats }
+
+func (s *Stats) begin(ctx erpc.PreCtx, m *method) {
+	m.started.Add(1)
+	ctx.Swap().Store(markKey{s}, mark{m, time.Now()})
+}
+
+func (s *Stats) marked(ctx erpc.PreCtx) (mark, bool) {
+	v, _ := ctx.Swap().Load(markKey{s})
+	m, ok := v.(mark)
+	return m, ok
+}
+
+// PreWriteCall counts a call made here.
+func (s *Stats) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
+	s.begin(ctx, s.calls.get(ctx.Output().ServiceMethod()))
+	return nil
+}
+
+// PostWriteCall counts that it was sent.
+func (s *Stats) PostWriteCall(ctx erpc.WriteCtx) *erpc.Status {
+	s.calls.get(ctx.Output().ServiceMethod()).sent.Add(1)
+	return nil
+}
+
+// PostReadReplyHeader counts that it was answered.
+func (s *Stats) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
+	if k, ok := s.marked(ctx); ok {
+		k.end(ctx.StatusOK())
+	}
+	return nil
+}
+
+func (k mark) end(ok bool) {
+	k.m.latency.observe(time.Since(k.begin))
+	k.m.ended.Add(1)
+	if !ok {
+		k.m.errors.Add(1)
+	}
+}
+
+// PreWritePush counts a push made here. One to many sessions counts once.
+func (s *Stats) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
+	s.pushes.get(ctx.Output().ServiceMethod()).started.Add(1)
+	return nil
+}
+
+// PostWritePush counts that it was sent. One to many sessions is not seen here.
+func (s *Stats) PostWritePush(ctx erpc.WriteCtx) *erpc.Status {
+	s.pushes.get(ctx.Output().ServiceMethod()).sent.Add(1)
+	return nil
+}
+
+// PostReadCallHeader counts a call that arrived.
+func (s *Stats) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
+	s.begin(ctx, s.handledCalls.get(ctx.ServiceMethod()))
+	return nil
+}
+
+// PreWriteReply counts that its handler is done.
+func (s *Stats) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
+	if k, ok := s.marked(ctx); ok {
+		k.end(ctx.StatusOK())
+	}
+	return nil
+}
+
+// PostWriteReply counts that it was answered.
+func (s *Stats) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
+	if k, ok := s.marked(ctx); ok {
+		k.m.sent.Add(1)
+	}
+	return nil
+}
+
+// PostReadPushHeader counts a push that arrived.
+func (s *Stats) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
+	s.handledPushes.get(ctx.ServiceMethod()).started.Add(1)
+	return nil
+}

@@ -1,0 +1,229 @@
+package stats_test
+
+import (
+	"context"
+	"encoding/json"
+	"expvar"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/erpc-go/erpc/plugin/stats"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// until waits for what happens on another goroutine.
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(wiretest.Limit); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s for %s", wiretest.Limit, what)
+		}
+	}
+}
+
+// TestMethods counts each outcome at both ends.
+func TestMethods(t *testing.T) {
+	at, from := stats.New(stats.Config{}), stats.New(stats.Config{MaxMethods: 3})
+	srv := wiretest.NewServer(t, erpc.PeerConfig{}, at)
+	erpc.HandleCall(srv.Peer, "/slow", func(context.Context, *int) (*int, error) {
+		time.Sleep(15 * time.Millisecond) // what is measured
+		return nil, nil
+	})
+	srv.Listen(t)
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}, from).MustDial(t, srv.Addr)
+	for range 2 {
+		if st := sess.Call("/slow", 1, nil).Status(); !st.OK() {
+			t.Fatal(st)
+		}
+	}
+	if st := sess.Call("/math/fail", []int{1}, nil).Status(); st.OK() {
+		t.Fatal("it did not fail")
+	}
+	for _, name := range []string{"/made", "/up", "/names"} {
+		if st := sess.Call(name, nil, nil).Status(); st.Code() != erpc.CodeNotFound {
+			t.Fatal(st)
+		}
+	}
+	if st := sess.Call("/slow", func() {}, nil).Status(); st.Code() != erpc.CodeWriteFailed {
+		t.Fatal(st)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = sess.Call("/slow", 1, nil, erpc.WithContext(ctx)).Status()
+	for range 3 {
+		if st := sess.Push("/note/say", "x"); !st.OK() {
+			t.Fatal(st)
+		}
+	}
+	until(t, "the last push and reply", func() bool {
+		s := at.Snapshot()
+		return s.HandledPushes["/note/say"].Started == 3 && s.HandledCalls["/slow"].Ended == s.HandledCalls["/slow"].Started
+	})
+	counts := func(m stats.Method) [4]uint64 { return [4]uint64{m.Started, m.Sent, m.Ended, m.Errors} }
+	client, server := from.Snapshot(), at.Snapshot()
+	slow := client.Calls["/slow"]
+	if slow.Started != 4 || slow.Sent < 2 || slow.Sent > 3 || slow.Ended != 2 || slow.Errors != 0 {
+		t.Errorf("calls of /slow: %v", counts(slow))
+	}
+	for what, c := range map[string]struct{ got, want [4]uint64 }{
+		"failed, here":    {counts(client.Calls["/math/fail"]), [4]uint64{1, 1, 1, 1}},
+		"failed, there":   {counts(server.HandledCalls["/math/fail"]), [4]uint64{1, 1, 1, 1}},
+		"one more name":   {counts(client.Calls["/made"]), [4]uint64{1, 1, 1, 1}},
+		"too many names":  {counts(client.Calls[stats.Other]), [4]uint64{2, 2, 2, 2}},
+		"unknown":         {counts(server.HandledCalls[stats.Unknown]), [4]uint64{3, 3, 3, 3}},
+		"pushes":          {counts(client.Pushes["/note/say"]), [4]uint64{3, 3, 0, 0}},
+		"pushes received": {counts(server.HandledPushes["/note/say"]), [4]uint64{3, 0, 0, 0}},
+		"not called":      {counts(server.HandledCalls["/math/add"]), [4]uint64{}},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v, want %v", what, c.got, c.want)
+		}
+	}
+	for what, h := range map[string]stats.Histogram{"here": slow.Latency, "there": server.HandledCalls["/slow"].Latency} {
+		if h.Count < 2 || h.Sum < 30*time.Millisecond || h.Quantile(0.99) < 25*time.Millisecond {
+			t.Errorf("latency %s: %d in %s, 99%% within %s", what, h.Count, h.Sum, h.Quantile(0.99))
+		}
+	}
+	if len(client.Calls) != 4 {
+		t.Errorf("%d names, want 3 and the others", len(client.Calls))
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	h := stats.Histogram{Count: 100, Buckets: []stats.Bucket{{Bound: time.Millisecond, Count: 50}, {Bound: time.Second, Count: 49}, {Count: 1}}}
+	for q, want := range map[float64]time.Duration{0: time.Millisecond, 0.5: time.Millisecond, 0.51: time.Second, 0.99: time.Second, 1: time.Second} {
+		if got := h.Quantile(q); got != want {
+			t.Errorf("%v: %s, want %s", q, got, want)
+		}
+	}
+	if got := (stats.Histogram{}).Quantile(0.5); got != 0 {
+		t.Errorf("of nothing: %s", got)
+	}
+}
+
+// TestSessions follows the counts through a redial and beyond the end.
+func TestSessions(t *testing.T) {
+	at, from := stats.New(stats.Config{}), stats.New(stats.Config{})
+	srv := wiretest.Serve(t, erpc.PeerConfig{}, at)
+	cli := wiretest.NewClient(t, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Millisecond}, from)
+	sess := cli.MustDial(t, srv.Addr)
+	add := func() {
+		t.Helper()
+		until(t, "a call", func() bool { return sess.Call("/math/add", []int{1}, nil).StatusOK() })
+	}
+	add()
+	one := from.Snapshot()
+	if len(one.Sessions) != 1 || one.Sessions[0].ID != sess.ID() || one.Sessions[0].Remote != srv.Addr ||
+		one.MessagesOut < 1 || one.MessagesIn < 1 || one.BytesIn < 20 || one.BytesOut < 20 || one.Reads < 1 || one.Writes < 1 {
+		t.Errorf("%+v", one)
+	}
+	for range 3 { // three more connections
+		srv.RangeSession(func(s erpc.CtxSession) bool { return s.Close() == nil })
+		redialed := from.Snapshot().Redialed
+		until(t, "a redial", func() bool { return from.Snapshot().Redialed > redialed })
+		add()
+	}
+	until(t, "the end of the former sessions", func() bool { return at.Snapshot().Disconnects == 3 })
+	client, server := from.Snapshot(), at.Snapshot()
+	if client.Redialed != 3 || client.Dialed != 1 || client.DialErrors() != 0 || server.Accepted != 4 {
+		t.Errorf("redialed %d, dialed %d of %d, accepted %d", client.Redialed, client.Dialed, client.Dials, server.Accepted)
+	}
+	calls, sent := client.Calls["/math/add"].Ended, client.MessagesOut
+	if calls < 4 || client.MessagesIn < calls || sent < calls || server.MessagesIn != sent {
+		t.Errorf("%d calls, %d messages sent, %d received; the server read %d", calls, sent, client.MessagesIn, server.MessagesIn)
+	}
+	if err := sess.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the end", func() bool { return from.Snapshot().Disconnects == 1 })
+	if end := from.Snapshot(); end.MessagesOut != sent || len(end.Sessions) != 0 {
+		t.Errorf("at the end %d messages, before %d", end.MessagesOut, sent)
+	}
+}
+
+// TestErrors counts dials that fail, and sessions that send nonsense.
+func TestErrors(t *testing.T) {
+	at := stats.New(stats.Config{})
+	srv := wiretest.Serve(t, erpc.PeerConfig{}, at)
+	s := wiretest.DialScript(t, "tcp", srv.Addr)
+	s.Send([]byte{0, 0, 0, 12, 0, 255, 255, 255, 255, 255, 255, 255})
+	until(t, "the end", func() bool { return at.Snapshot().Disconnects == 1 })
+	if got := at.Snapshot(); got.ReadErrors != 1 || got.WriteErrors != 0 {
+		t.Errorf("%+v", got.Ends)
+	}
+	from := stats.New(stats.Config{})
+	lis := wiretest.Serve(t, erpc.PeerConfig{})
+	addr := lis.Addr
+	if err := lis.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, st := wiretest.NewClient(t, erpc.PeerConfig{}, from).Dial(addr); st.OK() {
+		t.Fatal("dialed a closed peer")
+	}
+	if got := from.Snapshot(); got.DialErrors() != 1 {
+		t.Errorf("%d of %d dials failed", got.DialErrors(), got.Dials)
+	}
+}
+
+// TestFormats: expvar gets JSON, Prometheus its text.
+func TestFormats(t *testing.T) {
+	at := stats.New(stats.Config{})
+	srv := wiretest.NewServer(t, erpc.PeerConfig{}, at)
+	erpc.HandleCall(srv.Peer, "/a\"\\b", func(_ context.Context, n *int) (*int, error) { return n, nil })
+	srv.Listen(t)
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
+	for range 2 {
+		if st := sess.Call("/a\"\\b", 1, nil).Status(); !st.OK() {
+			t.Fatal(st)
+		}
+	}
+	var _ expvar.Var = at
+	var back stats.Snapshot
+	until(t, "both replies", func() bool { return at.Snapshot().HandledCalls["/a\"\\b"].Sent == 2 })
+	if err := json.Unmarshal([]byte(at.String()), &back); err != nil || back.HandledCalls["/a\"\\b"].Sent != 2 || len(back.Sessions) != 1 {
+		t.Errorf("%v %+v", err, back)
+	}
+	w := httptest.NewRecorder()
+	at.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	text := w.Body.String()
+	for _, want := range []string{
+		"# TYPE erpc_handled_calls_started_total counter\n",
+		`erpc_handled_calls_started_total{method="/a\"\\b"} 2` + "\n",
+		`erpc_handled_calls_seconds_bucket{method="/a\"\\b",le="+Inf"} 2` + "\n",
+		`erpc_handled_calls_seconds_bucket{method="/a\"\\b",le="0.00025"} `,
+		`erpc_handled_calls_seconds_count{method="/a\"\\b"} 2` + "\n",
+		"erpc_accepts_total 1\n", "erpc_sessions 1\n", "# TYPE erpc_queued_bytes gauge\n", "erpc_dropped_total 0\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if got := w.Header().Get("Content-Type"); !strings.HasPrefix(got, "text/plain; version=0.0.4") {
+		t.Errorf("content type %s", got)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(text) {
+		name, _, ok := strings.Cut(line, " ")
+		if !ok || !strings.HasPrefix(line, "#") && seen[name] {
+			t.Errorf("line %q", line)
+		}
+		seen[name] = !strings.HasPrefix(line, "#")
+	}
+}
+
+func Example() {
+	counts := stats.New(stats.Config{})
+	srv := erpc.NewPeer(erpc.PeerConfig{}, counts)
+	defer srv.Close()
+	expvar.Publish("erpc", counts) // and http.Handle("/metrics", counts.Handler())
+	fmt.Println(counts.Snapshot().Accepted, expvar.Get("erpc") != nil)
+	// Output: 0 true
+}
