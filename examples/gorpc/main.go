@@ -1,0 +1,181 @@
+// Command gorpc shows in erpc what gorpc's users are used to: functions and
+// services by a dispatcher, batches, asynchronous calls that are cancelled or run
+// out of time, messages without reply, statistics at both ends, a compressed
+// connection, bounded handlers, and connections of one's own. docs/gorpc.md has
+// the two side by side.
+//
+//	go run ./examples/gorpc
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/plugin/limit"
+	"github.com/erpc-go/erpc/router/dispatcher"
+	"github.com/erpc-go/erpc/socket/compress"
+)
+
+func main() {
+	if err := run(os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "gorpc:", err)
+		os.Exit(1)
+	}
+}
+
+// A visits counter is a service that knows nothing of erpc.
+type visits struct{ n atomic.Int64 }
+
+func (v *visits) Add(n int64) int64 { return v.n.Add(n) }
+func (v *visits) Get() int64        { return v.n.Load() }
+
+// services returns what the server offers.
+func services() *dispatcher.Dispatcher {
+	d := new(dispatcher.Dispatcher)
+	d.AddFunc("upper", strings.ToUpper)
+	d.AddFunc("whoami", func(addr dispatcher.Addr) string { return string(addr) })
+	d.AddFunc("divide", func(ab [2]int) (int, error) {
+		if ab[1] == 0 {
+			return 0, errors.New("division by zero")
+		}
+		return ab[0] / ab[1], nil
+	})
+	d.AddFunc("sleep", func(ctx context.Context) error { // until the caller has gone
+		<-ctx.Done()
+		return context.Cause(ctx)
+	})
+	d.AddService("monday", new(visits))
+	d.AddService("tuesday", new(visits))
+	return d
+}
+
+// config is that of both sides: compressed connections, made by functions of our
+// own.
+func config() erpc.PeerConfig {
+	own := erpc.CustomTransport{
+		Nets: []string{"tcp"},
+		DialFunc: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, addr) // through a proxy, perhaps
+		},
+		ListenFunc: func(ctx context.Context, network, addr string) (net.Listener, error) {
+			return new(net.ListenConfig).Listen(ctx, network, addr)
+		},
+	}
+	return erpc.PeerConfig{
+		LocalIP:      "127.0.0.1",
+		Logger:       slog.New(slog.DiscardHandler),
+		Transports:   []erpc.Transport{compress.Transport{Over: own}},
+		FlushDelay:   time.Millisecond, // fewer packets, each call a little later
+		CallTimeout:  5 * time.Second,
+		StuckTimeout: 30 * time.Second,
+		RedialTimes:  -1,
+	}
+}
+
+// onConnect does with each connection what gorpc's OnConnectFunc does: look who
+// it is, wrap the connection.
+func onConnect(wrap func(net.Conn) net.Conn) erpc.Plugin {
+	prepare := func(sess erpc.PreSession) *erpc.Status {
+		if host, _, _ := net.SplitHostPort(sess.RemoteAddr().String()); host != "127.0.0.1" {
+			return erpc.NewStatus(erpc.CodeUnauthorized, "not from there")
+		}
+		sess.ModifySocket(func(conn net.Conn) (net.Conn, erpc.ProtoFunc) { return wrap(conn), nil })
+		return nil
+	}
+	return &erpc.PluginImpl{
+		PluginName:   "on-connect",
+		OnPostDial:   func(sess erpc.PreSession, _ bool) *erpc.Status { return prepare(sess) },
+		OnPostAccept: prepare,
+	}
+}
+
+// metered counts what is written.
+type metered struct {
+	net.Conn
+	bytes *atomic.Int64
+}
+
+func (m metered) Write(b []byte) (int, error) {
+	n, err := m.Conn.Write(b)
+	m.bytes.Add(int64(n))
+	return n, err
+}
+
+func run(out io.Writer) error {
+	srv := erpc.NewPeer(config())
+	defer srv.Close()
+	services().Register(srv, limit.New(limit.Config{Handlers: 8, Queue: 100}))
+	lis, err := srv.Listen()
+	if err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(lis) }()
+
+	var written atomic.Int64
+	cli := erpc.NewPeer(config(), onConnect(func(c net.Conn) net.Conn { return metered{c, &written} }))
+	defer cli.Close()
+	sess, st := cli.Dial(lis.Addr().String())
+	if !st.OK() {
+		return st.Err()
+	}
+	for _, part := range []func(io.Writer, erpc.Session) error{functions, batch} {
+		if err := part(out, sess); err != nil {
+			return err
+		}
+	}
+	c, s := cli.Stats(), srv.Stats()
+	fmt.Fprintln(out, "stats: client out = server in:", c.MessagesOut == s.MessagesIn, "dials:", c.Dials, "accepts:", s.Accepts)
+	cancel(out, sess)
+	fmt.Fprintln(out, "wrapped connection was used:", written.Load() > 0)
+	_ = srv.Close() // its error, if any, is that of a listener
+	<-served
+	return nil
+}
+
+func functions(out io.Writer, sess erpc.Session) error {
+	ctx := context.Background()
+	text, err := dispatcher.Func[string, string](sess, "upper")(ctx, "hello")
+	if err != nil {
+		return err
+	}
+	me, err := dispatcher.Func[dispatcher.None, string](sess, "whoami")(ctx, dispatcher.None{})
+	if err != nil {
+		return err
+	}
+	_, err = dispatcher.Func[[2]int, int](sess, "divide")(ctx, [2]int{1, 0})
+	fmt.Fprintln(out, text, me == sess.LocalAddr().String(), erpc.StatusFromError(err).Cause())
+	return nil
+}
+
+func batch(out io.Writer, sess erpc.Session) error {
+	b := erpc.NewBatch(sess)
+	var sums [3]int64
+	for i := range sums {
+		n := int64(i + 1)
+		b.Call("/monday/Add", &n, &sums[i])
+	}
+	n := int64(10)
+	b.Push("/tuesday/Add", &n) // no reply wanted
+	failed := b.Call("/nobody/home", nil, nil)
+	st := b.Do(context.Background())
+	monday, err := dispatcher.Func[dispatcher.None, int64](sess, "monday/Get")(context.Background(), dispatcher.None{})
+	fmt.Fprintln(out, "batch:", st.Code() == erpc.CodeNotFound, failed.Status().Code(), "monday:", monday)
+	return err
+}
+
+func cancel(out io.Writer, sess erpc.Session) {
+	late := sess.Call("/sleep", nil, nil, erpc.WithTimeout(20*time.Millisecond)).Status()
+	cmd := sess.AsyncCall("/sleep", nil, nil, nil, erpc.WithCancel())
+	cmd.Cancel()
+	fmt.Fprintln(out, "late:", late.Code(), "cancelled:", cmd.Status().Code())
+}

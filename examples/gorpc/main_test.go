@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestRun(t *testing.T) {
+	var out bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- run(&out) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("still running")
+	}
+	const want = `HELLO true division by zero
+batch: true 404 monday: 6
+stats: client out = server in: true dials: 1 accepts: 1
+late: 408 cancelled: 499
+wrapped connection was used: true
+`
+	if got := out.String(); got != want {
+		t.Errorf("it says\n%s\nwant\n%s", got, want)
+	}
+}
