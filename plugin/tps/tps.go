@@ -1,0 +1,81 @@
+// Package tps is a plugin that logs how many calls and pushes of each method a
+// peer handled per second. It is what the example of that name in erpc v7 is;
+// package stats counts more.
+package tps
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/erpc-go/erpc"
+)
+
+// TPS is the plugin. All methods may be called concurrently.
+type TPS struct {
+	interval time.Duration
+	mu       sync.Mutex // guards the following
+	begin    time.Time  // of the interval; zero: nothing was handled yet
+	counts   map[string]int
+}
+
+var (
+	_ erpc.PostRegPlugin          = (*TPS)(nil)
+	_ erpc.PostWriteReplyPlugin   = (*TPS)(nil)
+	_ erpc.PostReadPushBodyPlugin = (*TPS)(nil)
+)
+
+// NewTPS returns a plugin that logs the rates of each interval, a second at
+// least. There is no goroutine that could outlive the peer: the first message
+// after an interval logs it.
+func NewTPS(intervalSecond uint32) *TPS {
+	return &TPS{interval: time.Duration(max(1, intervalSecond)) * time.Second, counts: make(map[string]int)}
+}
+
+// Name returns the name of the plugin.
+func (*TPS) Name() string { return "TPS" }
+
+// PostReg makes a handler one of those that are logged.
+func (t *TPS) PostReg(h *erpc.Handler) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[h.Name()] = 0
+	return nil
+}
+
+// PostWriteReply counts a call.
+func (t *TPS) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
+	t.count(ctx, ctx.Output().ServiceMethod())
+	return nil
+}
+
+// PostReadPushBody counts a push.
+func (t *TPS) PostReadPushBody(ctx erpc.ReadCtx) *erpc.Status {
+	t.count(ctx, ctx.ServiceMethod())
+	return nil
+}
+
+func (t *TPS) count(log erpc.Logger, method string) {
+	t.mu.Lock()
+	now := time.Now()
+	if t.begin.IsZero() {
+		t.begin = now
+	}
+	var past map[string]int
+	took := now.Sub(t.begin)
+	if took >= t.interval {
+		past = maps.Clone(t.counts)
+		for m := range t.counts {
+			t.counts[m] = 0
+		}
+		t.begin = now
+	}
+	if _, ok := t.counts[method]; ok { // names that nobody has registered would be without end
+		t.counts[method]++
+	}
+	t.mu.Unlock()
+	for _, m := range slices.Sorted(maps.Keys(past)) {
+		log.Infof("[TPS] %s: %f in last %s", m, float64(past[m])/took.Seconds(), took.Round(time.Millisecond))
+	}
+}
