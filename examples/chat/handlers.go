@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Join is the argument of the call /chat/join, whose reply is Members.
+type Join struct {
+	Room string `json:"room"`
+	Name string `json:"name"`
+}
+
+// Members says who is in a room. It is pushed to /chat/members when that
+// changes.
+type Members struct {
+	Room    string   `json:"room"`
+	Members []string `json:"members"`
+}
+
+// Say is the argument of the call /chat/say, whose reply is to how many the
+// text was sent.
+type Say struct {
+	Text string `json:"text"`
+}
+
+// Message is pushed to /chat/message of everybody in a room, the sender
+// included.
+type Message struct {
+	Room string `json:"room"`
+	From string `json:"from"`
+	Text string `json:"text"`
+}
+
+// handle registers the chat's handlers.
+func (r *rooms) handle(p erpc.Peer) {
+	chat := p.Router().SubRoute("/chat")
+	erpc.HandleCall(chat, "/join", func(ctx context.Context, arg *Join) (*Members, error) {
+		members, st := r.join(erpc.CallCtxFrom(ctx).Session(), arg.Room, arg.Name)
+		if !st.OK() {
+			return nil, st.Err()
+		}
+		return members, nil
+	}, inTurn)
+	erpc.HandleCall(chat, "/say", func(ctx context.Context, arg *Say) (*int, error) {
+		n, st := r.say(erpc.CallCtxFrom(ctx).Session(), arg.Text)
+		if !st.OK() {
+			return nil, st.Err()
+		}
+		return &n, nil
+	}, inTurn)
+}
+
+// inTurn makes what one guest sends arrive in the order of the sending.
+var inTurn = &erpc.PluginImpl{
+	PluginName: "in turn",
+	OnPostReg:  func(h *erpc.Handler) error { h.SetOrdered(true); return nil },
+}
+
+// leaving takes sessions out of their room when they end.
+func (r *rooms) leaving() erpc.Plugin {
+	return &erpc.PluginImpl{
+		PluginName:       "chat",
+		OnPostDisconnect: func(sess erpc.BaseSession) *erpc.Status { r.leave(sess); return nil },
+	}
+}

@@ -1,0 +1,99 @@
+// The page of the chat: calls and pushes over erpc.js, and one fetch of the
+// HTTP API.
+import { connect } from "./erpc.js";
+
+const NAME_TAKEN = 1002;
+const $ = (id) => document.getElementById(id);
+const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+const peer = connect(`${scheme}//${location.host}/ws`);
+const api = `${location.protocol}//${location.hostname}:${document.body.dataset.apiPort}`;
+let joined = null; // { room, name }, what to come back to when the connection breaks
+let room = ""; // the one whose pushes are shown: they may come before join's reply
+
+peer.on("/chat/message", (m) => { if (m.room === room) show(m); });
+peer.on("/chat/members", (m) => {
+  if (m.room === room) list("members", m.members);
+  rooms();
+});
+peer.onState((state) => {
+  $("state").textContent = state;
+  $("state").dataset.state = state;
+  if (state === "open" && joined) join(joined, 5);
+});
+
+$("join").addEventListener("submit", (event) => {
+  event.preventDefault();
+  join({ room: $("room").value.trim(), name: $("name").value.trim() }, 0);
+});
+
+$("say").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const text = $("text").value;
+  if (!text.trim()) return;
+  try {
+    await peer.call("/chat/say", { text }, { timeout: 10000 });
+    $("text").value = "";
+  } catch (err) {
+    note(err);
+  }
+});
+
+// join is tried again while the server has not noticed that the connection
+// before this one is gone, and still has the name on it.
+async function join(to, retries) {
+  const before = room;
+  room = to.room;
+  try {
+    await peer.call("/chat/join", to, { timeout: 10000 });
+    joined = to;
+    for (const line of [...$("messages").children]) if (line.dataset.room !== room) line.remove();
+    $("text").disabled = $("send").disabled = false;
+    $("text").placeholder = `Say something in ${room}`;
+    $("text").focus();
+  } catch (err) {
+    room = before;
+    if (err.code === NAME_TAKEN && retries > 0) return void setTimeout(() => join(to, retries - 1), 1000);
+    note(err);
+  }
+}
+
+// rooms asks the HTTP API, which is on another port and so another origin.
+async function rooms() {
+  try {
+    const count = await (await fetch(`${api}/chat/rooms`)).json();
+    list("rooms", Object.keys(count).sort().map((room) => `${room} (${count[room]})`));
+  } catch (err) {
+    note(err);
+  }
+}
+
+function list(id, texts) {
+  $(id).replaceChildren(...texts.map((text) => element("li", text)));
+}
+
+function show(m) {
+  const line = element("li", "");
+  line.dataset.room = m.room;
+  line.append(element("b", m.from), m.text);
+  add(line);
+}
+
+function note(err) {
+  const line = element("li", err.msg || err.message);
+  line.className = "note";
+  add(line);
+}
+
+function add(line) {
+  $("messages").append(line);
+  line.scrollIntoView();
+}
+
+// Texts of others become text, never HTML.
+function element(tag, text) {
+  const e = document.createElement(tag);
+  e.textContent = text;
+  return e;
+}
+
+rooms();

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/erpc-go/erpc"
+)
+
+// Status codes of the chat.
+const (
+	codeBadInput  = 1001
+	codeNameTaken = 1002
+	codeNoRoom    = 1003
+)
+
+// Longest texts, in characters.
+const (
+	longestName = 40
+	longestText = 2000
+)
+
+// A guest is somebody in a room. It is never changed.
+type guest struct {
+	sess erpc.Session
+	room string
+	name string
+}
+
+// guestKey is where a session's store has its guest.
+type guestKey struct{}
+
+// rooms know who is where. A room exists while somebody is in it.
+//
+// The mutex is held while a message is given to the sessions of a room, so all
+// of them get the messages in the same order. That is short, because the peer's
+// queue policy never lets a push wait.
+type rooms struct {
+	mu sync.Mutex
+	in map[string][]*guest // in the order of their arrival
+}
+
+func newRooms() *rooms { return &rooms{in: map[string][]*guest{}} }
+
+// join takes the session into a room, out of the one that it may be in. It is
+// told who is there as everybody is; that may be before join returns.
+func (r *rooms) join(sess erpc.Session, room, name string) (*Members, *erpc.Status) {
+	room, name = strings.TrimSpace(room), strings.TrimSpace(name)
+	if !fits(room, longestName) || !fits(name, longestName) {
+		return nil, erpc.NewStatus(codeBadInput, "room and name must be of 1 to 40 characters")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.in[room] {
+		if g.name == name && g.sess != sess {
+			return nil, erpc.NewStatus(codeNameTaken, name+" is already here")
+		}
+	}
+	r.remove(sess)
+	g := &guest{sess, room, name}
+	r.in[room] = append(r.in[room], g)
+	sess.Swap().Store(guestKey{}, g)
+	if !sess.Health() { // it has ended meanwhile, and leave may have been too early
+		r.remove(sess)
+		return nil, erpc.NewStatusByCodeText(erpc.CodeConnClosed, nil, false)
+	}
+	return r.tellMembers(room), nil
+}
+
+// leave takes the session out of its room, if it is in one.
+func (r *rooms) leave(sess erpc.BaseSession) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.remove(sess)
+}
+
+// say gives a text to everybody in the room of the session, and returns to how
+// many.
+func (r *rooms) say(sess erpc.Session, text string) (int, *erpc.Status) {
+	if !fits(text, longestText) {
+		return 0, erpc.NewStatus(codeBadInput, "a text must be of 1 to 2000 characters")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g, ok := guestOf(sess)
+	if !ok {
+		return 0, erpc.NewStatus(codeNoRoom, "join a room first")
+	}
+	return r.tell(g.room, "/chat/message", Message{Room: g.room, From: g.name, Text: text}), nil
+}
+
+// count returns how many are in each room.
+func (r *rooms) count() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := make(map[string]int, len(r.in))
+	for room, guests := range r.in {
+		n[room] = len(guests)
+	}
+	return n
+}
+
+// remove is leave with the mutex held.
+func (r *rooms) remove(sess erpc.BaseSession) {
+	g, ok := guestOf(sess)
+	if !ok {
+		return
+	}
+	sess.Swap().Delete(guestKey{})
+	left := slices.DeleteFunc(r.in[g.room], func(other *guest) bool { return other == g })
+	if len(left) == 0 {
+		delete(r.in, g.room)
+		return
+	}
+	r.in[g.room] = left
+	r.tellMembers(g.room)
+}
+
+// tellMembers tells a room who is in it. The mutex must be held.
+func (r *rooms) tellMembers(room string) *Members {
+	names := make([]string, 0, len(r.in[room]))
+	for _, g := range r.in[room] {
+		names = append(names, g.name)
+	}
+	members := &Members{Room: room, Members: names}
+	r.tell(room, "/chat/members", members)
+	return members
+}
+
+// tell pushes to everybody in a room: each protocol encodes it once. Whom it
+// does not reach is about to leave. The mutex must be held.
+func (r *rooms) tell(room, method string, arg any) int {
+	sessions := make([]erpc.Session, 0, len(r.in[room]))
+	for _, g := range r.in[room] {
+		sessions = append(sessions, g.sess)
+	}
+	sent, _ := erpc.BroadcastTo(sessions, method, arg)
+	return sent
+}
+
+func guestOf(sess erpc.BaseSession) (*guest, bool) {
+	v, ok := sess.Swap().Load(guestKey{})
+	if !ok {
+		return nil, false
+	}
+	return v.(*guest), true
+}
+
+// fits reports whether s is a text of 1 to most characters.
+func fits(s string, most int) bool {
+	return strings.TrimSpace(s) != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= most
+}
