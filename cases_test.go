@@ -201,17 +201,17 @@ type medium struct {
 
 var tcp = medium{network: "tcp"}
 
-// overEach runs f over TCP, Unix sockets and TLS.
+// overEach runs f over TCP, Unix sockets and TLS, and checks that they left
+// nothing behind.
 func overEach(t *testing.T, f func(t *testing.T, on medium)) {
+	t.Helper()
+	leavesNothing(t)
 	for _, m := range []medium{tcp, {network: "unix"}, {network: "tcp", secure: true}} {
 		name := m.network
 		if m.secure {
 			name = "tls"
 		}
-		t.Run(name, func(t *testing.T) {
-			leavesNothing(t)
-			f(t, m)
-		})
+		t.Run(name, func(t *testing.T) { f(t, m) })
 	}
 }
 

@@ -1,0 +1,154 @@
+package erpc_test
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/erpc-go/erpc"
+)
+
+func TestCase27TooLongForTheFormat(t *testing.T) {
+	overEach(t, func(t *testing.T, on medium) {
+		long := strings.Repeat("x", 65_536)
+		server := on.peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/add", addUp)
+		erpc.HandleCall(server, "/status", func(context.Context, *int) (*int, error) {
+			return nil, erpc.NewStatus(1001, "bad", long).Err()
+		})
+		erpc.HandleCall(server, "/meta", func(ctx context.Context, _ *int) (*int, error) {
+			erpc.CallCtxFrom(ctx).SetMeta("long", long)
+			return nil, nil
+		})
+		s := opens(t, on.peer(t, erpc.PeerConfig{}), servesAt(t, server))
+		answers(t, s)
+		before := s.Stats().BytesOut
+		var st *erpc.Status
+		for what, setting := range map[string]erpc.MessageSetting{
+			"metadata":                              erpc.WithSetMeta("k", long),
+			"status":                                erpc.WithStatus(erpc.NewStatus(1, long)),
+			"metadata that escaping makes too long": erpc.WithSetMeta("k", strings.Repeat(" ", 30_000)),
+		} {
+			endsWithin(t, prompt, what, func() { st = s.Call("/add", &Sum{}, nil, setting).Status() })
+			wantCode(t, what, st, erpc.CodeWriteFailed)
+			if !strings.Contains(fmt.Sprint(st.Cause()), "65535") {
+				t.Errorf("%s: the cause does not say what is wrong: %v", what, st)
+			}
+			wantCode(t, what, s.Push("/add", &Sum{}, setting), erpc.CodeWriteFailed)
+		}
+		endsWithin(t, prompt, "method", func() { st = s.Call("/"+strings.Repeat("m", 255), &Sum{}, nil).Status() })
+		wantCode(t, "method", st, erpc.CodeWriteFailed)
+		if after := s.Stats().BytesOut; after != before {
+			t.Errorf("%d bytes were written", after-before)
+		}
+		for _, method := range []string{"/status", "/meta"} {
+			endsWithin(t, prompt, method, func() { st = s.Call(method, 1, nil).Status() })
+			wantCode(t, "reply with too long a "+method[1:], st, erpc.CodeInternalServerError)
+		}
+		answers(t, s)
+	})
+}
+
+// Kept is a value of every kind that a codec may leave pointing into a buffer.
+type Kept struct {
+	S string   `form:"s"`
+	L []string `form:"l"`
+}
+
+func kept(i int) *Kept {
+	return &Kept{S: fmt.Sprint("string ", i), L: []string{fmt.Sprint("first ", i), fmt.Sprint("second ", i)}}
+}
+
+// TestCase28ValuesStay keeps what was decoded from many messages, at both ends,
+// and compares it once all have come.
+func TestCase28ValuesStay(t *testing.T) {
+	const messages = 300
+	overEach(t, func(t *testing.T, on medium) {
+		for _, id := range []byte{'j', 'f', 'x'} {
+			server := on.peer(t, erpc.PeerConfig{})
+			var mu sync.Mutex
+			var here []*Kept
+			erpc.HandleCall(server, "/keep", func(_ context.Context, k *Kept) (*Kept, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				here = append(here, k)
+				return kept(len(here) - 1), nil
+			})
+			s := opens(t, on.peer(t, erpc.PeerConfig{}), servesAt(t, server))
+			var there []*Kept
+			for i := range messages {
+				got := new(Kept)
+				wantCode(t, "call", s.Call("/keep", kept(i), got, erpc.WithBodyCodec(id)).Status(), erpc.CodeOK)
+				there = append(there, got)
+			}
+			for i := range messages {
+				if want := kept(i); !reflect.DeepEqual(here[i], want) || !reflect.DeepEqual(there[i], want) {
+					t.Fatalf("codec %c: value %d became %v here and %v there", id, i, here[i], there[i])
+				}
+			}
+		}
+		stays(t, on, 's', func(i int) string { return fmt.Sprint("plain ", i) })
+		stays(t, on, 'j', func(i int) []byte { return fmt.Append(nil, "bytes ", i) })
+	})
+}
+
+// stays is the test for one type of body.
+func stays[T any](t *testing.T, on medium, id byte, value func(i int) T) {
+	t.Helper()
+	const messages = 300
+	server := on.peer(t, erpc.PeerConfig{})
+	var here, there []*T
+	var mu sync.Mutex
+	erpc.HandleCall(server, "/keep", func(_ context.Context, v *T) (*T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		here = append(here, v)
+		return v, nil
+	})
+	s := opens(t, on.peer(t, erpc.PeerConfig{}), servesAt(t, server))
+	for i := range messages {
+		v, got := value(i), new(T)
+		wantCode(t, "call", s.Call("/keep", &v, got, erpc.WithBodyCodec(id)).Status(), erpc.CodeOK)
+		there = append(there, got)
+	}
+	for i := range messages {
+		if want := value(i); !reflect.DeepEqual(*here[i], want) || !reflect.DeepEqual(*there[i], want) {
+			t.Fatalf("%T %d became %v here and %v there", want, i, *here[i], *there[i])
+		}
+	}
+}
+
+// TestCase28UnknownBodyStays: what a handler of unknown calls copies by Bind
+// stays too; the raw bytes are its own only until it returns.
+func TestCase28UnknownBodyStays(t *testing.T) {
+	leavesNothing(t)
+	server := tcp.peer(t, erpc.PeerConfig{})
+	var mu sync.Mutex
+	var here []string
+	server.SetUnknownCall(func(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
+		var s string
+		if _, err := ctx.Bind(&s); err != nil {
+			return nil, erpc.NewStatus(1, "bind", err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		here = append(here, s)
+		return s, nil
+	})
+	s := opens(t, tcp.peer(t, erpc.PeerConfig{}), servesAt(t, server))
+	for i := range 300 {
+		var got string
+		want := fmt.Sprint("unknown ", i)
+		if st := s.Call("/anything", want, &got).Status(); !st.OK() || got != want {
+			t.Fatalf("call: %v, %q", st, got)
+		}
+	}
+	for i, got := range here {
+		if want := fmt.Sprint("unknown ", i); got != want {
+			t.Fatalf("%q became %q", want, got)
+		}
+	}
+}
