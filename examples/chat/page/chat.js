@@ -8,6 +8,7 @@ const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const peer = connect(`${scheme}//${location.host}/ws`);
 const api = `${location.protocol}//${location.hostname}:${document.body.dataset.apiPort}`;
 let joined = null; // { room, name }, what to come back to when the connection breaks
+let asked = 0; // the last question to the API, whose answer counts
 let room = ""; // the one whose pushes are shown: they may come before join's reply
 
 peer.on("/chat/message", (m) => { if (m.room === room) show(m); });
@@ -59,9 +60,10 @@ async function join(to, retries) {
 
 // rooms asks the HTTP API, which is on another port and so another origin.
 async function rooms() {
+  const mine = ++asked;
   try {
     const count = await (await fetch(`${api}/chat/rooms`)).json();
-    list("rooms", Object.keys(count).sort().map((room) => `${room} (${count[room]})`));
+    if (mine === asked) list("rooms", Object.keys(count).sort().map((room) => `${room} (${count[room]})`));
   } catch (err) {
     note(err);
   }

@@ -1,0 +1,298 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// A browser is a headless Chromium, driven over the DevTools protocol: JSON
+// over one WebSocket, requests with ids and events without.
+type browser struct {
+	t    *testing.T
+	conn *websocket.Conn
+
+	mu      sync.Mutex
+	last    int
+	pending map[int]chan answer
+	thrown  []string // exceptions of the pages that nothing caught
+	err     error    // why the connection ended
+}
+
+type answer struct {
+	ID     int             `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+// startBrowser skips the test where there is no Chromium, except in `make
+// test-interop` of CI, where that is a failure.
+func startBrowser(t *testing.T) *browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" && os.Getenv("ERPC_INTEROP") == "1" {
+			t.Fatal("chromium is not installed: apt-get install chromium")
+		}
+		t.Skip("not tested in a browser: chromium is not installed")
+	}
+	// Not t.TempDir: what the browser's processes still write as they end would
+	// fail the test when it is removed.
+	dir, err := os.MkdirTemp("", "erpc-chat-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--no-proxy-server", "--window-size=900,600",
+		"--user-data-dir="+dir, "--remote-debugging-port=0", "about:blank")
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it has children
+	cmd.WaitDelay = patience
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it is killed in the end
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
+		<-ended
+		if t.Failed() {
+			t.Logf("chromium said:\n%s", log.String())
+		}
+		_ = os.RemoveAll(dir) // see above
+	})
+
+	b := &browser{t: t, pending: map[int]chan answer{}}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	url, err := endpoint(ctx, filepath.Join(dir, "DevToolsActivePort"), ended)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.conn, _, err = websocket.Dial(ctx, url, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.conn.SetReadLimit(32 << 20) // screenshots
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		b.read()
+	}()
+	t.Cleanup(func() {
+		_ = b.conn.CloseNow() // the browser is killed next
+		<-read
+	})
+	return b
+}
+
+// endpoint waits for the file in which the browser says where it listens: the
+// port in the first line, the path in the second.
+func endpoint(ctx context.Context, file string, ended <-chan struct{}) (string, error) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(file)
+		if port, path, ok := strings.Cut(string(text), "\n"); err == nil && ok && path != "" {
+			return "ws://127.0.0.1:" + port + strings.TrimSpace(path), nil
+		}
+		select {
+		case <-tick.C:
+		case <-ended:
+			return "", errors.New("chromium ended at its start")
+		case <-ctx.Done():
+			return "", fmt.Errorf("chromium does not listen: %w", ctx.Err())
+		}
+	}
+}
+
+// read hands answers out until the connection ends.
+func (b *browser) read() {
+	for {
+		_, data, err := b.conn.Read(context.Background())
+		var a answer
+		if err == nil {
+			err = json.Unmarshal(data, &a)
+		}
+		b.mu.Lock()
+		if err != nil {
+			b.err = err
+			for _, ch := range b.pending {
+				close(ch)
+			}
+			b.pending = nil
+			b.mu.Unlock()
+			return
+		}
+		if ch, ok := b.pending[a.ID]; ok && a.ID != 0 {
+			delete(b.pending, a.ID)
+			ch <- a
+		} else if a.Method == "Runtime.exceptionThrown" {
+			b.thrown = append(b.thrown, string(a.Params))
+		}
+		b.mu.Unlock()
+	}
+}
+
+// do sends a command to a page, "" for the browser itself, and waits for its
+// result.
+func (b *browser) do(page, method string, params, result any) error {
+	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
+	defer cancel()
+	ch := make(chan answer, 1)
+	b.mu.Lock()
+	if b.err != nil {
+		b.mu.Unlock()
+		return b.err
+	}
+	b.last++
+	id := b.last
+	b.pending[id] = ch
+	b.mu.Unlock()
+	request, err := json.Marshal(struct {
+		ID      int    `json:"id"`
+		Session string `json:"sessionId,omitempty"`
+		Method  string `json:"method"`
+		Params  any    `json:"params,omitempty"`
+	}{id, page, method, params})
+	if err != nil {
+		return err
+	}
+	if err := b.conn.Write(ctx, websocket.MessageText, request); err != nil {
+		return err
+	}
+	select {
+	case a, ok := <-ch:
+		switch {
+		case !ok:
+			return fmt.Errorf("%s: the browser is gone", method)
+		case a.Error != nil:
+			return fmt.Errorf("%s: %s", method, a.Error.Message)
+		case result != nil:
+			return json.Unmarshal(a.Result, result)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", method, ctx.Err())
+	}
+}
+
+func (b *browser) must(page, method string, params, result any) {
+	b.t.Helper()
+	if err := b.do(page, method, params, result); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// exceptions returns what the pages threw and did not catch.
+func (b *browser) exceptions() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.thrown
+}
+
+// A tab is a page in a window and with a profile of its own, as another person
+// has it.
+type tab struct {
+	*browser
+	target, session string
+}
+
+func (b *browser) open(url string) *tab {
+	b.t.Helper()
+	type m = map[string]any
+	var made struct {
+		Context string `json:"browserContextId"`
+		Target  string `json:"targetId"`
+		Session string `json:"sessionId"`
+	}
+	b.must("", "Target.createBrowserContext", nil, &made)
+	b.must("", "Target.createTarget", m{"url": url, "browserContextId": made.Context, "newWindow": true, "width": 900, "height": 600}, &made)
+	b.must("", "Target.attachToTarget", m{"targetId": made.Target, "flatten": true}, &made)
+	b.must(made.Session, "Runtime.enable", nil, nil)
+	return &tab{b, made.Target, made.Session}
+}
+
+// run evaluates JavaScript, waits for the promise if it is one, and fails if it
+// throws.
+func (p *tab) run(script string, result any) {
+	p.t.Helper()
+	var out struct {
+		Result struct {
+			Value json.RawMessage `json:"value"`
+		} `json:"result"`
+		Exception *struct {
+			Text      string `json:"text"`
+			Exception struct {
+				Description string `json:"description"`
+			} `json:"exception"`
+		} `json:"exceptionDetails"`
+	}
+	p.must(p.session, "Runtime.evaluate", map[string]any{"expression": script, "awaitPromise": true, "returnByValue": true}, &out)
+	if out.Exception != nil {
+		p.t.Fatalf("%s\n%s %s", script, out.Exception.Text, out.Exception.Exception.Description)
+	}
+	if result != nil {
+		if err := json.Unmarshal(out.Result.Value, result); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// wait waits until a JavaScript expression is true.
+func (p *tab) wait(condition string) {
+	p.t.Helper()
+	script := fmt.Sprintf(`new Promise((resolve) => {
+		const end = Date.now() + %d;
+		const look = () => {
+			let ok = false;
+			try { ok = %s; } catch { /* the page is still loading */ }
+			if (ok || Date.now() > end) resolve(ok ? "" : document.documentElement.outerHTML);
+			else setTimeout(look, 10);
+		};
+		look();
+	})`, (patience / 2).Milliseconds(), condition)
+	var html string
+	p.run(script, &html)
+	if html != "" {
+		p.t.Fatalf("never true: %s\n%s", condition, html)
+	}
+}
+
+// screenshot writes a PNG file.
+func (p *tab) screenshot(file string) {
+	p.t.Helper()
+	var shot struct {
+		Data []byte `json:"data"` // base64 in JSON
+	}
+	p.must(p.session, "Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
+	if err := os.WriteFile(file, shot.Data, 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *tab) close() {
+	p.t.Helper()
+	p.must("", "Target.closeTarget", map[string]any{"targetId": p.target}, nil)
+}
