@@ -66,6 +66,7 @@ func (s Stream) Dial(ctx context.Context, network, addr string, o *Options) (net
 			return nil, err
 		}
 		d.LocalAddr = local
+		lateBind(&d)
 	}
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
