@@ -26,7 +26,8 @@ type reader struct {
 	out   *outbox         // flushed before every read
 	poll  func(fd uintptr) bool
 	br    *bufio.Reader
-	fd    int // of the poll in progress, else -1
+	fd    int32 // of the poll in progress, else -1
+	loop  bool  // conn is a Readier, or one is below it
 	err   error
 	first [40]byte // what was read while there was no buffer; shows protocols whose message a too large one is
 	got   []byte   // the part of first that the buffer has yet to get
@@ -85,7 +86,7 @@ func (r *reader) fill(fd uintptr) bool {
 	if r.br == nil {
 		r.acquire()
 	}
-	r.fd = int(fd)
+	r.fd = int32(fd)
 	_, r.err = r.br.Peek(1)
 	r.fd = -1
 	if r.err == nil {
@@ -103,7 +104,7 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		r.got = r.got[n:]
 		return n, nil
 	case r.fd >= 0:
-		n, err = readNow(r.fd, p)
+		n, err = readNow(int(r.fd), p)
 	default:
 		r.out.flushIdle()
 		n, err = r.conn.Read(p)

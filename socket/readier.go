@@ -31,9 +31,12 @@ func readier(conn net.Conn) Readier {
 }
 
 // Watched reports whether an event loop can wait in place of a reader.
-func (s *Socket) Watched() bool { return s.ready != nil }
+func (s *Socket) Watched() bool { return s.in.loop }
 
 // OnReadable is [Readier.OnReadable] of the connection, false if it has none. It
 // takes the place of Wait, after one that ended with a timeout: only then has
 // everything been read that came.
-func (s *Socket) OnReadable(f func()) bool { return s.ready != nil && s.ready.OnReadable(f) }
+func (s *Socket) OnReadable(f func()) bool {
+	r := readier(s.conn)
+	return r != nil && r.OnReadable(f)
+}

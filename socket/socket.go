@@ -86,7 +86,6 @@ type Stats struct {
 // called concurrently; Wait and Read must not be.
 type Socket struct {
 	conn  net.Conn
-	ready Readier // nil: no event loop watches conn
 	proto proto.Proto
 	order proto.Sequencer // proto, if it is one
 	in    reader
@@ -96,10 +95,11 @@ type Socket struct {
 // New returns a socket that speaks p on conn. cfg comes from
 // [Config.Complete].
 func New(conn net.Conn, p proto.Proto, cfg *Config) *Socket {
-	s := &Socket{conn: conn, ready: readier(conn)}
+	s := &Socket{conn: conn}
 	raw := pollable(conn)
 	s.out.init(conn, raw, cfg)
 	s.in.init(conn, raw, &s.out)
+	s.in.loop = readier(conn) != nil
 	s.SetProto(p)
 	return s
 }

@@ -1,29 +1,12 @@
 package eventloop_test
 
 import (
-	"fmt"
-	"os"
-	"strings"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/erpc-go/erpc/socket"
 	"github.com/erpc-go/erpc/socket/eventloop"
 	"github.com/erpc-go/erpc/socket/sockettest"
 )
-
-// TestMain is also the client process of TestIdleMemory.
-func TestMain(m *testing.M) {
-	if addrs := os.Getenv(clientEnv); addrs != "" {
-		if err := idleClient(strings.Split(addrs, ",")); err != nil {
-			fmt.Fprintln(os.Stderr, "client:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
 
 func newTransport() socket.Transport { return &eventloop.Transport{} }
 

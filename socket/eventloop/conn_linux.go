@@ -15,13 +15,13 @@ type conn struct {
 	*net.TCPConn
 	transport *Transport
 
-	mu       sync.Mutex  // guards the following; taken before those of the loop and the transport
-	loop     *loop       // nil until the loop has watched it for the first time
-	fd       int32       // valid while there is a loop and the connection is not closed
-	wake     func()      // due when there is something to read; nil: nobody asked
-	deadline time.Time   // of reading
-	timer    *time.Timer // that of the deadline, while wake is due; or nil
+	mu       sync.Mutex // guards the following; taken before those of the loop and the transport
+	loop     *loop      // nil until the loop has watched it for the first time
+	fd       int32      // valid while there is a loop and the connection is not closed
 	closed   bool
+	wake     func()      // due when there is something to read; nil: nobody asked
+	deadline int64       // of reading, in nanoseconds of Unix time; 0: none
+	timer    *time.Timer // that of the deadline, while wake is due; or nil
 }
 
 var _ socket.Readier = (*conn)(nil)
@@ -103,8 +103,8 @@ func (c *conn) setTimer() {
 		c.timer.Stop() // if it is too late, fire does no harm
 		c.timer = nil
 	}
-	if c.wake != nil && !c.deadline.IsZero() {
-		c.timer = time.AfterFunc(time.Until(c.deadline), c.fire)
+	if c.wake != nil && c.deadline != 0 {
+		c.timer = time.AfterFunc(time.Until(time.Unix(0, c.deadline)), c.fire)
 	}
 }
 
@@ -129,7 +129,10 @@ func (c *conn) SetDeadline(t time.Time) error {
 func (c *conn) noteDeadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.deadline = t
+	c.deadline = 0
+	if !t.IsZero() {
+		c.deadline = t.UnixNano()
+	}
 	c.setTimer()
 }
 

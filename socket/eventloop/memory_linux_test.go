@@ -3,11 +3,9 @@ package eventloop_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -145,17 +143,6 @@ func idleClient(addrs []string) error {
 	fmt.Println("ready")
 	_, err = io.Copy(io.Discard, os.Stdin)
 	return err
-}
-
-func echo(_ context.Context, arg *string) (*string, error) { return arg, nil }
-
-// newPeer returns a quiet peer of the event loop.
-func newPeer(cfg erpc.PeerConfig) erpc.Peer {
-	cfg.Network, cfg.Transports = eventloop.Network, []erpc.Transport{&eventloop.Transport{}}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	return erpc.NewPeer(cfg)
 }
 
 // resident returns the bytes of memory that the process keeps.

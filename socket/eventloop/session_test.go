@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -183,7 +184,13 @@ func TestRedialFromSleep(t *testing.T) {
 	for range 3 {
 		<-time.After(asleep)
 		for there := range srv.RangeSession {
-			_ = there.Close() // the call says
+			_ = there.Close() // the count says
+			wait(t, "the end of a session", there.CloseNotify())
+		}
+		for end := time.Now().Add(patience); srv.CountSession() == 0; <-time.After(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the client has not dialed again")
+			}
 		}
 		call(t, sess, "hello again")
 	}
@@ -209,4 +216,15 @@ func wait[T any](t *testing.T, what string, ch <-chan T) (v T) {
 		t.Fatalf("waited %v for %s", patience, what)
 	}
 	return v
+}
+
+func echo(_ context.Context, arg *string) (*string, error) { return arg, nil }
+
+// newPeer returns a quiet peer of the event loop.
+func newPeer(cfg erpc.PeerConfig) erpc.Peer {
+	cfg.Network, cfg.Transports = eventloop.Network, []erpc.Transport{&eventloop.Transport{}}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return erpc.NewPeer(cfg)
 }

@@ -1,0 +1,22 @@
+package eventloop_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain is also the client process of TestIdleMemory.
+func TestMain(m *testing.M) {
+	if addrs := os.Getenv(clientEnv); addrs != "" {
+		if err := idleClient(strings.Split(addrs, ",")); err != nil {
+			fmt.Fprintln(os.Stderr, "client:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
