@@ -68,7 +68,7 @@ func (t *methods) get(name string) *method {
 type Method struct {
 	Started uint64 // calls and pushes that were to be made, or that arrived
 	Sent    uint64 // of those made here: written; of calls handled here: answered
-	Ended   uint64 // of calls: the reply came, or the handler was done
+	Ended   uint64 // those whose reply came, or whose handling has ended
 	Errors  uint64 // of those: with a status that is a failure
 	Latency Histogram
 }

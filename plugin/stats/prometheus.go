@@ -27,7 +27,7 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 		m    map[string]Method
 	}{{"handled_calls", s.HandledCalls}, {"handled_pushes", s.HandledPushes}, {"calls", s.Calls}, {"pushes", s.Pushes}}
 	for _, k := range kinds {
-		call := strings.HasSuffix(k.kind, "calls")
+		ends := k.kind != "pushes" // of those nobody hears
 		counts := []struct {
 			name, help string
 			of         func(Method) uint64
@@ -35,7 +35,7 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 		}{
 			{"started", "that were to be made, or that arrived", func(m Method) uint64 { return m.Started }, false},
 			{"sent", "that were written, or answered", func(m Method) uint64 { return m.Sent }, k.kind == "handled_pushes"},
-			{"errors", "whose status is a failure", func(m Method) uint64 { return m.Errors }, !call},
+			{"errors", "whose status is a failure", func(m Method) uint64 { return m.Errors }, !ends},
 		}
 		for _, c := range counts {
 			if c.skip || len(k.m) == 0 {
@@ -47,7 +47,7 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 				fmt.Fprintf(b, "%s{method=%s} %d\n", name, label(method), c.of(k.m[method]))
 			}
 		}
-		if call && len(k.m) > 0 {
+		if ends && len(k.m) > 0 {
 			latencies(b, "erpc_"+k.kind+"_seconds", k.m)
 		}
 	}

@@ -64,20 +64,37 @@ type Ends struct {
 type live struct {
 	sess erpc.Session
 	past Traffic // of connections before this one
-	dead Traffic // the last of them: what the session says until it has another
+	// A session has its former connection until the hooks of a redial have
+	// accepted the next. What went over that is in past already, so it is
+	// told by its address, or by its counts where addresses are all the same.
+	former     Traffic
+	formerAddr string
 }
 
 // traffic returns all that went over the session.
 func (l *live) traffic() Traffic {
-	t := l.past
-	if now := trafficOf(l.sess); now != l.dead {
+	t, now := l.past, trafficOf(l.sess)
+	if l.formerAddr == "" || now != l.former || l.sess.LocalAddr().String() != l.formerAddr {
 		t.add(now)
 	}
 	return t
 }
 
+// replace is called when the connection of the session is about to be replaced.
+// counted says that its counts have been kept already.
+func (l *live) replace(sess erpc.Session, counted bool) {
+	l.sess = sess
+	if !counted {
+		l.past = l.traffic()
+	}
+	l.former, l.formerAddr = trafficOf(sess), sess.LocalAddr().String()
+}
+
 func (s *sessions) connected(pre erpc.PreSession, isRedial bool) {
 	sess, ok := pre.(erpc.Session)
+	if isRedial { // pre shows the connection to be
+		sess, ok = pre.Peer().GetSession(pre.ID())
+	}
 	if !ok {
 		return
 	}
@@ -86,17 +103,13 @@ func (s *sessions) connected(pre erpc.PreSession, isRedial bool) {
 	if s.live == nil {
 		s.live = make(map[erpc.Map]*live)
 	}
-	l, ok := s.live[pre.Swap()]
-	switch {
-	case !ok:
+	l, known := s.live[pre.Swap()]
+	if !known {
 		l = &live{sess: sess}
 		s.live[pre.Swap()] = l
-		if isRedial { // an attempt before it was refused, and ended has counted what was
-			l.dead = trafficOf(sess)
-		}
-	case isRedial:
-		l.past = l.traffic()
-		l.dead = trafficOf(sess)
+	}
+	if isRedial { // unknown: a redial before was refused, and ended has kept the counts
+		l.replace(sess, !known)
 	}
 }
 

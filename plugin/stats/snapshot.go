@@ -9,7 +9,7 @@ import (
 // A Snapshot is all counts at about one time. Counts begin with the peer.
 type Snapshot struct {
 	HandledCalls  map[string]Method
-	HandledPushes map[string]Method // Started only
+	HandledPushes map[string]Method // without Sent
 	Calls         map[string]Method // made here
 	Pushes        map[string]Method // made here: Started and Sent
 	Dials         uint64            // attempts

@@ -33,9 +33,9 @@ var (
 	_ erpc.PreWritePushPlugin        = (*Stats)(nil)
 	_ erpc.PostWritePushPlugin       = (*Stats)(nil)
 	_ erpc.PostReadCallHeaderPlugin  = (*Stats)(nil)
-	_ erpc.PreWriteReplyPlugin       = (*Stats)(nil)
 	_ erpc.PostWriteReplyPlugin      = (*Stats)(nil)
 	_ erpc.PostReadPushHeaderPlugin  = (*Stats)(nil)
+	_ erpc.PostHandlePlugin          = (*Stats)(nil)
 	_ erpc.PostDisconnectPlugin      = (*Stats)(nil)
 )
 
@@ -161,14 +161,6 @@ func (s *Stats) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return nil
 }
 
-// PreWriteReply counts that its handler is done.
-func (s *Stats) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
-	if k, ok := s.marked(ctx); ok {
-		k.end(ctx.StatusOK())
-	}
-	return nil
-}
-
 // PostWriteReply counts that it was answered.
 func (s *Stats) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	if k, ok := s.marked(ctx); ok {
@@ -179,6 +171,13 @@ func (s *Stats) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 
 // PostReadPushHeader counts a push that arrived.
 func (s *Stats) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
-	s.handledPushes.get(ctx.ServiceMethod()).started.Add(1)
+	s.begin(ctx, s.handledPushes.get(ctx.ServiceMethod()))
 	return nil
+}
+
+// PostHandle counts that a call or push has been handled.
+func (s *Stats) PostHandle(ctx erpc.ReadCtx) {
+	if k, ok := s.marked(ctx); ok {
+		k.end(ctx.StatusOK())
+	}
 }

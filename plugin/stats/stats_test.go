@@ -58,14 +58,14 @@ func TestMethods(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = sess.Call("/slow", 1, nil, erpc.WithContext(ctx)).Status()
-	for range 3 {
-		if st := sess.Push("/note/say", "x"); !st.OK() {
+	for _, body := range []any{"x", "y", 5} { // which is no string
+		if st := sess.Push("/note/say", body); !st.OK() {
 			t.Fatal(st)
 		}
 	}
 	until(t, "the last push and reply", func() bool {
 		s := at.Snapshot()
-		return s.HandledPushes["/note/say"].Started == 3 && s.HandledCalls["/slow"].Ended == s.HandledCalls["/slow"].Started
+		return s.HandledPushes["/note/say"].Ended == 3 && s.HandledCalls[stats.Unknown].Ended == 3 && s.HandledCalls["/slow"].Ended == s.HandledCalls["/slow"].Started
 	})
 	counts := func(m stats.Method) [4]uint64 { return [4]uint64{m.Started, m.Sent, m.Ended, m.Errors} }
 	client, server := from.Snapshot(), at.Snapshot()
@@ -80,7 +80,7 @@ func TestMethods(t *testing.T) {
 		"too many names":  {counts(client.Calls[stats.Other]), [4]uint64{2, 2, 2, 2}},
 		"unknown":         {counts(server.HandledCalls[stats.Unknown]), [4]uint64{3, 3, 3, 3}},
 		"pushes":          {counts(client.Pushes["/note/say"]), [4]uint64{3, 3, 0, 0}},
-		"pushes received": {counts(server.HandledPushes["/note/say"]), [4]uint64{3, 0, 0, 0}},
+		"pushes received": {counts(server.HandledPushes["/note/say"]), [4]uint64{3, 0, 3, 1}},
 		"not called":      {counts(server.HandledCalls["/math/add"]), [4]uint64{}},
 	} {
 		if c.got != c.want {
