@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/session"
 )
 
 func double(_ context.Context, arg *int) (*int, error) {
@@ -168,22 +169,21 @@ func TestCancelWhileRedialing(t *testing.T) {
 	_, sess := dialPeer(t, addr, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Minute})
 	_ = srv.Close()
 	arg := 1
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // until the client knows
-		cmd := sess.AsyncCall("/double", &arg, nil, nil)
-		select {
-		case <-cmd.Done(): // it was sent to a connection about to break
-			if time.Now().After(end) {
-				t.Fatal("the session does not redial")
-			}
-			continue
-		case <-time.After(20 * time.Millisecond):
+	for end := time.Now().Add(patience); sess.(*session.Conn).State() != session.Redialing; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the session does not redial")
 		}
-		cmd.Cancel()
-		await(t, "the cancelled call", cmd.Done())
-		if cmd.Status().Code() != erpc.CodeCanceled {
-			t.Errorf("status %v", cmd.Status())
-		}
-		return
+	}
+	cmd := sess.AsyncCall("/double", &arg, nil, nil)
+	select {
+	case <-cmd.Done():
+		t.Fatalf("it does not wait: %v", cmd.Status())
+	case <-time.After(20 * time.Millisecond):
+	}
+	cmd.Cancel()
+	await(t, "the cancelled call", cmd.Done())
+	if cmd.Status().Code() != erpc.CodeCanceled {
+		t.Errorf("status %v", cmd.Status())
 	}
 }
 

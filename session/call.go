@@ -96,7 +96,7 @@ func (c *Conn) startAsync(cmd *CallCmd) {
 	if stop := cmd.stop.Swap(nil); stop != nil {
 		(*stop)() // what waited for the end of the sending before
 	}
-	if cmd.canceled.Load() { // before it was sent, or sent again
+	if cmd.quits.Load() { // before it was sent, or sent again
 		cmd.again = false
 		cmd.finish(statusCanceled())
 		return

@@ -20,27 +20,26 @@ type CallCmd struct {
 
 	link  *link
 	seq   int32
-	sends int                    // how often it was sent
+	sends int32                  // how often it was sent
 	done  chan struct{}          // of AsyncCall: closed at the end; of Call: nil, it returns ended calls
 	wake  chan struct{}          // of Call: gets one value at the end; pooled
 	late  *exchange              // of Call: the reply, if the caller is to decode it
 	ch    chan<- *CallCmd        // of AsyncCall; may be nil
 	again bool                   // it may be sent once more, should the other side be going away
+	hold  bool                   // of a batch: it is written with the others
+	codec byte                   // of the reply
 	over  atomic.Bool            // of AsyncCall: it has ended
 	stop  atomic.Pointer[func()] // of AsyncCall: no longer waits for the context
-	hold  bool                   // of a batch: it is written with the others
-
-	canceled atomic.Bool   // Cancel was called
-	quit     chan struct{} // of AsyncCall: closed by Cancel
+	quit  chan struct{}          // of AsyncCall: closed by Cancel
 
 	// starting is held while an AsyncCall is sent: its reply may say that it
 	// is to be sent again before the first sending has returned.
 	starting sync.Mutex
 
 	st    *message.Status
-	codec byte
 	meta  message.Meta
 	swap  *Swap
+	quits atomic.Bool   // of AsyncCall: Cancel was called
 	sent  atomic.Uint32 // bytes of the frame
 	size  uint32        // bytes of the reply's frame
 	start time.Duration // on clock; 0: not measured

@@ -44,7 +44,7 @@ func (x *exchange) callLimit(age time.Duration) time.Duration {
 // side is erpc, the context of its handler ends too. It may be called
 // anywhere, and waits for nothing.
 func (c *CallCmd) Cancel() {
-	if c.quit == nil || c.canceled.Swap(true) {
+	if c.quit == nil || c.quits.Swap(true) {
 		return
 	}
 	close(c.quit) // it may wait for a redial
