@@ -3,10 +3,10 @@ package stats
 import (
 	"errors"
 	"net"
+	"strings"
 	"sync"
 
 	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto"
 	"github.com/erpc-go/erpc/socket"
 )
 
@@ -131,7 +131,7 @@ func (s *sessions) ended(sess erpc.BaseSession) {
 	switch err := e.Err(); {
 	case errors.Is(err, socket.ErrSlowReader), errors.As(err, &op) && op.Op == "write":
 		s.ends.WriteErrors++
-	case op != nil, errors.Is(err, proto.ErrTooLarge), errors.Is(err, proto.ErrMalformed):
+	case op != nil, err != nil && strings.Contains(err.Error(), "proto: "): // what is no frame; a plugin can't name those errors
 		s.ends.ReadErrors++
 	}
 }
