@@ -123,10 +123,9 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 		p.cfg.Logger.Info("connection refused", "remote", conn.RemoteAddr(), "status", st.String())
 		return
 	}
-	if p.cfg.MaxSessions > 0 {
-		<-c.CloseNotify()
+	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {
+		p.accepting.Add(-1)
 	}
-	p.accepting.Add(-1)
 }
 
 // ServeConn makes an accepted connection a session. It does not redial.

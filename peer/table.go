@@ -10,6 +10,7 @@ import (
 type table struct {
 	mu       sync.Mutex // guards the following
 	sessions map[string]*session.Conn
+	accepted map[*session.Conn]struct{} // sessions that count for MaxSessions
 	list     []*session.Conn // of sessions; nil after a change, never modified
 }
 
@@ -57,6 +58,25 @@ func (p *Peer) Gone(c *session.Conn) {
 		delete(t.sessions, id)
 		t.list = nil
 	}
+	if _, counted := t.accepted[c]; counted {
+		delete(t.accepted, c)
+		p.accepting.Add(-1)
+	}
+}
+
+// count notes that c counts for MaxSessions until it is gone. It reports false
+// if that it is already.
+func (t *table) count(c *session.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c.State() == session.Closed { // Gone may have been here
+		return false
+	}
+	if t.accepted == nil {
+		t.accepted = map[*session.Conn]struct{}{}
+	}
+	t.accepted[c] = struct{}{}
+	return true
 }
 
 // CountSession returns the number of open sessions.
