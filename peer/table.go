@@ -11,7 +11,7 @@ type table struct {
 	mu       sync.Mutex // guards the following
 	sessions map[string]*session.Conn
 	accepted map[*session.Conn]struct{} // sessions that count for MaxSessions
-	list     []*session.Conn // of sessions; nil after a change, never modified
+	list     []*session.Conn            // of sessions; nil after a change, never modified
 }
 
 // all returns the sessions. The caller must not modify the result.

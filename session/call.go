@@ -33,7 +33,7 @@ func (c *Conn) do(serviceMethod string, arg, result any, settings []message.Sett
 func (c *Conn) run(cmd *CallCmd) {
 	for range mostSends {
 		c.callOnce(cmd)
-		if !cmd.again || cmd.st.Code() != message.CodeShuttingDown {
+		if !cmd.again || !goesAway(cmd.st) {
 			break
 		}
 		c.retire(cmd.link) // it was not executed: send it over another connection

@@ -147,7 +147,7 @@ func (c *CallCmd) finish(st *message.Status) {
 
 // complete is the end of an asynchronous call.
 func (c *CallCmd) complete() {
-	if c.again && c.st.Code() == message.CodeShuttingDown {
+	if c.again && goesAway(c.st) {
 		go c.conn.resend(c)
 		return
 	}

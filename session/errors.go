@@ -80,6 +80,12 @@ func (l *link) failed(m *message.Message, err error) *message.Status {
 	return statusClosed(err)
 }
 
+// goesAway reports whether st is what a peer that shuts down answers to a call
+// that it did not execute, and not a status of the application's with that code.
+func goesAway(st *message.Status) bool {
+	return st.Code() == message.CodeShuttingDown && st.Cause() != nil && st.Cause().Error() == ErrShutdown.Error()
+}
+
 // decodeFailed is the outcome of a body that could not be decoded.
 func (c *Config) decodeFailed(err error) *message.Status {
 	if panicked, ok := message.AsPanic(err); ok {
