@@ -284,14 +284,14 @@ func TestWaitersGoOn(t *testing.T) {
 // there are busier, does not wait on when one of these is free again.
 func TestFreedSessionServesWaiters(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, r *rig, c *multiclient.MultiClient) {
-		var busy erpc.Session
-		for i := range 3 {
-			if i == 0 {
-				busy = c.AsyncCall("/wait", 1, nil, nil).Session()
-				continue
-			}
-			busy.AsyncCall("/wait", 1, nil, nil)
+		busy := c.AsyncCall("/wait", 1, nil, nil).Session()
+		r.net.kill(true) // so that the next two go there too
+		for range 2 {
+			c.AsyncCall("/wait", 1, nil, nil)
 		}
+		r.net.kill(false)
+		time.Sleep(2 * time.Second) // the pool forgets
+		check(t, c, multiclient.Stats{Worker: 1, Created: 1, Doing: 3, MaxLoad: 3, MinLoad: 3})
 		open := r.net.close()
 		served := make(chan string, 2)
 		for range cap(served) { // the first of them dials
