@@ -1,0 +1,85 @@
+package behaviour
+
+import (
+	"testing"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/erpc-go/erpc/proto/pbproto"
+	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/erpc-go/erpc/socket/eventloop"
+	"github.com/erpc-go/erpc/socket/kcp"
+	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/erpc-go/erpc/socket/quic"
+	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+)
+
+func TestMain(m *testing.M) { sockettest.VerifyMain(m) } // kcp-go starts goroutines when it is linked
+
+// A protocol is one row of the matrix.
+type protocol struct {
+	name  string
+	new   erpc.ProtoFunc
+	codec string // of bodies
+	prefix,
+	suffix string // of the names of methods
+	messages bool // it is for transports that keep messages apart
+
+	// lacks has the aspects that the format has no way for, with the reason.
+	lacks map[string]string
+}
+
+const structs = "thrift"
+
+var protocols = []protocol{
+	{name: "raw", new: rawproto.NewRawProtoFunc(), codec: "json", prefix: "/"},
+	{name: "json", new: jsonproto.NewJSONProtoFunc(), codec: "json", prefix: "/"},
+	{name: "protobuf", new: pbproto.NewPbProtoFunc(), codec: "json", prefix: "/"},
+	{name: "thrift-binary", new: thriftproto.NewBinaryProtoFunc(), codec: structs, prefix: "/"},
+	{name: "thrift-struct", new: thriftproto.NewStructProtoFunc(), codec: structs, prefix: "/"},
+	{
+		name: "thrift stock", codec: structs, prefix: "Behaviour.",
+		new: thriftproto.NewStockProtoFunc(thriftproto.StockConfig{Transport: thriftproto.Header, Concurrent: true}),
+	},
+	{name: "http", new: httproto.NewHTTProtoFunc(), codec: "json", prefix: "/"},
+	{name: "json sub-protocol", new: jsonproto.NewSubProtoFunc(), codec: "json", prefix: "/", messages: true},
+	{name: "protobuf sub-protocol", new: pbproto.NewSubProtoFunc(), codec: "json", prefix: "/", messages: true},
+}
+
+// A transport is one column of the matrix.
+type transport struct {
+	name, network string
+	new           func() erpc.Transport // nil: a peer has it
+	tls           bool
+	messages      bool // it keeps messages apart
+}
+
+var transports = []transport{
+	{name: "tcp", network: "tcp"},
+	{name: "tcp TLS", network: "tcp", tls: true},
+	{name: "unix", network: "unix"},
+	{name: "unixpacket", network: "unixpacket"},
+	{name: "event loop", network: eventloop.Network, new: func() erpc.Transport { return &eventloop.Transport{} }},
+	{name: "quic", network: quic.Network, tls: true},
+	{name: "kcp", network: kcp.Network, new: func() erpc.Transport { return kcp.Transport{} }},
+	{name: "memory", network: memory.Network, new: func() erpc.Transport { return memory.New() }},
+	{name: "ws stream", network: "ws"},
+	{
+		name: "ws messages", network: "ws", messages: true,
+		new: func() erpc.Transport { return wsconn.Transport{Config: wsconn.Config{Messages: true}} },
+	},
+}
+
+// cannot returns why p is not carried by t, "" if it is.
+func cannot(p protocol, t transport) string {
+	switch {
+	case p.messages && !t.messages:
+		return "a sub-protocol is one message of WebSocket for each of erpc"
+	case t.messages && !p.messages:
+		return "a WebSocket that keeps messages apart is for the sub-protocols"
+	}
+	return ""
+}
