@@ -151,7 +151,7 @@ func (f *format) Attach(c proto.Conn) {
 	case a == nil:
 	default:
 		f.host = a.String()
-		if _, _, err := net.SplitHostPort(f.host); err != nil { // a path
+		if _, _, err := net.SplitHostPort(f.host); err != nil || strings.ContainsAny(f.host, `/\`) { // a path
 			f.host = "localhost"
 		}
 	}
