@@ -21,12 +21,11 @@ func TestMain(m *testing.M) { sockettest.VerifyMain(m) } // kcp-go starts gorout
 
 // A protocol is one row of the matrix.
 type protocol struct {
-	name  string
-	new   erpc.ProtoFunc
-	codec string // of bodies
-	prefix,
-	suffix string // of the names of methods
-	messages bool // it is for transports that keep messages apart
+	name     string
+	new      erpc.ProtoFunc
+	codec    string // of bodies
+	prefix   string // of the names of methods
+	messages bool   // it is for transports that keep messages apart
 
 	// lacks has the aspects that the format has no way for, with the reason.
 	lacks map[string]string
