@@ -61,6 +61,10 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
+.PHONY: test-faults
+test-faults: ## half-open and slow networks between two network namespaces; needs root and iproute2
+	ERPC_NETFAULT=1 $(GO) test -count=1 -v ./internal/netfault
+
 SOAK ?= 10m
 soak: ## mixed load and faults for SOAK; every call must be accounted for
 	@mkdir -p bin
