@@ -274,6 +274,8 @@ type ctxKey struct{}
 func TestCallersTimeReachesTheHandler(t *testing.T) {
 	srv, addr := startPeer(t, erpc.PeerConfig{})
 	deadlines, ends := make(chan time.Duration, 1), make(chan error, 1)
+	release := make(chan struct{}) // lest a reply overtakes the end of the caller's time
+	defer close(release)
 	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, wait *bool) (bool, *erpc.Status) {
 		left := time.Duration(0)
 		if at, ok := ctx.Context().Deadline(); ok {
@@ -283,6 +285,7 @@ func TestCallersTimeReachesTheHandler(t *testing.T) {
 		if *wait {
 			<-ctx.Context().Done()
 			ends <- ctx.Context().Err()
+			<-release
 		}
 		return true, nil
 	})
