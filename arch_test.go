@@ -25,7 +25,7 @@ var core = map[string][]string{
 	"internal/logging":  {},
 	"internal/bigbuf":   {},
 	"message":           {"codec", "internal/bigbuf", "xfer"},
-	"proto":             {"internal/bigbuf", "message"},
+	"proto":             {"internal/bigbuf", "message", "xfer"},
 	"socket":            {"internal/bigbuf", "internal/parking", "message", "proto"},
 	"session":           {"codec", "internal/logging", "internal/parking", "message", "plugin", "proto", "socket"},
 	"router":            {"message", "plugin", "session"},

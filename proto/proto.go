@@ -2,7 +2,6 @@ package proto
 
 import (
 	"bufio"
-	"errors"
 	"net"
 
 	"github.com/erpc-go/erpc/message"
@@ -71,13 +70,3 @@ type Sequencer interface {
 	// It is called with a lock held and must not block.
 	Sent(mtype byte, seq int32)
 }
-
-// Errors that an Unpack wraps.
-var (
-	// ErrTooLarge: a frame, or what its filters inflate to, is above the
-	// limit. If the frame's header could be read all the same, the message
-	// has its type and sequence number.
-	ErrTooLarge = errors.New("proto: message above the read limit")
-	// ErrMalformed: the bytes are not of the format.
-	ErrMalformed = errors.New("proto: malformed message")
-)

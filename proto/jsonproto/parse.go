@@ -31,7 +31,7 @@ type fields struct {
 
 // parse fills m from the unfiltered part of a frame. With own, b belongs to
 // the message and is unescaped where it lies.
-func parse(m *message.Message, b []byte, own bool) error {
+func parse(m *message.Message, b []byte, own bool, _ int) error {
 	return parseInto(m, parser{b: b}, own)
 }
 

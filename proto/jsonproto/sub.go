@@ -3,15 +3,11 @@ package jsonproto
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 	"strconv"
 
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/xfer"
 )
 
 // NewSubProtoFunc returns a function that makes the JSON sub-protocol of
@@ -35,15 +31,21 @@ func NewSub() proto.Proto { return sub{} }
 
 type sub struct{}
 
+var subEnvelope = proto.Envelope{
+	Name: "jsonproto", Bare: true, Append: appendSub, Parse: parseSub, Owner: peekOwner, OwnerSize: ownerSize,
+	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
+}
+
 func (sub) Version() (id byte, name string) { return 'J', "websocket-json" }
 
-func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) {
-	pipe := m.XferPipe()
-	if pipe.Len() > math.MaxUint8 {
-		return dst, ErrTooManyFilters
-	}
-	start := len(dst)
-	dst = strconv.AppendInt(append(dst, "\x00\x00\x00\x00{\"seq\":"...), int64(m.Seq()), 10)
+func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) { return subEnvelope.Pack(dst, m) }
+
+func (sub) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
+	return subEnvelope.Unpack(r, m, limit)
+}
+
+func appendSub(dst []byte, m *message.Message) ([]byte, error) {
+	dst = strconv.AppendInt(append(dst, `{"seq":`...), int64(m.Seq()), 10)
 	dst = strconv.AppendUint(append(dst, `,"mtype":`...), uint64(m.Mtype()), 10)
 	dst = appendMethod(append(dst, `,"serviceMethod":"`...), m.ServiceMethod())
 	dst = append(dst, `","meta":"`...)
@@ -53,18 +55,14 @@ func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	dst = append(dst, `,"body":"`...)
 	at = len(dst)
 	dst, err := m.AppendBody(dst)
+	if err == nil {
+		dst, err = proto.Filter(dst, at, m)
+	}
 	if err != nil {
 		return dst, err
 	}
-	if pipe.Len() > 0 {
-		b, err := pipe.OnPack(dst[at:])
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst[:at], b...)
-	}
 	dst = append(escapeFrom(dst, at), `","xferPipe":[`...)
-	for i, id := range pipe.IDs() {
+	for i, id := range m.XferPipe().IDs() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -74,47 +72,20 @@ func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	if st := m.Status(); !st.OK() {
 		dst = append(st.AppendQuery(append(dst, `,"status":"`...)), '"')
 	}
-	dst = append(dst, '}')
-	if int64(len(dst)-start) > math.MaxUint32 {
-		return dst, ErrFrameTooLong
-	}
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-prefix))
-	return dst, nil
+	return append(dst, '}'), nil
 }
 
-func (sub) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
-	head, err := proto.PeekHead(r, prefix)
-	if err != nil {
-		return err
-	}
-	size := prefix + int64(binary.BigEndian.Uint32(head))
-	if size > int64(limit) {
-		return fmt.Errorf("jsonproto: a message of %d bytes: %w", size, proto.ErrTooLarge)
-	}
-	m.SetSize(uint32(size))
-	if _, err := r.Discard(prefix); err != nil {
-		return err
-	}
-	b, own, err := proto.ReadFrame(r, m, int(size)-prefix)
-	if err != nil {
-		return err
-	}
+func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 	var ids []byte
 	if err := parseInto(m, parser{b: b, ids: &ids}, own); err != nil {
 		return err
 	}
-	if len(ids) == 0 {
-		return nil
-	}
 	if err := m.XferPipe().Append(ids...); err != nil {
-		return fmt.Errorf("jsonproto: %w: %w", proto.ErrMalformed, err)
+		return malformed("%w", err)
 	}
-	body, err := m.XferPipe().OnUnpackLimit(m.Raw(), limit)
-	switch {
-	case errors.Is(err, xfer.ErrTooLarge):
-		return fmt.Errorf("jsonproto: %w: %w", proto.ErrTooLarge, err)
-	case err != nil:
-		return fmt.Errorf("jsonproto: %w: %w", proto.ErrMalformed, err)
+	body, err := proto.Unfilter("jsonproto", m, m.Raw(), limit)
+	if err != nil {
+		return err
 	}
 	m.SetRaw(body)
 	return nil

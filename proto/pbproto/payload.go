@@ -1,7 +1,6 @@
 package pbproto
 
 import (
-	"bufio"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -79,7 +78,7 @@ func endBytes(dst []byte, at int) []byte {
 
 // parse fills m from the unfiltered part of a frame. Without own, b is copied
 // where m keeps it.
-func parse(m *message.Message, b []byte, own bool) error {
+func parse(m *message.Message, b []byte, own bool, _ int) error {
 	var method, status, meta, body []byte
 	for len(b) > 0 {
 		field, t, n := protowire.ConsumeTag(b)
@@ -152,16 +151,12 @@ func setInt(m *message.Message, field protowire.Number, v int32) bool {
 	return true
 }
 
-// peekOwner fills in whose message it is that will not be read, if that is
-// written as Pack and v7 write it and has arrived: who claims a length need not
-// send a byte more. size is that of the frame, in bytes.
-func peekOwner(r *bufio.Reader, m *message.Message, size int64) {
-	const most = prefix + 1 + 2*(1+10) // negative integers have ten bytes
-	b, err := r.Peek(int(min(size, most, int64(r.Buffered()))))
-	if err != nil || len(b) <= prefix || b[prefix] != 0 { // behind filters it can't be known
-		return
-	}
-	b = b[prefix+1:]
+// ownerSize is how long, in bytes, the fields are that peekOwner reads: a
+// negative integer has ten, and a tag.
+const ownerSize = 2 * (1 + 10)
+
+// peekOwner is that of the envelope, for messages written as Pack and v7 do.
+func peekOwner(m *message.Message, b []byte) {
 	for _, field := range []protowire.Number{seqField, mtypeField} {
 		f, t, n := protowire.ConsumeTag(b)
 		if n < 0 || f != field || t != protowire.VarintType {

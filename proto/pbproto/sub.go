@@ -2,15 +2,10 @@ package pbproto
 
 import (
 	"bufio"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"math"
 	"unicode/utf8"
 
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/xfer"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -45,14 +40,21 @@ func NewSub() proto.Proto { return sub{} }
 
 type sub struct{}
 
+var subEnvelope = proto.Envelope{
+	Name: "pbproto", Bare: true, Append: appendSub, Parse: parseSub, Owner: peekOwner, OwnerSize: ownerSize,
+	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
+}
+
 func (sub) Version() (id byte, name string) { return 'P', "websocket-protobuf" }
 
-func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) {
-	start, pipe := len(dst), m.XferPipe()
-	if pipe.Len() > math.MaxUint8 {
-		return dst, ErrTooManyFilters
-	}
-	dst = appendInt(append(dst, 0, 0, 0, 0), subSeq, m.Seq())
+func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) { return subEnvelope.Pack(dst, m) }
+
+func (sub) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
+	return subEnvelope.Unpack(r, m, limit)
+}
+
+func appendSub(dst []byte, m *message.Message) ([]byte, error) {
+	dst = appendInt(dst, subSeq, m.Seq())
 	dst = appendInt(dst, subMtype, int32(m.Mtype()))
 	if method := m.ServiceMethod(); method != "" {
 		if !utf8.ValidString(method) {
@@ -65,48 +67,20 @@ func (sub) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	dst = appendInt(dst, subCodec, int32(m.BodyCodec()))
 	dst, at = beginBytes(dst, subBody)
 	dst, err := m.AppendBody(dst)
+	if err == nil {
+		dst, err = proto.Filter(dst, at, m)
+	}
 	if err != nil {
 		return dst, err
 	}
-	if pipe.Len() > 0 {
-		b, err := pipe.OnPack(dst[at:])
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst[:at], b...)
-	}
 	dst = endBytes(dst, at)
 	dst, at = beginBytes(dst, subFilters)
-	dst = endBytes(pipe.AppendIDs(dst), at)
+	dst = endBytes(m.XferPipe().AppendIDs(dst), at)
 	if st := m.Status(); !st.OK() {
 		dst, at = beginBytes(dst, subStatus)
 		dst = endBytes(st.AppendQuery(dst), at)
 	}
-	if int64(len(dst)-start) > math.MaxUint32 {
-		return dst, ErrFrameTooLong
-	}
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-prefix))
 	return dst, nil
-}
-
-func (sub) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
-	head, err := proto.PeekHead(r, prefix)
-	if err != nil {
-		return err
-	}
-	size := prefix + int64(binary.BigEndian.Uint32(head))
-	if size > int64(limit) {
-		return fmt.Errorf("pbproto: a message of %d bytes: %w", size, proto.ErrTooLarge)
-	}
-	m.SetSize(uint32(size))
-	if _, err := r.Discard(prefix); err != nil {
-		return err
-	}
-	b, own, err := proto.ReadFrame(r, m, int(size)-prefix)
-	if err != nil {
-		return err
-	}
-	return parseSub(m, b, own, limit)
 }
 
 // parseSub fills m from a message. Without own, b is copied where m keeps it.
@@ -145,7 +119,7 @@ func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 	}
 	m.SetStatus(st)
 	if err := m.XferPipe().Append(parts[subFilters]...); err != nil {
-		return fmt.Errorf("pbproto: %w: %w", proto.ErrMalformed, err)
+		return malformed("%w", err)
 	}
 	meta, body := parts[subMeta], parts[subBody]
 	if !own {
@@ -155,14 +129,8 @@ func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 		meta, body = s[:n:n], s[n:]
 	}
 	m.Meta().SetQuery(meta)
-	if m.XferPipe().Len() > 0 {
-		body, err = m.XferPipe().OnUnpackLimit(body, limit)
-		switch {
-		case errors.Is(err, xfer.ErrTooLarge):
-			return fmt.Errorf("pbproto: %w: %w", proto.ErrTooLarge, err)
-		case err != nil:
-			return fmt.Errorf("pbproto: %w: %w", proto.ErrMalformed, err)
-		}
+	if body, err = proto.Unfilter("pbproto", m, body, limit); err != nil {
+		return err
 	}
 	m.SetRaw(body)
 	return nil

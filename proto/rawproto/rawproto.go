@@ -17,9 +17,9 @@
 package rawproto
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/erpc-go/erpc/message"
@@ -50,29 +50,15 @@ type raw struct{}
 
 func (raw) Version() (id byte, name string) { return 6, "raw" }
 
-func (raw) Pack(dst []byte, m *message.Message) ([]byte, error) {
-	start, pipe := len(dst), m.XferPipe()
-	if pipe.Len() > math.MaxUint8 {
-		return dst, ErrTooManyFilters
-	}
-	dst = pipe.AppendIDs(append(dst, 0, 0, 0, 0, byte(pipe.Len())))
-	inner := len(dst)
-	dst, err := appendInner(dst, m)
-	if err != nil {
-		return dst, err
-	}
-	if pipe.Len() > 0 {
-		b, err := pipe.OnPack(dst[inner:])
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst[:inner], b...)
-	}
-	if int64(len(dst)-start) > math.MaxUint32 {
-		return dst, ErrFrameTooLong
-	}
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start))
-	return dst, nil
+var envelope = proto.Envelope{
+	Name: "rawproto", Whole: true, Append: appendInner, Parse: parse, Owner: peekOwner, OwnerSize: ownerSize,
+	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
+}
+
+func (raw) Pack(dst []byte, m *message.Message) ([]byte, error) { return envelope.Pack(dst, m) }
+
+func (raw) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
+	return envelope.Unpack(r, m, limit)
 }
 
 // PackHead implements [proto.HeadPacker].
@@ -150,6 +136,4 @@ func appendSeq(dst []byte, seq int32) []byte {
 	return append(append(dst, byte(len(t)-i)), t[i:]...)
 }
 
-func malformed(format string, args ...any) error {
-	return fmt.Errorf("rawproto: %w: "+format, append([]any{proto.ErrMalformed}, args...)...)
-}
+func malformed(form string, args ...any) error { return proto.Malformed("rawproto", form, args...) }

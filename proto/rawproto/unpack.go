@@ -1,83 +1,14 @@
 package rawproto
 
 import (
-	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 
 	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/xfer"
 )
 
-// minFrame is the length and the number of filters.
-const minFrame = 4 + 1
-
-// Unpack parses a frame where it lies in r if it fits there, and copies only
-// metadata and body into the message. A larger one is read into the message.
-func (raw) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
-	head, err := proto.PeekHead(r, 4)
-	if err != nil {
-		return err
-	}
-	size := int64(binary.BigEndian.Uint32(head))
-	if size < minFrame {
-		return malformed("a frame of %d bytes", size)
-	}
-	if size > int64(limit) {
-		peekOwner(r, m)
-		return fmt.Errorf("rawproto: a frame of %d bytes: %w", size, proto.ErrTooLarge)
-	}
-	m.SetSize(uint32(size))
-	if size <= int64(r.Size()) {
-		b, _, err := proto.ReadFrame(r, m, int(size))
-		if err != nil {
-			return err
-		}
-		return unwrap(m, b[4:], false, limit)
-	}
-	if _, err := r.Discard(4); err != nil {
-		return err
-	}
-	b, own, err := proto.ReadFrame(r, m, int(size)-4)
-	if err != nil {
-		return err
-	}
-	return unwrap(m, b, own, limit)
-}
-
-// unwrap undoes the transfer filters and parses what was inside. With own, b
-// belongs to the message; without, it is copied where the message needs it.
-func unwrap(m *message.Message, b []byte, own bool, limit int) error {
-	n := int(b[0])
-	if len(b) < 1+n {
-		return errShort
-	}
-	ids, inner := b[1:1+n], b[1+n:]
-	if n == 0 {
-		return parse(m, inner, own)
-	}
-	pipe := m.XferPipe()
-	if err := pipe.Append(ids...); err != nil {
-		return fmt.Errorf("rawproto: %w: %w", proto.ErrMalformed, err)
-	}
-	if !own {
-		inner = m.Store(inner)
-	}
-	inner, err := pipe.OnUnpackLimit(inner, limit)
-	switch {
-	case errors.Is(err, xfer.ErrTooLarge):
-		return fmt.Errorf("rawproto: %w: %w", proto.ErrTooLarge, err)
-	case err != nil:
-		return fmt.Errorf("rawproto: %w: %w", proto.ErrMalformed, err)
-	}
-	return parse(m, inner, true)
-}
-
 // parse fills m from the unfiltered part of a frame.
-func parse(m *message.Message, b []byte, own bool) error {
+func parse(m *message.Message, b []byte, own bool, _ int) error {
 	r := cursor{b: b}
 	if err := r.owner(m); err != nil {
 		return err
@@ -105,15 +36,12 @@ func parse(m *message.Message, b []byte, own bool) error {
 	return nil
 }
 
-// peekOwner fills in whose message it is that will not be read, as far as that
-// has arrived: who claims a length need not send a byte more.
-func peekOwner(r *bufio.Reader, m *message.Message) {
-	const most = minFrame + 1 + 7 + 1
-	b, err := r.Peek(min(most, r.Buffered()))
-	if err != nil || len(b) < minFrame || b[4] != 0 { // behind filters it can't be known
-		return
-	}
-	c := cursor{b: b[minFrame:]}
+// ownerSize is how long, in bytes, sequence number and type are at most.
+const ownerSize = 1 + 7 + 1
+
+// peekOwner is that of the envelope.
+func peekOwner(m *message.Message, b []byte) {
+	c := cursor{b: b}
 	if c.owner(m) != nil {
 		m.SetMtype(message.TypeUndefined)
 	}

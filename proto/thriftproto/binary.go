@@ -3,15 +3,12 @@ package thriftproto
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"math"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/erpc-go/erpc/message"
 	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/xfer"
 )
 
 // NewBinaryProtoFunc returns a function that makes erpc v7's thrift-binary for a
@@ -55,15 +52,11 @@ func (binaryFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	dst = begin{kind, []byte(m.ServiceMethod()), m.Seq()}.appendTo(dst, false)
 	dst = append(dst, 0, 0, 0, 0)
 	inner := len(dst)
-	if dst, err = m.AppendBody(dst); err != nil {
-		return dst, err
+	if dst, err = m.AppendBody(dst); err == nil {
+		dst, err = proto.Filter(dst, inner, m)
 	}
-	if pipe.Len() > 0 {
-		b, err := pipe.OnPack(dst[inner:])
-		if err != nil {
-			return dst, err
-		}
-		dst = append(dst[:inner], b...)
+	if err != nil {
+		return dst, err
 	}
 	if dst, err = endFrame(dst, start); err == nil {
 		binary.BigEndian.PutUint32(dst[inner-4:], uint32(len(dst)-inner))
@@ -91,16 +84,8 @@ func (binaryFormat) Unpack(r *bufio.Reader, m *message.Message, limit int) error
 	if err := h.pairs(func(k, v []byte) error { return binaryPair(m, k, v) }); err != nil {
 		return err
 	}
-	if m.XferPipe().Len() == 0 {
-		m.SetRaw(body)
-		return nil
-	}
-	body, err = m.XferPipe().OnUnpackLimit(body, limit)
-	switch {
-	case errors.Is(err, xfer.ErrTooLarge):
-		return fmt.Errorf("thriftproto: %w: %w", proto.ErrTooLarge, err)
-	case err != nil:
-		return fmt.Errorf("thriftproto: %w: %w", proto.ErrMalformed, err)
+	if body, err = proto.Unfilter("thriftproto", m, body, limit); err != nil {
+		return err
 	}
 	m.SetRaw(body)
 	return nil
@@ -115,7 +100,7 @@ func binaryPair(m *message.Message, k, v []byte) error {
 	case HeaderXferPipe:
 		m.XferPipe().Reset()
 		if err := m.XferPipe().Append(v...); err != nil {
-			return fmt.Errorf("thriftproto: %w: %w", proto.ErrMalformed, err)
+			return malformed("%w", err)
 		}
 	case headerMtype:
 		if len(v) == 1 && (v[0] == message.TypeAuthCall || v[0] == message.TypeAuthReply) {
@@ -165,10 +150,10 @@ func v7Begin(c *cursor, m *message.Message) (header, thrift.TMessageType, error)
 	return h, b.kind, nil
 }
 
-// v7Owner fills in whose message it is that will not be read.
-func v7Owner(m *message.Message, head []byte) {
+// v7Owner fills in whose message it is that will not be read, or says that head
+// is too short for that.
+func v7Owner(m *message.Message, head []byte) (cut bool) {
 	c := cursor{b: head}
-	if _, _, err := v7Begin(&c, m); err != nil {
-		m.SetMtype(message.TypeUndefined)
-	}
+	_, _, err := v7Begin(&c, m)
+	return err != nil && c.bad
 }

@@ -2,7 +2,6 @@ package thriftproto
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/erpc-go/erpc/proto"
 )
@@ -64,6 +63,4 @@ func (c *cursor) text() []byte { return c.take(int(int32(c.varint()))) }
 
 func appendVarint(dst []byte, n uint32) []byte { return binary.AppendUvarint(dst, uint64(n)) }
 
-func malformed(form string, args ...any) error {
-	return fmt.Errorf("thriftproto: %w: "+form, append([]any{proto.ErrMalformed}, args...)...)
-}
+func malformed(form string, args ...any) error { return proto.Malformed("thriftproto", form, args...) }

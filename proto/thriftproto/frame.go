@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -31,8 +30,9 @@ const prefix = 4
 const headWindow = 4 << 10
 
 // readFrame reads the next frame, without its length, into the storage of m.
-// Of one above the limit it shows the beginning to owner, which may be cut.
-func readFrame(r *bufio.Reader, m *message.Message, limit int, owner func(m *message.Message, head []byte)) ([]byte, error) {
+// Of one above the limit it shows the beginning to owner, which says whether it
+// would know more if that were longer.
+func readFrame(r *bufio.Reader, m *message.Message, limit int, owner func(m *message.Message, head []byte) (cut bool)) ([]byte, error) {
 	head, err := proto.PeekHead(r, prefix)
 	if err != nil {
 		return nil, err
@@ -44,10 +44,11 @@ func readFrame(r *bufio.Reader, m *message.Message, limit int, owner func(m *mes
 	case n < 4:
 		return nil, malformed("a frame of %d bytes", n)
 	case size > int64(limit):
-		if head, _ := r.Peek(int(min(size, headWindow, int64(r.Buffered())))); len(head) > prefix { // if it can't be read, nobody is told
-			owner(m, head[prefix:])
+		head, err := r.Peek(int(min(size, headWindow, int64(r.Buffered()))))
+		if err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("thriftproto: a frame of %d bytes: %w", size, proto.ErrTooLarge)
+		return nil, proto.TooLarge("thriftproto", size, owner(m, head[prefix:]) && len(head) < headWindow)
 	default:
 		m.SetSize(uint32(size))
 	}

@@ -120,16 +120,18 @@ func (s *stock) begin(c *cursor, m *message.Message, d dialect) (thrift.TMessage
 	return b.kind, nil
 }
 
-// owner fills in whose message it is that will not be read.
-func (s *stock) owner(m *message.Message, head []byte) {
+// owner fills in whose message it is that will not be read, or says that head is
+// too short for that.
+func (s *stock) owner(m *message.Message, head []byte) (cut bool) {
 	c := cursor{b: head}
+	if len(head) < 2 {
+		return true
+	}
 	d, _, err := c.head()
-	if err != nil || d.zlib {
-		return
+	if err == nil && !d.zlib { // what is compressed can't be known
+		_, err = s.begin(&c, m, d)
 	}
-	if _, err := s.begin(&c, m, d); err != nil {
-		m.SetMtype(message.TypeUndefined)
-	}
+	return err != nil && c.bad
 }
 
 func inflate(b []byte, limit int) ([]byte, error) {
