@@ -3,6 +3,8 @@ package erpc_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/erpc-go/erpc"
@@ -17,7 +20,13 @@ import (
 	"github.com/erpc-go/erpc/codec/thriftcodec"
 	"github.com/erpc-go/erpc/internal/graceful"
 	"github.com/erpc-go/erpc/peer/config"
+	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/erpc-go/erpc/proto/pbproto"
 	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/memory"
 	"github.com/erpc-go/erpc/xfer"
 )
 
@@ -154,4 +163,103 @@ func TestLimitOfConfigurationFiles(t *testing.T) {
 			t.Errorf("%d bytes: %v, loaded %t", size, err, cfg.CountTime)
 		}
 	}
+}
+
+// TestTooLargeInPieces: who calls with more than the limit gets 413, although
+// the receiver sees the length before it sees whose call it is.
+func TestTooLargeInPieces(t *testing.T) {
+	const limit = 1 << 10
+	text := append(append([]byte{11, 0, 1, 0, 0, 0x20, 0}, make([]byte, 0x2000)...), 0) // a thrift struct with a string
+	stock := thriftproto.StockConfig{Transport: thriftproto.Header}
+	for name, tc := range map[string]struct {
+		proto erpc.ProtoFunc
+		code  int32
+	}{
+		"raw":               {rawproto.New, erpc.CodeTooLarge},
+		"json":              {jsonproto.New, erpc.CodeTooLarge},
+		"json, WebSocket":   {jsonproto.NewSub, erpc.CodeTooLarge},
+		"pb":                {pbproto.New, erpc.CodeTooLarge},
+		"pb, WebSocket":     {pbproto.NewSub, erpc.CodeTooLarge},
+		"thrift":            {thriftproto.NewBinaryProtoFunc(), erpc.CodeTooLarge},
+		"thrift struct":     {thriftproto.NewStructProtoFunc(), erpc.CodeTooLarge},
+		"thrift stock":      {thriftproto.NewStockProtoFunc(stock), erpc.CodeTooLarge},
+		"thrift, no header": {thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}), erpc.CodeBadMessage}, // it has no room for more
+		"http":              {httproto.NewHTTProtoFunc(), erpc.CodeTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := &memory.Transport{Faults: func() (memory.Fault, memory.Fault) {
+					return memory.Fault{MaxRead: 1}, memory.Fault{}
+				}}
+				cfg := erpc.PeerConfig{Network: memory.Network, Transports: []socket.Transport{tr}, ProtoFunc: tc.proto, Logger: slog.New(slog.DiscardHandler)}
+				client := erpc.NewPeer(cfg)
+				defer closeInBubble(client)
+				cfg.ReadLimit, cfg.ListenAddress = limit, "here"
+				server := erpc.NewPeer(cfg)
+				defer closeInBubble(server)
+				lis, err := server.Listen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() { _ = server.Serve(lis) }() // it ends with the server
+				sess, st := client.Dial("here")
+				if !st.OK() {
+					t.Fatal(st)
+				}
+				st = sess.Call("/call", text, nil, erpc.WithBodyCodec(codec.ID_THRIFT)).Status()
+				if st.Code() != tc.code || !strings.Contains(st.String(), strconv.Itoa(int(erpc.CodeTooLarge))) {
+					t.Errorf("got %v, want %d", st, tc.code)
+				}
+				<-sess.CloseNotify()
+			})
+		})
+	}
+}
+
+// TestTooLargeAndSilent: who sends a length above the limit, and nothing else, is
+// not waited for long.
+func TestTooLargeAndSilent(t *testing.T) {
+	for name, pf := range map[string]erpc.ProtoFunc{
+		"raw": rawproto.New, "json": jsonproto.New, "pb": pbproto.New,
+		"thrift": thriftproto.NewBinaryProtoFunc(), "thrift stock": thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := memory.New()
+				server := erpc.NewPeer(erpc.PeerConfig{
+					Network: memory.Network, Transports: []socket.Transport{tr}, ListenAddress: "here",
+					ProtoFunc: pf, Logger: slog.New(slog.DiscardHandler),
+				})
+				defer closeInBubble(server)
+				lis, err := server.Listen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() { _ = server.Serve(lis) }() // it ends with the server
+				for _, sent := range []int{4, 5, 6} {
+					conn, err := tr.Dial(t.Context(), memory.Network, "here", &socket.Options{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer conn.Close()
+					t0 := time.Now()
+					if _, err := conn.Write([]byte("\x7f\xff\xff\xff\x00\x01")[:sent]); err != nil {
+						t.Fatal(err)
+					}
+					if b, err := io.ReadAll(conn); len(b) > 0 || err != nil {
+						t.Errorf("%d bytes are answered by %q, %v; want the end", sent, b, err)
+					}
+					if took := time.Since(t0); took > 200*time.Millisecond {
+						t.Errorf("after %d bytes the connection ended in %s", sent, took)
+					}
+				}
+			})
+		})
+	}
+}
+
+// closeInBubble also lets the goroutine end that watches busy connections.
+func closeInBubble(p erpc.Peer) {
+	_ = p.Close() // its sessions may have ended by themselves
+	time.Sleep(time.Second)
 }

@@ -84,7 +84,7 @@ func (l *link) sayWhy(err error, x *exchange) {
 	if r, ok := l.sock.Proto().(proto.Refuser); ok {
 		l.sock.SendLast(r.AppendRefusal(nil, err))
 		said = true
-	} else if x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
+	} else if l.learnOwner(err, x); x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
 		x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
 		l.sock.Flush()
 		said = true
@@ -100,6 +100,18 @@ func (l *link) sayWhy(err error, x *exchange) {
 		if _, err := conn.Read(discard[:]); err != nil {
 			return
 		}
+	}
+}
+
+// learnOwner waits a moment for the bytes that say whose message err refuses, if
+// no more than its length has arrived.
+func (l *link) learnOwner(err error, x *exchange) {
+	if x == nil || !errors.Is(err, proto.ErrEarly) {
+		return
+	}
+	_ = l.sock.Conn().SetReadDeadline(time.Now().Add(lastWords)) // fails only on a closed connection, which reading tells
+	for errors.Is(err, proto.ErrEarly) {
+		err = l.sock.ReadOn(&x.in)
 	}
 }
 

@@ -127,6 +127,20 @@ func (s *Socket) Read(m *message.Message) (err error) {
 	return err
 }
 
+// ReadOn looks again at the message of which Read, or ReadOn, has said
+// [proto.ErrEarly], once more of it is there. It returns why it can't, or what
+// is said of the message now.
+func (s *Socket) ReadOn(m *message.Message) error {
+	br := s.in.br
+	if br == nil {
+		return net.ErrClosed
+	}
+	if _, err := br.Peek(br.Buffered() + 1); err != nil {
+		return err
+	}
+	return s.unpack(br, m)
+}
+
 func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
