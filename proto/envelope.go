@@ -55,7 +55,7 @@ func (e *Envelope) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	}
 	inner := len(dst)
 	dst, err := e.Append(dst, m)
-	if err == nil && !e.Bare {
+	if err == nil && !e.Bare && pipe.Len() > 0 {
 		dst, err = Filter(dst, inner, m)
 	}
 	if err != nil {
