@@ -121,7 +121,7 @@ func useCalculator(t *testing.T, c thrift.TClient, noted <-chan string) {
 	if err != nil || !reflect.DeepEqual(got, item()) {
 		t.Errorf("echo: %+v, %v", got, err)
 	}
-	if items, err := calc.GetItems(ctx, 3000); err != nil || len(items) != 3000 || len(items[2999].Name) != 2999 {
+	if items, err := calc.GetItems(ctx, 1000); err != nil || len(items) != 1000 || len(items[999].Name) != 999 {
 		t.Errorf("get_items: %d, %v", len(items), err)
 	}
 	if items, err := calc.GetItems(ctx, 0); err != nil || len(items) != 0 {
