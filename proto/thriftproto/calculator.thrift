@@ -1,9 +1,9 @@
-// The service of the tests with stock clients and servers. Generate again with
+// The service of the tests with stock clients and servers. The Go code in the
+// tree is that of thrift-compiler 0.17.0, of Debian 12, formatted:
 //
-//	thrift --gen go:skip_remote -out internal calculator.thrift
-//	thrift --gen py -out testdata/gen-py calculator.thrift
+//	thrift --gen go:skip_remote -out internal calculator.thrift && gofmt -w internal/calculator
 //
-// The code in the tree is that of thrift-compiler 0.17.0, of Debian 12.
+// The code for Python is made when it is tested; see python_test.go.
 
 namespace go calculator
 namespace py calculator

@@ -2,10 +2,13 @@ package thriftproto_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"go/format"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,16 +20,62 @@ import (
 	"github.com/erpc-go/erpc/proto/thriftproto"
 )
 
-// python returns a command of Debian's python3 with its python3-thrift. Without
-// ERPC_INTEROP=1 the test is skipped, as it needs these packages.
-func python(t *testing.T, args ...string) *exec.Cmd {
+// compile has the thrift compiler make code of calculator.thrift and returns where
+// that is. Without ERPC_INTEROP=1 the test is skipped, as it needs packages of
+// Debian.
+func compile(t *testing.T, generator string) (dir string) {
 	t.Helper()
 	if os.Getenv("ERPC_INTEROP") != "1" {
-		t.Skip("needs Debian's python3-thrift; set ERPC_INTEROP=1 to run it")
+		t.Skip("needs Debian's thrift-compiler and python3-thrift; set ERPC_INTEROP=1 to run it")
 	}
+	dir = t.TempDir()
+	cmd := exec.Command("thrift", "--gen", generator, "-out", dir, "calculator.thrift")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	return dir
+}
+
+// TestGeneratedCode: the Go code in the tree is what the compiler makes of
+// calculator.thrift, formatted.
+func TestGeneratedCode(t *testing.T) {
+	dir := filepath.Join(compile(t, "go:skip_remote"), "calculator")
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("the compiler made %d files, %v", len(files), err)
+	}
+	for _, f := range files {
+		made, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := format.Source(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join("internal", "calculator", f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := bytes.Cut(want, []byte("\n")); !bytes.HasPrefix(got, first) {
+			t.Skipf("this compiler is another one than that of the tree: %s", first)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the compiler makes of calculator.thrift; see there how to make it again", f.Name())
+		}
+	}
+}
+
+// A pythonCode is what the compiler made for Python.
+type pythonCode string
+
+// command runs a program of testdata in Debian's python3.
+func (c pythonCode) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*wiretest.Limit)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", append([]string{"-B"}, args...)...)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+string(c))
 	cmd.WaitDelay = time.Second
 	return cmd
 }
@@ -35,26 +84,27 @@ func (w stockWire) args() []string { return strings.SplitN(w.name, " ", 2) }
 
 // TestPythonClient: clients of Thrift's Python library call us.
 func TestPythonClient(t *testing.T) {
+	code := pythonCode(compile(t, "py"))
 	plain, noted := serveCalculator(t, thriftproto.StockConfig{Service: "Calculator", Mapper: erpc.HTTPServiceMethodMapper}, erpc.HTTPServiceMethodMapper)
 	multiplexed, multiplexedNoted := serveCalculator(t, thriftproto.StockConfig{}, erpc.RPCServiceMethodMapper)
 	for _, w := range stockWires {
 		t.Run(w.name, func(t *testing.T) {
-			callFromPython(t, w, plain, noted)
+			code.call(t, w, plain, noted)
 		})
 		t.Run(w.name+" multiplexed", func(t *testing.T) {
-			callFromPython(t, w, multiplexed, multiplexedNoted, "Calculator")
+			code.call(t, w, multiplexed, multiplexedNoted, "Calculator")
 		})
 	}
 }
 
-func callFromPython(t *testing.T, w stockWire, addr string, noted <-chan string, service ...string) {
+func (c pythonCode) call(t *testing.T, w stockWire, addr string, noted <-chan string, service ...string) {
 	t.Helper()
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	args := append(append([]string{"testdata/stock_client.py", port}, w.args()...), service...)
-	out, err := python(t, args...).CombinedOutput()
+	out, err := c.command(t, args...).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "OK" {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -63,12 +113,13 @@ func callFromPython(t *testing.T, w stockWire, addr string, noted <-chan string,
 
 // TestPythonServer: we call servers of Thrift's Python library.
 func TestPythonServer(t *testing.T) {
+	code := pythonCode(compile(t, "py"))
 	for _, w := range stockWires {
 		if w.zlib {
 			continue
 		}
 		t.Run(w.name, func(t *testing.T) {
-			addr, noted := servePython(t, w)
+			addr, noted := code.serve(t, w)
 			for _, multiplexed := range []bool{false, true} {
 				c := thriftproto.StockConfig{Transport: w.transport, Protocol: w.protocol, Service: "Calculator", Multiplexed: multiplexed}
 				sess := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c)}).MustDial(t, addr)
@@ -78,9 +129,9 @@ func TestPythonServer(t *testing.T) {
 	}
 }
 
-func servePython(t *testing.T, w stockWire) (addr string, noted chan string) {
+func (c pythonCode) serve(t *testing.T, w stockWire) (addr string, noted chan string) {
 	t.Helper()
-	cmd := python(t, append([]string{"testdata/stock_server.py"}, w.args()...)...)
+	cmd := c.command(t, append([]string{"testdata/stock_server.py"}, w.args()...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	stdin, err := cmd.StdinPipe()

@@ -2,12 +2,10 @@
 
 stock_client.py PORT TRANSPORT PROTOCOL [SERVICE]: framed or header; binary,
 compact or "compact zlib"; and the service of a multiplexed client. It prints OK or fails.
+What the thrift compiler made of calculator.thrift is in PYTHONPATH.
 """
 
-import os
 import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "gen-py"))
 
 from calculator import Calculator
 from calculator.ttypes import Item, Overflow

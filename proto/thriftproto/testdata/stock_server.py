@@ -1,13 +1,11 @@
 """A server of Thrift's Python library: stock_server.py TRANSPORT PROTOCOL.
 
 It prints its port, then a line for each note, and ends when its input does.
+What the thrift compiler made of calculator.thrift is in PYTHONPATH.
 """
 
-import os
 import sys
 import threading
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "gen-py"))
 
 from calculator import Calculator
 from calculator.ttypes import Item, Overflow
