@@ -178,14 +178,38 @@ func TestListenerAddress(t *testing.T) {
 	}
 }
 
+// Parts that are empty are those of v7.
 func TestFakeAddr(t *testing.T) {
-	a := erpc.NewFakeAddr("tcp", "localhost", "9090")
-	b, err := erpc.NewFakeAddr2("tcp", "localhost:9090")
-	if err != nil || a.String() != b.String() || b.Host() != "localhost" || b.Port() != "9090" || b.Network() != "tcp" {
-		t.Errorf("%v %v %v", a, b, err)
+	for _, c := range []struct{ network, text, wantNetwork, host, port string }{
+		{"tcp", "localhost:9090", "tcp", "localhost", "9090"},
+		{"tcp6", "192.0.0.10:1234", "tcp6", "192.0.0.10", "1234"},
+		{"tcp6", "[::1]:1234", "tcp6", "::1", "1234"},
+		{"tcp", ":1234", "tcp", "0.0.0.0", "1234"},
+		{"", "", "tcp", "0.0.0.0", "0"},
+		{"unix", "/run/a.sock", "unix", "/run/a.sock", ""},
+		{"unix", "0.0.0.0:9090", "unix", "0.0.0.0", "9090"},
+	} {
+		a, err := erpc.NewFakeAddr2(c.network, c.text)
+		if err != nil || a.Network() != c.wantNetwork || a.Host() != c.host || a.Port() != c.port {
+			t.Errorf("%q: %v, %v", c.text, a, err)
+			continue
+		}
+		want := c.host
+		if c.port != "" {
+			want = net.JoinHostPort(c.host, c.port)
+			if b := erpc.NewFakeAddr(c.network, c.host, c.port); *a != *b {
+				t.Errorf("%v of its parts is %v", a, b)
+			}
+		}
+		if a.String() != want {
+			t.Errorf("%q is %q, want %q", c.text, a, want)
+		}
 	}
-	if _, err := erpc.NewFakeAddr2("tcp", "no port"); err == nil {
-		t.Error("an address without a port was taken")
+	if a := erpc.NewFakeAddr("", "", ""); a.Network() != "tcp" || a.String() != "0.0.0.0:0" {
+		t.Errorf("an address of nothing is %v", a)
+	}
+	if a, err := erpc.NewFakeAddr2("tcp", "no port"); err == nil || a != nil {
+		t.Errorf("an address without a port was taken: %v", a)
 	}
 }
 

@@ -87,6 +87,35 @@ func TestEarlyMessages(t *testing.T) {
 	}
 }
 
+// What erpc v7's example of early messages does: an answer under a method of its
+// own, by which the other side chooses what to decode into.
+func TestEarlyAnswerHasAMethod(t *testing.T) {
+	_, addr := startPeer(t, erpc.PeerConfig{}, onAccept(func(s erpc.PreSession) *erpc.Status {
+		in := s.PreReceive(newText)
+		if st := s.PreSend(erpc.TypeReply, "/early/pong", "OK", nil); !st.OK() {
+			return st
+		}
+		return s.PreReply(in, "again", nil)
+	}))
+	dialPeer(t, addr, erpc.PeerConfig{}, onDial(func(s erpc.PreSession) *erpc.Status {
+		if st := s.PreSend(erpc.TypeCall, "/early/ping", "author", nil); !st.OK() {
+			return st
+		}
+		for _, want := range []struct{ method, body string }{{"/early/pong", "OK"}, {"/early/ping", "again"}} {
+			answer := s.PreReceive(func(h erpc.Header) any {
+				if h.ServiceMethod() == want.method {
+					return new(string)
+				}
+				return nil
+			})
+			if body, ok := answer.Body().(*string); !ok || *body != want.body || answer.Mtype() != erpc.TypeReply {
+				t.Errorf("%v, want %v", answer, want)
+			}
+		}
+		return nil
+	}))
+}
+
 // A call in a dial hook may be answered by a handler, as soon as the other side
 // is open.
 func TestPreCallOfAHandler(t *testing.T) {

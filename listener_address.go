@@ -42,9 +42,22 @@ func (l *ListenerAddress) String() string {
 }
 
 // Host returns what stands in front of the port; of a unix socket, its path.
-func (l *ListenerAddress) Host() string { return l.parts().Host() }
+func (l *ListenerAddress) Host() string {
+	host, _ := l.parts()
+	return host
+}
 
 // Port returns the port, "" for a unix socket.
-func (l *ListenerAddress) Port() string { return l.parts().Port() }
+func (l *ListenerAddress) Port() string {
+	_, port := l.parts()
+	return port
+}
 
-func (l *ListenerAddress) parts() *FakeAddr { return NewFakeAddr("", l.String(), "") }
+func (l *ListenerAddress) parts() (host, port string) {
+	text := l.String()
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return text, ""
+	}
+	return host, port
+}

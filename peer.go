@@ -67,8 +67,8 @@ func NewTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient 
 // A FakeAddr is an address that nobody has resolved. See [peer.Addr].
 type FakeAddr = peer.Addr
 
-// NewFakeAddr returns an address of its parts.
+// NewFakeAddr returns an address of its parts. See [peer.NewAddr].
 func NewFakeAddr(network, host, port string) *FakeAddr { return peer.NewAddr(network, host, port) }
 
-// NewFakeAddr2 returns the address written as addr.
+// NewFakeAddr2 returns the address written as addr. See [peer.ParseAddr].
 func NewFakeAddr2(network, addr string) (*FakeAddr, error) { return peer.ParseAddr(network, addr) }

@@ -133,22 +133,29 @@ func (c *Config) Validate() error {
 // dial from.
 type Addr struct{ network, addr string }
 
-// NewAddr returns an address; host and port are joined as the network has it.
+// NewAddr returns an address of its parts. Those that are empty are tcp,
+// 0.0.0.0 and 0, as in erpc v7.
 func NewAddr(network, host, port string) *Addr {
-	if port == "" {
-		return &Addr{network, host}
-	}
+	set(&network, "tcp")
+	set(&host, "0.0.0.0")
+	set(&port, "0")
 	return &Addr{network, net.JoinHostPort(host, port)}
 }
 
-// ParseAddr returns the address written as addr: host:port, or a path.
+// ParseAddr returns the address written as addr: host:port, or a path. What is
+// empty is that of [NewAddr].
 func ParseAddr(network, addr string) (*Addr, error) {
-	if !isUnix(network) {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return nil, fmt.Errorf("peer: address %q: %w", addr, err)
-		}
+	if addr == "" {
+		return NewAddr(network, "", ""), nil
 	}
-	return &Addr{network, addr}, nil
+	host, port, err := net.SplitHostPort(addr)
+	switch {
+	case err == nil:
+		return NewAddr(network, host, port), nil
+	case isUnix(network):
+		return &Addr{network, addr}, nil
+	}
+	return nil, fmt.Errorf("peer: address %q: %w", addr, err)
 }
 
 // Network implements [net.Addr].
@@ -201,9 +208,6 @@ func (c *Config) local(port uint16) net.Addr {
 	host := c.LocalIP
 	if isUnix(c.Network) && strings.ContainsAny(host, `/\`) {
 		return &Addr{c.Network, host}
-	}
-	if host == "" {
-		host = "0.0.0.0"
 	}
 	return NewAddr(c.network(), host, strconv.Itoa(int(port)))
 }

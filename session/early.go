@@ -115,9 +115,6 @@ func (p *preSession) send(mtype byte, seq int32, method string, body any, st *me
 		defer cancel()
 	}
 	x.out.Apply(settings)
-	if mtype == message.TypeReply {
-		x.out.SetServiceMethod("")
-	}
 	if seq == 0 {
 		seq = p.link.pending.next()
 	}

@@ -104,12 +104,16 @@ type PreSession interface {
 
 // Early sends and receives messages before a session is open. No hooks run.
 type Early interface {
+	// PreSend sends a message of any type; that of a reply may name a method
+	// too, for the other side's PreReceive. A status that failed is sent in
+	// place of the body.
 	PreSend(mtype byte, serviceMethod string, body any, stat *message.Status, setting ...message.Setting) *message.Status
 	// PreReceive waits for the next message; its status is that of the
 	// waiting, or the one received. It waits no longer than the context, the
 	// context age and the handshake limit of the peer allow.
 	PreReceive(newArgs message.NewBodyFunc, ctx ...context.Context) *message.Message
 	PreCall(serviceMethod string, arg, reply any, setting ...message.Setting) *message.Status
+	// PreReply answers req under its method.
 	PreReply(req *message.Message, body any, stat *message.Status, setting ...message.Setting) *message.Status
 	RawPush(serviceMethod string, arg any, setting ...message.Setting) *message.Status
 }
