@@ -181,6 +181,7 @@ type PanicError struct {
 	Stack []byte // may be nil
 }
 
+// Error implements error. It has no stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Where, e.Value) }
 
 // Unwrap returns the value of the panic if that is an error.

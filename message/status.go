@@ -202,6 +202,7 @@ func (s *Status) Err() error {
 // and [errors.Is] finds what the status was caused by.
 type StatusError struct{ Status *Status }
 
+// Error implements error.
 func (e *StatusError) Error() string {
 	msg := fmt.Sprintf("status %d", e.Status.Code())
 	if e.Status.Msg() != "" {

@@ -112,9 +112,12 @@ type Early interface {
 	// waiting, or the one received. It waits no longer than the context, the
 	// context age and the handshake limit of the peer allow.
 	PreReceive(newArgs message.NewBodyFunc, ctx ...context.Context) *message.Message
+	// PreCall sends a CALL and waits for its reply, which must be the next
+	// message to arrive.
 	PreCall(serviceMethod string, arg, reply any, setting ...message.Setting) *message.Status
 	// PreReply answers req under its method.
 	PreReply(req *message.Message, body any, stat *message.Status, setting ...message.Setting) *message.Status
+	// RawPush sends a PUSH; the other side handles it when it is open.
 	RawPush(serviceMethod string, arg any, setting ...message.Setting) *message.Status
 }
 

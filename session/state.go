@@ -13,6 +13,7 @@ const (
 	Closed                 // for good
 )
 
+// String returns the name of the state, as docs/reliability.md has it.
 func (s State) String() string { return [...]string{"preparing", "open", "redialing", "closed"}[s] }
 
 // moves are the allowed ones.

@@ -254,6 +254,7 @@ func (s *Socket) pack(dst []byte, m *message.Message) (frame []byte, err error) 
 // written.
 type PackError struct{ Err error }
 
+// Error implements error.
 func (e *PackError) Error() string { return fmt.Sprintf("socket: message not sent: %v", e.Err) }
 
 // Unwrap returns what the protocol or the codec said.

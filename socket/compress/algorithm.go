@@ -21,6 +21,7 @@ const (
 	Flate                       // what everybody knows
 )
 
+// String returns the name of the algorithm.
 func (a Algorithm) String() string {
 	switch a {
 	case 0:

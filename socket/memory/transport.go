@@ -115,6 +115,7 @@ type Addr string
 // Network implements [net.Addr].
 func (Addr) Network() string { return Network }
 
+// String implements [net.Addr].
 func (a Addr) String() string { return string(a) }
 
 type listener struct {
