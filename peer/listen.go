@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -68,7 +69,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		_ = lis.Close() // a second time, if the peer was closed
 	}()
 	for _, h := range plugin.Of[PostListenPlugin](p.plugins.GetAll()) {
-		if err := h.PostListen(lis.Addr()); err != nil {
+		if err := postListen(h, lis.Addr()); err != nil {
 			return fmt.Errorf("peer: plugin %q: after listen on %v: %w", h.Name(), lis.Addr(), err)
 		}
 	}
@@ -98,6 +99,16 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 			return ErrClosed
 		}
 	}
+}
+
+// postListen turns a panic of the hook into an error, as that of every hook.
+func postListen(h PostListenPlugin, addr net.Addr) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &message.PanicError{Where: "plugin " + h.Name(), Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return h.PostListen(addr)
 }
 
 func (p *Peer) protoFunc(given []proto.Func) proto.Func {

@@ -1,0 +1,87 @@
+package peer_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/erpc-go/erpc/message"
+	"github.com/erpc-go/erpc/peer"
+	"github.com/erpc-go/erpc/plugin"
+	"github.com/erpc-go/erpc/router"
+	"github.com/erpc-go/erpc/session"
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/memory"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// longest bounds the waits of these tests.
+const longest = 20 * time.Second
+
+// newPeer returns a peer on the transport, which is closed with the test.
+func newPeer(t *testing.T, on socket.Transport, cfg peer.Config, plugins ...plugin.Plugin) *peer.Peer {
+	t.Helper()
+	cfg.Network, cfg.Transports = memory.Network, []socket.Transport{on}
+	p := peer.New(cfg, plugins...)
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// serve has the peer listen at addr until the test ends.
+func serve(t *testing.T, p *peer.Peer, addr string) {
+	t.Helper()
+	lis, err := p.ListenOn(memory.Network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(lis) }()
+	t.Cleanup(func() {
+		_ = p.Close() // again, with the cleanup of newPeer, which looks at its error
+		if err := receive(t, "Serve to return", served); err != peer.ErrClosed {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// dial returns a session with whom listens at addr, once both sides have it.
+func dial(t *testing.T, p *peer.Peer, addr string) session.Session {
+	t.Helper()
+	s, st := p.Dial(addr)
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	if st := s.Call("/nothing", nil, nil).Status(); st.Code() != message.CodeNotFound {
+		t.Fatal(st)
+	}
+	return s
+}
+
+// noted has p send what it is pushed at /note to the channel that it returns.
+func noted(p *peer.Peer) <-chan string {
+	got := make(chan string, 100)
+	router.HandlePush(p, "/note", func(_ context.Context, text *string) error {
+		got <- *text
+		return nil
+	})
+	return got
+}
+
+// receive returns what comes out of ch, and fails the test if nothing does.
+func receive[T any](t *testing.T, what string, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(longest):
+		t.Fatalf("waited %v for %s", longest, what)
+		panic("not reached")
+	}
+}
