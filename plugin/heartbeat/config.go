@@ -17,6 +17,13 @@ const (
 	MaxRate = 24 * time.Hour
 	// DefaultMisses is how many beats may be missed.
 	DefaultMisses = 3
+	// DefaultPongRate is the time between two heartbeats that a [Pong] goes by on
+	// a session that has sent none.
+	DefaultPongRate = 30 * time.Second
+
+	// firstLook is when a new connection is looked at first, if not earlier: so
+	// soon sends a Ping its first heartbeat, which tells the other side the rate.
+	firstLook = 100 * time.Millisecond
 
 	// throughput, in bytes per second, is how fast we take the slowest
 	// connection to be.
@@ -31,12 +38,13 @@ const (
 type PingConfig struct {
 	Rate   time.Duration `yaml:"rate" ini:"rate" comment:"Time between two heartbeats of an idle session, 100ms to 24h; 0s is 3s"`
 	Misses int           `yaml:"misses" ini:"misses" comment:"Beats without any sign of life after which a connection is closed; 0 is 3"`
-	Push   bool          `yaml:"push" ini:"push" comment:"Send heartbeats as PUSH, which nobody answers; then only the other side closes connections"`
+	Push   bool          `yaml:"push" ini:"push" comment:"Send heartbeats as PUSH, which nobody answers; a CALL takes the place of one when nothing has been heard for misses-1 beats"`
 }
 
 // A PongConfig configures the side that answers. Its zero value works.
 type PongConfig struct {
-	Misses int `yaml:"misses" ini:"misses" comment:"Beats without any sign of life after which a connection is closed, 2 or more; 0 is 3"`
+	Rate   time.Duration `yaml:"rate" ini:"rate" comment:"Time between two heartbeats that is gone by on a session that has sent none; 0s is 30s, below 0s such sessions are left alone"`
+	Misses int           `yaml:"misses" ini:"misses" comment:"Beats without any sign of life after which a connection is closed, 2 or more; 0 is 3"`
 }
 
 func clamp(rate time.Duration) time.Duration {

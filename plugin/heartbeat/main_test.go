@@ -3,9 +3,15 @@ package heartbeat_test
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
+	"net"
+	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -14,6 +20,8 @@ import (
 	"github.com/erpc-go/erpc/internal/wiretest"
 	"github.com/erpc-go/erpc/plugin/heartbeat"
 	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/memory"
 )
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as
@@ -22,6 +30,111 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // rate is the shortest there is.
 const rate = heartbeat.MinRate
+
+// bubble runs f where time passes only while everybody waits, so that a slow
+// machine changes nothing.
+func bubble(t *testing.T, f func(*testing.T, *network)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		// What the sessions leave behind ends by itself when nothing needs it.
+		t.Cleanup(func() { time.Sleep(time.Minute) })
+		f(t, new(network))
+	})
+}
+
+// A network is the only one that there is in a bubble. The cables of those who
+// dial on it can be pulled.
+type network struct {
+	memory.Transport
+	pulled atomic.Bool
+}
+
+func (n *network) Dial(ctx context.Context, network, addr string, o *socket.Options) (net.Conn, error) {
+	conn, err := n.Transport.Dial(ctx, network, addr, o)
+	if err != nil {
+		return nil, err
+	}
+	return &cable{conn, n}, nil
+}
+
+// config is that of a peer on the network.
+func (n *network) config() erpc.PeerConfig {
+	return erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{n}}
+}
+
+// dial is [wiretest.DialScript].
+func (n *network) dial(t *testing.T, addr string) *wiretest.Script {
+	t.Helper()
+	conn, err := n.Dial(t.Context(), memory.Network, addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := wiretest.NewScript(t, conn)
+	long(t, conn)
+	return s
+}
+
+// listen returns where clients under test find the script, and their
+// connections.
+func (n *network) listen(t *testing.T) (addr string, accept func() *wiretest.Script) {
+	t.Helper()
+	lis, err := n.Listen(t.Context(), memory.Network, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := make(chan net.Conn, 10)
+	go func() {
+		for {
+			conn, err := lis.Accept()
+			if err != nil {
+				return // the test is over
+			}
+			conns <- conn
+		}
+	}()
+	t.Cleanup(func() { _ = lis.Close() }) // its end is of no interest
+	return lis.Addr().String(), func() *wiretest.Script {
+		t.Helper()
+		conn := await(t, "a connection", conns)
+		s := wiretest.NewScript(t, conn)
+		long(t, conn)
+		return s
+	}
+}
+
+// long gives a script more time than the usual, which costs nothing here.
+func long(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if err := conn.SetDeadline(time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A cable takes everything and brings nothing once it was pulled.
+type cable struct {
+	net.Conn
+	n *network
+}
+
+func (c *cable) Write(b []byte) (int, error) {
+	if c.n.pulled.Load() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *cable) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if !c.n.pulled.Load() || errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		if err != nil { // nobody hears that the other side is gone
+			time.Sleep(rate)
+		}
+	}
+}
 
 func works(t *testing.T, sess erpc.Session) {
 	t.Helper()
@@ -41,10 +154,16 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// Beats hears of each heartbeat that arrives at a peer, or is sent by it.
-type beats struct{ arrived, sent chan string }
+// Beats hears of each heartbeat that arrives at a peer, is answered by it, or is
+// sent by it.
+type beats struct {
+	arrived, sent chan string
+	answered      chan *erpc.Status
+}
 
-func newBeats() *beats { return &beats{make(chan string, 1000), make(chan string, 1000)} }
+func newBeats() *beats {
+	return &beats{make(chan string, 1000), make(chan string, 1000), make(chan *erpc.Status, 1000)}
+}
 
 func (*beats) Name() string { return "beats" }
 
@@ -56,6 +175,12 @@ func (b *beats) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 		b.sent <- m.Meta().String()
 	}
 	return nil
+}
+
+func (b *beats) PostHandle(ctx erpc.ReadCtx) {
+	if ctx.ServiceMethod() == heartbeat.ServiceMethod {
+		b.answered <- ctx.Status()
+	}
 }
 
 func (b *beats) note(ctx erpc.ReadCtx, kind string) *erpc.Status {
@@ -100,6 +225,11 @@ func packed(t *testing.T, mtype byte, seq int32, method string, body []byte, met
 	m := erpc.NewMessage(append(meta, erpc.WithServiceMethod(method), erpc.WithBody(body), erpc.WithBodyCodec('j'))...)
 	m.SetMtype(mtype)
 	m.SetSeq(seq)
+	return pack(t, m)
+}
+
+func pack(t *testing.T, m erpc.Message) []byte {
+	t.Helper()
 	b, err := rawproto.New().Pack(nil, m)
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,8 @@ func (p *Pinger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
 	stop(sess, pingKey{p}) // that of the connection before a redial
 	w := newWatch(sess, dialed, p.look)
 	sess.Swap().Store(pingKey{p}, w)
-	w.begin(p.Interval())
+	rate := p.Interval()
+	w.begin(rate, min(rate/2, firstLook))
 	return nil
 }
 
@@ -94,37 +95,58 @@ func stop(sess erpc.BaseSession, key any) {
 	}
 }
 
-// look sends a heartbeat if one direction was idle for a beat, and judges.
+// look sends a heartbeat if one direction was idle for a beat, or if the other
+// side does not know the rate, and judges.
 func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	rate, push := p.Interval(), p.push.Load()
-	w.begin(rate)
+	w.begin(rate, rate/2)
+	ask := time.Duration(1) // beats without a sign of life until a call asks for one
+	if push {
+		ask = max(p.misses-1, 1)
+	}
 	open := s.unanswered()
 	behind := w.inTurn && sess.Stats().Pending > 1 // other calls come first
 	if open && s.unheard > 0 && !s.waits && !behind {
 		s.silence += rate / 2
-		if s.silence >= p.misses*rate+s.grace() {
+		if s.silence >= (p.misses-ask+1)*rate+s.grace() {
 			return true
 		}
 	}
-	changed := s.told != 0 && s.told != rate // the other side expects them at the old rate
-	due := s.unsaid >= 2 || s.unheard >= 2 && !push || changed
-	if !due || open || s.waits {
+	if open {
+		return false
+	}
+	s.settle(sess)
+	quiet := s.unheard >= 2*int(ask)
+	// A peer that always waits to write may never get to a second one, but the
+	// first has to be sent: without it the other side expects nothing soon.
+	if s.told != 0 && (s.waits || !quiet && s.unsaid < 2 && s.told == rate) {
 		return false
 	}
 	s.unsaid, s.told = 0, rate
 	s.messages++ // the heartbeat: it is no reason to put off the next
 	settings := meta(rate)
-	if push {
-		if st := sess.Push(ServiceMethod, nil, settings...); !st.OK() {
-			sess.Debugf("heartbeat: session %s: push: %v", sess.ID(), st)
-		}
-		return false
+	if !push || quiet {
+		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil, settings...)
+	} else if st := sess.Push(ServiceMethod, nil, settings...); !st.OK() {
+		s.told = 0
+		sess.Debugf("heartbeat: session %s: push: %v", sess.ID(), st)
 	}
-	if s.asked != nil && !s.asked.StatusOK() {
-		sess.Debugf("heartbeat: session %s: the last one was answered with %v", sess.ID(), s.asked.Status())
-	}
-	s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil, settings...)
 	return false
+}
+
+// settle looks at the answer to the last question, if there was one. Whoever
+// had no time for it does not know the rate.
+func (s *signs) settle(sess erpc.Session) {
+	if s.asked == nil {
+		return
+	}
+	if st := s.asked.Status(); !st.OK() {
+		if c := st.Code(); c == erpc.CodeExhausted || c == erpc.CodeShuttingDown {
+			s.told = 0
+		}
+		sess.Debugf("heartbeat: session %s: the last one was answered with %v", sess.ID(), st)
+	}
+	s.asked = nil
 }
 
 func meta(rate time.Duration) []erpc.MessageSetting {

@@ -14,14 +14,22 @@ type Pong = *Ponger
 
 // A Ponger answers heartbeats and closes connections from which they no longer
 // come. It may serve several peers.
-type Ponger struct{ misses time.Duration }
+type Ponger struct {
+	rate   time.Duration // until a heartbeat tells; 0: then nothing is done
+	misses time.Duration
+}
 
 // NewPong returns a plugin that answers heartbeats.
 func NewPong() Pong { return NewPonger(PongConfig{}) }
 
 // NewPonger is [NewPong] with a configuration.
 func NewPonger(cfg PongConfig) Pong {
-	p := &Ponger{misses: DefaultMisses}
+	p := &Ponger{rate: DefaultPongRate, misses: DefaultMisses}
+	if cfg.Rate < 0 {
+		p.rate = 0
+	} else if cfg.Rate > 0 {
+		p.rate = clamp(cfg.Rate)
+	}
 	if cfg.Misses > 0 {
 		p.misses = time.Duration(max(cfg.Misses, 2)) // v7 may let one beat pass while it hears something
 	}
@@ -51,19 +59,23 @@ func (p *Ponger) PostNewPeer(peer erpc.EarlyPeer) error {
 
 type pongKey struct{ p *Ponger }
 
-// PostDial makes ready for the first heartbeat of a connection.
+// PostDial begins to look after a connection.
 func (p *Ponger) PostDial(sess erpc.PreSession, _ bool) *erpc.Status { return p.watch(sess, true) }
 
-// PostAccept makes ready for the first heartbeat of a connection.
+// PostAccept begins to look after a connection.
 func (p *Ponger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(sess, false) }
 
 func (p *Ponger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
 	stop(sess, pongKey{p}) // that of the connection before a redial
-	sess.Swap().Store(pongKey{p}, newWatch(sess, dialed, p.look))
+	w := newWatch(sess, dialed, p.look)
+	sess.Swap().Store(pongKey{p}, w)
+	if p.rate > 0 && !w.inTurn { // else nobody could be asked
+		w.begin(p.rate, p.rate/2)
+	}
 	return nil
 }
 
-// PostDisconnect ends what began with the first heartbeat.
+// PostDisconnect ends that.
 func (p *Ponger) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 	stop(sess, pongKey{p})
 	return nil
@@ -79,10 +91,10 @@ func (p *Ponger) beat(ctx erpc.PushCtx) error {
 	w := v.(*watch)
 	rate, err := parseRate(ctx.PeekMeta(metaRate), ctx.PeekMeta(metaMillis))
 	switch {
-	case err != nil && !w.begun():
+	case err != nil && !w.knows():
 		return erpc.NewStatus(erpc.CodeBadMessage, "invalid heartbeat rate", err).Err()
 	case err == nil && rate > 0:
-		w.begin(rate)
+		w.tell(rate)
 	}
 	return nil
 }
@@ -106,7 +118,9 @@ func parseRate(seconds, millis []byte) (time.Duration, error) {
 	return clamp(time.Duration(n) * unit), nil
 }
 
-// look asks when the last beat but one was missed, and judges after the last.
+// look asks when the last beat but one was missed, and judges after the last:
+// each half a beat later, because a beat that comes in time is seen at one look
+// or at the next.
 func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	w.mu.Lock()
 	rate := w.rate
@@ -116,10 +130,10 @@ func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	}
 	s.silence += rate / 2
 	limit := p.misses*rate + s.grace()
-	if s.silence >= limit {
+	if s.silence > limit {
 		return true
 	}
-	if s.silence >= limit-rate && !w.inTurn && !s.unanswered() {
+	if s.silence > limit-rate && !w.inTurn && !s.unanswered() {
 		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil)
 	}
 	return false

@@ -19,7 +19,9 @@ type watch struct {
 
 	mu      sync.Mutex // guards the following
 	rate    time.Duration
+	told    bool        // the other side has said the rate
 	timer   *time.Timer // nil: not begun
+	looking bool        // look runs, and sets the timer when it ends
 	stopped bool
 
 	signs signs // of look
@@ -52,21 +54,38 @@ func newWatch(sess erpc.PreSession, dialed bool, step func(*watch, erpc.Session,
 	return w
 }
 
-// begin starts to look, or changes the rate.
-func (w *watch) begin(rate time.Duration) {
+// begin starts to look, after a while the first time, or changes the rate for
+// the looks after the next.
+func (w *watch) begin(rate, first time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.rate = rate
 	if w.timer == nil && !w.stopped {
-		w.timer = time.AfterFunc(rate/2, w.look)
+		w.timer = time.AfterFunc(first, w.look)
 	}
 }
 
-// begun reports whether a rate is known.
-func (w *watch) begun() bool {
+// tell is begin with the rate that the other side says. The next look is due as
+// the new rate has it.
+func (w *watch) tell(rate time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.timer != nil
+	w.told = true
+	switch {
+	case w.stopped || rate == w.rate && w.timer != nil:
+	case w.timer == nil:
+		w.timer = time.AfterFunc(rate/2, w.look)
+	case !w.looking:
+		w.timer.Reset(rate / 2)
+	}
+	w.rate = rate
+}
+
+// knows reports whether the other side has said the rate.
+func (w *watch) knows() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.told
 }
 
 func (w *watch) stop() {
@@ -79,15 +98,17 @@ func (w *watch) stop() {
 }
 
 // look runs twice a beat, never twice at the same time: the next look is set
-// when this one is over.
+// when this one is over. One that tell has set meanwhile does nothing.
 func (w *watch) look() {
 	w.mu.Lock()
-	rate, stopped := w.rate, w.stopped
+	rate, vain := w.rate, w.stopped || w.looking
+	w.looking = true
 	w.mu.Unlock()
-	if stopped {
+	if vain {
 		return
 	}
-	if sess := w.session(); sess != nil {
+	sess := w.session()
+	if sess != nil {
 		w.signs.read(sess)
 		if w.step(w, sess, &w.signs) {
 			w.end(sess, rate)
@@ -96,8 +117,13 @@ func (w *watch) look() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.looking = false
+	next := w.rate / 2
+	if sess == nil {
+		next = min(next, firstLook)
+	}
 	if !w.stopped {
-		w.timer.Reset(w.rate / 2)
+		w.timer.Reset(next)
 	}
 }
 
