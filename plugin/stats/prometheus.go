@@ -59,6 +59,7 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 		{"dial_errors_total", "counter", "attempts to dial that failed", s.DialErrors()},
 		{"redials_total", "counter", "connections that replaced another", s.Redialed},
 		{"accepts_total", "counter", "connections that were accepted", s.Accepted},
+		{"accept_errors_total", "counter", "failures of the listeners", s.AcceptErrors},
 		{"disconnects_total", "counter", "sessions that ended", s.Disconnects},
 		{"read_errors_total", "counter", "sessions that ended because reading failed", s.ReadErrors},
 		{"write_errors_total", "counter", "sessions that ended because writing failed", s.WriteErrors},

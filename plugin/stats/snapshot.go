@@ -16,6 +16,7 @@ type Snapshot struct {
 	Dialed        uint64            // those that succeeded, but for redials
 	Redialed      uint64
 	Accepted      uint64
+	AcceptErrors  uint64 // of the listeners: out of file descriptors, for example
 	Ends
 	Traffic            // of all sessions, also those that have ended
 	Sessions []Session // by their ids
@@ -43,6 +44,9 @@ func (s *Stats) Snapshot() *Snapshot {
 		Redialed:      s.redialed.Load(),
 		Dialed:        s.dialed.Load(),
 		Dials:         s.dials.Load(),
+	}
+	if p := s.peer.Load(); p != nil {
+		n.AcceptErrors = (*p).Stats().AcceptErrors
 	}
 	n.Sessions, n.Traffic, n.Ends = s.sessions.snapshot()
 	slices.SortFunc(n.Sessions, func(a, b Session) int { return cmp.Compare(a.ID, b.ID) })

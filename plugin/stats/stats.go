@@ -20,9 +20,11 @@ type Stats struct {
 	handledCalls, handledPushes, calls, pushes methods
 	dials, dialed, redialed, accepted          atomic.Uint64
 	sessions                                   sessions
+	peer                                       atomic.Pointer[erpc.EarlyPeer] // nil: none was made with it
 }
 
 var (
+	_ erpc.PostNewPeerPlugin         = (*Stats)(nil)
 	_ erpc.PostRegPlugin             = (*Stats)(nil)
 	_ erpc.PreDialPlugin             = (*Stats)(nil)
 	_ erpc.PostDialPlugin            = (*Stats)(nil)
@@ -53,6 +55,12 @@ func New(cfg Config) *Stats {
 
 // Name returns the name of the plugin.
 func (*Stats) Name() string { return "stats" }
+
+// PostNewPeer remembers the peer, which counts what no hook sees.
+func (s *Stats) PostNewPeer(peer erpc.EarlyPeer) error {
+	s.peer.Store(&peer)
+	return nil
+}
 
 // PostReg gives a handler its own counts.
 func (s *Stats) PostReg(h *erpc.Handler) error {

@@ -3,10 +3,13 @@ package stats_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"expvar"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/erpc-go/erpc"
 	"github.com/erpc-go/erpc/internal/wiretest"
 	"github.com/erpc-go/erpc/plugin/stats"
+	"github.com/erpc-go/erpc/socket"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -170,6 +174,97 @@ func TestErrors(t *testing.T) {
 	}
 	if got := from.Snapshot(); got.DialErrors() != 1 {
 		t.Errorf("%d of %d dials failed", got.DialErrors(), got.Dials)
+	}
+}
+
+// TestSlowReader has a session whose other side does not read: what waits and
+// what was dropped is counted for it and for the peer, and what was dropped
+// outlives it. One that is ended for that is a failure of writing.
+func TestSlowReader(t *testing.T) {
+	for _, policy := range []erpc.QueuePolicy{socket.DropNew, socket.DropOld, socket.Disconnect} {
+		t.Run(string(policy), func(t *testing.T) {
+			at := stats.New(stats.Config{})
+			const limit = 64 << 10 // bytes
+			srv := wiretest.Serve(t, erpc.PeerConfig{QueueLimit: limit, QueuePolicy: policy, SocketWriteBuffer: limit}, at)
+			s := wiretest.DialScript(t, "tcp", srv.Addr)
+			until(t, "the session", func() bool { return srv.CountSession() == 1 })
+			var sess erpc.CtxSession
+			srv.RangeSession(func(s erpc.CtxSession) bool { sess = s; return true })
+			body := make([]byte, 4<<10)
+			const enough = 100 << 20 // bytes: more than kernels keep for anyone
+			failed := uint64(0)
+			for sent := 0; sent < enough && failed == 0 && at.Snapshot().Dropped == 0; sent += len(body) {
+				if st := sess.Push("/x", body); !st.OK() {
+					failed++
+				}
+			}
+			got := at.Snapshot()
+			if policy == socket.Disconnect {
+				until(t, "the end", func() bool { return at.Snapshot().Disconnects == 1 })
+				if got := at.Snapshot(); failed == 0 || got.WriteErrors != 1 || got.ReadErrors != 0 {
+					t.Errorf("%d pushes failed; %+v", failed, got.Ends)
+				}
+				return
+			}
+			if len(got.Sessions) != 1 || got.Dropped == 0 || got.Sessions[0].Dropped != got.Dropped || policy == socket.DropNew && failed != got.Dropped {
+				t.Fatalf("%d pushes failed; %+v", failed, got)
+			}
+			if q := got.Sessions[0].Queued; q == 0 || q > limit || q != got.Queued() {
+				t.Errorf("%d bytes wait at the session and %d in all, want up to %d", q, got.Queued(), limit)
+			}
+			for _, line := range []string{
+				fmt.Sprintf("erpc_dropped_total %d\n", got.Dropped), fmt.Sprintf("erpc_queued_bytes %d\n", got.Queued()),
+			} {
+				if text := string(got.AppendPrometheus(nil)); !strings.Contains(text, line) {
+					t.Errorf("no %q in\n%s", line, text)
+				}
+			}
+			s.Close()
+			until(t, "the end", func() bool { return at.Snapshot().Disconnects == 1 })
+			if end := at.Snapshot(); end.Dropped != got.Dropped || end.Queued() != 0 {
+				t.Errorf("at the end %d were dropped and %d bytes wait, before %d", end.Dropped, end.Queued(), got.Dropped)
+			}
+		})
+	}
+}
+
+// A troubled listener fails once.
+type troubled struct {
+	net.Listener
+	failed atomic.Bool
+}
+
+func (l *troubled) Accept() (net.Conn, error) {
+	if !l.failed.Swap(true) {
+		return nil, errors.New("too many open files")
+	}
+	return l.Listener.Accept()
+}
+
+// TestAcceptErrors counts what the listener fails at, which does not end it.
+func TestAcceptErrors(t *testing.T) {
+	at := stats.New(stats.Config{})
+	srv := wiretest.NewServer(t, erpc.PeerConfig{}, at)
+	lis, err := srv.Peer.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(&troubled{Listener: lis}) }()
+	wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, lis.Addr().String())
+	until(t, "the session", func() bool { return at.Snapshot().Accepted == 1 })
+	got := at.Snapshot()
+	if peer := srv.Stats(); got.AcceptErrors != 1 || peer.AcceptErrors != 1 || peer.Accepts != 1 {
+		t.Errorf("%d failures, the peer says %d and accepted %d", got.AcceptErrors, peer.AcceptErrors, peer.Accepts)
+	}
+	if text := string(got.AppendPrometheus(nil)); !strings.Contains(text, "\nerpc_accept_errors_total 1\n") {
+		t.Errorf("not in\n%s", text)
+	}
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, erpc.ErrClosed) {
+		t.Error(err)
 	}
 }
 
