@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/erpc-go/erpc"
@@ -42,4 +43,14 @@ func Example() {
 		fmt.Println(st)
 	}
 	// Output: cat.png.small
+}
+
+// A client that tells its callers at once when a thousand calls wait for their
+// replies already.
+func ExamplePending() {
+	cli := erpc.NewPeer(erpc.PeerConfig{}, limit.Pending(1000))
+	defer cli.Close()
+	tooMany := func(st *erpc.Status) bool { return errors.Is(st.Cause(), limit.ErrPending) }
+	fmt.Println(tooMany(nil))
+	// Output: false
 }

@@ -10,18 +10,10 @@ import (
 
 // A Config says what a route may do. The zero value bounds nothing.
 type Config struct {
-	// Handlers is how many messages each handler works on at the same time; 0
-	// is no bound.
-	Handlers int
-	// Queue is how many more may wait for each handler, the newest of which is
-	// handled first; 0 is none, and what is above the bound is refused. When more
-	// would wait, the oldest is refused at once.
-	Queue int
-	// Wait is how long a message may wait; 0 is [DefaultWait].
-	Wait time.Duration
-	// Ordered lets the messages of one session for a handler wait for one
-	// another, in the order of their arrival. It can't be had with a Queue.
-	Ordered bool
+	Handlers int           `yaml:"handlers" ini:"handlers" comment:"Messages that each handler works on at the same time; 0 is no bound"`
+	Queue    int           `yaml:"queue" ini:"queue" comment:"Messages that may wait for each handler, the newest of which is next; when more would wait, the oldest is refused at once; 0 is none"`
+	Wait     time.Duration `yaml:"wait" ini:"wait" comment:"How long a message may wait; 0s is 1s"`
+	Ordered  bool          `yaml:"ordered" ini:"ordered" comment:"The messages of one session for a handler wait for one another, in the order of their arrival; not together with a queue"`
 }
 
 // DefaultWait is how long a message waits for its handler.
