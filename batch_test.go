@@ -189,7 +189,7 @@ func TestCancelWhileRedialing(t *testing.T) {
 
 func TestCallTimeouts(t *testing.T) {
 	srv, addr := startPeer(t, erpc.PeerConfig{})
-	left := make(chan time.Duration, 1)
+	left := make(chan time.Duration, 10)
 	erpc.HandleCall(srv, "/wait", func(ctx context.Context, _ *int) (*int, error) {
 		end, _ := ctx.Deadline()
 		left <- time.Until(end)
@@ -224,6 +224,11 @@ func TestCallTimeouts(t *testing.T) {
 			}
 		default: // the time was up before it was sent
 		}
+	}
+	async := sess.AsyncCall("/wait", &arg, nil, nil)
+	await(t, "the end of an asynchronous call", async.Done())
+	if st := async.Status(); st.Code() != erpc.CodeHandleTimeout {
+		t.Errorf("asynchronous, of the peer: %v", st)
 	}
 	if st := sess.Push("/nobody", &arg, erpc.WithTimeout(time.Nanosecond)); !st.OK() && !errors.Is(st.Err(), context.DeadlineExceeded) {
 		t.Errorf("a push: %v", st)

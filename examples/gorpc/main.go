@@ -1,8 +1,9 @@
 // Command gorpc shows in erpc what gorpc's users are used to: functions and
 // services by a dispatcher, batches, asynchronous calls that are cancelled or run
-// out of time, messages without reply, statistics at both ends, a compressed
-// connection, bounded handlers, and connections of one's own. docs/gorpc.md has
-// the two side by side.
+// out of time, messages without reply, calls that are too many for either side, a
+// handler that panics, statistics at both ends, a compressed connection, bounded
+// handlers, connections of one's own, and a server that stops gracefully.
+// docs/gorpc.md has the two side by side.
 //
 //	go run ./examples/gorpc
 package main
@@ -41,6 +42,7 @@ func (v *visits) Get() int64        { return v.n.Load() }
 // services returns what the server offers.
 func services() *dispatcher.Dispatcher {
 	d := new(dispatcher.Dispatcher)
+	d.AddFunc("echo", func(text string) string { return text })
 	d.AddFunc("upper", strings.ToUpper)
 	d.AddFunc("whoami", func(addr dispatcher.Addr) string { return string(addr) })
 	d.AddFunc("divide", func(ab [2]int) (int, error) {
@@ -53,6 +55,7 @@ func services() *dispatcher.Dispatcher {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
+	d.AddFunc("crash", func() { panic("a mistake of the handler") })
 	d.AddService("monday", new(visits))
 	d.AddService("tuesday", new(visits))
 	return d
@@ -122,7 +125,7 @@ func run(out io.Writer) error {
 	go func() { served <- srv.Serve(lis) }()
 
 	var written atomic.Int64
-	cli := erpc.NewPeer(config(), onConnect(func(c net.Conn) net.Conn { return metered{c, &written} }))
+	cli := erpc.NewPeer(config(), onConnect(func(c net.Conn) net.Conn { return metered{c, &written} }), limit.Pending(100))
 	defer cli.Close()
 	sess, st := cli.Dial(lis.Addr().String())
 	if !st.OK() {
@@ -136,14 +139,29 @@ func run(out io.Writer) error {
 	c, s := cli.Stats(), srv.Stats()
 	fmt.Fprintln(out, "stats: client out = server in:", c.MessagesOut == s.MessagesIn, "dials:", c.Dials, "accepts:", s.Accepts)
 	cancel(out, sess)
+	overload(out, sess)
 	fmt.Fprintln(out, "wrapped connection was used:", written.Load() > 0)
-	_ = srv.Close() // its error, if any, is that of a listener
+	_ = cli.Close() // or it would dial again until the server is back
+	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+	defer stop()
+	if err := srv.Shutdown(ctx); err != nil {
+		return err
+	}
 	<-served
 	return nil
 }
 
 func functions(out io.Writer, sess erpc.Session) error {
 	ctx := context.Background()
+	same, err := dispatcher.Func[string, string](sess, "echo")(ctx, "foobar")
+	if err != nil {
+		return err
+	}
+	if st := sess.Push("/echo", "fire and forget"); !st.OK() {
+		return st.Err()
+	}
+	crashed := sess.Call("/crash", nil, nil).Status() // which ends nothing else
+	fmt.Fprintln(out, same, "crashed:", crashed.Code())
 	text, err := dispatcher.Func[string, string](sess, "upper")(ctx, "hello")
 	if err != nil {
 		return err
@@ -178,4 +196,17 @@ func cancel(out io.Writer, sess erpc.Session) {
 	cmd := sess.AsyncCall("/sleep", nil, nil, nil, erpc.WithCancel())
 	cmd.Cancel()
 	fmt.Fprintln(out, "late:", late.Code(), "cancelled:", cmd.Status().Code())
+}
+
+// overload makes more calls than either side lets go on.
+func overload(out io.Writer, sess erpc.Session) {
+	var calls []erpc.CallCmd
+	for range 101 {
+		calls = append(calls, sess.AsyncCall("/sleep", nil, nil, nil, erpc.WithCancel()))
+	}
+	here := calls[100].Status()
+	fmt.Fprintln(out, "one too many:", here.Code(), errors.Is(here.Cause(), limit.ErrPending))
+	for _, c := range calls[:100] {
+		c.Cancel()
+	}
 }

@@ -22,10 +22,12 @@ func TestRun(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("still running")
 	}
-	const want = `HELLO true division by zero
+	const want = `foobar crashed: 500
+HELLO true division by zero
 batch: true 404 monday: 6
 stats: client out = server in: true dials: 1 accepts: 1
 late: 408 cancelled: 499
+one too many: 429 true
 wrapped connection was used: true
 `
 	if got := out.String(); got != want {
