@@ -15,12 +15,19 @@ import (
 // failed status does, by the name of the hook, and the names in their order.
 func hookTable(t *testing.T) (fails map[string]string, names []string) {
 	t.Helper()
+	fails, _, names = hookColumns(t)
+	return fails, names
+}
+
+// hookColumns is hookTable with what each hook may change.
+func hookColumns(t *testing.T) (fails, changes map[string]string, names []string) {
+	t.Helper()
 	doc, err := os.ReadFile("docs/plugins.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, table, _ := strings.Cut(string(doc), "|---|---|---|---|\n")
-	fails = make(map[string]string)
+	fails, changes = make(map[string]string), make(map[string]string)
 	for line := range strings.Lines(table) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
 		if len(cells) != 6 {
@@ -28,9 +35,9 @@ func hookTable(t *testing.T) (fails map[string]string, names []string) {
 		}
 		name := strings.TrimSpace(cells[1])
 		names = append(names, name)
-		fails[name] = strings.TrimSpace(cells[4])
+		changes[name], fails[name] = strings.TrimSpace(cells[3]), strings.TrimSpace(cells[4])
 	}
-	return fails, names
+	return fails, changes, names
 }
 
 // The table has every hook, in the order of PluginImpl, and no other.
