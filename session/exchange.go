@@ -23,7 +23,8 @@ type exchange struct {
 	flight  *flight         // of a call that can end before its handler; else nil
 	start   time.Duration   // on clock, when the handling began
 	inOrder bool            // it is one of those that wait for one another
-	backlog *backlog        // of a message that came by way of one
+	backlog *backlog        // of a message that came by way of one; nil when its place was given back
+	place   *Handler        // whose running counts the message; nil: none, or given back
 }
 
 var (
@@ -56,7 +57,7 @@ func (x *exchange) reset() {
 	if x.out.Mtype() != 0 {
 		x.out.Reset()
 	}
-	x.status, x.swap, x.flight, x.start, x.inOrder, x.backlog = nil, nil, nil, 0, false, nil
+	x.status, x.swap, x.flight, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
 }
 
 func (x *exchange) Context() context.Context {

@@ -70,14 +70,26 @@ func (x *exchange) serveAside() {
 
 func (x *exchange) serveOne(h *Handler) {
 	l := x.link
-	if b := x.backlog; b != nil {
-		defer l.unadmit(nil)
-		defer b.leave()
-	} else {
-		defer l.unadmit(h) // also if the handler ends its goroutine
+	if x.backlog == nil && h != nil && h.limit > 0 {
+		x.place = h
 	}
+	defer l.release() // also if the handler ends its goroutine
 	x.serve(h, false, clock())
 	putExchange(x)
+}
+
+// vacate gives back the place of the message at its handler, which has returned.
+// That is before the reply is written: who has a reply may call again, and who
+// does not read keeps nobody else from the handler.
+func (x *exchange) vacate() {
+	switch b, h := x.backlog, x.place; {
+	case b != nil:
+		x.backlog = nil
+		b.leave()
+	case h != nil:
+		x.place = nil
+		h.running.Add(-1)
+	}
 }
 
 // serve handles one inbound CALL or PUSH, top to bottom. h is the handler of
@@ -95,12 +107,14 @@ func (x *exchange) serve(h *Handler, hold bool, t0 time.Duration) time.Duration 
 	returned := false
 	defer func() {
 		if !returned { // the handler ended its goroutine
+			x.vacate()
 			x.finish(hooks, nil, newStatus(message.CodeInternalServerError, ""), false)
 		}
 	}()
 	body, st := x.handle(&h, hooks)
 	returned = true
 	t1 := clock()
+	x.vacate()
 	if h != nil {
 		h.pace.took(t1 - t0) // without the writing, which may be that of others
 		hooks = h.hooks.Load()

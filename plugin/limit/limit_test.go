@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,5 +197,39 @@ func TestMistakes(t *testing.T) {
 	}
 	if limit.Handlers(1).Name() == limit.Handlers(2).Name() {
 		t.Error("two bounds have one name")
+	}
+}
+
+// A place is free as soon as the handler returns: who has a reply may call again,
+// and one whose reply can't be written keeps nobody from the handler.
+func TestPlaceIsFreeBeforeTheReply(t *testing.T) {
+	for name, cfg := range map[string]limit.Config{"refuses": {Handlers: 1}, "queues": {Handlers: 1, Queue: 1, Wait: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			var replies atomic.Int32
+			writing, release := make(chan struct{}), make(chan struct{})
+			srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: quiet})
+			erpc.HandleCall(srv, "/work", func(_ context.Context, n *int) (*int, error) { return n, nil }, limit.New(cfg), &erpc.PluginImpl{PluginName: "slow", OnPreWriteReply: func(erpc.WriteCtx) *erpc.Status {
+				if replies.Add(1) == 1 {
+					close(writing)
+					<-release
+				}
+				return nil
+			}})
+			sess := connect(t, srv)
+			slow := call(sess, 1)
+			await(t, "the reply of the first", writing)
+			next := call(sess, 2)
+			await(t, "the second", next.Done())
+			if st := next.Status(); !st.OK() {
+				t.Errorf("while the reply of the first is written: %v", st)
+			}
+			close(release)
+			await(t, "the first", slow.Done())
+			for n := range 500 {
+				if cmd := call(sess, n); !cmd.StatusOK() {
+					t.Fatalf("call %d, one after another: %v", n, cmd.Status())
+				}
+			}
+		})
 	}
 }

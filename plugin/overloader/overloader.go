@@ -29,6 +29,7 @@ var (
 	_ erpc.PostDisconnectPlugin     = (*Overloader)(nil)
 	_ erpc.PostReadCallHeaderPlugin = (*Overloader)(nil)
 	_ erpc.PostReadPushHeaderPlugin = (*Overloader)(nil)
+	_ erpc.PreWriteReplyPlugin      = (*Overloader)(nil)
 	_ erpc.PostHandlePlugin         = (*Overloader)(nil)
 )
 
@@ -117,9 +118,19 @@ func (o *Overloader) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return o.PostReadCallHeader(ctx)
 }
 
-// PostHandle is the end of what was admitted.
-func (o *Overloader) PostHandle(ctx erpc.ReadCtx) {
-	if s, ok := ctx.Swap().Load(slotKey{o}); ok {
+// PreWriteReply is the end of a call's handler. Who has the reply may call
+// again, and who does not read it keeps nobody else out.
+func (o *Overloader) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
+	o.leave(ctx.Swap())
+	return nil
+}
+
+// PostHandle is the end of a push, and of a call to which no reply was written.
+func (o *Overloader) PostHandle(ctx erpc.ReadCtx) { o.leave(ctx.Swap()) }
+
+func (o *Overloader) leave(swap erpc.Map) {
+	if s, ok := swap.Load(slotKey{o}); ok {
+		swap.Delete(slotKey{o})
 		o.limits.leave(s.(*slot))
 	}
 }

@@ -310,6 +310,38 @@ func TestPlacesComeBack(t *testing.T) {
 	eventually(t, "all to be free", func() bool { return o.Counts().NowInFlight == 0 })
 }
 
+// TestFreeBeforeTheReply: a place is free when the handler has returned, so that
+// who has the reply may call again, and one whose reply can't be written keeps
+// nobody out.
+func TestFreeBeforeTheReply(t *testing.T) {
+	o := overloader.New(overloader.LimitConfig{MaxInFlight: 1})
+	var replies atomic.Int32
+	writing, release := make(chan struct{}), make(chan struct{})
+	srv := wiretest.Serve(t, erpc.PeerConfig{}, o, &erpc.PluginImpl{PluginName: "slow", OnPreWriteReply: func(erpc.WriteCtx) *erpc.Status {
+		if replies.Add(1) == 1 {
+			close(writing)
+			<-release
+		}
+		return nil
+	}})
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
+	slow := sess.AsyncCall("/math/add", []int{1}, nil, nil)
+	await(t, "the reply of the first", writing)
+	if st := add(sess); !st.OK() {
+		t.Errorf("while the reply of the first is written: %v", st)
+	}
+	close(release)
+	await(t, "the first", slow.Done())
+	for n := range 500 {
+		if st := add(sess); !st.OK() {
+			t.Fatalf("call %d, one after another: %v", n, st)
+		}
+	}
+	if n := o.Counts().NowInFlight; n != 0 {
+		t.Errorf("%d at work", n)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	for name, cfg := range map[string]overloader.LimitConfig{
 		"twice":         {MaxHandlerQPS: []overloader.HandlerLimit{{ServiceMethod: "/a"}, {ServiceMethod: "/a"}}},
