@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -125,6 +126,29 @@ func mayImport(pkg, to string) bool {
 		}
 	}
 	return false
+}
+
+// A program that imports peer and speaks tcp, unix and the raw protocol compiles
+// no other transport, nor what Thrift, configuration files or HTTP need: of other
+// modules only these.
+func TestPeerAloneIsSmall(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./peer").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"/peer") {
+		t.Fatalf("go list says %q", deps)
+	}
+	for _, dep := range deps {
+		own, ours := strings.CutPrefix(dep, module+"/")
+		switch {
+		case ours && core[own] == nil && own != "proto/rawproto":
+			t.Errorf("peer compiles %s, which is no part of the layers", own)
+		case !ours && !strings.HasPrefix(dep, "google.golang.org/protobuf/") && !strings.HasPrefix(dep, "golang.org/x/sys/"):
+			t.Errorf("peer compiles %s", dep)
+		}
+	}
 }
 
 func TestTheRuleItself(t *testing.T) {

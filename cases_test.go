@@ -60,7 +60,7 @@ func leavesNothing(t *testing.T) {
 	t.Cleanup(func() {
 		var left error
 		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			if left = goleak.Find(); left == nil || time.Now().After(end) {
+			if left = goleak.Find(atStart); left == nil || time.Now().After(end) {
 				break
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/erpc-go/erpc/peer"
 	"github.com/erpc-go/erpc/peer/config"
 	"github.com/erpc-go/erpc/socket/eventloop"
+	"github.com/erpc-go/erpc/socket/kcp"
 	"github.com/erpc-go/erpc/socket/quic"
 	"github.com/erpc-go/erpc/socket/websocket/wsconn"
 )
@@ -16,10 +17,9 @@ import (
 var ErrClosed = peer.ErrClosed
 
 // NewPeer returns a peer with every built-in codec, and with the transports of
-// TCP, Unix sockets, QUIC and WebSocket, and the event loop. KCP is left to those who want it (add a
-// kcp.Transport to the configuration), because its library starts goroutines in
-// every program that it is linked into. NewPeer panics on a configuration or
-// plugin that can't work. See [peer.New].
+// TCP, Unix sockets, QUIC, KCP and WebSocket, and the event loop. A program that
+// wants none of these but the first two calls [peer.New]. NewPeer panics on a
+// configuration or plugin that can't work. See [peer.New].
 func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	thriftcodec.Reg()
 	process.Fill(&cfg)
@@ -29,7 +29,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Inherited == nil {
 		cfg.Inherited = peers.Inherit()
 	}
-	cfg.Transports = append([]Transport{&quic.Transport{}, wsconn.Transport{}, &eventloop.Transport{}}, cfg.Transports...)
+	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, wsconn.Transport{}, &eventloop.Transport{}}, cfg.Transports...)
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p

@@ -13,7 +13,7 @@ func TestNetworksByName(t *testing.T) {
 	for _, c := range []struct {
 		network string
 		tls     bool
-	}{{"tcp", false}, {"tcp4", false}, {"tcp", true}, {"unix", false}, {"unixpacket", false}, {"quic", true}, {"ws", false}, {"wss", true}, {"evtcp", false}, {"evtcp", true}} {
+	}{{"tcp", false}, {"tcp4", false}, {"tcp", true}, {"unix", false}, {"unixpacket", false}, {"quic", true}, {"kcp", false}, {"kcp", true}, {"ws", false}, {"wss", true}, {"evtcp", false}, {"evtcp", true}} {
 		name := c.network
 		if c.tls {
 			name += " over TLS"

@@ -86,7 +86,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		}
 	}
 	if p.transports[cfg.Network] == nil {
-		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports, to which kcp and others are added as kcp.Transport{} of package socket/kcp", cfg.Network))
+		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports; those of the packages below socket are added there, and erpc.NewPeer adds quic, kcp, ws, wss and evtcp", cfg.Network))
 	}
 	p.share()
 	plugins.Watch(func() { p.hooks.Store(session.NewHooks(plugins.GetAll())) })

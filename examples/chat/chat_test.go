@@ -19,7 +19,9 @@ import (
 	"github.com/erpc-go/erpc/socket/websocket"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for goroutines that tests left behind. Those of kcp-go, which
+// the façade links, run from the start.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // patience bounds each wait of the tests.
 const patience = 30 * time.Second

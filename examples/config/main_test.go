@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) {
 	erpc.SetLoggerLevel("ERROR")
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
 }
 
 // The file that is written can be read, edited and read again, in both formats.

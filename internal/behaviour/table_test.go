@@ -63,7 +63,7 @@ var transports = []transport{
 	{name: "unixpacket", network: "unixpacket"},
 	{name: "event loop", network: eventloop.Network, new: func() erpc.Transport { return &eventloop.Transport{} }},
 	{name: "quic", network: quic.Network, tls: true},
-	{name: "kcp", network: kcp.Network, new: func() erpc.Transport { return kcp.Transport{} }},
+	{name: "kcp", network: kcp.Network},
 	{name: "memory", network: memory.Network, new: func() erpc.Transport { return memory.New() }},
 	{name: "ws stream", network: "ws"},
 	{

@@ -10,7 +10,9 @@ import (
 	"github.com/erpc-go/erpc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for goroutines that tests left behind. Those of kcp-go, which
+// the façade links, run from the start.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 const patience = 10 * time.Second // for what is about to happen
 

@@ -21,7 +21,9 @@ import (
 	"github.com/erpc-go/erpc/socket"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for goroutines that tests left behind. Those of kcp-go, which
+// the façade links, run from the start.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // until waits for what happens on another goroutine.
 func until(t *testing.T, what string, f func() bool) {

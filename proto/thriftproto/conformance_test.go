@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) {
 	thriftcodec.Reg()
 	wiretest.Filters()
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
 }
 
 // mostly are the types that thrift has.

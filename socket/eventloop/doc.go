@@ -3,7 +3,7 @@
 // session has no goroutine. It registers the networks "evtcp", "evtcp4" and
 // "evtcp6", with TLS if the peer has a configuration. The wire is that of tcp.
 //
-//	cfg := erpc.PeerConfig{Network: "evtcp", Transports: []socket.Transport{&eventloop.Transport{}}}
+//	cfg := erpc.PeerConfig{Network: "evtcp"} // erpc.NewPeer has the transport
 //
 // # How it works
 //

@@ -1,9 +1,12 @@
 // Package quic is the transport of QUIC: each session is one stream of a QUIC
 // connection, encrypted always. It registers the network "quic".
 //
-//	cfg := erpc.PeerConfig{Network: "quic", Transports: []socket.Transport{&quic.Transport{}}}
-//	p := erpc.NewPeer(cfg)
+//	p := erpc.NewPeer(erpc.PeerConfig{Network: "quic"})
 //	p.SetTLSConfig(tlsConfig) // needed on both sides
+//
+// A peer of erpc.NewPeer has the transport with its defaults; one that shares
+// connections, or has another configuration of quic-go, is added to
+// PeerConfig.Transports.
 //
 // # Application protocols
 //
