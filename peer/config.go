@@ -55,6 +55,9 @@ type Config struct {
 	SocketNoDelay         *bool         `yaml:"-" ini:"-"` // nil: on
 	SocketReadBuffer      int           `yaml:"socket_read_buffer" ini:"socket_read_buffer" comment:"Receive buffer of the kernel in bytes; 0 is its default"`
 	SocketWriteBuffer     int           `yaml:"socket_write_buffer" ini:"socket_write_buffer" comment:"Send buffer of the kernel in bytes; 0 is its default"`
+	// SocketWishes are those of the five above that a network without such a thing
+	// passes over; the others it refuses when it dials or listens.
+	SocketWishes socket.Tunables `yaml:"-" ini:"-"`
 
 	ProtoFunc  proto.Func                 `yaml:"-" ini:"-"` // default rawproto.New
 	Mapper     router.ServiceMethodMapper `yaml:"-" ini:"-"` // default router.HTTPServiceMethodMapper

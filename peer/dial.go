@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -15,7 +16,8 @@ import (
 )
 
 // Dial opens a session with the peer at addr. If the configuration allows
-// redials, it also tries again when that fails.
+// redials, it also tries again when that fails, unless the transport can't do what
+// the configuration asks for.
 func (p *Peer) Dial(addr string, protoFunc ...proto.Func) (session.Session, *message.Status) {
 	return p.DialContext(context.Background(), addr, protoFunc...)
 }
@@ -34,7 +36,7 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 		if st.OK() {
 			return c, nil
 		}
-		if ctx.Err() != nil || p.cfg.RedialTimes >= 0 && again >= int(p.cfg.RedialTimes) {
+		if ctx.Err() != nil || errors.Is(st.Cause(), errors.ErrUnsupported) || p.cfg.RedialTimes >= 0 && again >= int(p.cfg.RedialTimes) {
 			return nil, st
 		}
 		p.cfg.Logger.Debug("dial failed", "addr", addr, "status", st.String(), "again_in", pause)

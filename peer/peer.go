@@ -172,6 +172,7 @@ func (p *Peer) options() *socket.Options {
 		KeepAlivePeriod: p.cfg.SocketKeepAlivePeriod,
 		ReadBuffer:      p.cfg.SocketReadBuffer,
 		WriteBuffer:     p.cfg.SocketWriteBuffer,
+		Wishes:          p.cfg.SocketWishes,
 		Inherited:       p.cfg.Inherited,
 	}
 }

@@ -2,13 +2,15 @@ package socket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 )
 
 // Custom is a transport made of functions: dial through a proxy, listen on
 // what a service manager hands over, wrap each connection. The functions get
-// nothing of the options, TLS included: what they return is used as it is.
+// nothing of the options, TLS included: what they return is used as it is, and to
+// ask for more is an error.
 type Custom struct {
 	Nets       []string // the networks; those of a built-in transport are replaced
 	DialFunc   func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -28,6 +30,9 @@ func (c Custom) Dial(ctx context.Context, network, addr string, o *Options) (net
 	case o.TLS != nil:
 		return nil, errCustomTLS(network)
 	}
+	if err := o.Apply(network, 0); err != nil {
+		return nil, err
+	}
 	return c.DialFunc(ctx, network, addr)
 }
 
@@ -39,9 +44,12 @@ func (c Custom) Listen(ctx context.Context, network, addr string, o *Options) (n
 	case o.TLS != nil:
 		return nil, errCustomTLS(network)
 	}
+	if err := o.Apply(network, 0); err != nil {
+		return nil, err
+	}
 	return c.ListenFunc(ctx, network, addr)
 }
 
 func errCustomTLS(network string) error {
-	return fmt.Errorf("socket: network %q is a custom one, which gets no TLS configuration; wrap the connection in its functions", network)
+	return fmt.Errorf("socket: network %q is a custom one, which gets no TLS configuration; wrap the connection in its functions: %w", network, errors.ErrUnsupported)
 }

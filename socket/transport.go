@@ -39,6 +39,10 @@ type Options struct {
 	ReadBuffer      int           // bytes in the kernel; 0: default
 	WriteBuffer     int           // bytes in the kernel; 0: default
 
+	// Wishes are those of the five above that are to be passed over where the
+	// network has no such thing. The others are an error there, see Apply.
+	Wishes Tunables
+
 	// Inherited returns the listener for an address that a parent process
 	// handed down, nil if there is none. It may be nil.
 	Inherited func(network, addr string) (net.Listener, error)
@@ -59,6 +63,9 @@ func (Stream) Networks() []string { return []string{"tcp", "tcp4", "tcp6", "unix
 
 // Dial implements [Transport].
 func (s Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.Conn, error) {
+	if err := o.Apply(network, tunables(network)); err != nil {
+		return nil, err
+	}
 	d := net.Dialer{KeepAlive: -1} // set by tune
 	if o.LocalAddr != "" {
 		local, err := resolve(network, o.LocalAddr)
@@ -129,6 +136,9 @@ func resolve(network, addr string) (net.Addr, error) {
 // Listen implements [Transport]. A stale Unix socket file is removed; one that
 // somebody listens on is an error.
 func (s Stream) Listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
+	if err := o.Apply(network, tunables(network)); err != nil {
+		return nil, err
+	}
 	l, err := listen(ctx, network, addr, o)
 	if err != nil {
 		return nil, err
@@ -186,36 +196,3 @@ func (l *Listener) Unwrap() net.Listener { return l.Listener }
 // listen on, port 0 included: what a process that inherits the listener will ask
 // for too.
 func (l *Listener) Asked() (network, addr string) { return l.network, l.addr }
-
-// tune applies the options to a connection of the system.
-func (o *Options) tune(conn net.Conn) error {
-	if b, ok := conn.(interface {
-		SetReadBuffer(int) error
-		SetWriteBuffer(int) error
-	}); ok {
-		if o.ReadBuffer > 0 {
-			if err := b.SetReadBuffer(o.ReadBuffer); err != nil {
-				return fmt.Errorf("socket: set read buffer: %w", err)
-			}
-		}
-		if o.WriteBuffer > 0 {
-			if err := b.SetWriteBuffer(o.WriteBuffer); err != nil {
-				return fmt.Errorf("socket: set write buffer: %w", err)
-			}
-		}
-	}
-	c, ok := conn.(*net.TCPConn)
-	if !ok {
-		return nil
-	}
-	if o.NoDelay != nil {
-		if err := c.SetNoDelay(*o.NoDelay); err != nil {
-			return fmt.Errorf("socket: set no delay: %w", err)
-		}
-	}
-	ka := net.KeepAliveConfig{Enable: o.KeepAlive == nil || *o.KeepAlive, Idle: o.KeepAlivePeriod, Interval: o.KeepAlivePeriod}
-	if err := c.SetKeepAliveConfig(ka); err != nil {
-		return fmt.Errorf("socket: set keepalive: %w", err)
-	}
-	return nil
-}

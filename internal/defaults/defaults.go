@@ -118,22 +118,28 @@ func (s *Set) Fill(cfg *peer.Config) {
 	if cfg.Mapper == nil {
 		cfg.Mapper = s.mapper
 	}
-	if cfg.SocketKeepAlive == nil {
-		cfg.SocketKeepAlive = s.keepAlive
-	}
-	if cfg.SocketNoDelay == nil {
-		cfg.SocketNoDelay = s.noDelay
-	}
 	fill(&cfg.ReadLimit, s.readLimit)
-	fill(&cfg.SocketKeepAlivePeriod, s.keepAlivePeriod)
-	fill(&cfg.SocketReadBuffer, s.readBuffer)
-	fill(&cfg.SocketWriteBuffer, s.writeBuffer)
 	fill(&cfg.MaxHandlers, s.maxHandlers)
+	// A default is for the networks that have such a thing.
+	for option, filled := range map[socket.Tunables]bool{
+		socket.TuneNoDelay:         fill(&cfg.SocketNoDelay, s.noDelay),
+		socket.TuneKeepAlive:       fill(&cfg.SocketKeepAlive, s.keepAlive),
+		socket.TuneKeepAlivePeriod: fill(&cfg.SocketKeepAlivePeriod, s.keepAlivePeriod),
+		socket.TuneReadBuffer:      fill(&cfg.SocketReadBuffer, s.readBuffer),
+		socket.TuneWriteBuffer:     fill(&cfg.SocketWriteBuffer, s.writeBuffer),
+	} {
+		if filled {
+			cfg.SocketWishes |= option
+		}
+	}
 }
 
-func fill[T comparable](v *T, def T) {
+// fill reports whether it has changed v.
+func fill[T comparable](v *T, def T) bool {
 	var zero T
-	if *v == zero {
-		*v = def
+	if *v != zero {
+		return false
 	}
+	*v = def
+	return def != zero
 }

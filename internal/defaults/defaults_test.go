@@ -65,6 +65,9 @@ func TestFillWhatIsOpen(t *testing.T) {
 		cfg.SocketReadBuffer != 3 || cfg.SocketWriteBuffer != 4 || cfg.MaxHandlers != 5 {
 		t.Errorf("filled in %+v", cfg)
 	}
+	if cfg.SocketWishes != socket.TuneAll {
+		t.Errorf("the defaults of sockets are meant for every network, but for %v", socket.TuneAll&^cfg.SocketWishes)
+	}
 	if version(s.Proto()) != 99 || s.Body().Name() != "xml" || s.ReadLimit() != 1 {
 		t.Error("the set does not tell what was set")
 	}

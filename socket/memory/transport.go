@@ -40,7 +40,7 @@ const Network = "memory"
 func (t *Transport) Networks() []string { return []string{Network} }
 
 // errTLS: a secret inside one process protects nothing.
-var errTLS = errors.New("memory: TLS is not available on this transport; leave the peer's TLS configuration out")
+var errTLS = fmt.Errorf("memory: TLS is not available on this transport; leave the peer's TLS configuration out: %w", errors.ErrUnsupported)
 
 // Dial implements [socket.Transport]. Nobody listening is
 // [syscall.ECONNREFUSED].
@@ -103,8 +103,8 @@ func check(o *socket.Options) error {
 	if o.TLS != nil {
 		return errTLS
 	}
-	if o.ReadBuffer > 0 || o.WriteBuffer > 0 {
-		return errors.New("memory: there is no kernel whose buffers could be set; use Transport.Buffer")
+	if err := o.Apply(Network, 0); err != nil {
+		return fmt.Errorf("memory: there is no kernel, and Transport.Buffer is the buffer: %w", err)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@
 // # Options of a peer
 //
 // Keepalive is on by default, every 15 s. The size of kernel buffers is that of the UDP
-// socket. No delay means nothing here, for QUIC never delays, and is ignored. A
+// socket. There is no option for delay, because QUIC knows none. A
 // listener can't be handed down to another process.
 //
 // If the system grants less than the UDP buffers that quic-go would like, quic-go logs

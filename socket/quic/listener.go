@@ -44,6 +44,9 @@ func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Option
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
+	if err := o.Apply(Network, tunables); err != nil {
+		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
+	}
 	local, err := net.ResolveUDPAddr("udp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)

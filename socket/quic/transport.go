@@ -41,7 +41,10 @@ type Transport struct {
 var _ socket.Transport = (*Transport)(nil)
 
 // ErrNoTLS says that QUIC was asked for without a TLS configuration.
-var ErrNoTLS = errors.New("quic: a TLS configuration is needed: set one with SetTLSConfig or the TLS files of the peer's configuration")
+var ErrNoTLS = fmt.Errorf("quic: a TLS configuration is needed: set one with SetTLSConfig or SetTLSConfigFromFile: %w", errors.ErrUnsupported)
+
+// tunables are the options that QUIC has; it knows no delay.
+const tunables = socket.TuneAll &^ socket.TuneNoDelay
 
 // Networks implements [socket.Transport].
 func (t *Transport) Networks() []string { return []string{Network} }
@@ -91,6 +94,9 @@ const maxStreams = 1000
 // Dial implements [socket.Transport].
 func (t *Transport) Dial(ctx context.Context, _, addr string, o *socket.Options) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("quic: dial %s: %w", addr, err)
+	}
+	if err := o.Apply(Network, tunables); err != nil {
 		return nil, fmt.Errorf("quic: dial %s: %w", addr, err)
 	}
 	key := poolKey{addr: addr, local: o.LocalAddr, tls: o.TLS}

@@ -1,7 +1,6 @@
 package websocket
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -13,7 +12,6 @@ import (
 	"github.com/erpc-go/erpc/peer"
 	"github.com/erpc-go/erpc/proto/jsonproto"
 	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/socket"
 	"github.com/erpc-go/erpc/socket/websocket/wsconn"
 )
 
@@ -61,8 +59,7 @@ func (s *Server) HandleFunc(path string, handler func(http.ResponseWriter, *http
 // protocol that is no sub-protocol is carried as a stream, which only peers of
 // ours understand.
 func (s *Server) ListenAndServe(protoFunc ...erpc.ProtoFunc) error {
-	cfg := s.Peer.Config()
-	lis, err := socket.Stream{}.Listen(context.Background(), "tcp", cfg.ListenAddr().String(), &socket.Options{TLS: s.TLSConfig()})
+	lis, err := s.Peer.Listen()
 	if err != nil {
 		return fmt.Errorf("websocket: listen: %w", err)
 	}
