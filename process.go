@@ -10,7 +10,8 @@ import (
 
 // The functions of this file are process-wide, as erpc v7 has them. The setters
 // set what peers made afterwards begin with; a field of [PeerConfig] wins over
-// each.
+// each. What SetSocket… ask for is passed over by networks that have no such
+// thing, while of a field of the configuration it is an error.
 
 var (
 	process defaults.Set
@@ -117,7 +118,7 @@ var ErrRebootFailed = graceful.ErrRebootFailed
 // down: it must listen on the same networks and addresses, in the configuration
 // rather than on the wire, so that port 0 fits too. Listeners of tcp, unix and
 // unixpacket made by [peer.Peer.Listen] or ListenAndServe can be handed down,
-// with TLS or without. Others are named in the log and in the error, and the new
+// with TLS or without, also below a mux of socket/mux. Others are named in the log and in the error, and the new
 // process has to listen on them by itself, once this one has ended. Only unix
 // systems can do this; elsewhere Reboot fails.
 func Reboot(timeout ...time.Duration) error { return peers.Reboot(timeout...) }

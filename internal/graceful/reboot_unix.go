@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ type asked interface {
 type bundle struct {
 	handover
 	files  []*os.File          // copies of the descriptors
+	seen   []net.Listener      // of the system: several listeners may be on one, as those of a mux
 	system []*net.UnixListener // those with a file in the file system
 }
 
@@ -112,6 +114,9 @@ func (b *bundle) add(lis net.Listener) error {
 		}
 		lis = u.Unwrap()
 	}
+	if reflect.TypeOf(lis).Comparable() && slices.Contains(b.seen, lis) {
+		return nil
+	}
 	f, err := descriptor(lis)
 	if err != nil {
 		return err
@@ -119,6 +124,7 @@ func (b *bundle) add(lis net.Listener) error {
 	if u, ok := lis.(*net.UnixListener); ok {
 		b.system = append(b.system, u)
 	}
+	b.seen = append(b.seen, lis)
 	network, addr := a.Asked()
 	b.Listeners = append(b.Listeners, handedDown{network, addr, firstFD + len(b.files)})
 	b.files = append(b.files, f)

@@ -51,8 +51,11 @@ func dial(t *testing.T, cli erpc.Peer, addr string) erpc.Session {
 func TestRebootUnderLoad(t *testing.T) {
 	for _, c := range []struct {
 		name, network string
-		tls           bool
-	}{{"tcp", "tcp", false}, {"unix", "unix", false}, {"unixpacket", "unixpacket", false}, {"tls", "tcp", true}} {
+		tls, mux      bool
+	}{
+		{name: "tcp", network: "tcp"}, {name: "unix", network: "unix"}, {name: "unixpacket", network: "unixpacket"},
+		{name: "tls", network: "tcp", tls: true}, {name: "mux", network: "tcp", mux: true},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.network == "unixpacket" && !packets() {
 				t.Skip("no unixpacket sockets on this system")
@@ -62,7 +65,7 @@ func TestRebootUnderLoad(t *testing.T) {
 			if c.network != "tcp" {
 				addr = filepath.Join(dir, "s")
 			}
-			f := startFamily(t, plan{Network: c.network, Addrs: []string{addr}, TLS: c.tls, Dir: dir})
+			f := startFamily(t, plan{Network: c.network, Addrs: []string{addr}, TLS: c.tls, Mux: c.mux, Dir: dir})
 			pid, addrs := f.expectServing()
 
 			l := &load{t: t, addr: addrs[0], network: c.network, tls: c.tls, stop: make(chan struct{}), pids: map[int]int{}}

@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/erpc-go/erpc/socket/mux"
 )
 
 // patience bounds every wait for something that is about to happen.
@@ -30,6 +32,7 @@ type plan struct {
 	Network string
 	Addrs   []string // one peer listens on each
 	TLS     bool
+	Mux     bool   // each serves raw and HTTP, through a mux
 	Dir     string // holds files that tell a new process to misbehave
 }
 
@@ -80,6 +83,18 @@ func serverMain() int {
 			return 2
 		}
 		addrs = append(addrs, lis.Addr().String())
+		if p.Mux {
+			m := mux.New(lis, mux.Config{})
+			raw, web := m.Match(mux.Raw), m.Match(mux.HTTP)
+			serve = append(serve, func() { _ = peer.Serve(raw) }, // they end with the peer
+				func() { _ = peer.Serve(web, httproto.NewHTTProtoFunc()) },
+				func() {
+					if err := m.Serve(); err != nil {
+						fmt.Println("error", err)
+					}
+				})
+			continue
+		}
 		serve = append(serve, func() { _ = peer.Serve(lis) }) // ends with the peer
 	}
 	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))

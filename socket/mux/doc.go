@@ -15,4 +15,7 @@
 // in all of erpc's protocols once it calls. A peer that dials and then waits for
 // pushes has to send something before, a call or an auth message; on a port that
 // is for it alone this is not needed.
+//
+// A graceful restart hands the listener below down, if a peer's Listen has made it;
+// the new process builds the mux again.
 package mux

@@ -43,7 +43,9 @@ type Mux struct {
 	mu      sync.Mutex // guards the following
 	outs    []*listener
 	serving bool
+	stops   bool // the last of outs was closed: nothing more is accepted from lis
 	closed  bool
+	timers  []*time.Timer     // that end what was closed
 	open    int               // outs that are not closed
 	looking map[net.Conn]bool // nobody has accepted them; true: they are looked at
 	lookers sync.WaitGroup
@@ -69,7 +71,8 @@ func New(lis net.Listener, cfg Config) *Mux {
 }
 
 // Match returns a listener of the connections that one of the rules matches, and
-// none of the calls of Match before. When all listeners are closed, the mux is. It
+// none of the calls of Match before. When all listeners are closed, the mux is, as
+// soon as it knows whose the connections are that it looks at, or a second later. It
 // panics after Serve was called, and without a rule.
 func (m *Mux) Match(rules ...Rule) net.Listener {
 	m.mu.Lock()
@@ -77,10 +80,36 @@ func (m *Mux) Match(rules ...Rule) net.Listener {
 	if m.serving || len(rules) == 0 {
 		panic("mux: Match without a rule, or after Serve; say first what is to be served")
 	}
-	l := &listener{mux: m, rules: rules, conns: make(chan net.Conn), done: make(chan struct{})}
+	l := newListener(m, rules)
 	m.outs = append(m.outs, l)
 	m.open++
+	if a, ok := m.lis.(asked); ok {
+		return &askedListener{l, a}
+	}
 	return l
+}
+
+// leave is for a listener that is being closed. With the last one the mux stops.
+func (m *Mux) leave(l *listener) error {
+	m.mu.Lock()
+	m.open--
+	if m.closed {
+		m.mu.Unlock()
+		return nil
+	}
+	m.timers = append(m.timers, time.AfterFunc(drainTime, l.end))
+	if m.open > 0 {
+		m.mu.Unlock()
+		return nil
+	}
+	m.stops = true
+	if !m.serving {
+		m.mu.Unlock()
+		return m.Close()
+	}
+	m.timers = append(m.timers, time.AfterFunc(drainTime, func() { _ = m.Close() })) // Serve says
+	m.mu.Unlock()
+	return m.lis.Close()
 }
 
 // Serve accepts connections until the mux is closed, which is no error, or its
@@ -89,8 +118,17 @@ func (m *Mux) Serve() error {
 	m.mu.Lock()
 	m.serving = true
 	m.mu.Unlock()
-	defer m.lookers.Wait()
-	defer m.Close()
+	err := m.accept()
+	if err == nil {
+		m.lookers.Wait() // what was accepted gets its time, unless the mux is closed by now
+	}
+	_ = m.Close() // it was, or its listener has failed
+	m.lookers.Wait()
+	return err
+}
+
+// accept looks at what comes until the mux stops, which is no error.
+func (m *Mux) accept() error {
 	pause := time.Duration(0)
 	for {
 		conn, err := m.lis.Accept()
@@ -99,7 +137,7 @@ func (m *Mux) Serve() error {
 			pause = 0
 			m.look(conn)
 			continue
-		case m.isClosed():
+		case m.isStopped():
 			return nil
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("mux: accept: %w", err)
@@ -122,23 +160,30 @@ func (m *Mux) Close() error {
 		return nil
 	}
 	m.closed = true
+	stopped := m.stops && m.serving
 	close(m.done)
+	for _, t := range m.timers {
+		t.Stop() // what it would end has ended
+	}
 	for conn, looked := range m.looking {
 		if looked {
 			_ = conn.Close() // nothing was said on it
 		}
 	}
 	m.mu.Unlock()
+	if stopped {
+		return nil
+	}
 	if err := m.lis.Close(); err != nil {
 		return fmt.Errorf("mux: close: %w", err)
 	}
 	return nil
 }
 
-func (m *Mux) isClosed() bool {
+func (m *Mux) isStopped() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.closed
+	return m.closed || m.stops
 }
 
 // look begins to look at a connection, on a goroutine of its own.
@@ -204,7 +249,7 @@ func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 	select {
 	case to.conns <- used:
 		return true
-	case <-to.done:
+	case <-to.over:
 	case <-m.done:
 	case <-ctx.Done():
 	}

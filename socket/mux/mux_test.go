@@ -298,6 +298,52 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestCloseLetsInWhatIsLookedAt: a connection that the mux has when its listener is
+// closed is accepted there when its first bytes come, and only then all is over.
+func TestCloseLetsInWhatIsLookedAt(t *testing.T) {
+	m := mux.New(listen(t), mux.Config{Timeout: time.Hour})
+	seen := make(chan bool, 10)
+	lis := m.Match(func(head []byte) mux.Verdict {
+		seen <- true
+		if len(head) < 2 {
+			return mux.Maybe
+		}
+		return mux.Yes
+	})
+	served := make(chan error, 1)
+	go func() { served <- m.Serve() }()
+	conn := dial(t, lis.Addr().String())
+	if _, err := io.WriteString(conn, "h"); err != nil {
+		t.Fatal(err)
+	}
+	<-seen
+	if err := lis.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if late, err := net.Dial("tcp", lis.Addr().String()); err == nil {
+		_ = late.Close() // the test has failed
+		t.Error("dialed what is closed")
+	}
+	if _, err := io.WriteString(conn, "i"); err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := lis.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	head := make([]byte, 2)
+	if _, err := io.ReadFull(accepted, head); err != nil || string(head) != "hi" {
+		t.Errorf("read %q, %v", head, err)
+	}
+	if _, err := lis.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("afterwards: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+}
+
 func TestMistakesPanic(t *testing.T) {
 	for name, f := range map[string]func(){
 		"OnlyTLS without TLS": func() { mux.New(nil, mux.Config{OnlyTLS: true}) },
