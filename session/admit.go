@@ -85,21 +85,18 @@ func (x *exchange) refused() bool {
 
 // ordered are the messages of a link that must be handled one after another.
 // The link's mutex guards it.
-type ordered struct {
-	waiting []*exchange
-	running bool
-}
+type ordered struct{ waiting []*exchange }
 
 // serveOrdered hands x to the one worker that handles such messages.
 func (l *link) serveOrdered(x *exchange) {
 	x.inOrder = true
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ordered.running {
+	if l.ordered != nil {
 		l.ordered.waiting = append(l.ordered.waiting, x)
 		return
 	}
-	l.ordered.running = true
+	l.ordered = new(ordered)
 	l.conn.cfg.workers.Run(x)
 }
 
@@ -109,7 +106,7 @@ func (l *link) nextOrdered() *exchange {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.ordered.waiting) == 0 {
-		l.ordered = ordered{}
+		l.ordered = nil
 		return nil
 	}
 	x := l.ordered.waiting[0]

@@ -22,8 +22,8 @@ type turn struct {
 	n       atomic.Uint64
 	since   atomic.Int64 // when user code was entered, as of clock
 	watched atomic.Bool
+	still   int32  // of the watch: looks since n changed
 	seen    uint64 // of the watch: n at its last look
-	still   int    // of the watch: looks since n changed
 }
 
 var epoch = time.Now()
@@ -51,11 +51,11 @@ func (l *link) start() {
 func (l *link) setAge() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ageEnd = time.Time{}
+	l.ageEnd = 0
 	if age := l.conn.SessionAge(); age > 0 {
-		l.ageEnd = time.Now().Add(age)
+		l.ageEnd = clock() + age
 	}
-	_ = l.sock.Conn().SetReadDeadline(l.ageEnd) // fails only on a closed connection, which reading tells
+	l.restoreDeadlineLocked()
 }
 
 // lead reads messages until the connection ends or another goroutine leads. It

@@ -18,8 +18,8 @@ const (
 	firstSilence = 500 * time.Millisecond
 )
 
-// quiet is how long a draining link has been so. The link's mutex guards it.
-type quiet struct {
+// lull is how long a draining link has been quiet. The link's mutex guards it.
+type lull struct {
 	idle   time.Duration // since when no handler works for it; 0: one did at the last look
 	silent time.Duration // since when no message came
 	seen   uint64        // messages received at the last look
@@ -40,7 +40,10 @@ func (c *Conn) Drain() (idle, quiet bool) {
 func (l *link) drained(now time.Duration) (idle, quiet bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	q := &l.quiet
+	if l.quiet == nil {
+		l.quiet = new(lull)
+	}
+	q := l.quiet
 	if l.busy() {
 		q.idle = 0
 		return false, false

@@ -69,7 +69,17 @@ func (l *link) wait() error {
 func (l *link) restoreDeadline() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = l.sock.Conn().SetReadDeadline(l.ageEnd) // fails only on a closed connection, which reading tells
+	l.restoreDeadlineLocked()
+}
+
+// restoreDeadlineLocked makes the end of the age the read deadline. The mutex is
+// held.
+func (l *link) restoreDeadlineLocked() {
+	var end time.Time
+	if l.ageEnd != 0 {
+		end = time.Now().Add(l.ageEnd - clock())
+	}
+	_ = l.sock.Conn().SetReadDeadline(end) // fails only on a closed connection, which reading tells
 }
 
 // sleep is what a leader does about errRest before it ends: it has another begin

@@ -65,7 +65,7 @@ func (c *Config) Totals(sessions []*Conn) Totals {
 // stuck is what the last look for stuck connections saw.
 type stuck struct {
 	bytes uint64        // received
-	since time.Duration // on clock, when calls first waited with no byte since; 0: they did not
+	since time.Duration // on clock, when calls first waited with no byte since
 }
 
 // EndStuck ends the connection, and with it the calls that wait, if calls have
@@ -79,9 +79,9 @@ func (c *Conn) EndStuck(limit time.Duration) {
 	in, now := l.sock.Stats().BytesIn, clock()
 	switch {
 	case l.pending.len() == 0:
-		l.stuck.since = 0
-	case l.stuck.since == 0 || in != l.stuck.bytes:
-		l.stuck = stuck{in, now}
+		l.stuck = nil
+	case l.stuck == nil || in != l.stuck.bytes:
+		l.stuck = &stuck{in, now}
 	case now-l.stuck.since >= limit:
 		c.cfg.Logger.Warn("connection is stuck", "session", c.ID(), "remote", c.RemoteAddr(), "pending", l.pending.len(), "limit", limit)
 		c.linkDown(l, ErrStuck)

@@ -43,10 +43,11 @@ type outbox struct {
 	starting  bool // the leader is a goroutine that has not begun
 	streaming bool // a frame is being put piece by piece; see stream.go
 	closing   bool // no more is put; the connection is closed once the queue is empty
+	timed     bool // a write deadline is set that is not that of Close
 	dead      error
-	timed     bool          // a write deadline is set that is not that of Close
 	room      chan struct{} // closed when the queue was taken; nil: nobody waits for that
-	stats     Stats
+
+	messages, bytes, writes, dropped uint64 // as in Stats
 
 	// Of the leader:
 	w   []byte // what is left to write of the current chunk
@@ -89,8 +90,8 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 	default:
 		o.queue.add(frame)
 	}
-	o.stats.MessagesOut++
-	o.stats.BytesOut += uint64(len(frame))
+	o.messages++
+	o.bytes += uint64(len(frame))
 	if !mode.hold {
 		lead = !o.leading
 		o.leading = true
@@ -139,18 +140,18 @@ func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 	}
 	switch mode.policy {
 	case DropNew:
-		o.stats.Dropped++
+		o.dropped++
 		return ErrQueueFull
 	case DropOld:
 		if dropped := o.queue.drop(n, o.cfg.QueueLimit); dropped > 0 {
-			o.stats.Dropped += dropped
+			o.dropped += dropped
 			return nil
 		}
 	case Disconnect:
 		if o.streaming {
 			break // not slow, but busy with a large frame
 		}
-		o.stats.Dropped++
+		o.dropped++
 		o.failLocked(ErrSlowReader)
 		_ = o.conn.SetDeadline(time.Unix(1, 0)) // ends reader and writer, which close the connection
 		return ErrSlowReader
@@ -333,7 +334,7 @@ func (o *outbox) take() *chunk {
 			o.timed = false
 		}
 	} else {
-		o.stats.Writes++
+		o.writes++
 	}
 	o.wake()
 	o.mu.Unlock()

@@ -3,10 +3,8 @@ package socket
 import (
 	"bufio"
 	"errors"
-	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 const readBuffer = 64 << 10 // bytes
@@ -21,22 +19,21 @@ var (
 // that back before the goroutine parks. A connection that can't be polled is
 // waited for with the few bytes of first.
 type reader struct {
-	conn  net.Conn
-	raw   syscall.RawConn // nil: conn can't be polled
-	out   *outbox         // flushed before every read
+	out   *outbox // has the connection; flushed before every read
 	poll  func(fd uintptr) bool
 	br    *bufio.Reader
-	fd    int32 // of the poll in progress, else -1
-	loop  bool  // conn is a Readier, or one is below it
 	err   error
+	fd    int32 // of the poll in progress, else -1
+	loop  bool  // the connection is a Readier, or one is below it
+	from  uint8 // first[from:to] is what the buffer has yet to get
+	to    uint8
 	first [40]byte // what was read while there was no buffer; shows protocols whose message a too large one is
-	got   []byte   // the part of first that the buffer has yet to get
 
 	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only
 }
 
-func (r *reader) init(conn net.Conn, raw syscall.RawConn, out *outbox) {
-	r.conn, r.raw, r.out, r.fd = conn, raw, out, -1
+func (r *reader) init(out *outbox) {
+	r.out, r.fd = out, -1
 	r.poll = r.fill
 }
 
@@ -49,13 +46,13 @@ func (r *reader) wait() (*bufio.Reader, error) {
 		r.release()
 	}
 	r.out.flushIdle()
-	if r.raw == nil {
-		n, err := r.conn.Read(r.first[:])
+	if r.out.raw == nil {
+		n, err := r.out.conn.Read(r.first[:])
 		if n == 0 && err != nil {
 			return nil, err
 		}
 		r.count(n)
-		r.got = r.first[:n]
+		r.from, r.to = 0, uint8(n)
 		r.acquire()
 		if _, err := r.br.Peek(1); err != nil { // from now on it is Buffered
 			r.release()
@@ -63,7 +60,7 @@ func (r *reader) wait() (*bufio.Reader, error) {
 		}
 		return r.br, nil
 	}
-	if err := r.raw.Read(r.poll); err != nil {
+	if err := r.out.raw.Read(r.poll); err != nil {
 		return nil, err
 	}
 	return r.br, r.err
@@ -99,15 +96,15 @@ func (r *reader) fill(fd uintptr) bool {
 // Read implements [io.Reader] for the buffer. It does not block within fill.
 func (r *reader) Read(p []byte) (n int, err error) {
 	switch {
-	case len(r.got) > 0:
-		n = copy(p, r.got)
-		r.got = r.got[n:]
+	case r.from < r.to:
+		n = copy(p, r.first[r.from:r.to])
+		r.from += uint8(n)
 		return n, nil
 	case r.fd >= 0:
 		n, err = readNow(int(r.fd), p)
 	default:
 		r.out.flushIdle()
-		n, err = r.conn.Read(p)
+		n, err = r.out.conn.Read(p)
 	}
 	r.count(n)
 	return n, err

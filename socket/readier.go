@@ -37,6 +37,6 @@ func (s *Socket) Watched() bool { return s.in.loop }
 // takes the place of Wait, after one that ended with a timeout: only then has
 // everything been read that came.
 func (s *Socket) OnReadable(f func()) bool {
-	r := readier(s.conn)
+	r := readier(s.out.conn)
 	return r != nil && r.OnReadable(f)
 }

@@ -85,7 +85,6 @@ type Stats struct {
 // A Socket is a connection that carries messages. The methods that send may be
 // called concurrently; Wait and Read must not be.
 type Socket struct {
-	conn  net.Conn
 	proto proto.Proto
 	order proto.Sequencer // proto, if it is one
 	in    reader
@@ -95,10 +94,9 @@ type Socket struct {
 // New returns a socket that speaks p on conn. cfg comes from
 // [Config.Complete].
 func New(conn net.Conn, p proto.Proto, cfg *Config) *Socket {
-	s := &Socket{conn: conn}
-	raw := pollable(conn)
-	s.out.init(conn, raw, cfg)
-	s.in.init(conn, raw, &s.out)
+	s := new(Socket)
+	s.out.init(conn, pollable(conn), cfg)
+	s.in.init(&s.out)
 	s.in.loop = readier(conn) != nil
 	s.SetProto(p)
 	return s
@@ -294,11 +292,11 @@ func (s *Socket) Inform(b []byte) {
 }
 
 // RemoteAddr implements [proto.Conn].
-func (s *Socket) RemoteAddr() net.Addr { return s.conn.RemoteAddr() }
+func (s *Socket) RemoteAddr() net.Addr { return s.out.conn.RemoteAddr() }
 
 // Pollable reports whether the connection is one of the system that is waited
 // for without a buffer.
-func (s *Socket) Pollable() bool { return s.in.raw != nil }
+func (s *Socket) Pollable() bool { return s.out.raw != nil }
 
 // SetProto changes the protocol. It must not be called once messages are sent
 // or read by anybody else.
@@ -314,12 +312,12 @@ func (s *Socket) SetProto(p proto.Proto) {
 func (s *Socket) Proto() proto.Proto { return s.proto }
 
 // Conn returns the underlying connection.
-func (s *Socket) Conn() net.Conn { return s.conn }
+func (s *Socket) Conn() net.Conn { return s.out.conn }
 
 // ControlFD calls f with the file descriptor of the connection, which is valid
 // only until f returns.
 func (s *Socket) ControlFD(f func(fd uintptr)) error {
-	conn := s.conn
+	conn := s.out.conn
 	for {
 		if c, ok := conn.(syscall.Conn); ok {
 			raw, err := c.SyscallConn()
@@ -330,7 +328,7 @@ func (s *Socket) ControlFD(f func(fd uintptr)) error {
 		}
 		w, ok := conn.(interface{ NetConn() net.Conn }) // as tls.Conn
 		if !ok {
-			return fmt.Errorf("socket: a connection over %s has no file descriptor: %w", s.conn.LocalAddr().Network(), os.ErrInvalid)
+			return fmt.Errorf("socket: a connection over %s has no file descriptor: %w", s.out.conn.LocalAddr().Network(), os.ErrInvalid)
 		}
 		conn = w.NetConn()
 	}
@@ -353,8 +351,10 @@ func (s *Socket) Flushed() bool {
 // Stats returns the counters. It may be called concurrently with everything.
 func (s *Socket) Stats() Stats {
 	s.out.mu.Lock()
-	st := s.out.stats
-	st.Queued = s.out.queue.n
+	st := Stats{
+		MessagesOut: s.out.messages, BytesOut: s.out.bytes, Writes: s.out.writes,
+		Dropped: s.out.dropped, Queued: s.out.queue.n,
+	}
 	s.out.mu.Unlock()
 	st.MessagesIn, st.BytesIn, st.Reads = s.in.messages.Load(), s.in.bytes.Load(), s.in.reads.Load()
 	return st
@@ -370,5 +370,5 @@ func (s *Socket) Abort() error {
 	s.out.failLocked(net.ErrClosed)
 	s.out.closing = false
 	s.out.mu.Unlock()
-	return s.conn.Close()
+	return s.out.conn.Close()
 }

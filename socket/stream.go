@@ -58,8 +58,8 @@ func (o *outbox) stream(ctx context.Context, head, body []byte) error {
 		o.streaming = false
 		o.wake()
 	}()
-	o.stats.MessagesOut++
-	o.stats.BytesOut += uint64(len(head) + len(body))
+	o.messages++
+	o.bytes += uint64(len(head) + len(body))
 	o.queue.add(head)
 	for len(body) > 0 {
 		n := min(len(body), streamPiece)
