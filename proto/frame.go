@@ -36,7 +36,11 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 			return b, true, nil
 		}
 		old := b
-		b = m.StorageUpTo(min(n, 8*got), n)
+		next := 8 * got
+		if next >= n-n/8 { // the rest is little: one more step would copy all of it again
+			next = n
+		}
+		b = m.StorageUpTo(next, n)
 		copy(b, old)
 		bigbuf.Put(old) // warm, for the next large frame
 	}

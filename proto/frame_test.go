@@ -119,6 +119,27 @@ func TestReadFrameAllocatesWhatArrives(t *testing.T) {
 	}
 }
 
+// A body of a round size and its header are a little more than a step of the
+// growth: that little must not cost another step, which copies everything.
+func TestReadFrameTakesNoStepForTheRest(t *testing.T) {
+	const n = 8*8*firstRead + 40
+	src := pattern(n)
+	least := uint64(1 << 62)
+	for range 3 { // storage of before may be used again, or be gone
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		var m message.Message
+		if _, _, err := ReadFrame(bufio.NewReader(bytes.NewReader(src)), &m, n); err != nil {
+			t.Fatal(err)
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	if least > n+n/4 {
+		t.Errorf("%d bytes were allocated for a frame of %d", least, n)
+	}
+}
+
 func TestPeekHead(t *testing.T) {
 	for _, c := range []struct {
 		stream string

@@ -14,6 +14,7 @@ type chunk struct {
 	droppable bool   // one whole push, which may be left out (DropOld)
 	own       bool   // one frame that was given away: it is not copied to make room behind it
 	frame     []byte // of own: all of it, also when a part was written
+	lent      bool   // a body that is its sender's; see stream.go
 }
 
 // Sizes in bytes.
@@ -37,7 +38,10 @@ var largeChunks struct {
 func getChunk() *chunk { return smallChunks.Get().(*chunk) }
 
 func putChunk(c *chunk) {
-	if c.own {
+	switch {
+	case c.lent:
+		return
+	case c.own:
 		bigbuf.Put(c.frame)
 		return
 	}

@@ -39,11 +39,12 @@ type outbox struct {
 	mu        sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
 	queue     queue
 	leading   bool
-	left      bool // the leader has left the writing to the flushers, who have not begun
-	starting  bool // the leader is a goroutine that has not begun
-	streaming bool // a frame is being put piece by piece; see stream.go
-	closing   bool // no more is put; the connection is closed once the queue is empty
-	timed     bool // a write deadline is set that is not that of Close
+	left      bool    // the leader has left the writing to the flushers, who have not begun
+	starting  bool    // the leader is a goroutine that has not begun
+	closing   bool    // no more is put; the connection is closed once the queue is empty
+	timed     bool    // a write deadline is set that is not that of Close
+	streaming *stream // of a leader that writes the body of its own caller; see stream.go
+	heirs     *heir   // those who wait to lead in turn
 	dead      error
 	room      chan struct{} // closed when the queue was taken; nil: nobody waits for that
 
@@ -104,18 +105,10 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 // with the mutex held.
 func (o *outbox) await(ctx context.Context, n int, mode putMode) error {
 	for o.dead == nil {
-		var err error
-		switch full := o.queue.n > 0 && o.queue.n+n > o.cfg.QueueLimit; {
-		case full:
-			err = o.makeRoom(ctx, n, mode)
-		case !o.streaming:
+		if o.queue.n == 0 || o.queue.n+n <= o.cfg.QueueLimit {
 			return nil
-		case mode.nowait || mode.policy == DropNew:
-			err = ErrQueueFull
-		default: // behind the rest of a large frame
-			err = o.waitForRoom(ctx)
 		}
-		if err != nil {
+		if err := o.makeRoom(ctx, n, mode); err != nil {
 			return err
 		}
 	}
@@ -148,7 +141,7 @@ func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 			return nil
 		}
 	case Disconnect:
-		if o.streaming {
+		if o.streaming != nil {
 			break // not slow, but busy with a large frame
 		}
 		o.dropped++
@@ -258,7 +251,8 @@ func (o *outbox) unwrite(c *chunk) {
 func (o *outbox) drain() {
 	for c := o.take(); c != nil; c = o.take() {
 		for c != nil {
-			o.err = o.write(c.b)
+			o.w = c.b
+			o.err = o.write()
 			c = o.wrote(c)
 		}
 	}
@@ -269,18 +263,15 @@ const (
 	looks = 4         // how many deadlines without progress make a write timeout
 )
 
-func (o *outbox) write(b []byte) error {
+// write writes o.w with writes that may block.
+func (o *outbox) write() error {
 	idle := 0
-	for len(b) > 0 {
-		n := len(b)
-		if o.cfg.WriteTimeout > 0 {
-			n = min(n, slice)
-			if err := o.renew(); err != nil {
-				return err
-			}
+	for len(o.w) > 0 {
+		if err := o.renew(); err != nil {
+			return err
 		}
-		n, err := o.conn.Write(b[:n])
-		b = b[n:]
+		n, err := o.conn.Write(o.w[:min(len(o.w), slice)])
+		o.w = o.w[n:]
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
@@ -301,10 +292,14 @@ func (o *outbox) renew() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
+	case o.streaming != nil && o.streaming.interrupted:
+		return errInterrupted
 	case o.closing:
 		return nil
 	case o.dead != nil:
 		return o.dead
+	case o.cfg.WriteTimeout <= 0:
+		return nil
 	}
 	o.timed = true
 	wait := o.cfg.WriteTimeout
@@ -316,10 +311,14 @@ func (o *outbox) renew() error {
 }
 
 // take takes what waits. With nothing, or on a dead connection, it ends the
-// lead and returns nil.
+// lead and returns nil; so it does when it gives the lead to an heir.
 func (o *outbox) take() *chunk {
 	o.mu.Lock()
 	o.starting = false
+	if o.bequeath() {
+		o.mu.Unlock()
+		return nil
+	}
 	c := o.queue.take()
 	if o.dead != nil && !o.closing {
 		free(c)
@@ -382,6 +381,7 @@ func (o *outbox) failLocked(err error) {
 	if o.dead == nil {
 		o.dead = err
 	}
+	o.disinherit()
 	o.wake()
 }
 
@@ -400,6 +400,9 @@ func (o *outbox) close(linger time.Duration) error {
 		lead := !o.leading || o.left // the flush delay may be longer
 		o.leading, o.left = true, false
 		_ = o.conn.SetWriteDeadline(time.Now().Add(linger))
+		if o.streaming != nil {
+			o.streaming.interrupt(o) // its caller is not held, what it has begun is
+		}
 		o.mu.Unlock()
 		if lead {
 			o.flush(false)
