@@ -193,7 +193,8 @@ func (o *outbox) flushLeft() {
 	}
 }
 
-// flush writes until nothing is left, then gives up the lead.
+// flush writes until nothing is left, then gives up the lead. With yield others
+// may add to each write before it is made.
 func (o *outbox) flush(yield bool) {
 	if yield {
 		runtime.Gosched()
@@ -217,6 +218,9 @@ func (o *outbox) flush(yield bool) {
 				return
 			}
 			c = o.wrote(c)
+		}
+		if yield {
+			runtime.Gosched()
 		}
 	}
 }
