@@ -29,7 +29,7 @@ type Config struct {
 	// that may have been executed. It is for methods that may be repeated.
 	Retryable func(serviceMethod string, st *erpc.Status) bool `yaml:"-" ini:"-"`
 	// Breaker is for each target on its own; nil: there is none.
-	Breaker *BreakerConfig `yaml:"-" ini:"-"`
+	Breaker *BreakerConfig `yaml:"breaker" ini:"-"`
 }
 
 func (c *Config) setDefaults() {
