@@ -239,6 +239,8 @@ func TestEnds(t *testing.T) {
 	}
 	backend := start(t)
 	entered, ended := make(chan ctxEnd, 1), make(chan struct{}, 1)
+	let := make(chan struct{})
+	defer close(let)
 	backend.SetUnknownCall(func(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
 		if ctx.ServiceMethod() == "/hello" {
 			return nil, nil
@@ -250,6 +252,7 @@ func TestEnds(t *testing.T) {
 		entered <- e
 		<-ctx.Context().Done()
 		ended <- struct{}{}
+		<-let // so that it is not its reply that ends the call
 		return nil, nil
 	})
 	sess := dial(t, backend.Addr)
@@ -289,6 +292,7 @@ func TestEnds(t *testing.T) {
 				t.Errorf("%v, want code %d", cmd.Status(), tc.code)
 			}
 			await(t, "the end at the backend", ended)
+			let <- struct{}{}
 		})
 	}
 }

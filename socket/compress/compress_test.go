@@ -238,7 +238,8 @@ func TestNoAnswer(t *testing.T) {
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := (Transport{}).Dial(ctx, "tcp", lis.Addr().String(), new(socket.Options)); !errors.Is(err, context.DeadlineExceeded) {
+	_, err = (Transport{}).Dial(ctx, "tcp", lis.Addr().String(), new(socket.Options))
+	if ne := net.Error(nil); !errors.As(err, &ne) || !ne.Timeout() { // of the context or, on a slow machine, of package net
 		t.Errorf("who is silent: %v", err)
 	}
 }
