@@ -85,9 +85,9 @@ func TestAbortLosesWhatIsQueued(t *testing.T) {
 
 // Whatever Close and Abort run into, a writer gets nil or net.ErrClosed.
 func TestWriteCloseRace(t *testing.T) {
-	rounds := 2000
+	rounds := 600
 	if testing.Short() {
-		rounds = 400
+		rounds = 200
 	}
 	for i := range rounds {
 		a, b := socketPair(t)

@@ -13,7 +13,8 @@ type frameModel struct {
 	droppable bool
 }
 
-func content(q *queue) (b []byte) {
+func content(q *queue) []byte {
+	b := make([]byte, 0, q.n)
 	for c := q.head; c != nil; c = c.next {
 		b = append(b, c.b...)
 	}
@@ -30,7 +31,11 @@ func checkLinks(t *testing.T, q *queue) {
 	if q.tail != last || q.prev != prev {
 		t.Fatal("tail or prev is not the last or the one before")
 	}
-	if n := len(content(q)); n != q.n {
+	n := 0
+	for c := q.head; c != nil; c = c.next {
+		n += len(c.b)
+	}
+	if n != q.n {
 		t.Fatalf("n is %d with %d bytes in the queue", q.n, n)
 	}
 }
@@ -113,7 +118,7 @@ func TestQueueAgainstList(t *testing.T) {
 				model[0].droppable = false
 			}
 			checkLinks(t, &o.queue)
-			var want []byte
+			want := make([]byte, 0, o.queue.n)
 			for _, f := range model {
 				want = append(want, f.b...)
 			}

@@ -83,8 +83,8 @@ const asleep = 150 * time.Millisecond
 func TestWokenByMessages(t *testing.T) {
 	variants(t, func(t *testing.T, server, client *tls.Config) {
 		srv, sess, notes := connected(t, server, client, erpc.PeerConfig{})
-		for _, pause := range []time.Duration{0, time.Millisecond, asleep, 25 * time.Millisecond, asleep, 35 * time.Millisecond} {
-			for i, size := range []int{5, 5, 100_000, 5, 3 << 20} {
+		for _, pause := range []time.Duration{0, time.Millisecond, asleep, 25 * time.Millisecond, 35 * time.Millisecond} {
+			for i, size := range []int{5, 5, 100_000, 5, 400_000} {
 				<-time.After(pause) // silence is what is tested
 				call(t, sess, strings.Repeat("x", size))
 				if st := sess.Push("/note", new(string)); i%2 == 0 && !st.OK() {
@@ -92,7 +92,7 @@ func TestWokenByMessages(t *testing.T) {
 				}
 			}
 		}
-		for range 30 {
+		for range 25 {
 			wait(t, "a push to the server", notes)
 		}
 		<-time.After(asleep)

@@ -98,8 +98,8 @@ func testCloseEndsWrites(f *fixture) {
 // testLastBytes closes right after a write, over and over.
 func testLastBytes(f *fixture) {
 	lis := f.listen()
-	for round := range 20 {
-		for _, n := range []int{1, 5000, 300_000} {
+	for round := range 10 {
+		for _, n := range []int{1, 5000, 200_000} {
 			closes, other := f.connect(lis)
 			closer := "client"
 			if round%2 == 1 {

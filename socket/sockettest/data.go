@@ -58,7 +58,7 @@ func testBothWays(f *fixture) {
 }
 
 func testMany(f *fixture) {
-	const connections, rounds = 50, 5
+	const connections, rounds = 25, 4
 	lis := f.listen()
 	f.echo(lis)
 	var wg sync.WaitGroup
