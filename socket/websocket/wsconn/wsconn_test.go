@@ -2,6 +2,7 @@ package wsconn_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -212,5 +213,63 @@ func TestPingFindsTheDead(t *testing.T) {
 	case <-ended:
 	case <-ctx.Done():
 		t.Error("the session is still there")
+	}
+}
+
+// Compression is negotiated where the configuration says so, and nowhere else.
+func TestCompressionIsAskedFor(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		web := httptest.NewServer(&wsconn.Handler{Config: wsconn.Config{Compress: on}, Serve: func(net.Conn, *http.Request) {}})
+		defer web.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		ws, resp, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), &websocket.DialOptions{CompressionMode: websocket.CompressionNoContextTakeover})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		if got := resp.Header.Get("Sec-WebSocket-Extensions"); strings.Contains(got, "permessage-deflate") != on {
+			t.Errorf("compression %v: the server takes the extensions %q", on, got)
+		}
+	}
+}
+
+// A message above the read limit ends its connection, one just at it does not. The
+// limit counts what a message inflates to.
+func TestReadLimit(t *testing.T) {
+	const limit = 1000
+	got := make(chan error, 1)
+	h := &wsconn.Handler{Config: wsconn.Config{Messages: true, Compress: true, ReadLimit: limit}, Serve: func(c net.Conn, _ *http.Request) {
+		_, err := io.ReadFull(c, make([]byte, limit))
+		got <- err
+		_, err = io.ReadFull(c, make([]byte, limit+1))
+		got <- err
+	}}
+	web := httptest.NewServer(h)
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, mode := range []websocket.CompressionMode{websocket.CompressionDisabled, websocket.CompressionNoContextTakeover} {
+		ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), &websocket.DialOptions{CompressionMode: mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		for _, size := range []int{limit, limit + 1} {
+			if err := ws.Write(ctx, websocket.MessageBinary, make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err = <-got:
+			case <-ctx.Done():
+				t.Fatal("the server reads nothing")
+			}
+			if (err == nil) != (size == limit) {
+				t.Errorf("mode %v, %d bytes: %v", mode, size, err)
+			}
+		}
+		if _, _, err := ws.Read(ctx); websocket.CloseStatus(err) != websocket.StatusMessageTooBig {
+			t.Errorf("mode %v: the client sees %v", mode, err)
+		}
 	}
 }

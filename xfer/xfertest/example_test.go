@@ -1,0 +1,21 @@
+package xfertest_test
+
+import (
+	"testing"
+
+	"github.com/erpc-go/erpc/xfer"
+	"github.com/erpc-go/erpc/xfer/gzip"
+	"github.com/erpc-go/erpc/xfer/xfertest"
+)
+
+// Whoever writes a filter calls Run from a test like this one.
+func Example() {
+	gzip.Reg('g', "gzip", 5)
+	_ = func(t *testing.T) { // func TestConformance(t *testing.T)
+		f, err := xfer.Get('g')
+		if err != nil {
+			t.Fatal(err)
+		}
+		xfertest.Run(t, f)
+	}
+}
