@@ -133,7 +133,9 @@ type Peer interface {
 }
 
 // Logger are the leveled, formatted logging functions of everything that
-// handlers and plugins get. They format nothing while their level is off.
+// handlers and plugins get. While their level is off they format nothing and
+// allocate nothing, but for what Go itself makes of an argument that is neither
+// a pointer nor a constant.
 type Logger interface {
 	ChatLogger
 	AlarmLogger

@@ -79,12 +79,24 @@ func TestSinkOutputAndFlush(t *testing.T) {
 	}
 }
 
-func TestDisabledLevelAllocatesNothing(t *testing.T) {
+// asked counts how often it is formatted.
+type asked struct{ times int }
+
+func (a *asked) String() string {
+	a.times++
+	return "asked"
+}
+
+func TestDisabledLevelFormatsAndAllocatesNothing(t *testing.T) {
 	sink := NewSink(&bytes.Buffer{})
 	sink.SetLevel(LevelError)
 	p := Printer{sink.Logger()}
-	if n := testing.AllocsPerRun(100, func() { p.Infof("nothing to say") }); n != 0 {
-		t.Errorf("%v allocations", n)
+	a := new(asked)
+	if n := testing.AllocsPerRun(100, func() { p.Infof("%v and %d of %s", a, 1, "x") }); n != 0 || a.times != 0 {
+		t.Errorf("%v allocations, formatted %d times", n, a.times)
+	}
+	if p.Errorf("%v", a); a.times != 1 {
+		t.Errorf("a level that is on formats %d times", a.times)
 	}
 	var zero Printer
 	zero.Errorf("discarded") // must not panic
