@@ -11,6 +11,7 @@ run: ## a server and two clients, each a process of its own; ends by itself
 test: lint ## everything that must pass
 	$(GO) test -race -shuffle=on ./...
 	ERPC_IDLE_SESSIONS=20000 $(GO) test -count=1 -run '^TestIdleMemory$$/^plain$$' ./socket/eventloop
+	ERPC_IDLE_SESSIONS=5000 $(GO) test -count=1 -run '^TestIdleMemory$$/^tcp$$' ./socket/eventloop
 	cd plugin/otel && $(GO) vet ./... && $(GO) test -race -shuffle=on ./...
 
 lint: ## format, vet and staticcheck

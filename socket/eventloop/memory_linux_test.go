@@ -30,18 +30,21 @@ const (
 )
 
 // The bars, in resident bytes of the server for each idle session. That of TLS is
-// what crypto/tls keeps.
+// what crypto/tls keeps; that of TCP is for the default transport, which has a
+// goroutine for each.
 const (
 	idleBar    = 3000
 	idleBarTLS = 11000
+	idleBarTCP = 7000
 )
 
 // enough sessions to hold the bars against.
 const enough = 5000
 
 // TestIdleMemory has sessions that have made one call each, and measures what
-// they take in the server; make test has it run with 20,000. The client is another
-// process: a process may have too few descriptors for both ends.
+// they take in the server. The client is another process: a process may have too
+// few descriptors for both ends. make test runs plain and tcp with many sessions,
+// each in a process of its own, because memory that one has left serves the next.
 func TestIdleMemory(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("the memory of many sessions")
@@ -55,21 +58,26 @@ func TestIdleMemory(t *testing.T) {
 	}
 	n = atMost(t, n) // the runtime has raised the limit as far as the system lets it
 	for _, c := range []struct {
-		name string
-		tls  bool
-		bar  int
-	}{{"plain", false, idleBar}, {"tls", true, idleBarTLS}} {
+		name, network string
+		n             int
+		tls           bool
+		bar           int
+	}{
+		{"plain", eventloop.Network, n, false, idleBar},
+		{"tls", eventloop.Network, n, true, idleBarTLS},
+		{"tcp", "tcp", min(n, enough), false, idleBarTCP},
+	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := idleMemory(t, n, c.tls)
-			t.Logf("%d idle sessions: %d bytes each", n, got)
-			if n >= enough && got > c.bar { // else what the process has once counts for too much
+			got := idleMemory(t, c.network, c.n, c.tls)
+			t.Logf("%d idle sessions: %d bytes each", c.n, got)
+			if c.n >= enough && got > c.bar { // else what the process has once counts for too much
 				t.Errorf("an idle session takes %d bytes, the bar is %d", got, c.bar)
 			}
 		})
 	}
 }
 
-func idleMemory(t *testing.T, n int, secure bool) int {
+func idleMemory(t *testing.T, network string, n int, secure bool) int {
 	srv := newPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"})
 	defer srv.Close()
 	if secure {
@@ -79,7 +87,7 @@ func idleMemory(t *testing.T, n int, secure bool) int {
 	erpc.HandleCall(srv, "/echo", echo)
 	var addrs []string
 	for i := range 4 { // one address has too few ports for it
-		lis, err := srv.ListenOn(eventloop.Network, fmt.Sprintf("127.0.0.%d:0", i+1))
+		lis, err := srv.ListenOn(network, fmt.Sprintf("127.0.0.%d:0", i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +118,7 @@ func idleMemory(t *testing.T, n int, secure bool) int {
 	if got := srv.CountSession(); got != n {
 		t.Errorf("%d sessions, want %d", got, n)
 	}
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > 50; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); network == eventloop.Network && runtime.NumGoroutine() > 50; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d idle sessions have %d goroutines", n, runtime.NumGoroutine())
 		}
