@@ -20,10 +20,11 @@ lint: ## format, vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-test-interop: interop-programs ## against real erpc v7 programs, in a module of their own, and curl, wget, Thrift's compiler and Python library, Chromium
+test-interop: interop-programs ## against real erpc v7 programs, in a module of their own, and curl, wget, Thrift's compiler and Python library, Chromium and TypeScript
 	cd interop && $(GO) vet ./... && $(GO) test -shuffle=on ./...
 	CI=true $(GO) test -count=1 -run '^(TestCurl|TestWget)$$' ./proto/httproto
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
+	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^TestTwoPagesTalk$$' ./examples/chat
 
 .PHONY: interop-programs
@@ -31,6 +32,7 @@ interop-programs: # from Debian, those that are missing
 	@missing=; \
 	  for program in curl wget chromium; do command -v $$program >/dev/null 2>&1 || missing="$$missing $$program"; done; \
 	  command -v thrift >/dev/null 2>&1 || missing="$$missing thrift-compiler"; \
+	  command -v tsc >/dev/null 2>&1 || missing="$$missing node-typescript"; \
 	  /usr/bin/python3 -c 'import thrift' 2>/dev/null || missing="$$missing python3-thrift"; \
 	  [ -z "$$missing" ] || { apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing </dev/null; }

@@ -39,6 +39,7 @@ var core = map[string][]string{
 	"internal/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/graceful": {"peer"},
 	"internal/wiretest": {".", "xfer/gzip", "xfer/md5"}, // only for tests
+	"internal/chromium": {},                             // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a

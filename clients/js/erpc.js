@@ -9,6 +9,7 @@
 const CALL = 1, REPLY = 2, PUSH = 3;
 const JSON_CODEC = 106;
 const CONTROL = "/erpc.control/"; // messages between the libraries, not for handlers
+const MOST_UNSAID = 64; // cancelled calls that are kept until the other side says hello
 const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: none, but it can be cancelled
 
 /** Codes of the framework; see erpc's Code… constants. */
@@ -35,6 +36,7 @@ export class Peer {
   #url; #options; #ws = null; #seq = 0; #pending = new Map(); #handlers = new Map();
   #listeners = new Set(); #waiting = []; #state = "connecting"; #attempt = 0; #timer = null;
   #ours = false; // the other side has shown that it understands control messages
+  #unsaid = []; // calls that were cancelled before that
 
   constructor(url, options) {
     this.#url = url;
@@ -68,7 +70,8 @@ export class Peer {
       const fail = (code, msg) => {
         if (!this.#pending.delete(seq)) return;
         call.done();
-        if (this.#ours) this.#send({ seq, mtype: PUSH, serviceMethod: CONTROL + "cancel", bodyCodec: 0, body: "" });
+        if (this.#ours) this.#cancel(seq);
+        else if (this.#unsaid.length < MOST_UNSAID) this.#unsaid.push(seq);
         reject(new StatusError(code, msg));
       };
       const abort = () => fail(Code.Canceled, "Canceled");
@@ -115,6 +118,7 @@ export class Peer {
       if (this.#ws !== ws || this.#state === "closed") return ws.close();
       this.#attempt = 0;
       this.#ours = false;
+      this.#unsaid = [];
       this.#setState("open");
       for (const w of this.#waiting.splice(0)) w.open();
     };
@@ -198,8 +202,12 @@ export class Peer {
     }
   }
 
+  /** Tells the handler of a call that nobody waits for it any more. */
+  #cancel(seq) { this.#send({ seq, mtype: PUSH, serviceMethod: CONTROL + "cancel", bodyCodec: 0, body: "" }); }
+
   #control(what) {
     this.#ours = true;
+    for (const seq of this.#unsaid.splice(0)) this.#cancel(seq);
     if (what === "goaway" && this.#pending.size === 0) this.#ws?.close(1000); // and connect again
   }
 

@@ -1,4 +1,5 @@
-// Run by js_test.go with node --test against a peer at ERPC_URL.
+// Run against a peer at ERPC_URL, by js_test.go with node --test and by
+// browser_test.go in Chromium.
 import test from "node:test";
 import assert from "node:assert/strict";
 import { connect, StatusError, Code } from "./erpc.js";
@@ -59,12 +60,18 @@ test("a push arrives", async () => {
 
 test("a timeout and an abort end a call, and the handler's context", async () => {
   const peer = open();
-  await assert.rejects(peer.call("/hang", 1, { timeout: 50 }), (err) => err.code === Code.HandleTimeout);
-  const abort = new AbortController();
-  const call = peer.call("/hang", 1, { signal: abort.signal });
-  setTimeout(() => abort.abort(), 50);
-  await assert.rejects(call, (err) => err.code === Code.Canceled);
-  assert.equal(await peer.call("/hung", 2, { timeout: 5000 }), 2); // waits until both handlers have ended
+  const opened = new Promise((resolve) => peer.onState(resolve));
+  const early = new AbortController();
+  const first = peer.call("/hang", 1, { signal: early.signal });
+  await opened;
+  setTimeout(() => early.abort()); // sooner than the other side's hello can be here
+  await assert.rejects(first, (err) => err.code === Code.Canceled);
+  await assert.rejects(peer.call("/hang", 1, { timeout: 300 }), (err) => err.code === Code.HandleTimeout);
+  const late = new AbortController();
+  const last = peer.call("/hang", 1, { signal: late.signal });
+  setTimeout(() => late.abort(), 50);
+  await assert.rejects(last, (err) => err.code === Code.Canceled);
+  assert.equal(await peer.call("/hung", 3, { timeout: 20000 }), 3); // waits until all the handlers have ended
   peer.close();
 });
 
@@ -74,7 +81,7 @@ test("it connects again, and calls wait for that", async () => {
   peer.onState((s) => states.push(s));
   assert.equal(await peer.call("/math/add", [1]), 1);
   await assert.rejects(peer.call("/cut", 1), (err) => err.code === Code.ConnClosed);
-  assert.equal(await peer.call("/math/add", [2], { timeout: 5000 }), 2);
+  assert.equal(await peer.call("/math/add", [2], { timeout: 20000 }), 2);
   assert.deepEqual(states, ["open", "connecting", "open"]);
   peer.close();
   assert.equal(peer.state, "closed");

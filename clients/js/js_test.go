@@ -23,16 +23,31 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// TestInNode runs erpc.test.mjs in Node.js against a peer with the handlers
-// that it asks for.
+// allPassed is what is said when every test of erpc.test.mjs has passed.
+const allPassed = "# pass 10"
+
+// newPeer returns one with the handlers that erpc.test.mjs asks for.
+func newPeer(t *testing.T) erpc.Peer {
+	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	handlers(p)
+	return p
+}
+
+// TestInNode runs erpc.test.mjs in Node.js.
 func TestInNode(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("node is not installed")
 	}
-	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
-	defer p.Close()
-	handlers(p)
+	if out, err := exec.Command(node, "--experimental-websocket", "--version").CombinedOutput(); err != nil {
+		t.Skipf("this node has no WebSocket, which comes with 20.10: %s", out)
+	}
+	p := newPeer(t)
 	web := httptest.NewServer(websocket.NewJSONServeHandler(p, nil))
 	defer web.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -43,7 +58,7 @@ func TestInNode(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "# pass 10") {
+	if !strings.Contains(string(out), allPassed) {
 		t.Errorf("not all tests were run:\n%s", out)
 	}
 }
@@ -90,7 +105,7 @@ func handlers(p erpc.Peer) {
 		}
 	})
 	var hung atomic.Int32
-	ended := make(chan struct{}, 2)
+	ended := make(chan struct{}, 3)
 	erpc.HandleCall(p, "/hang", func(ctx context.Context, _ *int) (*int, error) {
 		<-ctx.Done()
 		hung.Add(1)

@@ -8,15 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/erpc-go/erpc/internal/chromium"
 )
 
 // A browser is a headless Chromium, driven over the DevTools protocol: JSON
@@ -42,48 +42,10 @@ type answer struct {
 	} `json:"error"`
 }
 
-// startBrowser skips the test where there is no Chromium, except in `make
-// test-interop` of CI, where that is a failure.
+// startBrowser skips the test where there is no Chromium.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" && os.Getenv("ERPC_INTEROP") == "1" {
-			t.Fatal("chromium is not installed: apt-get install chromium")
-		}
-		t.Skip("not tested in a browser: chromium is not installed")
-	}
-	// Not t.TempDir: what the browser's processes still write as they end would
-	// fail the test when it is removed.
-	dir, err := os.MkdirTemp("", "erpc-chat-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var log strings.Builder
-	cmd := exec.Command(path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
-		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--no-proxy-server", "--window-size=900,600",
-		"--user-data-dir="+dir, "--remote-debugging-port=0", "about:blank")
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it has children
-	cmd.WaitDelay = patience
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // it is killed in the end
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
-		<-ended
-		if t.Failed() {
-			t.Logf("chromium said:\n%s", log.String())
-		}
-		_ = os.RemoveAll(dir) // see above
-	})
-
+	dir, ended := chromium.Start(t, "about:blank", "--window-size=900,600")
 	b := &browser{t: t, pending: map[int]chan answer{}}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

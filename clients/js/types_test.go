@@ -1,0 +1,87 @@
+package js_test
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/erpc-go/erpc/clients/js"
+)
+
+// TestTypes has the TypeScript compiler check the types and a program that uses
+// all of them.
+func TestTypes(t *testing.T) {
+	tsc, err := exec.LookPath("tsc")
+	if err != nil {
+		if os.Getenv("CI") == "true" && os.Getenv("ERPC_INTEROP") == "1" {
+			t.Fatal("tsc is not installed: apt-get install node-typescript")
+		}
+		t.Skip("types not tested: tsc is not installed")
+	}
+	cmd := exec.Command(tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom", "--module", "es2022", "testdata/types.ts")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTypesAreOfTheModule: what erpc.d.ts declares is what erpc.js has.
+func TestTypesAreOfTheModule(t *testing.T) {
+	code, types := source(t, "erpc.js"), source(t, "erpc.d.ts")
+	exported := names(t, code, `(?m)^export (?:const|class|function) (\w+)`)
+	if says := names(t, types, `(?m)^export declare (?:const|class|function) (\w+)`); !slices.Equal(says, exported) {
+		t.Errorf("exported are %q, declared %q", exported, says)
+	}
+	const property = `(?m)^    this\.(\w+) = `
+	method, declared := `(?m)^  (?:async |get )?(\w+)\(.*\{`, `(?m)^  (?:readonly )?(\w+)[(:<]`
+	for class, has := range map[string][]string{
+		"Peer":        names(t, block(t, code, "class Peer "), method),
+		"StatusError": append(names(t, block(t, code, "class StatusError "), method), names(t, block(t, code, "class StatusError "), property)...),
+	} {
+		has = slices.DeleteFunc(has, func(name string) bool { return name == "name" }) // every Error has one
+		slices.Sort(has)
+		if says := names(t, block(t, types, "class "+class+" "), declared); !slices.Equal(has, says) {
+			t.Errorf("%s has %q, declared are %q", class, has, says)
+		}
+	}
+	codes := `(\w+: \d+)[,;]`
+	if has, says := names(t, block(t, code, "Code ="), codes), names(t, block(t, types, "Code:"), codes); !slices.Equal(has, says) {
+		t.Errorf("the codes are %q, declared %q", has, says)
+	}
+}
+
+func source(t *testing.T, name string) string {
+	t.Helper()
+	b, err := js.Files.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// block returns what begins with a text and ends with the first line that begins
+// with a brace.
+func block(t *testing.T, text, begin string) string {
+	t.Helper()
+	_, b, ok := strings.Cut(text, begin)
+	b, _, end := strings.Cut(b, "\n}")
+	if !ok || !end {
+		t.Fatalf("there is no %q", begin)
+	}
+	return b
+}
+
+// names returns what the first group of an expression matches, sorted.
+func names(t *testing.T, text, expression string) (found []string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+		found = append(found, m[1])
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s finds nothing", expression)
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}

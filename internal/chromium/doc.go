@@ -1,0 +1,2 @@
+// Package chromium starts a headless Chromium for tests.
+package chromium
