@@ -22,7 +22,7 @@ lint: ## format, vet and staticcheck
 
 test-interop: interop-programs ## against real erpc v7 programs, in a module of their own, and curl, wget, Thrift's compiler and Python library, Chromium and TypeScript
 	cd interop && $(GO) vet ./... && $(GO) test -shuffle=on ./...
-	CI=true $(GO) test -count=1 -run '^(TestCurl|TestWget)$$' ./proto/httproto
+	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestCurl|TestWget|TestFetch)$$' ./proto/httproto
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^TestTwoPagesTalk$$' ./examples/chat

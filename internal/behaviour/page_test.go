@@ -40,7 +40,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks the line %q", row)
 		}
 	}
-	groups := regexp.MustCompile("`([a-z0-9/]+)`: ((?:`Test\\w+`(?:, )?)+)").FindAllStringSubmatch(string(text)+"`internal/behaviour`: `TestMatrix`", -1)
+	groups := regexp.MustCompile("`([a-z0-9/.]+)`: ((?:`Test\\w+`(?:, )?)+)").FindAllStringSubmatch(string(text)+"`internal/behaviour`: `TestMatrix`", -1)
 	if len(groups) < 7 {
 		t.Errorf("only %d packages with tests are named", len(groups))
 	}

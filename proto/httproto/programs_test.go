@@ -36,11 +36,16 @@ func program(t *testing.T, name string, args ...string) (stdout, stderr string, 
 }
 
 func TestCurl(t *testing.T) {
-	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
-	large := filepath.Join(t.TempDir(), "large")
-	if err := os.WriteFile(large, bytes.Repeat([]byte("x"), 3<<20), 0o600); err != nil {
-		t.Fatal(err)
+	p := serve(t, httproto.Config{}, erpc.PeerConfig{ReadLimit: 4 << 20})
+	file := func(name, text string) string {
+		name = filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
 	}
+	large, tooLarge := file("large", strings.Repeat("x", 3<<20)), file("too-large", strings.Repeat("x", 5<<20))
+	zipped := file("zipped", zip("[1,2,3]"))
 	const asJSON = "Content-Type: application/json"
 	for _, tc := range []struct {
 		name string
@@ -50,6 +55,13 @@ func TestCurl(t *testing.T) {
 		{"JSON", []string{"-H", asJSON, "-d", "[1,2,3]", "/math/add"}, "6$"},
 		{"GET", []string{"/enc/form?a=1&b=x"}, `{"A":1,"B":"x","L":null}$`},
 		{"form", []string{"-d", "a=1", "-d", "l=p", "/enc/form"}, `{"A":1,"B":"","L":["p"]}$`},
+		{"any case and parameters", []string{"-H", `cOnTeNt-TyPe: Application/JSON; charset="utf-8"; x=y`, "-d", "[1,2]", "/math/add"}, "3$"},
+		{"plain", []string{"-H", "Content-Type: text/plain; charset=utf-8", "-d", "text", "/enc/plain"}, "text$"},
+		{"XML", []string{"-H", "Content-Type: application/xml; charset=utf-8", "-d", "<F><a>1</a></F>", "/enc/form"}, "<F><a>1</a><b></b></F>$"},
+		{"protobuf", []string{"-H", "Content-Type: application/x-protobuf; v=1", "--data-binary", "\x0a\x02v1", "/enc/pb"}, "\x0a\x02v1$"},
+		{"gzip", []string{"-H", asJSON, "-H", "content-encoding: gzip", "--data-binary", "@" + zipped, "/math/add"}, "6$"},
+		{"close", []string{"-i", "-H", asJSON, "-H", "Connection: close", "-d", "[1]", "/math/add"}, "HTTP/1.1 200 OK\r\nConnection: close\r\n"},
+		{"too large", []string{"-H", "Content-Type: application/octet-stream", "--data-binary", "@" + tooLarge, "-w", " %{http_code}", "/enc/bytes"}, `{"code":413,"msg":"Message Too Large",`},
 		{"HTTP/1.0", []string{"-0", "-H", asJSON, "-d", "[1]", "/math/add"}, "1$"},
 		{"HTTP/2 upgrade", []string{"--http2", "-H", asJSON, "-d", "[1]", "/math/add"}, "1$"},
 		{"HEAD", []string{"-I", "/math/add"}, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"},
