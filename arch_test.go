@@ -38,8 +38,8 @@ var core = map[string][]string{
 	"socket/websocket":  {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket/wsconn"},
 	"internal/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/graceful": {"peer"},
-	"internal/wiretest": {".", "xfer/gzip", "xfer/md5"}, // only for tests
-	"internal/chromium": {},                             // too
+	"internal/wiretest": {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
+	"internal/chromium": {},                                        // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a
