@@ -60,7 +60,7 @@ func (s SubProto) payloads(t *testing.T) map[string][][]byte {
 	return found
 }
 
-// ReadsAndWritesAsV7: what v7 wrote is read, and written again byte for byte;
+// ReadsAndWritesAsV7 wants what v7 wrote to be read, and written again byte for byte;
 // what is compressed, or what v7 escapes wrongly, by its meaning.
 func (s SubProto) ReadsAndWritesAsV7(t *testing.T) {
 	all := s.payloads(t)
@@ -112,8 +112,8 @@ func (s SubProto) unpack(t *testing.T, payload []byte) *message.Message {
 	return m
 }
 
-// CarriesTheStatus: a failed call carries its status where v7 passes over it;
-// one that succeeded carries none.
+// CarriesTheStatus wants a failed call to carry its status where v7 passes over it;
+// one that succeeded to carry none.
 func (s SubProto) CarriesTheStatus(t *testing.T) {
 	m := message.New(message.WithStatus(message.NewStatus(1001, "bad thing", "because")))
 	m.SetMtype(message.TypeReply)
