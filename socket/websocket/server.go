@@ -54,8 +54,8 @@ func (s *Server) HandleFunc(path string, handler func(http.ResponseWriter, *http
 	s.mux.HandleFunc(path, handler)
 }
 
-// ListenAndServe accepts sessions until the server is closed; then it returns
-// [peer.ErrClosed]. Without a protocol they speak the JSON sub-protocol. A
+// ListenAndServe accepts sessions until the server is closed or shut down; then it
+// returns [peer.ErrClosed]. Without a protocol they speak the JSON sub-protocol. A
 // protocol that is no sub-protocol is carried as a stream, which only peers of
 // ours understand.
 func (s *Server) ListenAndServe(protoFunc ...erpc.ProtoFunc) error {
@@ -85,11 +85,63 @@ func (s *Server) Serve(lis net.Listener, protoFunc ...erpc.ProtoFunc) error {
 	}
 	s.srv = srv
 	s.mu.Unlock()
-	err := srv.Serve(lis)
-	if errors.Is(err, http.ErrServerClosed) {
+	under := newUnder(lis)
+	ended := make(chan error, 1)
+	go func() {
+		err := srv.Serve(lis)
+		_ = under.Close() // ends the peer's Serve, if that is not why it ended
+		ended <- err
+	}()
+	err := s.Peer.Serve(under)
+	if herr := <-ended; !errors.Is(err, peer.ErrClosed) && !errors.Is(herr, net.ErrClosed) {
+		err = herr
+	}
+	if errors.Is(err, peer.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
 		return peer.ErrClosed
 	}
 	return fmt.Errorf("websocket: serve: %w", err)
+}
+
+// An under is the listener of the HTTP server as its peer knows it: the peer calls
+// its hooks, closes it in the end and can hand it down, but accepts nothing from it.
+type under struct {
+	net.Listener
+	close func() error
+	done  chan struct{} // closed by Close
+}
+
+func newUnder(lis net.Listener) net.Listener {
+	u := &under{Listener: lis, done: make(chan struct{})}
+	u.close = sync.OnceValue(func() error {
+		close(u.done)
+		return lis.Close()
+	})
+	if a, ok := lis.(asked); ok {
+		return &askedUnder{u, a}
+	}
+	return u
+}
+
+// Accept implements [net.Listener].
+func (u *under) Accept() (net.Conn, error) {
+	<-u.done
+	return nil, fmt.Errorf("websocket: accept: %w", net.ErrClosed)
+}
+
+// Close implements [net.Listener].
+func (u *under) Close() error { return u.close() }
+
+// Unwrap returns the listener below, which a graceful restart hands down.
+func (u *under) Unwrap() net.Listener { return u.Listener }
+
+// asked is what a graceful restart wants to know of a listener.
+type asked interface {
+	Asked() (network, addr string)
+}
+
+type askedUnder struct {
+	*under
+	asked
 }
 
 // headLimit bounds how long the head of a request may take.

@@ -92,6 +92,58 @@ func TestServerAndClient(t *testing.T) {
 	}
 }
 
+// The server ends with its peer, as a graceful shutdown of the process ends that:
+// its listener is one of the peer's, and can be handed down. Hooks hear of it.
+func TestShutdownEndsTheServer(t *testing.T) {
+	address := new(erpc.ListenerAddress)
+	listening := make(chan struct{})
+	srv := websocket.NewServer("/ws", erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: quiet}, address, &erpc.PluginImpl{
+		PluginName: "listening", OnPostListen: func(net.Addr) error { close(listening); return nil },
+	})
+	defer srv.Close()
+	srv.RouteCall(new(P))
+	served := make(chan error, 1)
+	go func() { served <- srv.ListenAndServe() }()
+	select {
+	case <-listening:
+	case err := <-served:
+		t.Fatal(err)
+	}
+	cli := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet})
+	defer cli.Close()
+	sess, st := cli.DialJSON(address.String())
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	if got, err := erpc.Call[int](t.Context(), sess, "/p/divide", Arg{8, 2}); err != nil || *got != 4 {
+		t.Errorf("8 / 2: %v", err)
+	}
+	if all := srv.Listeners(); len(all) != 1 {
+		t.Errorf("listeners %v", all)
+	} else if a, ok := all[0].(interface{ Asked() (string, string) }); !ok {
+		t.Error("the listener can't be handed down")
+	} else if network, addr := a.Asked(); network != "tcp" || addr != "127.0.0.1:0" {
+		t.Errorf("asked for %s %s", network, addr)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	select {
+	case err := <-served:
+		if !errors.Is(err, peer.ErrClosed) {
+			t.Errorf("serve: %v", err)
+		}
+	case <-ctx.Done():
+		t.Error("the server goes on")
+	}
+	if conn, err := net.Dial("tcp", address.String()); err == nil {
+		_ = conn.Close() // the test has failed
+		t.Error("dialed a server that was shut down")
+	}
+}
+
 func TestDialPlugin(t *testing.T) {
 	srv := websocket.NewServer("/ws", erpc.PeerConfig{Logger: quiet})
 	srv.RouteCall(new(P))
