@@ -88,6 +88,11 @@ func TestTwoPagesTalk(t *testing.T) {
 		t.Errorf("the title is %q", title)
 	}
 
+	for name, p := range map[string]*tab{"Anna": anna, "Ben": ben} { // each is shown who it is
+		p.wait(fmt.Sprintf(`JSON.stringify(%s) === %s`, texts("#members .me"), quote(t, `["`+name+`"]`)))
+		p.wait(`document.querySelectorAll("#messages .me").length === 1`)
+	}
+
 	// The page's fetch, from another origin than the API's.
 	walker := comeRaw(t, s)
 	walker.join("garden", "walker", "walker")

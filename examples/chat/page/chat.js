@@ -13,7 +13,10 @@ let room = ""; // the one whose pushes are shown: they may come before join's re
 
 peer.on("/chat/message", (m) => { if (m.room === room) show(m); });
 peer.on("/chat/members", (m) => {
-  if (m.room === room) list("members", m.members);
+  if (m.room === room) {
+    list("members", m.members);
+    markMe();
+  }
   rooms();
 });
 peer.onState((state) => {
@@ -47,6 +50,7 @@ async function join(to, retries) {
   try {
     await peer.call("/chat/join", to, { timeout: 10000 });
     joined = to;
+    markMe();
     for (const line of [...$("messages").children]) if (line.dataset.room !== room) line.remove();
     $("text").disabled = $("send").disabled = false;
     $("text").placeholder = `Say something in ${room}`;
@@ -73,8 +77,14 @@ function list(id, texts) {
   $(id).replaceChildren(...texts.map((text) => element("li", text)));
 }
 
+// markMe shows which of the members this page is.
+function markMe() {
+  for (const line of $("members").children) line.classList.toggle("me", line.textContent === joined?.name);
+}
+
 function show(m) {
   const line = element("li", "");
+  line.classList.toggle("me", m.from === joined?.name);
   line.dataset.room = m.room;
   line.append(element("b", m.from), m.text);
   add(line);
