@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 
 // TestLevels is light, as the slow levels take long under the race detector.
 func TestLevels(t *testing.T) {
-	data := text(10_000)
+	data := xfertest.Text(10_000)
 	for level := gzip.HuffmanOnly; level <= gzip.BestCompression; level++ {
 		f := newFilter(t, level)
 		packed, err := f.OnPack(data)
@@ -222,73 +222,14 @@ func TestRegAndIs(t *testing.T) {
 }
 
 func FuzzUnpack(f *testing.F) {
-	filter := newFilter(f, 5)
+	seeds := [][]byte{[]byte("\x1f\x8b\x08\x1e\x00\x00\x00\x00\x00\xff\xff\xff")}
 	for _, v := range v7Members {
-		f.Add(unhex(f, v.packed))
+		seeds = append(seeds, unhex(f, v.packed))
 	}
-	f.Add([]byte("\x1f\x8b\x08\x1e\x00\x00\x00\x00\x00\xff\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		const limit = 1 << 16
-		plain, err := filter.OnUnpackLimit(b, limit)
-		if err != nil {
-			return
-		}
-		if len(plain) > limit {
-			t.Fatalf("%d bytes despite the limit", len(plain))
-		}
-		packed, err := filter.OnPack(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := filter.OnUnpackLimit(packed, limit)
-		if err != nil || !bytes.Equal(again, plain) {
-			t.Fatalf("round trip: %d bytes became %d, %v", len(plain), len(again), err)
-		}
-	})
+	xfertest.Fuzz(f, newFilter(f, 5), seeds...)
 }
 
-func BenchmarkPack(b *testing.B) {
-	f := newFilter(b, 5)
-	for _, n := range []int{512, 64 << 10} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			data := text(n)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.OnPack(data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkUnpack(b *testing.B) {
-	f := newFilter(b, 5)
-	for _, n := range []int{512, 64 << 10} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			packed, err := f.OnPack(text(n))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.OnUnpackLimit(packed, n); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func text(n int) []byte {
-	var b []byte
-	for i := 0; len(b) < n; i++ {
-		b = fmt.Appendf(b, `{"id":%d,"name":"peer"},`, i*i)
-	}
-	return b[:n]
-}
+func Benchmark(b *testing.B) { xfertest.Benchmark(b, newFilter(b, 5)) }
 
 func zeros(t *testing.T, n int) []byte {
 	t.Helper()

@@ -132,71 +132,10 @@ func TestReg(t *testing.T) {
 }
 
 func FuzzUnpack(f *testing.F) {
-	filter := newFilter(f, s2.Fast)
-	f.Add([]byte{})
-	f.Add([]byte("\x0e\x04ab\x11\x02\x01\x00"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		const limit = 1 << 16
-		plain, err := filter.OnUnpackLimit(b, limit)
-		if err != nil {
-			return
-		}
-		if len(plain) > limit {
-			t.Fatalf("%d bytes despite the limit", len(plain))
-		}
-		packed, err := filter.OnPack(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := filter.OnUnpackLimit(packed, limit)
-		if err != nil || !bytes.Equal(again, plain) {
-			t.Fatalf("round trip: %d bytes became %d, %v", len(plain), len(again), err)
-		}
-	})
+	xfertest.Fuzz(f, newFilter(f, s2.Fast), []byte{}, []byte("\x0e\x04ab\x11\x02\x01\x00"))
 }
 
-func BenchmarkPack(b *testing.B) {
-	f := newFilter(b, s2.Fast)
-	for _, n := range []int{512, 64 << 10} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			data := text(n)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.OnPack(data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkUnpack(b *testing.B) {
-	f := newFilter(b, s2.Fast)
-	for _, n := range []int{512, 64 << 10} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			packed, err := f.OnPack(text(n))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.OnUnpackLimit(packed, n); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func text(n int) []byte {
-	var b []byte
-	for i := 0; len(b) < n; i++ {
-		b = fmt.Appendf(b, `{"id":%d,"name":"peer"},`, i*i)
-	}
-	return b[:n]
-}
+func Benchmark(b *testing.B) { xfertest.Benchmark(b, newFilter(b, s2.Fast)) }
 
 // allocated is how many bytes the heap gave out while f ran.
 func allocated(f func()) uint64 {

@@ -42,7 +42,7 @@ func TestConformance(t *testing.T) {
 
 // TestLevels is light, as the slow levels take long under the race detector.
 func TestLevels(t *testing.T) {
-	data := text(10_000)
+	data := xfertest.Text(10_000)
 	for level := range 23 {
 		f := newFilter(t, level)
 		packed, err := f.OnPack(data)
@@ -62,7 +62,7 @@ func TestLevels(t *testing.T) {
 // TestLargerThanTheWindow packs more than an encoder's window of 4 MiB.
 func TestLargerThanTheWindow(t *testing.T) {
 	f := newFilter(t, 1)
-	data := text(6 << 20)
+	data := xfertest.Text(6 << 20)
 	packed, err := f.OnPack(data)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestUnpackRefuses(t *testing.T) {
 
 func TestEveryTruncationIsAnError(t *testing.T) {
 	f := newFilter(t, 0)
-	for _, data := range [][]byte{nil, []byte("x"), text(400)} {
+	for _, data := range [][]byte{nil, []byte("x"), xfertest.Text(400)} {
 		packed, err := f.OnPack(data)
 		if err != nil {
 			t.Fatal(err)
@@ -169,7 +169,7 @@ func TestEveryTruncationIsAnError(t *testing.T) {
 // a single segment larger than the windows that we take.
 func TestForeignFrames(t *testing.T) {
 	f := newFilter(t, 0)
-	data := text(10 << 20)
+	data := xfertest.Text(10 << 20)
 
 	var stream bytes.Buffer
 	w, err := kzstd.NewWriter(&stream, kzstd.WithEncoderConcurrency(1))
@@ -266,76 +266,14 @@ func TestReg(t *testing.T) {
 
 func FuzzUnpack(f *testing.F) {
 	filter := newFilter(f, 1)
-	for _, s := range []string{oneRaw, oneRLE, twoBlock} {
-		f.Add(unhex(f, s))
-	}
-	packed, err := filter.OnPack(text(2000))
+	packed, err := filter.OnPack(xfertest.Text(2000))
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(packed)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		const limit = 1 << 16
-		plain, err := filter.OnUnpackLimit(b, limit)
-		if err != nil {
-			return
-		}
-		if len(plain) > limit {
-			t.Fatalf("%d bytes despite the limit", len(plain))
-		}
-		packed, err := filter.OnPack(plain)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := filter.OnUnpackLimit(packed, limit)
-		if err != nil || !bytes.Equal(again, plain) {
-			t.Fatalf("round trip: %d bytes became %d, %v", len(plain), len(again), err)
-		}
-	})
+	xfertest.Fuzz(f, filter, packed, unhex(f, oneRaw), unhex(f, oneRLE), unhex(f, twoBlock))
 }
 
-func BenchmarkPack(b *testing.B) {
-	f := newFilter(b, 1)
-	for _, n := range []int{512, 64 << 10} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			data := text(n)
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.OnPack(data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkUnpack(b *testing.B) {
-	f := newFilter(b, 1)
-	for _, n := range []int{512, 64 << 10} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			packed, err := f.OnPack(text(n))
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(int64(n))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.OnUnpackLimit(packed, n); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func text(n int) []byte {
-	var b []byte
-	for i := 0; len(b) < n; i++ {
-		b = fmt.Appendf(b, `{"id":%d,"name":"peer"},`, i*i)
-	}
-	return b[:n]
-}
+func Benchmark(b *testing.B) { xfertest.Benchmark(b, newFilter(b, 1)) }
 
 // allocated is how many bytes the heap gave out while f ran.
 func allocated(f func()) uint64 {
