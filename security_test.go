@@ -1,6 +1,7 @@
 package erpc_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -118,6 +119,58 @@ func TestDefaultPeerUnderAttack(t *testing.T) {
 	}
 }
 
+// TestUnreadRepliesAreBounded: connections that call and read nothing make a
+// peer hold little more than its InflightLimit for each, however many calls they
+// send and whichever of call and reply is large, while others are served.
+func TestUnreadRepliesAreBounded(t *testing.T) {
+	const conns = 8
+	for name, call := range map[string][]byte{
+		"large calls and replies": rawFrame(t, erpc.TypeCall, 1, "/echo", make([]byte, 32<<10), erpc.WithBodyCodec('p')),
+		"large replies":           rawFrame(t, erpc.TypeCall, 1, "/blob", []byte("1"), erpc.WithBodyCodec('p')),
+		"large calls":             rawFrame(t, erpc.TypeCall, 1, "/slow", make([]byte, 32<<10), erpc.WithBodyCodec('p')),
+		"small calls and replies": rawFrame(t, erpc.TypeCall, 1, "/echo", []byte("1"), erpc.WithBodyCodec('p')),
+	} {
+		t.Run(name, func(t *testing.T) {
+			leavesNothing(t)
+			server := tcp.peer(t, erpc.PeerConfig{})
+			erpc.HandleCall(server, "/add", addUp)
+			erpc.HandleCall(server, "/echo", sameBytes)
+			erpc.HandleCall(server, "/blob", func(context.Context, *[]byte) (*[]byte, error) {
+				b := make([]byte, 256<<10)
+				return &b, nil
+			})
+			erpc.HandleCall(server, "/slow", func(ctx context.Context, b *[]byte) (*[]byte, error) {
+				<-ctx.Done()
+				return b, ctx.Err()
+			})
+			addr := servesAt(t, server)
+			honest := opens(t, tcp.peer(t, erpc.PeerConfig{}), addr)
+			answers(t, honest)
+			runtime.GC()
+			before := heap()
+			stop := make(chan struct{})
+			var peak atomic.Uint64
+			var wg sync.WaitGroup
+			wg.Go(func() { watchHeap(&peak, stop) })
+			wg.Go(func() { unread(conns, call)(t, addr, stop) })
+			for end := time.Now().Add(time.Second); time.Now().Before(end); { // how long the attack lasts
+				answers(t, honest)
+			}
+			close(stop)
+			endsWithin(t, bound, "end of the attack", wg.Wait)
+			grown := int64(peak.Load()) - int64(before.HeapAlloc)
+			t.Logf("heap +%d MiB", grown>>20)
+			// Each may hold 16 MiB, which counts neither what handlers make of the
+			// body nor garbage.
+			if most := int64(conns * 4 * (16 << 20)); grown > most {
+				t.Errorf("the heap grew by %d MiB, more than %d", grown>>20, most>>20)
+			}
+			becomes(t, bound, "end of the hostile sessions", func() bool { return server.CountSession() == 1 })
+			becomes(t, bound, "end of their handlers", func() bool { return server.Handlers() == 0 })
+		})
+	}
+}
+
 func heap() runtime.MemStats {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -164,7 +217,7 @@ func attacks(t *testing.T) []attack {
 		{"silence", throng(500, false, nil)},
 		{"half a call", throng(100, false, call[:len(call)/2])},
 		{"slow bytes", slowBytes(100, call)},
-		{"unread replies", unread(8, 512, rawFrame(t, erpc.TypeCall, 1, "/echo", make([]byte, 32<<10), erpc.WithBodyCodec('p')))},
+		{"unread replies", unread(8, rawFrame(t, erpc.TypeCall, 1, "/echo", make([]byte, 32<<10), erpc.WithBodyCodec('p')))},
 		{"bytes of all kinds", offerAll(kinds)},
 		{"metadata and status", offerAll(oversize(t))},
 	}
@@ -242,12 +295,11 @@ func slowBytes(n int, says []byte) func(*testing.T, string, <-chan struct{}) {
 	}
 }
 
-// unread sends calls over n connections, each as often as it is told, and reads
-// nothing. How often is bounded here because the peer does not bound it in bytes:
-// each call whose reply waits for room is a handler at work, which
-// MaxSessionHandlers counts whatever its size. docs/reliability.md has the figure.
-func unread(n, calls int, call []byte) func(*testing.T, string, <-chan struct{}) {
+// unread sends calls over n connections, as many as the peer takes, and reads
+// nothing.
+func unread(n int, call []byte) func(*testing.T, string, <-chan struct{}) {
 	return func(t *testing.T, addr string, stop <-chan struct{}) {
+		many := bytes.Repeat(call, max(1, (64<<10)/len(call)))
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		for range n {
@@ -259,12 +311,11 @@ func unread(n, calls int, call []byte) func(*testing.T, string, <-chan struct{})
 			done := make(chan struct{})
 			wg.Go(func() {
 				defer close(done)
-				for range calls {
-					if _, err := conn.Write(call); err != nil {
+				for {
+					if _, err := conn.Write(many); err != nil {
 						return // closed at the end of the attack
 					}
 				}
-				<-stop
 			})
 			wg.Go(func() {
 				select {

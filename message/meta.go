@@ -95,6 +95,9 @@ func (m *Meta) PeekMulti(key string) [][]byte {
 // Has reports whether there is an entry with that key.
 func (m *Meta) Has(key string) bool { return m.Peek(key) != nil }
 
+// RawLen returns how many bytes of query text m keeps, 0 once it was parsed.
+func (m *Meta) RawLen() int { return len(m.raw) }
+
 // Len returns the number of entries.
 func (m *Meta) Len() int {
 	if m.raw == nil && len(m.kv) == 0 {

@@ -118,6 +118,7 @@ func (p *Peer) share() {
 		HandshakeTimeout:   max(cfg.HandshakeTimeout, 0),
 		MaxHandlers:        max(cfg.MaxHandlers, 0),
 		MaxSessionHandlers: max(cfg.MaxSessionHandlers, 0),
+		InflightLimit:      max(cfg.InflightLimit, 0),
 		CountTime:          cfg.CountTime,
 		PrintDetail:        cfg.PrintDetail,
 		Slow:               cfg.SlowCometDuration,

@@ -20,8 +20,9 @@ func (e *mtypeError) Error() string {
 
 func (e *mtypeError) Unwrap() error { return ErrMtype }
 
-// admit counts one more handler, unless a bound is reached. h may be nil.
-func (l *link) admit(h *Handler) bool {
+// admit counts one more handler and the message it is for, unless a bound is
+// reached. h may be nil.
+func (l *link) admit(h *Handler, x *exchange) bool {
 	cfg := l.conn.cfg
 	if n := l.handlers.Add(1); cfg.MaxSessionHandlers > 0 && int(n) > cfg.MaxSessionHandlers {
 		l.handlers.Add(-1)
@@ -36,14 +37,18 @@ func (l *link) admit(h *Handler) bool {
 		l.release()
 		return false
 	}
+	x.weight = weigh(&x.in)
+	l.inflight.Add(x.weight)
 	return true
 }
 
-// unadmit is the end of what admit counted.
-func (l *link) unadmit(h *Handler) {
+// unadmit is the end of what admit counted. weight is that of the exchange,
+// which may be gone.
+func (l *link) unadmit(h *Handler, weight int64) {
 	if h != nil && h.limit > 0 {
 		h.running.Add(-1)
 	}
+	l.inflight.Add(-weight)
 	l.release()
 }
 
@@ -58,16 +63,18 @@ func (l *link) hold() {
 func (l *link) release() {
 	l.handlers.Add(-1)
 	l.conn.cfg.handlers.Add(-1)
+	l.unstall()
 	l.depart()
 }
 
 // refuse answers a call that is not executed; a push is only counted in the
-// log.
+// log. The answer waits for no room, because the leader must read on.
 func (x *exchange) refuse(code int32, cause error) {
 	if x.in.Mtype() != message.TypeCall {
 		x.Warnf("session %s: push to %s refused: %v", x.link.conn.ID(), x.in.ServiceMethod(), cause)
 		return
 	}
+	x.refusing = true
 	x.reply(new(Hooks), nil, newStatus(code, cause), true)
 }
 

@@ -122,7 +122,8 @@ func (x *exchange) turnAway() {
 	if x.flight != nil {
 		x.flight.end()
 	}
+	weight := x.weight
 	putExchange(x)
 	l.sock.Flush()
-	l.unadmit(nil)
+	l.unadmit(nil, weight)
 }

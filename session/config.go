@@ -41,6 +41,7 @@ type Config struct {
 
 	MaxHandlers        int // of the owner that work at the same time
 	MaxSessionHandlers int // the same for one session
+	InflightLimit      int // bytes of one session that are being handled or wait as replies; 0: no limit
 
 	CountTime     bool          // measure each call and push, and log it
 	PrintDetail   bool          // log metadata and body too

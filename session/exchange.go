@@ -25,6 +25,9 @@ type exchange struct {
 	inOrder bool            // it is one of those that wait for one another
 	backlog *backlog        // of a message that came by way of one; nil when its place was given back
 	place   *Handler        // whose running counts the message; nil: none, or given back
+
+	weight   int64 // bytes that it counts as in flight
+	refusing bool  // the answer is that it is not executed
 }
 
 var (
@@ -58,6 +61,7 @@ func (x *exchange) reset() {
 		x.out.Reset()
 	}
 	x.status, x.swap, x.flight, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
+	x.weight, x.refusing = 0, false
 }
 
 func (x *exchange) Context() context.Context {

@@ -172,16 +172,20 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 		return true, x.serveInline(h, now)
 	}
 	*now = 0
+	if !l.awaitRoom(mtype == message.TypeCall) {
+		x.refuse(message.CodeExhausted, errTooManyBytes)
+		return true, true
+	}
 	bounded := h // by its limit alone; a backlog counts for itself
 	if h.queues() {
 		bounded = nil
 	}
-	if !l.admit(bounded) {
+	if !l.admit(bounded, x) {
 		x.refuse(message.CodeExhausted, errTooManyHandlers)
 		return true, true
 	}
 	if x.refused() {
-		l.unadmit(bounded)
+		l.unadmit(bounded, x.weight)
 		return true, true
 	}
 	switch {

@@ -40,6 +40,9 @@ type link struct {
 	ordered *ordered // nil: none is being handled
 	quiet   *lull    // nil: it is not draining
 
+	inflight atomic.Int64          // bytes of messages being handled; see inflight.go
+	stalled  atomic.Pointer[stall] // nil: the leader has never waited for room
+
 	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
 	sawReads uint64                          // of the idle sweep, one goroutine: messages read at its last look
 	stuck    *stuck                          // of the stuck sweep, one goroutine; nil: no call waited

@@ -73,7 +73,7 @@ func (x *exchange) serveOne(h *Handler) {
 	if x.backlog == nil && h != nil && h.limit > 0 {
 		x.place = h
 	}
-	defer l.release() // also if the handler ends its goroutine
+	defer l.unadmit(nil, x.weight) // also if the handler ends its goroutine
 	x.serve(h, false, clock())
 	putExchange(x)
 }
@@ -318,6 +318,9 @@ func (x *exchange) fail(st *message.Status) {
 }
 
 func (x *exchange) send(hold bool) *message.Status {
+	if x.refusing {
+		return x.link.status(&x.out, x.link.sock.QueueUrgent(&x.out))
+	}
 	if hold {
 		return x.link.status(&x.out, x.link.sock.Queue(&x.out))
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,8 +37,12 @@ type outbox struct {
 	try  func(fd uintptr) bool
 	cfg  *Config
 
+	waiting atomic.Int64 // bytes of replies that wait for room, or that their handlers write
+	waiters atomic.Int64 // how many these are
+
 	mu        sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
 	queue     queue
+	behind    []byte // urgent frames, which follow the queue; not empty only if that is not, or with a leader
 	leading   bool
 	left      bool    // the leader has left the writing to the flushers, who have not begun
 	starting  bool    // the leader is a goroutine that has not begun
@@ -67,6 +72,8 @@ type putMode struct {
 	later  bool   // a new leader leaves the writing to the flushers
 	own    bool   // the frame's bytes are given away
 	nowait bool   // where the policy is to wait: ErrQueueFull, not counted
+	urgent bool   // it does not wait for room, as far as behind may grow
+	weight int    // bytes that count as waiting for room while this does
 
 	order proto.Sequencer // is told of the message, unless nil
 	mtype byte
@@ -84,6 +91,8 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 		mode.order.Sent(mode.mtype, mode.seq)
 	}
 	switch {
+	case mode.urgent && o.queue.n > 0:
+		o.behind = append(o.behind, frame...)
 	case mode.own:
 		o.queue.addOwn(frame)
 	case mode.policy == DropOld:
@@ -108,6 +117,9 @@ func (o *outbox) await(ctx context.Context, n int, mode putMode) error {
 		if o.queue.n == 0 || o.queue.n+n <= o.cfg.QueueLimit {
 			return nil
 		}
+		if mode.urgent && len(o.behind)+n <= o.cfg.QueueLimit {
+			return nil
+		}
 		if err := o.makeRoom(ctx, n, mode); err != nil {
 			return err
 		}
@@ -129,7 +141,7 @@ func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 		if mode.nowait {
 			return ErrQueueFull
 		}
-		return o.waitForRoom(ctx)
+		return o.waitForRoom(ctx, mode.weight)
 	}
 	switch mode.policy {
 	case DropNew:
@@ -152,24 +164,34 @@ func (o *outbox) makeRoom(ctx context.Context, n int, mode putMode) error {
 	if mode.nowait {
 		return ErrQueueFull
 	}
-	return o.waitForRoom(ctx)
+	return o.waitForRoom(ctx, mode.weight)
 }
 
-// waitForRoom returns when the queue was taken, or ctx ended. It is called, and
-// returns, with the mutex held.
-func (o *outbox) waitForRoom(ctx context.Context) error {
+// waitForRoom returns when the queue was taken, or ctx ended. Meanwhile weight
+// counts as waiting. It is called, and returns, with the mutex held.
+func (o *outbox) waitForRoom(ctx context.Context, weight int) error {
 	if o.room == nil {
 		o.room = make(chan struct{})
 	}
 	room := o.room
 	o.mu.Unlock()
 	defer o.mu.Lock()
+	if weight > 0 {
+		o.load(1, weight)
+		defer o.load(-1, -weight)
+	}
 	select {
 	case <-room:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// load counts replies that wait, and their bytes.
+func (o *outbox) load(replies, weight int) {
+	o.waiters.Add(int64(replies))
+	o.waiting.Add(int64(weight))
 }
 
 // claim makes the caller the leader if there is something to write and nobody
@@ -323,6 +345,7 @@ func (o *outbox) take() *chunk {
 		o.mu.Unlock()
 		return nil
 	}
+	o.putBehind()
 	c := o.queue.take()
 	if o.dead != nil && !o.closing {
 		free(c)
@@ -345,6 +368,14 @@ func (o *outbox) take() *chunk {
 		_ = o.conn.Close() // Close left this to the leader; its error says nothing any more
 	}
 	return c
+}
+
+// putBehind puts the urgent frames. The mutex is held.
+func (o *outbox) putBehind() {
+	if len(o.behind) > 0 {
+		o.queue.addOwn(o.behind)
+		o.behind = nil
+	}
 }
 
 // wake tells those who wait for room to look again. The mutex is held.

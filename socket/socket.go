@@ -181,6 +181,13 @@ func (s *Socket) Queue(m *message.Message) error {
 	return err
 }
 
+// QueueUrgent is Queue for a small answer that the reading goroutine must not
+// wait for: a queue limit's worth of them does not wait for room.
+func (s *Socket) QueueUrgent(m *message.Message) error {
+	_, err := s.queue(m, putMode{policy: Block, hold: true, urgent: true})
+	return err
+}
+
 // TryWrite is Write for a message that is not worth waiting for: it returns
 // [ErrQueueFull] if there is no room.
 func (s *Socket) TryWrite(m *message.Message) error {
@@ -208,9 +215,14 @@ func (s *Socket) policy(m *message.Message) Policy {
 // queue packs m outside of every lock, into storage of m's own. A large frame
 // is given away with that storage rather than copied.
 func (s *Socket) queue(m *message.Message, mode putMode) (lead bool, err error) {
+	reply := m.Mtype() == message.TypeReply
 	if head, body, ok := s.streamable(m, mode); ok {
 		m.Keep(head)
 		m.SetSize(uint32(len(head) + len(body)))
+		if reply {
+			s.out.load(1, len(body))
+			defer s.out.load(-1, -len(body))
+		}
 		return false, s.out.stream(m.Context(), head, body)
 	}
 	frame, err := s.pack(m.Storage(0), m)
@@ -221,6 +233,9 @@ func (s *Socket) queue(m *message.Message, mode putMode) (lead bool, err error) 
 	if len(frame) >= ownFrame && mode.policy != DropOld {
 		m.GiveStorage()
 		mode.own = true
+	}
+	if reply {
+		mode.weight = len(frame)
 	}
 	if s.order != nil {
 		mode.order, mode.mtype, mode.seq = s.order, m.Mtype(), m.Seq()
@@ -339,6 +354,12 @@ func (s *Socket) Err() error {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
 	return s.out.dead
+}
+
+// Waiting returns how many replies wait for room in the queue, or are written by
+// who sends them because they are large, and their bytes.
+func (s *Socket) Waiting() (replies, bytes int64) {
+	return s.out.waiters.Load(), s.out.waiting.Load()
 }
 
 // Flushed reports whether nothing waits to be written, or can be any more.

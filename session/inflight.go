@@ -1,0 +1,148 @@
+package session
+
+import (
+	"errors"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/erpc-go/erpc/message"
+)
+
+// What a connection holds for its other side is bounded in bytes: the CALLs and
+// PUSHes that are being handled, and the replies that wait for it to read. Above
+// the limit its leader reads no more until there is room again, so that the other
+// side feels it as it would feel a slow network. Only if waiting can't help is the
+// message refused: the handlers may wait for replies that only the leader can read,
+// or take very long.
+//
+// How long a reply will be nobody knows. So those to the calls at work are taken to
+// be as long as those that wait; and lest thousands of calls begin before the first
+// reply is made, they begin slowly, like a TCP connection does: some, and more when
+// these are answered, or have not been for a moment.
+//
+// Messages that are handled in the leader's place, one at a time, are not counted.
+
+// A stall is what a link needs once its leader has had to wait for room.
+type stall struct {
+	waits atomic.Bool   // the leader waits now
+	room  chan struct{} // tells it that a handler has ended
+
+	// Of the leader:
+	window int32 // handlers at work above which no call begins
+	tired  bool  // it has waited in vain, and refuses until there is room
+}
+
+const (
+	firstWindow = 64
+	moreWindow  = 4 // for each time that the leader waited and a handler has ended
+
+	stallLook = 20 * time.Millisecond // and how soon the window doubles
+
+	// How long a leader waits without that any handler ends. If replies wait for
+	// the other side to read, the write timeout takes the place of the second.
+	stallReentrant = 100 * time.Millisecond // calls of this side wait for replies that it does not read meanwhile
+	stallLongest   = 3 * time.Second        // the other side may think that this one is dead
+)
+
+var errTooManyBytes = errors.New("session: too many bytes in flight (InflightLimit); the message was not executed")
+
+// weigh returns how many bytes m takes, as it was read.
+func weigh(m *message.Message) int64 {
+	return max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen()))
+}
+
+// overfull reports whether no more messages are to be handled. One more always
+// may, whatever its size.
+func (l *link) overfull() bool {
+	limit := int64(l.conn.cfg.InflightLimit)
+	replies, waiting := l.sock.Waiting()
+	return l.inflight.Load()+waiting > limit ||
+		replies > 0 && waiting/replies*int64(l.handlers.Load()) > limit
+}
+
+// crowded reports whether no more calls are to begin yet.
+func (l *link) crowded() bool {
+	window := int32(firstWindow)
+	if s := l.stalled.Load(); s != nil {
+		window = s.window
+	}
+	return l.handlers.Load() >= window
+}
+
+// awaitRoom lets the leader wait until there is room for a message. It reports
+// false if the message must be refused.
+func (l *link) awaitRoom(call bool) bool {
+	if l.conn.cfg.InflightLimit <= 0 {
+		return true
+	}
+	full := l.overfull()
+	s := l.stalled.Load()
+	if s != nil && !full {
+		s.tired = false
+	}
+	if !full && !(call && l.crowded()) {
+		return true
+	}
+	if s == nil {
+		s = &stall{room: make(chan struct{}, 1), window: firstWindow}
+		l.stalled.Store(s)
+	}
+	return !s.tired && l.stall(s)
+}
+
+// stall waits, in the leader's place.
+func (l *link) stall(s *stall) bool {
+	l.sock.Flush() // the replies that would leave with the next read
+	s.waits.Store(true)
+	defer s.waits.Store(false)
+	look := time.NewTicker(stallLook)
+	defer look.Stop()
+	closed := l.context().Done()
+	for since := clock(); ; {
+		full := l.overfull()
+		if !full && !l.crowded() {
+			return true
+		}
+		select {
+		case <-s.room:
+			since = clock()
+			s.widen(full, s.window+moreWindow)
+		case <-look.C:
+			s.widen(full, 2*s.window)
+			if full && clock()-since > l.stallLimit() {
+				s.tired = true
+				return false
+			}
+		case <-closed:
+			return true // reading will tell
+		}
+	}
+}
+
+func (s *stall) widen(full bool, window int32) {
+	if !full && window < math.MaxInt32/4 {
+		s.window = window
+	}
+}
+
+func (l *link) stallLimit() time.Duration {
+	if l.pending.len() > 0 {
+		return stallReentrant
+	}
+	if replies, _ := l.sock.Waiting(); replies > 0 {
+		return math.MaxInt64
+	}
+	return stallLongest
+}
+
+// unstall wakes a leader that waits for room. It is called whenever a handler
+// has ended.
+func (l *link) unstall() {
+	if s := l.stalled.Load(); s != nil && s.waits.Load() {
+		select {
+		case s.room <- struct{}{}:
+		default:
+		}
+	}
+}
