@@ -14,37 +14,73 @@ import (
 
 	"github.com/erpc-go/erpc"
 	"github.com/erpc-go/erpc/socket"
+	"github.com/erpc-go/erpc/socket/memory"
 )
 
 // recording is a transport that remembers what was dialed, so that a test can
 // cut it.
 type recording struct {
-	socket.Stream
+	socket.Transport
+	network string // of the transport
+
 	mu    sync.Mutex // guards the following
-	conns []*net.TCPConn
+	conns []net.Conn
 }
 
 func (r *recording) Networks() []string { return []string{"recording"} }
 
 func (r *recording) Dial(ctx context.Context, _, addr string, o *socket.Options) (net.Conn, error) {
-	conn, err := r.Stream.Dial(ctx, "tcp", addr, o)
+	conn, err := r.Transport.Dial(ctx, r.network, addr, o)
 	if err != nil {
 		return nil, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.conns = append(r.conns, conn.(*net.TCPConn))
+	r.conns = append(r.conns, conn)
 	return conn, nil
 }
 
+func (r *recording) Listen(ctx context.Context, _, addr string, o *socket.Options) (net.Listener, error) {
+	return r.Transport.Listen(ctx, r.network, addr, o)
+}
+
 // some returns one of the last connections, nil if there is none.
-func (r *recording) some(rnd *rand.Rand) *net.TCPConn {
+func (r *recording) some(rnd *rand.Rand) net.Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.conns) == 0 {
 		return nil
 	}
 	return r.conns[max(0, len(r.conns)-1-rnd.IntN(8))]
+}
+
+// faulty returns a transport in memory most of whose connections have a fault, as
+// seed says: late bytes, reads of a few bytes, a cut, a corrupted byte, or silence
+// from some byte on, in either direction.
+func faulty(seed uint64) *memory.Transport {
+	var mu sync.Mutex // guards rnd
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	fault := func() (f memory.Fault) {
+		at := 1 + rnd.IntN(4000)
+		switch rnd.IntN(8) {
+		case 0, 1:
+			f.Delay = time.Duration(rnd.IntN(5)) * time.Millisecond
+		case 2, 3:
+			f.MaxRead = 1 + rnd.IntN(7)
+		case 4:
+			f.CutAt = at
+		case 5:
+			f.CorruptAt = at
+		case 6:
+			f.StallAt = at
+		}
+		return f
+	}
+	return &memory.Transport{Faults: func() (memory.Fault, memory.Fault) {
+		mu.Lock()
+		defer mu.Unlock()
+		return fault(), fault()
+	}}
 }
 
 // A walk is a server, which comes and goes, two clients, one of which redials,
@@ -55,6 +91,7 @@ type walk struct {
 	server   erpc.Peer
 	addr     string
 	net      *recording
+	faults   bool // bytes may be corrupted, so that a status may be any
 	clients  []erpc.Peer
 	sessions []erpc.Session
 	calls    []erpc.CallCmd // asynchronous ones
@@ -83,9 +120,20 @@ func (w *walk) routes(p erpc.Peer) {
 	erpc.HandlePush(p, "/push", func(context.Context, *[]byte) error { return nil })
 }
 
+// config is what all peers of the walk have in common.
+func (w *walk) config() erpc.PeerConfig {
+	cfg := erpc.PeerConfig{Network: "recording", Transports: []erpc.Transport{w.net}}
+	if w.faults { // a reply that can't be told from one to another call never comes
+		cfg.DefaultContextAge = 300 * time.Millisecond
+	}
+	return cfg
+}
+
 // start lets a server serve, at the address of the one before.
 func (w *walk) start() {
-	w.server = tcp.peer(w.t, erpc.PeerConfig{ListenAddress: w.addr, MaxSessionHandlers: 16})
+	cfg := w.config()
+	cfg.ListenAddress, cfg.MaxSessionHandlers = w.addr, 16
+	w.server = tcp.peer(w.t, cfg)
 	w.routes(w.server)
 	servesAt(w.t, w.server)
 }
@@ -160,17 +208,23 @@ var ops = []struct {
 	}},
 	{"reset", 3, func(w *walk) {
 		if conn := w.net.some(w.rnd); conn != nil {
-			_ = conn.SetLinger(0) // it may be closed
-			_ = conn.Close()
+			if c, ok := conn.(*net.TCPConn); ok {
+				_ = c.SetLinger(0) // it may be closed
+			}
+			_ = conn.Close() // it may be closed
 		}
 	}},
 	{"half close", 1, func(w *walk) {
-		if conn := w.net.some(w.rnd); conn != nil {
+		if conn, ok := w.net.some(w.rnd).(*net.TCPConn); ok {
 			_ = conn.CloseWrite() // it may be closed
 		}
 	}},
 	{"garbage", 1, func(w *walk) {
 		if conn := w.net.some(w.rnd); conn != nil {
+			if _, ok := conn.(*net.TCPConn); !ok { // nobody may read it
+				_ = conn.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+				defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
+			}
 			_, _ = conn.Write([]byte{0, 0, 0, 9, 1, 2, 3, 4, 5}) // it may be closed
 		}
 	}},
@@ -239,6 +293,9 @@ func (w *walk) settle() {
 		case erpc.CodeOK, erpc.CodeConnClosed, erpc.CodeHandleTimeout, erpc.CodeCanceled, erpc.CodeExhausted,
 			erpc.CodeShuttingDown, erpc.CodeNotFound:
 		default:
+			if w.faults {
+				break
+			}
 			w.t.Errorf("a call ended with %v", cmd.Status())
 		}
 	}
@@ -290,8 +347,9 @@ func (w *walk) settle() {
 }
 
 // TestRandomWalk lets a seed choose what happens to a few sessions, legal or
-// not, from both ends, and keeps a ledger. ERPC_SEED repeats a walk, as far as
-// the scheduler lets it.
+// not, from both ends, and keeps a ledger: over TCP, and over connections that
+// have faults of their own. ERPC_SEED repeats a walk, as far as the scheduler
+// lets it.
 func TestRandomWalk(t *testing.T) {
 	seeds := make([]uint64, times(4, 200))
 	for i := range seeds {
@@ -305,41 +363,47 @@ func TestRandomWalk(t *testing.T) {
 		seeds = []uint64{seed}
 	}
 	for _, seed := range seeds {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			leavesNothing(t)
-			w := &walk{
-				t: t, rnd: rand.New(rand.NewPCG(seed, 0)), addr: tcp.place(t), net: new(recording), ended: make(chan erpc.CallCmd, 1000),
-			}
-			t.Cleanup(func() {
-				if t.Failed() {
-					t.Logf("seed %d, steps %q", seed, w.trace)
-				}
-			})
-			w.start()
-			for _, redials := range []int32{0, -1} {
-				c := tcp.peer(t, erpc.PeerConfig{
-					Network: "recording", Transports: []erpc.Transport{w.net},
-					RedialTimes: redials, RedialInterval: time.Millisecond, RedialMaxInterval: 10 * time.Millisecond,
-				})
-				w.routes(c)
-				w.clients = append(w.clients, c)
-			}
-			for range 10 {
-				for range 60 {
-					w.step()
-				}
-				w.settle()
-			}
-			for _, c := range w.clients {
-				endsWithin(t, prompt, "Close", func() { _ = c.Close() }) // what was cut says so
-			}
-			for _, s := range w.sessions {
-				arrives(t, prompt, "end of a session", s.CloseNotify())
-				if err := s.(interface{ Err() error }).Err(); err != nil && !errors.Is(err, net.ErrClosed) && s.Health() {
-					t.Errorf("session %s ended with %v and is healthy", s.ID(), err)
-				}
-			}
-			becomes(t, bound, "end of the server's sessions", func() bool { return w.server.CountSession() == 0 })
-		})
+		for name, over := range map[string]*recording{
+			"tcp":    {Transport: socket.Stream{}, network: "tcp"},
+			"faults": {Transport: faulty(seed), network: memory.Network},
+		} {
+			t.Run(fmt.Sprint(name, " seed ", seed), func(t *testing.T) { randomWalk(t, seed, over, name == "faults") })
+		}
 	}
+}
+
+func randomWalk(t *testing.T, seed uint64, over *recording, faults bool) {
+	leavesNothing(t)
+	w := &walk{
+		t: t, rnd: rand.New(rand.NewPCG(seed, 0)), addr: tcp.place(t), net: over, faults: faults, ended: make(chan erpc.CallCmd, 1000),
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d, steps %q", seed, w.trace)
+		}
+	})
+	w.start()
+	for _, redials := range []int32{0, -1} {
+		cfg := w.config()
+		cfg.RedialTimes, cfg.RedialInterval, cfg.RedialMaxInterval = redials, time.Millisecond, 10*time.Millisecond
+		c := tcp.peer(t, cfg)
+		w.routes(c)
+		w.clients = append(w.clients, c)
+	}
+	for range 10 {
+		for range 60 {
+			w.step()
+		}
+		w.settle()
+	}
+	for _, c := range w.clients {
+		endsWithin(t, prompt, "Close", func() { _ = c.Close() }) // what was cut says so
+	}
+	for _, s := range w.sessions {
+		arrives(t, prompt, "end of a session", s.CloseNotify())
+		if err := s.(interface{ Err() error }).Err(); err != nil && !errors.Is(err, net.ErrClosed) && s.Health() {
+			t.Errorf("session %s ended with %v and is healthy", s.ID(), err)
+		}
+	}
+	becomes(t, bound, "end of the server's sessions", func() bool { return w.server.CountSession() == 0 })
 }

@@ -132,6 +132,7 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			leavesNothing(t)
+			stop := make(chan struct{})
 			server := tcp.peer(t, erpc.PeerConfig{})
 			erpc.HandleCall(server, "/add", addUp)
 			erpc.HandleCall(server, "/echo", sameBytes)
@@ -140,7 +141,10 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 				return &b, nil
 			})
 			erpc.HandleCall(server, "/slow", func(ctx context.Context, b *[]byte) (*[]byte, error) {
-				<-ctx.Done()
+				select {
+				case <-stop:
+				case <-ctx.Done():
+				}
 				return b, ctx.Err()
 			})
 			addr := servesAt(t, server)
@@ -148,7 +152,6 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 			answers(t, honest)
 			runtime.GC()
 			before := heap()
-			stop := make(chan struct{})
 			var peak atomic.Uint64
 			var wg sync.WaitGroup
 			wg.Go(func() { watchHeap(&peak, stop) })
@@ -160,8 +163,8 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 			endsWithin(t, bound, "end of the attack", wg.Wait)
 			grown := int64(peak.Load()) - int64(before.HeapAlloc)
 			t.Logf("heap +%d MiB", grown>>20)
-			// Each may hold 16 MiB, which counts neither what handlers make of the
-			// body nor garbage.
+			// Each may hold 16 MiB, which counts neither what the handlers at work
+			// make nor garbage.
 			if most := int64(conns * 4 * (16 << 20)); grown > most {
 				t.Errorf("the heap grew by %d MiB, more than %d", grown>>20, most>>20)
 			}

@@ -71,7 +71,7 @@ func (l *link) crowded() bool {
 }
 
 // awaitRoom lets the leader wait until there is room for a message. It reports
-// false if the message must be refused.
+// false if the message must be refused, or nothing can be sent any more.
 func (l *link) awaitRoom(call bool) bool {
 	if l.conn.cfg.InflightLimit <= 0 {
 		return true
@@ -115,7 +115,9 @@ func (l *link) stall(s *stall) bool {
 				return false
 			}
 		case <-closed:
-			return true // reading will tell
+		}
+		if l.sock.Err() != nil {
+			return false
 		}
 	}
 }

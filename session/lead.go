@@ -173,6 +173,10 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 	}
 	*now = 0
 	if !l.awaitRoom(mtype == message.TypeCall) {
+		if err := l.sock.Err(); err != nil { // nothing of what came before could be answered
+			go l.end(err, nil)
+			return true, false
+		}
 		x.refuse(message.CodeExhausted, errTooManyBytes)
 		return true, true
 	}
