@@ -12,6 +12,7 @@ type table struct {
 	sessions map[string]*session.Conn
 	accepted map[*session.Conn]struct{} // sessions that count for MaxSessions
 	list     []*session.Conn            // of sessions; nil after a change, never modified
+	replaced map[*session.Conn]struct{} // that lost their id to a newer one and are about to end
 }
 
 // all returns the sessions. The caller must not modify the result.
@@ -28,7 +29,8 @@ func (t *table) all() []*session.Conn {
 }
 
 // Bind implements [session.Owner]: the newer session with an id wins, and the
-// older one ends. A session that has ended claims nothing.
+// older one ends. A session that has ended, or lost its id and is about to,
+// claims nothing: else two could take each other's ids and both end.
 func (p *Peer) Bind(c *session.Conn, id string) {
 	t := &p.table
 	t.mu.Lock()
@@ -37,14 +39,23 @@ func (p *Peer) Bind(c *session.Conn, id string) {
 		delete(t.sessions, old)
 	}
 	c.Rename(id)
-	if c.State() != session.Closed {
-		t.sessions[id] = c
-	} else {
+	if _, lost := t.replaced[c]; lost || c.State() == session.Closed {
 		older = nil
+	} else {
+		t.sessions[id] = c
+	}
+	if older == c {
+		older = nil
+	}
+	if older != nil {
+		if t.replaced == nil {
+			t.replaced = map[*session.Conn]struct{}{}
+		}
+		t.replaced[older] = struct{}{} // until Gone
 	}
 	t.list = nil
 	t.mu.Unlock()
-	if older != nil && older != c {
+	if older != nil {
 		older.End(session.ErrReplaced)
 	}
 }
@@ -58,6 +69,7 @@ func (p *Peer) Gone(c *session.Conn) {
 		delete(t.sessions, id)
 		t.list = nil
 	}
+	delete(t.replaced, c)
 	if _, counted := t.accepted[c]; counted {
 		delete(t.accepted, c)
 		p.accepting.Add(-1)
