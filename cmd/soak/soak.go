@@ -81,11 +81,15 @@ func (r *run) work() error {
 	if err := r.serve("127.0.0.1:0"); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), r.length)
+	clients, sessions, err := r.dial()
+	ctx, cancel := context.WithTimeout(context.Background(), r.length) // the time to dial is not the load's
 	defer cancel()
 	var wg sync.WaitGroup
-	clients, err := r.dial(ctx, &wg)
 	if err == nil {
+		for i, s := range sessions {
+			rng := rand.New(rand.NewPCG(r.seed, uint64(i)))
+			wg.Go(func() { r.load(ctx, s, rng) })
+		}
 		wg.Go(func() { r.broadcasts(ctx) })
 		wg.Go(func() { r.faults(ctx) })
 		wg.Go(func() { err = errors.Join(err, r.restarts(ctx)) })
@@ -160,8 +164,8 @@ func (t tap) Dial(ctx context.Context, network, addr string, o *socket.Options) 
 	return conn, err
 }
 
-// dial opens the sessions and starts the load of each.
-func (r *run) dial(ctx context.Context, wg *sync.WaitGroup) (clients []erpc.Peer, err error) {
+// dial opens the sessions.
+func (r *run) dial() (clients []erpc.Peer, sessions []erpc.Session, err error) {
 	for range r.peers {
 		p := erpc.NewPeer(erpc.PeerConfig{Logger: r.quiet, RedialTimes: -1, RedialInterval: 10 * time.Millisecond,
 			RedialMaxInterval: 200 * time.Millisecond, Transports: []socket.Transport{tap{r: r}}})
@@ -169,14 +173,13 @@ func (r *run) dial(ctx context.Context, wg *sync.WaitGroup) (clients []erpc.Peer
 		clients = append(clients, p)
 	}
 	for i := range r.sessions {
-		s, st := clients[i%len(clients)].DialContext(ctx, r.addr)
+		s, st := clients[i%len(clients)].Dial(r.addr)
 		if !st.OK() {
-			return clients, st.Err()
+			return clients, nil, st.Err()
 		}
-		rng := rand.New(rand.NewPCG(r.seed, uint64(i)))
-		wg.Go(func() { r.load(ctx, s, rng) })
+		sessions = append(sessions, s)
 	}
-	return clients, nil
+	return clients, sessions, nil
 }
 
 // load is what one session does until the end.

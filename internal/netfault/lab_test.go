@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/erpc-go/erpc/socket/sockettest"
 )
 
 // What the environment tells the test binary when it is one of the two sides.
@@ -33,9 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m, // kcp-go starts these three when it is loaded, for good
-		goleak.IgnoreAnyFunction("github.com/xtaci/kcp-go/v5.(*TimedSched).sched"),
-		goleak.IgnoreAnyFunction("github.com/xtaci/kcp-go/v5.(*TimedSched).prepend"))
+	sockettest.VerifyMain(m)
 }
 
 // A lab is two network namespaces and the cable between them.
