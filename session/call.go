@@ -81,29 +81,44 @@ func (c *Conn) AsyncCall(serviceMethod string, arg, result any, done chan<- *Cal
 		conn: c, method: serviceMethod, arg: arg, result: result, settings: settings,
 		done: make(chan struct{}), quit: make(chan struct{}), ch: done,
 	}
-	if c.life.state() == Redialing {
-		go c.startAsync(cmd) // it may have to wait for the connection
-	} else {
-		c.startAsync(cmd)
-	}
+	c.startAsync(cmd)
 	return cmd
 }
 
-// startAsync sends the call; its end comes without the caller.
+// startAsync sends the call; its end comes without the caller. It may wait for
+// room in the queue, as long as the context of the call allows, but not for a
+// redial.
 func (c *Conn) startAsync(cmd *CallCmd) {
 	cmd.starting.Lock()
-	defer cmd.starting.Unlock()
 	if stop := cmd.stop.Swap(nil); stop != nil {
 		(*stop)() // what waited for the end of the sending before
 	}
 	if cmd.quits.Load() { // before it was sent, or sent again
+		cmd.starting.Unlock()
 		cmd.again = false
 		cmd.finish(statusCanceled())
 		return
 	}
 	x := getExchange(c.link.Load())
+	cancel, ready := c.prepare(cmd, x)
+	c.sendAsync(cmd, x, cancel, ready, true)
+}
+
+// sendAsync sends a call that was prepared, unless it is not ready. With nowait a
+// call that has to wait for a redial does so on a goroutine of its own. cmd.starting
+// is held; sendAsync lets go of it, and of x.
+func (c *Conn) sendAsync(cmd *CallCmd, x *exchange, cancel context.CancelFunc, ready, nowait bool) {
+	sent := false
+	if ready {
+		var redialing bool
+		if sent, redialing = c.send(cmd, x, nowait); redialing {
+			go c.sendAsync(cmd, x, cancel, true, false)
+			return
+		}
+	}
+	defer cmd.starting.Unlock()
 	defer putExchange(x)
-	ctx, cancel, sent := c.start(cmd, x)
+	ctx := x.out.Context()
 	switch {
 	case sent && ctx.Done() != nil:
 		c.endWithContext(cmd, ctx, cancel)
@@ -141,7 +156,7 @@ func (c *Conn) push(serviceMethod string, arg any, settings []message.Setting, w
 		}
 	}
 	for {
-		if st := c.usable(x, nil); !st.OK() {
+		if st := c.usable(x, nil, false); !st.OK() {
 			return st
 		}
 		x.out.SetSeq(x.link.pending.next())
@@ -233,8 +248,19 @@ func (x *exchange) fill(mtype byte, method string, arg any, settings []message.S
 // the context that bounds the call, what releases that, which may be nil, and
 // whether the call was sent: if not, it has ended.
 func (c *Conn) start(cmd *CallCmd, x *exchange) (ctx context.Context, cancel context.CancelFunc, sent bool) {
-	cancel = x.fill(message.TypeCall, cmd.method, cmd.arg, cmd.settings)
+	cancel, ready := c.prepare(cmd, x)
 	ctx = x.out.Context()
+	if ready {
+		sent, _ = c.send(cmd, x, false)
+	}
+	return ctx, cancel, sent
+}
+
+// prepare makes x the message of a CALL and runs the hooks. It returns what
+// releases the context, which may be nil, and whether the call is to be sent: if
+// not, it has ended.
+func (c *Conn) prepare(cmd *CallCmd, x *exchange) (cancel context.CancelFunc, ready bool) {
+	cancel = x.fill(message.TypeCall, cmd.method, cmd.arg, cmd.settings)
 	cmd.start = c.clock()
 	cmd.again = c.dial != nil && cmd.sends < mostSends-1
 	cmd.sends++
@@ -248,28 +274,23 @@ func (c *Conn) start(cmd *CallCmd, x *exchange) (ctx context.Context, cancel con
 		if !st.OK() {
 			cmd.again = false
 			cmd.finish(st)
-			return ctx, cancel, false
+			return cancel, false
 		}
 	}
-	if !c.send(cmd, x) {
-		return ctx, cancel, false
-	}
-	if hooks.postWriteCall != nil {
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
-			return run(hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
-		})
-	}
-	return ctx, cancel, true
+	return cancel, true
 }
 
 // send registers the call and writes it, over another connection if the one
 // there is turns out to be gone before anything of it was sent. It reports
-// whether it was sent; if not, the call has ended.
-func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
+// whether it was sent; if not, the call has ended, or, with nowait, would have
+// to wait for a redial.
+func (c *Conn) send(cmd *CallCmd, x *exchange, nowait bool) (sent, redialing bool) {
 	for {
-		if st := c.usable(x, cmd.quit); !st.OK() {
+		if st := c.usable(x, cmd.quit, nowait); st == statusRedialing {
+			return false, true
+		} else if !st.OK() {
 			cmd.finish(st)
-			return false
+			return false, false
 		}
 		cmd.link = x.link
 		inFlight := x.link.pending.add(cmd)
@@ -282,7 +303,7 @@ func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
 				st = newStatus(message.CodeShuttingDown, errGoesAway)
 			}
 			cmd.finish(st)
-			return false
+			return false, false
 		}
 		x.out.SetSeq(cmd.seq)
 		c.introduce(x)
@@ -294,16 +315,26 @@ func (c *Conn) send(cmd *CallCmd, x *exchange) bool {
 		}
 		if st.OK() {
 			cmd.sent.Store(x.out.Size())
-			return true
+			c.wrote(x)
+			return true, false
 		}
 		if x.link.pending.take(cmd.seq) == nil {
-			return false // ended by whoever closed the connection
+			return false, false // ended by whoever closed the connection
 		}
 		x.link.depart()
 		if st.Code() != message.CodeConnClosed || !c.replaced(x.link) {
 			cmd.finish(st)
-			return false
+			return false, false
 		}
+	}
+}
+
+// wrote runs the hooks of a call that is written; there is nothing left to stop.
+func (c *Conn) wrote(x *exchange) {
+	if hooks := c.cfg.Hooks.Load(); hooks.postWriteCall != nil {
+		_ = x.hooked(func() *message.Status {
+			return run(hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
+		})
 	}
 }
 

@@ -9,9 +9,13 @@ import (
 	"github.com/erpc-go/erpc/message"
 )
 
+// statusRedialing is what usable returns to who must not wait.
+var statusRedialing = newStatus(message.CodeConnClosed, errors.New("session: the connection is being redialed"))
+
 // usable makes x one of a connection that is open, and waits for that if the
 // session is being redialed, for no longer than quit, which may be nil, is open.
-func (c *Conn) usable(x *exchange, quit <-chan struct{}) *message.Status {
+// With nowait it returns statusRedialing instead.
+func (c *Conn) usable(x *exchange, quit <-chan struct{}, nowait bool) *message.Status {
 	if c.life.state() == Open {
 		x.link = c.link.Load()
 		return nil
@@ -30,6 +34,9 @@ func (c *Conn) usable(x *exchange, quit <-chan struct{}) *message.Status {
 			x.link = c.link.Load()
 			return nil
 		case Redialing:
+			if nowait {
+				return statusRedialing
+			}
 		default:
 			return statusClosed(cause)
 		}

@@ -1,0 +1,61 @@
+package erpc_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/erpc-go/erpc"
+	"github.com/erpc-go/erpc/session"
+)
+
+// AsyncCall returns at once also if the connection is lost while its hooks run,
+// and the call goes out when there is another.
+func TestAsyncCallDoesNotWaitForRedial(t *testing.T) {
+	leavesNothing(t)
+	server := tcp.peer(t, erpc.PeerConfig{})
+	erpc.HandleCall(server, "/add", addUp)
+	addr := servesAt(t, server)
+	conns := make(chan net.Conn, 2)
+	again := make(chan struct{}) // the second dial waits for it
+	dial := func(ctx context.Context, _, to string) (net.Conn, error) {
+		if len(conns) > 0 {
+			select {
+			case <-again:
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", to)
+		if err == nil {
+			conns <- conn
+		}
+		return conn, err
+	}
+	hook := &erpc.PluginImpl{PluginName: "cut", OnPreWriteCall: func(ctx erpc.WriteCtx) *erpc.Status {
+		state := ctx.Session().(interface{ State() session.State }).State
+		if state() == session.Open {
+			_ = (<-conns).Close() // the session will tell
+			conns <- nil          // there was one
+			becomes(t, bound, "redial", func() bool { return state() == session.Redialing })
+		}
+		return nil
+	}}
+	client := tcp.peer(t, erpc.PeerConfig{
+		Network: "mine", Transports: []erpc.Transport{erpc.CustomTransport{Nets: []string{"mine"}, DialFunc: dial}}, RedialTimes: -1,
+	}, hook)
+	s := opens(t, client, addr)
+	var sum int
+	var cmd erpc.CallCmd
+	endsWithin(t, bound, "AsyncCall", func() { cmd = s.AsyncCall("/add", &Sum{3, 4}, &sum, nil) })
+	select {
+	case <-cmd.Done():
+		t.Errorf("the call has ended without a connection: %v", cmd.Status())
+	default:
+	}
+	close(again)
+	arrives(t, bound, "end of the call", cmd.Done())
+	if st := cmd.Status(); !st.OK() || sum != 7 {
+		t.Errorf("the call: %v, %d", st, sum)
+	}
+}
