@@ -59,6 +59,62 @@ func TestBlockWaitsForRoomOrContext(t *testing.T) {
 	}
 }
 
+// Urgent messages wait for no room until there is a queue's worth of them, and
+// arrive with the rest. A reply that waits is counted meanwhile.
+func TestUrgentBeyondFullQueue(t *testing.T) {
+	body := make([]byte, 500)
+	s, all, n := full(t, Block, body)
+	sent := 0
+	for size := 0; size+2*len(body) < testLimit; sent++ {
+		m := push(n+sent, body)
+		if err := s.QueueUrgent(m); err != nil {
+			t.Fatal(err)
+		}
+		size += int(m.Size())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	late := push(-1, make([]byte, testLimit))
+	late.SetContext(ctx)
+	reply := message.New(message.WithBody(body), message.WithContext(ctx))
+	reply.SetMtype(message.TypeReply)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := s.QueueUrgent(late); !errors.Is(err, context.Canceled) {
+			t.Errorf("one urgent message too many: %v", err)
+		}
+		if err := s.Write(reply, false); !errors.Is(err, context.Canceled) {
+			t.Errorf("reply: %v", err)
+		}
+	}()
+	other := message.New(message.WithBody(body), message.WithContext(ctx))
+	other.SetMtype(message.TypeReply)
+	go func() { _ = s.Write(other, false) }() // its context ends
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if replies, bytes := s.Waiting(); replies == 1 && bytes >= int64(len(body)) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a reply that waits is not counted")
+		}
+	}
+	cancel()
+	within(t, "the end of those that waited", ended)
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if replies, bytes := s.Waiting(); replies == 0 && bytes == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a reply that waits no more is counted")
+		}
+	}
+	go func() { _ = s.Close() }() // what is queued is written
+	seqs := frames(t, all())
+	if want := n + sent; len(seqs) != want || !slices.IsSorted(seqs) {
+		t.Errorf("%d messages came, in order: %v; want %d", len(seqs), slices.IsSorted(seqs), want)
+	}
+}
+
 func TestDropNewRefuses(t *testing.T) {
 	body := make([]byte, 500)
 	s, all, n := full(t, DropNew, body)
