@@ -47,7 +47,7 @@ type Config struct {
 	FlushDelay         time.Duration `yaml:"flush_delay" ini:"flush_delay" comment:"How long a message waits for others to share its write; 0s is not at all"`
 	MaxHandlers        int           `yaml:"max_handlers" ini:"max_handlers" comment:"Handlers at work at the same time; 0 is 100000, below 0 no limit"`
 	MaxSessionHandlers int           `yaml:"max_session_handlers" ini:"max_session_handlers" comment:"The same for one session; 0 is 10000, below 0 no limit"`
-	InflightLimit      int           `yaml:"inflight_limit" ini:"inflight_limit" comment:"Bytes of one session that are being handled or wait as replies; 0 is 16 MiB, below 0 no limit"`
+	InflightLimit      int           `yaml:"inflight_limit" ini:"inflight_limit" comment:"Bytes of one session that are being handled or wait as replies; 0 is 64 MiB, below 0 no limit"`
 	MaxSessions        int           `yaml:"max_sessions" ini:"max_sessions" comment:"Accepted sessions at the same time; 0 is no limit"`
 	PanicDetail        bool          `yaml:"panic_detail" ini:"panic_detail" comment:"Tell callers what a handler panicked with, as erpc v7 does"`
 
@@ -77,7 +77,7 @@ const (
 	DefaultHandshakeTimeout   = 10 * time.Second
 	DefaultMaxHandlers        = 100_000
 	DefaultMaxSessionHandlers = 10_000
-	DefaultInflightLimit      = 16 << 20 // bytes
+	DefaultInflightLimit      = 64 << 20 // bytes
 )
 
 // SetDefaults fills in what is zero and has a default.

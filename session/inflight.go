@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"math"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -16,10 +17,9 @@ import (
 // message refused: the handlers may wait for replies that only the leader can read,
 // or take very long.
 //
-// How long a reply will be nobody knows. So those to the calls at work are taken to
-// be as long as those that wait; and lest thousands of calls begin before the first
-// reply is made, they begin slowly, like a TCP connection does: some, and more when
-// these are answered, or have not been for a moment.
+// How long a reply will be nobody knows: those to the calls at work are taken to be
+// as long as those that wait. So that some are seen before thousands of calls have
+// begun, the leader lets the handlers run now and then.
 //
 // Messages that are handled in the leader's place, one at a time, are not counted.
 
@@ -27,17 +27,12 @@ import (
 type stall struct {
 	waits atomic.Bool   // the leader waits now
 	room  chan struct{} // tells it that a handler has ended
-
-	// Of the leader:
-	window int32 // handlers at work above which no call begins
-	tired  bool  // it has waited in vain, and refuses until there is room
+	tired bool          // of the leader: it has waited in vain, and refuses until there is room
 }
 
 const (
-	firstWindow = 64
-	moreWindow  = 4 // for each time that the leader waited and a handler has ended
-
-	stallLook = 20 * time.Millisecond // and how soon the window doubles
+	stallLook = 20 * time.Millisecond // how often a leader that waits looks by itself
+	letEvery  = 64                    // handlers that may begin until the leader lets them run, to see their replies
 
 	// How long a leader waits without that any handler ends. If replies wait for
 	// the other side to read, the write timeout takes the place of the second.
@@ -61,31 +56,24 @@ func (l *link) overfull() bool {
 		replies > 0 && waiting/replies*int64(l.handlers.Load()) > limit
 }
 
-// crowded reports whether no more calls are to begin yet.
-func (l *link) crowded() bool {
-	window := int32(firstWindow)
-	if s := l.stalled.Load(); s != nil {
-		window = s.window
-	}
-	return l.handlers.Load() >= window
-}
-
 // awaitRoom lets the leader wait until there is room for a message. It reports
 // false if the message must be refused, or nothing can be sent any more.
-func (l *link) awaitRoom(call bool) bool {
+func (l *link) awaitRoom() bool {
 	if l.conn.cfg.InflightLimit <= 0 {
 		return true
 	}
-	full := l.overfull()
-	s := l.stalled.Load()
-	if s != nil && !full {
-		s.tired = false
+	if l.handlers.Load()%letEvery == letEvery-1 {
+		runtime.Gosched()
 	}
-	if !full && !(call && l.crowded()) {
+	s := l.stalled.Load()
+	if !l.overfull() {
+		if s != nil {
+			s.tired = false
+		}
 		return true
 	}
 	if s == nil {
-		s = &stall{room: make(chan struct{}, 1), window: firstWindow}
+		s = &stall{room: make(chan struct{}, 1)}
 		l.stalled.Store(s)
 	}
 	return !s.tired && l.stall(s)
@@ -99,18 +87,12 @@ func (l *link) stall(s *stall) bool {
 	look := time.NewTicker(stallLook)
 	defer look.Stop()
 	closed := l.context().Done()
-	for since := clock(); ; {
-		full := l.overfull()
-		if !full && !l.crowded() {
-			return true
-		}
+	for since := clock(); l.overfull(); {
 		select {
 		case <-s.room:
 			since = clock()
-			s.widen(full, s.window+moreWindow)
 		case <-look.C:
-			s.widen(full, 2*s.window)
-			if full && clock()-since > l.stallLimit() {
+			if clock()-since > l.stallLimit() {
 				s.tired = true
 				return false
 			}
@@ -120,12 +102,7 @@ func (l *link) stall(s *stall) bool {
 			return false
 		}
 	}
-}
-
-func (s *stall) widen(full bool, window int32) {
-	if !full && window < math.MaxInt32/4 {
-		s.window = window
-	}
+	return true
 }
 
 func (l *link) stallLimit() time.Duration {

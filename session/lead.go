@@ -172,7 +172,7 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 		return true, x.serveInline(h, now)
 	}
 	*now = 0
-	if !l.awaitRoom(mtype == message.TypeCall) {
+	if !l.awaitRoom() {
 		if err := l.sock.Err(); err != nil { // nothing of what came before could be answered
 			go l.end(err, nil)
 			return true, false
