@@ -73,7 +73,7 @@ func (c *countedConn) Write(b []byte) (int, error) {
 }
 
 func TestPeers(t *testing.T) {
-	text := strings.Repeat("a long text that says little ", 1000)
+	text := strings.Repeat("a long text that says little ", 200)
 	for _, c := range []struct {
 		name           string
 		server, client erpc.PeerConfig
