@@ -40,7 +40,9 @@ func TestBatch(t *testing.T) {
 		if st := b.Do(t.Context()); !st.OK() {
 			t.Fatal(st)
 		}
-		if writes := sess.Stats().Writes - before.Writes; writes != 1 {
+		// One write, and another where the goroutine that reads was about to wait,
+		// because it writes first what it finds in the queue.
+		if writes := sess.Stats().Writes - before.Writes; writes < 1 || writes > 2 {
 			t.Errorf("the batch took %d writes", writes)
 		}
 		for i, n := range results {

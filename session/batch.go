@@ -19,8 +19,8 @@ type Batch struct {
 }
 
 // NewBatch returns an empty batch of calls to s. A session sends it in one
-// write, as far as its queue has room; any other caller, such as a stand-in,
-// message by message.
+// write, as far as its queue has room and nobody else writes meanwhile; any other
+// caller, such as a stand-in, message by message.
 func NewBatch(s Caller) *Batch { return &Batch{to: s} }
 
 // A BatchEntry is one call or push of a batch.
