@@ -25,7 +25,8 @@ func TestBatch(t *testing.T) {
 	})
 	_, sess := dialPeer(t, addr, erpc.PeerConfig{})
 	b := erpc.NewBatch(sess)
-	for range 2 { // it can be used again
+	fewest := uint64(100)
+	for range 6 { // it can be used again
 		var results [20]int
 		entries := make([]*erpc.BatchEntry, len(results))
 		for i := range results {
@@ -40,11 +41,7 @@ func TestBatch(t *testing.T) {
 		if st := b.Do(t.Context()); !st.OK() {
 			t.Fatal(st)
 		}
-		// One write, and another where the goroutine that reads was about to wait,
-		// because it writes first what it finds in the queue.
-		if writes := sess.Stats().Writes - before.Writes; writes < 1 || writes > 2 {
-			t.Errorf("the batch took %d writes", writes)
-		}
+		fewest = min(fewest, sess.Stats().Writes-before.Writes)
 		for i, n := range results {
 			if n != 2*i || !entries[i].Status().OK() || !entries[i].Cmd().StatusOK() {
 				t.Errorf("call %d: %d, %v", i, n, entries[i].Status())
@@ -53,6 +50,11 @@ func TestBatch(t *testing.T) {
 		if got := await(t, "the push", pushed); got != note || !pushing.Status().OK() || pushing.Cmd() != nil {
 			t.Errorf("pushed %d: %v", got, pushing.Status())
 		}
+	}
+	// The goroutine that reads writes what it finds in the queue before it waits, so
+	// on a busy machine one batch or another takes more.
+	if fewest != 1 {
+		t.Errorf("a batch took %d writes", fewest)
 	}
 	if st := b.Do(t.Context()); !st.OK() {
 		t.Errorf("an empty batch: %v", st)
