@@ -282,6 +282,12 @@ func work(t *testing.T, sess erpc.Session) (pid int) {
 func TestRebootKeepsPorts(t *testing.T) {
 	f := startFamily(t, plan{Network: "tcp", Addrs: []string{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"}, Dir: t.TempDir()})
 	pid, before := f.expectServing()
+	cli := newClient(t, "tcp", false)
+	for _, addr := range before { // it says so before it serves, and only what is served is handed down
+		if got := work(t, dial(t, cli, addr)); got != pid {
+			t.Errorf("%s: served by %d, want %d", addr, got, pid)
+		}
+	}
 	f.reboot(pid)
 	next, after := f.expectServing()
 	f.expect("done")
@@ -290,7 +296,6 @@ func TestRebootKeepsPorts(t *testing.T) {
 	if !slices.Equal(before, after) || len(slices.Compact(after)) != 3 {
 		t.Errorf("listening on %v, want %v", after, before)
 	}
-	cli := newClient(t, "tcp", false)
 	for _, addr := range after {
 		if got := work(t, dial(t, cli, addr)); got != next {
 			t.Errorf("%s: served by %d, want %d", addr, got, next)

@@ -78,7 +78,7 @@ func TestHostileFiles(t *testing.T) {
 			if len(err.Error()) > 1000 {
 				t.Errorf("a message of %d bytes: %.200s", len(err.Error()), err.Error())
 			}
-			if took := time.Since(start); took > 30*time.Second {
+			if took := time.Since(start); took > 2*time.Minute {
 				t.Errorf("took %v", took)
 			}
 			t.Logf("%v: %.200v", time.Since(start), err)
