@@ -68,6 +68,9 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 		if err := json.Unmarshal(b, st); err != nil {
 			return false, malformed("a status that can't be read: %v", err)
 		}
+		if st.OK() { // it is an error all the same
+			st.SetCode(message.CodeUnknownError)
+		}
 		m.SetStatus(st)
 	default:
 		m.SetStatus(statusOfReply(status, reason, b, isJSON))

@@ -81,9 +81,9 @@ func endBytes(dst []byte, at int) []byte {
 func parse(m *message.Message, b []byte, own bool, _ int) error {
 	var method, status, meta, body []byte
 	for len(b) > 0 {
-		field, t, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return malformed("%w", protowire.ParseError(n))
+		field, t, n, err := consumeTag(b)
+		if err != nil {
+			return err
 		}
 		b = b[n:]
 		switch {
@@ -132,6 +132,19 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 	m.Meta().SetQuery(meta)
 	m.SetRaw(body)
 	return nil
+}
+
+// consumeTag reads the tag of a field. Beyond protowire's it refuses numbers that
+// protobuf has no room for, as protobuf's own readers do.
+func consumeTag(b []byte) (protowire.Number, protowire.Type, int, error) {
+	field, t, n := protowire.ConsumeTag(b)
+	if n < 0 {
+		return 0, 0, 0, malformed("%w", protowire.ParseError(n))
+	}
+	if field > protowire.MaxValidNumber {
+		return 0, 0, 0, malformed("a field with the number %d", field)
+	}
+	return field, t, n, nil
 }
 
 // setInt sets the field, unless v is out of its range.

@@ -87,9 +87,9 @@ func appendSub(dst []byte, m *message.Message) ([]byte, error) {
 func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 	parts := map[protowire.Number][]byte{}
 	for len(b) > 0 {
-		field, t, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return malformed("%w", protowire.ParseError(n))
+		field, t, n, err := consumeTag(b)
+		if err != nil {
+			return err
 		}
 		b = b[n:]
 		switch {

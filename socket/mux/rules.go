@@ -162,7 +162,7 @@ func HTTP(head []byte) Verdict {
 		}
 	}
 	switch {
-	case len(method) == 0, len(method) > maxMethod, string(method) == "PRI":
+	case len(method) == 0, len(method) > maxMethod, found && string(method) == "PRI":
 		return No
 	case !found:
 		return Maybe
