@@ -42,7 +42,6 @@ type outbox struct {
 
 	mu        sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
 	queue     queue
-	behind    []byte // urgent frames, which follow the queue; not empty only if that is not, or with a leader
 	leading   bool
 	left      bool    // the leader has left the writing to the flushers, who have not begun
 	starting  bool    // the leader is a goroutine that has not begun
@@ -72,7 +71,7 @@ type putMode struct {
 	later  bool   // a new leader leaves the writing to the flushers
 	own    bool   // the frame's bytes are given away
 	nowait bool   // where the policy is to wait: ErrQueueFull, not counted
-	urgent bool   // it does not wait for room, as far as behind may grow
+	urgent bool   // for it the queue has twice its limit
 	weight int    // bytes that count as waiting for room while this does
 
 	order proto.Sequencer // is told of the message, unless nil
@@ -91,8 +90,6 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 		mode.order.Sent(mode.mtype, mode.seq)
 	}
 	switch {
-	case mode.urgent && o.queue.n > 0:
-		o.behind = append(o.behind, frame...)
 	case mode.own:
 		o.queue.addOwn(frame)
 	case mode.policy == DropOld:
@@ -113,11 +110,12 @@ func (o *outbox) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 // await returns when a frame of n bytes may be put. It is called, and returns,
 // with the mutex held.
 func (o *outbox) await(ctx context.Context, n int, mode putMode) error {
+	limit := o.cfg.QueueLimit
+	if mode.urgent {
+		limit *= 2
+	}
 	for o.dead == nil {
-		if o.queue.n == 0 || o.queue.n+n <= o.cfg.QueueLimit {
-			return nil
-		}
-		if mode.urgent && len(o.behind)+n <= o.cfg.QueueLimit {
+		if o.queue.n == 0 || o.queue.n+n <= limit {
 			return nil
 		}
 		if err := o.makeRoom(ctx, n, mode); err != nil {
@@ -285,7 +283,7 @@ func (o *outbox) drain() {
 }
 
 const (
-	slice = 256 << 10 // bytes that are written under one deadline
+	slice = 256 << 10 // bytes that are written under one deadline, where a write can't go on after one
 	looks = 4         // how many deadlines without progress make a write timeout
 )
 
@@ -296,7 +294,11 @@ func (o *outbox) write() error {
 		if err := o.renew(); err != nil {
 			return err
 		}
-		n, err := o.conn.Write(o.w[:min(len(o.w), slice)])
+		n := len(o.w)
+		if o.raw == nil {
+			n = min(n, slice)
+		}
+		n, err := o.conn.Write(o.w[:n])
 		o.w = o.w[n:]
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
@@ -345,7 +347,6 @@ func (o *outbox) take() *chunk {
 		o.mu.Unlock()
 		return nil
 	}
-	o.putBehind()
 	c := o.queue.take()
 	if o.dead != nil && !o.closing {
 		free(c)
@@ -368,14 +369,6 @@ func (o *outbox) take() *chunk {
 		_ = o.conn.Close() // Close left this to the leader; its error says nothing any more
 	}
 	return c
-}
-
-// putBehind puts the urgent frames. The mutex is held.
-func (o *outbox) putBehind() {
-	if len(o.behind) > 0 {
-		o.queue.addOwn(o.behind)
-		o.behind = nil
-	}
 }
 
 // wake tells those who wait for room to look again. The mutex is held.

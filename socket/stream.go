@@ -76,7 +76,6 @@ func (o *outbox) stream(ctx context.Context, head, body []byte) error {
 	o.streaming = s
 	o.messages++
 	o.bytes += uint64(len(head) + len(body))
-	o.putBehind()
 	o.queue.add(head)
 	o.queue.addChunk(&chunk{b: body, lent: true})
 	c := o.queue.take() // with what others left in front
