@@ -37,7 +37,8 @@ type Caller interface {
 	// settings, or the session, whichever comes first.
 	Call(serviceMethod string, arg, result any, setting ...message.Setting) *CallCmd
 	// AsyncCall is Call without the wait. done, which may be nil, gets the
-	// command when the call has ended; it should have room.
+	// command when the call has ended; it should have room. arg must stay as
+	// it is until then: a call that is sent again is encoded again.
 	AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, setting ...message.Setting) *CallCmd
 	// Push sends arg to serviceMethod; there is no reply. Success means that
 	// it was queued.
