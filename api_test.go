@@ -9,12 +9,12 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/md5"
 )
 
 // This file holds the promise to programs written against erpc v7: every public

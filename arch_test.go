@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-const module = "github.com/erpc-go/erpc"
+const module = "github.com/goerpc/erpc"
 
 // core is the architecture: what each package of the layers may import of this
 // module. DESIGN is one way: leaves, message, proto, socket, session, router,

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/session"
 )
 
 func double(_ context.Context, arg *int) (*int, error) {

@@ -7,8 +7,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
 )
 
 type echo struct{ erpc.CallCtx }

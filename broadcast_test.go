@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // countingCodec is JSON that counts how often it encodes.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 func TestCase01PeerClosesMidFrame(t *testing.T) {

@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/xfer/gzip"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/xfer/gzip"
 )
 
 // allocated returns how many bytes f has made, all goroutines together.

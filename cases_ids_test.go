@@ -7,8 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/session"
 )
 
 // endOf returns why a session has ended.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // TestCase29ShutdownUnderLoad: what was accepted is answered, what comes later

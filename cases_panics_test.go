@@ -9,9 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // boomCodec, boomFilter and boomPlugin panic when they are told to.

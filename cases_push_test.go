@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket"
 )
 
 // inOrder asks that the pushes of a session are handled one after another.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // dials counts what a peer dials, and the connect hooks around it.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // TestCase25SilentAndSlowConnections opens connections that say nothing, and

@@ -18,9 +18,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // The tests of cases_*_test.go are named by the numbers of the catalogue of

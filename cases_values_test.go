@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 func TestCase27TooLongForTheFormat(t *testing.T) {

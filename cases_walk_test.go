@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // recording is a transport that remembers what was dialed, so that a test can

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/md5"
 )
 
 const (

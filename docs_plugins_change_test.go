@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // parts is an argument and a result of which the other side sends A; one hook adds

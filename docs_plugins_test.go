@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // hookTable returns the rows of the table of hooks in docs/plugins.md: what a

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 func onAccept(f func(erpc.PreSession) *erpc.Status) erpc.Plugin {

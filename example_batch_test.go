@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // exampleServer serves /double, and /wait, which ends when its caller has gone.

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
 )
 
 // The handler forms, as a program has them.

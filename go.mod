@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc
+module github.com/goerpc/erpc
 
 go 1.26.0
 

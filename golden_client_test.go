@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
 )
 
 // clientExchanges is how many exchanges of raw a client replays: all but those

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // The lengths of raw, in bytes of escaped text. v7 let longer metadata and

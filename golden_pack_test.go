@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/xfer"
 )
 
 const rawVectors = 84

@@ -1,9 +1,9 @@
 package erpc
 
 import (
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
 )
 
 // The hooks that a plugin can implement, in the order of the life of a peer, a

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // everyHook returns a plugin that calls f in each of its hooks, with the name

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // Who asks for much and reads late gets everything: the other side reads no more

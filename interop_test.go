@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 // A v7Wire is one way to talk to erpc v7.

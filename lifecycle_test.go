@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer"
 )
 
 // gated makes a peer whose handler /wait tells begun and waits for open.

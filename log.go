@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/erpc-go/erpc/internal/logging"
+	"github.com/goerpc/erpc/internal/logging"
 )
 
 // The default logger of the process, for peers that have none of their own and

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A recorder is a slog handler that hands its records over one by one.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // No more sessions are accepted than MaxSessions; one that ends makes room.

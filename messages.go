@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/session"
 )
 
 // The kinds of message.

@@ -3,13 +3,13 @@ package erpc
 import (
 	"crypto/tls"
 
-	"github.com/erpc-go/erpc/codec/thriftcodec"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/peer/config"
-	"github.com/erpc-go/erpc/socket/eventloop"
-	"github.com/erpc-go/erpc/socket/kcp"
-	"github.com/erpc-go/erpc/socket/quic"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/peer/config"
+	"github.com/goerpc/erpc/socket/eventloop"
+	"github.com/goerpc/erpc/socket/kcp"
+	"github.com/goerpc/erpc/socket/quic"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 // ErrClosed is returned by ListenAndServe and Serve of a peer that was closed,

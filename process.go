@@ -3,9 +3,9 @@ package erpc
 import (
 	"time"
 
-	"github.com/erpc-go/erpc/internal/defaults"
-	"github.com/erpc-go/erpc/internal/graceful"
-	"github.com/erpc-go/erpc/router"
+	"github.com/goerpc/erpc/internal/defaults"
+	"github.com/goerpc/erpc/internal/graceful"
+	"github.com/goerpc/erpc/router"
 )
 
 // The functions of this file are process-wide, as erpc v7 has them. The setters

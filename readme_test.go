@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Every code block of these pages, which are all that there are, is compiled or
@@ -188,16 +188,16 @@ func TestPagesGoBlocksCompile(t *testing.T) {
 func TestMigratingPartsKeepContracts(t *testing.T) {
 	v := newVirtual(t)
 	for name, suite := range map[string]string{
-		"type hexCodec struct": `import "github.com/erpc-go/erpc/codec/codectest"
+		"type hexCodec struct": `import "github.com/goerpc/erpc/codec/codectest"
 			func TestPart(t *testing.T) {
 				codectest.Run(t, hexCodec{}, []codectest.Case{{
 					Name: "text", Value: "a b", New: func() any { return new(string) },
 					Golden: []byte("612062"), Bad: [][]byte{[]byte("6"), []byte("6x")},
 				}})
 			}`,
-		"type deflate struct": `import "github.com/erpc-go/erpc/xfer/xfertest"
+		"type deflate struct": `import "github.com/goerpc/erpc/xfer/xfertest"
 			func TestPart(t *testing.T) { xfertest.Run(t, deflate{}) }`,
-		"type line struct": `import "github.com/erpc-go/erpc/proto/prototest"
+		"type line struct": `import "github.com/goerpc/erpc/proto/prototest"
 			func TestPart(t *testing.T) { prototest.Run(t, NewLineProto, prototest.Options{}) }`,
 	} {
 		found := false

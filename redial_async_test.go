@@ -5,8 +5,8 @@ import (
 	"net"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/session"
 )
 
 // AsyncCall returns at once also if the connection is lost while its hooks run,

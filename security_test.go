@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/xfer/s2"
-	"github.com/erpc-go/erpc/xfer/zstd"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/xfer/s2"
+	"github.com/goerpc/erpc/xfer/zstd"
 )
 
 // What an attack may cost the process, the attackers and the honest client in

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // What a peer's configuration asks of its sockets is done, or refused by name when

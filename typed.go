@@ -3,8 +3,8 @@ package erpc
 import (
 	"context"
 
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
 )
 
 // HandleCall registers a typed handler of calls with a peer or sub-router,

@@ -1,15 +1,15 @@
 package erpc
 
 import (
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // Peers and sessions.

@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc/bench
+module github.com/goerpc/erpc/bench
 
 go 1.26.0
 
@@ -26,8 +26,8 @@ require (
 )
 
 require (
-	github.com/erpc-go/erpc v0.0.0
-	github.com/erpc-go/erpc/bench/rig v0.0.0
+	github.com/goerpc/erpc v0.0.0
+	github.com/goerpc/erpc/bench/rig v0.0.0
 	go.uber.org/goleak v1.3.0
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
@@ -35,6 +35,6 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
 )
 
-replace github.com/erpc-go/erpc => ../
+replace github.com/goerpc/erpc => ../
 
-replace github.com/erpc-go/erpc/bench/rig => ./rig
+replace github.com/goerpc/erpc/bench/rig => ./rig

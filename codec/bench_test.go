@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 // Run with: go test -run '^$' -bench . -benchmem ./codec

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/codec/codectest"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/codec/codectest"
 )
 
 // F is the argument of the captured v7 calls to /enc/form.

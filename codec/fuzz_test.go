@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 // settles checks that what was decoded into v survives encoding and decoding

@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc/interop
+module github.com/goerpc/erpc/interop
 
 go 1.26.0
 

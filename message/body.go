@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/bigbuf"
 )
 
 // Body returns the value of the body: what is to be sent, or what was decoded.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/erpc-go/erpc/internal/bigbuf"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // maxKept is the largest storage, in bytes, that a message keeps across

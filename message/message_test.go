@@ -11,8 +11,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/xfer"
 )
 
 const (

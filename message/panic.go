@@ -3,7 +3,7 @@ package message
 import (
 	"errors"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // AsPanic returns the panic that err tells of: of code that this package called,

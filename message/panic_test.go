@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/xfer"
 )
 
 func TestAsPanic(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"strconv"
 
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 // Keys of metadata that the framework itself reads.

@@ -3,8 +3,8 @@ package peer
 import (
 	"context"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/session"
 )
 
 // Broadcast pushes arg to every open session. It is encoded once for all

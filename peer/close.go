@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/session"
 )
 
 // phase is where a peer is in its life. It only grows.

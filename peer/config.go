@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Config configures a peer. The zero value is a client over TCP with the raw

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/socket"
 )
 
 func TestAddressesOfAConfiguration(t *testing.T) {

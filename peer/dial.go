@@ -9,10 +9,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/session"
 )
 
 // Dial opens a session with the peer at addr. If the configuration allows

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
 )
 
 // The hooks of a peer.

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/session"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket"
 )
 
 // ListenAndServe accepts sessions on the address of the configuration until the

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/session"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // listenHook is called when an address is bound.

@@ -7,13 +7,13 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -10,12 +10,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket"
 )
 
 // ErrClosed is returned by what a closed peer was asked to do.

@@ -3,7 +3,7 @@ package peer
 import (
 	"sync/atomic"
 
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/session"
 )
 
 // edge counts what happens at the edge of a peer.

@@ -3,7 +3,7 @@ package peer
 import (
 	"sync"
 
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/session"
 )
 
 // table is the sessions of a peer by id.

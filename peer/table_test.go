@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/session"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // The table follows the names of its sessions.

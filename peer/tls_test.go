@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/peer"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
 )
 
 // certificate returns the generated one, as a server gives it away.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // Filter puts the end of dst, from at on, through the transfer filters of m.

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"io"
 
-	"github.com/erpc-go/erpc/internal/bigbuf"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/message"
 )
 
 // firstRead is how much of a large frame is read before more storage is made:

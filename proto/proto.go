@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"net"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // A Proto is the wire format of one connection.

@@ -3,7 +3,7 @@ package router_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/router"
+	"github.com/goerpc/erpc/router"
 )
 
 // The table of the README. All names without a leading underscore were compared

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/session"
 )
 
 // A kind is what calls and pushes differ in when they are registered.

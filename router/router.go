@@ -9,9 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/session"
 )
 
 // PostRegPlugin is called when a handler was registered that the plugin

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
 )
 
 // seen is a plugin that remembers what was registered.

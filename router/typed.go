@@ -5,9 +5,9 @@ import (
 	"errors"
 	"reflect"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/session"
 )
 
 // A Registrar takes handlers: a peer, a router or a sub-router.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 var errTooManyHandlers = errors.New("session: too many handlers in flight; the message was not executed")

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // ErrOverflow is the cause of the status CodeExhausted of a message that waited

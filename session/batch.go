@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A Batch is a number of calls and pushes that are prepared one by one, sent in

@@ -3,8 +3,8 @@ package session
 import (
 	"context"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Call implements [Caller].

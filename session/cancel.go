@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // WithTimeout bounds a call: it ends with CodeHandleTimeout when no reply has

@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc/internal/logging"
-	"github.com/erpc-go/erpc/internal/parking"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/internal/logging"
+	"github.com/goerpc/erpc/internal/parking"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // An Owner keeps the table of the sessions. Its methods are called without any

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc/internal/logging"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/internal/logging"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A Conn is the engine behind a [Session]. All methods may be called

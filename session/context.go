@@ -3,7 +3,7 @@ package session
 import (
 	"context"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // A PreCtx is common to every phase of an exchange. A context is valid only

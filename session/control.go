@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // Control messages are PUSHes between two erpc peers that are not for handlers.

@@ -5,8 +5,8 @@ import (
 	"net"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // A preSession is a session in its connect hooks, on the connection that is to

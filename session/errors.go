@@ -6,9 +6,9 @@ import (
 	"net"
 	"runtime/debug"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Reasons for the end of a session, as [Conn.Err] and the causes of statuses

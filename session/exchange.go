@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/internal/logging"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/logging"
+	"github.com/goerpc/erpc/message"
 )
 
 // An exchange is one message in and at most one out: the value behind every

@@ -1,8 +1,8 @@
 package session
 
 import (
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/plugin"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
 )
 
 // The hooks of a session, in the order of its life. docs/plugins.md says what

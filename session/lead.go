@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // One goroutine leads a connection: it reads messages and runs quick handlers

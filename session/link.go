@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A link is one connection of a session: a redial makes another. Its methods

@@ -1,7 +1,7 @@
 package session
 
 import (
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // largeReply is the size, in bytes, from which a reply is decoded by the caller

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/erpc-go/erpc/internal/logging"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/internal/logging"
+	"github.com/goerpc/erpc/message"
 )
 
 // The run log has a record of each call and push. It is written at the level

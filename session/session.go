@@ -5,8 +5,8 @@ import (
 	"net"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // Info describes a session. It is safe to use in every phase of its life, and

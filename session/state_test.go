@@ -20,9 +20,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket"
 )
 
 // longest bounds the waits of these tests.

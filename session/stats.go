@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Totals are the counters of all connections of an owner, past and present.

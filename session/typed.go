@@ -3,7 +3,7 @@ package session
 import (
 	"context"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // Call calls serviceMethod on s and returns the reply. It ends with ctx. A

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // attached is a protocol whose messages are one byte, their number. It is told

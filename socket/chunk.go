@@ -3,7 +3,7 @@ package socket
 import (
 	"sync"
 
-	"github.com/erpc-go/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/internal/bigbuf"
 )
 
 // A chunk is a piece of what waits to be written. Chunks form a list; only the

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 func TestStreamConformance(t *testing.T) {

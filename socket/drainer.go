@@ -1,6 +1,6 @@
 package socket
 
-import "github.com/erpc-go/erpc/internal/parking"
+import "github.com/goerpc/erpc/internal/parking"
 
 // newDrainers returns the goroutines that write outboxes with writes that may
 // block: those of connections that offer no other, and those whose kernel

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/proto"
 )
 
 // Errors of sending.

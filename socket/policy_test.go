@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 const testLimit = 16 << 10 // QueueLimit of these tests, in bytes

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // The session waits first and takes its storage only then, so what Wait has

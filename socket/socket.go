@@ -9,9 +9,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/erpc-go/erpc/internal/parking"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/internal/parking"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // Defaults of [Config].

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // A broken proto panics, as one that a user wrote may.

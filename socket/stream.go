@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // A large body that is bytes already is not copied: its sender, whose it is,

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // streamPair returns a socket and the connection at its other end.

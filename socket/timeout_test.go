@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 func TestWriteTimeoutEndsConnection(t *testing.T) {

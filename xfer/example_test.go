@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // A pipe names its filters by id, outermost first. Here they were registered by

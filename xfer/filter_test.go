@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
-	"github.com/erpc-go/erpc/xfer/s2"
-	"github.com/erpc-go/erpc/xfer/xfertest"
-	"github.com/erpc-go/erpc/xfer/zstd"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/md5"
+	"github.com/goerpc/erpc/xfer/s2"
+	"github.com/goerpc/erpc/xfer/xfertest"
+	"github.com/goerpc/erpc/xfer/zstd"
 )
 
 // TestMain registers, once for the process, what the tests of this package use:

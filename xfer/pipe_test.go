@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 func TestPipeLists(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 func TestGet(t *testing.T) {

@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc/bench/rig
+module github.com/goerpc/erpc/bench/rig
 
 go 1.26.0
 

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/erpc-go/erpc/internal/chromium"
-	"github.com/erpc-go/erpc/socket/websocket"
+	"github.com/goerpc/erpc/internal/chromium"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // TestInChromium runs erpc.test.mjs in a browser.

@@ -14,9 +14,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/clients/js"
-	"github.com/erpc-go/erpc/socket/websocket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/clients/js"
+	"github.com/goerpc/erpc/clients/js"
 )
 
 // TestTypes has the TypeScript compiler check the types and a program that uses

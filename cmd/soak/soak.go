@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket"
 )
 
 type options struct {

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 // Case is one value that a codec must carry.

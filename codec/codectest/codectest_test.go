@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

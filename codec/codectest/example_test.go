@@ -3,8 +3,8 @@ package codectest_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/codec/codectest"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/codec/codectest"
 )
 
 // Whoever writes a codec calls Run from a test like this one.

@@ -13,7 +13,7 @@ import (
 	"reflect"
 
 	"github.com/apache/thrift/lib/go/thrift"
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 // Codec encodes values of types that the thrift compiler generates

@@ -11,9 +11,9 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/codec/codectest"
-	"github.com/erpc-go/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/codec/codectest"
+	"github.com/goerpc/erpc/codec/thriftcodec"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

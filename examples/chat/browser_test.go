@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // quote returns a value as JavaScript.

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Join is the argument of the call /chat/join, whose reply is Members.

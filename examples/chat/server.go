@@ -11,11 +11,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/clients/js"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/websocket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 //go:embed page

@@ -15,7 +15,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Config is what the file holds: a section for each of the two peers.

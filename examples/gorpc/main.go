@@ -20,10 +20,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/limit"
-	"github.com/erpc-go/erpc/router/dispatcher"
-	"github.com/erpc-go/erpc/socket/compress"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
+	"github.com/goerpc/erpc/router/dispatcher"
+	"github.com/goerpc/erpc/socket/compress"
 )
 
 func main() {

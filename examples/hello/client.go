@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // News has the client's handlers of pushes: either side may have handlers.

@@ -13,7 +13,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Math has the handlers of calls. They are reached as /math/<method>.

@@ -18,7 +18,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // An authority signs certificates.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // aspects are what peers do with each other, in the order in which they are tried

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
 )
 
 const (

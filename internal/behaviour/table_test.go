@@ -3,18 +3,18 @@ package behaviour
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/socket/eventloop"
-	"github.com/erpc-go/erpc/socket/kcp"
-	"github.com/erpc-go/erpc/socket/memory"
-	"github.com/erpc-go/erpc/socket/quic"
-	"github.com/erpc-go/erpc/socket/sockettest"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/socket/eventloop"
+	"github.com/goerpc/erpc/socket/kcp"
+	"github.com/goerpc/erpc/socket/memory"
+	"github.com/goerpc/erpc/socket/quic"
+	"github.com/goerpc/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 func TestMain(m *testing.M) { sockettest.VerifyMain(m) } // kcp-go starts goroutines when it is linked

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Set are the settings. The zero value has those of the framework. All methods

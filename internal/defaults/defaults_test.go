@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket"
 )
 
 func version(f proto.Func) byte {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/peer"
+	"github.com/goerpc/erpc/peer"
 )
 
 const (

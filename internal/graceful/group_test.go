@@ -13,11 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/internal/graceful"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/internal/graceful"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/socket"
 )
 
 const aMoment = 10 * time.Second // bounds every wait for something that is about to happen

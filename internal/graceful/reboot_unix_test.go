@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 func newClient(t *testing.T, network string, tls bool) erpc.Peer {

@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/socket/mux"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/socket/mux"
 )
 
 // patience bounds every wait for something that is about to happen.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 // What the environment tells the test binary when it is one of the two sides.

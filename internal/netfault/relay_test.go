@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A cable is what a relay does to packets, in both directions.

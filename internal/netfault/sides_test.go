@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/heartbeat"
-	"github.com/erpc-go/erpc/socket/kcp"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc/socket/kcp"
 )
 
 const port = "7700"

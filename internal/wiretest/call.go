@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A Call is a call and what must come of it. It has no context: that would put

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A Feature is something that v7 can do over some of its protocols only.

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/md5"
 )
 
 // Filters registers the transfer filters of the vectors: gzip as 'g', md5 as

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/message"
 )
 
 // A SubProto is a sub-protocol of WebSocket under test.

@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec/thriftcodec"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

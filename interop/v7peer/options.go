@@ -20,7 +20,7 @@ import (
 	"github.com/andeya/erpc/v7/xfer/gzip"
 	"github.com/andeya/erpc/v7/xfer/md5"
 
-	_ "github.com/erpc-go/erpc/interop/internal/pbconflict"
+	_ "github.com/goerpc/erpc/interop/internal/pbconflict"
 )
 
 // options are the flags; some have a meaning for one of the two commands only.

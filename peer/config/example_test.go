@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/erpc-go/erpc/peer/config"
+	"github.com/goerpc/erpc/peer/config"
 )
 
 type peerConfig struct {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer/multiclient"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer/multiclient"
 )
 
 func Example() {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // What New takes for a quota or an idle time that is not above 0.

@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer/multiclient"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer/multiclient"
 )
 
 const idle = time.Minute

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // dialAgain is how long a pool that has sessions makes do with them after a

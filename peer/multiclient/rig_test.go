@@ -12,10 +12,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer/multiclient"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer/multiclient"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // DefaultTimeout bounds an exchange whose configuration does not say how long it

@@ -3,7 +3,7 @@ package auth
 import (
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A BearerConfig configures the side that dials.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A CheckerConfig configures the side that accepts.

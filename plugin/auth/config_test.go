@@ -7,7 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/auth"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 func TestYAML(t *testing.T) {

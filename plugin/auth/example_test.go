@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/auth"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 func greet(_ context.Context, name *string) (*string, error) {

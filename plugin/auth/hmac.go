@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
 )
 
 const (

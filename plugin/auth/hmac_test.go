@@ -9,9 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/auth"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 const key = "0123456789abcdef-a-shared-key"

@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Equal reports whether two secrets are the same, in a time that tells nothing

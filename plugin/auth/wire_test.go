@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/auth"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 func captured(t *testing.T) []wiretest.Exchange {

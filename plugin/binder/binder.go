@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"sync"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // An ErrorFunc makes the status of a parameter that can't be bound or is not

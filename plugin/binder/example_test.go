@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/binder"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/binder"
 )
 
 func Example() {

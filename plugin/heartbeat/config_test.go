@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
 func TestYAML(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
 // A client that finds out within a second or two that its server is gone, and

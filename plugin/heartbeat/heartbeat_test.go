@@ -8,10 +8,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/heartbeat"
-	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc/proto/httproto"
 )
 
 // TestOnlyWhenIdle keeps a session busy in both directions, then in one, then in
@@ -382,7 +382,7 @@ func TestNothingLeftBehind(t *testing.T) {
 		wiretest.NewClient(t, erpc.PeerConfig{}, heartbeat.NewPing(3, true)).MustDial(t, srv.Addr)
 	}
 	buf := make([]byte, 4<<20)
-	if stacks := buf[:runtime.Stack(buf, true)]; bytes.Contains(stacks, []byte("created by github.com/erpc-go/erpc/plugin/heartbeat.")) {
+	if stacks := buf[:runtime.Stack(buf, true)]; bytes.Contains(stacks, []byte("created by github.com/goerpc/erpc/plugin/heartbeat.")) {
 		t.Errorf("a goroutine of the plugin waits:\n%s", stacks)
 	}
 }

@@ -14,12 +14,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/heartbeat"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/memory"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as

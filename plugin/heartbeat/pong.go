@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Pong is the plugin that answers heartbeats.

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A watch looks after one connection, twice a beat. It is made in a connect hook

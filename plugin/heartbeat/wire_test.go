@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
 // TestGolden replays v7's heartbeat at both ends.

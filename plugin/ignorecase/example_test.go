@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/ignorecase"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/ignorecase"
 )
 
 func Example() {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // IgnoreCase is the plugin. It may serve several peers. All methods may be

@@ -5,9 +5,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/ignorecase"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/ignorecase"
 )
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/wiretest"
 )
 
 // says returns a handler that answers with one text.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/limit"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
 )
 
 // Ten messages are worked on at the same time, and a hundred may wait, the newest

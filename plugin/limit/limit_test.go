@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/limit"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
+	"github.com/goerpc/erpc/session"
 )
 
 // A gate is a handler that tells what it has begun and waits to be let go.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // ErrPending is the cause of the status CodeExhausted of a call that [Pending]

@@ -7,9 +7,9 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/limit"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
+	"github.com/goerpc/erpc/session"
 )
 
 // TestPending fills a session with calls: the next is told so at once, and has

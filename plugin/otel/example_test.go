@@ -8,8 +8,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/otel"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/otel"
 )
 
 // The plugin takes the providers of the program, or the global ones if the

@@ -1,9 +1,9 @@
-module github.com/erpc-go/erpc/plugin/otel
+module github.com/goerpc/erpc/plugin/otel
 
 go 1.26.0
 
 require (
-	github.com/erpc-go/erpc v0.0.0
+	github.com/goerpc/erpc v0.0.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/metric v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0
@@ -35,4 +35,4 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-replace github.com/erpc-go/erpc => ../..
+replace github.com/goerpc/erpc => ../..

@@ -12,10 +12,10 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
-const scope = "github.com/erpc-go/erpc/plugin/otel"
+const scope = "github.com/goerpc/erpc/plugin/otel"
 
 // Config adjusts the plugin. The zero value takes the global providers.
 type Config struct {

@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/otel"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/otel"
 )
 
 // TestSpans wants one trace: a call, its handler, the push that this sends back,

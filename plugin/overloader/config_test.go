@@ -7,7 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/overloader"
+	"github.com/goerpc/erpc/plugin/overloader"
 )
 
 func TestYAML(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/overloader"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/overloader"
 )
 
 // A server that takes one call of /report in a second. The second caller is told

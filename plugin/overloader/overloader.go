@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // An Overloader is the plugin. All methods may be called concurrently. Several

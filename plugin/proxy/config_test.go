@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/proxy"
+	"github.com/goerpc/erpc/plugin/proxy"
 )
 
 func TestYAML(t *testing.T) {

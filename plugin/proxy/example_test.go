@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/proxy"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/proxy"
 )
 
 // A peer in front of two backends, which it takes in turn.

@@ -3,7 +3,7 @@ package proxy
 import (
 	"errors"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // metaTimeout carries the deadline of a call. It is not copied: the session with

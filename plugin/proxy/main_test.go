@@ -7,8 +7,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // A CallForwarder sends calls on. A session is one, and so is a pool of

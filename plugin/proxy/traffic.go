@@ -3,7 +3,7 @@ package proxy
 import (
 	"sync"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // traffic counts the messages of one client that are on their way.

@@ -3,9 +3,9 @@ package proxy_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/proxy"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/proxy"
 )
 
 // TestV7 puts our proxy between a client and a server of erpc v7. Its own proxy

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // ErrOpen is the cause of the status of calls that a breaker did not let pass.

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/retry"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/retry"
 )
 
 // end ends a call that the breaker let pass.

@@ -7,7 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/retry"
+	"github.com/goerpc/erpc/plugin/retry"
 )
 
 func TestYAML(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/retry"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/retry"
 )
 
 // A client with two servers, of which one is gone.

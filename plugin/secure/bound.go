@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // bound is what is authenticated beside the body. Each part has its length in

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Ciphers of [Config].

@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/secure"
+	"github.com/goerpc/erpc/plugin/secure"
 )
 
 func TestYAML(t *testing.T) {

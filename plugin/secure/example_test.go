@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/secure"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/secure"
 )
 
 // Both peers have the key. The server wants everything sealed but what is below

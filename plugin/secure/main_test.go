@@ -9,8 +9,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as

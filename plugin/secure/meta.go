@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 const (

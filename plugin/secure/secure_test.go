@@ -7,11 +7,11 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/ignorecase"
-	"github.com/erpc-go/erpc/plugin/secure"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/ignorecase"
+	"github.com/goerpc/erpc/plugin/secure"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 const (

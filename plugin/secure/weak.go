@@ -10,8 +10,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
 )
 
 // A WeakV7 is erpc v7's plugin, for talking to v7. Its scheme is weak: equal

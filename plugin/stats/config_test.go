@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/erpc-go/erpc/plugin/stats"
+	"github.com/goerpc/erpc/plugin/stats"
 )
 
 func TestYAML(t *testing.T) {

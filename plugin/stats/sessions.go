@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Traffic is what went over connections.

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // Config adjusts a Stats. The zero value works.

@@ -15,10 +15,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/stats"
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/stats"
+	"github.com/goerpc/erpc/socket"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 // TPS is the plugin. All methods may be called concurrently.

@@ -8,10 +8,10 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/gzip"
 )
 
 // gzipped is the Content-Encoding between us and clients that know no filters.

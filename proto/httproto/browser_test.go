@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/chromium"
-	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/chromium"
+	"github.com/goerpc/erpc/proto/httproto"
 )
 
 // fetches is a page of another origin than the peers' that calls them. open and

@@ -3,10 +3,10 @@ package httproto_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/proto/prototest"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/prototest"
 	"go.uber.org/goleak"
 )
 

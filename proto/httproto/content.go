@@ -8,7 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/erpc-go/erpc/codec"
+	"github.com/goerpc/erpc/codec"
 )
 
 // contentTypes maps media types to codecs and back. As the codecs themselves it

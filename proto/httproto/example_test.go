@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/httproto"
 )
 
 // Shop is a controller that serves erpc peers and browsers alike.

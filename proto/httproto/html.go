@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"io"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // A Page is what [HTML] needs of a handler's context. Every erpc.CallCtx is one.

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/xfer/gzip"
 )
 
 const userAgent = "erpc-httproto/1.1" // as of erpc v7

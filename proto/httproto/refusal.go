@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // A refusal is why a message can't be read, and how that is said in HTTP.

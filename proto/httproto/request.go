@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/message"
 )
 
 // readRequest reads what follows the line of a request. size is that of the

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/httproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/httproto"
 )
 
 var index = template.Must(template.New("index").Parse("<p>{{.}}</p>"))

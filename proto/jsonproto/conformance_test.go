@@ -3,9 +3,9 @@ package jsonproto_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/prototest"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/prototest"
 	"go.uber.org/goleak"
 )
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/jsonproto"
 )
 
 // Both ends speak the format if their configurations say so.

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/jsonproto"
 )
 
 // calls are the exchanges that v7's client made, all on one session.

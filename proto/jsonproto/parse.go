@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"math"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // maxDepth is how deep a value may be nested that is skipped, or that is a body.

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/jsonproto"
 )
 
 func frame(text string) []byte {

@@ -6,8 +6,8 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // NewSubProtoFunc returns a function that makes the JSON sub-protocol of

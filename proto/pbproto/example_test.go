@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/pbproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/pbproto"
 )
 
 // Both ends speak the format if their configurations say so.

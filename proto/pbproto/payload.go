@@ -5,7 +5,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 

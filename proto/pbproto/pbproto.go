@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"errors"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // Errors of Pack. The message can't be written in this format; nothing is.

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"unicode/utf8"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 

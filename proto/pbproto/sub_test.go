@@ -3,9 +3,9 @@ package pbproto_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/proto/prototest"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/prototest"
 )
 
 var sub = wiretest.SubProto{New: pbproto.NewSub, Family: "ws-pb"}

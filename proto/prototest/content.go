@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 func checkHeader(s *suite) error {

@@ -3,8 +3,8 @@ package prototest_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/proto/prototest"
-	"github.com/erpc-go/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/prototest"
+	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // Whoever writes a format calls Run from a test like this one.

@@ -11,7 +11,7 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 // survive reads messages of b until an error. It fails where the format

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/message"
 )
 
 // checkAppend packs into buffers that hold something, with room behind it that

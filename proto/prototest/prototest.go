@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // Options say what a format can carry. The zero value claims all that a

@@ -10,11 +10,11 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/md5"
 	"go.uber.org/goleak"
 )
 

@@ -8,7 +8,7 @@ import (
 	"io"
 	"slices"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 func everyByte() []byte {

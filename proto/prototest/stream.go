@@ -8,8 +8,8 @@ import (
 	"io"
 	"testing/iotest"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // readAll reads n messages from r, one behind the other, and then the end.

@@ -3,10 +3,10 @@ package rawproto_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/proto/prototest"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/md5"
+	"github.com/goerpc/erpc/proto/prototest"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/md5"
 	"go.uber.org/goleak"
 )
 

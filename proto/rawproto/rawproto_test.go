@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 const limit = 1 << 20 // bytes, of reading in these tests

@@ -6,8 +6,8 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/message"
 )
 
 // appendStruct appends the body in thrift's binary protocol; no body is an empty

@@ -5,12 +5,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/codec/thriftcodec"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/prototest"
-	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/prototest"
+	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
 func TestMain(m *testing.M) {

@@ -3,7 +3,7 @@ package thriftproto
 import (
 	"encoding/binary"
 
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/proto"
 )
 
 // A cursor takes fields off b; once one is missing it is bad for good.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/proto/thriftproto/internal/calculator"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
 // A client of Thrift's own library, with the code that the thrift compiler

@@ -7,10 +7,10 @@ import (
 	"io"
 	"testing"
 
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
 // fuzz reads frames, and writes again what it read: that must be read as the

@@ -9,10 +9,10 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc/codec/thriftcodec"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
-	"github.com/erpc-go/erpc/proto/thriftproto/internal/calculator"
+	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
 // TestTranscode: a struct is the same after compact and back, but for the types in

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
 // TestImportChangesNothing: a peer that says nothing has the usual names and

@@ -7,7 +7,7 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc/message"
+	"github.com/goerpc/erpc/message"
 )
 
 func (s *stock) Pack(dst []byte, m *message.Message) ([]byte, error) {

@@ -8,10 +8,10 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/proto/thriftproto/internal/calculator"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
 // sessionClient has generated clients call over a session.

@@ -13,10 +13,10 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/proto/thriftproto/internal/calculator"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
 // A stockWire is a way to talk that a stock program is set to.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc/codec"
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 func (s *stock) Unpack(r *bufio.Reader, m *message.Message, limit int) error {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc/proto"
+	"github.com/goerpc/erpc/proto"
 )
 
 // maxDepth is how deeply structs and containers may be nested; that of thrift.

@@ -3,8 +3,8 @@ package dispatcher
 import (
 	"context"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/session"
 )
 
 // None is the request or response of a function that has none.

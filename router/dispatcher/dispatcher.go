@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/router"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
 )
 
 // A Dispatcher is a set of functions by name. They have one of the shapes

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/plugin/limit"
-	"github.com/erpc-go/erpc/router/dispatcher"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
+	"github.com/goerpc/erpc/router/dispatcher"
 )
 
 type pair struct{ A, B int }

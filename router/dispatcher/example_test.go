@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/router/dispatcher"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/router/dispatcher"
 )
 
 func Example() {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/erpc-go/erpc/message"
-	"github.com/erpc-go/erpc/session"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/session"
 )
 
 var (

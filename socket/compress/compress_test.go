@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 const patience = 10 * time.Second // for what is about to happen

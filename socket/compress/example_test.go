@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket/compress"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/compress"
 )
 
 func Example() {

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket/compress"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/compress"
 )
 
 var quiet = slog.New(slog.DiscardHandler)

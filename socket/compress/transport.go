@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A Transport compresses the connections of another one. The zero value does so

@@ -3,9 +3,9 @@ package eventloop_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/eventloop"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/eventloop"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 func newTransport() socket.Transport { return &eventloop.Transport{} }

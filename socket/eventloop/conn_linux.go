@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A conn is a TCP connection that the loop can watch.

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket/eventloop"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/eventloop"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 // Of the environment.

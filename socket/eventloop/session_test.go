@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/eventloop"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/eventloop"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 const patience = 10 * time.Second

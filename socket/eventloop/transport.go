@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Network is the name of the network; with 4 or 6 behind it, that of one

@@ -4,9 +4,9 @@ import (
 	"crypto/tls"
 	"testing"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/kcp"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/kcp"
+	"github.com/goerpc/erpc/socket/sockettest"
 	kcpgo "github.com/xtaci/kcp-go/v5"
 )
 

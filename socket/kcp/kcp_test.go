@@ -13,8 +13,8 @@ import (
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/kcp"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/kcp"
 )
 
 // patience is how long a test waits for what must happen.

@@ -10,7 +10,7 @@ import (
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Network is the name of the network.

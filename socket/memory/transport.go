@@ -8,7 +8,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A Transport connects those who listen and dial on it: network "memory",

@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/socket/mux"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket/mux"
 )
 
 // One port for peers of erpc and for curl.

@@ -16,12 +16,12 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/socket/memory"
-	"github.com/erpc-go/erpc/socket/mux"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket/memory"
+	"github.com/goerpc/erpc/socket/mux"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -7,7 +7,7 @@ import (
 	"net"
 	"syscall"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // newPeeker returns one that leaves the bytes where they are, if the system can, so

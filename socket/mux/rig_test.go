@@ -14,15 +14,15 @@ import (
 
 	"github.com/apache/thrift/lib/go/thrift"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/httproto"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/proto/rawproto"
-	"github.com/erpc-go/erpc/proto/thriftproto"
-	"github.com/erpc-go/erpc/socket/mux"
-	"github.com/erpc-go/erpc/socket/websocket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/socket/mux"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 const limit = wiretest.Limit

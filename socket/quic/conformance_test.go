@@ -4,9 +4,9 @@ import (
 	"crypto/tls"
 	"testing"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/quic"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/quic"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 func TestMain(m *testing.M) { sockettest.VerifyMain(m) }

@@ -9,7 +9,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // greetTime is how long a client of ours may take from its connection to its

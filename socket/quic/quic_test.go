@@ -14,9 +14,9 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/quic"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/quic"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 // patience is how long a test waits for what must happen.

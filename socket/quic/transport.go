@@ -13,7 +13,7 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Network is the name of the network.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 func (f *fixture) dialOptions() *socket.Options { return &socket.Options{TLS: f.ClientTLS} }

@@ -3,8 +3,8 @@ package sockettest_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 // Whoever writes a transport calls Run from a test like this one, once for each way

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A fixture is one part of the test.

@@ -14,11 +14,11 @@ import (
 
 	quicgo "github.com/quic-go/quic-go"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/kcp"
-	"github.com/erpc-go/erpc/socket/quic"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/kcp"
+	"github.com/goerpc/erpc/socket/quic"
 )
 
 // A network forwards packets to a server, and loses some of them.

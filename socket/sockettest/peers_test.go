@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/kcp"
-	"github.com/erpc-go/erpc/socket/quic"
-	"github.com/erpc-go/erpc/socket/sockettest"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/kcp"
+	"github.com/goerpc/erpc/socket/quic"
+	"github.com/goerpc/erpc/socket/sockettest"
 )
 
 func TestMain(m *testing.M) { sockettest.VerifyMain(m) }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/erpc-go/erpc/socket"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Options say what is tested. Only Network is needed.

@@ -4,8 +4,8 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 // A Checker decides about the request of a handshake. It returns the id of the

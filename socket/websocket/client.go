@@ -3,13 +3,13 @@ package websocket
 import (
 	"fmt"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/plugin"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 // A Client is a peer that dials over WebSocket. It redials as the configuration

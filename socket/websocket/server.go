@@ -8,11 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 // A Server is a peer that accepts sessions over WebSocket, on an HTTP server of

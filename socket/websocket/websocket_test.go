@@ -15,9 +15,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/peer"
-	"github.com/erpc-go/erpc/socket/websocket"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/internal/scratch"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/scratch"
 	"github.com/klauspost/compress/gzip"
 )
 

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // Size is the number of bytes that the filter adds.

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/md5"
-	"github.com/erpc-go/erpc/xfer/xfertest"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/md5"
+	"github.com/goerpc/erpc/xfer/xfertest"
 )
 
 func TestConformance(t *testing.T) { xfertest.Run(t, md5.New('m', "md5")) }

@@ -7,8 +7,8 @@ package s2
 import (
 	"fmt"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/internal/scratch"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/scratch"
 	"github.com/klauspost/compress/s2"
 )
 

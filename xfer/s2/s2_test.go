@@ -10,9 +10,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/s2"
-	"github.com/erpc-go/erpc/xfer/xfertest"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/s2"
+	"github.com/goerpc/erpc/xfer/xfertest"
 )
 
 func newFilter(tb testing.TB, level int) interface {

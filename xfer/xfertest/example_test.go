@@ -3,9 +3,9 @@ package xfertest_test
 import (
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/xfertest"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/xfertest"
 )
 
 // Whoever writes a filter calls Run from a test like this one.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // A Limited is a filter that can be told how much may come out of it.

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // Run checks f in subtests, in about a second for a fast filter. f need not be

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // filter is a filter made of functions; what is nil passes bytes through.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/erpc-go/erpc/xfer"
+	"github.com/goerpc/erpc/xfer"
 	"github.com/klauspost/compress/zstd"
 )
 

@@ -10,8 +10,8 @@ import (
 	"io"
 	"sync"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/internal/scratch"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/scratch"
 	"github.com/klauspost/compress/zstd"
 )
 

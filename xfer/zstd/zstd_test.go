@@ -14,9 +14,9 @@ import (
 	kzstd "github.com/klauspost/compress/zstd"
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/xfer"
-	"github.com/erpc-go/erpc/xfer/xfertest"
-	"github.com/erpc-go/erpc/xfer/zstd"
+	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/xfertest"
+	"github.com/goerpc/erpc/xfer/zstd"
 )
 
 // TestMain also shows that encoders and decoders leave no goroutine behind.

@@ -12,8 +12,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc/bench/report"
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/report"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 // The test program is also the peer that the tests measure: with this in its

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/erpc-go/erpc/bench/report"
+	"github.com/goerpc/erpc/bench/report"
 )
 
 type options struct {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/erpc-go/erpc/bench/report"
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/report"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 // measure takes one sample of a job, with new processes.

@@ -1,6 +1,6 @@
 package main
 
-import "github.com/erpc-go/erpc/bench/report"
+import "github.com/goerpc/erpc/bench/report"
 
 // A peer is a variant of a program in the directory of binaries.
 type peer struct {

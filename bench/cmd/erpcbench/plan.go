@@ -6,8 +6,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/erpc-go/erpc/bench/report"
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/report"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 // A job is one cell of the results and how to measure it.

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 // A process is a running server or client.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 
-	"github.com/erpc-go/erpc/bench/rig"
-	"github.com/erpc-go/erpc/bench/rig/benchpb"
+	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 // The paths of the handlers.

@@ -9,9 +9,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -3,7 +3,7 @@
 // the one that erpc v7 speaks.
 package main
 
-import "github.com/erpc-go/erpc/bench/rig"
+import "github.com/goerpc/erpc/bench/rig"
 
 func main() {
 	// A new transport or kind of handler that is to be measured becomes a

@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/socket/eventloop"
-	"github.com/erpc-go/erpc/xfer/gzip"
-	"github.com/erpc-go/erpc/xfer/s2"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/eventloop"
+	"github.com/goerpc/erpc/xfer/gzip"
+	"github.com/goerpc/erpc/xfer/s2"
 
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 // The filters, each under its own byte.

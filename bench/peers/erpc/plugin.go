@@ -1,6 +1,6 @@
 package main
 
-import "github.com/erpc-go/erpc"
+import "github.com/goerpc/erpc"
 
 // everywhere is a plugin with a hook for every stage of a call, on both sides.
 // It does nothing, so that what is measured is what erpc does for it.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 func servePush(push func(erpc.Peer, []byte) (int, error)) func(rig.Config) (*rig.Server, error) {

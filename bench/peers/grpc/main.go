@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/erpc-go/erpc/bench/peers/grpc/echopb"
-	"github.com/erpc-go/erpc/bench/rig"
-	"github.com/erpc-go/erpc/bench/rig/benchpb"
+	"github.com/goerpc/erpc/bench/peers/grpc/echopb"
+	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 func main() {

@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc/bench/peers/kitex
+module github.com/goerpc/erpc/bench/peers/kitex
 
 go 1.26.0
 
@@ -22,7 +22,7 @@ require (
 	github.com/cloudwego/runtimex v0.1.1 // indirect
 	github.com/cloudwego/thriftgo v0.4.5 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
-	github.com/erpc-go/erpc/bench/rig v0.0.0
+	github.com/goerpc/erpc/bench/rig v0.0.0
 	github.com/fatih/structtag v1.2.0 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/google/pprof v0.0.0-20240727154555-813a5fbdbec8 // indirect
@@ -48,4 +48,4 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-replace github.com/erpc-go/erpc/bench/rig => ../../rig
+replace github.com/goerpc/erpc/bench/rig => ../../rig

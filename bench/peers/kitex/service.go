@@ -7,7 +7,7 @@ import (
 	"github.com/cloudwego/kitex/pkg/serviceinfo"
 	"github.com/cloudwego/prutal"
 
-	"github.com/erpc-go/erpc/bench/rig/benchpb"
+	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 const (

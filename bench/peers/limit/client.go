@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/erpc-go/erpc/bench/rig"
-	"github.com/erpc-go/erpc/bench/rig/benchpb"
+	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 func dial(c rig.Config) (*rig.Client, error) {

@@ -6,7 +6,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/erpc-go/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig"
 )
 
 func serveCopy(c rig.Config) (*rig.Server, error) {

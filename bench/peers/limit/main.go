@@ -9,7 +9,7 @@
 // before it writes it back, as an RPC must.
 package main
 
-import "github.com/erpc-go/erpc/bench/rig"
+import "github.com/goerpc/erpc/bench/rig"
 
 func main() {
 	rig.Main(

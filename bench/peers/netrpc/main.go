@@ -7,8 +7,8 @@ import (
 	"net/rpc"
 	"os"
 
-	"github.com/erpc-go/erpc/bench/rig"
-	"github.com/erpc-go/erpc/bench/rig/benchpb"
+	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 func main() {

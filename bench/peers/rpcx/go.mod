@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc/bench/peers/rpcx
+module github.com/goerpc/erpc/bench/peers/rpcx
 
 go 1.26.0
 
@@ -12,7 +12,7 @@ require (
 	github.com/cenkalti/backoff v2.2.1+incompatible // indirect
 	github.com/dgryski/go-jump v0.0.0-20211018200510-ba001c3ffce0 // indirect
 	github.com/edwingeng/doublejump v1.0.1 // indirect
-	github.com/erpc-go/erpc/bench/rig v0.0.0
+	github.com/goerpc/erpc/bench/rig v0.0.0
 	github.com/facebookgo/clock v0.0.0-20150410010913-600d898af40a // indirect
 	github.com/fatih/color v1.18.0 // indirect
 	github.com/go-ping/ping v1.2.0 // indirect
@@ -59,4 +59,4 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace github.com/erpc-go/erpc/bench/rig => ../../rig
+replace github.com/goerpc/erpc/bench/rig => ../../rig

@@ -14,8 +14,8 @@ import (
 	"github.com/smallnest/rpcx/protocol"
 	"github.com/smallnest/rpcx/server"
 
-	"github.com/erpc-go/erpc/bench/rig"
-	"github.com/erpc-go/erpc/bench/rig/benchpb"
+	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 func main() {

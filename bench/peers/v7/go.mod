@@ -1,4 +1,4 @@
-module github.com/erpc-go/erpc/bench/peers/v7
+module github.com/goerpc/erpc/bench/peers/v7
 
 go 1.26.0
 
@@ -14,7 +14,7 @@ require (
 	github.com/andeya/cfgo v0.0.0-20220626152948-7980c5d761c8 // indirect
 	github.com/andeya/goutil v1.0.0 // indirect
 	github.com/apache/thrift v0.17.0 // indirect
-	github.com/erpc-go/erpc/bench/rig v0.0.0
+	github.com/goerpc/erpc/bench/rig v0.0.0
 	github.com/go-task/slim-sprig v0.0.0-20230315185526-52ccab3ef572 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/mock v1.6.0 // indirect
@@ -41,4 +41,4 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 )
 
-replace github.com/erpc-go/erpc/bench/rig => ../../rig
+replace github.com/goerpc/erpc/bench/rig => ../../rig

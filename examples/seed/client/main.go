@@ -4,7 +4,7 @@ package main
 import (
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 func main() {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/erpc-go/erpc"
+	"github.com/goerpc/erpc"
 )
 
 func main() {

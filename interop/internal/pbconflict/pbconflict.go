@@ -8,7 +8,7 @@
 // function. Its place is certain: Go initialises packages in the order of their
 // import paths as soon as their imports are ready, this one imports nothing but
 // os, and protobuf-go's "google.golang.org/..." sorts after
-// "github.com/erpc-go/...".
+// "github.com/goerpc/...".
 package pbconflict
 
 import "os"

@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-playground/validator/v10"
 
-	"github.com/erpc-go/erpc/plugin/binder"
+	"github.com/goerpc/erpc/plugin/binder"
 )
 
 // Config adjusts a validator. The zero value works.

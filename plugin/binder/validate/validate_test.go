@@ -11,10 +11,10 @@ import (
 	"github.com/go-playground/validator/v10"
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/plugin/binder"
-	"github.com/erpc-go/erpc/plugin/binder/validate"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/plugin/binder"
+	"github.com/goerpc/erpc/plugin/binder/validate"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

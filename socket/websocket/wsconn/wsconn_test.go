@@ -14,13 +14,13 @@ import (
 	"github.com/coder/websocket"
 	"go.uber.org/goleak"
 
-	"github.com/erpc-go/erpc"
-	"github.com/erpc-go/erpc/internal/wiretest"
-	"github.com/erpc-go/erpc/proto/jsonproto"
-	"github.com/erpc-go/erpc/proto/pbproto"
-	"github.com/erpc-go/erpc/socket"
-	"github.com/erpc-go/erpc/socket/sockettest"
-	"github.com/erpc-go/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/sockettest"
+	"github.com/goerpc/erpc/socket/websocket/wsconn"
 )
 
 func TestMain(m *testing.M) {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/erpc-go/erpc/xfer/internal/scratch"
+	"github.com/goerpc/erpc/xfer/internal/scratch"
 )
 
 func TestBuffer(t *testing.T) {

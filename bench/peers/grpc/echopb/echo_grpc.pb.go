@@ -10,7 +10,7 @@ package echopb
 
 import (
 	context "context"
-	benchpb "github.com/erpc-go/erpc/bench/rig/benchpb"
+	benchpb "github.com/goerpc/erpc/bench/rig/benchpb"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
