@@ -68,7 +68,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 .PHONY: test-faults
 test-faults: ## half-open and slow networks between two network namespaces; needs root and iproute2
-	ERPC_NETFAULT=1 $(GO) test -count=1 -v ./internal/netfault
+	ERPC_NETFAULT=1 $(GO) test -count=1 -v ./internal/test/netfault
 
 SOAK ?= 10m
 soak: ## mixed load and faults for SOAK; every call must be accounted for

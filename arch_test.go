@@ -18,28 +18,28 @@ const module = "github.com/goerpc/erpc"
 // module. DESIGN is one way: leaves, message, proto, socket, session, router,
 // peer, façade.
 var core = map[string][]string{
-	"codec":             {},
-	"codec/thriftcodec": {"codec"},
-	"xfer":              {},
-	"plugin":            {},
-	"internal/parking":  {},
-	"internal/logging":  {},
-	"internal/bigbuf":   {},
-	"message":           {"codec", "internal/bigbuf", "xfer"},
-	"proto":             {"internal/bigbuf", "message", "xfer"},
-	"socket":            {"internal/bigbuf", "internal/parking", "message", "proto"},
-	"session":           {"codec", "internal/logging", "internal/parking", "message", "plugin", "proto", "socket"},
-	"router":            {"message", "plugin", "session"},
-	"router/dispatcher": {"message", "plugin", "router", "session"},
-	"peer":              {"codec", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
-	"peer/config":       {},
+	"codec":               {},
+	"codec/thriftcodec":   {"codec"},
+	"xfer":                {},
+	"plugin":              {},
+	"internal/workerpool": {},
+	"internal/logging":    {},
+	"internal/bufpool":    {},
+	"message":             {"codec", "internal/bufpool", "xfer"},
+	"proto":               {"internal/bufpool", "message", "xfer"},
+	"socket":              {"internal/bufpool", "internal/workerpool", "message", "proto"},
+	"session":             {"codec", "internal/logging", "internal/workerpool", "message", "plugin", "proto", "socket"},
+	"router":              {"message", "plugin", "session"},
+	"router/dispatcher":   {"message", "plugin", "router", "session"},
+	"peer":                {"codec", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
+	"peer/config":         {},
 	// The functions of v7 around a peer, built on the façade like a plugin; the
 	// transport below them is not.
-	"socket/websocket":  {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket/wsconn"},
-	"internal/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
-	"internal/graceful": {"peer"},
-	"internal/wiretest": {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
-	"internal/chromium": {},                                        // too
+	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
+	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
+	"internal/process/graceful": {"peer"},
+	"internal/test/wiretest":    {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
+	"internal/test/chromium":    {},                                        // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a
@@ -51,14 +51,14 @@ var below = map[string][]string{
 	"socket/":   {"message", "proto", "socket"},
 	"plugin/":   {"."},
 	"clients/":  {},
-	"peer/":     {"."},
+	"mixer/":    {"."},
 	"examples/": {"."},
 	"cmd/":      {"."},
 }
 
 // publicToo are packages that users of the façade import beside it, so what is
 // built like a user's code may too.
-var publicToo = []string{"codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "peer/", "clients/"}
+var publicToo = []string{"codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "mixer/", "clients/"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

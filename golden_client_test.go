@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
 // clientExchanges is how many exchanges of raw a client replays: all but those

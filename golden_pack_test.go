@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/xfer"

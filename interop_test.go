@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/socket"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // A v7Wire is one way to talk to erpc v7.
@@ -37,7 +37,7 @@ func v7Wires() []v7Wire {
 	pb := erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()}
 	http := erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()}
 	ws := func(pf erpc.ProtoFunc) erpc.PeerConfig {
-		t := wsconn.Transport{Config: wsconn.Config{Path: "/ws", Messages: true}}
+		t := websocket.Transport{Config: websocket.Config{Path: "/ws", Messages: true}}
 		return erpc.PeerConfig{Network: "ws", ProtoFunc: pf, Transports: []socket.Transport{t}}
 	}
 	thriftBinary := erpc.PeerConfig{ProtoFunc: thriftproto.NewBinaryProtoFunc()}

@@ -18,7 +18,7 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/codec/thriftcodec"
-	"github.com/goerpc/erpc/internal/graceful"
+	"github.com/goerpc/erpc/internal/process/graceful"
 	"github.com/goerpc/erpc/peer/config"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"

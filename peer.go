@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/socket/eventloop"
 	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/quic"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // ErrClosed is returned by ListenAndServe and Serve of a peer that was closed,
@@ -29,7 +29,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Inherited == nil {
 		cfg.Inherited = peers.Inherit()
 	}
-	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, wsconn.Transport{}, &eventloop.Transport{}}, cfg.Transports...)
+	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, websocket.Transport{}, &eventloop.Transport{}}, cfg.Transports...)
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p

@@ -3,8 +3,8 @@ package erpc
 import (
 	"time"
 
-	"github.com/goerpc/erpc/internal/defaults"
-	"github.com/goerpc/erpc/internal/graceful"
+	"github.com/goerpc/erpc/internal/process/defaults"
+	"github.com/goerpc/erpc/internal/process/graceful"
 	"github.com/goerpc/erpc/router"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/goerpc/erpc/codec"
-	"github.com/goerpc/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/internal/bufpool"
 )
 
 // Body returns the value of the body: what is to be sent, or what was decoded.
@@ -32,7 +32,7 @@ func (m *Message) SetRaw(raw []byte) { m.raw = raw }
 // was stored before is lost, but for bytes that the caller holds on to.
 func (m *Message) Storage(n int) []byte {
 	if cap(m.buf) < n {
-		if m.buf = bigbuf.Get(n); m.buf == nil {
+		if m.buf = bufpool.Get(n); m.buf == nil {
 			m.buf = make([]byte, n)
 		}
 	}
@@ -44,7 +44,7 @@ func (m *Message) Storage(n int) []byte {
 // hand without allocating more than n.
 func (m *Message) StorageUpTo(n, most int) []byte {
 	if cap(m.buf) < most {
-		if b := bigbuf.Get(most); b != nil {
+		if b := bufpool.Get(most); b != nil {
 			m.buf = b
 		}
 	}
@@ -115,8 +115,8 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 
 // appendLarge is append that looks for a large buffer before it makes one.
 func appendLarge(dst, b []byte) []byte {
-	if need := len(dst) + len(b); need > cap(dst) && need >= bigbuf.Min {
-		big := bigbuf.Get(need)
+	if need := len(dst) + len(b); need > cap(dst) && need >= bufpool.Min {
+		big := bufpool.Get(need)
 		if big == nil {
 			big = make([]byte, 0, need+need/64)
 		}
@@ -164,7 +164,7 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 // bytes gives data to *b: a copy, or, if it is large and there is no room in
 // *b, the storage of the message itself.
 func (m *Message) bytes(b *[]byte, data []byte) {
-	if len(data) >= bigbuf.Min && cap(*b) < len(data) && len(m.raw) == len(data) && &m.raw[0] == &data[0] {
+	if len(data) >= bufpool.Min && cap(*b) < len(data) && len(m.raw) == len(data) && &m.raw[0] == &data[0] {
 		*b = data[:len(data):len(data)]
 		m.buf, m.raw = nil, data
 		return

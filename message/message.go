@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/goerpc/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/internal/bufpool"
 	"github.com/goerpc/erpc/xfer"
 )
 
@@ -101,7 +101,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
 	m.size, m.fault, m.turn = 0, nil, false
 	if cap(m.buf) > maxKept {
-		bigbuf.Put(m.buf)
+		bufpool.Put(m.buf)
 		m.buf = nil
 	}
 	m.Apply(settings)

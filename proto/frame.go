@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"io"
 
-	"github.com/goerpc/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/internal/bufpool"
 	"github.com/goerpc/erpc/message"
 )
 
@@ -42,7 +42,7 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 		}
 		b = m.StorageUpTo(next, n)
 		copy(b, old)
-		bigbuf.Put(old) // warm, for the next large frame
+		bufpool.Put(old) // warm, for the next large frame
 	}
 }
 

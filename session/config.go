@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/internal/logging"
-	"github.com/goerpc/erpc/internal/parking"
+	"github.com/goerpc/erpc/internal/workerpool"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/socket"
 )
@@ -54,7 +54,7 @@ type Config struct {
 	totals   totals // of connections that have ended
 	print    logging.Printer
 	handlers atomic.Int64 // at work, other than in a leader's place
-	workers  parking.Pool[*exchange]
+	workers  workerpool.Pool[*exchange]
 	watch    watcher
 	wakes    sync.Pool
 	cmds     sync.Pool // of commands that nobody but their caller sees

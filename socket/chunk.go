@@ -3,7 +3,7 @@ package socket
 import (
 	"sync"
 
-	"github.com/goerpc/erpc/internal/bigbuf"
+	"github.com/goerpc/erpc/internal/bufpool"
 )
 
 // A chunk is a piece of what waits to be written. Chunks form a list; only the
@@ -42,7 +42,7 @@ func putChunk(c *chunk) {
 	case c.lent:
 		return
 	case c.own:
-		bigbuf.Put(c.frame)
+		bufpool.Put(c.frame)
 		return
 	}
 	c.b, c.next, c.droppable = c.b[:0], nil, false

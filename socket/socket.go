@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/goerpc/erpc/internal/parking"
+	"github.com/goerpc/erpc/internal/workerpool"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
@@ -49,7 +49,7 @@ type Config struct {
 	Policy       Policy        // of pushes; default Block
 	FlushDelay   time.Duration // how long a message waits for others to share its write; 0: not at all
 
-	drainers *parking.Pool[*outbox]
+	drainers *workerpool.Pool[*outbox]
 	flushers *flusherPool
 }
 

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/goerpc/erpc/internal/chromium"
-	"github.com/goerpc/erpc/socket/websocket"
+	"github.com/goerpc/erpc/internal/test/chromium"
+	"github.com/goerpc/erpc/mixer/websocket"
 )
 
 // TestInChromium runs erpc.test.mjs in a browser.

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/socket/websocket"
+	"github.com/goerpc/erpc/mixer/websocket"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

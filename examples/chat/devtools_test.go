@@ -16,7 +16,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/goerpc/erpc/internal/chromium"
+	"github.com/goerpc/erpc/internal/test/chromium"
 )
 
 // A browser is a headless Chromium, driven over the DevTools protocol: JSON

@@ -13,9 +13,9 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/socket"
-	"github.com/goerpc/erpc/socket/websocket"
 )
 
 //go:embed page

@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/ignorecase"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
 // says returns a handler that answers with one text.

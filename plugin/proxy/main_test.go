@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/ignorecase"
 	"github.com/goerpc/erpc/plugin/secure"
 	"github.com/goerpc/erpc/proto/rawproto"

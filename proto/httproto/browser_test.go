@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/chromium"
+	"github.com/goerpc/erpc/internal/test/chromium"
 	"github.com/goerpc/erpc/proto/httproto"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto/httproto"
 )

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
 // A rawConn is one end of a connection that a test speaks byte by byte.

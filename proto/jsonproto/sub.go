@@ -23,7 +23,7 @@ import (
 //
 // A WebSocket message has a length of its own, a stream has not. Between the
 // protocol and the connection each object has a length in front, uint32 big
-// endian, excluding itself, which package socket/websocket/wsconn takes off.
+// endian, excluding itself, which package socket/websocket takes off.
 func NewSubProtoFunc() proto.Func { return NewSub }
 
 // NewSub returns the sub-protocol for one connection. It has no state.

@@ -3,7 +3,7 @@ package jsonproto_test
 import (
 	"testing"
 
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/prototest"
 )

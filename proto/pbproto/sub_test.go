@@ -3,7 +3,7 @@ package pbproto_test
 import (
 	"testing"
 
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/pbproto"
 	"github.com/goerpc/erpc/proto/prototest"
 )

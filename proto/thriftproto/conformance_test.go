@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc/codec/thriftcodec"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/prototest"

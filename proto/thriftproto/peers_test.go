@@ -6,7 +6,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/thriftproto"
 )
 

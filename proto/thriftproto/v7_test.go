@@ -3,7 +3,7 @@ package thriftproto_test
 import (
 	"testing"
 
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
 // TestV7ReadsStructErrors: a real client of v7 gets a status over thrift-struct

@@ -15,14 +15,14 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
+	"github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/socket/mux"
-	"github.com/goerpc/erpc/socket/websocket"
 )
 
 const limit = wiretest.Limit

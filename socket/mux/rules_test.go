@@ -6,7 +6,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec/thriftcodec"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"

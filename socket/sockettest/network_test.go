@@ -15,7 +15,7 @@ import (
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/quic"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/internal/wiretest"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/quic"

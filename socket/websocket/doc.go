@@ -1,9 +1,13 @@
-// Package websocket has the functions with which erpc v7 serves and dials over
-// WebSocket: a [Server] with an HTTP server of its own, handlers for one of
-// yours, a [Client], and authentication in the handshake. Messages are those of
-// v7's JSON and protobuf sub-protocols, which browsers can speak as well
-// (clients/js).
+// Package websocket carries erpc over WebSocket (RFC 6455, by coder/websocket): a
+// transport for the networks ws and wss, a handler for an HTTP server of the
+// user's, and the connection behind both.
 //
-// The transport itself, for peers whose configuration names the network ws or
-// wss, is in package wsconn below.
+// A connection carries either a stream of bytes, for protocols that frame
+// themselves ([Config.Messages] false), or whole messages, for the
+// sub-protocols that erpc v7 and browsers speak (jsonproto.NewSubProtoFunc,
+// pbproto.NewSubProtoFunc): then each erpc message is one binary message of
+// WebSocket, however the socket batches what it writes. Text messages are read
+// like binary ones.
+//
+// Package mixer/websocket has the functions of erpc v7 on top.
 package websocket

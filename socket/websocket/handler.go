@@ -1,106 +1,63 @@
 package websocket
 
 import (
-	"encoding/json"
 	"net"
 	"net/http"
-	"net/url"
+	"net/netip"
 
-	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/proto/jsonproto"
-	"github.com/goerpc/erpc/proto/pbproto"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/coder/websocket"
 )
 
-// NewJSONServeHandler returns a handler that makes sessions of p, which speak
-// the JSON sub-protocol. handshake, which may be nil, may refuse a request.
-func NewJSONServeHandler(p erpc.Peer, handshake func(*http.Request) error) http.Handler {
-	return NewServeHandler(p, handshake, jsonproto.NewSubProtoFunc())
+// A Handler upgrades requests and hands the connections to Serve, each on the
+// goroutine of its request. The connection is closed when Serve returns, so
+// Serve must stay for as long as it is used.
+type Handler struct {
+	Config Config
+	Serve  func(conn net.Conn, r *http.Request)
 }
 
-// NewPbServeHandler is [NewJSONServeHandler] with the protobuf sub-protocol.
-func NewPbServeHandler(p erpc.Peer, handshake func(*http.Request) error) http.Handler {
-	return NewServeHandler(p, handshake, pbproto.NewSubProtoFunc())
-}
+var _ http.Handler = (*Handler)(nil)
 
-// NewServeHandler is [NewJSONServeHandler] with a protocol of choice.
-func NewServeHandler(p erpc.Peer, handshake func(*http.Request) error, protoFunc ...erpc.ProtoFunc) http.Handler {
-	return newHandler(p, wsconn.Config{}, handshake, protoFunc)
-}
-
-func newHandler(p erpc.Peer, cfg wsconn.Config, handshake func(*http.Request) error, protoFunc []erpc.ProtoFunc) http.Handler {
-	pf, messages := choose(protoFunc)
-	cfg.Messages = messages
-	if limit := int64(p.Config().ReadLimit); cfg.ReadLimit == 0 {
-		cfg.ReadLimit = limit
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.Config.allowed(r) {
+		http.Error(w, "pages of this origin may not connect", http.StatusForbidden)
+		return
 	}
-	auth := authOf(p)
-	before := cfg.Check
-	cfg.Check = func(w http.ResponseWriter, r *http.Request) (tag any, ok bool) {
-		if before != nil {
-			if tag, ok = before(w, r); !ok {
-				return nil, false
-			}
-		}
-		if handshake != nil {
-			if err := handshake(r); err != nil {
-				http.Error(w, err.Error(), http.StatusForbidden)
-				return nil, false
-			}
-		}
-		if auth == nil {
-			return tag, true
-		}
-		id, st := auth.check(r)
-		if !st.OK() {
-			refuse(w, st)
-			return nil, false
-		}
-		return sessionID(id), true
-	}
-	return &wsconn.Handler{Config: cfg, Serve: func(conn net.Conn, _ *http.Request) {
-		s, st := p.ServeConn(conn, pf)
-		if !st.OK() {
+	var tag any
+	if h.Config.Check != nil {
+		var ok bool
+		if tag, ok = h.Config.Check(w, r); !ok {
 			return
 		}
-		if auth != nil && auth.accept != nil {
-			if st := auth.accept(s); !st.OK() {
-				s.Warnf("websocket: session %s not accepted: %v", s.ID(), st)
-				_ = s.Close() // it is refused
-			}
-		}
-		<-s.CloseNotify()
-	}}
-}
-
-// choose returns the protocol, and whether it is a sub-protocol.
-func choose(protoFunc []erpc.ProtoFunc) (pf erpc.ProtoFunc, messages bool) {
-	pf = jsonproto.NewSubProtoFunc()
-	if len(protoFunc) > 0 && protoFunc[0] != nil {
-		pf = protoFunc[0]
 	}
-	_, name := pf().Version()
-	_, json := jsonproto.NewSub().Version()
-	_, pb := pbproto.NewSub().Version()
-	return pf, name == json || name == pb
-}
-
-// refuse answers a request with a status as JSON.
-func refuse(w http.ResponseWriter, st *erpc.Status) {
-	code := int(st.Code())
-	if http.StatusText(code) == "" || code < 400 {
-		code = http.StatusUnauthorized
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(st) // the client may be gone
-}
-
-// QueryToken returns the value of key in the query of r, "" if there is none.
-func QueryToken(key string, r *http.Request) string {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		InsecureSkipVerify: true, // allowed has looked
+		CompressionMode:    h.Config.compression(),
+	})
 	if err != nil {
-		return ""
+		return // Accept has answered
 	}
-	return values.Get(key)
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if local == nil {
+		local = addr(r.Host)
+	}
+	conn := newConn(ws, local, remoteAddr(r), h.Config)
+	conn.tag = tag
+	defer conn.Close()
+	h.Serve(conn, r)
 }
+
+// remoteAddr is the address of the client, as net/http tells it.
+func remoteAddr(r *http.Request) net.Addr {
+	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return net.TCPAddrFromAddrPort(a)
+	}
+	return addr(r.RemoteAddr)
+}
+
+// An addr is an address as an HTTP request tells it.
+type addr string
+
+func (addr) Network() string  { return "websocket" }
+func (a addr) String() string { return string(a) }

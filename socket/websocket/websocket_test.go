@@ -2,8 +2,6 @@ package websocket_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,238 +11,266 @@ import (
 	"testing"
 	"time"
 
+	cws "github.com/coder/websocket"
 	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/internal/test/wiretest"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/sockettest"
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// TestMain looks for goroutines that tests left behind. Those of kcp-go, which
-// the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
-
-var quiet = slog.New(slog.DiscardHandler)
-
-// P divides, as in v7's own test.
-type P struct{ erpc.CallCtx }
-
-// Arg is what it divides.
-type Arg struct{ A, B int }
-
-// Divide fails for a B of zero.
-func (*P) Divide(arg *Arg) (int, *erpc.Status) {
-	if arg.B == 0 {
-		return 0, erpc.NewStatus(1001, "division by zero")
-	}
-	return arg.A / arg.B, nil
+func TestMain(m *testing.M) {
+	wiretest.Filters()
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
 }
 
-// start serves on a free port and returns the address.
-func start(t *testing.T, srv *websocket.Server, protoFunc ...erpc.ProtoFunc) string {
+func TestConformance(t *testing.T) {
+	sockettest.Run(t, func() socket.Transport { return websocket.Transport{} }, sockettest.Options{
+		Network: "ws", WriteTimeoutIsFinal: true,
+		Prompt: 10 * time.Second, // the answer to a close waits for the write in front of it, which coder/websocket gives 5 s
+	})
+}
+
+// servePeer makes sessions of what a handler upgrades.
+func servePeer(p erpc.Peer, pf erpc.ProtoFunc) func(net.Conn, *http.Request) {
+	return func(conn net.Conn, _ *http.Request) {
+		if s, st := p.ServeConn(conn, pf); st.OK() {
+			<-s.CloseNotify()
+		}
+	}
+}
+
+// serve starts a peer over WebSocket and returns a session with it.
+func serve(t *testing.T, cfg websocket.Config, pf erpc.ProtoFunc, tls bool) (srv, cli erpc.Peer, sess erpc.Session) {
 	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	quiet := slog.New(slog.DiscardHandler)
+	pc := erpc.PeerConfig{Network: "ws", LocalIP: "127.0.0.1", Logger: quiet, ProtoFunc: pf, Transports: []socket.Transport{websocket.Transport{Config: cfg}}}
+	srv, cli = erpc.NewPeer(pc), erpc.NewPeer(pc)
+	if tls {
+		srv.SetTLSConfig(erpc.GenerateTLSConfigForServer())
+		cli.SetTLSConfig(erpc.GenerateTLSConfigForClient())
+	}
+	lis, err := srv.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(lis, protoFunc...) }()
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(lis) }()
 	t.Cleanup(func() {
-		if err := srv.Close(); err != nil {
+		_ = cli.Close()
+		_ = srv.Close()
+		<-served
+	})
+	sess, st := cli.Dial(lis.Addr().String())
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	return srv, cli, sess
+}
+
+// Calls, pushes both ways and failures over each protocol, with and without
+// compression and TLS. Many at a time, so that the socket batches.
+func TestPeers(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg websocket.Config
+		pf  erpc.ProtoFunc
+		tls bool
+	}{
+		"raw, a stream":        {},
+		"raw, over TLS":        {tls: true},
+		"JSON sub-protocol":    {cfg: websocket.Config{Messages: true}, pf: jsonproto.NewSubProtoFunc()},
+		"protobuf, compressed": {cfg: websocket.Config{Messages: true, Compress: true, Path: "/ws"}, pf: pbproto.NewSubProtoFunc()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, cli, sess := serve(t, c.cfg, c.pf, c.tls)
+			erpc.HandleCall(srv, "/double", func(_ context.Context, n *int) (*int, error) { *n *= 2; return n, nil })
+			erpc.HandleCall(srv, "/fail", func(context.Context, *int) (*int, error) {
+				return nil, erpc.NewStatus(1001, "bad thing", `a "cause" \ of it`).Err()
+			})
+			erpc.HandleCall(srv, "/back", func(ctx context.Context, n *int) (*int, error) {
+				return n, erpc.CallCtxFrom(ctx).Session().Push("/note", "hello").Err()
+			})
+			notes := make(chan string, 1)
+			erpc.HandlePush(cli, "/note", func(_ context.Context, s *string) error { notes <- *s; return nil })
+
+			const n = 1000
+			done := make(chan erpc.CallCmd, n)
+			for i := range n {
+				sess.AsyncCall("/double", i, new(int), done, erpc.WithSetMeta("i", "x"))
+			}
+			for range n {
+				cmd := <-done
+				r, st := cmd.Reply()
+				if !st.OK() || *r.(*int) != 2*cmd.Output().Body().(int) {
+					t.Fatalf("%v doubled is %v, %v", cmd.Output().Body(), r, st)
+				}
+			}
+			_, err := erpc.Call[int](t.Context(), sess, "/fail", 1)
+			if st := erpc.StatusFromError(err); st.Code() != 1001 || st.Msg() != "bad thing" || st.Cause().Error() != `a "cause" \ of it` {
+				t.Errorf("a failed call: %v", st)
+			}
+			if _, err := erpc.Call[int](t.Context(), sess, "/back", 1, erpc.WithXferPipe('g', 'm')); err != nil {
+				t.Error(err)
+			}
+			select {
+			case s := <-notes:
+				if s != "hello" {
+					t.Errorf("pushed %q", s)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("the push did not come")
+			}
+			if err := sess.Close(); err != nil {
+				t.Error(err)
+			}
+			for end := time.Now().Add(2 * time.Second); srv.CountSession() > 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the server does not notice the end")
+				}
+			}
+		})
+	}
+}
+
+// A large message keeps its boundaries though the socket writes it in parts.
+func TestLargeMessages(t *testing.T) {
+	srv, _, sess := serve(t, websocket.Config{Messages: true}, jsonproto.NewSubProtoFunc(), false)
+	erpc.HandleCall(srv, "/echo", func(_ context.Context, s *string) (*string, error) { return s, nil })
+	want := strings.Repeat("0123456789", 300_000)
+	got, err := erpc.Call[string](t.Context(), sess, "/echo", want)
+	if err != nil || *got != want {
+		t.Errorf("3 MB came back as %d, %v", len(*got), err)
+	}
+}
+
+// What a browser does: text messages, an origin.
+func TestTextMessagesAndOrigins(t *testing.T) {
+	srv := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
+	defer srv.Close()
+	erpc.HandleCall(srv, "/double", func(_ context.Context, n *int) (*int, error) { *n *= 2; return n, nil })
+	h := &websocket.Handler{Config: websocket.Config{Messages: true, Origins: []string{"*.friend.example"}}}
+	h.Serve = servePeer(srv, jsonproto.NewSubProtoFunc())
+	web := httptest.NewServer(h)
+	defer web.Close()
+	url := "ws" + strings.TrimPrefix(web.URL, "http")
+	for origin, want := range map[string]bool{
+		"":                           true,
+		web.URL:                      true,
+		"https://www.friend.example": true,
+		"https://evil.example":       false,
+		"null":                       false, // of a sandboxed page
+		"ws://127.0.0.1:4/ws":        true,  // erpc v7's
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ws, resp, err := cws.Dial(ctx, url, &cws.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
+		if (err == nil) != want {
+			t.Errorf("origin %q: %v", origin, err)
+		}
+		if err != nil {
+			if resp.StatusCode != http.StatusForbidden {
+				t.Errorf("origin %q: status %d", origin, resp.StatusCode)
+			}
+			cancel()
+			continue
+		}
+		const call = `{"seq":7,"mtype":1,"serviceMethod":"/double","meta":"","bodyCodec":106,"body":"21","xferPipe":[]}`
+		if err := ws.Write(ctx, cws.MessageText, []byte(call)); err != nil {
+			t.Fatal(err)
+		}
+		_, b, err := ws.Read(ctx)
+		if want := `{"seq":7,"mtype":2,"serviceMethod":"","meta":"","bodyCodec":106,"body":"42","xferPipe":[]}`; err != nil || string(b) != want {
+			t.Errorf("answered %q, %v", b, err)
+		}
+		if err := ws.Close(cws.StatusNormalClosure, ""); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		if err := <-done; !errors.Is(err, peer.ErrClosed) {
-			t.Errorf("serve: %v", err)
-		}
-	})
-	return lis.Addr().String()
-}
-
-func TestServerAndClient(t *testing.T) {
-	srv := websocket.NewServer("/ws", erpc.PeerConfig{Logger: quiet})
-	srv.RouteCall(new(P))
-	srv.HandleFunc("/hello", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
-	addr := start(t, srv)
-	cli := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet})
-	defer cli.Close()
-	sess, st := cli.DialJSON(addr)
-	if !st.OK() {
-		t.Fatal(st)
-	}
-	var result int
-	if st := sess.Call("/p/divide", &Arg{A: 10, B: 2}, &result).Status(); !st.OK() || result != 5 {
-		t.Errorf("10 / 2 is %d, %v", result, st)
-	}
-	if st := sess.Call("/p/divide", &Arg{A: 1}, &result).Status(); st.Code() != 1001 {
-		t.Errorf("1 / 0: %v", st)
-	}
-	resp, err := http.Get("http://" + addr + "/hello")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if b, err := io.ReadAll(resp.Body); string(b) != "hello" || err != nil {
-		t.Errorf("the page says %q, %v", b, err)
-	}
-	http.DefaultClient.CloseIdleConnections()
-	if _, st := cli.Dial(addr, erpc.DefaultProtoFunc()); st.Code() != erpc.CodeInvalidOp {
-		t.Errorf("dial with a protocol that is no sub-protocol: %v", st)
+		cancel()
 	}
 }
 
-// The server ends with its peer, as a graceful shutdown of the process ends that:
-// its listener is one of the peer's, and can be handed down. Hooks hear of it.
-func TestShutdownEndsTheServer(t *testing.T) {
-	address := new(erpc.ListenerAddress)
-	listening := make(chan struct{})
-	srv := websocket.NewServer("/ws", erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: quiet}, address, &erpc.PluginImpl{
-		PluginName: "listening", OnPostListen: func(net.Addr) error { close(listening); return nil },
+// A side that answers no ping is given up.
+func TestPingFindsTheDead(t *testing.T) {
+	ended := make(chan struct{})
+	srv := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)}, &erpc.PluginImpl{
+		PluginName:       "end",
+		OnPostDisconnect: func(erpc.BaseSession) *erpc.Status { close(ended); return nil },
 	})
 	defer srv.Close()
-	srv.RouteCall(new(P))
-	served := make(chan error, 1)
-	go func() { served <- srv.ListenAndServe() }()
-	select {
-	case <-listening:
-	case err := <-served:
-		t.Fatal(err)
-	}
-	cli := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet})
-	defer cli.Close()
-	sess, st := cli.DialJSON(address.String())
-	if !st.OK() {
-		t.Fatal(st)
-	}
-	if got, err := erpc.Call[int](t.Context(), sess, "/p/divide", Arg{8, 2}); err != nil || *got != 4 {
-		t.Errorf("8 / 2: %v", err)
-	}
-	if all := srv.Listeners(); len(all) != 1 {
-		t.Errorf("listeners %v", all)
-	} else if a, ok := all[0].(interface{ Asked() (string, string) }); !ok {
-		t.Error("the listener can't be handed down")
-	} else if network, addr := a.Asked(); network != "tcp" || addr != "127.0.0.1:0" {
-		t.Errorf("asked for %s %s", network, addr)
-	}
+	h := &websocket.Handler{Config: websocket.Config{Messages: true, Ping: 50 * time.Millisecond}, Serve: servePeer(srv, jsonproto.NewSubProtoFunc())}
+	web := httptest.NewServer(h)
+	defer web.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
-		t.Errorf("shutdown: %v", err)
-	}
-	select {
-	case err := <-served:
-		if !errors.Is(err, peer.ErrClosed) {
-			t.Errorf("serve: %v", err)
-		}
-	case <-ctx.Done():
-		t.Error("the server goes on")
-	}
-	if conn, err := net.Dial("tcp", address.String()); err == nil {
-		_ = conn.Close() // the test has failed
-		t.Error("dialed a server that was shut down")
-	}
-}
-
-func TestDialPlugin(t *testing.T) {
-	srv := websocket.NewServer("/ws", erpc.PeerConfig{Logger: quiet})
-	srv.RouteCall(new(P))
-	addr := start(t, srv)
-	cli := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, websocket.NewDialPlugin("/ws"))
-	defer cli.Close()
-	sess, st := cli.Dial(addr)
-	if !st.OK() {
-		t.Fatal(st)
-	}
-	if got, err := erpc.Call[int](t.Context(), sess, "/p/divide", Arg{9, 3}); err != nil || *got != 3 {
-		t.Errorf("9 / 3: %v", err)
-	}
-}
-
-func TestHandshakeAuth(t *testing.T) {
-	accepted := make(chan string, 1)
-	auth := websocket.NewHandshakeAuthPlugin(
-		func(r *http.Request) (string, *erpc.Status) {
-			if token := websocket.QueryToken("token", r); token != "secret" {
-				return "", erpc.NewStatus(erpc.CodeUnauthorized, "who are you?")
-			}
-			return "alice", nil
-		},
-		func(s erpc.Session) *erpc.Status { accepted <- s.ID(); return nil },
-	)
-	srv := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, auth)
-	defer srv.Close()
-	srv.RouteCall(new(P))
-	web := httptest.NewServer(websocket.NewJSONServeHandler(srv, nil))
-	defer web.Close()
-	addr := strings.TrimPrefix(web.URL, "http://")
-	cli := websocket.NewClient("/", erpc.PeerConfig{Logger: quiet})
-	defer cli.Close()
-	if _, st := cli.Dial(addr + "/?token=wrong"); st.OK() || !strings.Contains(st.String(), "401") {
-		t.Errorf("a wrong token: %v", st)
-	}
-	sess, st := cli.Dial(addr + "/?token=secret")
-	if !st.OK() {
-		t.Fatal(st)
-	}
-	if got, err := erpc.Call[int](t.Context(), sess, "/p/divide", Arg{9, 3}); err != nil || *got != 3 {
-		t.Errorf("9 / 3: %v", err)
-	}
-	select {
-	case id := <-accepted:
-		if id != "alice" {
-			t.Errorf("the session is %q", id)
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("nobody was accepted")
-	}
-	if _, ok := srv.GetSession("alice"); !ok {
-		t.Error("alice can't be found")
-	}
-	// A connection that came another way is refused.
-	a, b := net.Pipe()
-	defer b.Close()
-	if _, st := srv.ServeConn(a); st.Code() != erpc.CodeUnauthorized {
-		t.Errorf("a connection without a handshake: %v", st)
-	}
-}
-
-func TestSetHandshakeRefuses(t *testing.T) {
-	srv := websocket.NewServer("/", erpc.PeerConfig{Logger: quiet})
-	srv.SetHandshake(func(r *http.Request) error {
-		if r.Header.Get("X-Let-Me-In") == "" {
-			return errors.New("say please")
-		}
-		return nil
-	})
-	addr := start(t, srv)
-	cli := websocket.NewClient("/", erpc.PeerConfig{Logger: quiet})
-	defer cli.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	if _, st := cli.DialContext(ctx, addr); st.OK() || !strings.Contains(st.String(), "403") {
-		t.Errorf("dialed: %v", st)
-	}
-}
-
-func ExampleNewServer() {
-	srv := websocket.NewServer("/", erpc.PeerConfig{ListenAddress: "127.0.0.1:0", Logger: quiet})
-	srv.RouteCall(new(P))
-	lis, err := net.Listen("tcp", "127.0.0.1:0") // srv.ListenAndServe takes that of the configuration
+	ws, _, err := cws.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), nil)
 	if err != nil {
-		fmt.Println(err)
-		return
+		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(lis) }()
+	defer ws.CloseNow() // it does not read, so it answers no ping
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		t.Error("the session is still there")
+	}
+}
 
-	cli := websocket.NewClient("/", erpc.PeerConfig{Logger: quiet})
-	sess, st := cli.DialJSON(lis.Addr().String())
-	if st.OK() {
-		var result int
-		st = sess.Call("/p/divide", Arg{10, 2}, &result).Status()
-		fmt.Println(result, st.OK())
+// Compression is negotiated where the configuration says so, and nowhere else.
+func TestCompressionIsAskedFor(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		web := httptest.NewServer(&websocket.Handler{Config: websocket.Config{Compress: on}, Serve: func(net.Conn, *http.Request) {}})
+		defer web.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		ws, resp, err := cws.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), &cws.DialOptions{CompressionMode: cws.CompressionNoContextTakeover})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		if got := resp.Header.Get("Sec-WebSocket-Extensions"); strings.Contains(got, "permessage-deflate") != on {
+			t.Errorf("compression %v: the server takes the extensions %q", on, got)
+		}
 	}
-	_ = cli.Close()
-	_ = srv.Close()
-	<-done
-	// Output: 5 true
+}
+
+// A message above the read limit ends its connection, one just at it does not. The
+// limit counts what a message inflates to.
+func TestReadLimit(t *testing.T) {
+	const limit = 1000
+	got := make(chan error, 1)
+	h := &websocket.Handler{Config: websocket.Config{Messages: true, Compress: true, ReadLimit: limit}, Serve: func(c net.Conn, _ *http.Request) {
+		_, err := io.ReadFull(c, make([]byte, limit))
+		got <- err
+		_, err = io.ReadFull(c, make([]byte, limit+1))
+		got <- err
+	}}
+	web := httptest.NewServer(h)
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, mode := range []cws.CompressionMode{cws.CompressionDisabled, cws.CompressionNoContextTakeover} {
+		ws, _, err := cws.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), &cws.DialOptions{CompressionMode: mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		for _, size := range []int{limit, limit + 1} {
+			if err := ws.Write(ctx, cws.MessageBinary, make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err = <-got:
+			case <-ctx.Done():
+				t.Fatal("the server reads nothing")
+			}
+			if (err == nil) != (size == limit) {
+				t.Errorf("mode %v, %d bytes: %v", mode, size, err)
+			}
+		}
+		if _, _, err := ws.Read(ctx); cws.CloseStatus(err) != cws.StatusMessageTooBig {
+			t.Errorf("mode %v: the client sees %v", mode, err)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package bigbuf
+package bufpool
 
 import "testing"
 

@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // A Server is a peer that accepts sessions over WebSocket, on an HTTP server of
@@ -20,7 +20,7 @@ import (
 type Server struct {
 	*peer.Peer
 	// Config may be changed before ListenAndServe.
-	Config wsconn.Config
+	Config websocket.Config
 
 	mux   *http.ServeMux
 	check func(*http.Request) error // of SetHandshake
@@ -37,7 +37,7 @@ func NewServer(rootPath string, cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Pl
 	cfg.Network = "tcp"
 	return &Server{
 		Peer:   erpc.NewPeer(cfg, globalLeftPlugin...),
-		Config: wsconn.Config{Path: rootPath},
+		Config: websocket.Config{Path: rootPath},
 		mux:    http.NewServeMux(),
 	}
 }

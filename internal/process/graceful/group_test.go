@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goerpc/erpc/internal/graceful"
+	"github.com/goerpc/erpc/internal/process/graceful"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/router"

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/peer/multiclient"
+	"github.com/goerpc/erpc/mixer/multiclient"
 )
 
 const idle = time.Minute

@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
 	"github.com/goerpc/erpc/socket"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // A Client is a peer that dials over WebSocket. It redials as the configuration
@@ -20,26 +20,26 @@ type Client struct {
 
 // NewClient returns a client for servers whose endpoint is at rootPath.
 func NewClient(rootPath string, cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Plugin) *Client {
-	return &Client{Peer: erpc.NewPeer(over(cfg, wsconn.Config{Path: rootPath, Messages: true}), globalLeftPlugin...)}
+	return &Client{Peer: erpc.NewPeer(over(cfg, websocket.Config{Path: rootPath, Messages: true}), globalLeftPlugin...)}
 }
 
 // over returns cfg with a transport over WebSocket.
-func over(cfg erpc.PeerConfig, ws wsconn.Config) erpc.PeerConfig {
+func over(cfg erpc.PeerConfig, ws websocket.Config) erpc.PeerConfig {
 	if ws.ReadLimit == 0 {
 		ws.ReadLimit = int64(cfg.ReadLimit)
 	}
 	cfg.Network = "ws"
-	cfg.Transports = append(cfg.Transports[:len(cfg.Transports):len(cfg.Transports)], socket.Transport(wsconn.Transport{Config: ws}))
+	cfg.Transports = append(cfg.Transports[:len(cfg.Transports):len(cfg.Transports)], socket.Transport(websocket.Transport{Config: ws}))
 	return cfg
 }
 
 // Dial opens a session that speaks the JSON sub-protocol, or the sub-protocol
-// that is given. For any other protocol make a peer with a [wsconn.Transport].
+// that is given. For any other protocol make a peer with a [websocket.Transport].
 func (c *Client) Dial(addr string, protoFunc ...erpc.ProtoFunc) (erpc.Session, *erpc.Status) {
 	pf, messages := choose(protoFunc)
 	if !messages {
 		_, name := pf().Version()
-		return nil, erpc.NewStatusByCodeText(erpc.CodeInvalidOp, fmt.Errorf("websocket: %s is no sub-protocol of WebSocket; make a peer with a wsconn.Transport for it", name), false)
+		return nil, erpc.NewStatusByCodeText(erpc.CodeInvalidOp, fmt.Errorf("websocket: %s is no sub-protocol of WebSocket; make a peer with a websocket.Transport for it", name), false)
 	}
 	return c.Peer.Dial(addr, pf)
 }
@@ -65,7 +65,7 @@ func (*dialPlugin) Name() string { return "websocket-dial" }
 
 // PreNewPeer puts the transport into the configuration.
 func (d *dialPlugin) PreNewPeer(cfg *erpc.PeerConfig, _ *plugin.Container) error {
-	*cfg = over(*cfg, wsconn.Config{Path: d.path, Messages: true})
+	*cfg = over(*cfg, websocket.Config{Path: d.path, Messages: true})
 	if cfg.ProtoFunc == nil {
 		cfg.ProtoFunc = jsonproto.NewSubProtoFunc()
 	}

@@ -1,4 +1,4 @@
-package wsconn
+package websocket
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (t Transport) Dial(ctx context.Context, network, address string, o *socket.
 		HTTPClient: client, HTTPHeader: t.Config.Header, CompressionMode: t.Config.compression(),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("wsconn: dial: %w", err)
+		return nil, fmt.Errorf("websocket: dial: %w", err)
 	}
 	return newConn(ws, under.LocalAddr(), under.RemoteAddr(), t.Config), nil
 }
@@ -53,7 +53,7 @@ func (t Transport) Dial(ctx context.Context, network, address string, o *socket.
 // Listen implements [socket.Transport] with an HTTP server of its own.
 func (t Transport) Listen(ctx context.Context, network, address string, o *socket.Options) (net.Listener, error) {
 	if network == "wss" && o.TLS == nil {
-		return nil, fmt.Errorf("wsconn: listen: network wss needs a TLS configuration; call SetTLSConfig")
+		return nil, fmt.Errorf("websocket: listen: network wss needs a TLS configuration; call SetTLSConfig")
 	}
 	lis, err := socket.Stream{}.Listen(ctx, "tcp", address, o)
 	if err != nil {
@@ -97,7 +97,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	case c := <-l.conns:
 		return c, nil
 	case <-l.done:
-		return nil, fmt.Errorf("wsconn: accept: %w", net.ErrClosed)
+		return nil, fmt.Errorf("websocket: accept: %w", net.ErrClosed)
 	}
 }
 

@@ -1,7 +1,7 @@
-// Package bigbuf keeps large buffers for the next large frame, so that it costs
+// Package bufpool keeps large buffers for the next large frame, so that it costs
 // neither the allocation nor the clearing of its memory. What is not used again
 // soon goes to the garbage collector.
-package bigbuf
+package bufpool
 
 import (
 	"math/bits"

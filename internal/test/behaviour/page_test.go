@@ -11,7 +11,7 @@ import (
 // TestPage checks docs/protocols.md: its matrix is that of the suite, and the tests
 // that it names are there.
 func TestPage(t *testing.T) {
-	text, err := os.ReadFile("../../docs/protocols.md")
+	text, err := os.ReadFile("../../../docs/protocols.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,12 +40,12 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page lacks the line %q", row)
 		}
 	}
-	groups := regexp.MustCompile("`([a-z0-9/.]+)`: ((?:`Test\\w+`(?:, )?)+)").FindAllStringSubmatch(string(text)+"`internal/behaviour`: `TestMatrix`", -1)
+	groups := regexp.MustCompile("`([a-z0-9/.]+)`: ((?:`Test\\w+`(?:, )?)+)").FindAllStringSubmatch(string(text)+"`internal/test/behaviour`: `TestMatrix`", -1)
 	if len(groups) < 7 {
 		t.Errorf("only %d packages with tests are named", len(groups))
 	}
 	for _, g := range groups {
-		files, err := filepath.Glob("../../" + g[1] + "/*_test.go")
+		files, err := filepath.Glob("../../../" + g[1] + "/*_test.go")
 		if err != nil {
 			t.Fatal(err)
 		}

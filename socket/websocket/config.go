@@ -1,4 +1,4 @@
-package wsconn
+package websocket
 
 import (
 	"net/http"

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/peer/multiclient"
+	"github.com/goerpc/erpc/mixer/multiclient"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/memory"
 )

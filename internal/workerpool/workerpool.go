@@ -1,8 +1,8 @@
-// Package parking runs items on goroutines that park for the next one rather
+// Package workerpool runs items on goroutines that park for the next one rather
 // than end, because a new goroutine must grow its stack again. The last to
 // park is the first to go on, so the surplus stays idle, and what stayed idle
 // for a while ends: a process at rest has no parked goroutines.
-package parking
+package workerpool
 
 import (
 	"sync"

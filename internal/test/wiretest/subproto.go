@@ -92,7 +92,7 @@ func (s SubProto) ReadsAndWritesAsV7(t *testing.T) {
 	}
 }
 
-// framed puts the length in front, as socket/websocket/wsconn does.
+// framed puts the length in front, as socket/websocket does.
 func framed(payload []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(payload))), payload...)
 }

@@ -1,4 +1,4 @@
-package wsconn
+package websocket
 
 import (
 	"context"
@@ -108,11 +108,11 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	for len(c.rest) == 0 {
 		if c.closed.Load() {
-			return 0, fmt.Errorf("wsconn: %w", net.ErrClosed)
+			return 0, fmt.Errorf("websocket: %w", net.ErrClosed)
 		}
 		ctx := c.read.context()
 		if c.read.passed() {
-			return 0, fmt.Errorf("wsconn: %w", os.ErrDeadlineExceeded)
+			return 0, fmt.Errorf("websocket: %w", os.ErrDeadlineExceeded)
 		}
 		select {
 		case b, ok := <-c.in:
@@ -143,7 +143,7 @@ func (c *conn) pump() {
 		select {
 		case c.in <- b:
 		case <-c.ctx.Done():
-			c.end = fmt.Errorf("wsconn: %w", net.ErrClosed)
+			c.end = fmt.Errorf("websocket: %w", net.ErrClosed)
 			return
 		}
 	}
@@ -183,13 +183,13 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) fail(t *timer, err error) error {
 	switch status := websocket.CloseStatus(err); {
 	case c.closed.Load():
-		return fmt.Errorf("wsconn: %w", net.ErrClosed)
+		return fmt.Errorf("websocket: %w", net.ErrClosed)
 	case t.passed():
-		return fmt.Errorf("wsconn: %w", os.ErrDeadlineExceeded)
+		return fmt.Errorf("websocket: %w", os.ErrDeadlineExceeded)
 	case status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, errors.Is(err, io.EOF):
 		return io.EOF
 	}
-	return fmt.Errorf("wsconn: %w", err)
+	return fmt.Errorf("websocket: %w", err)
 }
 
 // Close ends the connection with a close frame. It does not wait for that of

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // A Checker decides about the request of a handshake. It returns the id of the
@@ -42,7 +42,7 @@ type sessionID string
 func (*HandshakeAuthPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
 	st := erpc.NewStatusByCodeText(erpc.CodeUnauthorized, "websocket: not connected by a handshake", false)
 	sess.ModifySocket(func(conn net.Conn) (net.Conn, erpc.ProtoFunc) {
-		if id, ok := wsconn.Tag(conn).(sessionID); ok {
+		if id, ok := websocket.Tag(conn).(sessionID); ok {
 			st = nil
 			if id != "" {
 				sess.SetID(string(id))

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 	"github.com/goerpc/erpc/socket/quic"
 	"github.com/goerpc/erpc/socket/sockettest"
-	"github.com/goerpc/erpc/socket/websocket/wsconn"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 func TestMain(m *testing.M) { sockettest.VerifyMain(m) } // kcp-go starts goroutines when it is linked
@@ -68,7 +68,7 @@ var transports = []transport{
 	{name: "ws stream", network: "ws"},
 	{
 		name: "ws messages", network: "ws", messages: true,
-		new: func() erpc.Transport { return wsconn.Transport{Config: wsconn.Config{Messages: true}} },
+		new: func() erpc.Transport { return websocket.Transport{Config: websocket.Config{Messages: true}} },
 	},
 }
 

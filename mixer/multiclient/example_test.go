@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/peer/multiclient"
+	"github.com/goerpc/erpc/mixer/multiclient"
 )
 
 func Example() {

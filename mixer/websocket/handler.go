@@ -1,0 +1,106 @@
+package websocket
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket/websocket"
+)
+
+// NewJSONServeHandler returns a handler that makes sessions of p, which speak
+// the JSON sub-protocol. handshake, which may be nil, may refuse a request.
+func NewJSONServeHandler(p erpc.Peer, handshake func(*http.Request) error) http.Handler {
+	return NewServeHandler(p, handshake, jsonproto.NewSubProtoFunc())
+}
+
+// NewPbServeHandler is [NewJSONServeHandler] with the protobuf sub-protocol.
+func NewPbServeHandler(p erpc.Peer, handshake func(*http.Request) error) http.Handler {
+	return NewServeHandler(p, handshake, pbproto.NewSubProtoFunc())
+}
+
+// NewServeHandler is [NewJSONServeHandler] with a protocol of choice.
+func NewServeHandler(p erpc.Peer, handshake func(*http.Request) error, protoFunc ...erpc.ProtoFunc) http.Handler {
+	return newHandler(p, websocket.Config{}, handshake, protoFunc)
+}
+
+func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request) error, protoFunc []erpc.ProtoFunc) http.Handler {
+	pf, messages := choose(protoFunc)
+	cfg.Messages = messages
+	if limit := int64(p.Config().ReadLimit); cfg.ReadLimit == 0 {
+		cfg.ReadLimit = limit
+	}
+	auth := authOf(p)
+	before := cfg.Check
+	cfg.Check = func(w http.ResponseWriter, r *http.Request) (tag any, ok bool) {
+		if before != nil {
+			if tag, ok = before(w, r); !ok {
+				return nil, false
+			}
+		}
+		if handshake != nil {
+			if err := handshake(r); err != nil {
+				http.Error(w, err.Error(), http.StatusForbidden)
+				return nil, false
+			}
+		}
+		if auth == nil {
+			return tag, true
+		}
+		id, st := auth.check(r)
+		if !st.OK() {
+			refuse(w, st)
+			return nil, false
+		}
+		return sessionID(id), true
+	}
+	return &websocket.Handler{Config: cfg, Serve: func(conn net.Conn, _ *http.Request) {
+		s, st := p.ServeConn(conn, pf)
+		if !st.OK() {
+			return
+		}
+		if auth != nil && auth.accept != nil {
+			if st := auth.accept(s); !st.OK() {
+				s.Warnf("websocket: session %s not accepted: %v", s.ID(), st)
+				_ = s.Close() // it is refused
+			}
+		}
+		<-s.CloseNotify()
+	}}
+}
+
+// choose returns the protocol, and whether it is a sub-protocol.
+func choose(protoFunc []erpc.ProtoFunc) (pf erpc.ProtoFunc, messages bool) {
+	pf = jsonproto.NewSubProtoFunc()
+	if len(protoFunc) > 0 && protoFunc[0] != nil {
+		pf = protoFunc[0]
+	}
+	_, name := pf().Version()
+	_, json := jsonproto.NewSub().Version()
+	_, pb := pbproto.NewSub().Version()
+	return pf, name == json || name == pb
+}
+
+// refuse answers a request with a status as JSON.
+func refuse(w http.ResponseWriter, st *erpc.Status) {
+	code := int(st.Code())
+	if http.StatusText(code) == "" || code < 400 {
+		code = http.StatusUnauthorized
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(st) // the client may be gone
+}
+
+// QueryToken returns the value of key in the query of r, "" if there is none.
+func QueryToken(key string, r *http.Request) string {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return ""
+	}
+	return values.Get(key)
+}
