@@ -173,7 +173,7 @@ func TestCancelWhileRedialing(t *testing.T) {
 	_, sess := dialPeer(t, addr, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Minute})
 	_ = srv.Close()
 	arg := 1
-	for end := time.Now().Add(patience); sess.(*session.Conn).State() != session.Redialing; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); sess.(*session.Engine).State() != session.Redialing; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the session does not redial")
 		}

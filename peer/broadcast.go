@@ -22,10 +22,10 @@ func (p *Peer) Broadcast(serviceMethod string, arg any, settings ...message.Sett
 // BroadcastTo is [Peer.Broadcast] for a chosen set of sessions, of one or
 // several peers.
 func BroadcastTo(sessions []session.Session, serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
-	conns := make([]*session.Conn, 0, len(sessions))
+	conns := make([]*session.Engine, 0, len(sessions))
 	failed = map[string]*message.Status{}
 	for _, s := range sessions {
-		if c, ok := s.(*session.Conn); ok {
+		if c, ok := s.(*session.Engine); ok {
 			conns = append(conns, c)
 		} else if st := s.Push(serviceMethod, arg, settings...); st.OK() { // a stand-in
 			sent++
@@ -43,19 +43,19 @@ func BroadcastTo(sessions []session.Session, serviceMethod string, arg any, sett
 	return sent + n, failed
 }
 
-func broadcast(conns []*session.Conn, method string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
+func broadcast(conns []*session.Engine, method string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
 	ctx := context.Background()
 	if len(settings) > 0 {
 		ctx = message.New(settings...).Context()
 	}
-	fail := func(c *session.Conn, st *message.Status) {
+	fail := func(c *session.Engine, st *message.Status) {
 		if failed == nil {
 			failed = map[string]*message.Status{}
 		}
 		failed[c.ID()] = st
 	}
 	var frames packed
-	var full []*session.Conn
+	var full []*session.Engine
 	for _, c := range conns {
 		frame, st := frames.of(c, method, arg, settings)
 		if !st.OK() {
@@ -91,7 +91,7 @@ type packedFrame struct {
 	st    *message.Status
 }
 
-func (p *packed) of(c *session.Conn, method string, arg any, settings []message.Setting) ([]byte, *message.Status) {
+func (p *packed) of(c *session.Engine, method string, arg any, settings []message.Setting) ([]byte, *message.Status) {
 	name := c.ProtoName()
 	for i := range p.frames {
 		if p.frames[i].proto == name {

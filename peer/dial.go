@@ -50,7 +50,7 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 }
 
 // open dials once and opens the session.
-func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*session.Conn, *message.Status) {
+func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*session.Engine, *message.Status) {
 	conn, st := dial(ctx)
 	if !st.OK() {
 		return nil, st

@@ -148,7 +148,7 @@ func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Sessio
 	return c, nil
 }
 
-func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Conn, *message.Status) {
+func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Engine, *message.Status) {
 	if p.isOver() {
 		_ = conn.Close() // nothing was said on it
 		return nil, statusClosed()
@@ -184,7 +184,7 @@ func (p *Peer) handshake(conn net.Conn) error {
 }
 
 // opened ends a session that was opened while the peer was being closed.
-func (p *Peer) opened(c *session.Conn) (*session.Conn, *message.Status) {
+func (p *Peer) opened(c *session.Engine) (*session.Engine, *message.Status) {
 	if p.isOver() {
 		c.End(ErrClosed)
 		return nil, statusClosed()

@@ -31,7 +31,7 @@ type Peer struct {
 	cfg        Config
 	plugins    *plugin.Container
 	hooks      atomic.Pointer[session.Hooks]
-	shared     *session.Config
+	shared     *session.Shared
 	transports map[string]socket.Transport
 	tls        atomic.Pointer[tls.Config]
 	edge       edge
@@ -79,7 +79,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.closing, p.cut = context.WithCancel(context.Background())
-	p.table.sessions = map[string]*session.Conn{}
+	p.table.sessions = map[string]*session.Engine{}
 	for _, t := range append([]socket.Transport{socket.Stream{}}, cfg.Transports...) {
 		for _, network := range t.Networks() {
 			p.transports[network] = t
@@ -102,7 +102,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 func (p *Peer) share() {
 	cfg := &p.cfg
 	body, _ := codec.GetByName(cfg.DefaultBodyCodec) // Validate has found it
-	p.shared = &session.Config{
+	p.shared = session.NewShared(session.Config{
 		Owner:  p,
 		Routes: p.routes,
 		Hooks:  &p.hooks,
@@ -126,8 +126,7 @@ func (p *Peer) share() {
 		RedialTimes:        int(cfg.RedialTimes),
 		RedialFirst:        cfg.RedialInterval,
 		RedialLongest:      max(cfg.RedialMaxInterval, cfg.RedialInterval),
-	}
-	p.shared.Start()
+	})
 }
 
 // Config returns the configuration, defaults filled in.
@@ -231,14 +230,14 @@ func (p *Peer) sweepStuck() {
 func (p *Peer) sweep() {
 	t := time.NewTicker(max(p.cfg.IdleTimeout/2, time.Millisecond))
 	defer t.Stop()
-	idle := map[*session.Conn]bool{} // at the last look
+	idle := map[*session.Engine]bool{} // at the last look
 	for {
 		select {
 		case <-p.ctx.Done():
 			return
 		case <-t.C:
 		}
-		now := map[*session.Conn]bool{}
+		now := map[*session.Engine]bool{}
 		for _, c := range p.table.all() {
 			switch {
 			case !c.Idle():

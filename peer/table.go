@@ -9,18 +9,18 @@ import (
 // table is the sessions of a peer by id.
 type table struct {
 	mu       sync.Mutex // guards the following
-	sessions map[string]*session.Conn
-	accepted map[*session.Conn]struct{} // sessions that count for MaxSessions
-	list     []*session.Conn            // of sessions; nil after a change, never modified
-	replaced map[*session.Conn]struct{} // that lost their id to a newer one and are about to end
+	sessions map[string]*session.Engine
+	accepted map[*session.Engine]struct{} // sessions that count for MaxSessions
+	list     []*session.Engine            // of sessions; nil after a change, never modified
+	replaced map[*session.Engine]struct{} // that lost their id to a newer one and are about to end
 }
 
 // all returns the sessions. The caller must not modify the result.
-func (t *table) all() []*session.Conn {
+func (t *table) all() []*session.Engine {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.list == nil {
-		t.list = make([]*session.Conn, 0, len(t.sessions))
+		t.list = make([]*session.Engine, 0, len(t.sessions))
 		for _, c := range t.sessions {
 			t.list = append(t.list, c)
 		}
@@ -31,7 +31,7 @@ func (t *table) all() []*session.Conn {
 // Bind implements [session.Owner]: the newer session with an id wins, and the
 // older one ends. A session that has ended, or lost its id and is about to,
 // claims nothing: else two could take each other's ids and both end.
-func (p *Peer) Bind(c *session.Conn, id string) {
+func (p *Peer) Bind(c *session.Engine, id string) {
 	t := &p.table
 	t.mu.Lock()
 	older := t.sessions[id]
@@ -49,7 +49,7 @@ func (p *Peer) Bind(c *session.Conn, id string) {
 	}
 	if older != nil {
 		if t.replaced == nil {
-			t.replaced = map[*session.Conn]struct{}{}
+			t.replaced = map[*session.Engine]struct{}{}
 		}
 		t.replaced[older] = struct{}{} // until Gone
 	}
@@ -61,7 +61,7 @@ func (p *Peer) Bind(c *session.Conn, id string) {
 }
 
 // Gone implements [session.Owner].
-func (p *Peer) Gone(c *session.Conn) {
+func (p *Peer) Gone(c *session.Engine) {
 	t := &p.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -78,14 +78,14 @@ func (p *Peer) Gone(c *session.Conn) {
 
 // count notes that c counts for MaxSessions until it is gone. It reports false
 // if that it is already.
-func (t *table) count(c *session.Conn) bool {
+func (t *table) count(c *session.Engine) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c.State() == session.Closed { // Gone may have been here
 		return false
 	}
 	if t.accepted == nil {
-		t.accepted = map[*session.Conn]struct{}{}
+		t.accepted = map[*session.Engine]struct{}{}
 	}
 	t.accepted[c] = struct{}{}
 	return true

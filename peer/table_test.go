@@ -45,7 +45,7 @@ func TestIDs(t *testing.T) {
 	has("first", two)
 	has(other, nil)
 	receive(t, "the end of the older session", one.CloseNotify())
-	if err := one.(*session.Conn).Err(); !errors.Is(err, session.ErrReplaced) {
+	if err := one.(*session.Engine).Err(); !errors.Is(err, session.ErrReplaced) {
 		t.Errorf("it ended because of %v", err)
 	}
 	has("first", two) // its end takes nothing from the newer one

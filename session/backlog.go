@@ -24,7 +24,7 @@ var ErrOverflow = errors.New("session: overflow: too many messages wait for the 
 func (h *Handler) SetQueue(n int, longest time.Duration) {
 	h.backlog = nil
 	if n > 0 && longest > 0 {
-		h.backlog = &backlog{most: n, longest: longest}
+		h.backlog = &backlog{maxWaiting: n, maxWait: longest}
 	}
 }
 
@@ -33,8 +33,8 @@ func (h *Handler) queues() bool { return h != nil && h.backlog != nil && h.limit
 
 // A backlog is the messages that wait for one handler.
 type backlog struct {
-	most    int
-	longest time.Duration
+	maxWaiting int
+	maxWait    time.Duration
 
 	mu      sync.Mutex // guards the following
 	running int
@@ -46,32 +46,32 @@ type backlog struct {
 func (b *backlog) enter(x *exchange, limit int) {
 	x.backlog = b
 	x.start = clock()
-	x.begin() // so that a caller can go while it waits
+	x.setDeadline() // so that a caller can go while it waits
 	b.mu.Lock()
 	if b.running < limit {
 		b.running++
 		b.mu.Unlock()
-		x.link.conn.cfg.workers.Run(x)
+		x.conn.sess.shared.workers.Run(x)
 		return
 	}
 	b.waiting = append(b.waiting, x)
 	var oldest *exchange
-	if len(b.waiting) > b.most {
+	if len(b.waiting) > b.maxWaiting {
 		oldest = b.waiting[0]
 		b.waiting = slices.Delete(b.waiting, 0, 1)
 	}
 	if !b.timed {
 		b.timed = true
-		time.AfterFunc(b.longest, b.expire)
+		time.AfterFunc(b.maxWait, b.expire)
 	}
 	b.mu.Unlock()
 	if oldest != nil {
-		oldest.turnAway()
+		oldest.refuseWaiting()
 	}
 }
 
-// leave ends the turn of a message and runs the newest of those that wait.
-func (b *backlog) leave() {
+// release ends the turn of a message and runs the newest of those that wait.
+func (b *backlog) release() {
 	for {
 		b.mu.Lock()
 		n := len(b.waiting)
@@ -83,11 +83,11 @@ func (b *backlog) leave() {
 		x := b.waiting[n-1]
 		b.waiting = slices.Delete(b.waiting, n-1, n)
 		b.mu.Unlock()
-		if !x.deserted() {
-			x.link.conn.cfg.workers.Run(x)
+		if !x.abandoned() {
+			x.conn.sess.shared.workers.Run(x)
 			return
 		}
-		x.turnAway()
+		x.refuseWaiting()
 	}
 }
 
@@ -96,34 +96,34 @@ func (b *backlog) expire() {
 	b.mu.Lock()
 	now := clock()
 	n := 0
-	for n < len(b.waiting) && now-b.waiting[n].start >= b.longest {
+	for n < len(b.waiting) && now-b.waiting[n].start >= b.maxWait {
 		n++
 	}
 	late := slices.Clone(b.waiting[:n])
 	b.waiting = slices.Delete(b.waiting, 0, n)
 	if b.timed = len(b.waiting) > 0; b.timed {
-		time.AfterFunc(b.longest-(now-b.waiting[0].start), b.expire)
+		time.AfterFunc(b.maxWait-(now-b.waiting[0].start), b.expire)
 	}
 	b.mu.Unlock()
 	for _, x := range late {
-		x.turnAway()
+		x.refuseWaiting()
 	}
 }
 
-// deserted reports whether nobody waits for the reply any more.
-func (x *exchange) deserted() bool {
-	return x.link.isClosed() || x.flight != nil && x.flight.ctx.Err() != nil
+// abandoned reports whether nobody waits for the reply any more.
+func (x *exchange) abandoned() bool {
+	return x.conn.isClosed() || x.deadline != nil && x.deadline.ctx.Err() != nil
 }
 
-// turnAway refuses a message that waited, and lets go of it.
-func (x *exchange) turnAway() {
-	l := x.link
+// refuseWaiting refuses a message that waited, and lets go of it.
+func (x *exchange) refuseWaiting() {
+	c := x.conn
 	x.refuse(message.CodeExhausted, ErrOverflow)
-	if x.flight != nil {
-		x.flight.end()
+	if x.deadline != nil {
+		x.deadline.end()
 	}
 	weight := x.weight
 	putExchange(x)
-	l.sock.Flush()
-	l.unadmit(nil, weight)
+	c.sock.Flush()
+	c.unadmit(nil, weight)
 }

@@ -90,12 +90,12 @@ func (b *Batch) Do(ctx context.Context) *message.Status {
 }
 
 func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
-	c, ok := b.to.(*Conn)
+	s, ok := b.to.(*Engine)
 	for _, e := range entries {
 		settings := append([]message.Setting{message.WithContext(ctx)}, e.settings...)
 		switch {
 		case ok:
-			c.queue(e, settings)
+			s.queue(e, settings)
 		case e.push:
 			e.st = b.to.Push(e.method, e.arg, settings...)
 		default:
@@ -103,19 +103,19 @@ func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 		}
 	}
 	if ok {
-		c.link.Load().sock.Flush()
+		s.conn.Load().sock.Flush()
 	}
 }
 
 // queue sends e with the next write.
-func (c *Conn) queue(e *BatchEntry, settings []message.Setting) {
+func (s *Engine) queue(e *BatchEntry, settings []message.Setting) {
 	if e.push {
-		e.st = c.push(e.method, e.arg, settings, (*socket.Socket).Queue)
+		e.st = s.push(e.method, e.arg, settings, (*socket.Socket).Queue)
 		return
 	}
 	e.cmd = &CallCmd{
-		conn: c, method: e.method, arg: e.arg, result: e.result, settings: settings,
-		done: make(chan struct{}), quit: make(chan struct{}), hold: true,
+		sess: s, method: e.method, arg: e.arg, result: e.result, settings: settings,
+		done: make(chan struct{}), quit: make(chan struct{}), batched: true,
 	}
-	c.startAsync(e.cmd)
+	s.startAsync(e.cmd)
 }

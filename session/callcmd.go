@@ -12,25 +12,25 @@ import (
 // A CallCmd is a call in flight. Its methods may be called concurrently; those
 // that tell of the end wait for it.
 type CallCmd struct {
-	conn     *Conn
+	sess     *Engine
 	method   string
 	arg      any
 	result   any
 	settings []message.Setting
 
-	link  *link
-	seq   int32
-	sends int32                  // how often it was sent
-	done  chan struct{}          // of AsyncCall: closed at the end; of Call: nil, it returns ended calls
-	wake  chan struct{}          // of Call: gets one value at the end; pooled
-	late  *exchange              // of Call: the reply, if the caller is to decode it
-	ch    chan<- *CallCmd        // of AsyncCall; may be nil
-	again bool                   // it may be sent once more, should the other side be going away
-	hold  bool                   // of a batch: it is written with the others
-	codec byte                   // of the reply
-	over  atomic.Bool            // of AsyncCall: it has ended
-	stop  atomic.Pointer[func()] // of AsyncCall: no longer waits for the context
-	quit  chan struct{}          // of AsyncCall: closed by Cancel
+	conn       *conn
+	seq        int32
+	sends      int32                  // how often it was sent
+	done       chan struct{}          // of AsyncCall: closed at the end; of Call: nil, it returns ended calls
+	wake       chan struct{}          // of Call: gets one value at the end; pooled
+	late       *exchange              // of Call: the reply, if the caller is to decode it
+	ch         chan<- *CallCmd        // of AsyncCall; may be nil
+	resendable bool                   // it may be sent once more, should the other side be going away
+	batched    bool                   // of a batch: it is written with the others
+	codec      byte                   // of the reply
+	over       atomic.Bool            // of AsyncCall: it has ended
+	stop       atomic.Pointer[func()] // of AsyncCall: no longer waits for the context
+	quit       chan struct{}          // of AsyncCall: closed by Cancel
 
 	// starting is held while an AsyncCall is sent: its reply may say that it
 	// is to be sent again before the first sending has returned.
@@ -59,114 +59,114 @@ func NewCallCmd(serviceMethod string, arg, result any, st *message.Status) *Call
 }
 
 // Done is closed when the call has ended.
-func (c *CallCmd) Done() <-chan struct{} {
-	if c.done == nil {
+func (cmd *CallCmd) Done() <-chan struct{} {
+	if cmd.done == nil {
 		return ended
 	}
-	return c.done
+	return cmd.done
 }
 
-func (c *CallCmd) wait() {
-	if c.done != nil {
-		<-c.done
+func (cmd *CallCmd) wait() {
+	if cmd.done != nil {
+		<-cmd.done
 	}
 }
 
 // Status waits for the end of the call and returns its outcome.
-func (c *CallCmd) Status() *message.Status {
-	c.wait()
-	return c.st
+func (cmd *CallCmd) Status() *message.Status {
+	cmd.wait()
+	return cmd.st
 }
 
 // StatusOK reports whether the call succeeded.
-func (c *CallCmd) StatusOK() bool { return c.Status().OK() }
+func (cmd *CallCmd) StatusOK() bool { return cmd.Status().OK() }
 
 // Reply returns the result and the outcome.
-func (c *CallCmd) Reply() (any, *message.Status) {
-	c.wait()
-	return c.result, c.st
+func (cmd *CallCmd) Reply() (any, *message.Status) {
+	cmd.wait()
+	return cmd.result, cmd.st
 }
 
 // InputBodyCodec returns the codec of the reply.
-func (c *CallCmd) InputBodyCodec() byte {
-	c.wait()
-	return c.codec
+func (cmd *CallCmd) InputBodyCodec() byte {
+	cmd.wait()
+	return cmd.codec
 }
 
 // InputMeta returns the metadata of the reply.
-func (c *CallCmd) InputMeta() *message.Meta {
-	c.wait()
-	return &c.meta
+func (cmd *CallCmd) InputMeta() *message.Meta {
+	cmd.wait()
+	return &cmd.meta
 }
 
 // CostTime returns how long the call took, 0 unless the peer counts time.
-func (c *CallCmd) CostTime() time.Duration {
-	c.wait()
-	if c.conn == nil || !c.conn.cfg.CountTime {
+func (cmd *CallCmd) CostTime() time.Duration {
+	cmd.wait()
+	if cmd.sess == nil || !cmd.sess.shared.CountTime {
 		return 0
 	}
-	return c.cost
+	return cmd.cost
 }
 
 // Output returns the message of the call as it was asked for: with the
 // settings, without what plugins did to it.
-func (c *CallCmd) Output() *message.Message {
-	m := message.New(c.settings...)
+func (cmd *CallCmd) Output() *message.Message {
+	m := message.New(cmd.settings...)
 	m.SetMtype(message.TypeCall)
-	m.SetSeq(c.seq)
-	m.SetServiceMethod(c.method)
-	m.SetBody(c.arg)
-	if m.BodyCodec() == 0 && c.conn != nil {
-		m.SetBodyCodec(c.conn.cfg.BodyCodec)
+	m.SetSeq(cmd.seq)
+	m.SetServiceMethod(cmd.method)
+	m.SetBody(cmd.arg)
+	if m.BodyCodec() == 0 && cmd.sess != nil {
+		m.SetBodyCodec(cmd.sess.shared.BodyCodec)
 	}
 	return m
 }
 
 // Context returns the context of the call.
-func (c *CallCmd) Context() context.Context { return c.Output().Context() }
+func (cmd *CallCmd) Context() context.Context { return cmd.Output().Context() }
 
 // Session returns the session that the call was made on, nil for one that was
 // made by [NewCallCmd].
-func (c *CallCmd) Session() Session {
-	if c.conn == nil {
+func (cmd *CallCmd) Session() Session {
+	if cmd.sess == nil {
 		return nil
 	}
-	return c.conn
+	return cmd.sess
 }
 
 // finish ends the call. Only who took it out of the pending table, or never
 // entered it, may do so.
-func (c *CallCmd) finish(st *message.Status) {
-	c.st = st
-	if c.wake != nil {
-		c.wake <- struct{}{}
+func (cmd *CallCmd) finish(st *message.Status) {
+	cmd.st = st
+	if cmd.wake != nil {
+		cmd.wake <- struct{}{}
 		return
 	}
-	c.complete()
+	cmd.complete()
 }
 
 // complete is the end of an asynchronous call.
-func (c *CallCmd) complete() {
-	if c.again && goesAway(c.st) {
-		go c.conn.resend(c)
+func (cmd *CallCmd) complete() {
+	if cmd.resendable && goesAway(cmd.st) {
+		go cmd.sess.resend(cmd)
 		return
 	}
-	c.over.Store(true)
-	if stop := c.stop.Load(); stop != nil {
+	cmd.over.Store(true)
+	if stop := cmd.stop.Load(); stop != nil {
 		(*stop)()
 	}
-	c.conn.logCalled(c)
-	close(c.done)
-	if c.ch == nil {
+	cmd.sess.logCalled(cmd)
+	close(cmd.done)
+	if cmd.ch == nil {
 		return
 	}
 	select {
-	case c.ch <- c:
+	case cmd.ch <- cmd:
 	default:
 		go func() { // nobody else waits for a reader that does not come
 			select {
-			case c.ch <- c:
-			case <-c.conn.CloseNotify():
+			case cmd.ch <- cmd:
+			case <-cmd.sess.CloseNotify():
 			}
 		}()
 	}

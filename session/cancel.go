@@ -30,45 +30,45 @@ func (x *exchange) callLimit(age time.Duration) time.Duration {
 			limit = d
 		}
 	}
-	if limit > 0 || x.link.conn.cfg.CallLimit <= 0 {
+	if limit > 0 || x.conn.sess.shared.CallLimit <= 0 {
 		return limit
 	}
 	if _, bounded := x.out.Context().Deadline(); bounded {
 		return 0
 	}
-	return x.link.conn.cfg.CallLimit
+	return x.conn.sess.shared.CallLimit
 }
 
 // Cancel ends a call of AsyncCall with CodeCanceled, unless it has ended. If
 // the call has a context that can end, a timeout or [WithCancel], and the other
 // side is erpc, the context of its handler ends too. It may be called
 // anywhere, and waits for nothing.
-func (c *CallCmd) Cancel() {
-	if c.quit == nil || c.quits.Swap(true) {
+func (cmd *CallCmd) Cancel() {
+	if cmd.quit == nil || cmd.quits.Swap(true) {
 		return
 	}
-	close(c.quit) // it may wait for a redial
-	if c.starting.TryLock() {
-		c.cancelSent()
+	close(cmd.quit) // it may wait for a redial
+	if cmd.starting.TryLock() {
+		cmd.cancelSent()
 		return
 	}
 	go func() { // it is being sent, which may wait for room
-		c.starting.Lock()
-		c.cancelSent()
+		cmd.starting.Lock()
+		cmd.cancelSent()
 	}()
 }
 
 // cancelSent ends a call that was sent. It is called with starting held, and
 // lets go of that.
-func (c *CallCmd) cancelSent() {
-	l := c.link
-	if l == nil || l.pending.take(c.seq) == nil { // not sent yet, so that it finds itself cancelled, or over
-		c.starting.Unlock()
+func (cmd *CallCmd) cancelSent() {
+	c := cmd.conn
+	if c == nil || c.pending.take(cmd.seq) == nil { // not sent yet, so that it finds itself cancelled, or over
+		cmd.starting.Unlock()
 		return
 	}
-	c.again = false
-	c.starting.Unlock()
-	l.cancelRemote(c)
-	l.depart()
-	c.finish(statusCanceled())
+	cmd.resendable = false
+	cmd.starting.Unlock()
+	c.cancelRemote(cmd)
+	c.closeIfDone()
+	cmd.finish(statusCanceled())
 }

@@ -19,13 +19,12 @@ import (
 type Owner interface {
 	Peer
 	// Bind makes c the session with that id. The one that had it ends.
-	Bind(c *Conn, id string)
+	Bind(s *Engine, id string)
 	// Gone tells that c has ended for good.
-	Gone(c *Conn)
+	Gone(s *Engine)
 }
 
-// A Config is what the sessions of one owner share. It must not be changed once
-// [Config.Start] was called.
+// A Config says how the sessions of one owner behave.
 type Config struct {
 	Owner     Owner
 	Routes    Dispatcher
@@ -50,12 +49,17 @@ type Config struct {
 	RedialTimes   int           // attempts after a connection broke; < 0: without end
 	RedialFirst   time.Duration // before the first attempt but one
 	RedialLongest time.Duration // between two attempts
+}
 
+// Shared is what the sessions of one owner have in common: their configuration,
+// which does not change, the workers that run their handlers, and their counters.
+type Shared struct {
+	Config
 	totals   totals // of connections that have ended
 	print    logging.Printer
 	handlers atomic.Int64 // at work, other than in a leader's place
 	workers  workerpool.Pool[*exchange]
-	watch    watcher
+	watchdog watchdog
 	wakes    sync.Pool
 	cmds     sync.Pool // of commands that nobody but their caller sees
 }
@@ -63,28 +67,29 @@ type Config struct {
 // maxParked is how many workers are kept for the next burst.
 const maxParked = 256
 
-// Start completes c. It must be called once, before the first session.
-func (c *Config) Start() {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+// NewShared returns what the sessions of cfg.Owner share.
+func NewShared(cfg Config) *Shared {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.print = logging.Printer{L: c.Logger}
-	c.workers.Max, c.workers.Do = maxParked, (*exchange).serveAside
-	c.wakes.New = func() any { return make(chan struct{}, 1) }
-	c.cmds.New = func() any { return &CallCmd{wake: make(chan struct{}, 1)} }
+	sh := &Shared{Config: cfg, print: logging.Printer{L: cfg.Logger}}
+	sh.workers.Max, sh.workers.Do = maxParked, (*exchange).serveOnWorker
+	sh.wakes.New = func() any { return make(chan struct{}, 1) }
+	sh.cmds.New = func() any { return &CallCmd{wake: make(chan struct{}, 1)} }
+	return sh
 }
 
 // Handlers returns how many handlers work at the moment.
-func (c *Config) Handlers() int { return int(c.handlers.Load()) }
+func (sh *Shared) Handlers() int { return int(sh.handlers.Load()) }
 
 // A Dial makes a connection, ready for use.
 type Dial func(ctx context.Context) (net.Conn, *message.Status)
 
 // internalError is the status of a panic. What it was is logged, and sent only
 // if the configuration asks for that.
-func (c *Config) internalError(err *message.PanicError) *message.Status {
-	c.Logger.Error("panic", "where", err.Where, "panic", err.Value, "stack", string(err.Stack))
-	if c.PanicDetail {
+func (sh *Shared) internalError(err *message.PanicError) *message.Status {
+	sh.Logger.Error("panic", "where", err.Where, "panic", err.Value, "stack", string(err.Stack))
+	if sh.PanicDetail {
 		return message.NewStatus(message.CodeInternalServerError, message.CodeText(message.CodeInternalServerError), err.Value)
 	}
 	return message.NewStatus(message.CodeInternalServerError, message.CodeText(message.CodeInternalServerError), "")

@@ -25,99 +25,99 @@ func isControl(method string) bool { return strings.HasPrefix(method, controlPre
 
 // control deals with a control message. What it does not know it passes over:
 // a later version may say more.
-func (l *link) control(method string, seq int32) {
-	l.mu.Lock()
-	l.ours.Store(true)
-	early := l.unsaid
-	l.unsaid = nil
-	l.mu.Unlock()
+func (c *conn) control(method string, seq int32) {
+	c.mu.Lock()
+	c.peerIsErpc.Store(true)
+	early := c.unsentCancels
+	c.unsentCancels = nil
+	c.mu.Unlock()
 	for _, seq := range early {
-		l.sendControl(controlCancel, seq)
+		c.sendControl(controlCancel, seq)
 	}
 	switch method {
 	case controlCancel:
-		l.cancelFlight(seq)
+		c.cancelInbound(seq)
 	case controlGoAway:
-		l.conn.retire(l)
+		c.sess.onGoAway(c)
 	case controlBye:
-		l.gotBye.Store(true)
+		c.gotBye.Store(true)
 	}
 }
 
-// mostUnsaid is how many cancelled calls are remembered for a side that has not
+// maxUnsentCancels is how many cancelled calls are remembered for a side that has not
 // said hello yet.
-const mostUnsaid = 64
+const maxUnsentCancels = 64
 
 // cancelRemote tells the other side that nobody waits for the call any more: at
 // once, or when its hello comes, which it sends when it gets the first call.
-func (l *link) cancelRemote(cmd *CallCmd) {
-	l.mu.Lock()
-	ours := l.ours.Load()
-	if !ours && len(l.unsaid) < mostUnsaid {
-		l.unsaid = append(l.unsaid, cmd.seq)
+func (c *conn) cancelRemote(cmd *CallCmd) {
+	c.mu.Lock()
+	ours := c.peerIsErpc.Load()
+	if !ours && len(c.unsentCancels) < maxUnsentCancels {
+		c.unsentCancels = append(c.unsentCancels, cmd.seq)
 	}
-	l.mu.Unlock()
+	c.mu.Unlock()
 	if ours {
-		l.sendControl(controlCancel, cmd.seq)
+		c.sendControl(controlCancel, cmd.seq)
 	}
 }
 
 // sendControl sends a control message if there is room for it; none is so
 // important that anybody should wait.
-func (l *link) sendControl(method string, seq int32) {
-	x := getExchange(l)
+func (c *conn) sendControl(method string, seq int32) {
+	x := getExchange(c)
 	defer putExchange(x)
 	x.out.SetMtype(message.TypePush)
 	x.out.SetServiceMethod(method)
 	x.out.SetSeq(seq)
-	if err := l.sock.TryWrite(&x.out); err != nil {
-		x.Debugf("session %s: %s not sent: %v", l.conn.ID(), method, err)
+	if err := c.sock.TryWrite(&x.out); err != nil {
+		x.Debugf("session %s: %s not sent: %v", c.sess.ID(), method, err)
 	}
 }
 
-// sayWhy tells the other side, where the protocol has a way to, why the
+// linger tells the other side, where the protocol has a way to, why the
 // connection ends: x is the message that could not be read. The connection is
 // then read, not used, for a moment: closing it with bytes unread would take
 // back what was just sent.
-func (l *link) sayWhy(err error, x *exchange) {
+func (c *conn) linger(err error, x *exchange) {
 	said := false
-	if r, ok := l.sock.Proto().(proto.Refuser); ok {
-		l.sock.SendLast(r.AppendRefusal(nil, err))
+	if r, ok := c.sock.Proto().(proto.Refuser); ok {
+		c.sock.SendLast(r.AppendRefusal(nil, err))
 		said = true
-	} else if l.learnOwner(err, x); x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
+	} else if c.awaitID(err, x); x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
 		x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
-		l.sock.Flush()
+		c.sock.Flush()
 		said = true
 	}
 	if !said {
 		return
 	}
-	conn := l.sock.Conn()
-	end := time.Now().Add(mostLastWords)
+	nc := c.sock.Conn()
+	end := time.Now().Add(maxLinger)
 	var discard [16 << 10]byte
 	for now := time.Now(); now.Before(end); now = time.Now() {
-		_ = conn.SetReadDeadline(now.Add(lastWords)) // the loop has its own bound
-		if _, err := conn.Read(discard[:]); err != nil {
+		_ = nc.SetReadDeadline(now.Add(lingerIdle)) // the loop has its own bound
+		if _, err := nc.Read(discard[:]); err != nil {
 			return
 		}
 	}
 }
 
-// learnOwner waits a moment for the bytes that say whose message err refuses, if
+// awaitID waits a moment for the bytes that say whose message err refuses, if
 // no more than its length has arrived.
-func (l *link) learnOwner(err error, x *exchange) {
+func (c *conn) awaitID(err error, x *exchange) {
 	if x == nil || !errors.Is(err, proto.ErrEarly) {
 		return
 	}
-	_ = l.sock.Conn().SetReadDeadline(time.Now().Add(lastWords)) // fails only on a closed connection, which reading tells
+	_ = c.sock.Conn().SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection, which reading tells
 	for errors.Is(err, proto.ErrEarly) {
-		err = l.sock.ReadOn(&x.in)
+		err = c.sock.ReadOn(&x.in)
 	}
 }
 
 // How long a connection is kept for its other side to read why it ends: until
-// that has sent nothing for lastWords, but no longer than mostLastWords.
+// that has sent nothing for lingerIdle, but no longer than maxLinger.
 const (
-	lastWords     = 200 * time.Millisecond
-	mostLastWords = 2 * time.Second
+	lingerIdle = 200 * time.Millisecond
+	maxLinger  = 2 * time.Second
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// Reasons for the end of a session, as [Conn.Err] and the causes of statuses
+// Reasons for the end of a session, as [Engine.Err] and the causes of statuses
 // give them.
 var (
 	// ErrReplaced: another session took its id.
@@ -57,19 +57,19 @@ func statusContext(ctx context.Context) *message.Status {
 }
 
 // status turns the error of a write into a status; nil is success.
-func (l *link) status(m *message.Message, err error) *message.Status {
+func (c *conn) status(m *message.Message, err error) *message.Status {
 	if err == nil {
 		return nil
 	}
-	return l.failed(m, err) // apart, because what errors.As fills in is allocated
+	return c.failed(m, err) // apart, because what errors.As fills in is allocated
 }
 
-func (l *link) failed(m *message.Message, err error) *message.Status {
+func (c *conn) failed(m *message.Message, err error) *message.Status {
 	var pack *socket.PackError
 	panicked, ok := message.AsPanic(err)
 	switch {
 	case ok:
-		return l.conn.cfg.internalError(panicked)
+		return c.sess.shared.internalError(panicked)
 	case errors.As(err, &pack), m.Err() != nil:
 		return newStatus(message.CodeWriteFailed, err)
 	case errors.Is(err, socket.ErrQueueFull):
@@ -87,9 +87,9 @@ func goesAway(st *message.Status) bool {
 }
 
 // decodeFailed is the outcome of a body that could not be decoded.
-func (c *Config) decodeFailed(err error) *message.Status {
+func (sh *Shared) decodeFailed(err error) *message.Status {
 	if panicked, ok := message.AsPanic(err); ok {
-		return c.internalError(panicked)
+		return sh.internalError(panicked)
 	}
 	return newStatus(message.CodeBadMessage, err)
 }

@@ -15,16 +15,16 @@ import (
 // leader, then the worker or caller that it is handed to, which puts it back.
 type exchange struct {
 	logging.Printer
-	link    *link
+	conn    *conn
 	in, out message.Message
 
-	status  *message.Status // of the handling so far
-	swap    *Swap           // nil until somebody asks
-	flight  *flight         // of a call that can end before its handler; else nil
-	start   time.Duration   // on clock, when the handling began
-	inOrder bool            // it is one of those that wait for one another
-	backlog *backlog        // of a message that came by way of one; nil when its place was given back
-	place   *Handler        // whose running counts the message; nil: none, or given back
+	status   *message.Status // of the handling so far
+	swap     *Swap           // nil until somebody asks
+	deadline *deadline       // of a call that can end before its handler; else nil
+	start    time.Duration   // on clock, when the handling began
+	inOrder  bool            // it is one of those that wait for one another
+	backlog  *backlog        // of a message that came by way of one; nil when its place was given back
+	place    *Handler        // whose running counts the message; nil: none, or given back
 
 	weight   int64 // bytes that it counts as in flight
 	refusing bool  // the answer is that it is not executed
@@ -40,15 +40,15 @@ var (
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-func getExchange(l *link) *exchange {
+func getExchange(c *conn) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.link, x.Printer = l, l.conn.cfg.print
+	x.conn, x.Printer = c, c.sess.shared.print
 	return x
 }
 
 func putExchange(x *exchange) {
 	x.reset()
-	x.link, x.Printer = nil, logging.Printer{}
+	x.conn, x.Printer = nil, logging.Printer{}
 	exchanges.Put(x)
 }
 
@@ -60,30 +60,30 @@ func (x *exchange) reset() {
 	if x.out.Mtype() != 0 {
 		x.out.Reset()
 	}
-	x.status, x.swap, x.flight, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
+	x.status, x.swap, x.deadline, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
 	x.weight, x.refusing = 0, false
 }
 
 func (x *exchange) Context() context.Context {
 	switch {
-	case x.flight != nil:
-		return x.flight.ctx
+	case x.deadline != nil:
+		return x.deadline.ctx
 	case x.in.Mtype() == message.TypeUndefined, x.in.Mtype() == message.TypeReply:
 		return x.out.Context()
 	}
-	return x.link.context()
+	return x.conn.context()
 }
 
 func (x *exchange) Swap() *Swap {
 	if x.swap == nil {
-		x.swap = x.link.conn.copySwap()
+		x.swap = x.conn.sess.copySwap()
 	}
 	return x.swap
 }
 
-func (x *exchange) Session() Session { return x.link.conn }
-func (x *exchange) Peer() Peer       { return x.link.conn.cfg.Owner }
-func (x *exchange) IP() string       { return x.link.sock.Conn().RemoteAddr().String() }
+func (x *exchange) Session() Session { return x.conn.sess }
+func (x *exchange) Peer() Peer       { return x.conn.sess.shared.Owner }
+func (x *exchange) IP() string       { return x.conn.sock.Conn().RemoteAddr().String() }
 
 func (x *exchange) RealIP() string {
 	if ip := x.in.Meta().Peek(message.MetaRealIP); len(ip) > 0 {

@@ -98,34 +98,34 @@ type Dispatcher interface {
 type pace struct{ credit atomic.Int32 }
 
 const (
-	quick    = 50 * time.Microsecond // longer than this is worth a hand-off
-	proven   = 8                     // credit that earns the reading goroutine
-	highest  = 128                   // credit
-	lowest   = -256                  // credit, and that of a handler that loses its place
-	slowCost = 2                     // credit a slow run costs; a quick one earns 1
-	heldCost = 32                    // credit that holding up a connection costs
+	maxQuick     = 50 * time.Microsecond // longer than this is worth a hand-off
+	inlineCredit = 8                     // credit that earns the reading goroutine
+	maxCredit    = 128                   // credit
+	minCredit    = -256                  // credit, and that of a handler that loses its place
+	slowCost     = 2                     // credit a slow run costs; a quick one earns 1
+	blockedCost  = 32                    // credit that holding up a connection costs
 )
 
 // inline reports whether the handler may run on the reading goroutine.
-func (p *pace) inline() bool { return p.credit.Load() >= proven }
+func (p *pace) inline() bool { return p.credit.Load() >= inlineCredit }
 
 // took notes that the handler took d.
 func (p *pace) took(d time.Duration) {
 	switch n := p.credit.Load(); {
-	case d > quick:
+	case d > maxQuick:
 		p.charge(n, slowCost)
-	case n < highest:
+	case n < maxCredit:
 		p.credit.Store(n + 1) // a lost race costs a count
 	}
 }
 
-// held notes that the handler held up a connection.
-func (p *pace) held() { p.charge(p.credit.Load(), heldCost) }
+// blocked notes that the handler held up a connection.
+func (p *pace) blocked() { p.charge(p.credit.Load(), blockedCost) }
 
 func (p *pace) charge(n, cost int32) {
-	if m := n - cost; n >= proven && m < proven {
-		p.credit.Store(lowest)
+	if m := n - cost; n >= inlineCredit && m < inlineCredit {
+		p.credit.Store(minCredit)
 	} else {
-		p.credit.Store(max(m, lowest))
+		p.credit.Store(max(m, minCredit))
 	}
 }

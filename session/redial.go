@@ -15,23 +15,23 @@ var statusRedialing = newStatus(message.CodeConnClosed, errors.New("session: the
 // usable makes x one of a connection that is open, and waits for that if the
 // session is being redialed, for no longer than quit, which may be nil, is open.
 // With nowait it returns statusRedialing instead.
-func (c *Conn) usable(x *exchange, quit <-chan struct{}, nowait bool) *message.Status {
-	if c.life.state() == Open {
-		x.link = c.link.Load()
+func (s *Engine) usable(x *exchange, quit <-chan struct{}, nowait bool) *message.Status {
+	if s.life.state() == Open {
+		x.conn = s.conn.Load()
 		return nil
 	}
 	ctx := x.out.Context()
 	for {
-		c.mu.Lock()
-		state, cause := c.life.state(), c.cause
-		if state == Redialing && c.changed == nil {
-			c.changed = make(chan struct{})
+		s.mu.Lock()
+		state, cause := s.life.state(), s.cause
+		if state == Redialing && s.changed == nil {
+			s.changed = make(chan struct{})
 		}
-		changed := c.changed
-		c.mu.Unlock()
+		changed := s.changed
+		s.mu.Unlock()
 		switch state {
 		case Open:
-			x.link = c.link.Load()
+			x.conn = s.conn.Load()
 			return nil
 		case Redialing:
 			if nowait {
@@ -50,87 +50,87 @@ func (c *Conn) usable(x *exchange, quit <-chan struct{}, nowait bool) *message.S
 	}
 }
 
-// replaced reports whether the session has, or may yet get, another connection
-// in place of l, which is gone.
-func (c *Conn) replaced(l *link) bool {
-	if c.dial == nil {
+// failOver reports whether the session has, or may yet get, another connection
+// in place of c, which is gone.
+func (s *Engine) failOver(c *conn) bool {
+	if s.dial == nil {
 		return false
 	}
-	c.linkDown(l, nil)
-	return c.life.state() != Closed
+	s.connDown(c, nil)
+	return s.life.state() != Closed
 }
 
-// linkDown deals with the end of a connection: another one is dialed, or the
+// connDown deals with the end of a connection: another one is dialed, or the
 // session ends.
-func (c *Conn) linkDown(l *link, cause error) {
-	c.mu.Lock() // or l could be replaced between the questions and the move
-	current := c.link.Load() == l && c.life.state() == Open
-	again := current && c.dial != nil && !errors.Is(cause, ErrAge) && c.life.move(Open, Redialing)
-	c.mu.Unlock()
-	_ = l.close(cause)
+func (s *Engine) connDown(c *conn, cause error) {
+	s.mu.Lock() // or l could be replaced between the questions and the move
+	current := s.conn.Load() == c && s.life.state() == Open
+	again := current && s.dial != nil && !errors.Is(cause, ErrAge) && s.life.move(Open, Redialing)
+	s.mu.Unlock()
+	_ = c.close(cause)
 	switch {
 	case again:
-		go c.redial(l)
+		go s.redial(c)
 	case current:
-		_ = c.finish(cause)
+		_ = s.finish(cause)
 	}
 }
 
 // redial makes another connection in place of old, runs the connect hooks on it
 // and opens the session again. It gives up when the session is closed, or after
 // the attempts of the configuration.
-func (c *Conn) redial(old *link) {
+func (s *Engine) redial(old *conn) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c.mu.Lock()
-	c.stop = stop
-	c.mu.Unlock()
-	if c.life.state() == Closed {
+	s.mu.Lock()
+	s.stop = stop
+	s.mu.Unlock()
+	if s.life.state() == Closed {
 		return
 	}
-	wait := backoff{next: c.cfg.RedialFirst, longest: c.cfg.RedialLongest}
+	wait := backoff{next: s.shared.RedialFirst, longest: s.shared.RedialLongest}
 	var st *message.Status
-	for i := 0; c.cfg.RedialTimes < 0 || i < c.cfg.RedialTimes; i++ {
+	for i := 0; s.shared.RedialTimes < 0 || i < s.shared.RedialTimes; i++ {
 		if !wait.sleep(ctx, i) {
 			return // closed
 		}
-		if st = c.redialOnce(ctx, old); st.OK() || c.life.state() == Closed {
+		if st = s.redialOnce(ctx, old); st.OK() || s.life.state() == Closed {
 			return
 		}
-		c.Debugf("session %s: redial, attempt %d: %v", c.ID(), i+1, st)
+		s.Debugf("session %s: redial, attempt %d: %v", s.ID(), i+1, st)
 	}
-	c.cfg.Logger.Warn("redial given up", "session", c.ID(), "attempts", c.cfg.RedialTimes, "status", st.String())
-	_ = c.finish(st.Err())
+	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", s.shared.RedialTimes, "status", st.String())
+	_ = s.finish(st.Err())
 }
 
-func (c *Conn) redialOnce(ctx context.Context, old *link) *message.Status {
-	conn, st := c.dial(ctx)
+func (s *Engine) redialOnce(ctx context.Context, old *conn) *message.Status {
+	nc, st := s.dial(ctx)
 	if !st.OK() {
 		return st
 	}
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends hooks that wait for the other side
-	l := newLink(c, conn)
-	hooks := c.cfg.Hooks.Load()
-	p := newPreSession(c, l)
-	st = c.postDial(hooks, p, true)
-	l = p.finish()
+	defer context.AfterFunc(ctx, func() { _ = nc.Close() })() // ends hooks that wait for the other side
+	c := newConnection(s, nc)
+	hooks := s.shared.Hooks.Load()
+	p := newPreSession(s, c)
+	st = s.postDial(hooks, p, true)
+	c = p.finish()
 	if !st.OK() {
-		_ = l.close(st.Err())
+		_ = c.close(st.Err())
 		return st
 	}
-	c.mu.Lock()
-	c.link.Store(l)
-	opened := c.life.move(Redialing, Open)
-	c.signal()
-	c.mu.Unlock()
+	s.mu.Lock()
+	s.conn.Store(c)
+	opened := s.life.move(Redialing, Open)
+	s.signalLocked()
+	s.mu.Unlock()
 	if !opened { // closed, perhaps before it could see l
-		_ = l.close(c.Err())
-		return statusClosed(c.Err())
+		_ = c.close(s.Err())
+		return statusClosed(s.Err())
 	}
-	c.Infof("session %s: connected again to %v", c.ID(), conn.RemoteAddr())
-	l.start()
-	if c.life.state() == Closed {
-		_ = l.close(c.Err())
+	s.Infof("session %s: connected again to %v", s.ID(), nc.RemoteAddr())
+	c.start()
+	if s.life.state() == Closed {
+		_ = c.close(s.Err())
 	}
 	return nil
 }

@@ -11,14 +11,14 @@ const largeReply = 16 << 10
 // serveReply completes the call that the message answers. It returns what
 // accept does. Decoding a small body is not watched: codecs don't block.
 func (x *exchange) serveReply() (mine, leads bool) {
-	l := x.link
-	cmd := l.pending.take(x.in.Seq())
+	c := x.conn
+	cmd := c.pending.take(x.in.Seq())
 	if cmd == nil { // cancelled, or never asked for
-		x.Debugf("session %s: reply %d comes too late", l.conn.ID(), x.in.Seq())
+		x.Debugf("session %s: reply %d comes too late", c.sess.ID(), x.in.Seq())
 		return true, true
 	}
-	l.depart()
-	hooks := l.conn.cfg.Hooks.Load()
+	c.closeIfDone()
+	hooks := c.sess.shared.Hooks.Load()
 	hooked := hooks.postReadReplyHeader != nil || hooks.preReadReplyBody != nil || hooks.postReadReplyBody != nil
 	switch {
 	case cmd.wake != nil && len(x.in.Raw()) >= largeReply:
@@ -29,12 +29,12 @@ func (x *exchange) serveReply() (mine, leads bool) {
 		cmd.finish(x.decodeReply(cmd))
 		return true, true
 	}
-	n := l.enter(clock())
+	n := c.enterUserCode(clock())
 	cmd.finish(x.decodeReply(cmd))
-	if l.leave(n) {
+	if c.exitUserCode(n) {
 		return true, true
 	}
-	l.release()
+	c.release()
 	return true, false
 }
 
@@ -48,7 +48,7 @@ func (x *exchange) decodeReply(cmd *CallCmd) *message.Status {
 	}
 	cmd.size = x.in.Size()
 	x.in.SetBody(cmd.result)
-	hooks := x.link.conn.cfg.Hooks.Load()
+	hooks := x.conn.sess.shared.Hooks.Load()
 	x.status = x.in.Status()
 	if hooks.postReadReplyHeader == nil && hooks.preReadReplyBody == nil && hooks.postReadReplyBody == nil {
 		return x.decodeResult()
@@ -77,7 +77,7 @@ func (x *exchange) decodeResult() *message.Status {
 		return st
 	}
 	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
-		return x.link.conn.cfg.decodeFailed(err)
+		return x.conn.sess.shared.decodeFailed(err)
 	}
 	return nil
 }

@@ -14,38 +14,38 @@ func (x *exchange) serveInline(h *Handler, now *time.Duration) bool {
 	if *now == 0 {
 		*now = clock()
 	}
-	l := x.link
-	n := l.enter(*now)
+	c := x.conn
+	n := c.enterUserCode(*now)
 	ended := false
 	defer func() {
-		if !ended && l.leave(n) { // the handler ended its goroutine
-			go l.lead(wary)
+		if !ended && c.exitUserCode(n) { // the handler ended its goroutine
+			go c.readLoop(warmUp)
 		}
 	}()
 	if !x.refused() {
 		*now = x.serve(h, true, *now)
 	}
 	ended = true
-	if l.leave(n) {
-		l.depart()
+	if c.exitUserCode(n) {
+		c.closeIfDone()
 		return true
 	}
-	h.pace.held()
-	l.release()
-	l.sock.Flush() // the new leader may wait for the other side already
+	h.pace.blocked()
+	c.release()
+	c.sock.Flush() // the new leader may wait for the other side already
 	return false
 }
 
-// serveInTurn handles a message that is answered before the next is read. It is
+// answerInOrder handles a message that is answered before the next is read. It is
 // counted, but not bounded: there is one for each connection at most.
-func (x *exchange) serveInTurn(h *Handler) {
-	l := x.link
-	l.hold()
+func (x *exchange) answerInOrder(h *Handler) {
+	c := x.conn
+	c.countBlocked()
 	ended := false
 	defer func() {
-		l.release()
+		c.release()
 		if !ended { // the handler ended its goroutine, which led the connection
-			go l.lead(wary)
+			go c.readLoop(warmUp)
 		}
 	}()
 	if !x.refused() {
@@ -54,38 +54,38 @@ func (x *exchange) serveInTurn(h *Handler) {
 	ended = true
 }
 
-// serveAside handles a CALL or PUSH on a worker, and then those that had to
+// serveOnWorker handles a CALL or PUSH on a worker, and then those that had to
 // wait for it.
-func (x *exchange) serveAside() {
-	l := x.link
+func (x *exchange) serveOnWorker() {
+	c := x.conn
 	for x != nil {
 		inOrder := x.inOrder
-		h, _ := l.conn.cfg.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
+		h, _ := c.sess.shared.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
 		x.serveOne(h)
 		if x = nil; inOrder {
-			x = l.nextOrdered()
+			x = c.nextOrdered()
 		}
 	}
 }
 
 func (x *exchange) serveOne(h *Handler) {
-	l := x.link
+	c := x.conn
 	if x.backlog == nil && h != nil && h.limit > 0 {
 		x.place = h
 	}
-	defer l.unadmit(nil, x.weight) // also if the handler ends its goroutine
+	defer c.unadmit(nil, x.weight) // also if the handler ends its goroutine
 	x.serve(h, false, clock())
 	putExchange(x)
 }
 
-// vacate gives back the place of the message at its handler, which has returned.
+// release gives back the place of the message at its handler, which has returned.
 // That is before the reply is written: who has a reply may call again, and who
 // does not read keeps nobody else from the handler.
-func (x *exchange) vacate() {
+func (x *exchange) release() {
 	switch b, h := x.backlog, x.place; {
 	case b != nil:
 		x.backlog = nil
-		b.leave()
+		b.release()
 	case h != nil:
 		x.place = nil
 		h.running.Add(-1)
@@ -95,45 +95,45 @@ func (x *exchange) vacate() {
 // serve handles one inbound CALL or PUSH, top to bottom. h is the handler of
 // the method as it was read, nil if there is none. With hold, the reply waits
 // for a flush. It returns the time at which the handler was done.
-func (x *exchange) serve(h *Handler, hold bool, t0 time.Duration) time.Duration {
+func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Duration {
 	x.start = t0
 	if x.in.Mtype() == message.TypeCall {
 		x.out.SetMtype(message.TypeReply) // what a handler writes into it is reset with it
 	}
-	if x.flight == nil {
-		x.begin()
+	if x.deadline == nil {
+		x.setDeadline()
 	}
-	hooks := x.link.conn.cfg.Hooks.Load() // of the peer, until the handler is known
+	hooks := x.conn.sess.shared.Hooks.Load() // of the peer, until the handler is known
 	returned := false
 	defer func() {
 		if !returned { // the handler ended its goroutine
-			x.vacate()
+			x.release()
 			x.finish(hooks, nil, newStatus(message.CodeInternalServerError, ""), false)
 		}
 	}()
 	body, st := x.handle(&h, hooks)
 	returned = true
 	t1 := clock()
-	x.vacate()
+	x.release()
 	if h != nil {
 		h.pace.took(t1 - t0) // without the writing, which may be that of others
 		hooks = h.hooks.Load()
 	}
-	x.finish(hooks, body, st, hold)
+	x.finish(hooks, body, st, noFlush)
 	x.logHandled(t1 - t0)
 	return t1
 }
 
 // finish ends the handling: a call gets its reply.
-func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, hold bool) {
+func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bool) {
 	x.status = st
 	if x.in.Mtype() == message.TypeCall {
-		x.reply(hooks, body, st, hold)
+		x.reply(hooks, body, st, noFlush)
 	} else if !st.OK() {
-		x.Warnf("session %s: push to %s failed: %v", x.link.conn.ID(), x.in.ServiceMethod(), st)
+		x.Warnf("session %s: push to %s failed: %v", x.conn.sess.ID(), x.in.ServiceMethod(), st)
 	}
-	if x.flight != nil {
-		x.flight.end()
+	if x.deadline != nil {
+		x.deadline.end()
 	}
 	for _, h := range hooks.postHandle {
 		_ = x.hooked(func() *message.Status { // a panic is logged; the handling has ended
@@ -148,7 +148,7 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, hold bool)
 func (x *exchange) handle(h **Handler, hooks *Hooks) (body any, st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.link.conn.cfg.internalError(&message.PanicError{Where: x.in.ServiceMethod(), Value: p, Stack: debug.Stack()})
+			st = x.conn.sess.shared.internalError(&message.PanicError{Where: x.in.ServiceMethod(), Value: p, Stack: debug.Stack()})
 		}
 	}()
 	if x.in.Mtype() == message.TypeCall {
@@ -172,7 +172,7 @@ func (x *exchange) handleCall(ph **Handler, hooks *Hooks) (body any, st *message
 		}
 	}
 	if err := x.decode(h); err != nil {
-		return nil, x.link.conn.cfg.decodeFailed(err)
+		return nil, x.conn.sess.shared.decodeFailed(err)
 	}
 	if hooks.postReadCallBody != nil {
 		if st := run(hooks.postReadCallBody, PostReadCallBodyPlugin.PostReadCallBody, ReadCtx(x)); !st.OK() {
@@ -197,7 +197,7 @@ func (x *exchange) handlePush(ph **Handler, hooks *Hooks) *message.Status {
 		}
 	}
 	if err := x.decode(h); err != nil {
-		return x.link.conn.cfg.decodeFailed(err)
+		return x.conn.sess.shared.decodeFailed(err)
 	}
 	if hooks.postReadPushBody != nil {
 		if st := run(hooks.postReadPushBody, PostReadPushBodyPlugin.PostReadPushBody, ReadCtx(x)); !st.OK() {
@@ -216,7 +216,7 @@ func (x *exchange) route(h **Handler, hooked bool, hooks func() *message.Status)
 			return st
 		}
 		if x.in.ServiceMethod() != method {
-			*h, _ = x.link.conn.cfg.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
+			*h, _ = x.conn.sess.shared.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
 		}
 	}
 	if x.in.ServiceMethod() == "" {
@@ -253,8 +253,8 @@ func (x *exchange) decode(h *Handler) error {
 }
 
 // reply answers a CALL.
-func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, hold bool) {
-	if x.flight != nil && !x.flight.claim() {
+func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, noFlush bool) {
+	if x.deadline != nil && !x.deadline.claim() {
 		return // the caller was told that it took too long
 	}
 	if st.OK() {
@@ -278,7 +278,7 @@ func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, hold bool) 
 		}
 		x.out.SetServiceMethod("")
 	}
-	st = x.send(hold)
+	st = x.send(noFlush)
 	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded
 		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
 			st = newStatus(message.CodeInternalServerError, st.Cause())
@@ -286,10 +286,10 @@ func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, hold bool) 
 		x.out.XferPipe().Reset()
 		x.out.Meta().Reset()
 		x.fail(st)
-		st = x.send(hold)
+		st = x.send(noFlush)
 	}
 	if !st.OK() {
-		x.Debugf("session %s: reply to %s not sent: %v", x.link.conn.ID(), x.in.ServiceMethod(), st)
+		x.Debugf("session %s: reply to %s not sent: %v", x.conn.sess.ID(), x.in.ServiceMethod(), st)
 		return
 	}
 	if hooks.postWriteReply != nil {
@@ -304,7 +304,7 @@ func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, hold bool) 
 func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.link.conn.cfg.internalError(&message.PanicError{Where: "a plugin of " + x.in.ServiceMethod(), Value: p, Stack: debug.Stack()})
+			st = x.conn.sess.shared.internalError(&message.PanicError{Where: "a plugin of " + x.in.ServiceMethod(), Value: p, Stack: debug.Stack()})
 		}
 	}()
 	return hooks()
@@ -317,12 +317,12 @@ func (x *exchange) fail(st *message.Status) {
 	x.out.SetBody(nil)
 }
 
-func (x *exchange) send(hold bool) *message.Status {
+func (x *exchange) send(noFlush bool) *message.Status {
 	if x.refusing {
-		return x.link.status(&x.out, x.link.sock.QueueUrgent(&x.out))
+		return x.conn.status(&x.out, x.conn.sock.QueueUrgent(&x.out))
 	}
-	if hold {
-		return x.link.status(&x.out, x.link.sock.Queue(&x.out))
+	if noFlush {
+		return x.conn.status(&x.out, x.conn.sock.Queue(&x.out))
 	}
-	return x.link.write(&x.out, true)
+	return x.conn.write(&x.out, true)
 }

@@ -96,7 +96,7 @@ type PreSession interface {
 	// leaves what was. Bytes read ahead are lost with the connection they came
 	// from, so the side that received the last message before the change must
 	// be the first to speak after it.
-	ModifySocket(f func(conn net.Conn) (modifiedConn net.Conn, newProtoFunc proto.Func))
+	ModifySocket(f func(nc net.Conn) (modifiedConn net.Conn, newProtoFunc proto.Func))
 	// GetProtoFunc returns the function that made the protocol.
 	GetProtoFunc() proto.Func
 	// Close refuses the session.

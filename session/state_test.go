@@ -132,8 +132,8 @@ func (fakeOwner) CountSession() int                 { return 0 }
 func (fakeOwner) GetSession(string) (Session, bool) { return nil, false }
 func (fakeOwner) RangeSession(func(Session) bool)   {}
 func (fakeOwner) Close() error                      { return nil }
-func (fakeOwner) Bind(c *Conn, id string)           { c.Rename(id) }
-func (fakeOwner) Gone(*Conn)                        {}
+func (fakeOwner) Bind(s *Engine, id string)         { s.Rename(id) }
+func (fakeOwner) Gone(*Engine)                      {}
 func (fakeOwner) Broadcast(string, any, ...message.Setting) (int, map[string]*message.Status) {
 	return 0, nil
 }
@@ -143,18 +143,17 @@ type oneRoute struct{ h *Handler }
 
 func (r oneRoute) Dispatch(call bool, _ string) (*Handler, bool) { return r.h, call && r.h != nil }
 
-func fakeConfig(routes Dispatcher) *Config {
-	c := &Config{
+func fakeShared(routes Dispatcher) *Shared {
+	cfg := Config{
 		Owner: fakeOwner{}, Routes: routes, Hooks: new(atomic.Pointer[Hooks]),
 		Socket: socket.Config{}.Complete(), BodyCodec: 'j', Logger: slog.New(slog.DiscardHandler),
 	}
-	c.Hooks.Store(new(Hooks))
-	c.Start()
-	return c
+	cfg.Hooks.Store(new(Hooks))
+	return NewShared(cfg)
 }
 
 // pair returns two sessions that talk to each other over TCP.
-func pair(t *testing.T, routes Dispatcher) (here, there *Conn) {
+func pair(t *testing.T, routes Dispatcher) (here, there *Engine) {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -169,8 +168,8 @@ func pair(t *testing.T, routes Dispatcher) (here, there *Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	here, st1 := Dialed(fakeConfig(oneRoute{}), a, rawproto.New, "here", nil)
-	there, st2 := Accept(fakeConfig(routes), b, rawproto.New, "there")
+	here, st1 := Dialed(fakeShared(oneRoute{}), a, rawproto.New, "here", nil)
+	there, st2 := Accept(fakeShared(routes), b, rawproto.New, "there")
 	if !st1.OK() || !st2.OK() {
 		t.Fatal(st1, st2)
 	}
@@ -214,7 +213,7 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 	for range held {
 		<-started
 	}
-	p := &s.link.Load().pending
+	p := &s.conn.Load().pending
 	p.mu.Lock()
 	p.seq = math.MaxInt32 - calls/4
 	p.mu.Unlock()
@@ -258,15 +257,15 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 // TestCloseNotifyInTheMomentOfTheEnd asks for the channel while the session
 // ends: it is closed, once.
 func TestCloseNotifyInTheMomentOfTheEnd(t *testing.T) {
-	cfg := fakeConfig(oneRoute{})
+	cfg := fakeShared(oneRoute{})
 	for range 2000 {
 		a, b := net.Pipe()
-		c := newConn(cfg, a, rawproto.New, "x")
-		c.life.move(Preparing, Open)
+		s := newEngine(cfg, a, rawproto.New, "x")
+		s.life.move(Preparing, Open)
 		var wg sync.WaitGroup
-		wg.Go(func() { _ = c.Close() })
+		wg.Go(func() { _ = s.Close() })
 		var ended <-chan struct{}
-		wg.Go(func() { ended = c.CloseNotify() })
+		wg.Go(func() { ended = s.CloseNotify() })
 		wg.Wait()
 		select {
 		case <-ended:

@@ -43,22 +43,22 @@ func add(sum *socket.Stats, s socket.Stats) {
 
 // Totals returns the counters of the sessions given and of all connections that
 // have ended.
-func (c *Config) Totals(sessions []*Conn) Totals {
+func (sh *Shared) Totals(sessions []*Engine) Totals {
 	var t Totals
-	for _, conn := range sessions {
-		if conn.link.Load().isClosed() {
+	for _, s := range sessions {
+		if s.conn.Load().isClosed() {
 			continue
 		}
-		s := conn.Stats()
-		add(&t.Stats.Stats, s.Stats)
-		t.Pending += s.Pending
+		st := s.Stats()
+		add(&t.Stats.Stats, st.Stats)
+		t.Pending += st.Pending
 		t.Connections++
 	}
-	t.Handlers = c.Handlers()
-	c.totals.mu.Lock()
-	defer c.totals.mu.Unlock()
-	add(&t.Stats.Stats, c.totals.sum)
-	t.Ended = c.totals.ended
+	t.Handlers = sh.Handlers()
+	sh.totals.mu.Lock()
+	defer sh.totals.mu.Unlock()
+	add(&t.Stats.Stats, sh.totals.sum)
+	t.Ended = sh.totals.ended
 	return t
 }
 
@@ -71,19 +71,19 @@ type stuck struct {
 // EndStuck ends the connection, and with it the calls that wait, if calls have
 // waited for limit and nothing was received meanwhile. The session redials if
 // it may. One goroutine at a time may call it.
-func (c *Conn) EndStuck(limit time.Duration) {
-	if c.life.state() != Open {
+func (s *Engine) EndStuck(limit time.Duration) {
+	if s.life.state() != Open {
 		return
 	}
-	l := c.link.Load()
-	in, now := l.sock.Stats().BytesIn, clock()
+	c := s.conn.Load()
+	in, now := c.sock.Stats().BytesIn, clock()
 	switch {
-	case l.pending.len() == 0:
-		l.stuck = nil
-	case l.stuck == nil || in != l.stuck.bytes:
-		l.stuck = &stuck{in, now}
-	case now-l.stuck.since >= limit:
-		c.cfg.Logger.Warn("connection is stuck", "session", c.ID(), "remote", c.RemoteAddr(), "pending", l.pending.len(), "limit", limit)
-		c.linkDown(l, ErrStuck)
+	case c.pending.len() == 0:
+		c.stuck = nil
+	case c.stuck == nil || in != c.stuck.bytes:
+		c.stuck = &stuck{in, now}
+	case now-c.stuck.since >= limit:
+		s.shared.Logger.Warn("connection is stuck", "session", s.ID(), "remote", s.RemoteAddr(), "pending", c.pending.len(), "limit", limit)
+		s.connDown(c, ErrStuck)
 	}
 }

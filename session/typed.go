@@ -6,19 +6,19 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// Call calls serviceMethod on s and returns the reply. It ends with ctx. A
+// Call calls serviceMethod on to and returns the reply. It ends with ctx. A
 // failed status comes back as a [*message.StatusError].
-func Call[R any](ctx context.Context, s Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
+func Call[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
 	res := new(R)
 	all := settings
 	if ctx.Done() != nil || len(settings) > 0 {
 		all = append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
 	}
 	var st *message.Status
-	if c, ok := s.(*Conn); ok {
-		st = c.do(serviceMethod, arg, res, all)
+	if s, ok := to.(*Engine); ok {
+		st = s.do(serviceMethod, arg, res, all)
 	} else {
-		st = s.Call(serviceMethod, arg, res, all...).Status()
+		st = to.Call(serviceMethod, arg, res, all...).Status()
 	}
 	if !st.OK() {
 		return nil, st.Err()

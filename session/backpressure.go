@@ -23,21 +23,21 @@ import (
 //
 // Messages that are handled in the leader's place, one at a time, are not counted.
 
-// A stall is what a link needs once its leader has had to wait for room.
-type stall struct {
-	waits atomic.Bool   // the leader waits now
-	room  chan struct{} // tells it that a handler has ended
-	tired bool          // of the leader: it has waited in vain, and refuses until there is room
+// A roomWait is what a connection needs once its leader has had to wait for room.
+type roomWait struct {
+	waits  atomic.Bool   // the leader waits now
+	room   chan struct{} // tells it that a handler has ended
+	gaveUp bool          // of the leader: it has waited in vain, and refuses until there is room
 }
 
 const (
-	stallLook = 20 * time.Millisecond // how often a leader that waits looks by itself
-	letEvery  = 64                    // handlers that may begin until the leader lets them run, to see their replies
+	roomTick   = 20 * time.Millisecond // how often a leader that waits looks by itself
+	yieldEvery = 64                    // handlers that may begin until the leader lets them run, to see their replies
 
 	// How long a leader waits without that any handler ends. If replies wait for
 	// the other side to read, the write timeout takes the place of the second.
-	stallReentrant = 100 * time.Millisecond // calls of this side wait for replies that it does not read meanwhile
-	stallLongest   = 3 * time.Second        // the other side may think that this one is dead
+	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies that it does not read meanwhile
+	waitLongest   = 3 * time.Second        // the other side may think that this one is dead
 )
 
 var errTooManyBytes = errors.New("session: too many bytes in flight (InflightLimit); the message was not executed")
@@ -49,76 +49,76 @@ func weigh(m *message.Message) int64 {
 
 // overfull reports whether no more messages are to be handled. One more always
 // may, whatever its size.
-func (l *link) overfull() bool {
-	limit := int64(l.conn.cfg.InflightLimit)
-	replies, waiting := l.sock.Waiting()
-	return l.inflight.Load()+waiting > limit ||
-		replies > 0 && waiting/replies*int64(l.handlers.Load()) > limit
+func (c *conn) overfull() bool {
+	limit := int64(c.sess.shared.InflightLimit)
+	replies, waiting := c.sock.Waiting()
+	return c.inflight.Load()+waiting > limit ||
+		replies > 0 && waiting/replies*int64(c.handlers.Load()) > limit
 }
 
 // awaitRoom lets the leader wait until there is room for a message. It reports
 // false if the message must be refused, or nothing can be sent any more.
-func (l *link) awaitRoom() bool {
-	if l.conn.cfg.InflightLimit <= 0 {
+func (c *conn) awaitRoom() bool {
+	if c.sess.shared.InflightLimit <= 0 {
 		return true
 	}
-	if l.handlers.Load()%letEvery == letEvery-1 {
+	if c.handlers.Load()%yieldEvery == yieldEvery-1 {
 		runtime.Gosched()
 	}
-	s := l.stalled.Load()
-	if !l.overfull() {
+	s := c.roomWait.Load()
+	if !c.overfull() {
 		if s != nil {
-			s.tired = false
+			s.gaveUp = false
 		}
 		return true
 	}
 	if s == nil {
-		s = &stall{room: make(chan struct{}, 1)}
-		l.stalled.Store(s)
+		s = &roomWait{room: make(chan struct{}, 1)}
+		c.roomWait.Store(s)
 	}
-	return !s.tired && l.stall(s)
+	return !s.gaveUp && c.waitForRoom(s)
 }
 
-// stall waits, in the leader's place.
-func (l *link) stall(s *stall) bool {
-	l.sock.Flush() // the replies that would leave with the next read
+// waitForRoom waits, in the leader's place.
+func (c *conn) waitForRoom(s *roomWait) bool {
+	c.sock.Flush() // the replies that would leave with the next read
 	s.waits.Store(true)
 	defer s.waits.Store(false)
-	look := time.NewTicker(stallLook)
+	look := time.NewTicker(roomTick)
 	defer look.Stop()
-	closed := l.context().Done()
-	for since := clock(); l.overfull(); {
+	closed := c.context().Done()
+	for since := clock(); c.overfull(); {
 		select {
 		case <-s.room:
 			since = clock()
 		case <-look.C:
-			if clock()-since > l.stallLimit() {
-				s.tired = true
+			if clock()-since > c.waitLimit() {
+				s.gaveUp = true
 				return false
 			}
 		case <-closed:
 		}
-		if l.sock.Err() != nil {
+		if c.sock.Err() != nil {
 			return false
 		}
 	}
 	return true
 }
 
-func (l *link) stallLimit() time.Duration {
-	if l.pending.len() > 0 {
-		return stallReentrant
+func (c *conn) waitLimit() time.Duration {
+	if c.pending.len() > 0 {
+		return waitReentrant
 	}
-	if replies, _ := l.sock.Waiting(); replies > 0 {
+	if replies, _ := c.sock.Waiting(); replies > 0 {
 		return math.MaxInt64
 	}
-	return stallLongest
+	return waitLongest
 }
 
-// unstall wakes a leader that waits for room. It is called whenever a handler
+// signalRoom wakes a leader that waits for room. It is called whenever a handler
 // has ended.
-func (l *link) unstall() {
-	if s := l.stalled.Load(); s != nil && s.waits.Load() {
+func (c *conn) signalRoom() {
+	if s := c.roomWait.Load(); s != nil && s.waits.Load() {
 		select {
 		case s.room <- struct{}{}:
 		default:

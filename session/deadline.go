@@ -21,48 +21,48 @@ var (
 	errTookAge  = errors.New("session: the context age has passed")
 )
 
-// A flight is a call or push being handled that has an end of its own: the
+// A deadline is a call or push being handled that has an end of its own: the
 // caller's deadline, its cancellation, or the context age. Only those that need
 // it have one.
-type flight struct {
+type deadline struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	link     *link
+	conn     *conn
 	seq      int32
 	answered atomic.Bool
 	stop     func() bool // of the age
 	ids      []byte      // filters of the call
-	known    bool        // it is in the link's table
+	tracked  bool        // it is in the connection's table
 }
 
-// begin gives x a flight if it needs one.
-func (x *exchange) begin() {
-	age := x.link.conn.ContextAge()
+// setDeadline gives x a flight if it needs one.
+func (x *exchange) setDeadline() {
+	age := x.conn.sess.ContextAge()
 	left, marked := x.callerTimeout()
 	if age <= 0 && !marked {
 		return
 	}
-	l := x.link
-	f := &flight{link: l, seq: x.in.Seq()}
-	ctx := l.context()
+	c := x.conn
+	d := &deadline{conn: c, seq: x.in.Seq()}
+	ctx := c.context()
 	if marked && left > 0 {
-		ctx, f.cancel = withTimeout(ctx, left, context.DeadlineExceeded)
+		ctx, d.cancel = withTimeout(ctx, left, context.DeadlineExceeded)
 	} else {
-		ctx, f.cancel = context.WithCancelCause(ctx)
+		ctx, d.cancel = context.WithCancelCause(ctx)
 	}
-	f.ctx = ctx
+	d.ctx = ctx
 	if x.in.Mtype() == message.TypeCall {
 		if age > 0 {
-			f.ids = x.in.XferPipe().IDs()
+			d.ids = x.in.XferPipe().IDs()
 		}
 		if marked {
-			l.fly(f)
+			c.track(d)
 		}
 	}
 	if age > 0 {
-		f.ctx, f.stop = f.age(age, x.in.Mtype() == message.TypeCall)
+		d.ctx, d.stop = d.age(age, x.in.Mtype() == message.TypeCall)
 	}
-	x.flight = f
+	x.deadline = d
 }
 
 // withTimeout is context.WithTimeoutCause with one cancel function for both.
@@ -76,12 +76,12 @@ func withTimeout(parent context.Context, d time.Duration, cause error) (context.
 }
 
 // age bounds the flight, and answers for the handler when it takes longer.
-func (f *flight) age(d time.Duration, call bool) (context.Context, func() bool) {
-	ctx, cancel := context.WithTimeoutCause(f.ctx, d, errTookAge)
+func (d *deadline) age(limit time.Duration, call bool) (context.Context, func() bool) {
+	ctx, cancel := context.WithTimeoutCause(d.ctx, limit, errTookAge)
 	stop := context.AfterFunc(ctx, func() {
 		cancel()
-		if call && context.Cause(ctx) == errTookAge && f.claim() {
-			f.tooLate()
+		if call && context.Cause(ctx) == errTookAge && d.claim() {
+			d.answerTooLate()
 		}
 	})
 	return ctx, func() bool {
@@ -92,30 +92,30 @@ func (f *flight) age(d time.Duration, call bool) (context.Context, func() bool) 
 }
 
 // claim reports whether the caller is the one that answers.
-func (f *flight) claim() bool { return f.answered.CompareAndSwap(false, true) }
+func (d *deadline) claim() bool { return d.answered.CompareAndSwap(false, true) }
 
-// tooLate tells the caller that the handler took too long.
-func (f *flight) tooLate() {
-	x := getExchange(f.link)
+// answerTooLate tells the caller that the handler took too long.
+func (d *deadline) answerTooLate() {
+	x := getExchange(d.conn)
 	defer putExchange(x)
 	x.out.SetMtype(message.TypeReply)
-	x.out.SetSeq(f.seq)
-	message.WithXferPipe(f.ids...)(&x.out)
+	x.out.SetSeq(d.seq)
+	message.WithXferPipe(d.ids...)(&x.out)
 	x.fail(newStatus(message.CodeHandleTimeout, context.DeadlineExceeded))
 	if st := x.send(false); !st.OK() {
-		x.Debugf("session %s: timeout of call %d not sent: %v", f.link.conn.ID(), f.seq, st)
+		x.Debugf("session %s: timeout of call %d not sent: %v", d.conn.sess.ID(), d.seq, st)
 	}
 }
 
 // end releases what the flight holds.
-func (f *flight) end() {
-	if f.stop != nil {
-		f.stop()
+func (d *deadline) end() {
+	if d.stop != nil {
+		d.stop()
 	}
-	if f.known {
-		f.link.land(f)
+	if d.tracked {
+		d.conn.untrack(d)
 	}
-	f.cancel(context.Canceled)
+	d.cancel(context.Canceled)
 }
 
 // callerTimeout returns what is left of the caller's time; marked reports
@@ -147,44 +147,44 @@ func mark(m *message.Message, ctx context.Context) {
 // introduce makes the first call on a connection that a redial may replace say
 // that this side understands control messages: so it will be told when the
 // other side is going away, and fail no call on that.
-func (c *Conn) introduce(x *exchange) {
-	if c.dial == nil || x.link.marked.Load() {
+func (s *Engine) introduce(x *exchange) {
+	if s.dial == nil || x.conn.marked.Load() {
 		return
 	}
-	x.link.marked.Store(true)
+	x.conn.marked.Store(true)
 	if x.out.Meta().Peek(MetaTimeout) == nil {
 		x.out.Meta().Set(MetaTimeout, "0")
 	}
 }
 
-// fly enters f, so that a cancel message finds it, and tells the other side
+// track enters f, so that a cancel message finds it, and tells the other side
 // that such messages are understood.
-func (l *link) fly(f *flight) {
-	f.known = true
-	l.mu.Lock()
-	if l.flights == nil {
-		l.flights = make(map[int32]*flight)
+func (c *conn) track(d *deadline) {
+	d.tracked = true
+	c.mu.Lock()
+	if c.deadlines == nil {
+		c.deadlines = make(map[int32]*deadline)
 	}
-	l.flights[f.seq] = f
-	l.mu.Unlock()
-	if !l.ours.Swap(true) {
-		l.sendControl(controlHello, 0)
-	}
-}
-
-func (l *link) land(f *flight) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.flights[f.seq] == f {
-		delete(l.flights, f.seq)
+	c.deadlines[d.seq] = d
+	c.mu.Unlock()
+	if !c.peerIsErpc.Swap(true) {
+		c.sendControl(controlHello, 0)
 	}
 }
 
-func (l *link) cancelFlight(seq int32) {
-	l.mu.Lock()
-	f := l.flights[seq]
-	l.mu.Unlock()
-	if f != nil {
-		f.cancel(errCanceled)
+func (c *conn) untrack(d *deadline) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadlines[d.seq] == d {
+		delete(c.deadlines, d.seq)
+	}
+}
+
+func (c *conn) cancelInbound(seq int32) {
+	c.mu.Lock()
+	d := c.deadlines[seq]
+	c.mu.Unlock()
+	if d != nil {
+		d.cancel(errCanceled)
 	}
 }

@@ -10,17 +10,17 @@ import (
 )
 
 // A preSession is a session in its connect hooks, on the connection that is to
-// become its link. It is used by one goroutine.
+// become its connection. It is used by one goroutine.
 type preSession struct {
-	*Conn
-	link     *link
+	*Engine
+	conn     *conn
 	deadline time.Time // of the handshake; zero: none
 	over     bool
 }
 
-func newPreSession(c *Conn, l *link) *preSession {
-	p := &preSession{Conn: c, link: l}
-	if d := c.cfg.HandshakeTimeout; d > 0 {
+func newPreSession(s *Engine, c *conn) *preSession {
+	p := &preSession{Engine: s, conn: c}
+	if d := s.shared.HandshakeTimeout; d > 0 {
 		p.deadline = time.Now().Add(d)
 		p.limit()
 	}
@@ -29,46 +29,46 @@ func newPreSession(c *Conn, l *link) *preSession {
 
 // limit lets nothing on the connection take longer than the handshake may.
 func (p *preSession) limit() {
-	_ = p.link.sock.Conn().SetDeadline(p.deadline) // fails only on a closed connection, which the next use tells
+	_ = p.conn.sock.Conn().SetDeadline(p.deadline) // fails only on a closed connection, which the next use tells
 }
 
 // finish ends the handshake and returns the connection that it left.
-func (p *preSession) finish() *link {
+func (p *preSession) finish() *conn {
 	p.over = true
 	if !p.deadline.IsZero() {
 		p.deadline = time.Time{}
 		p.limit()
 	}
-	return p.link
+	return p.conn
 }
 
-func (p *preSession) LocalAddr() net.Addr  { return p.link.sock.Conn().LocalAddr() }
-func (p *preSession) RemoteAddr() net.Addr { return p.link.sock.Conn().RemoteAddr() }
+func (p *preSession) LocalAddr() net.Addr  { return p.conn.sock.Conn().LocalAddr() }
+func (p *preSession) RemoteAddr() net.Addr { return p.conn.sock.Conn().RemoteAddr() }
 
-func (p *preSession) ControlFD(f func(fd uintptr)) error { return p.link.sock.ControlFD(f) }
+func (p *preSession) ControlFD(f func(fd uintptr)) error { return p.conn.sock.ControlFD(f) }
 func (p *preSession) GetProtoFunc() proto.Func           { return p.protoFunc }
 
 func (p *preSession) Close() error {
-	err := p.link.close(nil)
-	p.Conn.End(nil)
+	err := p.conn.close(nil)
+	p.Engine.End(nil)
 	return err
 }
 
-func (p *preSession) ModifySocket(f func(conn net.Conn) (net.Conn, proto.Func)) {
-	conn, pf := f(p.link.sock.Conn())
-	if conn == nil && pf == nil {
+func (p *preSession) ModifySocket(f func(nc net.Conn) (net.Conn, proto.Func)) {
+	nc, pf := f(p.conn.sock.Conn())
+	if nc == nil && pf == nil {
 		return
 	}
 	if pf != nil {
 		p.protoFunc = pf
 	}
-	if conn == nil {
-		p.link.sock.SetProto(p.protoFunc())
+	if nc == nil {
+		p.conn.sock.SetProto(p.protoFunc())
 		return
 	}
-	l := newLink(p.Conn, conn)
-	l.pending.seq = p.link.pending.seq
-	p.link = l
+	c := newConnection(p.Engine, nc)
+	c.pending.seq = p.conn.pending.seq
+	p.conn = c
 	p.limit()
 }
 
@@ -109,21 +109,21 @@ func (p *preSession) send(mtype byte, seq int32, method string, body any, st *me
 	if p.over {
 		return errNotPreparing
 	}
-	x := getExchange(p.link)
+	x := getExchange(p.conn)
 	defer putExchange(x)
 	if cancel := x.fill(mtype, method, body, nil); cancel != nil {
 		defer cancel()
 	}
 	x.out.Apply(settings)
 	if seq == 0 {
-		seq = p.link.pending.next()
+		seq = p.conn.pending.next()
 	}
 	x.out.SetSeq(seq)
 	if !st.OK() {
 		x.out.SetStatus(st)
 		x.out.SetBody(nil)
 	}
-	return p.link.write(&x.out, false)
+	return p.conn.write(&x.out, false)
 }
 
 func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Context) *message.Message {
@@ -149,7 +149,7 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 		return m
 	}
 	if err := m.UnmarshalBody(m.Raw()); err != nil && m.StatusOK() {
-		m.SetStatus(p.cfg.decodeFailed(err))
+		m.SetStatus(p.shared.decodeFailed(err))
 	}
 	return m
 }
@@ -159,13 +159,13 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error {
 	ctx := m.Context()
 	for {
-		if err := p.link.sock.Read(m); err != nil {
+		if err := p.conn.sock.Read(m); err != nil {
 			return err
 		}
 		if m.Mtype() != message.TypePush || !isControl(m.ServiceMethod()) {
 			return nil
 		}
-		p.link.control(m.ServiceMethod(), m.Seq())
+		p.conn.control(m.ServiceMethod(), m.Seq())
 		m.Reset(message.WithContext(ctx), message.WithNewBody(newArgs))
 	}
 }
@@ -185,11 +185,11 @@ func (p *preSession) limitRead(ctx context.Context) (undo func()) {
 	if age := p.ContextAge(); age > 0 {
 		sooner(time.Now().Add(age))
 	}
-	conn := p.link.sock.Conn()
-	_ = conn.SetReadDeadline(end) // fails only on a closed connection, which reading tells
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	nc := p.conn.sock.Conn()
+	_ = nc.SetReadDeadline(end) // fails only on a closed connection, which reading tells
+	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	return func() {
 		stop()
-		_ = conn.SetReadDeadline(p.deadline)
+		_ = nc.SetReadDeadline(p.deadline)
 	}
 }

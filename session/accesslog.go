@@ -18,100 +18,100 @@ import (
 // maxLoggedBody is how much of a body the run log shows, in bytes.
 const maxLoggedBody = 1 << 10
 
-func (c *Config) runLevel(cost time.Duration) slog.Level {
+func (sh *Shared) logLevel(cost time.Duration) slog.Level {
 	switch {
-	case c.Slow > 0 && cost >= c.Slow:
+	case sh.Slow > 0 && cost >= sh.Slow:
 		return logging.LevelWarning
-	case c.CountTime, c.PrintDetail:
+	case sh.CountTime, sh.PrintDetail:
 		return logging.LevelInfo
 	}
 	return logging.LevelDebug
 }
 
 // clock returns the time if somebody wants to know how long things take.
-func (c *Conn) clock() time.Duration {
-	if c.cfg.CountTime || c.cfg.Slow > 0 || c.Enabled(c.cfg.runLevel(0)) {
+func (s *Engine) clock() time.Duration {
+	if s.shared.CountTime || s.shared.Slow > 0 || s.Enabled(s.shared.logLevel(0)) {
 		return clock()
 	}
 	return 0
 }
 
 // record writes what happened. real is the real address of the caller, or "".
-func (c *Conn) record(what, method, real string, cost time.Duration, attrs func() []slog.Attr) {
-	level := c.cfg.runLevel(cost)
-	if !c.Enabled(level) {
+func (s *Engine) record(what, method, real string, cost time.Duration, attrs func() []slog.Attr) {
+	level := s.shared.logLevel(cost)
+	if !s.Enabled(level) {
 		return
 	}
 	all := append(make([]slog.Attr, 0, 10),
-		slog.String("method", method), slog.String("session", c.ID()), slog.String("remote", c.RemoteAddr().String()))
-	if real != "" && real != c.RemoteAddr().String() {
+		slog.String("method", method), slog.String("session", s.ID()), slog.String("remote", s.RemoteAddr().String()))
+	if real != "" && real != s.RemoteAddr().String() {
 		all = append(all, slog.String("real", real))
 	}
 	if cost > 0 {
 		all = append(all, slog.Duration("cost", cost))
 	}
-	c.cfg.Logger.LogAttrs(context.Background(), level, what, append(all, attrs()...)...)
+	s.shared.Logger.LogAttrs(context.Background(), level, what, append(all, attrs()...)...)
 }
 
 // logHandled records a CALL or PUSH from the other side.
 func (x *exchange) logHandled(cost time.Duration) {
-	c := x.link.conn
-	if !c.Enabled(c.cfg.runLevel(cost)) {
+	s := x.conn.sess
+	if !s.Enabled(s.shared.logLevel(cost)) {
 		return
 	}
 	what, out := "PUSH<-", (*message.Message)(nil)
 	if x.in.Mtype() == message.TypeCall {
 		what, out = "CALL<-", &x.out
 	}
-	c.record(what, x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr {
-		attrs := []slog.Attr{c.describe("recv", &x.in)}
+	s.record(what, x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr {
+		attrs := []slog.Attr{s.describe("recv", &x.in)}
 		if out != nil {
-			attrs = append(attrs, c.describe("send", out))
+			attrs = append(attrs, s.describe("send", out))
 		}
 		return attrs
 	})
 }
 
 // logCalled records a CALL to the other side.
-func (c *Conn) logCalled(cmd *CallCmd) {
+func (s *Engine) logCalled(cmd *CallCmd) {
 	if cmd.start != 0 {
 		cmd.cost = clock() - cmd.start
 	}
-	if !c.Enabled(c.cfg.runLevel(cmd.cost)) {
+	if !s.Enabled(s.shared.logLevel(cmd.cost)) {
 		return
 	}
-	c.record("CALL->", cmd.method, "", cmd.cost, func() []slog.Attr {
+	s.record("CALL->", cmd.method, "", cmd.cost, func() []slog.Attr {
 		out := cmd.Output()
 		out.SetSize(cmd.sent.Load())
 		in := message.New(message.WithStatus(cmd.st), message.WithBody(cmd.result), message.WithBodyCodec(cmd.codec))
 		in.SetSize(cmd.size)
 		cmd.meta.CopyTo(in.Meta())
-		return []slog.Attr{c.describe("send", out), c.describe("recv", in)}
+		return []slog.Attr{s.describe("send", out), s.describe("recv", in)}
 	})
 }
 
 // logPushed records a PUSH to the other side.
-func (c *Conn) logPushed(x *exchange) {
+func (s *Engine) logPushed(x *exchange) {
 	cost := time.Duration(0)
 	if x.start != 0 {
 		cost = clock() - x.start
 	}
-	if !c.Enabled(c.cfg.runLevel(cost)) {
+	if !s.Enabled(s.shared.logLevel(cost)) {
 		return
 	}
-	c.record("PUSH->", x.out.ServiceMethod(), "", cost, func() []slog.Attr {
-		return []slog.Attr{c.describe("send", &x.out)}
+	s.record("PUSH->", x.out.ServiceMethod(), "", cost, func() []slog.Attr {
+		return []slog.Attr{s.describe("send", &x.out)}
 	})
 }
 
 // describe is a message in the run log: size and status, and with PrintDetail
 // metadata and body.
-func (c *Conn) describe(key string, m *message.Message) slog.Attr {
+func (s *Engine) describe(key string, m *message.Message) slog.Attr {
 	attrs := []any{slog.Uint64("size", uint64(m.Size()))}
 	if !m.StatusOK() {
 		attrs = append(attrs, slog.String("status", m.Status().String()))
 	}
-	if c.cfg.PrintDetail {
+	if s.shared.PrintDetail {
 		if m.Meta().Len() > 0 {
 			attrs = append(attrs, slog.String("meta", m.Meta().String()))
 		}

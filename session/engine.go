@@ -1,0 +1,262 @@
+package session
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goerpc/erpc/internal/logging"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/socket"
+)
+
+// An Engine is the engine behind a [Session]. All methods may be called
+// concurrently unless they say otherwise.
+type Engine struct {
+	logging.Printer
+	shared    *Shared
+	protoFunc proto.Func
+	life      life
+	id        atomic.Pointer[string]
+	conn      atomic.Pointer[conn] // the current connection
+	swap      atomic.Pointer[Swap] // nil until somebody asks
+	ages      [2]atomic.Int64      // session, context; nanoseconds
+
+	mu      sync.Mutex // guards the following
+	notify  chan struct{}
+	changed chan struct{} // closed at the next change of state or connection; nil: nobody waits for that
+	stop    context.CancelFunc
+	cause   error
+	over    bool    // it has ended, and notify, if there is one, is closed
+	former  []*conn // replaced, with calls in flight
+
+	dial Dial // nil: no redial; set before the session is opened
+}
+
+var (
+	_ Session    = (*Engine)(nil)
+	_ Base       = (*Engine)(nil)
+	_ PreSession = (*preSession)(nil)
+)
+
+// Accept makes a session of an accepted connection: it runs the connect hooks
+// and opens it. A status that is not OK means that the connection was refused
+// and closed.
+func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *message.Status) {
+	s := newEngine(sh, nc, pf, id)
+	return s.begin(func(h *Hooks, p PreSession) *message.Status {
+		return connect(h, h.postAccept, s, func(hook PostAcceptPlugin) *message.Status { return hook.PostAccept(p) })
+	})
+}
+
+// Dialed is [Accept] for a dialed connection. When it breaks, dial makes
+// another, if that is not nil and the configuration allows it.
+func Dialed(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) (*Engine, *message.Status) {
+	s := newEngine(sh, nc, pf, id)
+	if sh.RedialTimes != 0 {
+		s.dial = dial
+	}
+	return s.begin(func(h *Hooks, p PreSession) *message.Status { return s.postDial(h, p, false) })
+}
+
+func (s *Engine) postDial(h *Hooks, p PreSession, isRedial bool) *message.Status {
+	return connect(h, h.postDial, s, func(hook PostDialPlugin) *message.Status { return hook.PostDial(p, isRedial) })
+}
+
+func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string) *Engine {
+	s := &Engine{shared: sh, protoFunc: pf, Printer: sh.print}
+	s.id.Store(&id)
+	s.ages[0].Store(int64(sh.SessionAge))
+	s.ages[1].Store(int64(sh.ContextAge))
+	s.conn.Store(newConnection(s, nc))
+	return s
+}
+
+// begin runs the first connect hooks and opens the session.
+func (s *Engine) begin(hooks func(*Hooks, PreSession) *message.Status) (*Engine, *message.Status) {
+	c := s.conn.Load()
+	h := s.shared.Hooks.Load()
+	p := newPreSession(s, c)
+	st := hooks(h, p)
+	c = p.finish()
+	if st.OK() && !s.life.move(Preparing, Open) { // a hook closed it
+		h.disconnect(s, nil)
+		st = statusClosed(nil)
+	}
+	if !st.OK() {
+		_ = s.finish(st.Err())
+		_ = c.close(st.Err()) // a hook may have put it in place after the end
+		return nil, st
+	}
+	s.conn.Store(c)
+	s.shared.Owner.Bind(s, s.ID())
+	if s.life.state() == Closed { // before it was bound, so that Gone found nothing
+		s.shared.Owner.Gone(s)
+		_ = c.close(nil)
+		return nil, statusClosed(s.Err())
+	}
+	c.start()
+	return s, nil
+}
+
+// finish ends the session for good; only the first call does anything.
+func (s *Engine) finish(cause error) error {
+	was, did := s.life.end()
+	if !did {
+		return nil
+	}
+	s.shared.Owner.Gone(s) // first, so that who hears of the end does not find it in the table
+	s.mu.Lock()
+	s.cause, s.over = cause, true
+	if s.notify != nil {
+		close(s.notify)
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	s.signalLocked()
+	former := s.former
+	s.former = nil
+	s.mu.Unlock()
+	err := s.conn.Load().close(cause)
+	for _, c := range former {
+		_ = c.close(cause) // it was about to be closed anyway
+	}
+	if was != Preparing {
+		s.shared.Hooks.Load().disconnect(s, nil)
+	}
+	return err
+}
+
+// signalLocked wakes who waits for a change. The mutex is held.
+func (s *Engine) signalLocked() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// Close implements [Session].
+func (s *Engine) Close() error { return s.finish(nil) }
+
+// End is Close with a reason, which pending calls and [Engine.Err] give.
+func (s *Engine) End(cause error) { _ = s.finish(cause) }
+
+// Err returns why the session has ended, nil if it was closed on this side or
+// has not ended.
+func (s *Engine) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause
+}
+
+// State returns where the session is in its life.
+func (s *Engine) State() State { return s.life.state() }
+
+// ID implements [Info].
+func (s *Engine) ID() string { return *s.id.Load() }
+
+// SetID implements [Session].
+func (s *Engine) SetID(id string) {
+	if id == s.ID() {
+		return
+	}
+	if s.life.state() == Preparing { // it is bound when it opens
+		s.id.Store(&id)
+		return
+	}
+	s.shared.Owner.Bind(s, id)
+}
+
+// Rename changes the id and nothing else; owners call it when they have bound
+// the session.
+func (s *Engine) Rename(id string) { s.id.Store(&id) }
+
+// LocalAddr implements [Info].
+func (s *Engine) LocalAddr() net.Addr { return s.conn.Load().sock.Conn().LocalAddr() }
+
+// RemoteAddr implements [Info].
+func (s *Engine) RemoteAddr() net.Addr { return s.conn.Load().sock.Conn().RemoteAddr() }
+
+// Peer implements [Info].
+func (s *Engine) Peer() Peer { return s.shared.Owner }
+
+// Swap implements [Info].
+func (s *Engine) Swap() *Swap {
+	if own := s.swap.Load(); own != nil {
+		return own
+	}
+	s.swap.CompareAndSwap(nil, new(Swap))
+	return s.swap.Load()
+}
+
+// copySwap returns a new store with what is in the session's.
+func (s *Engine) copySwap() *Swap {
+	swap := new(Swap)
+	if own := s.swap.Load(); own != nil {
+		swap.m = own.snapshot()
+	}
+	return swap
+}
+
+// Health implements [Session].
+func (s *Engine) Health() bool {
+	state := s.life.state()
+	return state == Open || state == Redialing
+}
+
+// CloseNotify implements [Session].
+func (s *Engine) CloseNotify() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.notify == nil {
+		s.notify = make(chan struct{})
+		if s.over {
+			close(s.notify)
+		}
+	}
+	return s.notify
+}
+
+// SessionAge implements [Ages].
+func (s *Engine) SessionAge() time.Duration { return time.Duration(s.ages[0].Load()) }
+
+// ContextAge implements [Ages].
+func (s *Engine) ContextAge() time.Duration { return time.Duration(s.ages[1].Load()) }
+
+// SetContextAge implements [Ages].
+func (s *Engine) SetContextAge(d time.Duration) { s.ages[1].Store(int64(d)) }
+
+// SetSessionAge implements [Ages]. The age of an open session begins anew.
+func (s *Engine) SetSessionAge(d time.Duration) {
+	s.ages[0].Store(int64(d))
+	if s.life.state() == Open {
+		s.conn.Load().setAge()
+	}
+}
+
+// Stats are the counters of a connection.
+type Stats struct {
+	socket.Stats
+	Handlers int // at work
+	Pending  int // calls that wait for their reply
+}
+
+// Stats implements [Session].
+func (s *Engine) Stats() Stats {
+	c := s.conn.Load()
+	return Stats{c.sock.Stats(), int(c.handlers.Load()), c.pending.len()}
+}
+
+// Idle reports whether nothing was received since it was last called. One
+// goroutine at a time may call it.
+func (s *Engine) Idle() bool {
+	c := s.conn.Load()
+	n := c.sock.Stats().MessagesIn
+	idle := n == c.sawReads && !c.busy() && s.life.state() == Open
+	c.sawReads = n
+	return idle
+}
