@@ -36,6 +36,7 @@ type MultiClient struct {
 	changed chan struct{} // closed and replaced when a dial or a call has ended
 	waiting int           // callers that wait for that
 	barred  time.Time     // no dial before it, while there are members
+	late    bool          // a dial takes so long that calls wait for none
 	sweep   *time.Timer   // for the idle; nil while there are no members
 	created uint64
 	doing   int
@@ -72,7 +73,7 @@ func (c *MultiClient) Peer() erpc.Peer { return c.peer }
 // reply, as that of a session does. The context of the settings also bounds the
 // wait for a session; its WithTimeout does not, the peer's DialTimeout does.
 func (c *MultiClient) Call(serviceMethod string, arg, result any, setting ...erpc.MessageSetting) erpc.CallCmd {
-	m, st := c.hire(setting)
+	m, st := c.hire(contextOf(setting))
 	if !st.OK() {
 		return erpc.NewFakeCallCmd(serviceMethod, arg, result, st)
 	}
@@ -84,7 +85,7 @@ func (c *MultiClient) Call(serviceMethod string, arg, result any, setting ...erp
 // if one has to be dialed. done, which may be nil, gets the command when the
 // call has ended; it should have room.
 func (c *MultiClient) AsyncCall(serviceMethod string, arg, result any, done chan<- erpc.CallCmd, setting ...erpc.MessageSetting) erpc.CallCmd {
-	m, st := c.hire(setting)
+	m, st := c.hire(contextOf(setting))
 	if !st.OK() {
 		cmd := erpc.NewFakeCallCmd(serviceMethod, arg, result, st)
 		if done != nil {
@@ -102,7 +103,7 @@ func (c *MultiClient) AsyncCall(serviceMethod string, arg, result any, done chan
 
 // Push sends arg to serviceMethod over one of the sessions; there is no reply.
 func (c *MultiClient) Push(serviceMethod string, arg any, setting ...erpc.MessageSetting) *erpc.Status {
-	m, st := c.hire(setting)
+	m, st := c.hire(contextOf(setting))
 	if !st.OK() {
 		return st
 	}
@@ -145,7 +146,7 @@ type Stats struct {
 func (c *MultiClient) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bury()
+	c.removeEndedLocked()
 	s := Stats{
 		Worker: int32(len(c.members)), Dialing: int32(c.dialing),
 		Created: c.created, Doing: int32(c.doing), Done: c.done,

@@ -253,6 +253,7 @@ func TestContextBoundsTheWait(t *testing.T) {
 		if dialing.Code() != erpc.CodeCanceled || waiting.Code() != erpc.CodeHandleTimeout {
 			t.Errorf("who dialed: %v; who waited for that: %v", dialing, waiting)
 		}
+		synctest.Wait() // the dial ends a little later than its caller
 		check(t, c, multiclient.Stats{})
 	})
 }
@@ -315,6 +316,34 @@ func TestFreedSessionServesWaiters(t *testing.T) {
 		if got := <-served; got == busy.LocalAddr().String() {
 			t.Error("who dialed did not use what was dialed")
 		}
+	})
+}
+
+// TestHangingDial sees that calls go on over a healthy session while the second
+// dial of the pool hangs: the first waits a moment, the others do not wait.
+func TestHangingDial(t *testing.T) {
+	bubble(t, 4, func(t *testing.T, r *rig, c *multiclient.MultiClient) {
+		busy := c.AsyncCall("/wait", 1, nil, nil)
+		synctest.Wait()
+		open := r.net.close()
+		dials := r.net.dials.Load()
+		start := time.Now()
+		for range 20 {
+			if st := c.Call("/who", 1, nil).Status(); !st.OK() {
+				t.Fatal(st)
+			}
+		}
+		if d := time.Since(start); d > 100*time.Millisecond {
+			t.Errorf("20 calls took %v beside a dial that hangs", d)
+		}
+		if n := r.net.dials.Load() - dials; n != 1 {
+			t.Errorf("%d dials while one hangs", n)
+		}
+		open()
+		synctest.Wait()
+		check(t, c, multiclient.Stats{Worker: 2, Idle: 1, Created: 2, Doing: 1, Done: 20, MaxLoad: 1})
+		close(r.let)
+		<-busy.Done()
 	})
 }
 

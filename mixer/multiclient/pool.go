@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// dialAgain is how long a pool that has sessions makes do with them after a
-// failed dial, which may have taken as long as the peer lets it.
+// dialAgain is how long a pool that has sessions uses only these after a failed
+// dial.
 const dialAgain = time.Second
 
 // A member is a session of the pool. The pool's mutex guards hired and used.
@@ -27,114 +27,212 @@ func (m *member) load() int { return max(m.hired, m.sess.Stats().Pending) }
 // close ends the session.
 func (m *member) close() { _ = m.sess.Close() } // it is not needed any more, however it ends
 
-// hire returns the session for the next call or push, which must release it.
-func (c *MultiClient) hire(settings []erpc.MessageSetting) (*member, *erpc.Status) {
-	ctx := context.Background()
-	if len(settings) > 0 {
-		ctx = erpc.NewMessage(settings...).Context()
+// maxHold is how long a call waits for a dial while the pool has a session that
+// could take it. A dial on a healthy network is faster; a hanging one must not
+// hold up calls.
+const maxHold = 50 * time.Millisecond
+
+// contextOf returns the context that the settings carry.
+func contextOf(settings []erpc.MessageSetting) context.Context {
+	if len(settings) == 0 {
+		return context.Background()
 	}
-	for {
+	return erpc.NewMessage(settings...).Context()
+}
+
+// hire returns the session for the next call or push, which must release it. It
+// waits for a session as long as ctx lasts if there is none, and for maxHold if
+// the sessions there are busy.
+func (c *MultiClient) hire(ctx context.Context) (*member, *erpc.Status) {
+	patience := time.NewTimer(maxHold)
+	defer patience.Stop()
+	var d *dial // for this caller
+	for held := false; ; {
 		c.mu.Lock()
 		if c.life.Err() != nil {
 			c.mu.Unlock()
 			return nil, erpc.NewStatusByCodeText(erpc.CodeWrongConn, ErrClosed, false)
 		}
-		best, dial := c.choose()
-		if best != nil {
-			best.hired++
-			c.doing++
+		var best *member
+		if best, d = c.chooseLocked(d, held); best != nil {
+			c.hireLocked(best)
 			c.mu.Unlock()
 			return best, nil
 		}
-		if dial {
-			c.dialing++
-			c.mu.Unlock()
-			m, st := c.dial(ctx)
-			if m != nil {
-				return m, nil
-			}
-			if ctx.Err() != nil || c.empty() {
-				return nil, st
-			}
-			continue // what is left has to do
+		var changed, dialed <-chan struct{}
+		if d != nil {
+			dialed = d.done
 		}
-		c.waiting++
-		changed := c.changed
+		if d == nil || held { // else it waits for what it dials
+			changed = c.changed
+			c.waiting++
+		}
 		c.mu.Unlock()
 		select {
 		case <-changed:
+		case <-dialed:
 		case <-c.life.Done():
+		case <-patience.C:
+			held = true
 		case <-ctx.Done():
 		}
-		c.mu.Lock()
-		c.waiting--
-		c.mu.Unlock()
-		if ctx.Err() != nil {
-			return nil, contextStatus(ctx)
+		m, st := c.waited(ctx, d, changed != nil)
+		if m != nil || !st.OK() {
+			return m, st
+		}
+		if d != nil && d.over() {
+			d = nil
 		}
 	}
 }
 
-// choose returns the session to use, or whether to dial; if neither, a dial
-// under way is to be waited for. The mutex must be held.
-func (c *MultiClient) choose() (best *member, dial bool) {
-	c.bury()
-	best = c.leastLoaded()
-	if best != nil && best.load() == 0 {
-		return best, false
+// waited ends one wait of hire, for its own dial d if that is not nil. It
+// returns a session that is hired, a status that ends hire, or neither.
+func (c *MultiClient) waited(ctx context.Context, d *dial, counted bool) (*member, *erpc.Status) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if counted {
+		c.waiting--
 	}
-	if len(c.members)+c.dialing < c.quota && (best == nil || time.Now().After(c.barred)) {
-		return nil, true
+	if d != nil && d.m != nil { // hired for this caller
+		return d.m, nil
 	}
-	// A session that is being dialed will have its dialer's call and its share
-	// of those that wait: who takes the first that is ready regardless makes it
-	// the busiest of all.
-	if best != nil && (c.dialing == 0 || best.load() <= 1+c.waiting/c.dialing) {
-		return best, false
+	if ctx.Err() != nil {
+		if d != nil {
+			d.abandoned = true
+			d.cancel()
+		}
+		return nil, contextStatus(ctx)
 	}
-	return nil, false
+	if d == nil || d.st.OK() || c.life.Err() != nil {
+		return nil, nil
+	}
+	c.removeEndedLocked()
+	if len(c.members) == 0 {
+		return nil, d.st
+	}
+	return nil, nil // the sessions that are left have to do
 }
 
-// dial makes a member that is hired already. It has been counted as dialing.
-func (c *MultiClient) dial(ctx context.Context) (*member, *erpc.Status) {
-	both, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(c.life, cancel)()
-	sess, st := c.peer.DialContext(both, c.addr, c.proto...)
+func (c *MultiClient) hireLocked(m *member) {
+	m.hired++
+	c.doing++
+}
 
+// ready returns a session that can be used without a wait, hired, or nil.
+func (c *MultiClient) ready() *member {
 	c.mu.Lock()
-	c.dialing--
-	c.wake()
+	defer c.mu.Unlock()
+	if c.life.Err() != nil {
+		return nil
+	}
+	best, d := c.chooseLocked(nil, false)
+	if d != nil {
+		d.abandoned = true // the caller asks again on a goroutine that may wait
+	}
+	if best != nil {
+		c.hireLocked(best)
+	}
+	return best
+}
+
+// chooseLocked returns the session to use, or the dial that the caller waits
+// for: d, which is nil at first, or one that it begins. If it returns neither,
+// the caller waits for the dials of others. With held, which says that the
+// caller has waited long enough, it prefers any session.
+func (c *MultiClient) chooseLocked(d *dial, held bool) (*member, *dial) {
+	c.removeEndedLocked()
+	best := c.leastLoadedLocked()
+	switch {
+	case best != nil && held:
+		c.late = c.dialing > 0
+		if d != nil {
+			d.abandoned = true
+		}
+		return best, nil
+	case d != nil:
+		return nil, d
+	case best != nil && (best.load() == 0 || c.late):
+		return best, nil
+	case len(c.members)+c.dialing < c.quota && (best == nil || time.Now().After(c.barred)):
+		return nil, c.dialLocked()
+	// A session that is being dialed gets its dialer's call and its share of the
+	// waiting ones: if every caller took the first session that is ready, that
+	// would become the busiest of all.
+	case best != nil && (c.dialing == 0 || best.load() <= 1+c.waiting/c.dialing):
+		return best, nil
+	}
+	return nil, nil
+}
+
+// A dial makes a member on a goroutine of its own. The pool's mutex guards all
+// fields but done.
+type dial struct {
+	cancel    context.CancelFunc
+	done      chan struct{} // closed when the dial has ended
+	m         *member       // of a dial that succeeded and whose caller waits: hired for it
+	st        *erpc.Status  // why it failed
+	abandoned bool          // its caller waits no longer
+}
+
+// over reports whether the dial has ended.
+func (d *dial) over() bool {
+	select {
+	case <-d.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// dialLocked begins a dial.
+func (c *MultiClient) dialLocked() *dial {
+	ctx, cancel := context.WithCancel(c.life)
+	d := &dial{cancel: cancel, done: make(chan struct{})}
+	c.dialing++
+	go func() {
+		sess, st := c.peer.DialContext(ctx, c.addr, c.proto...)
+		cancelled := ctx.Err() != nil
+		cancel()
+		c.dialed(d, sess, st, cancelled)
+	}()
+	return d
+}
+
+// dialed enters what a dial made.
+func (c *MultiClient) dialed(d *dial, sess erpc.Session, st *erpc.Status, cancelled bool) {
+	c.mu.Lock()
 	closed := c.life.Err() != nil
-	var m *member
-	if st.OK() && !closed {
-		m = &member{sess: sess, hired: 1}
+	c.dialing--
+	c.late = false
+	switch {
+	case st.OK() && !closed:
+		m := &member{sess: sess, used: time.Now()}
+		if !d.abandoned {
+			d.m = m
+			c.hireLocked(m)
+		}
 		c.members = append(c.members, m)
 		c.created++
-		c.doing++
 		if c.sweep == nil {
 			c.sweep = time.AfterFunc(c.idle, c.closeIdle)
 		}
-	} else if ctx.Err() == nil {
-		c.barred = time.Now().Add(dialAgain)
-	}
-	c.mu.Unlock()
-	switch {
-	case m != nil:
-		return m, nil
-	case closed:
-		if st.OK() {
-			_ = sess.Close() // nobody has used it
+	case !st.OK():
+		d.st = st
+		if !cancelled {
+			c.barred = time.Now().Add(dialAgain)
 		}
-		return nil, erpc.NewStatusByCodeText(erpc.CodeWrongConn, ErrClosed, false)
-	case ctx.Err() != nil:
-		return nil, contextStatus(ctx)
 	}
-	return nil, st
+	c.wakeLocked()
+	close(d.done)
+	c.mu.Unlock()
+	if st.OK() && closed {
+		_ = sess.Close() // nobody has used it
+	}
 }
 
-// wake lets those that wait choose again. The mutex must be held.
-func (c *MultiClient) wake() {
+// wakeLocked lets the waiting callers choose again.
+func (c *MultiClient) wakeLocked() {
 	if c.waiting > 0 {
 		close(c.changed)
 		c.changed = make(chan struct{})
@@ -149,20 +247,12 @@ func (c *MultiClient) release(m *member) {
 	m.used = time.Now()
 	c.doing--
 	c.done++
-	c.wake()
+	c.wakeLocked()
 }
 
-// empty reports that no session is left to make do with.
-func (c *MultiClient) empty() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.bury()
-	return len(c.members) == 0
-}
-
-// leastLoaded returns the member with the smallest load, nil if there is none.
-// The mutex must be held.
-func (c *MultiClient) leastLoaded() *member {
+// leastLoadedLocked returns the member with the smallest load, nil if there is
+// none.
+func (c *MultiClient) leastLoadedLocked() *member {
 	var best *member
 	least := 0
 	for _, m := range c.members {
@@ -173,9 +263,9 @@ func (c *MultiClient) leastLoaded() *member {
 	return best
 }
 
-// bury removes the members whose session has ended for good. One that redials
-// stays, as it will be of use again. The mutex must be held.
-func (c *MultiClient) bury() {
+// removeEndedLocked removes the members whose session has ended for good. One
+// that redials stays, because it will be of use again.
+func (c *MultiClient) removeEndedLocked() {
 	c.members = slices.DeleteFunc(c.members, func(m *member) bool { return !m.sess.Health() })
 }
 
@@ -185,7 +275,7 @@ func (c *MultiClient) closeIdle() {
 	c.mu.Lock()
 	var leave []*member
 	if c.life.Err() == nil {
-		c.bury()
+		c.removeEndedLocked()
 		now, next := time.Now(), c.idle
 		c.members = slices.DeleteFunc(c.members, func(m *member) bool {
 			if m.hired > 0 {
