@@ -1,6 +1,7 @@
 package erpc
 
 import (
+	"os"
 	"time"
 
 	"github.com/goerpc/erpc/internal/process/defaults"
@@ -86,10 +87,23 @@ func Go(fn func()) bool {
 
 // GraceSignal waits for SIGINT and SIGTERM, which shut all peers down as
 // [Shutdown] does, and SIGUSR2, which restarts the program as [Reboot] does. It
-// returns when that is done, or when somebody else has called one of these; then
-// main should return. It never exits the process. A restart that fails is
-// logged, and it waits on.
-func GraceSignal() { peers.Signal() }
+// returns when that is done, or when another goroutine has called one of these;
+// then main should return. It never exits the process: a second signal does,
+// and [GraceExit]. A restart that fails is logged, and GraceSignal waits on.
+func GraceSignal() { _ = peers.Signal() } // it has logged its error
+
+// GraceExit is [GraceSignal] and then, as v7's GraceSignal does, the end of the
+// process: with the exit code 0, or 1 if the shutdown was not clean. It is for
+// programs whose main does not return, and never returns itself. Deferred
+// functions do not run.
+func GraceExit() {
+	code := 0
+	if err := peers.Signal(); err != nil {
+		code = 1
+	}
+	_ = FlushLogger() // there is nowhere left to report it
+	os.Exit(code)
+}
 
 // SetShutdown sets how long a shutdown may take, 15 s if that is not above 0,
 // and what is called before and after it: firstSweep while the peers still

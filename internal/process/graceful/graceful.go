@@ -39,7 +39,7 @@ type Group struct {
 	last      func() error
 	rebooting bool
 	shutdown  *shutdown // in progress
-	over      chan struct{}
+	over      []chan error // of those that wait for the end of any shutdown
 }
 
 // A shutdown is one that others wait for. err is set when done is closed.
@@ -109,10 +109,10 @@ func (g *Group) Shutdown(timeout ...time.Duration) error {
 	defer g.mu.Unlock()
 	g.shutdown = nil
 	close(s.done)
-	if g.over != nil {
-		close(g.over)
-		g.over = nil
+	for _, ch := range g.over {
+		ch <- s.err
 	}
+	g.over = nil
 	return s.err
 }
 
@@ -122,6 +122,7 @@ func (g *Group) shutdownPeers(limit time.Duration) error {
 	g.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
+	go logWaits(ctx, g.logger(), peers)
 	ends := make(chan error)
 	for _, p := range peers {
 		go func() { ends <- p.Shutdown(ctx) }()
@@ -133,14 +134,14 @@ func (g *Group) shutdownPeers(limit time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// afterShutdown returns a channel that is closed when a shutdown has ended.
-func (g *Group) afterShutdown() <-chan struct{} {
+// afterShutdown returns a channel that gets the outcome of the next shutdown
+// that ends.
+func (g *Group) afterShutdown() <-chan error {
+	ch := make(chan error, 1)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.over == nil {
-		g.over = make(chan struct{})
-	}
-	return g.over
+	g.over = append(g.over, ch)
+	return ch
 }
 
 func (g *Group) logger() *slog.Logger {

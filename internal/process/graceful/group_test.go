@@ -189,17 +189,17 @@ func TestGroupShutdownTimeout(t *testing.T) {
 // Signal returns when somebody else shuts down.
 func TestSignalReturnsWithShutdown(t *testing.T) {
 	g, _ := newGroup()
-	returned := make(chan struct{})
-	go func() {
-		defer close(returned)
-		g.Signal()
-	}()
+	returned := make(chan error, 1)
+	go func() { returned <- g.Signal() }()
 	for end := time.Now().Add(aMoment); ; { // it may not have begun to wait the first time
 		if err := g.Shutdown(); err != nil {
 			t.Fatal(err)
 		}
 		select {
-		case <-returned:
+		case err := <-returned:
+			if err != nil {
+				t.Error(err)
+			}
 			return
 		case <-time.After(time.Millisecond):
 		}

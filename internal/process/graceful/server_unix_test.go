@@ -34,6 +34,7 @@ type plan struct {
 	TLS     bool
 	Mux     bool   // each serves raw and HTTP, through a mux
 	Dir     string // holds files that tell a new process to misbehave
+	Main    string // how main ends: "" returns after GraceSignal, "select" as in v7's examples, "exit" by GraceExit
 }
 
 // serverMain is the main function of a server process. It tells on standard
@@ -100,6 +101,14 @@ func serverMain() int {
 	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))
 	for _, f := range serve { // after the line: the old process may be done as soon as this one serves
 		served.Go(f)
+	}
+	switch p.Main {
+	case "select":
+		go erpc.GraceSignal()
+		select {}
+	case "exit":
+		go erpc.GraceExit()
+		select {}
 	}
 	erpc.GraceSignal()
 	served.Wait()
@@ -253,6 +262,22 @@ func (f *family) signal(pid int, sig syscall.Signal) {
 	f.t.Helper()
 	if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH { // it may have ended just now
 		f.t.Fatal(err)
+	}
+}
+
+// ended waits until no server process is left.
+func (f *family) ended() {
+	f.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case _, ok := <-f.lines:
+			if !ok {
+				return
+			}
+		case <-limit:
+			f.t.Fatalf("waited %v for the end of the server", patience)
+		}
 	}
 }
 
