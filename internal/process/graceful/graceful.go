@@ -38,7 +38,7 @@ type Group struct {
 	first     func() error
 	last      func() error
 	rebooting bool
-	shutdown  *shutdown // in progress
+	shutdown  *shutdown    // in progress
 	over      []chan error // of those that wait for the end of any shutdown
 }
 
