@@ -20,11 +20,16 @@ type conn struct {
 	fd       int32      // valid while there is a loop and the connection is not closed
 	closed   bool
 	wake     func()      // due when there is something to read; nil: nobody asked
-	deadline int64       // of reading, in nanoseconds of Unix time; 0: none
+	deadline int64       // of reading, in nanoseconds since start; 0: none
 	timer    *time.Timer // that of the deadline, while wake is due; or nil
 }
 
 var _ socket.Readier = (*conn)(nil)
+
+// start is what deadlines are counted from, on the monotonic clock: an idle
+// connection keeps 8 bytes for its deadline rather than the 24 of a time.Time, and
+// a step of the wall clock neither wakes it early nor leaves it asleep.
+var start = time.Now()
 
 // wrap is for [socket.Stream].
 func (t *Transport) wrap(c net.Conn) (net.Conn, error) {
@@ -42,16 +47,16 @@ func (c *conn) NetConn() net.Conn { return c.TCPConn }
 func (c *conn) OnReadable(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || !c.watch() {
+	if c.closed || !c.watchLocked() {
 		return false
 	}
 	c.wake = f
-	c.setTimer()
+	c.setTimerLocked()
 	return true
 }
 
-// watch has the loop call fire once. The mutex is held.
-func (c *conn) watch() bool {
+// watchLocked has the loop call fire once.
+func (c *conn) watchLocked() bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return false
@@ -77,34 +82,33 @@ func (c *conn) watch() bool {
 	return false
 }
 
-// fire calls what is due, if anything is. It may be called for no reason, as by
-// a loop whose event was about a connection that had the same descriptor.
+// fire runs the callback that is due, if there is one. The loop may call it for
+// nothing: its event may be about an earlier connection with the same descriptor.
 func (c *conn) fire() {
 	c.mu.Lock()
-	f := c.take()
+	f := c.takeLocked()
 	c.mu.Unlock()
 	if f != nil {
 		f()
 	}
 }
 
-// take returns what is due and makes it due no more. The mutex is held.
-func (c *conn) take() func() {
+// takeLocked returns the callback that is due and clears it.
+func (c *conn) takeLocked() func() {
 	f := c.wake
 	c.wake = nil
-	c.setTimer()
+	c.setTimerLocked()
 	return f
 }
 
-// setTimer has the timer run if and only if somebody waits for the deadline. The
-// mutex is held.
-func (c *conn) setTimer() {
+// setTimerLocked runs the timer if and only if somebody waits for the deadline.
+func (c *conn) setTimerLocked() {
 	if c.timer != nil {
 		c.timer.Stop() // if it is too late, fire does no harm
 		c.timer = nil
 	}
 	if c.wake != nil && c.deadline != 0 {
-		c.timer = time.AfterFunc(time.Until(time.Unix(0, c.deadline)), c.fire)
+		c.timer = time.AfterFunc(time.Duration(c.deadline)-time.Since(start), c.fire)
 	}
 }
 
@@ -129,11 +133,21 @@ func (c *conn) SetDeadline(t time.Time) error {
 func (c *conn) noteDeadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.deadline = 0
-	if !t.IsZero() {
-		c.deadline = t.UnixNano()
+	c.deadline = sinceStart(t)
+	c.setTimerLocked()
+}
+
+// sinceStart returns a deadline as a connection keeps it: 0 for none, below 0 for
+// one that passed before start.
+func sinceStart(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
 	}
-	c.setTimer()
+	d := t.Sub(start) // on the monotonic clock, if t has a reading of it
+	if d <= 0 {
+		return -1
+	}
+	return int64(d)
 }
 
 // Close implements [net.Conn].
@@ -142,7 +156,7 @@ func (c *conn) Close() error {
 	var f func()
 	if !c.closed {
 		c.closed = true
-		f = c.take()
+		f = c.takeLocked()
 		if c.loop != nil {
 			c.loop.forget(c) // as long as the descriptor is ours
 			c.transport.leave(c.loop)
