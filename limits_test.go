@@ -27,6 +27,7 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/memory"
+	"github.com/goerpc/erpc/socket/mux"
 	"github.com/goerpc/erpc/xfer"
 )
 
@@ -107,6 +108,10 @@ func TestLimitsOfParts(t *testing.T) {
 		"metadata, escaped":                                      "65535 bytes",
 		"transfer filters of a message":                          "255",
 		"shutdown of all peers of a process":                     sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
+		"connections that a mux looks at":                        strconv.Itoa(mux.DefaultUndecided),
+		"of them from one address":                               strconv.Itoa(mux.DefaultUndecidedPerAddress),
+		"bytes that a mux looks at":                              fmt.Sprintf("%d KiB", mux.DefaultPeek>>10),
+		"time until a mux has handed a connection on":            sayDefault(reflect.ValueOf(mux.DefaultTimeout)),
 		"pairs of a form body":                                   strconv.Itoa(codec.MaxFormPairs),
 		"nesting of a Thrift body":                               strconv.Itoa(thriftcodec.MaxDepth),
 		"what a filter pipe inflates without a protocol's limit": fmt.Sprintf("%d MiB", xfer.DefaultLimit>>20),

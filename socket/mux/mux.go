@@ -5,23 +5,27 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
 
 // Defaults of [Config].
 const (
-	DefaultTimeout   = 10 * time.Second
-	DefaultPeek      = 16 << 10 // bytes
-	DefaultUndecided = 4096     // connections
+	DefaultTimeout             = 10 * time.Second
+	DefaultPeek                = 16 << 10 // bytes
+	DefaultUndecided           = 4096     // connections
+	DefaultUndecidedPerAddress = 256      // connections
 )
 
 // A Config bounds what a mux does for connections that nobody has accepted yet.
 // Zero values stand for the defaults.
 type Config struct {
-	// TLS, if it is not nil, is spoken with those who begin with it; what is
-	// inside is looked at in their place. Others are served in the clear.
+	// TLS, if it is not nil, is spoken with clients that begin with it; the mux
+	// then looks at what is inside. Others are served in the clear. TLS below 1.2
+	// is refused, whatever the configuration says.
 	TLS *tls.Config
 	// OnlyTLS closes connections that do not begin with TLS.
 	OnlyTLS bool
@@ -33,6 +37,13 @@ type Config struct {
 	// Undecided is how many connections may be looked at at the same time.
 	// What comes above that is closed at once.
 	Undecided int
+	// UndecidedPerAddress is how many of them may come from one IP address, or
+	// one /64 of IPv6, so that one host can't keep the others out. What comes
+	// above that is closed at once. Below 0 there is no such bound.
+	UndecidedPerAddress int
+	// Logger, if it is not nil, gets a line when connections were refused or a TLS
+	// handshake failed: one line a second at most, with a count.
+	Logger *slog.Logger
 }
 
 // A Mux hands the connections of one listener to others, see the package.
@@ -48,8 +59,12 @@ type Mux struct {
 	timers  []*time.Timer     // that end what was closed
 	open    int               // outs that are not closed
 	looking map[net.Conn]bool // nobody has accepted them; true: they are looked at
+	from    map[string]int    // how many of them come from an address
 	lookers sync.WaitGroup
 	done    chan struct{} // closed with closed
+
+	refused note // connections above the bounds
+	failed  note // TLS handshakes
 }
 
 // New returns a mux of the connections of lis, which it owns from now on. It
@@ -67,7 +82,18 @@ func New(lis net.Listener, cfg Config) *Mux {
 	if cfg.Undecided <= 0 {
 		cfg.Undecided = DefaultUndecided
 	}
-	return &Mux{lis: lis, cfg: cfg, looking: map[net.Conn]bool{}, done: make(chan struct{})}
+	if cfg.UndecidedPerAddress == 0 {
+		cfg.UndecidedPerAddress = DefaultUndecidedPerAddress
+	}
+	if cfg.TLS != nil {
+		cfg.TLS = cfg.TLS.Clone()
+		cfg.TLS.MinVersion = max(cfg.TLS.MinVersion, tls.VersionTLS12)
+	}
+	return &Mux{
+		lis: lis, cfg: cfg, looking: map[net.Conn]bool{}, from: map[string]int{}, done: make(chan struct{}),
+		refused: note{log: cfg.Logger, text: "mux: connections were closed, because too many wait to be told apart"},
+		failed:  note{log: cfg.Logger, text: "mux: TLS handshakes failed"},
+	}
 }
 
 // Match returns a listener of the connections that one of the rules matches, and
@@ -188,24 +214,74 @@ func (m *Mux) isStopped() bool {
 
 // look begins to look at a connection, on a goroutine of its own.
 func (m *Mux) look(conn net.Conn) {
+	from := origin(conn.RemoteAddr())
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.looking) >= m.cfg.Undecided {
+	if !m.enterLocked(conn, from) {
 		_ = conn.Close() // nothing was said on it
 		return
 	}
-	m.looking[conn] = true
 	m.lookers.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), m.cfg.Timeout)
 		defer cancel()
 		taken := m.decide(ctx, conn)
 		m.mu.Lock()
-		delete(m.looking, conn)
+		m.leaveLocked(conn, from)
 		m.mu.Unlock()
 		if !taken {
 			_ = conn.Close() // it is of no use to anybody
 		}
 	})
+}
+
+// enterLocked counts a connection that is going to be looked at, unless there are
+// too many.
+func (m *Mux) enterLocked(conn net.Conn, from string) bool {
+	if m.closed {
+		return false
+	}
+	if len(m.looking) >= m.cfg.Undecided || from != "" && m.cfg.UndecidedPerAddress > 0 && m.from[from] >= m.cfg.UndecidedPerAddress {
+		m.refused.add(conn.RemoteAddr(), nil)
+		return false
+	}
+	m.looking[conn] = true
+	if from != "" {
+		m.from[from]++
+	}
+	return true
+}
+
+// leaveLocked forgets a connection that was looked at.
+func (m *Mux) leaveLocked(conn net.Conn, from string) {
+	delete(m.looking, conn)
+	if from == "" {
+		return
+	}
+	m.from[from]--
+	if m.from[from] == 0 {
+		delete(m.from, from)
+	}
+}
+
+// origin names the host that a connection comes from, "" if it has no IP address,
+// as over a Unix socket. A host of IPv6 has a /64 at its disposal.
+func origin(addr net.Addr) string {
+	if addr == nil {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(addr.String())
+	if err != nil {
+		return ""
+	}
+	ip := at.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	network, err := ip.Prefix(64)
+	if err != nil {
+		return ip.String()
+	}
+	return network.String()
 }
 
 // decide finds the listener of a connection and reports whether it was accepted
@@ -233,7 +309,8 @@ func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 	}
 	if to.mux == nil {
 		inner := tls.Server(used, m.cfg.TLS)
-		if inner.HandshakeContext(ctx) != nil {
+		if err := inner.HandshakeContext(ctx); err != nil {
+			m.failed.add(conn.RemoteAddr(), err)
 			return false
 		}
 		if used, to, err = m.first(inner, m.outs); err != nil {
@@ -258,45 +335,81 @@ func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 
 var errNoMatch = errors.New("mux: no rule matches")
 
-// first reads until a rule of outs matches. The connection that it returns begins
-// with what was read.
-func (m *Mux) first(conn net.Conn, outs []*listener) (net.Conn, *listener, error) {
-	p := newPeeker(conn)
-	for buf := make([]byte, min(firstPeek, m.cfg.Peek)); ; {
-		n, err := p.peek(buf)
-		to, v := choose(outs, buf[:n], n == m.cfg.Peek)
-		switch {
-		case n > 0 && v == Yes:
-			return p.conn(buf[:n]), to, nil
-		case n > 0 && v == No:
-			return nil, nil, errNoMatch
-		case err != nil:
-			return nil, nil, err
-		case n == len(buf):
-			buf = append(buf, make([]byte, min(len(buf), m.cfg.Peek-len(buf)))...)
-		}
-	}
-}
+// errTooSlow ends a connection whose first bytes come in so many pieces that
+// looking at them costs more than it is worth.
+var errTooSlow = errors.New("mux: the first bytes come in too many pieces")
 
 // firstPeek is how many bytes are looked at to begin with: enough for all but the
 // head of an HTTP request.
 const firstPeek = 256
 
-// choose asks the rules in their order. One that may yet match holds up those
-// behind it, unless there will be no more bytes.
-func choose(outs []*listener, head []byte, last bool) (*listener, Verdict) {
-	for _, l := range outs {
-		for _, rule := range l.rules {
-			if len(head) == 0 {
-				return nil, Maybe
+// maxLooks bounds the work for one connection: rules look at no more than maxLooks
+// times the bytes that they may see. A head that comes byte by byte up to a few
+// kilobytes is within that; one that is drawn out to cost us time is not.
+const maxLooks = 256
+
+// first reads until a rule of outs matches. The connection that it returns begins
+// with what was read, less the empty lines in front of a request.
+func (m *Mux) first(conn net.Conn, outs []*listener) (net.Conn, *listener, error) {
+	p := newPeeker(conn)
+	c := newChooser(outs)
+	looked := 0
+	for buf := make([]byte, min(firstPeek, m.cfg.Peek)); ; {
+		n, err := p.peek(buf)
+		looked += n
+		if looked > maxLooks*m.cfg.Peek {
+			return nil, nil, errTooSlow
+		}
+		empty, sure := emptyLines(buf[:n])
+		if sure || err != nil {
+			to, v := c.choose(buf[empty:n], n == m.cfg.Peek)
+			switch {
+			case n > empty && v == Yes:
+				conn, err := p.conn(buf[:n], empty)
+				return conn, to, err
+			case n > empty && v == No:
+				return nil, nil, errNoMatch
 			}
-			switch v := rule(head); {
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if n == len(buf) {
+			if n == m.cfg.Peek {
+				return nil, nil, errNoMatch
+			}
+			buf = append(buf, make([]byte, min(len(buf), m.cfg.Peek-len(buf)))...)
+		}
+	}
+}
+
+// A chooser asks the rules of listeners about the first bytes of one connection. A
+// rule that has said No is not asked again.
+type chooser struct {
+	outs []*listener
+	out  int // the listener whose rule has said Maybe
+	rule int // that rule
+}
+
+func newChooser(outs []*listener) *chooser { return &chooser{outs: outs} }
+
+// choose asks the rules in their order. One that says Maybe holds up those behind
+// it, unless there will be no more bytes.
+func (c *chooser) choose(head []byte, last bool) (*listener, Verdict) {
+	if len(head) == 0 {
+		return nil, Maybe
+	}
+	for ; c.out < len(c.outs); c.out++ {
+		l := c.outs[c.out]
+		for ; c.rule < len(l.rules); c.rule++ {
+			switch v := l.rules[c.rule](head); {
 			case v == Yes:
 				return l, Yes
 			case v == Maybe && !last:
 				return nil, Maybe
 			}
 		}
+		c.rule = 0
 	}
 	return nil, No
 }

@@ -31,8 +31,9 @@ type peeker interface {
 	// peek returns how many bytes there are in buf, more than the last time
 	// unless it returns an error.
 	peek(buf []byte) (int, error)
-	// conn returns the connection, from which head can be read.
-	conn(head []byte) net.Conn
+	// conn returns the connection, from which head can be read, but for its first
+	// skip bytes.
+	conn(head []byte, skip int) (net.Conn, error)
 }
 
 // A taker is a peeker that reads.
@@ -50,4 +51,6 @@ func (t *taker) peek(buf []byte) (int, error) {
 	return t.n, err
 }
 
-func (t *taker) conn(head []byte) net.Conn { return &headed{t.Conn, head} }
+func (t *taker) conn(head []byte, skip int) (net.Conn, error) {
+	return &headed{t.Conn, head[skip:]}, nil
+}

@@ -10,9 +10,9 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// newPeeker returns one that leaves the bytes where they are, if the system can, so
-// that the connection is used as it is: with a wrapper around it the session had to
-// do without its fast path.
+// newPeeker returns one that leaves the bytes in the kernel where the system can do
+// that, so that the session gets the connection itself: with a wrapper around it the
+// session would lose its fast path.
 func newPeeker(conn net.Conn) peeker {
 	system := conn
 	if r, ok := conn.(socket.Readier); ok {
@@ -75,4 +75,11 @@ func (l *looker) peek(buf []byte) (n int, err error) {
 	return l.n, err
 }
 
-func (l *looker) conn([]byte) net.Conn { return l.Conn }
+func (l *looker) conn(_ []byte, skip int) (net.Conn, error) {
+	if skip > 0 {
+		if _, err := io.ReadFull(l.Conn, make([]byte, skip)); err != nil {
+			return nil, err // the kernel has shown them: this is the end of the connection
+		}
+	}
+	return l.Conn, nil
+}

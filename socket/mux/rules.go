@@ -179,27 +179,90 @@ func HTTP(head []byte) Verdict {
 	return No
 }
 
+// maxEmptyLines is how many empty lines may stand in front of a request (RFC 9112,
+// 2.2, asks for one).
+const maxEmptyLines = 2
+
+// emptyLines returns how many bytes of head are empty lines in front of a request of
+// HTTP, which are left out. It is sure of that once it has seen the beginning of a
+// method, which in no frame of ours can stand behind these bytes: as a length they
+// announce more than 200 MB, and the next letters are no number of filters.
+func emptyLines(head []byte) (n int, sure bool) {
+	const crlf = "\r\n"
+	lines := 0
+	for lines < maxEmptyLines && len(head) >= n+len(crlf) && string(head[n:n+len(crlf)]) == crlf {
+		n += len(crlf)
+		lines++
+	}
+	if n == 0 {
+		return 0, string(head) != crlf[:1]
+	}
+	const letters = 3 // with them a length and the number of filters are there
+	method := head[n:]
+	for i, c := range method[:min(len(method), letters)] {
+		if c == '\r' && i == 0 && len(method) == 1 && lines < maxEmptyLines {
+			return 0, false // the next empty line, perhaps
+		}
+		if c < 'A' || c > 'Z' {
+			return 0, true
+		}
+	}
+	if len(method) < letters {
+		return 0, false
+	}
+	return n, true
+}
+
 // WebSocket matches a request of HTTP that asks for an upgrade to WebSocket
-// (RFC 6455, 4.1). It needs the whole head of the request; one that is larger than
-// [Config.Peek] is not matched. Ask it before [HTTP].
+// (RFC 6455, 4.1), be it one of several that it offers. It needs the whole head of
+// the request; one that is larger than [Config.Peek] is not matched. Ask it before
+// [HTTP].
 func WebSocket(head []byte) Verdict {
 	const get = "GET "
 	if n := min(len(head), len(get)); string(head[:n]) != get[:n] {
 		return No
 	}
-	lines, _, whole := bytes.Cut(head, []byte("\r\n\r\n"))
-	for i, line := range bytes.Split(lines, []byte("\r\n")) {
-		if i == 0 {
-			continue // the request line
-		}
+	// A head that is not complete is searched for its end only, so that one that
+	// comes in many pieces costs little.
+	head, _, whole := bytes.Cut(head, []byte("\r\n\r\n"))
+	if !whole {
+		return Maybe
+	}
+	_, fields, _ := bytes.Cut(head, []byte("\r\n"))
+	for line := range bytes.SplitSeq(fields, []byte("\r\n")) {
 		name, value, _ := bytes.Cut(line, []byte{':'})
-		// A value that is still being received is not taken for one that ends so.
-		if whole && bytes.EqualFold(name, []byte("Upgrade")) && bytes.EqualFold(bytes.TrimSpace(value), []byte("websocket")) {
+		if equalFold(name, "upgrade") && offersWebSocket(value) {
 			return Yes
 		}
 	}
-	if whole {
-		return No
+	return No
+}
+
+// offersWebSocket reports whether a field Upgrade names websocket among its
+// protocols (RFC 9110, 7.8: a list, each with a version behind a slash or none).
+func offersWebSocket(value []byte) bool {
+	for protocol := range bytes.SplitSeq(value, []byte{','}) {
+		name, _, _ := bytes.Cut(bytes.TrimSpace(protocol), []byte{'/'})
+		if equalFold(name, "websocket") {
+			return true
+		}
 	}
-	return Maybe
+	return false
+}
+
+// equalFold compares ASCII text with a name in small letters. Unlike
+// [bytes.EqualFold] it takes no letter of another script for one of ours.
+func equalFold(text []byte, name string) bool {
+	if len(text) != len(name) {
+		return false
+	}
+	for i, c := range text {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != name[i] {
+			return false
+		}
+	}
+	return true
 }

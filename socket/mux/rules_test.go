@@ -30,6 +30,10 @@ var first = []struct{ text, rules string }{
 	{upgrade, "websocket http"},
 	{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "http"},
 	{"GET / HTTP/1.1\r\nUpgrade: h2c\r\nX: websocket\r\n\r\nUpgrade: websocket\r\n\r\n", "http"},
+	{"GET / HTTP/1.1\r\nUpgrade: h2c, websocket\r\n\r\n", "websocket http"},
+	{"GET / HTTP/1.1\r\nUpgrade: h2c\r\nUpgrade: WebSocket/13\r\n\r\n", "websocket http"},
+	{"GET / HTTP/1.1\r\nUpgrade: h2c, xwebsocket, websockets\r\n\r\n", "http"},
+	{"GET / HTTP/1.1\r\nUpgrade: webſocket\r\n\r\n", "http"}, // a long s, which folds to ours
 	{"OPTIONS * HTTP/1.1\r\n\r\n", "http"},
 	{"POST http://h/x HTTP/1.1\r\n\r\n", "http"},
 	{"PROPPATCH /x HTTP/1.1\r\n\r\n", "http"},

@@ -1,0 +1,57 @@
+package mux
+
+import (
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// A note logs what strangers can cause as often as they like: one line a second at
+// most, with the number of times since the line before.
+type note struct {
+	log  *slog.Logger // nil: nothing is logged
+	text string
+
+	mu    sync.Mutex // guards the following
+	count int        // since the last line
+	last  time.Time
+}
+
+// every is the least time between two lines.
+const every = time.Second
+
+// add counts one event and logs it if it is time. err may be nil.
+func (n *note) add(from net.Addr, err error) {
+	if n.log == nil {
+		return
+	}
+	n.mu.Lock()
+	n.count++
+	count := n.count
+	now := time.Now()
+	due := n.last.IsZero() || now.Sub(n.last) >= every
+	if due {
+		n.last, n.count = now, 0
+	}
+	n.mu.Unlock()
+	if !due {
+		return
+	}
+	args := []any{"count", count, "addr", from.String()}
+	if err != nil {
+		args = append(args, "error", brief(err))
+	}
+	n.log.Warn(n.text, args...)
+}
+
+// maxCause is how many bytes of an error are logged: a stranger may choose them.
+const maxCause = 256
+
+func brief(err error) string {
+	text := err.Error()
+	if len(text) > maxCause {
+		text = text[:maxCause] + "..."
+	}
+	return text
+}
