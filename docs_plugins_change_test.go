@@ -228,6 +228,9 @@ func TestDocOfPluginsIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range dirs {
+		if d.Name() == "internal" {
+			continue
+		}
 		if row := "| [plugin/" + d.Name() + "](../plugin/" + d.Name() + ") |"; d.IsDir() && !strings.Contains(string(doc), row) {
 			t.Errorf("docs/plugins.md has no row %q", row)
 		}

@@ -1,18 +1,38 @@
-// Package proxy is a plugin that forwards calls and pushes for which a peer has
-// no handler of its own to other peers.
+// Package proxy is a plugin that forwards the calls and pushes for which a peer
+// has no handler to other peers.
 //
-// What goes on is the service method, the bytes of the body with the ID of
-// their codec, the metadata in its order, the transfer filters, and the address
-// of the original caller in X-Real-IP. Bodies are never decoded, so a proxy
-// needs neither the types nor the codecs of what it forwards. Filters are undone
-// and applied again, so it does need those. The deadline of the caller bounds
-// the forwarded call, whose backend is told what is left of it; a caller that
-// cancels, or whose connection ends, cancels it there as well.
+// It forwards the service method, the bytes of the body with the ID of their
+// codec, the metadata in its order, and the transfer filters. Bodies are never
+// decoded, so a proxy needs neither the types nor the codecs of what it forwards.
+// Filters are undone and applied again, so the proxy must have those registered.
+// The deadline of the caller bounds the forwarded call, and the backend is told
+// how much of it is left; a caller that cancels, or whose connection ends, cancels
+// the call at the backend as well.
 //
-// What comes back is the body with its codec, the metadata and the status. Only
-// a status that speaks of the connection with the backend becomes CodeBadGateway:
-// it is not the caller's connection that is broken.
+// The reply carries the body with its codec, the metadata and the status of the
+// backend. Only a status about the connection to the backend is replaced, by
+// CodeBadGateway: the caller's own connection is not the broken one.
 //
-// A backend that takes no more makes the proxy read no more from those clients
-// that have [Config.MaxInFlight] messages on their way.
+// # Metadata
+//
+// Metadata whose name begins with X-Erpc- is between neighbours and not
+// forwarded, in whatever case it is written. Neither is what would tell an HTTP
+// backend who the client is or which virtual host is meant: X-Real-IP is the
+// address of the client's connection, and Host, Forwarded and X-Forwarded-* are
+// dropped, unless [Config] trusts the client. Service methods that are absolute
+// URLs are refused.
+//
+// X-Erpc-Hops counts the proxies that a message has passed. After
+// [Config].MaxHops it is not forwarded again, so that proxies that forward to
+// each other do not keep it for ever.
+//
+// # Bounds
+//
+// [Config].MaxInFlight messages of a client are forwarded at the same time.
+// Those above it wait for their turn, first come, first served, as handlers of
+// the client's session: MaxSessionHandlers and InflightLimit of the peer bound
+// them, and slow the client down. The proxy goes on reading all the while, since
+// the replies to the clients of a hub come in over the connections of other
+// clients. A call that waits longer than MaxWait ends with CodeExhausted; it was
+// not forwarded.
 package proxy

@@ -1,49 +1,90 @@
 package proxy
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"github.com/goerpc/erpc"
 )
 
-// metaTimeout carries the deadline of a call. It is not copied: the session with
-// the backend says what is left then.
-const metaTimeout = "X-Erpc-Timeout"
+var (
+	errNoBackend = errors.New("proxy: no backend was chosen")
+	errBusy      = errors.New("proxy: too many messages of this client are on their way; the call was not forwarded")
+	errAbsolute  = errors.New("proxy: the service method is an absolute URL; a client may not choose the host")
+)
 
-var errNoBackend = errors.New("proxy: no backend was chosen")
-
+// forwardCall is the handler of calls that the peer has no other for.
 func (p *proxy) forwardCall(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
-	defer p.traffic(ctx.Session()).begin()()
-	label, settings := p.prepare(ctx)
+	c := p.client(ctx.Session())
+	if !c.enter(ctx.Context(), p.cfg.MaxWait) {
+		return nil, waitedInVain(ctx.Context())
+	}
+	defer c.leave()
+	label, settings, st := p.prepare(ctx, ctx.Context())
+	if !st.OK() {
+		return nil, p.outcome(c, ctx, st)
+	}
 	to := p.call(label)
 	if to == nil {
-		return nil, outcome(ctx, erpc.NewStatus(erpc.CodeBadGateway, "", errNoBackend))
+		return nil, p.outcome(c, ctx, erpc.NewStatus(erpc.CodeBadGateway, "", errNoBackend))
 	}
 	var result []byte
 	cmd := to.Call(label.ServiceMethod, ctx.InputBodyBytes(), &result, settings...)
-	st := cmd.Status()
-	cmd.InputMeta().VisitAll(func(k, v []byte) { ctx.AddMeta(string(k), string(v)) })
+	st = cmd.Status()
+	for k, v := range cmd.InputMeta().All {
+		if !isErpcs(k) {
+			ctx.AddMeta(k, v)
+		}
+	}
 	if !st.OK() {
-		return nil, outcome(ctx, st)
+		return nil, p.outcome(c, ctx, st)
 	}
 	ctx.SetBodyCodec(cmd.InputBodyCodec())
 	return result, nil
 }
 
+// forwardPush is the handler of pushes that the peer has no other for. A push
+// that was read is forwarded even if its client leaves meanwhile: nobody would
+// learn that it was lost.
 func (p *proxy) forwardPush(ctx erpc.UnknownPushCtx) *erpc.Status {
-	defer p.traffic(ctx.Session()).begin()()
-	label, settings := p.prepare(ctx)
+	c := p.client(ctx.Session())
+	detached := context.WithoutCancel(ctx.Context())
+	if !c.enter(detached, 0) {
+		return waitedInVain(detached)
+	}
+	defer c.leave()
+	label, settings, st := p.prepare(ctx, detached)
+	if !st.OK() {
+		return p.outcome(c, ctx, st)
+	}
 	to := p.push(label)
 	if to == nil {
-		return outcome(ctx, erpc.NewStatus(erpc.CodeBadGateway, "", errNoBackend))
+		return p.outcome(c, ctx, erpc.NewStatus(erpc.CodeBadGateway, "", errNoBackend))
 	}
-	return outcome(ctx, to.Push(label.ServiceMethod, ctx.InputBodyBytes(), settings...))
+	return p.outcome(c, ctx, to.Push(label.ServiceMethod, ctx.InputBodyBytes(), settings...))
 }
 
-// prepare returns what a message that was received is sent on with.
-func (p *proxy) prepare(ctx erpc.PushCtx) (*Label, []erpc.MessageSetting) {
+// waitedInVain is the status of a message whose turn has not come.
+func waitedInVain(ctx context.Context) *erpc.Status {
+	switch err := ctx.Err(); {
+	case errors.Is(err, context.DeadlineExceeded):
+		return erpc.NewStatusByCodeText(erpc.CodeHandleTimeout, err, false)
+	case err != nil:
+		return erpc.NewStatusByCodeText(erpc.CodeCanceled, err, false)
+	}
+	return erpc.NewStatusByCodeText(erpc.CodeExhausted, errBusy, false)
+}
+
+// prepare returns what a message that was received is sent on with; send bounds
+// the sending.
+func (p *proxy) prepare(ctx erpc.PushCtx, send context.Context) (*Label, []erpc.MessageSetting, *erpc.Status) {
+	label := &Label{SessionID: ctx.Session().ID(), RealIP: ctx.IP(), ServiceMethod: ctx.ServiceMethod()}
+	if isAbsolute(label.ServiceMethod) {
+		return nil, nil, erpc.NewStatusByCodeText(erpc.CodeBadMessage, errAbsolute, false)
+	}
 	settings := []erpc.MessageSetting{
-		erpc.WithContext(ctx.Context()),
+		erpc.WithContext(send),
 		erpc.WithBodyCodec(ctx.GetBodyCodec()),
 	}
 	// The contexts of unknown methods show no filters; those of read hooks do,
@@ -51,44 +92,32 @@ func (p *proxy) prepare(ctx erpc.PushCtx) (*Label, []erpc.MessageSetting) {
 	if read, ok := ctx.(interface{ Input() erpc.Message }); ok && read.Input().XferPipe().Len() > 0 {
 		settings = append(settings, erpc.WithXferPipe(read.Input().XferPipe().IDs()...))
 	}
-	ip := ctx.IP()
-	if claim := ctx.PeekMeta(erpc.MetaRealIP); p.cfg.TrustRealIP && len(claim) > 0 {
-		ip = string(claim)
+	f := p.filter(ctx)
+	if f.hops >= p.cfg.MaxHops {
+		return nil, nil, erpc.NewStatus(erpc.CodeBadGateway, "", fmt.Errorf("%w: %d of them", errHops, f.hops))
 	}
-	named := false // the address, at the place where the client had it
-	ctx.VisitMeta(func(key, value []byte) {
-		k, v := string(key), string(value)
-		switch k {
-		case metaTimeout:
-			return
-		case erpc.MetaRealIP:
-			if named {
-				return
-			}
-			named, v = true, ip
-		}
-		settings = append(settings, erpc.WithAddMeta(k, v))
-	})
-	if !named {
-		settings = append(settings, erpc.WithAddMeta(erpc.MetaRealIP, ip))
-	}
-	return &Label{SessionID: ctx.Session().ID(), RealIP: ip, ServiceMethod: ctx.ServiceMethod()}, settings
+	label.RealIP = f.realIP
+	return label, append(settings, f.settings...), nil
 }
 
-// outcome is the status of a backend as the client gets it. What went wrong
-// between the proxy and its backend is for the log of the proxy alone: it would
-// tell of addresses behind it. That the backend is shutting down is among that,
-// or the client would take it for news of the proxy.
-func outcome(ctx erpc.PushCtx, st *erpc.Status) *erpc.Status {
+// outcome is the status of a message as its client gets it. What went wrong
+// between the proxy and its backend is for the log of the proxy alone, since it
+// would tell of addresses behind the proxy. That the backend is shutting down is
+// among that: the client would take it for news of the proxy.
+func (p *proxy) outcome(c *client, ctx erpc.PushCtx, st *erpc.Status) *erpc.Status {
 	if !between(st) {
 		return st
 	}
-	ctx.Warnf("proxy: %s for session %s: %v", ctx.ServiceMethod(), ctx.Session().ID(), st)
+	c.failures.Do(func(skipped uint64) {
+		ctx.Warnf("proxy: %s of session %s not forwarded (and %d messages before it): %v", ctx.ServiceMethod(), ctx.Session().ID(), skipped, st)
+	})
 	return erpc.NewStatus(erpc.CodeBadGateway, erpc.CodeText(erpc.CodeBadGateway))
 }
 
-// between reports whether st speaks of the connection of proxy and backend.
+// between reports whether st is about the connection of proxy and backend, or
+// about the choice of a backend.
 func between(st *erpc.Status) bool {
 	c := st.Code()
-	return c >= 100 && c < 200 || c == erpc.CodeShuttingDown || c == erpc.CodeBadGateway && errors.Is(st.Cause(), errNoBackend)
+	return c >= 100 && c < 200 || c == erpc.CodeShuttingDown ||
+		c == erpc.CodeBadGateway && (errors.Is(st.Cause(), errNoBackend) || errors.Is(st.Cause(), errHops))
 }

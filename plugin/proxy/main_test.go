@@ -29,7 +29,13 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 // start returns a peer that serves and has no handlers but those of its plugins.
 func start(t *testing.T, plugins ...erpc.Plugin) *wiretest.Peer {
 	t.Helper()
-	cfg := erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)}
+	return startWith(t, erpc.PeerConfig{}, plugins...)
+}
+
+// startWith is start with a configuration.
+func startWith(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *wiretest.Peer {
+	t.Helper()
+	cfg.LocalIP, cfg.Logger = "127.0.0.1", slog.New(slog.DiscardHandler)
 	p := &wiretest.Peer{Peer: erpc.NewPeer(cfg, plugins...)}
 	p.Listen(t)
 	return p

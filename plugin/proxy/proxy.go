@@ -28,25 +28,10 @@ type Label struct {
 	ServiceMethod string
 }
 
-// Config adjusts a proxy. The zero value works.
-type Config struct {
-	// TrustRealIP passes on the X-Real-IP that a client sends. It is for a
-	// proxy whose clients are proxies themselves: anybody else could claim any
-	// address. Otherwise X-Real-IP is the address of the client's connection.
-	TrustRealIP bool `yaml:"trust_real_ip" ini:"trust_real_ip" comment:"Pass on the address that a client claims to speak for"`
-	// MaxInFlight is about how many messages of one client may be on their way
-	// before no more is read from it; 0 is 1000, below 0 no limit.
-	MaxInFlight int `yaml:"max_in_flight" ini:"max_in_flight" comment:"Messages of one client on their way before no more is read from it; 0 is 1000, below 0 no limit"`
-	// OrderedPushes forwards the pushes of a client one after another. Those
-	// that wait for their turn count as its handlers, not for MaxInFlight.
-	OrderedPushes bool `yaml:"ordered_pushes" ini:"ordered_pushes" comment:"Forward the pushes of a client in the order of their arrival"`
-}
-
-const defaultInFlight = 1000
-
 // NewPlugin returns a plugin that forwards calls and pushes to what fn chooses.
 // A peer can have one proxy. fn is called for each message, concurrently; if it
-// returns nil, the outcome is CodeBadGateway.
+// returns nil, the outcome is CodeBadGateway. With a configuration that makes no
+// sense no peer can be made.
 func NewPlugin(fn func(*Label) Forwarder, cfg ...Config) erpc.Plugin {
 	return newProxy(
 		func(l *Label) CallForwarder {
@@ -74,15 +59,16 @@ func NewPushPlugin(fn func(*Label) PushForwarder, cfg ...Config) erpc.Plugin {
 }
 
 type proxy struct {
-	cfg  Config
-	call func(*Label) CallForwarder // nil: calls are not forwarded
-	push func(*Label) PushForwarder // nil: pushes are not forwarded
+	cfg     Config
+	mistake error
+	call    func(*Label) CallForwarder // nil: calls are not forwarded
+	push    func(*Label) PushForwarder // nil: pushes are not forwarded
 }
 
 var (
-	_ erpc.PostNewPeerPlugin   = (*proxy)(nil)
-	_ erpc.PostRegPlugin       = (*proxy)(nil)
-	_ erpc.PreReadHeaderPlugin = (*proxy)(nil)
+	_ erpc.PreNewPeerPlugin  = (*proxy)(nil)
+	_ erpc.PostNewPeerPlugin = (*proxy)(nil)
+	_ erpc.PostRegPlugin     = (*proxy)(nil)
 )
 
 func newProxy(call func(*Label) CallForwarder, push func(*Label) PushForwarder, cfg []Config) *proxy {
@@ -90,14 +76,16 @@ func newProxy(call func(*Label) CallForwarder, push func(*Label) PushForwarder, 
 	for _, c := range cfg {
 		p.cfg = c
 	}
-	if p.cfg.MaxInFlight == 0 {
-		p.cfg.MaxInFlight = defaultInFlight
-	}
+	p.mistake = p.cfg.Validate()
+	p.cfg = p.cfg.withDefaults()
 	return p
 }
 
 // Name returns the name of the plugin.
 func (*proxy) Name() string { return "proxy" }
+
+// PreNewPeer returns what is wrong with the configuration.
+func (p *proxy) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return p.mistake }
 
 // PostNewPeer makes the proxy the handler of unknown methods.
 func (p *proxy) PostNewPeer(peer erpc.EarlyPeer) error {
@@ -110,20 +98,10 @@ func (p *proxy) PostNewPeer(peer erpc.EarlyPeer) error {
 	return nil
 }
 
-// PostReg orders the pushes, if asked for.
+// PostReg orders the pushes, if the configuration asks for that.
 func (p *proxy) PostReg(h *erpc.Handler) error {
 	if p.cfg.OrderedPushes && h.IsUnknown() && h.IsPush() {
 		h.SetOrdered(true)
 	}
-	return nil
-}
-
-// PreReadHeader waits until the client has room for another message. It holds up
-// that client only.
-func (p *proxy) PreReadHeader(ctx erpc.PreCtx) error {
-	if p.cfg.MaxInFlight < 0 {
-		return nil
-	}
-	p.traffic(ctx.Session()).await(ctx.Session().CloseNotify(), p.cfg.MaxInFlight)
 	return nil
 }

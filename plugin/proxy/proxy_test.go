@@ -28,7 +28,7 @@ func observe(p *wiretest.Peer) <-chan seen {
 	got := make(chan seen, 100)
 	tell := func(ctx erpc.PushCtx, body []byte) {
 		filters := ctx.(interface{ Input() erpc.Message }).Input().XferPipe().IDs()
-		got <- seen{ctx.ServiceMethod(), string(body), withoutTimeout(ctx.CopyMeta().String()), string(filters), ctx.GetBodyCodec()}
+		got <- seen{ctx.ServiceMethod(), string(body), withoutErpcs(ctx.CopyMeta().String()), string(filters), ctx.GetBodyCodec()}
 	}
 	p.SetUnknownCall(func(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
 		tell(ctx, ctx.InputBodyBytes())
@@ -43,10 +43,10 @@ func observe(p *wiretest.Peer) <-chan seen {
 	return got
 }
 
-func withoutTimeout(meta string) string {
+func withoutErpcs(meta string) string {
 	var keep []string
 	for e := range strings.SplitSeq(meta, "&") {
-		if !strings.HasPrefix(e, "X-Erpc-Timeout") {
+		if !strings.HasPrefix(e, "X-Erpc-") {
 			keep = append(keep, e)
 		}
 	}
