@@ -20,18 +20,19 @@ const module = "github.com/goerpc/erpc"
 var core = map[string][]string{
 	"codec":               {},
 	"codec/thriftcodec":   {"codec"},
-	"xfer":                {},
+	"xfer":                {"internal/guard"},
 	"plugin":              {},
 	"internal/workerpool": {},
 	"internal/logging":    {},
 	"internal/bufpool":    {},
-	"message":             {"codec", "internal/bufpool", "xfer"},
+	"internal/guard":      {},
+	"message":             {"codec", "internal/bufpool", "internal/guard", "xfer"},
 	"proto":               {"internal/bufpool", "message", "xfer"},
-	"socket":              {"internal/bufpool", "internal/workerpool", "message", "proto"},
-	"session":             {"codec", "internal/logging", "internal/workerpool", "message", "plugin", "proto", "socket"},
+	"socket":              {"internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
+	"session":             {"codec", "internal/guard", "internal/logging", "internal/workerpool", "message", "plugin", "proto", "socket"},
 	"router":              {"message", "plugin", "session"},
 	"router/dispatcher":   {"message", "plugin", "router", "session"},
-	"peer":                {"codec", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
+	"peer":                {"codec", "internal/guard", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
 	"peer/config":         {},
 	// The functions of v7 around a peer, built on the façade like a plugin; the
 	// transport below them is not.
@@ -47,7 +48,7 @@ var core = map[string][]string{
 var below = map[string][]string{
 	"codec/":    {"codec"},
 	"xfer/":     {"xfer", "xfer/internal/"},
-	"proto/":    {"codec", "message", "proto", "xfer", "xfer/gzip"},
+	"proto/":    {"codec", "internal/guard", "message", "proto", "xfer", "xfer/gzip"},
 	"socket/":   {"message", "proto", "socket"},
 	"plugin/":   {"."},
 	"clients/":  {},

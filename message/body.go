@@ -2,10 +2,10 @@ package message
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/bufpool"
+	"github.com/goerpc/erpc/internal/guard"
 )
 
 // Body returns the value of the body: what is to be sent, or what was decoded.
@@ -105,11 +105,7 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 	if err != nil {
 		return dst, err
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Where: "codec " + c.Name(), Value: p}
-		}
-	}()
+	defer guard.Catch(&err, "codec", c.Name())
 	return codec.Append(dst, c, m.body)
 }
 
@@ -153,11 +149,7 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = &PanicError{Where: "codec " + c.Name(), Value: p}
-		}
-	}()
+	defer guard.Catch(&err, "codec", c.Name())
 	return c.Unmarshal(data, m.body)
 }
 
@@ -170,22 +162,4 @@ func (m *Message) bytes(b *[]byte, data []byte) {
 		return
 	}
 	*b = append((*b)[:0], data...)
-}
-
-// A PanicError is a panic of code that erpc called: a codec, a handler, a
-// plugin. Its text names the place; Value may hold internals that are not for
-// the other side to see.
-type PanicError struct {
-	Where string
-	Value any
-	Stack []byte // may be nil
-}
-
-// Error implements error. It has no stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Where, e.Value) }
-
-// Unwrap returns the value of the panic if that is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
 }

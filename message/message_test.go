@@ -163,6 +163,9 @@ func TestCodecPanicsAreErrors(t *testing.T) {
 	if got := pe.Error(); got != "panic in codec bomb: unmarshal" {
 		t.Errorf("text %q", got)
 	}
+	if !strings.Contains(string(pe.Stack), "Unmarshal") {
+		t.Errorf("the stack does not show the codec:\n%s", pe.Stack)
+	}
 }
 
 // A decoded body outlives the message that it came in.

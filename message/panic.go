@@ -3,17 +3,14 @@ package message
 import (
 	"errors"
 
-	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/internal/guard"
 )
 
-// AsPanic returns the panic that err tells of: of code that this package called,
-// or of a transfer filter.
-func AsPanic(err error) (*PanicError, bool) {
-	if p, ok := errors.AsType[*PanicError](err); ok {
-		return p, true
-	}
-	if p, ok := errors.AsType[*xfer.PanicError](err); ok {
-		return &PanicError{Where: "filter " + p.Filter, Value: p.Value, Stack: p.Stack}, true
-	}
-	return nil, false
-}
+// A PanicError is a recovered panic of code that erpc called: a codec, a
+// transfer filter, a handler or a plugin. Its field Where names the place, Value
+// is what it panicked with and Stack is the stack of the panic. Error leaves the
+// stack out; Value may hold internals that the other side must not see.
+type PanicError = guard.PanicError
+
+// AsPanic returns the recovered panic that err wraps, if any.
+func AsPanic(err error) (*PanicError, bool) { return errors.AsType[*PanicError](err) }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/internal/workerpool"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
@@ -140,11 +141,7 @@ func (s *Socket) ReadOn(m *message.Message) error {
 }
 
 func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &message.PanicError{Where: "protocol", Value: p}
-		}
-	}()
+	defer guard.Catch(&err, "protocol", "")
 	return s.proto.Unpack(br, m, s.out.cfg.ReadLimit)
 }
 
@@ -251,7 +248,7 @@ func (s *Socket) pack(dst []byte, m *message.Message) (frame []byte, err error) 
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			frame, err = nil, &PackError{&message.PanicError{Where: "protocol", Value: p}}
+			frame, err = nil, &PackError{guard.New(p, "protocol", "")}
 		}
 	}()
 	frame, err = s.proto.Pack(dst, m)

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -49,6 +50,9 @@ func TestProtocolPanicsAreErrors(t *testing.T) {
 	panicked = nil
 	if err := s.Read(&m); !errors.As(err, &panicked) || !errors.Is(err, io.ErrNoProgress) {
 		t.Errorf("Unpack panicked: %v", err)
+	}
+	if !bytes.Contains(panicked.Stack, []byte("brokenProto")) {
+		t.Errorf("the stack does not show the protocol:\n%s", panicked.Stack)
 	}
 	if _, ok := s.Proto().(brokenProto); !ok {
 		t.Errorf("Proto() is %T", s.Proto())

@@ -2,7 +2,8 @@ package xfer
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/goerpc/erpc/internal/guard"
 )
 
 // DefaultLimit is how many bytes any stage of XferPipe.OnUnpack may make: 64 MiB.
@@ -43,21 +44,8 @@ type LimitedUnpacker interface {
 	OnUnpackLimit(src []byte, limit int) ([]byte, error)
 }
 
-// PanicError is what a pipe returns instead of a filter's panic, so that a bad
-// filter fails its message and not the goroutine that reads the connection.
-type PanicError struct {
-	Filter string // name of the filter
-	Value  any    // what it panicked with
-	Stack  []byte // stack of the panic, for the log and not for the remote end
-}
-
-// Error names the filter and the value, not the stack.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("xfer: filter %q panicked: %v", e.Filter, e.Value)
-}
-
-// Unwrap returns the value of the panic, if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
+// PanicError is what a pipe returns for a panic of a filter, so that a bad
+// filter fails its message and not the goroutine that reads the connection. Its
+// field Where is "filter" and the filter's name, Value is what it panicked with
+// and Stack the stack of the panic, which is for the log and never sent.
+type PanicError = guard.PanicError

@@ -82,8 +82,8 @@ func pipe(tb testing.TB, ids string) *xfer.XferPipe {
 
 func TestPanicError(t *testing.T) {
 	for _, tc := range []struct{ ids, want string }{
-		{"P", `xfer: filter "panics" panicked: boom!`},
-		{"E", `xfer: filter "panics with error" panicked: ` + io.ErrNoProgress.Error()},
+		{"P", "panic in filter panics: boom!"},
+		{"E", "panic in filter panics with error: " + io.ErrNoProgress.Error()},
 	} {
 		p := pipe(t, tc.ids)
 		_, packErr := p.OnPack([]byte("x"))

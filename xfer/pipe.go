@@ -4,7 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime/debug"
+
+	"github.com/goerpc/erpc/internal/guard"
 )
 
 // maxFilters is what the count byte on the wire can say.
@@ -167,7 +168,7 @@ func (p *XferPipe) OnUnpackLimit(b []byte, limit int) ([]byte, error) {
 }
 
 func (e *entry) pack(b []byte) (out []byte, err error) {
-	defer e.recovered(&out, &err)
+	defer guard.Catch(&err, "filter", e.name)
 	if out, err = e.filter.OnPack(b); err != nil {
 		return nil, fmt.Errorf("xfer: filter %q: %w", e.name, err)
 	}
@@ -175,7 +176,7 @@ func (e *entry) pack(b []byte) (out []byte, err error) {
 }
 
 func (e *entry) unpack(b []byte, limit int) (out []byte, err error) {
-	defer e.recovered(&out, &err)
+	defer guard.Catch(&err, "filter", e.name)
 	if e.limited != nil {
 		out, err = e.limited.OnUnpackLimit(b, limit)
 	} else {
@@ -188,11 +189,4 @@ func (e *entry) unpack(b []byte, limit int) (out []byte, err error) {
 		return nil, fmt.Errorf("xfer: filter %q made %d bytes of at most %d: %w", e.name, len(out), limit, ErrTooLarge)
 	}
 	return out, nil
-}
-
-// recovered, deferred, turns a panic into the function's error.
-func (e *entry) recovered(out *[]byte, err *error) {
-	if v := recover(); v != nil {
-		*out, *err = nil, &PanicError{Filter: e.name, Value: v, Stack: debug.Stack()}
-	}
 }

@@ -7,13 +7,14 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 )
 
 // appendStruct appends the body in thrift's binary protocol; no body is an empty
 // struct. The codec of the message does not count for a value, because there is
 // only one; for bytes it tells whether they are a struct.
-func appendStruct(dst []byte, m *message.Message) (_ []byte, err error) {
+func appendStruct(dst []byte, m *message.Message) ([]byte, error) {
 	var raw []byte
 	switch b := m.Body().(type) {
 	case nil:
@@ -24,20 +25,7 @@ func appendStruct(dst []byte, m *message.Message) (_ []byte, err error) {
 			raw = *b
 		}
 	default:
-		c, err := codec.Get(codec.ID_THRIFT)
-		if err != nil {
-			return dst, fmt.Errorf("thriftproto: call thriftcodec.Reg at the start of the program: %w", err)
-		}
-		defer func() {
-			if p := recover(); p != nil {
-				err = &message.PanicError{Where: "codec " + c.Name(), Value: p}
-			}
-		}()
-		out, err := codec.Append(dst, c, b)
-		if te := (*codec.TypeError)(nil); errors.As(err, &te) {
-			return dst, fmt.Errorf("%w, not a %s", ErrNotThrift, te.Type)
-		}
-		return out, err
+		return appendValue(dst, b)
 	}
 	if len(raw) == 0 {
 		return append(dst, 0), nil
@@ -52,3 +40,18 @@ func appendStruct(dst []byte, m *message.Message) (_ []byte, err error) {
 // wrong, so that whoever decodes it says so: the caller is told, and the
 // connection goes on, as frames keep the messages apart.
 var undecodable = []byte{thrift.STRUCT}
+
+// appendValue appends what the Thrift codec makes of v. A panic of a generated
+// Write is an error, as it is in [message.Message.AppendBody].
+func appendValue(dst []byte, v any) (out []byte, err error) {
+	c, err := codec.Get(codec.ID_THRIFT)
+	if err != nil {
+		return dst, fmt.Errorf("thriftproto: call thriftcodec.Reg at the start of the program: %w", err)
+	}
+	defer guard.Catch(&err, "codec", c.Name())
+	out, err = codec.Append(dst, c, v)
+	if te, ok := errors.AsType[*codec.TypeError](err); ok {
+		return dst, fmt.Errorf("%w, not a %s", ErrNotThrift, te.Type)
+	}
+	return out, err
+}
