@@ -308,6 +308,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, nowait bool) (sent, redialing b
 		x.out.SetSeq(cmd.seq)
 		s.introduce(x)
 		var st *message.Status
+		cmd.mayBeSent.Store(true)          // before the write: the reply may come before that returns
 		if cmd.batched && cmd.sends == 1 { // sent again, it has nobody to join
 			st = x.conn.status(&x.out, x.conn.sock.Queue(&x.out))
 		} else {
@@ -321,6 +322,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, nowait bool) (sent, redialing b
 		if x.conn.pending.take(cmd.seq) == nil {
 			return false, false // ended by whoever closed the connection
 		}
+		cmd.mayBeSent.Store(false)
 		x.conn.closeIfDone()
 		if st.Code() != message.CodeConnClosed || !s.failOver(x.conn) {
 			cmd.finish(st)

@@ -41,9 +41,11 @@ type CallCmd struct {
 	swap  *Swap
 	quits atomic.Bool   // of AsyncCall: Cancel was called
 	sent  atomic.Uint32 // bytes of the frame
-	size  uint32        // bytes of the reply's frame
-	start time.Duration // on clock; 0: not measured
-	cost  time.Duration
+	// mayBeSent is set from before the frame is queued; cleared if it was not.
+	mayBeSent atomic.Bool
+	size      uint32        // bytes of the reply's frame
+	start     time.Duration // on clock; 0: not measured
+	cost      time.Duration
 }
 
 var ended = func() chan struct{} {
@@ -70,6 +72,14 @@ func (cmd *CallCmd) wait() {
 	if cmd.done != nil {
 		<-cmd.done
 	}
+}
+
+// Sent waits for the end of the call and reports whether the other side may have
+// got it. If not, it was not executed, whatever the status says. Of a command
+// that no session made it is not known, so Sent returns true.
+func (cmd *CallCmd) Sent() bool {
+	cmd.wait()
+	return cmd.sess == nil || cmd.mayBeSent.Load()
 }
 
 // Status waits for the end of the call and returns its outcome.

@@ -2,6 +2,7 @@ package retry
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -19,11 +20,23 @@ type BreakerConfig struct {
 	Failures float64       `yaml:"failures" ini:"failures" comment:"Share of failed calls that opens it; 0 is 0.5"`
 	Cooldown time.Duration `yaml:"cooldown" ini:"cooldown" comment:"Time until the target is tried again; 0s is 5s"`
 	Probes   int           `yaml:"probes" ini:"probes" comment:"Calls that must succeed then for it to close; 0 is 1"`
+	// ProbeTimeout is after what time a probe that has not ended counts no more,
+	// and another call may try.
+	ProbeTimeout time.Duration `yaml:"probe_timeout" ini:"probe_timeout" comment:"After what time another call is let pass if those before have not ended; 0s is cooldown"`
 	// IsFailure says which statuses speak against the target. By default they
 	// are those of the connection, timeouts, and what says that it has too much
 	// to do, is going away or can't be reached. An answer that is an error of
 	// the application is an answer.
 	IsFailure func(*erpc.Status) bool `yaml:"-" ini:"-"`
+}
+
+// Validate returns what is wrong with the configuration.
+func (c BreakerConfig) Validate() error {
+	if c.Window < 0 || c.MinCalls < 0 || c.Failures < 0 || c.Failures > 1 || c.Cooldown < 0 || c.Probes < 0 || c.ProbeTimeout < 0 {
+		return fmt.Errorf("retry: the breaker's window %v, min_calls %d, cooldown %v, probes %d and probe_timeout %v must not be below 0, and failures %v must lie from 0 to 1",
+			c.Window, c.MinCalls, c.Cooldown, c.Probes, c.ProbeTimeout, c.Failures)
+	}
+	return nil
 }
 
 func (c *BreakerConfig) setDefaults() {
@@ -32,6 +45,7 @@ func (c *BreakerConfig) setDefaults() {
 	c.Failures = or(c.Failures, 0.5)
 	c.Cooldown = or(c.Cooldown, 5*time.Second)
 	c.Probes = or(c.Probes, 1)
+	c.ProbeTimeout = or(c.ProbeTimeout, c.Cooldown)
 	if c.IsFailure == nil {
 		c.IsFailure = isFailure
 	}
@@ -45,33 +59,22 @@ func isFailure(st *erpc.Status) bool {
 	return erpc.IsConnError(st)
 }
 
-// A State is what a breaker does with calls.
-type State int
-
-// The states of a breaker.
-const (
-	Closed   State = iota // it lets them pass
-	Open                  // it lets none pass
-	HalfOpen              // it lets a few pass, to see how they fare
-)
-
-// String returns the name of the state.
-func (s State) String() string { return [...]string{"closed", "open", "half-open"}[s] }
-
 // slots is how many parts the window has; the oldest part is forgotten at once.
 const slots = 10
 
 // A Breaker watches one target. All methods may be called concurrently.
 type Breaker struct {
-	cfg BreakerConfig
+	cfg   BreakerConfig
+	clock func() time.Duration // monotonic: a change of the system's time is no reason to open or to close
 
 	mu      sync.Mutex // guards the following
 	state   State
-	since   time.Time // of Open
-	round   int       // counts the states; what began in another one says nothing
-	probing int       // of HalfOpen: calls under way
-	passed  int       // of HalfOpen: calls that succeeded
-	slot    int64     // number of the current slot of the window
+	entered time.Duration // when state was, on clock
+	round   int           // counts the states; what began in another one says nothing
+	probing int           // of HalfOpen: calls under way
+	probed  time.Duration // of HalfOpen: when the last of them began
+	passed  int           // of HalfOpen: calls that succeeded
+	slot    int64         // number of the current slot of the window
 	calls   [slots]int
 	failed  [slots]int
 }
@@ -80,23 +83,25 @@ type Breaker struct {
 // each target; on its own it is for calls that are not retried.
 func NewBreaker(cfg BreakerConfig) *Breaker {
 	cfg.setDefaults()
-	return &Breaker{cfg: cfg}
+	begin := time.Now()
+	return &Breaker{cfg: cfg, clock: func() time.Duration { return time.Since(begin) }}
 }
 
 // State returns the state of the breaker.
 func (b *Breaker) State() State {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tick(time.Now())
+	b.tickLocked(b.clock())
 	return b.state
 }
 
 // Allow asks to make a call. If the status is OK, done must be called with that
-// of the call.
+// of the call; a second time it does nothing.
 func (b *Breaker) Allow() (done func(*erpc.Status), st *erpc.Status) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tick(time.Now())
+	now := b.clock()
+	b.tickLocked(now)
 	switch b.state {
 	case Open:
 		return nil, refused()
@@ -105,9 +110,13 @@ func (b *Breaker) Allow() (done func(*erpc.Status), st *erpc.Status) {
 			return nil, refused()
 		}
 		b.probing++
+		b.probed = now
 	}
 	round := b.round
-	return func(st *erpc.Status) { b.done(round, b.cfg.IsFailure(st), st.Code() == erpc.CodeCanceled) }, nil
+	var once sync.Once
+	return func(st *erpc.Status) {
+		once.Do(func() { b.done(round, b.cfg.IsFailure(st), st.Code() == erpc.CodeCanceled) })
+	}, nil
 }
 
 func refused() *erpc.Status {
@@ -115,30 +124,37 @@ func refused() *erpc.Status {
 }
 
 // done counts the end of a call. A cancelled one says nothing about the target.
-func (b *Breaker) done(round int, failed, cancelled bool) {
+func (b *Breaker) done(round int, failed, canceled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
-	b.tick(now)
-	if round != b.round {
-		return
+	now := b.clock()
+	b.tickLocked(now)
+	switch {
+	case round != b.round:
+	case b.state == HalfOpen:
+		b.probeDoneLocked(now, failed, canceled)
+	case !canceled:
+		b.callDoneLocked(now, failed)
 	}
-	if b.state == HalfOpen {
-		b.probing--
-		switch {
-		case cancelled:
-		case failed:
-			b.enter(Open, now)
-		default:
-			if b.passed++; b.passed >= b.cfg.Probes {
-				b.enter(Closed, now)
-			}
+}
+
+// probeDoneLocked is done in the state HalfOpen.
+func (b *Breaker) probeDoneLocked(now time.Duration, failed, canceled bool) {
+	b.probing--
+	switch {
+	case canceled:
+	case failed:
+		b.enterLocked(Open, now)
+	default:
+		b.passed++
+		if b.passed >= b.cfg.Probes {
+			b.enterLocked(Closed, now)
 		}
-		return
 	}
-	if cancelled {
-		return
-	}
+}
+
+// callDoneLocked is done in the state Closed.
+func (b *Breaker) callDoneLocked(now time.Duration, failed bool) {
 	i := b.slot % slots
 	b.calls[i]++
 	if failed {
@@ -149,23 +165,29 @@ func (b *Breaker) done(round int, failed, cancelled bool) {
 		calls, failures = calls+b.calls[i], failures+b.failed[i]
 	}
 	if failed && calls >= b.cfg.MinCalls && float64(failures) >= b.cfg.Failures*float64(calls) {
-		b.enter(Open, now)
+		b.enterLocked(Open, now)
 	}
 }
 
-func (b *Breaker) enter(s State, now time.Time) {
-	b.state, b.since = s, now
+func (b *Breaker) enterLocked(s State, now time.Duration) {
+	if !b.state.mayBecome(s) {
+		panic(fmt.Sprintf("retry: a breaker that is %v became %v", b.state, s)) // a mistake in this file
+	}
+	b.state, b.entered = s, now
 	b.round++
 	b.probing, b.passed = 0, 0
 	b.calls, b.failed = [slots]int{}, [slots]int{}
 }
 
-// tick brings the breaker up to date.
-func (b *Breaker) tick(now time.Time) {
-	if b.state == Open && now.Sub(b.since) >= b.cfg.Cooldown {
-		b.enter(HalfOpen, now)
+// tickLocked does what is due by now.
+func (b *Breaker) tickLocked(now time.Duration) {
+	switch {
+	case b.state == Open && now-b.entered >= b.cfg.Cooldown:
+		b.enterLocked(HalfOpen, now)
+	case b.state == HalfOpen && b.probing > 0 && now-b.probed >= b.cfg.ProbeTimeout:
+		b.enterLocked(HalfOpen, now) // without those that may never end
 	}
-	slot := now.UnixNano() / max(1, int64(b.cfg.Window)/slots)
+	slot := int64(now / max(1, b.cfg.Window/slots))
 	for n := 0; b.slot < slot && n < slots; n++ {
 		b.slot++
 		b.calls[b.slot%slots], b.failed[b.slot%slots] = 0, 0

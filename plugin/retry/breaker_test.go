@@ -97,9 +97,9 @@ func TestWindow(t *testing.T) {
 func TestBreakerOfTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := retry.New(retry.Config{Attempts: 2, Budget: -1, Breaker: &retry.BreakerConfig{MinCalls: 2, Cooldown: time.Second}})
-		s := &script{codes: []int32{erpc.CodeExhausted, erpc.CodeExhausted, 0}}
+		s := &script{codes: []int32{erpc.CodeDialFailed, erpc.CodeDialFailed, 0}}
 		sick, well := r.On(s), r.On(&script{codes: []int32{0}})
-		if st := sick.Call("/m", nil, nil).Status(); st.Code() != erpc.CodeExhausted {
+		if st := sick.Call("/m", nil, nil).Status(); st.Code() != erpc.CodeDialFailed {
 			t.Fatal(st)
 		}
 		want(t, sick.Breaker(), retry.Open)
@@ -117,3 +117,80 @@ func TestBreakerOfTarget(t *testing.T) {
 		want(t, sick.Breaker(), retry.Closed)
 	})
 }
+
+// Probes that never end give way to others after ProbeTimeout, and what becomes of
+// them then says nothing.
+func TestProbesThatNeverEndGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := retry.NewBreaker(retry.BreakerConfig{MinCalls: 1, Cooldown: 5 * time.Second, ProbeTimeout: 2 * time.Second})
+		end(t, b, erpc.CodeConnClosed)
+		time.Sleep(5 * time.Second)
+		hanging, st := b.Allow()
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		time.Sleep(2*time.Second - 1)
+		if _, st := b.Allow(); st.OK() {
+			t.Fatal("two probes were let pass")
+		}
+		time.Sleep(1)
+		second, st := b.Allow()
+		if !st.OK() {
+			t.Fatalf("a probe that hangs holds up all others: %v", st)
+		}
+		hanging(erpc.NewStatus(erpc.CodeConnClosed, ""))
+		want(t, b, retry.HalfOpen)
+		second(nil)
+		want(t, b, retry.Closed)
+	})
+}
+
+// A target that panics or ends its goroutine says nothing, and gives its place
+// back; an end told twice counts once.
+func TestPlacesOfProbesAreGivenBackOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := retry.NewBreaker(retry.BreakerConfig{MinCalls: 1, Cooldown: time.Second, Probes: 2})
+		end(t, b, erpc.CodeConnClosed)
+		time.Sleep(time.Second)
+		done, st := b.Allow()
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		done(erpc.NewStatus(erpc.CodeCanceled, ""))
+		done(erpc.NewStatus(erpc.CodeCanceled, ""))
+		for range 2 {
+			if _, st := b.Allow(); !st.OK() {
+				t.Fatal(st)
+			}
+		}
+		if _, st := b.Allow(); st.OK() {
+			t.Error("three probes were let pass")
+		}
+	})
+}
+
+func TestPanicOfATargetLeavesItsBreakerHalfOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.New(retry.Config{Attempts: 1, Breaker: &retry.BreakerConfig{MinCalls: 1, Cooldown: time.Second}})
+		var next retry.Caller = &script{codes: []int32{erpc.CodeConnClosed}}
+		target := r.OnAny(func() retry.Caller { return next })
+		target.Call("/m", nil, nil)
+		want(t, target.Breaker(), retry.Open)
+		time.Sleep(time.Second)
+		next = boom{}
+		func() {
+			defer func() { _ = recover() }() // as the program would
+			target.Call("/m", nil, nil)
+		}()
+		want(t, target.Breaker(), retry.HalfOpen)
+		next = &script{codes: []int32{0}}
+		if st := target.Call("/m", nil, nil).Status(); !st.OK() {
+			t.Fatal(st)
+		}
+		want(t, target.Breaker(), retry.Closed)
+	})
+}
+
+type boom struct{}
+
+func (boom) Call(string, any, any, ...erpc.MessageSetting) erpc.CallCmd { panic("boom") }

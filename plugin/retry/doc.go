@@ -1,19 +1,20 @@
 // Package retry makes calls again that have failed without having been executed,
-// and spares a target that keeps failing.
+// and gives a target that keeps failing a rest.
 //
-// A call is made again only if that is safe: it was never sent, or the receiver
-// says that it was not executed, because it is shutting down (CodeShuttingDown)
-// or has too much to do (CodeExhausted). A call whose connection broke while it
-// waited for its reply may have been executed, and is left to the caller.
+// A call is made again only if that is safe: if it was certainly not sent. That
+// covers a session that was lost before the call, a dial that failed, and a call
+// for which this side had no room. What a reply says is never taken for that, not
+// even CodeExhausted or CodeShuttingDown: the handler may have returned the status
+// of a call of its own, after it had done half of its work. A session that
+// redials moves the calls that a server which shuts down did not execute to
+// another connection by itself. A call whose connection broke while it waited for
+// its reply may have been executed, and is left to the caller. [Config].Retryable
+// allows more for methods that may be repeated.
 //
-// Each retry waits, a random time up to a bound that doubles; it takes from a
-// budget that calls fill, so that a target in trouble is not asked more and more;
-// and none is made that the context of the call leaves no time for.
+// Each retry waits for a random time up to a bound that doubles. It takes from a
+// budget that calls fill, so that a target in trouble does not get more and more
+// calls; and none is made for which the context of the call leaves no time.
 //
-// With a breaker, a target that fails too often gets no calls at all for a
-// while, then a few to see whether it has recovered.
-//
-// [Retry] is a plugin, because only hooks know whether a call was sent: the peer
-// whose sessions make the calls must have it. For others, and for targets that
-// are no sessions, a lost connection is never taken for a call that was not sent.
+// With a breaker, a target that fails too often gets no calls at all for a while,
+// then a few as probes.
 package retry

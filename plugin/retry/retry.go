@@ -3,6 +3,7 @@ package retry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -25,11 +26,23 @@ type Config struct {
 	// BudgetBurst is how many may come at once.
 	Budget      float64 `yaml:"budget" ini:"budget" comment:"Retries for each call in the long run; 0 is 0.1, below 0 no limit"`
 	BudgetBurst int     `yaml:"budget_burst" ini:"budget_burst" comment:"Retries that may come at once; 0 is 10"`
-	// Retryable, if not nil, may allow more: it is asked about failed calls
-	// that may have been executed. It is for methods that may be repeated.
+	// Retryable, if not nil, is asked about failed calls that may have been
+	// executed. It is for methods that may be repeated.
 	Retryable func(serviceMethod string, st *erpc.Status) bool `yaml:"-" ini:"-"`
-	// Breaker is for each target on its own; nil: there is none.
-	Breaker *BreakerConfig `yaml:"breaker" ini:"-"`
+	// Breaker is for each target on its own; nil is none.
+	Breaker *BreakerConfig `yaml:"breaker" ini:"breaker" comment:"Gives a target that keeps failing a rest; leave it out for none"`
+}
+
+// Validate returns what is wrong with the configuration.
+func (c Config) Validate() error {
+	if c.Attempts < 0 || c.Backoff < 0 || c.MaxBackoff < 0 || c.BudgetBurst < 0 {
+		return fmt.Errorf("retry: attempts %d, backoff %v, max_backoff %v and budget_burst %d must not be below 0",
+			c.Attempts, c.Backoff, c.MaxBackoff, c.BudgetBurst)
+	}
+	if c.Breaker != nil {
+		return c.Breaker.Validate()
+	}
+	return nil
 }
 
 func (c *Config) setDefaults() {
@@ -48,24 +61,29 @@ func or[T comparable](v, def T) T {
 	return v
 }
 
-// Retry is the plugin. It may be given to several peers. All methods may be
-// called concurrently.
+// Retry makes calls again. All methods may be called concurrently.
+//
+// It is a plugin too, which refuses a peer with a configuration that makes no
+// sense. It works on the sessions of any peer, whether that has the plugin or not.
 type Retry struct {
 	cfg     Config
+	mistake error
 	budget  budget
 	retries atomic.Uint64
 	denied  atomic.Uint64
 }
 
-var (
-	_ erpc.PreWriteCallPlugin  = (*Retry)(nil)
-	_ erpc.PostWriteCallPlugin = (*Retry)(nil)
-)
+var _ erpc.PreNewPeerPlugin = (*Retry)(nil)
 
-// New returns the plugin.
+// New returns a Retry. With a configuration that makes no sense it makes no call
+// twice, and no peer can be made with it.
 func New(cfg Config) *Retry {
+	r := &Retry{mistake: cfg.Validate()}
+	if r.mistake != nil {
+		cfg = Config{Attempts: 1}
+	}
 	cfg.setDefaults()
-	r := &Retry{cfg: cfg}
+	r.cfg = cfg
 	r.budget.init(cfg.Budget, float64(cfg.BudgetBurst))
 	return r
 }
@@ -73,32 +91,8 @@ func New(cfg Config) *Retry {
 // Name returns the name of the plugin.
 func (*Retry) Name() string { return "retry" }
 
-// progress is how far an attempt has come. Only the goroutine that makes the
-// call uses it.
-type progress struct{ tried, sent bool }
-
-type progressKey struct{}
-
-func progressOf(ctx erpc.WriteCtx) *progress {
-	p, _ := ctx.Output().Context().Value(progressKey{}).(*progress)
-	return p
-}
-
-// PreWriteCall notes that it will be known whether the call was sent.
-func (*Retry) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
-	if p := progressOf(ctx); p != nil {
-		p.tried = true
-	}
-	return nil
-}
-
-// PostWriteCall notes that the call was sent.
-func (*Retry) PostWriteCall(ctx erpc.WriteCtx) *erpc.Status {
-	if p := progressOf(ctx); p != nil {
-		p.sent = true
-	}
-	return nil
-}
+// PreNewPeer returns what is wrong with the configuration.
+func (r *Retry) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return r.mistake }
 
 // Stats counts what a Retry did.
 type Stats struct {
@@ -119,8 +113,8 @@ type Target struct {
 // On returns the target to.
 func (r *Retry) On(to Caller) *Target { return r.OnAny(func() Caller { return to }) }
 
-// OnAny returns a target that is chosen by pick, for each attempt anew, such as
-// the next of several backends. They share a breaker.
+// OnAny returns a target that pick chooses for each attempt, such as [RoundRobin]
+// over several backends. They share a breaker. pick must not return nil.
 func (r *Retry) OnAny(pick func() Caller) *Target {
 	t := &Target{r: r, pick: pick}
 	if r.cfg.Breaker != nil {
@@ -132,16 +126,15 @@ func (r *Retry) OnAny(pick func() Caller) *Target {
 // Breaker returns the breaker of the target, nil if there is none.
 func (t *Target) Breaker() *Breaker { return t.breaker }
 
-// Call is that of a session. The command is that of the last attempt.
+// Call is that of a session. It returns the command of the last attempt.
 func (t *Target) Call(serviceMethod string, arg, result any, setting ...erpc.MessageSetting) erpc.CallCmd {
 	r := t.r
 	r.budget.earn()
 	ctx := erpc.NewMessage(setting...).Context()
 	for attempt := 1; ; attempt++ {
-		var p progress
-		cmd := t.once(ctx, &p, serviceMethod, arg, result, setting)
+		cmd := t.once(serviceMethod, arg, result, setting)
 		st := cmd.Status()
-		if st.OK() || attempt >= r.cfg.Attempts || ctx.Err() != nil || !t.safe(serviceMethod, st, p) {
+		if st.OK() || attempt >= r.cfg.Attempts || ctx.Err() != nil || !t.repeatable(serviceMethod, cmd, st) {
 			return cmd
 		}
 		if !r.wait(ctx, attempt) {
@@ -151,46 +144,84 @@ func (t *Target) Call(serviceMethod string, arg, result any, setting ...erpc.Mes
 	}
 }
 
-func (t *Target) once(ctx context.Context, p *progress, method string, arg, result any, setting []erpc.MessageSetting) erpc.CallCmd {
-	done := func(*erpc.Status) {}
-	if t.breaker != nil {
-		var st *erpc.Status
-		if done, st = t.breaker.Allow(); !st.OK() {
-			return erpc.NewFakeCallCmd(method, arg, result, st)
-		}
+func (t *Target) once(method string, arg, result any, setting []erpc.MessageSetting) erpc.CallCmd {
+	if t.breaker == nil {
+		return t.pick().Call(method, arg, result, setting...)
 	}
-	returned := false
-	defer func() {
-		if !returned { // a panic of the target
-			done(erpc.NewStatusByCodeText(erpc.CodeInternalServerError, nil, false))
-		}
-	}()
-	marked := append(setting[:len(setting):len(setting)], erpc.WithContext(context.WithValue(ctx, progressKey{}, p)))
-	cmd := t.pick().Call(method, arg, result, marked...)
-	st := cmd.Status()
-	returned = true
-	done(st)
+	done, st := t.breaker.Allow()
+	if !st.OK() {
+		return erpc.NewFakeCallCmd(method, arg, result, st)
+	}
+	outcome := canceled // unless the target returns: a panic says nothing about it
+	defer func() { done(outcome) }()
+	cmd := t.pick().Call(method, arg, result, setting...)
+	outcome = cmd.Status()
 	return cmd
 }
 
-// safe reports whether a call that ended with st can't have been executed, or
-// may be repeated all the same.
-func (t *Target) safe(method string, st *erpc.Status, p progress) bool {
-	switch st.Code() {
-	case erpc.CodeShuttingDown:
+// RoundRobin returns a function for [Retry.OnAny] that takes the callers in turn.
+// It skips those that cannot be used right now as long as another can: a session
+// that redials, for example. A caller tells by Connected, or else by Health, as
+// sessions have them; one with neither can always be used. It panics if there are
+// none.
+func RoundRobin(callers ...Caller) func() Caller {
+	if len(callers) == 0 {
+		panic("retry: RoundRobin needs a caller to choose")
+	}
+	var next atomic.Uint64
+	return func() Caller {
+		n := uint64(len(callers))
+		start := (next.Add(1) - 1) % n
+		for i := range n {
+			if c := callers[(start+i)%n]; usable(c) {
+				return c
+			}
+		}
+		return callers[start]
+	}
+}
+
+func usable(c Caller) bool {
+	if x, ok := c.(interface{ Connected() bool }); ok {
+		return x.Connected()
+	}
+	h, ok := c.(interface{ Health() bool })
+	return !ok || h.Health()
+}
+
+var canceled = erpc.NewStatusByCodeText(erpc.CodeCanceled, nil, false)
+
+// repeatable reports whether a call that failed was certainly not executed, for a
+// reason that may pass, or may be repeated all the same.
+func (t *Target) repeatable(method string, cmd erpc.CallCmd, st *erpc.Status) bool {
+	if errors.Is(st.Cause(), ErrOpen) {
+		return false // which stays so for longer than a retry waits
+	}
+	if passing(st) && notExecuted(cmd, st) {
 		return true
-	case erpc.CodeExhausted:
-		return !errors.Is(st.Cause(), ErrOpen) // which stays so for longer than a retry waits
-	case erpc.CodeDialFailed:
-		if !p.sent {
-			return true
-		}
-	case erpc.CodeConnClosed:
-		if p.tried && !p.sent {
-			return true
-		}
 	}
 	return t.r.cfg.Retryable != nil && t.r.cfg.Retryable(method, st)
+}
+
+// passing reports whether a call that was not executed may fare better a little
+// later, or with another target.
+func passing(st *erpc.Status) bool {
+	switch st.Code() {
+	case erpc.CodeShuttingDown, erpc.CodeExhausted, erpc.CodeDialFailed, erpc.CodeConnClosed:
+		return true
+	}
+	return false
+}
+
+// notExecuted reports whether the call did not reach a handler. The status alone
+// never tells: a handler may return that of a call of its own.
+func notExecuted(cmd erpc.CallCmd, st *erpc.Status) bool {
+	if cmd.Session() == nil {
+		// A stand-in, from a pool that has no session to call on, say. What was
+		// read from a connection has a cause of text alone, which wraps nothing.
+		return st.Code() == erpc.CodeDialFailed && errors.Unwrap(st.Cause()) != nil
+	}
+	return !cmd.Sent()
 }
 
 // wait takes a retry from the budget and waits for its time. It reports whether

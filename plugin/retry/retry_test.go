@@ -3,6 +3,7 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,12 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// A script answers calls with one code after the other, the last for ever.
+// errDial is a cause as a dialer has it: not text alone, as of a status that was
+// received.
+var errDial = fmt.Errorf("dial: %w", errors.New("connection refused"))
+
+// A script is a target without sessions, such as a pool that can't dial. It
+// answers calls with one code after the other, the last one again and again.
 type script struct {
 	codes []int32
 	calls atomic.Int32
@@ -29,7 +35,7 @@ func (s *script) Call(method string, arg, result any, _ ...erpc.MessageSetting) 
 	n := min(int(s.calls.Add(1)), len(s.codes))
 	var st *erpc.Status
 	if c := s.codes[n-1]; c != 0 {
-		st = erpc.NewStatus(c, "scripted")
+		st = erpc.NewStatus(c, "scripted", errDial)
 	}
 	return erpc.NewFakeCallCmd(method, arg, result, st)
 }
@@ -45,12 +51,13 @@ func TestWhatIsSafe(t *testing.T) {
 		code  int32
 	}{
 		{"success", retry.Config{}, []int32{0}, 1, 0},
-		{"shutting down", retry.Config{}, []int32{erpc.CodeShuttingDown, 0}, 2, 0},
-		{"too much to do", retry.Config{}, []int32{erpc.CodeExhausted, erpc.CodeExhausted, 0}, 3, 0},
-		{"not dialed", retry.Config{}, []int32{erpc.CodeDialFailed, 0}, 2, 0},
-		{"all attempts", retry.Config{}, []int32{erpc.CodeExhausted}, 3, erpc.CodeExhausted},
-		{"more attempts", retry.Config{Attempts: 5}, []int32{erpc.CodeExhausted}, 5, erpc.CodeExhausted},
-		{"no retry", retry.Config{Attempts: 1}, []int32{erpc.CodeExhausted}, 1, erpc.CodeExhausted},
+		{"shutting down, says a stand-in", retry.Config{}, []int32{erpc.CodeShuttingDown, 0}, 1, erpc.CodeShuttingDown},
+		{"too much to do, says a stand-in", retry.Config{}, []int32{erpc.CodeExhausted, 0}, 1, erpc.CodeExhausted},
+		{"not dialed", retry.Config{}, []int32{erpc.CodeDialFailed, erpc.CodeDialFailed, 0}, 3, 0},
+		{"all attempts", retry.Config{}, []int32{erpc.CodeDialFailed}, 3, erpc.CodeDialFailed},
+		{"more attempts", retry.Config{Attempts: 5}, []int32{erpc.CodeDialFailed}, 5, erpc.CodeDialFailed},
+		{"no retry", retry.Config{Attempts: 1}, []int32{erpc.CodeDialFailed}, 1, erpc.CodeDialFailed},
+		{"a mistake", retry.Config{Attempts: -1}, []int32{erpc.CodeDialFailed}, 1, erpc.CodeDialFailed},
 		{"perhaps executed", retry.Config{}, []int32{erpc.CodeConnClosed, 0}, 1, erpc.CodeConnClosed},
 		{"timeout", retry.Config{}, []int32{erpc.CodeHandleTimeout, 0}, 1, erpc.CodeHandleTimeout},
 		{"failed", retry.Config{}, []int32{erpc.CodeInternalServerError, 0}, 1, erpc.CodeInternalServerError},
@@ -77,7 +84,7 @@ func TestBackoff(t *testing.T) {
 		const rounds = 200
 		for range rounds {
 			begin := time.Now()
-			retry.New(cfg).On(&script{codes: []int32{erpc.CodeExhausted}}).Call("/m", nil, nil)
+			retry.New(cfg).On(&script{codes: []int32{erpc.CodeDialFailed}}).Call("/m", nil, nil)
 			d := time.Since(begin)
 			total, most = total+d, max(most, d)
 		}
@@ -98,9 +105,9 @@ func TestContext(t *testing.T) {
 		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		s := &script{codes: []int32{erpc.CodeExhausted}}
+		s := &script{codes: []int32{erpc.CodeDialFailed}}
 		st := r.On(s).Call("/m", nil, nil, erpc.WithContext(ctx)).Status()
-		if d := time.Since(begin); st.Code() != erpc.CodeExhausted || d >= 100*time.Millisecond || s.calls.Load() < 4 {
+		if d := time.Since(begin); st.Code() != erpc.CodeDialFailed || d >= 100*time.Millisecond || s.calls.Load() < 4 {
 			t.Errorf("%v after %s and %d calls", st, d, s.calls.Load())
 		}
 
@@ -118,7 +125,7 @@ func TestContext(t *testing.T) {
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := retry.New(retry.Config{Attempts: 2, BudgetBurst: 5})
-		s := &script{codes: []int32{erpc.CodeExhausted}}
+		s := &script{codes: []int32{erpc.CodeDialFailed}}
 		target := r.On(s)
 		for range 105 {
 			target.Call("/m", nil, nil)
@@ -130,9 +137,9 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// TestNotSent: on a session of a peer with the plugin, a call that was never
-// sent is made again on the next one, and a call whose reply is missing is not.
-func TestNotSent(t *testing.T) {
+// A call that was never sent is made again on another session, whatever plugins
+// the peer has; one whose reply is missing is not.
+func TestOnlyCallsThatWereNotSentAreRepeated(t *testing.T) {
 	var handled atomic.Int32
 	srv := wiretest.NewServer(t, erpc.PeerConfig{})
 	erpc.HandleCall(srv.Peer, "/die", func(ctx context.Context, _ *[]int) (*int, error) {
@@ -140,23 +147,30 @@ func TestNotSent(t *testing.T) {
 		return nil, errors.Join(erpc.CallCtxFrom(ctx).Session().Close())
 	})
 	srv.Listen(t)
+	// A hook that fails in front of all others, when the call is on its way.
+	failing := &erpc.PluginImpl{PluginName: "failing", OnPostWriteCall: func(erpc.WriteCtx) *erpc.Status {
+		return erpc.NewStatus(erpc.CodeConnClosed, "hook")
+	}}
+	panicking := &erpc.PluginImpl{PluginName: "panicking", OnPostWriteCall: func(erpc.WriteCtx) *erpc.Status { panic("hook") }}
 	for _, tc := range []struct {
 		name     string
-		with     bool // the client has the plugin
+		plugin   erpc.Plugin // of the client
 		method   string
 		closed   bool // the first session is closed
 		code     int32
 		sessions int32
 	}{
-		{"not sent", true, "/math/add", true, 0, 2},
-		{"not sent, not known", false, "/math/add", true, erpc.CodeConnClosed, 1},
-		{"no reply", true, "/die", false, erpc.CodeConnClosed, 1},
+		{"not sent", nil, "/math/add", true, 0, 2},
+		{"not sent, with a failing hook", failing, "/math/add", true, 0, 2},
+		{"no reply", nil, "/die", false, erpc.CodeConnClosed, 1},
+		{"no reply, and a hook failed", failing, "/die", false, erpc.CodeConnClosed, 1},
+		{"no reply, and a hook panicked", panicking, "/die", false, erpc.CodeConnClosed, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := retry.New(retry.Config{Backoff: time.Millisecond})
 			var plugins []erpc.Plugin
-			if tc.with {
-				plugins = append(plugins, r)
+			if tc.plugin != nil {
+				plugins = append(plugins, tc.plugin)
 			}
 			cli := wiretest.NewClient(t, erpc.PeerConfig{}, plugins...)
 			sessions := []erpc.Session{cli.MustDial(t, srv.Addr), cli.MustDial(t, srv.Addr)}
@@ -178,5 +192,67 @@ func TestNotSent(t *testing.T) {
 				t.Errorf("%v over %d sessions, want code %d over %d", st, n.Load(), tc.code, tc.sessions)
 			}
 		})
+	}
+}
+
+// A handler that returns the status of a call of its own has been executed,
+// whatever that status says.
+func TestForwardedStatusesAreNotRepeated(t *testing.T) {
+	var handled atomic.Int32
+	srv := wiretest.NewServer(t, erpc.PeerConfig{})
+	erpc.HandleCall(srv.Peer, "/order", func(_ context.Context, code *int32) (*int, error) {
+		handled.Add(1)
+		return nil, fmt.Errorf("payments: %w", erpc.NewStatus(*code, "", errDial).Err())
+	})
+	srv.Listen(t)
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
+	target := retry.New(retry.Config{Backoff: time.Millisecond}).On(sess)
+	for _, code := range []int32{erpc.CodeExhausted, erpc.CodeShuttingDown, erpc.CodeDialFailed, erpc.CodeConnClosed} {
+		before := handled.Load()
+		st := target.Call("/order", code, nil).Status()
+		if n := handled.Load() - before; n != 1 || st.Code() != code {
+			t.Errorf("code %d: executed %d times, then %v", code, n, st)
+		}
+	}
+}
+
+// away is a caller that has no connection now.
+type away struct {
+	script
+	connected bool
+}
+
+func (a *away) Connected() bool { return a.connected }
+
+func TestRoundRobinSkipsCallersThatRedial(t *testing.T) {
+	a, b, c := &away{connected: true}, &away{connected: true}, &script{}
+	pick := retry.RoundRobin(a, b, c)
+	for i, want := range []retry.Caller{a, b, c, a} {
+		if got := pick(); got != want {
+			t.Errorf("pick %d is another", i)
+		}
+	}
+	b.connected = false
+	for range 6 {
+		if pick() == retry.Caller(b) {
+			t.Fatal("picked one that is being redialed")
+		}
+	}
+	if retry.RoundRobin(b)() == nil {
+		t.Error("there is no pick while all redial; one may be back in time")
+	}
+}
+
+// A configuration that makes no sense makes no peer.
+func TestMistakesMakeNoPeer(t *testing.T) {
+	for _, cfg := range []retry.Config{{Attempts: -1}, {Backoff: -1}, {Breaker: &retry.BreakerConfig{Failures: 2}}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%+v was taken", cfg)
+				}
+			}()
+			erpc.NewPeer(erpc.PeerConfig{}, retry.New(cfg))
+		}()
 	}
 }
