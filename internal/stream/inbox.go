@@ -1,0 +1,184 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Reasons for which an [Inbox] takes no message.
+var (
+	// ErrOverrun means that the sender has sent more than its window.
+	ErrOverrun = errors.New("stream: the sender has overrun the window")
+	// ErrMemory means that the streams of the peer hold all they may.
+	ErrMemory = errors.New("stream: the memory for streams is used up")
+	// ErrEnded means that the stream takes no more messages.
+	ErrEnded = errors.New("stream: it has ended")
+)
+
+// A Credit is what the receiver tells the sender after its program has taken
+// messages.
+type Credit struct {
+	Count  uint64 // messages taken since the stream began
+	Window int64  // bytes that the sender may have outstanding
+}
+
+// maxUncredited is how many messages are taken at most before a credit is due,
+// however small they are.
+const maxUncredited = 64
+
+// An Inbox holds what has arrived on a stream and was not taken yet. Put is for
+// the goroutine that reads the connection and never waits; Take is for the
+// program, one goroutine at a time. All other methods may be called concurrently.
+//
+// An inbox reserves its window from the memory of the peer for as long as more
+// messages may come, and the bytes above that which a large message needs.
+type Inbox[T any] struct {
+	memory *Memory
+	ready  chan struct{} // has a value when there may be something to take
+
+	mu       sync.Mutex // guards the following
+	queue    ring[entry[T]]
+	queued   int64 // charge of what is queued
+	reserved int64
+	window   int64
+	taken    uint64 // messages, since the beginning
+	owed     int64  // charge of the messages taken since the last credit
+	owedN    int    // their number
+	end      error  // what Take returns when the queue is empty; nil: more may come
+}
+
+type entry[T any] struct {
+	value  T
+	charge int64
+	full   bool
+}
+
+// NewInbox returns an inbox with a window of [InitialWindow] bytes, or
+// [ErrMemory] if memory has not that much left.
+func NewInbox[T any](memory *Memory) (*Inbox[T], error) {
+	if !memory.Reserve(InitialWindow) {
+		return nil, ErrMemory
+	}
+	return &Inbox[T]{memory: memory, ready: make(chan struct{}, 1), window: InitialWindow, reserved: InitialWindow}, nil
+}
+
+// Put queues a message that has arrived. full is what the sender said of its
+// window. On an error the message was not queued and the stream is to be ended.
+func (b *Inbox[T]) Put(value T, charge int64, full bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.end != nil {
+		return ErrEnded
+	}
+	if b.queued+b.owed >= b.window { // the sender may not know yet what is owed
+		return ErrOverrun
+	}
+	if more := b.queued + charge - b.reserved; more > 0 {
+		if !b.memory.Reserve(more) {
+			return ErrMemory
+		}
+		b.reserved += more
+	}
+	b.queued += charge
+	b.queue.push(entry[T]{value, charge, full})
+	b.signal()
+	return nil
+}
+
+// Take returns the next message. It waits for one until ctx ends. due reports
+// that credit is to be sent to the other side. After the last message it returns
+// what the inbox was closed with.
+func (b *Inbox[T]) Take(ctx context.Context) (value T, credit Credit, due bool, err error) {
+	for {
+		b.mu.Lock()
+		if b.queue.len() > 0 {
+			value, credit, due = b.takeLocked()
+			b.mu.Unlock()
+			return value, credit, due, nil
+		}
+		end := b.end
+		b.mu.Unlock()
+		if end != nil {
+			b.signal() // for whoever waits beside the caller
+			return value, Credit{}, false, end
+		}
+		select {
+		case <-b.ready:
+		case <-ctx.Done():
+			return value, Credit{}, false, context.Cause(ctx)
+		}
+	}
+}
+
+func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
+	e := b.queue.pop()
+	empty := b.queue.len() == 0
+	if !empty {
+		b.signal()
+	}
+	b.queued -= e.charge
+	b.taken++
+	b.owed += e.charge
+	b.owedN++
+	if b.end != nil { // nothing more comes, so nobody waits for credit
+		b.shrinkLocked(b.queued)
+		return e.value, Credit{}, false
+	}
+	if e.full && empty && b.window < MaxWindow && b.memory.Reserve(b.window) {
+		b.reserved += b.window
+		b.window *= 2 // the program keeps up, and the sender is held back
+	}
+	b.shrinkLocked(max(b.window, b.queued))
+	if due = e.full || b.owed >= b.window/2 || b.owedN >= maxUncredited; due {
+		b.owed, b.owedN = 0, 0
+	}
+	return e.value, Credit{Count: b.taken, Window: b.window}, due
+}
+
+// Close lets no more messages in. Those that are queued can still be taken; then
+// Take returns err. Only the first call does anything.
+func (b *Inbox[T]) Close(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.end != nil {
+		return
+	}
+	b.end = err
+	b.shrinkLocked(b.queued)
+	b.signal()
+}
+
+// Abort is Close for a stream whose program takes nothing more: it drops what is
+// queued, also after a Close, and Take returns err from now on.
+func (b *Inbox[T]) Abort(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.end = err
+	b.queue, b.queued = ring[entry[T]]{}, 0
+	b.shrinkLocked(0)
+	b.signal()
+}
+
+// Len returns how many messages are queued, and their charge.
+func (b *Inbox[T]) Len() (messages int, charge int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.queue.len(), b.queued
+}
+
+// shrinkLocked gives back what is reserved above need bytes.
+func (b *Inbox[T]) shrinkLocked(need int64) {
+	if b.reserved > need {
+		b.memory.Release(b.reserved - need)
+		b.reserved = need
+	}
+}
+
+// signal lets one Take look again.
+func (b *Inbox[T]) signal() {
+	select {
+	case b.ready <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,268 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func newInbox(t *testing.T, m *Memory) *Inbox[int] {
+	t.Helper()
+	b, err := NewInbox[int](m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func put(t *testing.T, b *Inbox[int], v int, charge int64, full bool) {
+	t.Helper()
+	if err := b.Put(v, charge, full); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func take(t *testing.T, b *Inbox[int], want int) (c Credit, due bool) {
+	t.Helper()
+	v, c, due, err := b.Take(t.Context())
+	if err != nil || v != want {
+		t.Fatalf("took %d, %v; want %d", v, err, want)
+	}
+	return c, due
+}
+
+// Credit is due after half a window, after 64 messages, or when the sender says
+// that it has used its window up; never for each message.
+func TestWhenCreditIsDue(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		charge int64
+		full   bool
+		due    int // after so many messages
+	}{
+		{"half a window", InitialWindow / 8, false, 4},
+		{"many small messages", 256, false, maxUncredited},
+		{"the sender waits", 256, true, 1},
+		{"one large message", InitialWindow, false, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newInbox(t, NewMemory(0))
+			for i := 1; ; i++ {
+				put(t, b, i, c.charge, c.full)
+				credit, due := take(t, b, i)
+				if due != (i == c.due) {
+					t.Fatalf("after %d messages due is %v", i, due)
+				}
+				if due {
+					if credit.Count != uint64(i) || credit.Window < InitialWindow {
+						t.Errorf("credit %+v after %d messages", credit, i)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+// The window doubles when the sender is held back and the program keeps up, and
+// only then.
+func TestTheWindowGrows(t *testing.T) {
+	b := newInbox(t, NewMemory(0))
+	want := int64(InitialWindow)
+	for i := range 10 {
+		put(t, b, i, 256, true)
+		c, _ := take(t, b, i)
+		want = min(2*want, MaxWindow)
+		if c.Window != want {
+			t.Errorf("window %d after %d full ones, want %d", c.Window, i+1, want)
+		}
+	}
+	b = newInbox(t, NewMemory(0))
+	put(t, b, 1, 256, true)
+	put(t, b, 2, 256, true)
+	if c, _ := take(t, b, 1); c.Window != InitialWindow {
+		t.Errorf("window %d although a message waits: the program does not keep up", c.Window)
+	}
+}
+
+func TestOverrun(t *testing.T) {
+	b := newInbox(t, NewMemory(0))
+	put(t, b, 1, InitialWindow-1, false)
+	put(t, b, 2, 10*InitialWindow, false) // one byte was left, which is enough
+	if err := b.Put(3, 1, false); !errors.Is(err, ErrOverrun) {
+		t.Errorf("above the window: %v", err)
+	}
+}
+
+// Everything reserved is given back, whatever the end.
+func TestMemoryIsGivenBack(t *testing.T) {
+	for name, end := range map[string]func(b *Inbox[int]){
+		"closed and drained": func(b *Inbox[int]) {
+			b.Close(ErrEnded)
+			for range 3 {
+				if _, _, _, err := b.Take(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+		},
+		"aborted":            func(b *Inbox[int]) { b.Abort(ErrEnded) },
+		"closed, then abort": func(b *Inbox[int]) { b.Close(ErrEnded); b.Abort(ErrEnded) },
+	} {
+		m := NewMemory(10 << 20)
+		b := newInbox(t, m)
+		put(t, b, 1, 300, false)
+		put(t, b, 2, 300, false)
+		put(t, b, 3, 1<<20, false)
+		if m.Used() != 1<<20+600 {
+			t.Errorf("%s: %d bytes are reserved for 1 MiB and 600 bytes", name, m.Used())
+		}
+		end(b)
+		if m.Used() != 0 {
+			t.Errorf("%s: %d bytes are not given back", name, m.Used())
+		}
+		if err := b.Put(4, 1, false); !errors.Is(err, ErrEnded) {
+			t.Errorf("%s: put after the end: %v", name, err)
+		}
+	}
+}
+
+func TestMemoryBounds(t *testing.T) {
+	m := NewMemory(2 * InitialWindow)
+	a, b := newInbox(t, m), newInbox(t, m)
+	if _, err := NewInbox[int](m); !errors.Is(err, ErrMemory) {
+		t.Errorf("a third stream: %v", err)
+	}
+	if err := a.Put(1, InitialWindow+1, false); !errors.Is(err, ErrMemory) {
+		t.Errorf("a message that does not fit: %v", err)
+	}
+	put(t, a, 1, 256, true)
+	if c, _ := take(t, a, 1); c.Window != InitialWindow {
+		t.Errorf("the window grew to %d without memory", c.Window)
+	}
+	b.Abort(ErrEnded)
+	put(t, a, 2, InitialWindow, false)
+}
+
+func TestTakeWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newInbox(t, NewMemory(0))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, _, _, err := b.Take(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with a deadline: %v", err)
+		}
+		go func() {
+			time.Sleep(time.Second)
+			put(t, b, 7, 256, false)
+			b.Close(ErrEnded)
+		}()
+		take(t, b, 7) // what came before the end is delivered
+		for range 2 {
+			if _, _, _, err := b.Take(t.Context()); !errors.Is(err, ErrEnded) {
+				t.Errorf("after the end: %v", err)
+			}
+		}
+	})
+}
+
+// A walk over a sender, a receiver and a link with delay, whatever the sizes:
+// all messages arrive in order, the sender never overruns, it never waits for
+// ever while the receiver reads, and the receiver holds no more than its window
+// and one message.
+func TestWalk(t *testing.T) {
+	const largest = 1 << 20
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rnd := rand.New(rand.NewPCG(seed, 2))
+				m := NewMemory(MaxWindow + 2*largest)
+				b := newInbox(t, m)
+				w := NewWindow(InitialWindow)
+				type frame struct {
+					n      int
+					charge int64
+					full   bool
+				}
+				data, credits := make(chan frame, 10_000), make(chan Credit, 10_000)
+				const count = 400
+				sizes := make([]int, count)
+				for i := range sizes {
+					sizes[i] = rnd.IntN(1 << rnd.IntN(20))
+				}
+				pause := time.Duration(rnd.IntN(3)) * time.Millisecond
+				lies := rnd.IntN(3) == 0 // the receiver measures less than the sender
+				go func() {
+					defer close(data)
+					for i, n := range sizes {
+						full, err := w.Acquire(t.Context(), Charge(n))
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						data <- frame{i, Charge(n), full}
+					}
+				}()
+				go func() {
+					for f := range data {
+						time.Sleep(100 * time.Microsecond)
+						if lies {
+							f.charge = minCharge
+						}
+						if err := b.Put(f.n, f.charge, f.full); err != nil {
+							t.Errorf("message %d: %v", f.n, err)
+						}
+						if _, charge := b.Len(); charge >= MaxWindow+largest {
+							t.Errorf("%d bytes are queued", charge)
+						}
+					}
+					b.Close(ErrEnded)
+				}()
+				go func() {
+					for c := range credits {
+						time.Sleep(100 * time.Microsecond)
+						if err := w.Credit(c.Count, c.Window); err != nil {
+							t.Error(err)
+						}
+					}
+				}()
+				defer close(credits)
+				for i := range count {
+					time.Sleep(pause)
+					v, c, due, err := b.Take(t.Context())
+					if err != nil || v != i {
+						t.Fatalf("took %d, %v; want %d", v, err, i)
+					}
+					if due {
+						credits <- c
+					}
+				}
+				if _, _, _, err := b.Take(t.Context()); !errors.Is(err, ErrEnded) {
+					t.Error(err)
+				}
+				if m.Used() != 0 {
+					t.Errorf("%d bytes are not given back", m.Used())
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkPutAndTake(b *testing.B) {
+	b.ReportAllocs()
+	box, err := NewInbox[int](NewMemory(0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := box.Put(1, 256, false); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, _, err := box.Take(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

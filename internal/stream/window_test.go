@@ -1,0 +1,168 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+)
+
+func acquire(t *testing.T, w *Window, charge int64) (full bool) {
+	t.Helper()
+	full, err := w.Acquire(t.Context(), charge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
+func TestAcquireWaitsForCredit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindow(1000)
+		if acquire(t, w, 600) {
+			t.Error("the window is full after 600 of 1000 bytes")
+		}
+		if !acquire(t, w, 600) { // anything left is enough for a message of any size
+			t.Error("the window is not full after 1200 of 1000 bytes")
+		}
+		got := make(chan error)
+		go func() {
+			_, err := w.Acquire(t.Context(), 1)
+			got <- err
+		}()
+		synctest.Wait()
+		select {
+		case <-got:
+			t.Fatal("a sender did not wait for the window")
+		default:
+		}
+		if err := w.Credit(1, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-got; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestALargerWindowWakesTheSender(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindow(300)
+		acquire(t, w, 300)
+		done := make(chan bool)
+		go func() { done <- acquire(t, w, 300) }()
+		synctest.Wait()
+		if err := w.Credit(0, 600); err != nil {
+			t.Fatal(err)
+		}
+		if full := <-done; !full {
+			t.Error("600 of 600 bytes are not full")
+		}
+	})
+}
+
+func TestACreditIsCumulative(t *testing.T) {
+	w := NewWindow(10_000)
+	for range 5 {
+		acquire(t, w, 100)
+	}
+	for _, c := range []struct {
+		count uint64
+		left  int
+	}{{2, 3}, {2, 3}, {1, 3}, {0, 3}, {5, 0}, {4, 0}} { // repeated and old ones change nothing
+		if err := w.Credit(c.count, 0); err != nil {
+			t.Fatal(err)
+		}
+		if n, charge := w.Unacked(); n != c.left || charge != int64(100*c.left) {
+			t.Errorf("after credit %d: %d messages, %d bytes; want %d", c.count, n, charge, c.left)
+		}
+	}
+	if err := w.Credit(6, 0); !errors.Is(err, ErrCredit) {
+		t.Errorf("credit for a message that was not sent: %v", err)
+	}
+}
+
+func TestAnAnnouncedWindowIsBounded(t *testing.T) {
+	w := NewWindow(InitialWindow)
+	if err := w.Credit(0, 1<<60); err != nil {
+		t.Fatal(err)
+	}
+	sent := int64(0)
+	for full := false; !full; sent++ {
+		full = acquire(t, w, Charge(0))
+	}
+	if max := int64(maxAnnounced/minCharge + 1); sent > max {
+		t.Errorf("%d entries are held for one window, at most %d are meant", sent, max)
+	}
+}
+
+func TestAcquireEnds(t *testing.T) {
+	cause := errors.New("the cause")
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindow(1)
+		acquire(t, w, 1)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		got := make(chan error)
+		go func() {
+			_, err := w.Acquire(ctx, 1)
+			got <- err
+		}()
+		synctest.Wait()
+		cancel(cause)
+		if err := <-got; !errors.Is(err, cause) {
+			t.Errorf("with its context: %v", err)
+		}
+		go func() {
+			_, err := w.Acquire(t.Context(), 1)
+			got <- err
+		}()
+		synctest.Wait()
+		w.Close(cause)
+		w.Close(errors.New("a later one"))
+		if err := <-got; !errors.Is(err, cause) {
+			t.Errorf("with the window: %v", err)
+		}
+		if _, err := w.Acquire(t.Context(), 1); !errors.Is(err, cause) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+// The ring is a queue: it agrees with a plain slice over a random walk.
+func TestRingIsAQueue(t *testing.T) {
+	for seed := range uint64(20) {
+		rnd := rand.New(rand.NewPCG(seed, 1))
+		var r ring[int]
+		var model []int
+		for i := range 3000 {
+			if len(model) > 0 && rnd.IntN(100) < 45+int(seed) {
+				if got := r.pop(); got != model[0] {
+					t.Fatalf("seed %d: pop %d, want %d", seed, got, model[0])
+				}
+				model = model[1:]
+			} else {
+				r.push(i)
+				model = append(model, i)
+			}
+			if r.len() != len(model) {
+				t.Fatalf("seed %d: length %d, want %d", seed, r.len(), len(model))
+			}
+		}
+	}
+}
+
+func BenchmarkAcquireAndCredit(b *testing.B) {
+	b.ReportAllocs()
+	w := NewWindow(InitialWindow)
+	n := uint64(0)
+	for b.Loop() {
+		if _, err := w.Acquire(context.Background(), 256); err != nil {
+			b.Fatal(err)
+		}
+		n++
+		if err := w.Credit(n, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
