@@ -70,3 +70,9 @@ type Sequencer interface {
 	// It is called with a lock held and must not block.
 	Sent(mtype byte, seq int32)
 }
+
+// A Limited is a [Proto] that has no form for some types of message. A Proto that
+// is not Limited carries any.
+type Limited interface {
+	CarriesType(mtype byte) bool
+}

@@ -32,7 +32,8 @@ const maxUncredited = 64
 // program, one goroutine at a time. All other methods may be called concurrently.
 //
 // An inbox reserves its window from the memory of the peer for as long as more
-// messages may come, and the bytes above that which a large message needs.
+// messages may come, and the bytes above that which a large message needs. What
+// is left in a closed one is not counted: it is the program's to take or to drop.
 type Inbox[T any] struct {
 	memory *Memory
 	ready  chan struct{} // has a value when there may be something to take
@@ -122,7 +123,6 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 	b.owed += e.charge
 	b.owedN++
 	if b.end != nil { // nothing more comes, so nobody waits for credit
-		b.shrinkLocked(b.queued)
 		return e.value, Credit{}, false
 	}
 	if e.full && empty && b.window < MaxWindow && b.memory.Reserve(b.window) {
@@ -145,7 +145,7 @@ func (b *Inbox[T]) Close(err error) {
 		return
 	}
 	b.end = err
-	b.shrinkLocked(b.queued)
+	b.shrinkLocked(0)
 	b.signal()
 }
 

@@ -1,0 +1,246 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+)
+
+// What the other side of a connection can do beyond v7's wire is asked once, when
+// it is first needed, by a CALL to controlCaps. Nothing else of a connection can
+// tell: proxies of erpc v7 pass on calls, pushes and replies with all their
+// metadata, so what is said there may come from a side that is not adjacent. A
+// proxy does not pass on the sequence number, though; it counts calls itself. So
+// the call has a random number and repeats it in its metadata, and the reply does
+// the same. Two sides that see the numbers agree are adjacent.
+const (
+	controlCaps = controlPrefix + "caps"
+	metaCaps    = "X-Erpc-Caps" // version "." bits "." sequence number, in decimal
+
+	capsVersion    = 1
+	capStreams     = 1 << 0
+	minCapsSeq     = 1 << 24 // sequence numbers of proxies, which count, stay far below
+	maxCapsSeq     = 1 << 30
+	supportedByUs  = capStreams
+	maxCapsMetaLen = 64
+)
+
+var errNoStreams = errors.New("session: the other side does not support streams")
+
+// capsState is what is known of the other side's capabilities.
+type capsState uint8
+
+const (
+	capsUnknown capsState = iota // nobody has asked
+	capsAsked                    // the call is on its way
+	capsProven                   // it is adjacent, and its bits are known
+	capsNone                     // it does not know the call, or is not adjacent
+)
+
+// String returns the name of the state.
+func (s capsState) String() string { return [...]string{"unknown", "asked", "proven", "none"}[s] }
+
+var capsMoves = [...][]capsState{
+	capsUnknown: {capsAsked, capsProven},
+	capsAsked:   {capsProven, capsNone, capsUnknown}, // unknown: the call got no answer
+	capsProven:  {},
+	capsNone:    {capsProven}, // it has asked us since
+}
+
+// caps holds the capabilities of the other side of a connection. The zero value
+// is unknown. It may be used concurrently.
+type caps struct {
+	mu       sync.Mutex // guards the following
+	state    capsState
+	bits     uint64
+	answered chan struct{} // closed when the state is no longer asked; nil in other states
+}
+
+// moveLocked changes the state if the table allows it.
+func (c *caps) moveLocked(to capsState) bool {
+	for _, m := range capsMoves[c.state] {
+		if m == to {
+			c.state = to
+			if c.answered != nil {
+				close(c.answered)
+				c.answered = nil
+			}
+			if to == capsAsked {
+				c.answered = make(chan struct{})
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// prove records that the other side is adjacent and can do bits.
+func (c *caps) prove(bits uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.moveLocked(capsProven) {
+		c.bits = bits
+	}
+}
+
+// settle records what came of the question.
+func (c *caps) settle(to capsState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == capsAsked {
+		c.moveLocked(to)
+	}
+}
+
+// can reports whether the other side is known to have the capability.
+func (c *caps) can(bit uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == capsProven && c.bits&bit != 0
+}
+
+// begin returns the state. If nobody has asked, the caller is to ask now: mine is
+// true. Otherwise, while the answer is awaited, answered is not nil.
+func (c *caps) begin() (state capsState, answered <-chan struct{}, mine bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	mine = c.state == capsUnknown
+	if mine {
+		c.moveLocked(capsAsked)
+	}
+	return c.state, c.answered, mine
+}
+
+// formatCaps returns the metadata of a caps call or reply.
+func formatCaps(bits uint64, seq int32) string {
+	return fmt.Sprintf("%d.%d.%d", capsVersion, bits, seq)
+}
+
+// parseCaps reads that metadata. Later versions may append fields.
+func parseCaps(v []byte) (bits uint64, seq int32, ok bool) {
+	if len(v) > maxCapsMetaLen {
+		return 0, 0, false
+	}
+	f := strings.Split(string(v), ".")
+	if len(f) < 3 {
+		return 0, 0, false
+	}
+	version, err := strconv.ParseUint(f[0], 10, 32)
+	if err != nil || version < capsVersion {
+		return 0, 0, false
+	}
+	bits, err = strconv.ParseUint(f[1], 10, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	n, err := strconv.ParseInt(f[2], 10, 32)
+	if err != nil {
+		return 0, 0, false
+	}
+	return bits, int32(n), true
+}
+
+// carriesStreams reports whether the protocol of the connection has a form for
+// the frames of streams.
+func (c *conn) carriesStreams() bool {
+	l, limited := c.sock.Proto().(proto.Limited)
+	return !limited || l.CarriesType(message.TypeStreamOpen)
+}
+
+// needStreams returns nil when the other side is known to support streams; it
+// asks if nobody has.
+func (c *conn) needStreams(ctx context.Context) *message.Status {
+	if !c.carriesStreams() {
+		return newStatus(message.CodeNotImplemented, errNoStreams)
+	}
+	for {
+		state, answered, mine := c.caps.begin()
+		switch {
+		case mine:
+			st := c.askCaps(ctx)
+			if !st.OK() {
+				return st
+			}
+		case state == capsAsked:
+			select {
+			case <-answered:
+			case <-ctx.Done():
+				return statusContext(ctx)
+			}
+		case c.caps.can(capStreams):
+			return nil
+		default:
+			return newStatus(message.CodeNotImplemented, errNoStreams)
+		}
+	}
+}
+
+// askCaps sends the caps call and settles the state. It fails only if no answer
+// came; somebody else may then ask again.
+func (c *conn) askCaps(ctx context.Context) *message.Status {
+	cmd := &CallCmd{sess: c.sess, method: controlCaps, wake: make(chan struct{}, 1), conn: c}
+	if c.pending.addFrom(cmd, minCapsSeq+rand.Int32N(maxCapsSeq-minCapsSeq)) == 0 {
+		c.caps.settle(capsUnknown)
+		return statusClosed(nil)
+	}
+	x := getExchange(c)
+	x.out.SetMtype(message.TypeCall)
+	x.out.SetServiceMethod(controlCaps)
+	x.out.SetSeq(cmd.seq)
+	x.out.SetContext(ctx)
+	x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, cmd.seq))
+	st := c.write(&x.out, false)
+	putExchange(x)
+	if !st.OK() {
+		if c.pending.take(cmd.seq) == nil {
+			<-cmd.wake
+		}
+		c.caps.settle(capsUnknown)
+		return st
+	}
+	select {
+	case <-cmd.wake:
+	case <-ctx.Done():
+		if c.pending.take(cmd.seq) != nil {
+			c.caps.settle(capsUnknown)
+			return statusContext(ctx)
+		}
+		<-cmd.wake // the reply won the race
+	}
+	bits, seq, ok := parseCaps(cmd.meta.Peek(metaCaps))
+	switch {
+	case cmd.st.Code() == message.CodeConnClosed:
+		c.caps.settle(capsUnknown)
+		return cmd.st
+	case cmd.st.OK() && ok && seq == cmd.seq:
+		c.caps.prove(bits)
+	default:
+		c.caps.settle(capsNone)
+	}
+	return nil
+}
+
+// answerCaps answers a caps call. It reports false for a call of that name that
+// does not come from an adjacent side; it is then answered like any call to a
+// method that does not exist.
+func (c *conn) answerCaps(x *exchange) bool {
+	bits, seq, ok := parseCaps(x.in.Meta().Peek(metaCaps))
+	if !ok || seq != x.in.Seq() || seq < minCapsSeq || !c.carriesStreams() {
+		return false
+	}
+	c.caps.prove(bits)
+	x.out.SetMtype(message.TypeReply)
+	x.out.SetSeq(seq)
+	x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, seq))
+	if err := c.sock.QueueUrgent(&x.out); err != nil {
+		x.Debugf("session %s: reply to %s not sent: %v", c.sess.ID(), controlCaps, err)
+	}
+	return true
+}

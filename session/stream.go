@@ -1,0 +1,368 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/goerpc/erpc/internal/stream"
+	"github.com/goerpc/erpc/message"
+)
+
+// A Stream is one end of a stream of messages below one method. Either side of a
+// session may open one; the other side's handler has the other end. Messages flow
+// both ways until each side has said that it sends no more, and each side is held
+// back by what the program on the other one has taken.
+//
+// Send may be called concurrently, Recv by one goroutine at a time; all other
+// methods may be called from anywhere at any time. The typed form is
+// [TypedStream].
+type Stream struct {
+	conn   *conn
+	key    int32 // as frames that arrive carry it; see streams
+	method string
+	codec  byte   // of messages that this side sends
+	pipe   []byte // transfer filters of them
+
+	life   stream.Life
+	window *stream.Window
+	inbox  *stream.Inbox[streamMessage]
+
+	sending   chan struct{} // has a value while nobody sends
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	unwatch   func() bool // stops waiting for the end of ctx
+	drained   chan struct{}
+	drainOnce sync.Once
+	done      chan struct{} // closed when it has ended
+
+	outcome atomic.Pointer[streamOutcome]
+	sent    atomic.Uint64 // messages
+	got     atomic.Uint64
+
+	mu   sync.Mutex // guards the following
+	meta message.Meta
+}
+
+// A streamOutcome is how a stream ended.
+type streamOutcome struct{ st *message.Status }
+
+// A streamMessage is one that arrived and was not taken yet.
+type streamMessage struct {
+	codec byte
+	body  []byte
+}
+
+func newStream(c *conn, method string, codec byte, pipe []byte) (*Stream, error) {
+	inbox, err := stream.NewInbox[streamMessage](c.sess.shared.streamMemory)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stream{
+		conn: c, method: method, codec: codec, pipe: pipe,
+		window:  stream.NewWindow(stream.InitialWindow),
+		inbox:   inbox,
+		sending: make(chan struct{}, 1),
+		drained: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+	s.sending <- struct{}{}
+	return s, nil
+}
+
+// Method returns the service method.
+func (s *Stream) Method() string { return s.method }
+
+// Session returns the session that the stream belongs to.
+func (s *Stream) Session() Session { return s.conn.sess }
+
+// Context ends with the stream. Its cause is the status of the stream as an
+// error, or [io.EOF] for a stream that ended well.
+func (s *Stream) Context() context.Context { return s.ctx }
+
+// Draining is closed when either side begins to shut down. The stream goes on; it
+// should end soon.
+func (s *Stream) Draining() <-chan struct{} { return s.drained }
+
+// Meta returns a copy of the metadata that the other side sent: with the opening
+// of the stream in its handler, with the end of the stream where it was opened.
+func (s *Stream) Meta() *message.Meta {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := new(message.Meta)
+	s.meta.CopyTo(m)
+	return m
+}
+
+// Counts returns how many messages were sent, and how many were received.
+func (s *Stream) Counts() (sent, received uint64) { return s.sent.Load(), s.got.Load() }
+
+// opener reports whether this side opened the stream.
+func (s *Stream) opener() bool { return s.key < 0 }
+
+// Send encodes v and sends it. It waits while the other side's program has not
+// taken enough of what was sent before, and while the connection does not take
+// more. It returns the status of a stream that has ended, and io.EOF if that is
+// OK. Success means that the message was queued, not that it was received.
+func (s *Stream) Send(v any) error { return s.SendContext(s.ctx, v) }
+
+// SendContext is Send that also gives up with ctx. The stream stays whole.
+func (s *Stream) SendContext(ctx context.Context, v any) error {
+	select {
+	case <-s.sending:
+	case <-ctx.Done():
+		return s.gaveUp(ctx)
+	case <-s.done:
+		return s.ended()
+	}
+	defer func() { s.sending <- struct{}{} }()
+	switch s.life.State() {
+	case stream.SendClosed:
+		return fmt.Errorf("session: the stream to %s: nothing can be sent after CloseSend", s.method)
+	case stream.Ended:
+		return s.ended()
+	}
+	x := getExchange(s.conn)
+	defer putExchange(x)
+	x.out.SetBodyCodec(s.codec)
+	x.out.SetBody(v)
+	body, err := x.out.MarshalBody()
+	if err != nil {
+		return newStatus(message.CodeWriteFailed, err).Err()
+	}
+	if len(body) > s.conn.sess.shared.StreamMessageLimit {
+		return newStatus(message.CodeTooLarge, errStreamTooLarge).Err()
+	}
+	full, err := s.window.Acquire(ctx, stream.Charge(len(body)))
+	if err != nil {
+		return s.gaveUp(ctx)
+	}
+	mtype := message.TypeStreamData
+	if full {
+		mtype = message.TypeStreamFull
+	}
+	x.out.SetBody(body)
+	if err := s.write(x, mtype, ctx); err != nil {
+		return err
+	}
+	s.sent.Add(1)
+	return nil
+}
+
+// write sends the message in x as a frame of the stream.
+func (s *Stream) write(x *exchange, mtype byte, ctx context.Context) error {
+	x.out.SetMtype(mtype)
+	x.out.SetSeq(-s.key)
+	x.out.SetContext(ctx)
+	if len(s.pipe) > 0 {
+		message.WithXferPipe(s.pipe...)(&x.out)
+	}
+	if st := s.conn.write(&x.out, true); !st.OK() {
+		// The window counts a message that was not sent, and a receiver would
+		// miss it: the stream can't go on.
+		s.finish(st, true)
+		return st.Err()
+	}
+	return nil
+}
+
+// gaveUp is the error of an operation whose context ended.
+func (s *Stream) gaveUp(ctx context.Context) error {
+	if s.outcome.Load() != nil {
+		return s.ended()
+	}
+	return statusContext(ctx).Err()
+}
+
+// ended is the error of an operation on a stream that has ended.
+func (s *Stream) ended() error {
+	<-s.done
+	if st := s.outcome.Load().st; !st.OK() {
+		return st.Err()
+	}
+	return io.EOF
+}
+
+// Status waits for the end of the stream and returns how it ended.
+func (s *Stream) Status() *message.Status {
+	<-s.done
+	return s.outcome.Load().st
+}
+
+// Done is closed when the stream has ended.
+func (s *Stream) Done() <-chan struct{} { return s.done }
+
+// Recv waits for the next message and decodes it into v. A *[]byte gets the bytes
+// as they are. When the other side sends no more it returns io.EOF; when the
+// stream ended in another way, the status.
+func (s *Stream) Recv(v any) error { return s.RecvContext(context.Background(), v) }
+
+// RecvContext is Recv that also gives up with ctx. The stream stays whole.
+func (s *Stream) RecvContext(ctx context.Context, v any) error {
+	m, credit, due, err := s.inbox.Take(ctx)
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			return statusContext(ctx).Err()
+		}
+		return err
+	}
+	if due {
+		s.sendCredit(credit)
+	}
+	s.got.Add(1)
+	if b, ok := v.(*[]byte); ok && b != nil {
+		*b = m.body
+		return nil
+	}
+	var in message.Message
+	in.SetBodyCodec(m.codec)
+	in.SetBody(v)
+	if err := in.UnmarshalBody(m.body); err != nil {
+		return s.conn.sess.shared.decodeFailed(err).Err()
+	}
+	return nil
+}
+
+// CloseSend tells the other side that no more messages come. Only the side that
+// opened the stream may call it; a handler returns instead.
+func (s *Stream) CloseSend() error {
+	if !s.opener() {
+		return errors.New("session: a handler ends its stream by returning")
+	}
+	<-s.sending // behind the messages that are being sent
+	defer func() { s.sending <- struct{}{} }()
+	if !s.life.Move(stream.SendClosed) {
+		if s.life.State() == stream.Ended {
+			return s.ended()
+		}
+		return nil // closed before
+	}
+	s.sendEnd(nil)
+	return nil
+}
+
+// Close ends the stream, if it has not ended. Where it was opened that cancels
+// it: its handler's context ends. It may be called at any time, more than once,
+// and is meant for defer.
+func (s *Stream) Close() error {
+	s.abort(newStatus(message.CodeCanceled, errStreamCanceled))
+	return nil
+}
+
+// abort ends the stream from this side: what has arrived is dropped.
+func (s *Stream) abort(st *message.Status) {
+	if s.finish(st, true) {
+		s.inbox.Abort(st.Err())
+	}
+}
+
+// finish ends the stream with st. tell sends that to the other side. Only the
+// first call does anything, and reports so.
+func (s *Stream) finish(st *message.Status, tell bool) bool {
+	if !s.outcome.CompareAndSwap(nil, &streamOutcome{st}) {
+		return false
+	}
+	s.life.Move(stream.Ended)
+	err := error(io.EOF)
+	if !st.OK() {
+		err = st.Err()
+	}
+	s.window.Close(err)
+	if s.opener() {
+		s.inbox.Close(err) // what has arrived can still be taken
+	} else {
+		s.inbox.Abort(err)
+	}
+	if tell {
+		s.sendEnd(st)
+	}
+	if t := s.conn.streams.Load(); t != nil {
+		t.remove(s)
+	}
+	close(s.done)
+	s.cancel(err)
+	if s.unwatch != nil {
+		s.unwatch()
+	}
+	s.conn.depart()
+	return true
+}
+
+func (s *Stream) drain() { s.drainOnce.Do(func() { close(s.drained) }) }
+
+// sendEnd sends the end of the stream, or, with a nil status where it was opened,
+// of this side's messages.
+func (s *Stream) sendEnd(st *message.Status) {
+	s.sendControl(message.TypeStreamEnd, func(m *message.Message) {
+		m.SetStatus(st)
+	})
+}
+
+func (s *Stream) sendCredit(credit stream.Credit) {
+	s.sendControl(message.TypeStreamCredit, func(m *message.Message) {
+		m.SetServiceMethod(formatCredit(credit))
+	})
+}
+
+// sendControl sends a frame without a body. It does not wait behind data.
+func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
+	x := getExchange(s.conn)
+	defer putExchange(x)
+	x.out.SetMtype(mtype)
+	x.out.SetSeq(-s.key)
+	fill(&x.out)
+	if err := s.conn.sock.QueueUrgent(&x.out); err != nil {
+		x.Debugf("session %s: %s of the stream to %s not sent: %v", s.conn.sess.ID(), message.TypeText(mtype), s.method, err)
+		return
+	}
+	s.conn.sock.Flush()
+}
+
+// dataArrived queues a message. It runs on the reading goroutine.
+func (s *Stream) dataArrived(x *exchange) {
+	raw := x.in.Raw()
+	if len(raw) > s.conn.sess.shared.StreamMessageLimit {
+		s.finish(newStatus(message.CodeTooLarge, errStreamTooLarge), true)
+		return
+	}
+	m := streamMessage{codec: x.in.BodyCodec(), body: append([]byte(nil), raw...)}
+	err := s.inbox.Put(m, stream.Charge(len(raw)), x.in.Mtype() == message.TypeStreamFull)
+	switch {
+	case err == nil, errors.Is(err, stream.ErrEnded):
+	case errors.Is(err, stream.ErrMemory):
+		s.finish(newStatus(message.CodeExhausted, err), true)
+	default:
+		s.finish(newStatus(message.CodeBadMessage, err), true)
+	}
+}
+
+// endArrived handles the end that the other side has sent.
+func (s *Stream) endArrived(x *exchange) {
+	st := x.in.Status()
+	if st.OK() && !s.opener() { // no more messages come
+		if s.life.Move(stream.RecvClosed) {
+			s.inbox.Close(io.EOF)
+		}
+		return
+	}
+	if s.opener() {
+		s.mu.Lock()
+		x.in.Meta().CopyTo(&s.meta)
+		s.mu.Unlock()
+	}
+	s.finish(st, false)
+}
+
+// creditArrived lets the sender go on.
+func (s *Stream) creditArrived(method string) {
+	credit, err := parseCredit(method)
+	if err == nil {
+		err = s.window.Credit(credit.Count, credit.Window)
+	}
+	if err != nil {
+		s.finish(newStatus(message.CodeBadMessage, err), true)
+	}
+}

@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// OpenStream opens a stream to the handler of streams at method. It waits until
+// the session has a connection whose other side is known to support streams; the
+// first time on a connection that takes a round trip. It does not wait for the
+// handler: a refusal ends the stream. The stream ends with ctx.
+//
+// Metadata, body codec and transfer filters of the settings are those of the
+// stream: the metadata is sent when it is opened, codec and filters apply to each
+// message.
+func (e *Engine) OpenStream(ctx context.Context, method string, settings ...message.Setting) (*Stream, *message.Status) {
+	if ctx.Err() != nil {
+		return nil, statusContext(ctx)
+	}
+	x := getExchange(e.conn.Load())
+	defer putExchange(x)
+	x.out.SetMtype(message.TypeStreamOpen)
+	x.out.SetServiceMethod(method)
+	x.out.Apply(settings)
+	x.out.SetContext(ctx)
+	if err := x.out.Err(); err != nil {
+		return nil, newStatus(message.CodeWriteFailed, err)
+	}
+	if x.out.BodyCodec() == 0 {
+		x.out.SetBodyCodec(e.shared.BodyCodec)
+	}
+	hooks := e.shared.Hooks.Load()
+	if hooks.preWriteCall != nil {
+		st := x.hooked(func() *message.Status {
+			return run(hooks.preWriteCall, PreWriteCallPlugin.PreWriteCall, WriteCtx(x))
+		})
+		if !st.OK() {
+			return nil, st
+		}
+	}
+	st := e.usable(x, nil, false)
+	if !st.OK() {
+		return nil, st
+	}
+	c := x.conn
+	st = c.needStreams(ctx)
+	if !st.OK() {
+		return nil, st
+	}
+	s, st := c.openStream(x)
+	if st.OK() && hooks.postWriteCall != nil {
+		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+			return run(hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
+		})
+	}
+	return s, st
+}
+
+// openStream enters a stream and sends the message in x, which opens it.
+func (c *conn) openStream(x *exchange) (*Stream, *message.Status) {
+	ctx := x.out.Context()
+	s, err := newStream(c, x.out.ServiceMethod(), x.out.BodyCodec(), x.out.XferPipe().IDs())
+	if err != nil {
+		return nil, newStatus(message.CodeExhausted, err)
+	}
+	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	if !c.streamTable().open(s) {
+		s.inbox.Abort(errConnClosed)
+		s.cancel(errConnClosed)
+		return nil, statusClosed(c.sess.Err())
+	}
+	x.out.SetSeq(-s.key)
+	mark(&x.out, ctx)
+	if st := c.write(&x.out, true); !st.OK() {
+		s.finish(st, false)
+		return nil, st
+	}
+	s.unwatch = context.AfterFunc(ctx, func() { s.abort(statusContext(ctx)) })
+	if s.outcome.Load() != nil { // it ended before it had something to unwatch
+		s.unwatch()
+	}
+	return s, nil
+}

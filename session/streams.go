@@ -1,0 +1,223 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/goerpc/erpc/internal/stream"
+	"github.com/goerpc/erpc/message"
+)
+
+// Errors of streams.
+var (
+	errTooManyStreams  = errors.New("session: too many streams are open")
+	errStreamID        = errors.New("session: the id of a new stream is taken, or is none")
+	errStreamTooLarge  = errors.New("session: the message is larger than the limit for messages of streams")
+	errStreamCanceled  = errors.New("session: the stream was closed before it had ended")
+	errStreamsDraining = errors.New("session: the peer is shutting down; the stream was not opened")
+)
+
+// streams are the open streams of a connection.
+//
+// Their frames name a stream by the id that the side which opened it has chosen,
+// counting from 1: positive in frames of that side, negative in frames of the
+// other. So each key of the table is the number as frames that arrive carry it,
+// and a frame that is sent carries its negation.
+type streams struct {
+	mu       sync.Mutex // guards the following
+	byKey    map[int32]*Stream
+	lastID   int32 // of those that this side opened
+	accepted int   // opened by the other side and not over: the handler, too, has returned
+	closed   bool
+	draining bool
+}
+
+// open enters a stream that this side opens and gives it its key. It reports
+// false if the connection is closed.
+func (t *streams) open(s *Stream) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	for {
+		t.lastID++
+		if t.lastID <= 0 {
+			t.lastID = 1
+		}
+		if t.byKey[-t.lastID] == nil {
+			break
+		}
+	}
+	s.key = -t.lastID
+	t.enterLocked(s)
+	return true
+}
+
+// accept enters a stream that the other side opens, unless there are max of them.
+func (t *streams) accept(s *Stream, max int) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case s.key <= 0 || t.byKey[s.key] != nil:
+		return errStreamID
+	case t.closed:
+		return errConnClosed
+	case t.draining:
+		return errStreamsDraining
+	case max > 0 && t.accepted >= max:
+		return errTooManyStreams
+	}
+	t.accepted++
+	t.enterLocked(s)
+	return nil
+}
+
+func (t *streams) enterLocked(s *Stream) {
+	if t.byKey == nil {
+		t.byKey = make(map[int32]*Stream)
+	}
+	t.byKey[s.key] = s
+}
+
+func (t *streams) get(key int32) *Stream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byKey[key]
+}
+
+// remove takes a stream out that has ended.
+func (t *streams) remove(s *Stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKey[s.key] == s {
+		delete(t.byKey, s.key)
+	}
+	if len(t.byKey) == 0 {
+		t.byKey = nil // a map keeps the room of its largest size
+	}
+}
+
+// release frees the place of a stream that was accepted, once its handler has
+// returned.
+func (t *streams) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accepted--
+}
+
+// len returns how many streams are open, either side's, and how many handlers
+// of streams are at work.
+func (t *streams) len() (open, handlers int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.byKey), t.accepted
+}
+
+// all returns the streams that are open. With closed, no more are let in; with
+// draining, no more that the other side opens.
+func (t *streams) all(closed, draining bool) []*Stream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = t.closed || closed
+	t.draining = t.draining || draining
+	list := make([]*Stream, 0, len(t.byKey))
+	for _, s := range t.byKey {
+		list = append(list, s)
+	}
+	return list
+}
+
+// streamTable returns the streams of the connection. Most connections never have
+// any, so it is made when the first is opened.
+func (c *conn) streamTable() *streams {
+	if t := c.streams.Load(); t != nil {
+		return t
+	}
+	c.streams.CompareAndSwap(nil, new(streams))
+	t := c.streams.Load()
+	if c.isClosed() {
+		t.all(true, false)
+	}
+	return t
+}
+
+// hasStreams reports whether streams are open, or their handlers at work.
+func (c *conn) hasStreams() bool {
+	t := c.streams.Load()
+	if t == nil {
+		return false
+	}
+	open, handlers := t.len()
+	return open > 0 || handlers > 0
+}
+
+// endStreams ends all streams because the connection is gone, or is about to go.
+// tell sends their status to the other side.
+func (c *conn) endStreams(st *message.Status, tell bool) {
+	if t := c.streams.Load(); t != nil {
+		for _, s := range t.all(true, false) {
+			s.finish(st, tell)
+		}
+	}
+}
+
+// drainStreams refuses streams that the other side opens, and tells the programs
+// behind those that are open.
+func (c *conn) drainStreams() {
+	for _, s := range c.streamTable().all(false, true) {
+		s.drain()
+	}
+}
+
+// streamFrame handles a frame of a stream on the reading goroutine; it never
+// waits. It reports whether it keeps x. An error ends the connection.
+func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
+	if !c.caps.can(capStreams) {
+		return false, &mtypeError{x.in.Mtype(), x.in.ServiceMethod()}
+	}
+	if x.in.Mtype() == message.TypeStreamOpen {
+		return c.acceptStream(x), nil
+	}
+	t := c.streams.Load()
+	if t == nil {
+		return false, nil
+	}
+	s := t.get(x.in.Seq())
+	if s == nil {
+		return false, nil // it has ended here, and the other side does not know yet
+	}
+	switch x.in.Mtype() {
+	case message.TypeStreamData, message.TypeStreamFull:
+		s.dataArrived(x)
+	case message.TypeStreamEnd:
+		s.endArrived(x)
+	case message.TypeStreamCredit:
+		s.creditArrived(x.in.ServiceMethod())
+	}
+	return false, nil
+}
+
+// formatCredit returns what stands in place of the service method of a credit.
+func formatCredit(c stream.Credit) string {
+	return strconv.FormatUint(c.Count, 10) + "." + strconv.FormatInt(c.Window, 10)
+}
+
+func parseCredit(v string) (stream.Credit, error) {
+	count, window, ok := strings.Cut(v, ".")
+	if !ok {
+		return stream.Credit{}, fmt.Errorf("session: a credit is COUNT.WINDOW, not %q", v)
+	}
+	n, err := strconv.ParseUint(count, 10, 64)
+	if err != nil {
+		return stream.Credit{}, fmt.Errorf("session: count of a credit: %w", err)
+	}
+	w, err := strconv.ParseInt(window, 10, 64)
+	if err != nil || w <= 0 {
+		return stream.Credit{}, fmt.Errorf("session: %q is no window of a credit", window)
+	}
+	return stream.Credit{Count: n, Window: w}, nil
+}

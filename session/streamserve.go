@@ -1,0 +1,163 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime/debug"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// acceptStream handles the opening of a stream by the other side: its handler
+// runs on a goroutine of its own, with x. It reports whether it keeps x.
+func (c *conn) acceptStream(x *exchange) (kept bool) {
+	s, err := newStream(c, x.in.ServiceMethod(), x.in.BodyCodec(), x.in.XferPipe().IDs())
+	if err != nil {
+		c.refuseStream(x, message.CodeExhausted, err)
+		return false
+	}
+	s.key = x.in.Seq()
+	s.ctx, s.cancel = c.streamContext(x)
+	x.in.Meta().CopyTo(&s.meta)
+	if err := c.streamTable().accept(s, c.sess.shared.MaxStreams); err != nil {
+		s.inbox.Abort(err)
+		s.cancel(err)
+		code := int32(message.CodeExhausted)
+		if errors.Is(err, errStreamsDraining) {
+			code = message.CodeShuttingDown
+		} else if errors.Is(err, errStreamID) {
+			code = message.CodeBadMessage
+		}
+		c.refuseStream(x, code, err)
+		return false
+	}
+	s.unwatch = context.AfterFunc(s.ctx, func() { // the opener's deadline
+		if errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
+			s.finish(newStatus(message.CodeHandleTimeout, context.DeadlineExceeded), true)
+		}
+	})
+	go x.serveStream(s)
+	return true
+}
+
+// streamContext returns the context of a stream's handler. It ends with the
+// deadline that the opener has sent, if any, and with the connection.
+func (c *conn) streamContext(x *exchange) (context.Context, context.CancelCauseFunc) {
+	left, marked := x.callerTimeout()
+	if marked && left > 0 {
+		return withTimeout(c.context(), left, context.DeadlineExceeded)
+	}
+	return context.WithCancelCause(c.context())
+}
+
+// refuseStream ends a stream that was not opened. It runs on the reading
+// goroutine, which does not wait for room: a refusal that finds none is lost with
+// the connection that does not take it.
+func (c *conn) refuseStream(x *exchange, code int32, cause error) {
+	x.out.SetMtype(message.TypeStreamEnd)
+	x.out.SetSeq(-x.in.Seq())
+	x.out.SetStatus(newStatus(code, cause))
+	if err := c.sock.QueueUrgent(&x.out); err != nil {
+		x.Debugf("session %s: refusal of the stream to %s not sent: %v", c.sess.ID(), x.in.ServiceMethod(), err)
+	}
+}
+
+// serveStream runs the handler of a stream, top to bottom, with the hooks of a
+// call around it: so plugins count a stream as one call, which lasts as long as
+// the stream. x is the exchange of its opening; the end of the stream goes out as
+// its reply.
+func (x *exchange) serveStream(s *Stream) {
+	c := x.conn
+	x.stream = s
+	x.start = clock()
+	returned := false
+	hooks := c.sess.shared.Hooks.Load()
+	defer func() {
+		if !returned { // the handler ended its goroutine
+			x.finishStream(s, hooks, newStatus(message.CodeInternalServerError, ""))
+		}
+		c.streams.Load().release()
+		putExchange(x)
+		c.depart()
+	}()
+	h, st := x.handleStream(s, hooks)
+	returned = true
+	if h != nil {
+		hooks = h.hooks.Load()
+	}
+	x.finishStream(s, hooks, st)
+	x.logHandled(clock() - x.start)
+}
+
+// finishStream ends the handling of a stream: the opener gets its status.
+func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
+	x.status = st
+	x.out.SetMtype(message.TypeStreamEnd)
+	if hooks.preWriteReply != nil {
+		if failed := x.hooked(func() *message.Status {
+			return run(hooks.preWriteReply, PreWriteReplyPlugin.PreWriteReply, WriteCtx(x))
+		}); !failed.OK() {
+			st, x.status = failed, failed
+		}
+	}
+	if s.finish(st, false) {
+		x.out.SetSeq(-s.key)
+		x.out.SetStatus(st)
+		x.out.SetBody(nil)
+		if err := x.conn.sock.QueueUrgent(&x.out); err != nil {
+			x.Debugf("session %s: end of the stream to %s not sent: %v", x.conn.sess.ID(), s.method, err)
+		}
+		x.conn.sock.Flush()
+	} else {
+		x.status = s.Status()
+	}
+	if hooks.postWriteReply != nil {
+		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+			return run(hooks.postWriteReply, PostWriteReplyPlugin.PostWriteReply, WriteCtx(x))
+		})
+	}
+	for _, h := range hooks.postHandle {
+		_ = x.hooked(func() *message.Status { // a panic is logged; the handling has ended
+			h.PostHandle(x)
+			return nil
+		})
+	}
+}
+
+// handleStream runs the hooks in front of the handler, and the handler.
+func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *message.Status) {
+	defer func() {
+		if p := recover(); p != nil {
+			st = x.conn.sess.shared.internalError(&message.PanicError{Where: s.method, Value: p, Stack: debug.Stack()})
+		}
+	}()
+	if hooks.postReadCallHeader != nil {
+		st := run(hooks.postReadCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
+		if !st.OK() {
+			return nil, st
+		}
+	}
+	h, ok := x.conn.sess.shared.Routes.DispatchStream(x.in.ServiceMethod())
+	if !ok {
+		return nil, newStatus(message.CodeNotFound, "")
+	}
+	hooks = h.hooks.Load()
+	if hooks.preReadCallBody != nil {
+		st := run(hooks.preReadCallBody, PreReadCallBodyPlugin.PreReadCallBody, ReadCtx(x))
+		if !st.OK() {
+			return h, st
+		}
+	}
+	if h.limit > 0 {
+		defer h.running.Add(-1)
+		if h.running.Add(1) > h.limit {
+			return h, newStatus(message.CodeExhausted, errTooManyHandlers)
+		}
+	}
+	st = h.spec.Stream(x, s)
+	if errors.Is(st.Err(), io.EOF) { // what Recv said at the end
+		st = nil
+	}
+	return h, st
+}
