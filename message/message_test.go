@@ -306,7 +306,8 @@ func TestStringShowsNoBody(t *testing.T) {
 }
 
 func TestTypeTexts(t *testing.T) {
-	for mtype, want := range []string{"Undefined", "CALL", "REPLY", "PUSH", "AUTH_CALL", "AUTH_REPLY", "Undefined"} {
+	for mtype, want := range []string{"Undefined", "CALL", "REPLY", "PUSH", "AUTH_CALL", "AUTH_REPLY",
+		"STREAM_OPEN", "STREAM_DATA", "STREAM_END", "STREAM_CREDIT", "STREAM_DATA", "Undefined"} {
 		if got := TypeText(byte(mtype)); got != want {
 			t.Errorf("type %d is %s, want %s", mtype, got, want)
 		}

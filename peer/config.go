@@ -13,6 +13,7 @@ import (
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/router"
+	"github.com/goerpc/erpc/session"
 	"github.com/goerpc/erpc/socket"
 )
 
@@ -48,6 +49,9 @@ type Config struct {
 	MaxHandlers        int           `yaml:"max_handlers" ini:"max_handlers" comment:"Handlers at work at the same time; 0 is 100000, below 0 no limit"`
 	MaxSessionHandlers int           `yaml:"max_session_handlers" ini:"max_session_handlers" comment:"The same for one session; 0 is 10000, below 0 no limit"`
 	InflightLimit      int           `yaml:"inflight_limit" ini:"inflight_limit" comment:"Bytes of one session that are being handled or wait as replies; 0 is 64 MiB, below 0 no limit"`
+	MaxStreams         int           `yaml:"max_streams" ini:"max_streams" comment:"Streams that the other side of one session has open; 0 is 1000, below 0 no limit"`
+	StreamMemory       int           `yaml:"stream_memory" ini:"stream_memory" comment:"Bytes that wait in all streams of the peer to be received by the program; 0 is 256 MiB, below 0 no limit"`
+	StreamMessageLimit int           `yaml:"stream_message_limit" ini:"stream_message_limit" comment:"Largest message of a stream in bytes, as encoded; 0 is 4 MiB"`
 	MaxSessions        int           `yaml:"max_sessions" ini:"max_sessions" comment:"Accepted sessions at the same time; 0 is no limit"`
 	PanicDetail        bool          `yaml:"panic_detail" ini:"panic_detail" comment:"Tell callers what a handler panicked with, as erpc v7 does"`
 
@@ -78,6 +82,9 @@ const (
 	DefaultMaxHandlers        = 100_000
 	DefaultMaxSessionHandlers = 10_000
 	DefaultInflightLimit      = 64 << 20 // bytes
+	DefaultMaxStreams         = session.DefaultMaxStreams
+	DefaultStreamMemory       = session.DefaultStreamMemory       // bytes
+	DefaultStreamMessageLimit = session.DefaultStreamMessageLimit // bytes
 )
 
 // SetDefaults fills in what is zero and has a default.
@@ -95,6 +102,9 @@ func (c *Config) SetDefaults() {
 	set(&c.MaxHandlers, DefaultMaxHandlers)
 	set(&c.MaxSessionHandlers, DefaultMaxSessionHandlers)
 	set(&c.InflightLimit, DefaultInflightLimit)
+	set(&c.MaxStreams, DefaultMaxStreams)
+	set(&c.StreamMemory, DefaultStreamMemory)
+	set(&c.StreamMessageLimit, DefaultStreamMessageLimit)
 	if c.ProtoFunc == nil {
 		c.ProtoFunc = rawproto.New
 	}
@@ -126,7 +136,7 @@ func (c *Config) Validate() error {
 	for _, n := range []struct {
 		key   string
 		value int
-	}{{"read_limit", c.ReadLimit}, {"queue_limit", c.QueueLimit}, {"max_sessions", c.MaxSessions},
+	}{{"read_limit", c.ReadLimit}, {"queue_limit", c.QueueLimit}, {"max_sessions", c.MaxSessions}, {"stream_message_limit", c.StreamMessageLimit},
 		{"socket_read_buffer", c.SocketReadBuffer}, {"socket_write_buffer", c.SocketWriteBuffer}} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("peer: %s is %d; it must not be below 0", n.key, n.value))

@@ -37,7 +37,7 @@ type Router struct {
 
 // A table is immutable once published: dispatch takes no lock.
 type table struct {
-	calls, pushes            map[string]*session.Handler
+	calls, pushes, streams   map[string]*session.Handler
 	unknownCall, unknownPush *session.Handler
 }
 
@@ -50,7 +50,7 @@ func New(c *plugin.Container, mapper ServiceMethodMapper) *Router {
 		mapper = HTTPServiceMethodMapper
 	}
 	r := &Router{}
-	r.table.Store(&table{calls: map[string]*session.Handler{}, pushes: map[string]*session.Handler{}})
+	r.table.Store(&table{calls: map[string]*session.Handler{}, pushes: map[string]*session.Handler{}, streams: map[string]*session.Handler{}})
 	r.SubRouter = &SubRouter{root: r, plugins: c, mapper: mapper, prefix: mapper("", "")}
 	return r
 }
@@ -68,12 +68,18 @@ func (r *Router) Dispatch(call bool, method string) (*session.Handler, bool) {
 	return unknown, unknown != nil
 }
 
+// DispatchStream implements [session.Dispatcher].
+func (r *Router) DispatchStream(method string) (*session.Handler, bool) {
+	h, ok := r.table.Load().streams[method]
+	return h, ok
+}
+
 // change publishes a table that f has changed.
 func (r *Router) change(f func(*table) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := *r.table.Load()
-	next.calls, next.pushes = maps.Clone(next.calls), maps.Clone(next.pushes)
+	next.calls, next.pushes, next.streams = maps.Clone(next.calls), maps.Clone(next.pushes), maps.Clone(next.streams)
 	if err := f(&next); err != nil {
 		return err
 	}
@@ -147,8 +153,11 @@ func (r *SubRouter) join(name string) string {
 func (r *SubRouter) Handle(h *session.Handler, plugins ...plugin.Plugin) string {
 	r.add(h, plugins, func(t *table) error {
 		m := t.calls
-		if h.IsPush() {
+		switch {
+		case h.IsPush():
 			m = t.pushes
+		case h.IsStream():
+			m = t.streams
 		}
 		if _, taken := m[h.Name()]; taken {
 			return fmt.Errorf("router: a %s handler is registered already for %q; give one of the two another name or prefix", h.RouterTypeName(), h.Name())

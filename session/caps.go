@@ -32,7 +32,10 @@ const (
 	maxCapsMetaLen = 64
 )
 
-var errNoStreams = errors.New("session: the other side does not support streams")
+// ErrNoStreams is the cause of the status CodeMtypeNotAllowed of a stream that
+// was not opened, because the other side is one of erpc v7 or of an older version,
+// a proxy in between is, or the protocol has no form for streams.
+var ErrNoStreams = errors.New("session: the other side does not support streams")
 
 // capsState is what is known of the other side's capabilities.
 type capsState uint8
@@ -158,10 +161,10 @@ func (c *conn) carriesStreams() bool {
 // asks if nobody has.
 func (c *conn) needStreams(ctx context.Context) *message.Status {
 	if !c.carriesStreams() {
-		return newStatus(message.CodeNotImplemented, errNoStreams)
+		return newStatus(message.CodeMtypeNotAllowed, ErrNoStreams)
 	}
 	for {
-		state, answered, mine := c.caps.begin()
+		state, answered, mine := c.streamTable().caps.begin()
 		switch {
 		case mine:
 			st := c.askCaps(ctx)
@@ -174,10 +177,10 @@ func (c *conn) needStreams(ctx context.Context) *message.Status {
 			case <-ctx.Done():
 				return statusContext(ctx)
 			}
-		case c.caps.can(capStreams):
+		case c.streamTable().caps.can(capStreams):
 			return nil
 		default:
-			return newStatus(message.CodeNotImplemented, errNoStreams)
+			return newStatus(message.CodeMtypeNotAllowed, ErrNoStreams)
 		}
 	}
 }
@@ -187,7 +190,7 @@ func (c *conn) needStreams(ctx context.Context) *message.Status {
 func (c *conn) askCaps(ctx context.Context) *message.Status {
 	cmd := &CallCmd{sess: c.sess, method: controlCaps, wake: make(chan struct{}, 1), conn: c}
 	if c.pending.addFrom(cmd, minCapsSeq+rand.Int32N(maxCapsSeq-minCapsSeq)) == 0 {
-		c.caps.settle(capsUnknown)
+		c.streamTable().caps.settle(capsUnknown)
 		return statusClosed(nil)
 	}
 	x := getExchange(c)
@@ -202,14 +205,14 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 		if c.pending.take(cmd.seq) == nil {
 			<-cmd.wake
 		}
-		c.caps.settle(capsUnknown)
+		c.streamTable().caps.settle(capsUnknown)
 		return st
 	}
 	select {
 	case <-cmd.wake:
 	case <-ctx.Done():
 		if c.pending.take(cmd.seq) != nil {
-			c.caps.settle(capsUnknown)
+			c.streamTable().caps.settle(capsUnknown)
 			return statusContext(ctx)
 		}
 		<-cmd.wake // the reply won the race
@@ -217,12 +220,12 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 	bits, seq, ok := parseCaps(cmd.meta.Peek(metaCaps))
 	switch {
 	case cmd.st.Code() == message.CodeConnClosed:
-		c.caps.settle(capsUnknown)
+		c.streamTable().caps.settle(capsUnknown)
 		return cmd.st
 	case cmd.st.OK() && ok && seq == cmd.seq:
-		c.caps.prove(bits)
+		c.streamTable().caps.prove(bits)
 	default:
-		c.caps.settle(capsNone)
+		c.streamTable().caps.settle(capsNone)
 	}
 	return nil
 }
@@ -232,10 +235,10 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 // method that does not exist.
 func (c *conn) answerCaps(x *exchange) bool {
 	bits, seq, ok := parseCaps(x.in.Meta().Peek(metaCaps))
-	if !ok || seq != x.in.Seq() || seq < minCapsSeq || !c.carriesStreams() {
+	if !ok || seq != x.in.Seq() || seq < minCapsSeq || !c.carriesStreams() { // passed on, or made up
 		return false
 	}
-	c.caps.prove(bits)
+	c.streamTable().caps.prove(bits)
 	x.out.SetMtype(message.TypeReply)
 	x.out.SetSeq(seq)
 	x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, seq))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/internal/logging"
+	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/internal/workerpool"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/socket"
@@ -42,6 +43,10 @@ type Config struct {
 	MaxSessionHandlers int // the same for one session
 	InflightLimit      int // bytes of one session that are being handled or wait as replies; 0: no limit
 
+	MaxStreams         int   // that the other side of a session has open; 0: no limit
+	StreamMemory       int64 // bytes that the inboxes of all streams may hold; 0: no limit
+	StreamMessageLimit int   // bytes of one message of a stream, as encoded; 0: 4 MiB
+
 	CountTime     bool          // measure each call and push, and log it
 	PrintDetail   bool          // log metadata and body too
 	Slow          time.Duration // a call or push that takes this long is a warning; 0: none is
@@ -55,14 +60,22 @@ type Config struct {
 // which does not change, the workers that run their handlers, and their counters.
 type Shared struct {
 	Config
-	totals   totals // of connections that have ended
-	print    logging.Printer
-	handlers atomic.Int64 // at work, other than in a leader's place
-	workers  workerpool.Pool[*exchange]
-	watchdog watchdog
-	wakes    sync.Pool
-	cmds     sync.Pool // of commands that nobody but their caller sees
+	totals       totals // of connections that have ended
+	print        logging.Printer
+	streamMemory *stream.Memory
+	handlers     atomic.Int64 // at work, other than in a leader's place
+	workers      workerpool.Pool[*exchange]
+	watchdog     watchdog
+	wakes        sync.Pool
+	cmds         sync.Pool // of commands that nobody but their caller sees
 }
+
+// Defaults of streams.
+const (
+	DefaultMaxStreams         = 1000
+	DefaultStreamMemory       = 256 << 20 // bytes
+	DefaultStreamMessageLimit = 4 << 20   // bytes
+)
 
 // maxParked is how many workers are kept for the next burst.
 const maxParked = 256
@@ -73,6 +86,10 @@ func NewShared(cfg Config) *Shared {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	sh := &Shared{Config: cfg, print: logging.Printer{L: cfg.Logger}}
+	if sh.StreamMessageLimit <= 0 {
+		sh.StreamMessageLimit = DefaultStreamMessageLimit
+	}
+	sh.streamMemory = stream.NewMemory(sh.StreamMemory)
 	sh.workers.Max, sh.workers.Do = maxParked, (*exchange).serveOnWorker
 	sh.wakes.New = func() any { return make(chan struct{}, 1) }
 	sh.cmds.New = func() any { return &CallCmd{wake: make(chan struct{}, 1)} }

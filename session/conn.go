@@ -45,6 +45,7 @@ type conn struct {
 
 	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
 	sawReads uint64                          // of the idle sweep, one goroutine: messages read at its last look
+	streams  atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
 	stuck    *stuck                          // of the stuck sweep, one goroutine; nil: no call waited
 }
 
@@ -84,6 +85,7 @@ func (c *conn) close(cause error) error {
 	cancel := c.cancel
 	c.mu.Unlock()
 	c.sess.forget(c)
+	c.closeStreams(cause)
 	err := c.sock.Close()
 	c.sess.shared.totals.add(c.sock.Stats())
 	if left := c.pending.close(); len(left) > 0 {
@@ -104,9 +106,9 @@ func (c *conn) isClosed() bool {
 	return c.closed
 }
 
-// busy reports whether a handler works for the connection.
+// busy reports whether a handler works for the connection, or a stream is open.
 func (c *conn) busy() bool {
-	return c.handlers.Load() > 0 || c.handoff.epoch.Load()&1 == 1
+	return c.handlers.Load() > 0 || c.handoff.epoch.Load()&1 == 1 || c.hasStreams()
 }
 
 // write sends m; with yield others may join its write.

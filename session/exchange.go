@@ -26,8 +26,9 @@ type exchange struct {
 	backlog  *backlog        // of a message that came by way of one; nil when its place was given back
 	place    *Handler        // whose running counts the message; nil: none, or given back
 
-	weight   int64 // bytes that it counts as in flight
-	refusing bool  // the answer is that it is not executed
+	weight   int64   // bytes that it counts as in flight
+	stream   *Stream // whose handler this is; nil: none
+	refusing bool    // the answer is that it is not executed
 }
 
 var (
@@ -61,11 +62,13 @@ func (x *exchange) reset() {
 		x.out.Reset()
 	}
 	x.status, x.swap, x.deadline, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
-	x.weight, x.refusing = 0, false
+	x.weight, x.refusing, x.stream = 0, false, nil
 }
 
 func (x *exchange) Context() context.Context {
 	switch {
+	case x.stream != nil:
+		return x.stream.ctx
 	case x.deadline != nil:
 		return x.deadline.ctx
 	case x.in.Mtype() == message.TypeUndefined, x.in.Mtype() == message.TypeReply:

@@ -31,8 +31,11 @@ type quiescence struct {
 // expected from the other side.
 func (s *Engine) Drain() (idle, quiet bool) {
 	c := s.conn.Load()
-	if !c.draining.Swap(true) && c.peerIsErpc.Load() {
-		c.sendControl(controlGoAway, 0)
+	if !c.draining.Swap(true) {
+		if c.peerIsErpc.Load() {
+			c.sendControl(controlGoAway, 0)
+		}
+		c.drainStreams()
 	}
 	return c.drained(clock())
 }
@@ -84,6 +87,7 @@ func (s *Engine) onGoAway(c *conn) {
 	}
 	c.pending.stop()
 	c.goAwayReceived.Store(true)
+	c.drainStreams()
 	if again {
 		go s.redial(c)
 	}

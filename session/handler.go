@@ -12,6 +12,7 @@ import (
 const (
 	RouteCall        = "CALL"
 	RoutePush        = "PUSH"
+	RouteStream      = "STREAM"
 	RouteUnknownCall = "UNKNOWN_CALL"
 	RouteUnknownPush = "UNKNOWN_PUSH"
 )
@@ -28,7 +29,7 @@ type Handler struct {
 	pace    pace
 }
 
-// A Spec says what a [Handler] is. Exactly one of Call and Push is set.
+// A Spec says what a [Handler] is. Exactly one of Call, Push and Stream is set.
 type Spec struct {
 	Name   string            // the service method
 	Kind   string            // RouteCall, …
@@ -38,6 +39,7 @@ type Spec struct {
 	Body   func(arg any) any // the pointer in the argument that is decoded into; nil if it is the argument
 	Call   func(ctx CallCtx, arg any) (any, *message.Status)
 	Push   func(ctx PushCtx, arg any) *message.Status
+	Stream func(ctx CallCtx, s *Stream) *message.Status
 }
 
 // NewHandler returns a handler that has yet to get its hooks.
@@ -65,6 +67,9 @@ func (h *Handler) IsCall() bool { return h.spec.Call != nil }
 // IsPush reports whether the handler takes pushes.
 func (h *Handler) IsPush() bool { return h.spec.Push != nil }
 
+// IsStream reports whether the handler has the other end of streams.
+func (h *Handler) IsStream() bool { return h.spec.Stream != nil }
+
 // IsUnknown reports whether the handler is for methods that have no other.
 func (h *Handler) IsUnknown() bool {
 	return h.spec.Kind == RouteUnknownCall || h.spec.Kind == RouteUnknownPush
@@ -88,6 +93,8 @@ type Dispatcher interface {
 	// Dispatch returns the handler of CALLs (call is true) or PUSHes to
 	// method.
 	Dispatch(call bool, method string) (*Handler, bool)
+	// DispatchStream returns the handler of streams to method.
+	DispatchStream(method string) (*Handler, bool)
 }
 
 // A pace remembers whether a handler has been quick of late. Quick ones run on

@@ -40,6 +40,14 @@ func (p *pending) add(cmd *CallCmd) int {
 	}
 }
 
+// addFrom is add with a sequence number that is seq or a little above.
+func (p *pending) addFrom(cmd *CallCmd, seq int32) int {
+	p.mu.Lock()
+	p.seq = seq - 1
+	p.mu.Unlock()
+	return p.add(cmd)
+}
+
 func (p *pending) step() {
 	if p.seq == math.MaxInt32 {
 		p.seq = 0

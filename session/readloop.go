@@ -151,11 +151,21 @@ func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
 	case message.TypeReply:
 		return x.serveReply()
 	case message.TypeCall:
+		if x.in.ServiceMethod() == controlCaps && c.answerCaps(x) {
+			return true, true
+		}
 	case message.TypePush:
 		if isControl(x.in.ServiceMethod()) {
 			c.control(x.in.ServiceMethod(), x.in.Seq())
 			return true, true
 		}
+	case message.TypeStreamOpen, message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
+		kept, err := c.streamFrame(x)
+		if err != nil {
+			go c.end(err, nil)
+			return true, false
+		}
+		return !kept, true
 	default:
 		go c.end(unexpected(x), nil)
 		return true, false

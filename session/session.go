@@ -74,6 +74,9 @@ type Session interface {
 	Caller
 	Ages
 	Life
+	// OpenStream opens a stream to the handler of streams at serviceMethod; see
+	// [Engine.OpenStream]. [OpenStream] is the typed form.
+	OpenStream(ctx context.Context, serviceMethod string, settings ...message.Setting) (*Stream, *message.Status)
 	// SetID renames the session. It takes the name from the session that has
 	// it, which ends.
 	SetID(id string)

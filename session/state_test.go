@@ -141,6 +141,8 @@ func (fakeOwner) Broadcast(string, any, ...message.Setting) (int, map[string]*me
 // oneRoute answers every call with h.
 type oneRoute struct{ h *Handler }
 
+func (oneRoute) DispatchStream(string) (*Handler, bool) { return nil, false }
+
 func (r oneRoute) Dispatch(call bool, _ string) (*Handler, bool) { return r.h, call && r.h != nil }
 
 func fakeShared(routes Dispatcher) *Shared {

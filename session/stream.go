@@ -287,7 +287,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	if s.unwatch != nil {
 		s.unwatch()
 	}
-	s.conn.depart()
+	s.conn.closeIfDone()
 	return true
 }
 

@@ -27,12 +27,13 @@ var (
 // other. So each key of the table is the number as frames that arrive carry it,
 // and a frame that is sent carries its negation.
 type streams struct {
+	caps caps // of the other side
+
 	mu       sync.Mutex // guards the following
 	byKey    map[int32]*Stream
 	lastID   int32 // of those that this side opened
 	accepted int   // opened by the other side and not over: the handler, too, has returned
 	closed   bool
-	draining bool
 }
 
 // open enters a stream that this side opens and gives it its key. It reports
@@ -58,7 +59,7 @@ func (t *streams) open(s *Stream) bool {
 }
 
 // accept enters a stream that the other side opens, unless there are max of them.
-func (t *streams) accept(s *Stream, max int) error {
+func (t *streams) accept(s *Stream, max int, draining bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -66,7 +67,7 @@ func (t *streams) accept(s *Stream, max int) error {
 		return errStreamID
 	case t.closed:
 		return errConnClosed
-	case t.draining:
+	case draining:
 		return errStreamsDraining
 	case max > 0 && t.accepted >= max:
 		return errTooManyStreams
@@ -117,13 +118,17 @@ func (t *streams) len() (open, handlers int) {
 	return len(t.byKey), t.accepted
 }
 
-// all returns the streams that are open. With closed, no more are let in; with
-// draining, no more that the other side opens.
-func (t *streams) all(closed, draining bool) []*Stream {
+// close lets no more streams in.
+func (t *streams) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed = t.closed || closed
-	t.draining = t.draining || draining
+	t.closed = true
+}
+
+// all returns the streams that are open.
+func (t *streams) all() []*Stream {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	list := make([]*Stream, 0, len(t.byKey))
 	for _, s := range t.byKey {
 		list = append(list, s)
@@ -139,8 +144,8 @@ func (c *conn) streamTable() *streams {
 	}
 	c.streams.CompareAndSwap(nil, new(streams))
 	t := c.streams.Load()
-	if c.isClosed() {
-		t.all(true, false)
+	if c.isClosed() { // perhaps before it could see the table
+		t.close()
 	}
 	return t
 }
@@ -155,20 +160,30 @@ func (c *conn) hasStreams() bool {
 	return open > 0 || handlers > 0
 }
 
-// endStreams ends all streams because the connection is gone, or is about to go.
-// tell sends their status to the other side.
-func (c *conn) endStreams(st *message.Status, tell bool) {
-	if t := c.streams.Load(); t != nil {
-		for _, s := range t.all(true, false) {
-			s.finish(st, tell)
-		}
+// closeStreams ends all streams with the connection. At the end of a shutdown the
+// other side is told, as far as it reads before the connection is closed.
+func (c *conn) closeStreams(cause error) {
+	t := c.streams.Load()
+	if t == nil {
+		return
+	}
+	t.close()
+	st, tell := statusClosed(cause), false
+	if errors.Is(cause, ErrShutdown) {
+		st, tell = newStatus(message.CodeShuttingDown, ErrShutdown), true
+	}
+	for _, s := range t.all() {
+		s.finish(st, tell)
 	}
 }
 
-// drainStreams refuses streams that the other side opens, and tells the programs
-// behind those that are open.
+// drainStreams tells the programs behind open streams that one side shuts down.
 func (c *conn) drainStreams() {
-	for _, s := range c.streamTable().all(false, true) {
+	t := c.streams.Load()
+	if t == nil {
+		return
+	}
+	for _, s := range t.all() {
 		s.drain()
 	}
 }
@@ -176,15 +191,12 @@ func (c *conn) drainStreams() {
 // streamFrame handles a frame of a stream on the reading goroutine; it never
 // waits. It reports whether it keeps x. An error ends the connection.
 func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
-	if !c.caps.can(capStreams) {
+	t := c.streams.Load()
+	if t == nil || !t.caps.can(capStreams) {
 		return false, &mtypeError{x.in.Mtype(), x.in.ServiceMethod()}
 	}
 	if x.in.Mtype() == message.TypeStreamOpen {
 		return c.acceptStream(x), nil
-	}
-	t := c.streams.Load()
-	if t == nil {
-		return false, nil
 	}
 	s := t.get(x.in.Seq())
 	if s == nil {

@@ -20,7 +20,7 @@ func (c *conn) acceptStream(x *exchange) (kept bool) {
 	s.key = x.in.Seq()
 	s.ctx, s.cancel = c.streamContext(x)
 	x.in.Meta().CopyTo(&s.meta)
-	if err := c.streamTable().accept(s, c.sess.shared.MaxStreams); err != nil {
+	if err := c.streamTable().accept(s, c.sess.shared.MaxStreams, c.draining.Load()); err != nil {
 		s.inbox.Abort(err)
 		s.cancel(err)
 		code := int32(message.CodeExhausted)
@@ -79,7 +79,7 @@ func (x *exchange) serveStream(s *Stream) {
 		}
 		c.streams.Load().release()
 		putExchange(x)
-		c.depart()
+		c.closeIfDone()
 	}()
 	h, st := x.handleStream(s, hooks)
 	returned = true

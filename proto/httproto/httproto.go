@@ -142,6 +142,9 @@ var (
 
 func (*format) Version() (id byte, name string) { return 'h', "http" }
 
+// CarriesType implements [proto.Limited].
+func (*format) CarriesType(mtype byte) bool { return mtype <= message.TypeAuthReply }
+
 // Attach implements [proto.Attacher].
 func (f *format) Attach(c proto.Conn) {
 	f.conn = c

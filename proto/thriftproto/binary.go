@@ -31,6 +31,8 @@ func (binaryFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 		kind = thrift.CALL
 	case message.TypeAuthReply:
 		kind = thrift.REPLY
+	case message.TypeStreamOpen, message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
+		kind = thrift.ONEWAY
 	}
 	if kind == thrift.INVALID_TMESSAGE_TYPE {
 		return dst, ErrType
@@ -103,7 +105,7 @@ func binaryPair(m *message.Message, k, v []byte) error {
 			return malformed("%w", err)
 		}
 	case headerMtype:
-		if len(v) == 1 && (v[0] == message.TypeAuthCall || v[0] == message.TypeAuthReply) {
+		if len(v) == 1 && v[0] > message.TypePush {
 			m.SetMtype(v[0])
 		}
 	default:

@@ -123,6 +123,9 @@ type stock struct {
 
 func (*stock) Version() (id byte, name string) { return 'T', "thrift" }
 
+// CarriesType implements [proto.Limited].
+func (*stock) CarriesType(mtype byte) bool { return mtype <= message.TypePush }
+
 func (s *stock) speak(d dialect) { s.dialect.Store(d) }
 
 // ask remembers a call until its reply is packed.

@@ -22,6 +22,9 @@ type structFormat struct{}
 
 func (structFormat) Version() (id byte, name string) { return 's', "thrift-struct" }
 
+// CarriesType implements [proto.Limited].
+func (structFormat) CarriesType(mtype byte) bool { return mtype <= message.TypePush }
+
 func (structFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	start, kind := len(dst), kindOf(m.Mtype())
 	switch {

@@ -1,0 +1,196 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/session"
+)
+
+type note struct{ N int }
+
+// link makes a server and a session of a client to it.
+func link(t *testing.T, register func(erpc.Peer), server, client erpc.PeerConfig) (erpc.Session, erpc.Peer) {
+	t.Helper()
+	server.LocalIP = "127.0.0.1"
+	server.Logger = slog.New(slog.DiscardHandler)
+	client.Logger = server.Logger
+	srv := erpc.NewPeer(server)
+	register(srv)
+	lis, err := srv.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(lis) }()
+	cli := erpc.NewPeer(client)
+	t.Cleanup(func() { _ = cli.Close(); _ = srv.Close(); <-served })
+	sess, st := cli.Dial(lis.Addr().String())
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	return sess, srv
+}
+
+func register(srv erpc.Peer) {
+	erpc.HandleStream(srv, "/count", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+		first, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		for i := range first.N {
+			if err := s.Send(&note{i}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	erpc.HandleStream(srv, "/sum", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+		sum := 0
+		for m, err := range s.All() {
+			if err != nil {
+				return err
+			}
+			sum += m.N
+		}
+		return s.Send(&note{sum})
+	})
+	erpc.HandleStream(srv, "/echo", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+		for m, err := range s.All() {
+			if err != nil {
+				return err
+			}
+			if err := s.Send(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	erpc.HandleStream(srv, "/fail", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+		return erpc.NewStatus(1001, "no").Err()
+	})
+}
+
+// The protocols that carry streams.
+var protocols = map[string]erpc.ProtoFunc{
+	"raw":           rawproto.NewRawProtoFunc(),
+	"json":          jsonproto.NewJSONProtoFunc(),
+	"protobuf":      pbproto.NewPbProtoFunc(),
+	"thrift binary": thriftproto.NewBinaryProtoFunc(),
+}
+
+func TestShapes(t *testing.T) {
+	for name, pf := range protocols {
+		t.Run(name, func(t *testing.T) { testShapes(t, pf) })
+	}
+}
+
+func testShapes(t *testing.T, pf erpc.ProtoFunc) {
+	sess, _ := link(t, register, erpc.PeerConfig{ProtoFunc: pf}, erpc.PeerConfig{ProtoFunc: pf})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	open := func(t *testing.T, method string) *erpc.Stream[note, note] {
+		s, err := erpc.OpenStream[note, note](ctx, sess, method)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	t.Run("the handler sends many", func(t *testing.T) {
+		s := open(t, "/count")
+		if err := s.Send(&note{5000}); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for m, err := range s.All() {
+			if err != nil || m.N != n {
+				t.Fatalf("message %d: %v, %v", n, m, err)
+			}
+			n++
+		}
+		if n != 5000 {
+			t.Errorf("%d messages", n)
+		}
+	})
+	t.Run("the opener sends many", func(t *testing.T) {
+		s := open(t, "/sum")
+		want := 0
+		for i := range 5000 {
+			want += i
+			if err := s.Send(&note{i}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := s.CloseAndRecv()
+		if err != nil || got.N != want {
+			t.Fatalf("%v, %v; want %d", got, err, want)
+		}
+	})
+	t.Run("both send", func(t *testing.T) {
+		s := open(t, "/echo")
+		for i := range 2000 {
+			if err := s.Send(&note{i}); err != nil {
+				t.Fatal(err)
+			}
+			if m, err := s.Recv(); err != nil || m.N != i {
+				t.Fatalf("%v, %v; want %d", m, err, i)
+			}
+		}
+		if err := s.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
+			t.Errorf("after CloseSend: %v", err)
+		}
+	})
+	t.Run("it fails", func(t *testing.T) {
+		s := open(t, "/fail")
+		_, err := s.Recv()
+		var st *erpc.StatusError
+		if !errors.As(err, &st) || st.Status.Code() != 1001 {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("nobody is there", func(t *testing.T) {
+		s := open(t, "/nobody")
+		_, err := s.Recv()
+		var st *erpc.StatusError
+		if !errors.As(err, &st) || st.Status.Code() != erpc.CodeNotFound {
+			t.Errorf("%v", err)
+		}
+	})
+	if fmt.Sprint(sess.Health()) != "true" {
+		t.Error("the session has ended")
+	}
+}
+
+// Where the protocol has no form for streams, or the other side does not know
+// them, opening one says so, and the session goes on.
+func TestProtocolsWithoutStreams(t *testing.T) {
+	for name, pf := range map[string]erpc.ProtoFunc{
+		"http":          httproto.NewHTTProtoFunc(),
+		"thrift struct": thriftproto.NewStructProtoFunc(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			sess, _ := link(t, register, erpc.PeerConfig{ProtoFunc: pf}, erpc.PeerConfig{ProtoFunc: pf})
+			_, err := erpc.OpenStream[note, note](t.Context(), sess, "/echo")
+			if !errors.Is(err, session.ErrNoStreams) {
+				t.Errorf("%v", err)
+			}
+			if !sess.Health() {
+				t.Error("the session has ended")
+			}
+		})
+	}
+}
