@@ -7,12 +7,13 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // What a message costs in allocations, both ends together in one process. The
 // bounds are what was measured, so that a change that adds one is seen.
 func TestAllocationsOfAMessage(t *testing.T) {
-	if raceEnabled {
+	if kit.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	_, sess := benchPair(t)

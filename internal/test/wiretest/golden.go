@@ -64,7 +64,7 @@ func (v Vector) Family() string {
 // file.
 func Golden(tb testing.TB, proto string) []Vector {
 	tb.Helper()
-	data, err := os.ReadFile(filepath.Join(Root(tb), "testdata", "golden.json"))
+	data, err := os.ReadFile(filepath.Join(Root(tb), "internal", "test", "testdata", "golden.json"))
 	if err != nil {
 		tb.Fatal(err)
 	}

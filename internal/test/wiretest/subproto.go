@@ -25,7 +25,7 @@ type SubProto struct {
 // exchange.
 func (s SubProto) payloads(t *testing.T) map[string][][]byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(Root(t), "testdata", "golden.json"))
+	b, err := os.ReadFile(filepath.Join(Root(t), "internal", "test", "testdata", "golden.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,182 @@
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is the path of the module.
+const module = "github.com/goerpc/erpc"
+
+// core is the architecture: what each package of the layers may import of this
+// module. DESIGN is one way: leaves, message, proto, socket, session, router,
+// peer, façade.
+var core = map[string][]string{
+	"codec":               {},
+	"codec/thriftcodec":   {"codec"},
+	"xfer":                {"internal/guard"},
+	"plugin":              {},
+	"internal/workerpool": {},
+	"internal/logging":    {},
+	"internal/bufpool":    {},
+	"internal/guard":      {},
+	"message":             {"codec", "internal/bufpool", "internal/guard", "xfer"},
+	"proto":               {"internal/bufpool", "message", "xfer"},
+	"socket":              {"internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
+	"internal/stream":     {},
+	"session":             {"codec", "internal/guard", "internal/logging", "internal/stream", "internal/workerpool", "message", "plugin", "proto", "socket"},
+	"router":              {"message", "plugin", "session"},
+	"router/dispatcher":   {"message", "plugin", "router", "session"},
+	"peer":                {"codec", "internal/guard", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
+	"peer/config":         {},
+	// The functions of v7 around a peer, built on the façade like a plugin; the
+	// transport below them is not.
+	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
+	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
+	"internal/process/graceful": {"peer"},
+	"internal/test/wiretest":    {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
+	"internal/test/kit":         {".", "proto", "proto/rawproto"},          // too
+	"internal/test/chromium":    {},                                        // too
+}
+
+// below are families of packages with one rule each: the longest prefix of a
+// package's path that ends in a slash counts.
+var below = map[string][]string{
+	"codec/":    {"codec"},
+	"xfer/":     {"xfer", "xfer/internal/"},
+	"proto/":    {"codec", "internal/guard", "message", "proto", "xfer", "xfer/gzip"},
+	"socket/":   {"message", "proto", "socket"},
+	"plugin/":   {"."},
+	"clients/":  {},
+	"mixer/":    {"."},
+	"examples/": {"."},
+	"cmd/":      {"."},
+}
+
+// publicToo are packages that users of the façade import beside it, so what is
+// built like a user's code may too.
+var publicToo = []string{"codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "mixer/", "clients/"}
+
+func TestImportsGoOneWay(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "interop" || d.Name() == "bench") {
+				return filepath.SkipDir // modules of their own, or no Go
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		pkg := filepath.ToSlash(filepath.Dir(path))
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, imp := range f.Imports {
+			to, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			if to == module {
+				to = "."
+			} else if rest, ours := strings.CutPrefix(to, module+"/"); ours {
+				to = rest
+			} else {
+				continue
+			}
+			if !mayImport(pkg, to) {
+				t.Errorf("%s imports %s, which the architecture does not allow (arch_test.go)", path, to)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mayImport(pkg, to string) bool {
+	if pkg == "." { // it names everything, and holds no logic
+		return !strings.HasPrefix(to, "plugin/") && !strings.HasPrefix(to, "examples/")
+	}
+	if may, ok := core[pkg]; ok {
+		return slices.Contains(may, to)
+	}
+	family, _, _ := strings.Cut(pkg, "/")
+	family += "/"
+	may, ok := below[family]
+	if !ok {
+		return false // a package that is not listed may not exist
+	}
+	if strings.HasPrefix(to+"/", pkg+"/") || strings.HasPrefix(pkg, to+"/") && to != "." {
+		return true // a part of itself, or what it is a part of
+	}
+	if slices.Contains(may, ".") {
+		may = append(slices.Clone(may), publicToo...)
+	}
+	for _, m := range may {
+		if m == to || strings.HasSuffix(m, "/") && strings.HasPrefix(to, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// A program that imports peer and speaks tcp, unix and the raw protocol compiles
+// no other transport, nor what Thrift, configuration files or HTTP need: of other
+// modules only these.
+func TestPeerAloneIsSmall(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./peer").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"/peer") {
+		t.Fatalf("go list says %q", deps)
+	}
+	for _, dep := range deps {
+		own, ours := strings.CutPrefix(dep, module+"/")
+		switch {
+		case ours && core[own] == nil && own != "proto/rawproto":
+			t.Errorf("peer compiles %s, which is no part of the layers", own)
+		case !ours && !strings.HasPrefix(dep, "google.golang.org/protobuf/") && !strings.HasPrefix(dep, "golang.org/x/sys/"):
+			t.Errorf("peer compiles %s", dep)
+		}
+	}
+}
+
+func TestTheRuleItself(t *testing.T) {
+	for _, c := range []struct {
+		pkg, to string
+		want    bool
+	}{
+		{"session", "peer", false},
+		{"message", "session", false},
+		{"proto/jsonproto", "message", true},
+		{"proto/jsonproto", "session", false},
+		{"socket/quic", "socket", true},
+		{"socket/quic", "peer", false},
+		{"plugin/auth", ".", true},
+		{"plugin/auth", "session", false},
+		{"plugin/auth", "internal/logging", false},
+		{"codec", "message", false},
+		{"router", "peer", false},
+		{"somewhere", "codec", false},
+		{"peer", "socket/quic", false},
+	} {
+		if got := mayImport(c.pkg, c.to); got != c.want {
+			t.Errorf("may %s import %s: %v, want %v", c.pkg, c.to, got, c.want)
+		}
+	}
+}

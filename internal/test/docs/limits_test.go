@@ -1,0 +1,270 @@
+package docs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/internal/process/graceful"
+	"github.com/goerpc/erpc/peer/config"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
+	"github.com/goerpc/erpc/socket/mux"
+	"github.com/goerpc/erpc/xfer"
+)
+
+// limitRows returns the cells of each row of the tables of docs/limits.md.
+func limitRows(t *testing.T) (rows [][]string) {
+	t.Helper()
+	for line := range strings.Lines(readPage(t, "docs/limits.md")) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		rows = append(rows, cells)
+	}
+	return rows
+}
+
+// TestLimitsOfPeers: each row names a field, its key, and its default.
+func TestLimitsOfPeers(t *testing.T) {
+	var cfg erpc.PeerConfig
+	cfg.SetDefaults()
+	value := reflect.ValueOf(cfg)
+	row := regexp.MustCompile("^`PeerConfig\\.(\\w+)`$")
+	seen := map[string]bool{}
+	for _, cells := range limitRows(t) {
+		m := row.FindStringSubmatch(cells[min(1, len(cells)-1)])
+		if m == nil {
+			continue
+		}
+		name := m[1]
+		seen[name] = true
+		field, ok := value.Type().FieldByName(name)
+		if !ok {
+			t.Errorf("%s is no field of the configuration", name)
+			continue
+		}
+		if key := "`" + field.Tag.Get("yaml") + "`"; cells[0] != key || field.Tag.Get("ini") != field.Tag.Get("yaml") {
+			t.Errorf("%s has the key %s, the page says %s", name, key, cells[0])
+		}
+		if got := sayDefault(value.FieldByName(name)); cells[2] != got && (cells[2] != "none" && cells[2] != "the system's" || got != "0") {
+			t.Errorf("%s is %s by default, the page says %s", name, got, cells[2])
+		}
+	}
+	for _, field := range reflect.VisibleFields(value.Type()) {
+		kind := field.Type.Kind()
+		limit := kind >= reflect.Int && kind <= reflect.Int64 || field.Name == "QueuePolicy"
+		if limit && !seen[field.Name] {
+			t.Errorf("%s is not on the page", field.Name)
+		}
+	}
+}
+
+// sayDefault writes a default as the page does.
+func sayDefault(v reflect.Value) string {
+	switch d, ok := v.Interface().(time.Duration); {
+	case ok && d == 0:
+		return "0"
+	case ok && d%time.Second == 0:
+		return fmt.Sprintf("%d s", d/time.Second)
+	case ok:
+		return fmt.Sprintf("%d ms", d/time.Millisecond)
+	case v.Kind() == reflect.String:
+		return v.String()
+	case v.Int() > 0 && v.Int()%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", v.Int()>>20)
+	}
+	return strconv.FormatInt(v.Int(), 10)
+}
+
+// TestLimitsOfParts checks the second cell of the rows that it knows.
+func TestLimitsOfParts(t *testing.T) {
+	want := map[string]string{
+		"service method":                                         "255 bytes",
+		"status, escaped":                                        "65535 bytes",
+		"metadata, escaped":                                      "65535 bytes",
+		"transfer filters of a message":                          "255",
+		"shutdown of all peers of a process":                     sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
+		"connections that a mux looks at":                        strconv.Itoa(mux.DefaultUndecided),
+		"of them from one address":                               strconv.Itoa(mux.DefaultUndecidedPerAddress),
+		"bytes that a mux looks at":                              fmt.Sprintf("%d KiB", mux.DefaultPeek>>10),
+		"time until a mux has handed a connection on":            sayDefault(reflect.ValueOf(mux.DefaultTimeout)),
+		"pairs of a form body":                                   strconv.Itoa(codec.MaxFormPairs),
+		"nesting of a Thrift body":                               strconv.Itoa(thriftcodec.MaxDepth),
+		"what a filter pipe inflates without a protocol's limit": fmt.Sprintf("%d MiB", xfer.DefaultLimit>>20),
+	}
+	for _, cells := range limitRows(t) {
+		if w, ok := want[cells[0]]; ok && len(cells) > 1 {
+			if cells[1] != w {
+				t.Errorf("%s: the page says %s, the code %s", cells[0], cells[1], w)
+			}
+			delete(want, cells[0])
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("the page does not say %v", want)
+	}
+}
+
+// TestLimitsOfRawProtocol packs messages that fit exactly, and one more byte.
+func TestLimitsOfRawProtocol(t *testing.T) {
+	text := func(n int) string { return strings.Repeat("a", n) }
+	const status = len("code=1001&msg=")
+	tests := []struct {
+		name string
+		at   int
+		make func(n int) erpc.MessageSetting
+		err  error
+	}{
+		{"method", 255, func(n int) erpc.MessageSetting { return erpc.WithServiceMethod(text(n)) }, rawproto.ErrMethodTooLong},
+		{"status", 65535, func(n int) erpc.MessageSetting { return erpc.WithStatus(erpc.NewStatus(1001, text(n-status))) }, rawproto.ErrStatusTooLong},
+		{"metadata", 65535, func(n int) erpc.MessageSetting { return erpc.WithAddMeta("k", text(n-2)) }, rawproto.ErrMetaTooLong},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := rawproto.New().Pack(nil, erpc.NewMessage(tt.make(tt.at))); err != nil {
+				t.Errorf("%d bytes: %v", tt.at, err)
+			}
+			if _, err := rawproto.New().Pack(nil, erpc.NewMessage(tt.make(tt.at+1))); !errors.Is(err, tt.err) {
+				t.Errorf("%d bytes: %v, want %v", tt.at+1, err, tt.err)
+			}
+		})
+	}
+}
+
+// TestLimitOfConfigurationFiles loads a file of 1 MiB, and one byte more.
+func TestLimitOfConfigurationFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "erpc.yaml")
+	const head = "peer: {count_time: true}\n# "
+	for _, size := range []int{1 << 20, 1<<20 + 1} {
+		if err := os.WriteFile(path, []byte(head+strings.Repeat("-", size-len(head))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var cfg erpc.PeerConfig
+		if err := erpc.LoadConfig(path, "peer", &cfg); errors.Is(err, config.ErrTooLarge) != (size > 1<<20) || err == nil != cfg.CountTime {
+			t.Errorf("%d bytes: %v, loaded %t", size, err, cfg.CountTime)
+		}
+	}
+}
+
+// TestTooLargeInPieces: who calls with more than the limit gets 413, although
+// the receiver sees the length before it sees whose call it is.
+func TestTooLargeInPieces(t *testing.T) {
+	const limit = 1 << 10
+	text := append(append([]byte{11, 0, 1, 0, 0, 0x20, 0}, make([]byte, 0x2000)...), 0) // a thrift struct with a string
+	stock := thriftproto.StockConfig{Transport: thriftproto.Header}
+	for name, tc := range map[string]struct {
+		proto erpc.ProtoFunc
+		code  int32
+	}{
+		"raw":               {rawproto.New, erpc.CodeTooLarge},
+		"json":              {jsonproto.New, erpc.CodeTooLarge},
+		"json, WebSocket":   {jsonproto.NewSub, erpc.CodeTooLarge},
+		"pb":                {pbproto.New, erpc.CodeTooLarge},
+		"pb, WebSocket":     {pbproto.NewSub, erpc.CodeTooLarge},
+		"thrift":            {thriftproto.NewBinaryProtoFunc(), erpc.CodeTooLarge},
+		"thrift struct":     {thriftproto.NewStructProtoFunc(), erpc.CodeTooLarge},
+		"thrift stock":      {thriftproto.NewStockProtoFunc(stock), erpc.CodeTooLarge},
+		"thrift, no header": {thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}), erpc.CodeBadMessage}, // it has no room for more
+		"http":              {httproto.NewHTTProtoFunc(), erpc.CodeTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := &memory.Transport{Faults: func() (memory.Fault, memory.Fault) {
+					return memory.Fault{MaxRead: 1}, memory.Fault{}
+				}}
+				cfg := erpc.PeerConfig{Network: memory.Network, Transports: []socket.Transport{tr}, ProtoFunc: tc.proto, Logger: slog.New(slog.DiscardHandler)}
+				client := erpc.NewPeer(cfg)
+				defer closeInBubble(client)
+				cfg.ReadLimit, cfg.ListenAddress = limit, "here"
+				server := erpc.NewPeer(cfg)
+				defer closeInBubble(server)
+				lis, err := server.Listen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() { _ = server.Serve(lis) }() // it ends with the server
+				sess, st := client.Dial("here")
+				if !st.OK() {
+					t.Fatal(st)
+				}
+				st = sess.Call("/call", text, nil, erpc.WithBodyCodec(codec.ID_THRIFT)).Status()
+				if st.Code() != tc.code || !strings.Contains(st.String(), strconv.Itoa(int(erpc.CodeTooLarge))) {
+					t.Errorf("got %v, want %d", st, tc.code)
+				}
+				<-sess.CloseNotify()
+			})
+		})
+	}
+}
+
+// TestTooLargeAndSilent: who sends a length above the limit, and nothing else, is
+// not waited for long.
+func TestTooLargeAndSilent(t *testing.T) {
+	for name, pf := range map[string]erpc.ProtoFunc{
+		"raw": rawproto.New, "json": jsonproto.New, "pb": pbproto.New,
+		"thrift": thriftproto.NewBinaryProtoFunc(), "thrift stock": thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := memory.New()
+				server := erpc.NewPeer(erpc.PeerConfig{
+					Network: memory.Network, Transports: []socket.Transport{tr}, ListenAddress: "here",
+					ProtoFunc: pf, Logger: slog.New(slog.DiscardHandler),
+				})
+				defer closeInBubble(server)
+				lis, err := server.Listen()
+				if err != nil {
+					t.Fatal(err)
+				}
+				go func() { _ = server.Serve(lis) }() // it ends with the server
+				for _, sent := range []int{4, 5, 6} {
+					conn, err := tr.Dial(t.Context(), memory.Network, "here", &socket.Options{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer conn.Close()
+					t0 := time.Now()
+					if _, err := conn.Write([]byte("\x7f\xff\xff\xff\x00\x01")[:sent]); err != nil {
+						t.Fatal(err)
+					}
+					if b, err := io.ReadAll(conn); len(b) > 0 || err != nil {
+						t.Errorf("%d bytes are answered by %q, %v; want the end", sent, b, err)
+					}
+					if took := time.Since(t0); took > 200*time.Millisecond {
+						t.Errorf("after %d bytes the connection ended in %s", sent, took)
+					}
+				}
+			})
+		})
+	}
+}
+
+// closeInBubble also lets the goroutine end that watches busy connections.
+func closeInBubble(p erpc.Peer) {
+	_ = p.Close() // its sessions may have ended by themselves
+	time.Sleep(time.Second)
+}

@@ -1,0 +1,288 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+)
+
+// dials counts what a peer dials, and the connect hooks around it.
+type dials struct {
+	n     atomic.Int64
+	mu    sync.Mutex // guards the following
+	order []string
+	fail  int // so many redials are refused
+	call  bool
+}
+
+func (d *dials) Name() string { return "dials" }
+
+func (d *dials) note(what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.order = append(d.order, what)
+}
+
+func (d *dials) noted() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]string(nil), d.order...)
+}
+
+// refuses reports whether a redial is to be refused.
+func (d *dials) refuses() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fail--
+	return d.fail >= 0
+}
+
+func (d *dials) PreDial(net.Addr, string) *erpc.Status {
+	d.n.Add(1)
+	return nil
+}
+
+func (d *dials) PostDial(s erpc.PreSession, isRedial bool) *erpc.Status {
+	if isRedial && d.refuses() {
+		d.note("refused")
+		return erpc.NewStatus(erpc.CodeUnauthorized, "not yet")
+	}
+	if d.call {
+		var n int
+		if st := s.PreCall("/add", &kit.Sum{A: 1, B: 2}, &n); !st.OK() || n != 3 {
+			d.note(fmt.Sprintf("call: %v, %d", st, n))
+			return st
+		}
+	}
+	if isRedial {
+		d.note("redialed")
+	} else {
+		d.note("dialed")
+	}
+	return nil
+}
+
+func (d *dials) PostDisconnect(erpc.BaseSession) *erpc.Status {
+	d.note("disconnected")
+	return nil
+}
+
+// redials is a client that never gives up.
+func redials(d *dials, on kit.Medium, t *testing.T) erpc.Peer {
+	return on.Peer(t, erpc.PeerConfig{
+		RedialTimes: -1, RedialInterval: time.Millisecond, RedialMaxInterval: 20 * time.Millisecond,
+	}, d)
+}
+
+func TestCase06CloseWhileRedialing(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		d := new(dials)
+		client := redials(d, on, t)
+		server := on.Peer(t, erpc.PeerConfig{})
+		addr := kit.Start(t, server)
+		s := kit.Open(t, client, addr)
+		_ = server.Close()
+		kit.Eventually(t, kit.Bound, "redials", func() bool { return d.n.Load() > 3 })
+		const limit = 100 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		var st *erpc.Status
+		if took := kit.Within(t, kit.Bound, "call", func() {
+			st = s.Call("/add", &kit.Sum{}, nil, erpc.WithContext(ctx)).Status()
+		}); took < limit || took > limit+kit.Prompt {
+			t.Errorf("the call ended after %v", took)
+		}
+		kit.WantCode(t, "call while redialing", st, erpc.CodeHandleTimeout)
+		waiting := s.AsyncCall("/add", &kit.Sum{}, nil, nil)
+		pushed := make(chan *erpc.Status, 1)
+		go func() { pushed <- s.Push("/add", &kit.Sum{}) }()
+
+		kit.Within(t, kit.Prompt, "Close", func() { _ = s.Close() })
+		kit.AwaitIn(t, kit.Prompt, "end of the call", waiting.Done())
+		kit.WantCode(t, "call without a deadline", waiting.Status(), erpc.CodeConnClosed)
+		kit.WantCode(t, "push", kit.AwaitIn(t, kit.Prompt, "end of the push", pushed), erpc.CodeConnClosed)
+		kit.AwaitIn(t, kit.Prompt, "end of the session", s.CloseNotify())
+		time.Sleep(50 * time.Millisecond) // a dial in progress ends
+		n := d.n.Load()
+		time.Sleep(100 * time.Millisecond) // several intervals
+		if more := d.n.Load() - n; more > 0 {
+			t.Errorf("%d dials after Close", more)
+		}
+	})
+}
+
+func TestCase06CloseWhileDialing(t *testing.T) {
+	kit.NoLeaks(t)
+	lis := kit.TCP.Listen(t)
+	addr := lis.Addr().String()
+	_ = lis.Close() // nobody is there
+	d := new(dials)
+	client := redials(d, kit.TCP, t)
+	dialed := make(chan *erpc.Status, 1)
+	go func() {
+		_, st := client.Dial(addr)
+		dialed <- st
+	}()
+	kit.Eventually(t, kit.Bound, "several dials", func() bool { return d.n.Load() > 3 })
+	kit.Within(t, kit.Prompt, "Close", func() { _ = client.Close() })
+	if st := kit.AwaitIn(t, kit.Prompt, "end of Dial", dialed); st.OK() {
+		t.Error("a dial succeeded with nobody there")
+	}
+}
+
+// TestCase06CloseWhileRedialHookWaits: a connect hook that waits for a server
+// which says nothing ends with the session.
+func TestCase06CloseWhileRedialHookWaits(t *testing.T) {
+	for _, redial := range []bool{false, true} {
+		t.Run(fmt.Sprint("redial ", redial), func(t *testing.T) {
+			kit.NoLeaks(t)
+			h := &hookWaits{redial: redial, waits: make(chan struct{}, 1), done: make(chan *erpc.Status, 1)}
+			client := kit.TCP.Peer(t, erpc.PeerConfig{
+				RedialTimes: -1, RedialInterval: time.Millisecond, HandshakeTimeout: kit.Bound,
+			}, h)
+			lis := kit.TCP.Listen(t)
+			conns := make(chan net.Conn, 2)
+			go func() {
+				for {
+					conn, err := lis.Accept()
+					if err != nil {
+						return // the test has ended
+					}
+					conns <- conn
+				}
+			}()
+			go client.Dial(lis.Addr().String())
+			first := kit.AwaitIn(t, kit.Bound, "first connection", conns)
+			defer first.Close()
+			if redial {
+				kit.Eventually(t, kit.Bound, "a session", func() bool { return client.CountSession() == 1 })
+				_ = first.Close()
+				second := kit.AwaitIn(t, kit.Bound, "second connection", conns)
+				defer second.Close()
+			}
+			kit.AwaitIn(t, kit.Bound, "start of the hook", h.waits)
+			kit.Within(t, kit.Prompt, "Close", func() { _ = client.Close() })
+			if st := kit.AwaitIn(t, kit.Prompt, "end of the hook", h.done); st.OK() {
+				t.Error("the hook received something")
+			}
+		})
+	}
+}
+
+// hookWaits is a connect hook that waits for a message.
+type hookWaits struct {
+	redial bool // only then
+	waits  chan struct{}
+	done   chan *erpc.Status
+}
+
+func (*hookWaits) Name() string { return "waits" }
+
+func (h *hookWaits) PostDial(s erpc.PreSession, isRedial bool) *erpc.Status {
+	if isRedial != h.redial {
+		return nil
+	}
+	h.waits <- struct{}{}
+	st := s.PreReceive(func(erpc.Header) any { return nil }).Status()
+	h.done <- st
+	return st
+}
+
+func TestCase07ServerRestarts(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		restarts := kit.Times(20, 50)
+		d := new(dials)
+		client := redials(d, on, t)
+		var s erpc.Session
+		want := []string{"dialed"}
+		addr := on.Place(t)
+		for i := range restarts + 1 {
+			server := on.Peer(t, erpc.PeerConfig{ListenAddress: addr})
+			erpc.HandleCall(server, "/add", kit.Add)
+			kit.Start(t, server)
+			if i == 0 {
+				s = kit.Open(t, client, addr)
+			} else {
+				want = append(want, "redialed")
+			}
+			recovers(t, s)
+			_ = server.Close()
+			kit.Eventually(t, kit.Bound, "end of the connection", func() bool { return len(d.noted()) == len(want) && server.CountSession() == 0 })
+		}
+		_ = s.Close()
+		want = append(want, "disconnected")
+		kit.Eventually(t, kit.Bound, "disconnect hook", func() bool { return len(d.noted()) >= len(want) })
+		if got := d.noted(); !slices.Equal(got, want) {
+			t.Errorf("hooks ran in the order %q, want %q", got, want)
+		}
+	})
+}
+
+// recovers waits until calls get their replies again; those that were sent into
+// the end of the old connection may fail with that.
+func recovers(t *testing.T, s erpc.Session) {
+	t.Helper()
+	kit.Eventually(t, kit.Bound, "recovery", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), kit.Bound)
+		defer cancel()
+		var n int
+		st := s.Call("/add", &kit.Sum{A: 1, B: 2}, &n, erpc.WithContext(ctx)).Status()
+		if !st.OK() && st.Code() != erpc.CodeConnClosed {
+			t.Fatalf("call while the server restarts: %v", st)
+		}
+		return n == 3
+	})
+}
+
+func TestCase08AuthFailsTwiceInRedial(t *testing.T) {
+	kit.NoLeaks(t)
+	d := &dials{fail: 2}
+	server := kit.TCP.Peer(t, erpc.PeerConfig{ListenAddress: kit.TCP.Place(t)})
+	addr := kit.Start(t, server)
+	s := kit.Open(t, redials(d, kit.TCP, t), addr)
+	_ = server.Close()
+	server = kit.TCP.Peer(t, erpc.PeerConfig{ListenAddress: addr})
+	erpc.HandleCall(server, "/add", kit.Add)
+	kit.Start(t, server)
+	recovers(t, s)
+	if want := []string{"dialed", "refused", "refused", "redialed"}; !slices.Equal(d.noted(), want) {
+		t.Errorf("hooks ran in the order %q, want %q", d.noted(), want)
+	}
+}
+
+// TestCase09CallInConnectHook also has a context age, which makes the call one
+// with a deadline: the server answers that with a control message first.
+func TestCase09CallInConnectHook(t *testing.T) {
+	for _, age := range []time.Duration{0, kit.Bound} {
+		t.Run(fmt.Sprint("age ", age), func(t *testing.T) {
+			kit.NoLeaks(t)
+			d := &dials{call: true}
+			client := kit.TCP.Peer(t, erpc.PeerConfig{
+				RedialTimes: -1, RedialInterval: time.Millisecond, RedialMaxInterval: 20 * time.Millisecond, DefaultContextAge: age,
+			}, d)
+			var s erpc.Session
+			addr := kit.TCP.Place(t)
+			for i := range 3 {
+				server := kit.TCP.Peer(t, erpc.PeerConfig{ListenAddress: addr})
+				erpc.HandleCall(server, "/add", kit.Add)
+				kit.Start(t, server)
+				if i == 0 {
+					s = kit.Open(t, client, addr)
+				}
+				recovers(t, s)
+				_ = server.Close()
+			}
+			if want := []string{"dialed", "redialed", "redialed"}; !slices.Equal(d.noted(), want) {
+				t.Errorf("hooks ran in the order %q, want %q", d.noted(), want)
+			}
+		})
+	}
+}

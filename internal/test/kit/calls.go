@@ -1,0 +1,46 @@
+package kit
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/goerpc/erpc"
+)
+
+// Times returns how often a test repeats what it does.
+func Times(quick, full int) int {
+	if os.Getenv("ERPC_CASES") == "full" {
+		return full
+	}
+	return quick
+}
+
+// Sum is what most handlers of these tests do.
+type Sum struct{ A, B int }
+
+func Add(_ context.Context, s *Sum) (*int, error) {
+	n := s.A + s.B
+	return &n, nil
+}
+
+func Same(_ context.Context, b *[]byte) (*[]byte, error) { return b, nil }
+
+// Answers fails the test if a call does not get its reply.
+func Answers(t testing.TB, s erpc.Session) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), Bound)
+	defer cancel()
+	n, err := erpc.Call[int](ctx, s, "/add", &Sum{3, 4})
+	if err != nil || *n != 7 {
+		t.Errorf("call of /add: %v, %v", n, err)
+	}
+}
+
+// WantCode fails the test if st has another code.
+func WantCode(t testing.TB, what string, st *erpc.Status, code int32) {
+	t.Helper()
+	if st.Code() != code {
+		t.Errorf("%s: status %v, want code %d", what, st, code)
+	}
+}

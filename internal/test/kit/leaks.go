@@ -1,0 +1,83 @@
+package kit
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// atStart are the goroutines that run before any test: those of kcp-go, which
+// the façade links.
+var atStart = goleak.IgnoreCurrent()
+
+// Main is TestMain for a package of tests: it fails if goroutines are left when
+// all tests have ended.
+func Main(m *testing.M) { goleak.VerifyTestMain(m, atStart) }
+
+// NoLeaks fails the test if it leaves goroutines or descriptors behind. It must
+// be the first thing that a test calls, so that it looks last.
+func NoLeaks(t testing.TB) {
+	t.Helper()
+	if l, err := net.Listen("tcp", "127.0.0.1:0"); err != nil { // the runtime opens what it polls with
+		t.Fatal(err)
+	} else if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := Descriptors(t)
+	t.Cleanup(func() {
+		var left error
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if left = goleak.Find(atStart); left == nil || time.Now().After(end) {
+				break
+			}
+		}
+		if left != nil {
+			t.Errorf("goroutines left behind: %v", left)
+		}
+		var now map[string]int
+		var more []string
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			now, more = Descriptors(t), nil
+			for name, n := range now {
+				if n > before[name] {
+					more = append(more, fmt.Sprintf("%s ×%d", name, n-before[name]))
+				}
+			}
+			if more == nil || time.Now().After(end) {
+				break
+			}
+		}
+		if more != nil {
+			t.Errorf("descriptors left behind: %s", strings.Join(more, ", "))
+		}
+	})
+}
+
+// Descriptors counts the open files of the process by their kind.
+func Descriptors(t testing.TB) map[string]int {
+	t.Helper()
+	const dir = "/proc/self/fd"
+	entries, err := os.ReadDir(dir)
+	if os.IsNotExist(err) {
+		return nil // only Linux can tell
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	for _, e := range entries {
+		to, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue // that of the directory, which is closed again
+		}
+		kind, _, _ := strings.Cut(to, ":")
+		kinds[kind]++
+	}
+	return kinds
+}

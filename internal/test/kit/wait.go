@@ -1,0 +1,68 @@
+package kit
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+const (
+	// Slack is how much slower than a quiet machine without the race detector
+	// the machine of a test may be.
+	Slack = 8
+	// Prompt is what "at once" means: 100 ms on loopback.
+	Prompt = Slack * 100 * time.Millisecond
+	// Bound ends every other wait.
+	Bound = 60 * time.Second
+)
+
+// Await returns what comes out of ch, and fails the test with the stacks of all
+// goroutines if nothing does within [Bound]. It must run on the test's goroutine.
+func Await[T any](t testing.TB, what string, ch <-chan T) T {
+	t.Helper()
+	return AwaitIn(t, Bound, what, ch)
+}
+
+// AwaitIn is [Await] with a bound of its own.
+func AwaitIn[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
+	t.Helper()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case v := <-ch:
+		return v
+	case <-timer.C:
+		t.Fatalf("%s: nothing after %v\n%s", what, d, stacks())
+		panic("not reached")
+	}
+}
+
+// Within fails the test, with the stacks of all goroutines, if f takes longer
+// than d. It returns how long f took.
+func Within(t testing.TB, d time.Duration, what string, f func()) time.Duration {
+	t.Helper()
+	start := time.Now()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	AwaitIn(t, d, what, done)
+	return time.Since(start)
+}
+
+// Eventually waits until cond holds, and fails the test if it does not within d.
+func Eventually(t testing.TB, d time.Duration, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(d); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not so after %v\n%s", what, d, stacks())
+		}
+	}
+}
+
+// stacks returns the stacks of all goroutines, for a test that hangs.
+func stacks() []byte {
+	buf := make([]byte, 1<<20)
+	return buf[:runtime.Stack(buf, true)]
+}
