@@ -2,6 +2,8 @@ package router
 
 import (
 	"context"
+	"errors"
+	"io"
 	"reflect"
 
 	"github.com/goerpc/erpc/message"
@@ -15,15 +17,35 @@ import (
 // io.EOF that Recv returned, else with the status of the error, as
 // [HandleCall] makes it.
 func HandleStream[In, Out any](r Registrar, path string, fn func(ctx context.Context, s *session.TypedStream[In, Out]) error, plugins ...plugin.Plugin) string {
+	return handleStream(r, path, reflect.TypeFor[In](), reflect.TypeFor[*Out](), func(c session.CallCtx, s *session.Stream) error {
+		ctx := new(session.HandlerContext)
+		ctx.Bind(c)
+		return fn(ctx, session.NewTypedStream[In, Out](s))
+	}, plugins)
+}
+
+// HandleUpload registers a handler of uploads ([session.Transfer]): fn reads the
+// bytes. A Read returns io.EOF only if all have arrived and their checksum is
+// right.
+func HandleUpload(r Registrar, path string, fn func(ctx context.Context, r io.Reader) error, plugins ...plugin.Plugin) string {
+	return handleStream(r, path, reflect.TypeFor[[]byte](), nil, session.HandleUpload(fn), plugins)
+}
+
+// HandleDownload registers a handler of downloads ([session.Transfer]): fn writes
+// the bytes.
+func HandleDownload(r Registrar, path string, fn func(ctx context.Context, w io.Writer) error, plugins ...plugin.Plugin) string {
+	return handleStream(r, path, nil, reflect.TypeFor[*[]byte](), session.HandleDownload(fn), plugins)
+}
+
+func handleStream(r Registrar, path string, arg, reply reflect.Type, fn func(session.CallCtx, *session.Stream) error, plugins []plugin.Plugin) string {
 	return r.Handle(session.NewHandler(session.Spec{
-		Name: r.Path(path), Kind: session.RouteStream, Arg: reflect.TypeFor[In](), Reply: reflect.TypeFor[*Out](),
+		Name: r.Path(path), Kind: session.RouteStream, Arg: arg, Reply: reply,
 		Stream: func(c session.CallCtx, s *session.Stream) *message.Status {
-			ctx := new(session.HandlerContext)
-			ctx.Bind(c)
-			if err := fn(ctx, session.NewTypedStream[In, Out](s)); err != nil {
-				return statusOf(err)
+			err := fn(c, s)
+			if err == nil || errors.Is(err, io.EOF) { // the end that Recv tells of
+				return nil
 			}
-			return nil
+			return statusOf(err)
 		},
 	}), plugins...)
 }

@@ -43,8 +43,10 @@ type Stream struct {
 	sent    atomic.Uint64 // messages
 	got     atomic.Uint64
 
-	mu   sync.Mutex // guards the following
-	meta message.Meta
+	meta message.Meta // of the opening; not changed once the stream is there
+
+	mu      sync.Mutex // guards the following
+	trailer message.Meta
 }
 
 // A streamOutcome is how a stream ended.
@@ -87,13 +89,21 @@ func (s *Stream) Context() context.Context { return s.ctx }
 // should end soon.
 func (s *Stream) Draining() <-chan struct{} { return s.drained }
 
-// Meta returns a copy of the metadata that the other side sent: with the opening
-// of the stream in its handler, with the end of the stream where it was opened.
+// Meta returns a copy of the metadata that the stream was opened with.
 func (s *Stream) Meta() *message.Meta {
+	m := new(message.Meta)
+	s.meta.CopyTo(m)
+	return m
+}
+
+// Trailer returns a copy of the metadata that came with the end of the other
+// side's messages: at the opener, what the handler has set for its reply. It is
+// empty before Recv has returned io.EOF or a status.
+func (s *Stream) Trailer() *message.Meta {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := new(message.Meta)
-	s.meta.CopyTo(m)
+	s.trailer.CopyTo(m)
 	return m
 }
 
@@ -228,7 +238,10 @@ func (s *Stream) RecvContext(ctx context.Context, v any) error {
 
 // CloseSend tells the other side that no more messages come. Only the side that
 // opened the stream may call it; a handler returns instead.
-func (s *Stream) CloseSend() error {
+func (s *Stream) CloseSend() error { return s.CloseSendMeta(nil) }
+
+// CloseSendMeta is CloseSend with metadata for the handler's [Stream.Trailer].
+func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	if !s.opener() {
 		return errors.New("session: a handler ends its stream by returning")
 	}
@@ -240,7 +253,7 @@ func (s *Stream) CloseSend() error {
 		}
 		return nil // closed before
 	}
-	s.sendEnd(nil)
+	s.sendEnd(nil, meta)
 	return nil
 }
 
@@ -277,7 +290,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 		s.inbox.Abort(err)
 	}
 	if tell {
-		s.sendEnd(st)
+		s.sendEnd(st, nil)
 	}
 	if t := s.conn.streams.Load(); t != nil {
 		t.remove(s)
@@ -295,9 +308,12 @@ func (s *Stream) drain() { s.drainOnce.Do(func() { close(s.drained) }) }
 
 // sendEnd sends the end of the stream, or, with a nil status where it was opened,
 // of this side's messages.
-func (s *Stream) sendEnd(st *message.Status) {
+func (s *Stream) sendEnd(st *message.Status, meta *message.Meta) {
 	s.sendControl(message.TypeStreamEnd, func(m *message.Message) {
 		m.SetStatus(st)
+		if meta != nil {
+			meta.CopyTo(m.Meta())
+		}
 	})
 }
 
@@ -328,7 +344,12 @@ func (s *Stream) dataArrived(x *exchange) {
 		s.finish(newStatus(message.CodeTooLarge, errStreamTooLarge), true)
 		return
 	}
-	m := streamMessage{codec: x.in.BodyCodec(), body: append([]byte(nil), raw...)}
+	m := streamMessage{codec: x.in.BodyCodec()}
+	x.in.SetBody(&m.body)
+	if err := x.in.UnmarshalBody(raw); err != nil { // a large body is handed over, not copied
+		s.finish(newStatus(message.CodeBadMessage, err), true)
+		return
+	}
 	err := s.inbox.Put(m, stream.Charge(len(raw)), x.in.Mtype() == message.TypeStreamFull)
 	switch {
 	case err == nil, errors.Is(err, stream.ErrEnded):
@@ -341,17 +362,15 @@ func (s *Stream) dataArrived(x *exchange) {
 
 // endArrived handles the end that the other side has sent.
 func (s *Stream) endArrived(x *exchange) {
+	s.mu.Lock()
+	x.in.Meta().CopyTo(&s.trailer)
+	s.mu.Unlock()
 	st := x.in.Status()
 	if st.OK() && !s.opener() { // no more messages come
 		if s.life.Move(stream.RecvClosed) {
 			s.inbox.Close(io.EOF)
 		}
 		return
-	}
-	if s.opener() {
-		s.mu.Lock()
-		x.in.Meta().CopyTo(&s.meta)
-		s.mu.Unlock()
 	}
 	s.finish(st, false)
 }

@@ -64,6 +64,7 @@ func (c *conn) openStream(x *exchange) (*Stream, *message.Status) {
 	if err != nil {
 		return nil, newStatus(message.CodeExhausted, err)
 	}
+	x.out.Meta().CopyTo(&s.meta)
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	if !c.streamTable().open(s) {
 		s.inbox.Abort(errConnClosed)

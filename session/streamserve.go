@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"io"
 	"runtime/debug"
 
 	"github.com/goerpc/erpc/message"
@@ -155,9 +154,5 @@ func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *messag
 			return h, newStatus(message.CodeExhausted, errTooManyHandlers)
 		}
 	}
-	st = h.spec.Stream(x, s)
-	if errors.Is(st.Err(), io.EOF) { // what Recv said at the end
-		st = nil
-	}
-	return h, st
+	return h, h.spec.Stream(x, s)
 }

@@ -1,0 +1,99 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// Subscribe opens a stream to serviceMethod, sends arg as its only message, and
+// yields what the handler sends until it returns. Any other end of the stream than
+// a good one is the last pair's error. A loop that is left early closes the stream.
+func Subscribe[R, A any](ctx context.Context, o StreamOpener, serviceMethod string, arg *A, settings ...message.Setting) iter.Seq2[*R, error] {
+	return func(yield func(*R, error) bool) {
+		subscribeOnce(ctx, o, serviceMethod, arg, settings, yield)
+	}
+}
+
+// How long SubscribeFrom waits before it opens a stream again.
+const (
+	resubscribeFirst   = 50 * time.Millisecond
+	resubscribeLongest = 5 * time.Second
+)
+
+// SubscribeFrom is [Subscribe] that goes on over another connection when the one
+// that carried the stream is lost or its other side shuts down. next gives the
+// argument: at first of nil, then of the last message that was yielded, so that it
+// can name the position to go on from. It ends when the stream ends in another way,
+// with ctx, or when the session has ended for good.
+func SubscribeFrom[R, A any](ctx context.Context, o StreamOpener, serviceMethod string, next func(last *R) *A, settings ...message.Setting) iter.Seq2[*R, error] {
+	return func(yield func(*R, error) bool) {
+		var last *R
+		wait := resubscribeFirst
+		for {
+			var lost error
+			opened := subscribeOnce(ctx, o, serviceMethod, next(last), settings, func(m *R, err error) bool {
+				if movable(err) && ctx.Err() == nil {
+					lost = err
+					return false
+				}
+				if err == nil {
+					last, wait = m, resubscribeFirst
+				}
+				return yield(m, err)
+			})
+			switch {
+			case lost == nil:
+				return
+			case !opened && message.FromError(lost).Code() == message.CodeConnClosed: // for good
+				yield(nil, lost)
+				return
+			}
+			select {
+			case <-time.After(wait):
+				wait = min(2*wait, resubscribeLongest)
+			case <-ctx.Done():
+				yield(nil, statusContext(ctx).Err())
+				return
+			}
+		}
+	}
+}
+
+// movable reports whether a stream that ended with err may be opened again
+// elsewhere.
+func movable(err error) bool {
+	if err == nil {
+		return false
+	}
+	code := message.FromError(err).Code()
+	return code == message.CodeConnClosed || code == message.CodeShuttingDown
+}
+
+// subscribeOnce reports whether the stream was opened.
+func subscribeOnce[R, A any](ctx context.Context, o StreamOpener, serviceMethod string, arg *A, settings []message.Setting, yield func(*R, error) bool) (opened bool) {
+	s, err := OpenStream[A, R](ctx, o, serviceMethod, settings...)
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	defer s.Close()
+	err = s.Send(arg)
+	if err == nil {
+		err = s.CloseSend()
+	}
+	if err != nil && !errors.Is(err, io.EOF) { // a handler may end before it has read
+		yield(nil, err)
+		return true
+	}
+	for m, err := range s.All() {
+		if !yield(m, err) {
+			break
+		}
+	}
+	return true
+}
