@@ -18,6 +18,11 @@ type setting struct {
 }
 
 func decode(format Format, root *node, target reflect.Value) ([]setting, error) {
+	// Nested structs are looked at even if the file leaves them out: a mistake
+	// in the struct must show with any file.
+	if err := checkStruct(format, target.Type(), nil); err != nil {
+		return nil, err
+	}
 	return appendSettings(nil, format, root, target, "")
 }
 
@@ -30,15 +35,6 @@ func appendSettings(out []setting, format Format, table *node, target reflect.Va
 	for _, f := range fields {
 		byName[f.name] = f
 	}
-	// Nested structs are looked at even if the file leaves them out: a mistake
-	// in the struct must show with any file.
-	for _, f := range fields {
-		if f.kind == structField && table.child(f.name) == nil {
-			if _, err := decode(format, &node{kind: tableNode}, f.value); err != nil {
-				return nil, err
-			}
-		}
-	}
 	for _, n := range table.table {
 		key := prefix + n.name
 		f, ok := byName[n.name]
@@ -46,32 +42,82 @@ func appendSettings(out []setting, format Format, table *node, target reflect.Va
 			return nil, keyErrorf(key, n.line, "%w: %s", ErrUnknownKey, knownKeys(fields))
 		}
 		switch f.kind {
-		case structField:
-			if n.kind == textNode && n.text == "" {
-				continue // null: nothing is said about it
-			}
-			if n.kind != tableNode {
-				return nil, keyErrorf(key, n.line, "a single value or a list where keys belong: %s", knownKeysBelow(format, f, key))
-			}
-			if out, err = appendSettings(out, format, n, f.value, key+"."); err != nil {
-				return nil, err
-			}
+		case structField, pointerField:
+			out, err = appendStruct(out, format, n, f, key)
+		case tableListField:
+			out, err = appendTables(out, format, n, f, key)
 		case listField:
-			items, err := n.list(key)
-			if err != nil {
-				return nil, err
+			var items []string
+			if items, err = n.list(key); err == nil {
+				out = append(out, setting{f.value, listValue(f.value, items)})
 			}
-			out = append(out, setting{f.value, listValue(f.value, items)})
 		case scalarField:
-			text, err := n.scalar(key)
-			if err != nil {
-				return nil, err
+			out, err = appendScalar(out, n, f, key)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func appendScalar(out []setting, n *node, f field, key string) ([]setting, error) {
+	text, err := n.scalar(key)
+	if err != nil {
+		return nil, err
+	}
+	value := reflect.New(f.value.Type()).Elem()
+	if err := setText(value, text); err != nil {
+		return nil, keyErrorf(key, n.line, "%w", err)
+	}
+	return append(out, setting{f.value, value}), nil
+}
+
+// appendStruct is for a struct and for a pointer to one, which the file makes
+// point to a copy: the struct that it points to now may be somebody else's.
+func appendStruct(out []setting, format Format, n *node, f field, key string) ([]setting, error) {
+	if n.kind == textNode && n.text == "" {
+		return out, nil // null: nothing is said about it
+	}
+	if n.kind != tableNode {
+		return nil, keyErrorf(key, n.line, "a single value or a list where keys belong: %s", knownKeysBelow(format, f, key))
+	}
+	target := f.value
+	if f.kind == pointerField {
+		p := reflect.New(f.value.Type().Elem())
+		if f.value.IsNil() {
+			if d, ok := p.Interface().(Defaulter); ok {
+				d.SetDefaults()
 			}
-			value := reflect.New(f.value.Type()).Elem()
-			if err := setText(value, text); err != nil {
-				return nil, keyErrorf(key, n.line, "%w", err)
-			}
-			out = append(out, setting{f.value, value})
+		} else {
+			p.Elem().Set(f.value.Elem())
+		}
+		out = append(out, setting{f.value, p})
+		target = p.Elem()
+	}
+	return appendSettings(out, format, n, target, key+".")
+}
+
+// appendTables is for a slice of structs.
+func appendTables(out []setting, format Format, n *node, f field, key string) ([]setting, error) {
+	items, err := n.tables(format, key)
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 0 {
+		if f.value.Len() == 0 {
+			return out, nil
+		}
+		return append(out, setting{f.value, reflect.Zero(f.value.Type())}), nil
+	}
+	s := reflect.MakeSlice(f.value.Type(), len(items), len(items))
+	out = append(out, setting{f.value, s})
+	for i, item := range items {
+		if d, ok := s.Index(i).Addr().Interface().(Defaulter); ok {
+			d.SetDefaults()
+		}
+		if out, err = appendSettings(out, format, item, s.Index(i), key+"."+item.name+"."); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
@@ -92,7 +138,11 @@ func knownKeysBelow(format Format, f field, key string) string {
 	if format == INI {
 		return fmt.Sprintf("make it a section whose name ends in %q", "."+key)
 	}
-	fields, err := fieldsOf(format, f.value)
+	t := f.value.Type()
+	if f.kind == pointerField {
+		t = t.Elem()
+	}
+	fields, err := fieldsOf(format, reflect.New(t).Elem())
 	if err != nil {
 		return err.Error()
 	}

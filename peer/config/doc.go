@@ -18,9 +18,10 @@
 //
 // A field is a string, a bool, an integer, a float, a [time.Duration] (always
 // with its unit, as 3s or 1h30m), a slice of strings, a type that implements
-// [encoding.TextUnmarshaler] (and [encoding.TextMarshaler], to be written), or
-// a struct of such fields. An embedded struct
-// without a name of its own adds its fields to those around it.
+// [encoding.TextUnmarshaler] (and [encoding.TextMarshaler], to be written), a
+// struct of such fields, a pointer to such a struct, or a slice of them. A
+// pointer stays nil if the file has no part for it. An embedded struct without a
+// name of its own adds its fields to those around it.
 //
 // # Formats
 //
@@ -28,7 +29,9 @@
 // [section] in INI; a dotted name ("servers.main") means a nested key in YAML.
 // A nested struct is a nested mapping in YAML and the section
 // [section.child] in INI. A list is a sequence in YAML and is separated by
-// commas in INI. The empty section name is the file's top level.
+// commas in INI; a list of structs is a sequence of mappings in YAML, and in INI
+// the sections [section.child.1], [section.child.2] and so on, in the order in
+// which they stand in the file. The empty section name is the file's top level.
 //
 // In INI, text that holds a comma within a list, a comment sign or a space at
 // its ends is put in quotes: "double" ones take the escapes of a Go string,

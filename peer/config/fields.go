@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,11 +20,13 @@ type field struct {
 type fieldKind int
 
 const (
-	unsupported  fieldKind = iota
-	scalarField            // one text
-	listField              // a slice of strings
-	structField            // a table
-	inlinedField           // a struct whose fields belong to the one around it
+	unsupported    fieldKind = iota
+	scalarField              // one text
+	listField                // a slice of strings
+	structField              // a table
+	pointerField             // a table for what the field points to; nil if the file has none
+	tableListField           // a list of tables: a slice of structs
+	inlinedField             // a struct whose fields belong to the one around it
 )
 
 var (
@@ -99,13 +102,46 @@ func kindOf(t reflect.Type) fieldKind {
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return scalarField
 	case reflect.Slice:
-		if t.Elem().Kind() == reflect.String && !isText(t.Elem()) {
+		switch elem := t.Elem(); {
+		case isText(elem):
+		case elem.Kind() == reflect.String:
 			return listField
+		case elem.Kind() == reflect.Struct:
+			return tableListField
 		}
 	case reflect.Struct:
 		return structField
+	case reflect.Pointer:
+		if elem := t.Elem(); elem.Kind() == reflect.Struct && !isText(elem) {
+			return pointerField
+		}
 	}
 	return unsupported
+}
+
+// checkStruct looks at the structs behind pointers and in slices of t: a mistake
+// in them must show with any file. around are the types that t is a part of.
+func checkStruct(format Format, t reflect.Type, around []reflect.Type) error {
+	if slices.Contains(around, t) {
+		return fmt.Errorf("a %v contains itself: a file cannot hold it", t)
+	}
+	fields, err := fieldsOf(format, reflect.New(t).Elem())
+	if err != nil {
+		return err
+	}
+	around = append(around, t)
+	for _, f := range fields {
+		switch f.kind {
+		case structField:
+			err = checkStruct(format, f.value.Type(), around)
+		case pointerField, tableListField:
+			err = checkStruct(format, f.value.Type().Elem(), around)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isText tells whether the type reads itself from text. A pointer or an

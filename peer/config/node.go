@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // node is a value of a file, the same for all formats. Which of its parts is
 // set follows from kind.
@@ -10,16 +13,17 @@ type node struct {
 	kind  nodeKind
 	text  string
 	items []string
-	table []*node // in the order of the file, no name twice
+	table []*node // in the order of the file, no name twice; of tableListNode: the items
 }
 
 type nodeKind int
 
 const (
-	textNode  nodeKind = iota // text
-	rawNode                   // text that is still quoted as in INI; what is in it depends on the field
-	listNode                  // items
-	tableNode                 // table
+	textNode      nodeKind = iota // text
+	rawNode                       // text that is still quoted as in INI; what is in it depends on the field
+	listNode                      // items
+	tableNode                     // table
+	tableListNode                 // table, whose entries are tables
 )
 
 // child returns the table's entry of that name, or nil.
@@ -42,7 +46,7 @@ func (n *node) scalar(key string) (string, error) {
 			return "", keyErrorf(key, n.line, "%w", err)
 		}
 		return text, nil
-	case listNode:
+	case listNode, tableListNode:
 		return "", keyErrorf(key, n.line, "a list where one value belongs: give a single value")
 	default:
 		return "", keyErrorf(key, n.line, "keys below it where one value belongs: give a single value")
@@ -64,6 +68,34 @@ func (n *node) list(key string) ([]string, error) {
 		if n.text == "" {
 			return nil, nil
 		}
+	case tableListNode:
+		return nil, keyErrorf(key, n.table[0].line, "a list of lists or mappings: only texts can be its items")
 	}
 	return nil, keyErrorf(key, n.line, "not a list: write it as one, even for a single item")
+}
+
+// tables returns the value of a field that is a slice of structs: in INI the
+// sections below it, in their order and whatever their names.
+func (n *node) tables(format Format, key string) ([]*node, error) {
+	switch {
+	case n.kind == textNode && n.text == "", n.kind == listNode && len(n.items) == 0:
+		return nil, nil
+	case n.kind == tableListNode && format == YAML:
+		return n.table, nil
+	case n.kind == tableNode && format == INI:
+		for _, item := range n.table {
+			if item.kind != tableNode {
+				return nil, keyErrorf(key+"."+item.name, item.line, "a value where sections belong: %s", tableListForm(format, key))
+			}
+		}
+		return n.table, nil
+	}
+	return nil, keyErrorf(key, n.line, "not a list of mappings: %s", tableListForm(format, key))
+}
+
+func tableListForm(format Format, key string) string {
+	if format == INI {
+		return fmt.Sprintf("write a section for each item, whose names end in %q, %q and so on", "."+key+".1", "."+key+".2")
+	}
+	return "write it as a list, even for a single item"
 }

@@ -94,11 +94,22 @@ func appendYAML(dst []byte, indent string, v reflect.Value, prefix string) ([]by
 	}
 	for _, f := range fields {
 		dst = appendComment(dst, indent+"# ", f.comment)
+		if f.kind == pointerField {
+			if f.value.IsNil() {
+				dst = append(dst, indent+f.name+": null\n"...)
+				continue
+			}
+			f.kind, f.value = structField, f.value.Elem()
+		}
 		dst = append(dst, indent+f.name+":"...)
 		switch f.kind {
 		case structField:
 			dst = append(dst, '\n')
 			if dst, err = appendYAML(dst, indent+yamlIndent, f.value, prefix+f.name+"."); err != nil {
+				return nil, err
+			}
+		case tableListField:
+			if dst, err = appendYAMLTables(dst, indent, f, prefix); err != nil {
 				return nil, err
 			}
 		case listField:
@@ -124,6 +135,23 @@ func appendYAML(dst []byte, indent string, v reflect.Value, prefix string) ([]by
 	return dst, nil
 }
 
+// appendYAMLTables writes the items of a slice of structs, the dash of each on a
+// line of its own.
+func appendYAMLTables(dst []byte, indent string, f field, prefix string) (out []byte, err error) {
+	if f.value.Len() == 0 {
+		return append(dst, " []\n"...), nil
+	}
+	dst = append(dst, '\n')
+	for i := range f.value.Len() {
+		dst = append(dst, indent+yamlIndent+"-\n"...)
+		dst, err = appendYAML(dst, indent+yamlIndent+yamlIndent, f.value.Index(i), fmt.Sprintf("%s%s.%d.", prefix, f.name, i+1))
+		if err != nil {
+			return nil, err
+		}
+	}
+	return dst, nil
+}
+
 // appendINI writes the section's own keys before the sections below it: a key
 // after a section would belong to that one.
 func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
@@ -135,7 +163,7 @@ func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
 		dst = append(dst, "["+section+"]\n"...)
 	}
 	for _, f := range fields {
-		if f.kind == structField {
+		if f.kind == structField || f.kind == pointerField || f.kind == tableListField {
 			continue
 		}
 		text := ""
@@ -152,19 +180,36 @@ func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
 		dst = append(dst, strings.TrimSpace(f.name+" = "+text)+"\n"...)
 	}
 	for _, f := range fields {
-		if f.kind != structField {
-			continue
-		}
-		if len(dst) > 0 {
-			dst = append(dst, '\n')
-		}
-		dst = appendComment(dst, "; ", f.comment)
 		child := strings.TrimPrefix(section+"."+f.name, ".")
-		if dst, err = appendINI(dst, child, f.value); err != nil {
+		switch {
+		case f.kind == structField:
+			dst, err = appendINISection(dst, f.comment, child, f.value)
+		case f.kind == pointerField && f.value.IsNil():
+			if len(dst) > 0 {
+				dst = append(dst, '\n')
+			}
+			dst = appendComment(dst, "; ", f.comment+"\nThe section ["+child+"] is left out.")
+		case f.kind == pointerField:
+			dst, err = appendINISection(dst, f.comment, child, f.value.Elem())
+		case f.kind == tableListField:
+			for i := range f.value.Len() {
+				if dst, err = appendINISection(dst, f.comment, fmt.Sprint(child, ".", i+1), f.value.Index(i)); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return dst, nil
+}
+
+func appendINISection(dst []byte, comment, section string, v reflect.Value) ([]byte, error) {
+	if len(dst) > 0 {
+		dst = append(dst, '\n')
+	}
+	return appendINI(appendComment(dst, "; ", comment), section, v)
 }
 
 // appendComment writes each line of the comment behind the sign.

@@ -148,16 +148,7 @@ func yamlNode(n *yaml.Node, key string, depth int) (*node, error) {
 	case yaml.ScalarNode:
 		out.text = yamlText(n)
 	case yaml.SequenceNode:
-		out.kind = listNode
-		for _, item := range n.Content {
-			if err := plainYAML(item, key); err != nil {
-				return nil, err
-			}
-			if item.Kind != yaml.ScalarNode {
-				return nil, keyErrorf(key, item.Line, "a list of lists or mappings: only texts can be its items")
-			}
-			out.items = append(out.items, yamlText(item))
-		}
+		return out, yamlList(out, n, key, depth)
 	case yaml.MappingNode:
 		out.kind = tableNode
 		table, err := yamlTable(n, key+".", depth+1)
@@ -167,6 +158,35 @@ func yamlNode(n *yaml.Node, key string, depth int) (*node, error) {
 		out.table = table
 	}
 	return out, nil
+}
+
+// yamlList fills in out, a list: of texts, or of mappings.
+func yamlList(out *node, n *yaml.Node, key string, depth int) error {
+	out.kind = listNode
+	if len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode {
+		out.kind = tableListNode
+	}
+	for i, item := range n.Content {
+		if err := plainYAML(item, key); err != nil {
+			return err
+		}
+		switch {
+		case out.kind == tableListNode && item.Kind == yaml.MappingNode:
+			name := strconv.Itoa(i + 1)
+			table, err := yamlTable(item, key+"."+name+".", depth+1)
+			if err != nil {
+				return err
+			}
+			out.table = append(out.table, &node{name: name, line: item.Line, kind: tableNode, table: table})
+		case out.kind == tableListNode:
+			return keyErrorf(key, item.Line, "a list of mappings and others: all of its items must be mappings")
+		case item.Kind != yaml.ScalarNode:
+			return keyErrorf(key, item.Line, "a list of lists or mappings: only texts can be its items")
+		default:
+			out.items = append(out.items, yamlText(item))
+		}
+	}
+	return nil
 }
 
 // yamlText returns a scalar as it is written: fields have types, so what YAML

@@ -25,7 +25,8 @@ type Validator interface {
 
 // Config adjusts a binder. The zero value works.
 type Config struct {
-	Validator Validator // checks what has been bound; nil: nothing more is checked
+	// Validator checks what has been bound; nil checks nothing more.
+	Validator Validator `yaml:"-" ini:"-"`
 }
 
 // StructArgsBinder is the plugin. It may serve several peers, groups and

@@ -12,7 +12,7 @@ type LimitConfig struct {
 	MaxTotalQPS int32 `yaml:"max_total_qps" ini:"max_total_qps" comment:"Calls and pushes in a second; as many may come at once; 0 is no limit"`
 	// MaxHandlerQPS are limits of single methods, as they are when the header
 	// hooks in front of this plugin have run.
-	MaxHandlerQPS []HandlerLimit `yaml:"max_handler_qps" ini:"-"`
+	MaxHandlerQPS []HandlerLimit `yaml:"max_handler_qps" ini:"max_handler_qps" comment:"Limits of single methods"`
 	// QPSInterval is v7's time between two rounds of new permits. Here they
 	// come evenly, so it says nothing any more.
 	QPSInterval time.Duration `yaml:"qps_interval" ini:"qps_interval" comment:"Of erpc v7; without effect"`
@@ -29,9 +29,9 @@ type LimitConfig struct {
 
 // A HandlerLimit is the limits of one method.
 type HandlerLimit struct {
-	ServiceMethod string `yaml:"service_method" ini:"service_method"`
-	MaxQPS        int32  `yaml:"max_qps" ini:"max_qps"`             // calls and pushes in a second
-	MaxInFlight   int32  `yaml:"max_in_flight" ini:"max_in_flight"` // handlers at work at the same time; nothing waits for these
+	ServiceMethod string `yaml:"service_method" ini:"service_method" comment:"The method"`
+	MaxQPS        int32  `yaml:"max_qps" ini:"max_qps" comment:"Its calls and pushes in a second; 0 is no limit"`
+	MaxInFlight   int32  `yaml:"max_in_flight" ini:"max_in_flight" comment:"Its handlers at work at the same time, without a queue; 0 is no limit"`
 }
 
 // DefaultQueueTime is how long a message may wait if the configuration says

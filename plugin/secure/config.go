@@ -30,7 +30,7 @@ type Config struct {
 	// Keys are those that messages are opened with. The first one seals. To
 	// replace a key, add the new one behind it everywhere, then move it to the
 	// front everywhere, then remove the old one.
-	Keys   []Key  `yaml:"keys" ini:"-"`
+	Keys   []Key  `yaml:"keys" ini:"keys" comment:"Keys that messages are opened with; the first one seals"`
 	Cipher string `yaml:"cipher" ini:"cipher" comment:"For messages that are sent: xchacha20-poly1305, which is the default, or aes-gcm"`
 
 	Require  bool     `yaml:"require" ini:"require" comment:"All calls, pushes and replies must be sealed"`

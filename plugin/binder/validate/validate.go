@@ -15,7 +15,7 @@ import (
 type Config struct {
 	// Engine has the tags and functions of the user registered; nil is one
 	// with what is built in. It must not be changed any more.
-	Engine *validator.Validate
+	Engine *validator.Validate `yaml:"-" ini:"-"`
 }
 
 type structs struct{ engine *validator.Validate }
