@@ -29,6 +29,13 @@ type Proto interface {
 // A Func makes the Proto of a new connection.
 type Func = func() Proto
 
+// An InOrder is a [Proto] that can tell whether the other side reads a message
+// only when it has answered the one before, as HTTP/1.1 does.
+type InOrder interface {
+	Proto
+	AnswersInOrder() bool
+}
+
 // A HeadPacker is a [Proto] that can write a message whose body is bytes in two
 // parts, so that a large body need not be copied as a whole.
 type HeadPacker interface {

@@ -45,6 +45,13 @@ func (p *preSession) finish() *conn {
 func (p *preSession) LocalAddr() net.Addr  { return p.conn.sock.Conn().LocalAddr() }
 func (p *preSession) RemoteAddr() net.Addr { return p.conn.sock.Conn().RemoteAddr() }
 
+func (p *preSession) NetConn() net.Conn { return p.conn.sock.Conn() }
+
+func (p *preSession) AnswersInOrder() bool {
+	o, ok := p.conn.sock.Proto().(proto.InOrder)
+	return ok && o.AnswersInOrder()
+}
+
 func (p *preSession) ControlFD(f func(fd uintptr)) error { return p.conn.sock.ControlFD(f) }
 func (p *preSession) GetProtoFunc() proto.Func           { return p.protoFunc }
 

@@ -93,6 +93,12 @@ type PreSession interface {
 	Early
 	// SetID is that of [Session].
 	SetID(id string)
+	// NetConn returns the connection, to look at what its transport tells. It
+	// must not be read from or written to.
+	NetConn() net.Conn
+	// AnswersInOrder reports whether the protocol lets the other side read a
+	// message only when it has answered the one before, as HTTP/1.1 does.
+	AnswersInOrder() bool
 	// ControlFD calls f with the file descriptor of the connection.
 	ControlFD(f func(fd uintptr)) error
 	// ModifySocket replaces the connection, the protocol, or both; a nil

@@ -67,16 +67,14 @@ func (p *CheckerPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
 
 func (p *CheckerPlugin) admit(x *exchange) *erpc.Status {
 	ret, st := p.do(x)
-	if err := x.ctx.Err(); st.OK() && err != nil { // who asked has gone by now
+	if err := x.ctx.Err(); st.OK() && err != nil { // the client has given up by now
 		st = erpc.NewStatusByCodeText(erpc.CodeHandleTimeout, err, false)
 	}
 	if st.OK() {
-		return x.send(erpc.TypeAuthReply, ret)
+		return x.answer(ret)
 	}
 	if !erpc.IsConnError(st) {
-		// Without the context, whose end may be the reason. It is refused
-		// anyway, so it does not matter whether this arrives.
-		_ = x.PreSend(erpc.TypeAuthReply, "", nil, p.public(st), p.settings...)
+		x.refuse(p.public(st))
 	}
 	return st
 }

@@ -2,12 +2,24 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
+)
+
+// MaxMessage is the longest body of a message of an exchange, in bytes. It is
+// looked at before the body is decoded, because nobody knows the sender yet.
+const MaxMessage = 64 << 10
+
+var (
+	errTooLarge = fmt.Errorf("auth: a message of the exchange is longer than %d bytes", MaxMessage)
+	errFilters  = errors.New("auth: a message of the exchange has transfer filters")
 )
 
 // An exchange is the messages of one connection before it is a session. One
@@ -16,7 +28,18 @@ type exchange struct {
 	erpc.PreSession
 	ctx      context.Context
 	settings []erpc.MessageSetting
+	asked    asked
+	call     erpc.Message // of byCall
 }
+
+// asked is what the other side expects an answer to.
+type asked int
+
+const (
+	byAuthCall asked = iota // an AUTH_CALL, or silence
+	byCall                  // a CALL
+	nothing                 // so that it is told of a refusal only
+)
 
 // Context implements [Session].
 func (x *exchange) Context() context.Context { return x.ctx }
@@ -26,18 +49,71 @@ func (x *exchange) send(mtype byte, body any) *erpc.Status {
 	return x.PreSend(mtype, "", body, nil, append(slices.Clone(x.settings), erpc.WithContext(x.ctx))...)
 }
 
+// answer says that the session is accepted.
+func (x *exchange) answer(ret any) *erpc.Status {
+	switch x.asked {
+	case nothing:
+		return nil
+	case byCall:
+		return x.PreReply(x.call, nil, nil, erpc.WithContext(x.ctx))
+	}
+	return x.send(erpc.TypeAuthReply, ret)
+}
+
+// refuse says that it is not. The session ends anyway, so it does not matter
+// whether that arrives; the context is left out because its end may be the
+// reason.
+func (x *exchange) refuse(st *erpc.Status) {
+	if x.asked == byCall {
+		_ = x.PreReply(x.call, nil, st)
+		return
+	}
+	_ = x.PreSend(erpc.TypeAuthReply, "", nil, st, x.settings...)
+}
+
 // receive decodes the next message, which must be of that type, into body.
 func (x *exchange) receive(mtype byte, body any) *erpc.Status {
-	m := x.PreReceive(func(h erpc.Header) any {
-		if h.Mtype() != mtype {
-			return nil
-		}
-		return body
-	}, x.ctx)
+	m := x.next()
+	if st := x.expect(m, mtype); !st.OK() {
+		return st
+	}
+	return decode(m, body)
+}
+
+// next returns the next message, its body undecoded.
+func (x *exchange) next() erpc.Message {
+	return x.PreReceive(func(erpc.Header) any { return new([]byte) }, x.ctx)
+}
+
+// expect returns what is wrong with a message, before its body is looked at.
+func (x *exchange) expect(m erpc.Message, mtype byte) *erpc.Status {
 	if got := m.Mtype(); got != erpc.TypeUndefined && got != mtype {
 		return unauthorized(fmt.Sprintf("auth message(1st) expect: %s, but received: %s", erpc.TypeText(mtype), erpc.TypeText(got)))
 	}
 	return m.Status()
+}
+
+// decode decodes a message of [exchange.next], within bounds.
+func decode(m erpc.Message, body any) *erpc.Status {
+	if st := m.Status(); !st.OK() {
+		return st
+	}
+	var raw []byte
+	if b, ok := m.Body().(*[]byte); ok {
+		raw = *b
+	}
+	switch {
+	case len(raw) > MaxMessage:
+		return erpc.NewStatusByCodeText(erpc.CodeTooLarge, errTooLarge, false)
+	case m.XferPipe().Len() > 0:
+		return unauthorized(errFilters)
+	}
+	m.SetNewBody(nil)
+	m.SetBody(body)
+	if err := m.UnmarshalBody(raw); err != nil {
+		return erpc.NewStatusByCodeText(erpc.CodeBadMessage, err, false)
+	}
+	return nil
 }
 
 // Counts is how many exchanges ended how. They are those of a plugin, whatever
@@ -54,6 +130,7 @@ type Counts struct {
 type tally struct {
 	passed, refused, timedOut, lost atomic.Uint64
 	waiting                         atomic.Int64
+	refusals, losses                lograte.Limiter
 }
 
 func (t *tally) counts() Counts {
@@ -61,7 +138,7 @@ func (t *tally) counts() Counts {
 }
 
 // run runs an exchange in the time it has, counts it and leaves a line in the
-// log. A panic counts as a refusal, and goes on to who catches it.
+// log. A panic counts as a refusal, and goes on to whatever recovers it.
 func (t *tally) run(sess erpc.PreSession, timeout time.Duration, settings []erpc.MessageSetting, do func(*exchange) *erpc.Status) (st *erpc.Status) {
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -75,24 +152,35 @@ func (t *tally) run(sess erpc.PreSession, timeout time.Duration, settings []erpc
 		t.waiting.Add(-1)
 		t.done(sess, time.Since(start), st)
 	}()
-	st = do(&exchange{sess, ctx, settings})
+	st = do(&exchange{PreSession: sess, ctx: ctx, settings: settings})
 	return st
 }
 
+// done counts an exchange and logs its end: each one that passed, and of the
+// others, of which strangers can have as many as they like, one a second.
 func (t *tally) done(sess erpc.PreSession, took time.Duration, st *erpc.Status) {
-	const refused = "auth: session %s with %v refused after %v: %v"
-	switch {
-	case st.OK():
-		sess.Infof("auth: session %s with %v passed after %v", sess.ID(), sess.RemoteAddr(), took)
+	if st.OK() {
+		name := ""
+		if id := IdentityOf(sess); id != nil {
+			name = " as " + strconv.Quote(id.Name)
+		}
+		sess.Infof("auth: session %s with %v passed%s after %v", sess.ID(), sess.RemoteAddr(), name, took)
 		t.passed.Add(1)
+		return
+	}
+	switch {
 	case st.Code() == erpc.CodeHandleTimeout:
-		sess.Warnf(refused, sess.ID(), sess.RemoteAddr(), took, st)
 		t.timedOut.Add(1)
 	case erpc.IsConnError(st):
-		sess.Infof("auth: connection %v lost after %v: %v", sess.RemoteAddr(), took, st)
+		t.losses.Do(func(skipped uint64) {
+			sess.Infof("auth: connection %v lost after %v (and %d others): %v", sess.RemoteAddr(), took, skipped, st)
+		})
 		t.lost.Add(1)
+		return
 	default:
-		sess.Warnf(refused, sess.ID(), sess.RemoteAddr(), took, st)
 		t.refused.Add(1)
 	}
+	t.refusals.Do(func(skipped uint64) {
+		sess.Warnf("auth: session %s with %v refused after %v (and %d others): %v", sess.ID(), sess.RemoteAddr(), took, skipped, st)
+	})
 }

@@ -48,16 +48,17 @@ func NewHMACBearer(cfg HMACBearerConfig) *BearerPlugin {
 type HMACCheckerConfig struct {
 	// Key returns the key of an ID. It may be called concurrently.
 	Key func(sess Session, id string) (key []byte, ok bool) `yaml:"-" ini:"-"`
-	// Passed, which may be nil, is told who has proved to be id; it may name
-	// the session, or still refuse it.
+	// Passed, which may be nil, is called when the client has proved to be id,
+	// which is the name of the session's [Identity] by then. It may set another
+	// identity, name the session, or still refuse it.
 	Passed  func(sess Session, id string) *erpc.Status `yaml:"-" ini:"-"`
 	Timeout time.Duration                              `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
 	Detail  bool                                       `yaml:"detail" ini:"detail" comment:"Tell refused clients the cause"`
 }
 
 // NewHMACChecker returns the plugin of the side that accepts. Without a Key no
-// peer can be made. Who has a wrong key and who has an unknown ID are refused in
-// the same way.
+// peer can be made. A client with a wrong key and one with an unknown ID are
+// refused in the same way.
 func NewHMACChecker(cfg HMACCheckerConfig) *CheckerPlugin {
 	p := &CheckerPlugin{timeout: cfg.Timeout, settings: plain(), detail: cfg.Detail}
 	if cfg.Key == nil {
@@ -73,7 +74,7 @@ func plain() []erpc.MessageSetting {
 
 func bearHMAC(x *exchange, id string, key []byte) *erpc.Status {
 	mine := newNonce()
-	hello := strings.Join([]string{hmacScheme, encode([]byte(id)), encode(mine)}, " ")
+	hello := strings.Join([]string{hmacScheme, toBase64([]byte(id)), toBase64(mine)}, " ")
 	if st := x.send(erpc.TypeAuthCall, hello); !st.OK() {
 		return st
 	}
@@ -81,11 +82,11 @@ func bearHMAC(x *exchange, id string, key []byte) *erpc.Status {
 	if st := x.receive(erpc.TypeAuthReply, &challenge); !st.OK() {
 		return st
 	}
-	theirs, err := decode(challenge)
+	theirs, err := unbase64(challenge)
 	if err != nil || len(theirs) != hmacNonce {
 		return unauthorized("the server sent no challenge; it does not expect one that answers it")
 	}
-	if st := x.send(erpc.TypeAuthCall, encode(prove(key, "client", id, mine, theirs))); !st.OK() {
+	if st := x.send(erpc.TypeAuthCall, toBase64(prove(key, "client", id, mine, theirs))); !st.OK() {
 		return st
 	}
 	if st := x.receive(erpc.TypeAuthReply, &proof); !st.OK() {
@@ -114,7 +115,7 @@ func checkHMAC(x *exchange, cfg *HMACCheckerConfig) (any, *erpc.Status) {
 		key = newNonce() // goes on with a key that nobody has
 	}
 	mine := newNonce()
-	if st := x.send(erpc.TypeAuthReply, encode(mine)); !st.OK() {
+	if st := x.send(erpc.TypeAuthReply, toBase64(mine)); !st.OK() {
 		return nil, st
 	}
 	if st := x.receive(erpc.TypeAuthCall, &proof); !st.OK() {
@@ -123,25 +124,35 @@ func checkHMAC(x *exchange, cfg *HMACCheckerConfig) (any, *erpc.Status) {
 	if !proves(proof, prove(key, "client", id, theirs, mine)) {
 		return nil, unauthorized(fmt.Errorf("auth: no proof of the key of %q (known: %t)", id, known))
 	}
+	SetIdentity(x, &Identity{Name: id})
 	if cfg.Passed != nil {
 		if st := cfg.Passed(x, id); !st.OK() {
 			return nil, st
 		}
 	}
-	return encode(prove(key, "server", id, theirs, mine)), nil
+	return toBase64(prove(key, "server", id, theirs, mine)), nil
 }
 
+// maxHello is longer than any hello: the scheme, an ID of maxHMACID bytes and the
+// random value, the last two in base64.
+const maxHello = 512
+
+var errHello = errors.New("auth: the client did not begin a challenge and response of this version")
+
 func parseHello(s string) (id string, nonce []byte, err error) {
-	errHello := errors.New("auth: the client did not begin a challenge and response of this version")
-	parts := strings.Split(s, " ")
-	if len(parts) != 3 || parts[0] != hmacScheme {
+	if len(s) > maxHello {
 		return "", nil, errHello
 	}
-	name, err := decode(parts[1])
+	scheme, rest, _ := strings.Cut(s, " ")
+	name64, nonce64, ok := strings.Cut(rest, " ")
+	if !ok || scheme != hmacScheme {
+		return "", nil, errHello
+	}
+	name, err := unbase64(name64)
 	if err != nil || len(name) == 0 || len(name) > maxHMACID {
 		return "", nil, errHello
 	}
-	nonce, err = decode(parts[2])
+	nonce, err = unbase64(nonce64)
 	if err != nil || len(nonce) != hmacNonce {
 		return "", nil, errHello
 	}
@@ -159,7 +170,7 @@ func prove(key []byte, role, id string, client, server []byte) []byte {
 }
 
 func proves(text string, want []byte) bool {
-	got, err := decode(text)
+	got, err := unbase64(text)
 	return err == nil && hmac.Equal(got, want)
 }
 
@@ -169,5 +180,5 @@ func newNonce() []byte {
 	return b
 }
 
-func encode(b []byte) string          { return base64.RawURLEncoding.EncodeToString(b) }
-func decode(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }
+func toBase64(b []byte) string          { return base64.RawURLEncoding.EncodeToString(b) }
+func unbase64(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }

@@ -8,14 +8,14 @@ import (
 )
 
 // Equal reports whether two secrets are the same, in a time that tells nothing
-// about where they differ, nor about how long the one is that is known.
+// about where they differ, nor about the length of either.
 func Equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// Token returns a [Bearer] that shows a token and takes no answer but that it
-// passed.
+// Token returns a [Bearer] that shows a token and ignores the answer, except that
+// it was not refused.
 func Token(token string) Bearer {
 	return func(_ Session, send SendOnce) *erpc.Status {
 		var answer string

@@ -105,7 +105,7 @@ func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 		ask = max(p.misses-1, 1)
 	}
 	open := s.unanswered()
-	behind := w.inTurn && sess.Stats().Pending > 1 // other calls come first
+	behind := w.inOrder && sess.Stats().Pending > 1 // other calls come first
 	if open && s.unheard > 0 && !s.waits && !behind {
 		s.silence += rate / 2
 		if s.silence >= (p.misses-ask+1)*rate+s.grace() {

@@ -69,7 +69,7 @@ func (p *Ponger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
 	stop(sess, pongKey{p}) // that of the connection before a redial
 	w := newWatch(sess, dialed, p.look)
 	sess.Swap().Store(pongKey{p}, w)
-	if p.rate > 0 && !w.inTurn { // else nobody could be asked
+	if p.rate > 0 && !w.inOrder { // else nobody could be asked
 		w.begin(p.rate, p.rate/2)
 	}
 	return nil
@@ -125,7 +125,7 @@ func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	w.mu.Lock()
 	rate := w.rate
 	w.mu.Unlock()
-	if s.unheard == 0 || s.waits || w.inTurn && sess.Stats().Handlers > 0 {
+	if s.unheard == 0 || s.waits || w.inOrder && sess.Stats().Handlers > 0 {
 		return false
 	}
 	s.silence += rate / 2
@@ -133,7 +133,7 @@ func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	if s.silence > limit {
 		return true
 	}
-	if s.silence > limit-rate && !w.inTurn && !s.unanswered() {
+	if s.silence > limit-rate && !w.inOrder && !s.unanswered() {
 		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil)
 	}
 	return false

@@ -14,7 +14,7 @@ type watch struct {
 	early   erpc.PreSession // only to describe the session
 	conn    net.Conn
 	redials bool // the session makes another connection when this one breaks
-	inTurn  bool // the other side reads nothing while its handler works
+	inOrder  bool // the other side reads nothing while its handler works
 	step    func(*watch, erpc.Session, *signs) (dead bool)
 
 	mu      sync.Mutex // guards the following
@@ -41,16 +41,10 @@ type signs struct {
 
 // newWatch is for connect hooks.
 func newWatch(sess erpc.PreSession, dialed bool, step func(*watch, erpc.Session, *signs) bool) *watch {
-	w := &watch{early: sess, step: step}
-	sess.ModifySocket(func(conn net.Conn) (net.Conn, erpc.ProtoFunc) {
-		w.conn = conn
-		return nil, nil // all stays as it is
-	})
+	w := &watch{early: sess, step: step, conn: sess.NetConn(), inOrder: sess.AnswersInOrder()}
 	if p, ok := sess.Peer().(erpc.Peer); ok && dialed {
 		w.redials = p.Config().RedialTimes != 0
 	}
-	_, name := sess.GetProtoFunc()().Version()
-	w.inTurn = name == "http"
 	return w
 }
 

@@ -114,6 +114,9 @@ type format struct {
 	seq  int32 // of the last request without a number
 }
 
+// AnswersInOrder implements [proto.InOrder].
+func (*format) AnswersInOrder() bool { return true }
+
 // reading is what is known of the message that is being read.
 type reading struct {
 	reply    bool

@@ -33,6 +33,8 @@ type conn struct {
 	once        sync.Once
 	closed      atomic.Bool // on this side
 	tag         any         // what Config.Check said
+	token       string      // of the request; see Credentials
+	hasToken    bool
 
 	// Of the reader: a read of the library can't be given up without ending
 	// the connection, so a goroutine reads, and Read waits for it.

@@ -34,6 +34,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // allowed has looked
 		CompressionMode:    h.Config.compression(),
+		Subprotocols:       []string{Subprotocol},
 	})
 	if err != nil {
 		return // Accept has answered
@@ -44,6 +45,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	conn := newConn(ws, local, remoteAddr(r), h.Config)
 	conn.tag = tag
+	conn.token, conn.hasToken = credentials(r)
 	defer conn.Close()
 	h.Serve(conn, r)
 }
