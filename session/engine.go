@@ -33,7 +33,8 @@ type Engine struct {
 	over    bool    // it has ended, and notify, if there is one, is closed
 	former  []*conn // replaced, with calls in flight
 
-	dial Dial // nil: no redial; set before the session is opened
+	dial   Dial // nil: no redial; set before the session is opened
+	dialed bool // set before its connect hooks run
 }
 
 var (
@@ -56,11 +57,15 @@ func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *messag
 // another, if that is not nil and the configuration allows it.
 func Dialed(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) (*Engine, *message.Status) {
 	s := newEngine(sh, nc, pf, id)
+	s.dialed = true
 	if sh.RedialTimes != 0 {
 		s.dial = dial
 	}
 	return s.begin(func(h *Hooks, p PreSession) *message.Status { return s.postDial(h, p, false) })
 }
+
+// IsDialed reports whether this side dialed.
+func (s *Engine) IsDialed() bool { return s.dialed }
 
 func (s *Engine) postDial(h *Hooks, p PreSession, isRedial bool) *message.Status {
 	return connect(h, h.postDial, s, func(hook PostDialPlugin) *message.Status { return hook.PostDial(p, isRedial) })

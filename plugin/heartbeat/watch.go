@@ -14,7 +14,7 @@ type watch struct {
 	early   erpc.PreSession // only to describe the session
 	conn    net.Conn
 	redials bool // the session makes another connection when this one breaks
-	inOrder  bool // the other side reads nothing while its handler works
+	inOrder bool // the other side reads nothing while its handler works
 	step    func(*watch, erpc.Session, *signs) (dead bool)
 
 	mu      sync.Mutex // guards the following

@@ -3,6 +3,7 @@ package secure
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/goerpc/erpc"
 )
@@ -37,6 +38,17 @@ type Config struct {
 	Required []string `yaml:"required" ini:"required" comment:"Methods that must be sealed; a prefix ends in *"`
 	Optional []string `yaml:"optional" ini:"optional" comment:"Methods that need not be in spite of require; a prefix ends in *"`
 
+	// IgnoreCase must be the same on both sides. It is for what changes the case
+	// of names on the way: HTTP, and package ignorecase.
+	IgnoreCase bool `yaml:"ignore_case" ini:"ignore_case" comment:"Let names of methods and metadata arrive in another case, as HTTP has it; the same on both sides"`
+	// Relayed must be the same on both sides. It is for hubs, which pass on what
+	// one of their clients sends to another one.
+	Relayed bool `yaml:"relayed" ini:"relayed" comment:"Take messages whose sender dialed although this side did, too, as through a hub; the same on both sides"`
+	// MaxAge bounds for how long a sealed call or push is good, and makes it good
+	// for one time. The clocks of both sides must agree to within that time. 0
+	// means that there is no bound: what is recorded can be sent again.
+	MaxAge time.Duration `yaml:"max_age" ini:"max_age" comment:"How old a sealed call or push may be, which is then taken once only; the clocks must agree to that; 0s is any age, any number of times"`
+
 	Unbound    []string `yaml:"unbound" ini:"unbound" comment:"Names of metadata that may be changed on the way; a prefix ends in *"`
 	Text       bool     `yaml:"text" ini:"text" comment:"Send text, a third longer, for what lies between and can't carry any bytes"`
 	StatusCode int32    `yaml:"status_code" ini:"status_code" comment:"Code of the status of messages that are not as they should be; 0 is 400"`
@@ -58,6 +70,9 @@ func (c *Config) validate() error {
 	case "", XChaCha20, AESGCM:
 	default:
 		return fmt.Errorf("secure: cipher %q is unknown; use %s or %s", c.Cipher, XChaCha20, AESGCM)
+	}
+	if c.MaxAge < 0 {
+		return fmt.Errorf("secure: max_age %v must not be below 0", c.MaxAge)
 	}
 	if len(c.Keys) == 0 {
 		return errors.New("secure: there is no key")

@@ -14,6 +14,9 @@ const (
 	// ACCEPT_SECURE_META_KEY is the metadata of a call that asks for a sealed
 	// reply, or for a clear one.
 	ACCEPT_SECURE_META_KEY = "X-Accept-Secure"
+	// metaCallNonce is in a clear call that wants a sealed reply, so that the
+	// reply to another call does not do.
+	metaCallNonce = "X-Secure-Call"
 )
 
 // EnforceSecure has the reply of a handler sealed.

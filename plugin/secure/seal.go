@@ -7,18 +7,21 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
 const (
-	version      = 1
+	version      = 2
 	cipherXCha   = 1
 	cipherGCM    = 2
 	textPrefix   = "e1."
 	headLen      = 3  // bytes in front of the key's ID
+	timeLen      = 8  // bytes behind it: when the message was sealed, in milliseconds since 1970
 	derivedBytes = 32 // of the key that is used
 )
 
@@ -50,7 +53,7 @@ func newKeys(list []Key, cipherName string) (*keys, error) {
 // of no concern to the other.
 func aeads(key Key) (pair [2]cipher.AEAD, err error) {
 	derive := func(name string) ([]byte, error) {
-		return hkdf.Key(sha256.New, []byte(key.Key), nil, "erpc secure 1 "+name, derivedBytes)
+		return hkdf.Key(sha256.New, []byte(key.Key), nil, "erpc secure 2 "+name, derivedBytes)
 	}
 	sub, err := derive(XChaCha20)
 	if err != nil {
@@ -71,13 +74,15 @@ func aeads(key Key) (pair [2]cipher.AEAD, err error) {
 }
 
 // seal returns the body that is sent in place of plain, and the nonce in it.
-func (k *keys) seal(plain, bound []byte, text bool) (body, nonce []byte) {
+func (k *keys) seal(plain, bound []byte, at time.Time, text bool) (body, nonce []byte) {
 	aead := k.all[k.first][k.use-1]
-	size := headLen + len(k.first) + aead.NonceSize()
+	start := headLen + len(k.first) + timeLen
+	size := start + aead.NonceSize()
 	body = make([]byte, size, size+len(plain)+aead.Overhead())
 	body[0], body[1], body[2] = version, k.use, byte(len(k.first))
 	copy(body[headLen:], k.first)
-	nonce = body[headLen+len(k.first):]
+	binary.BigEndian.PutUint64(body[start-timeLen:], uint64(at.UnixMilli()))
+	nonce = body[start:]
 	_, _ = rand.Read(nonce) // it never fails
 	body = aead.Seal(body, nonce, plain, withHead(body, bound))
 	if text {
@@ -86,35 +91,44 @@ func (k *keys) seal(plain, bound []byte, text bool) (body, nonce []byte) {
 	return body, nonce
 }
 
+// An opened is what open found.
+type opened struct {
+	plain, nonce []byte
+	sealed       time.Time
+}
+
 // open is the inverse of seal. It changes nothing in body.
-func (k *keys) open(body, bound []byte) (plain, nonce []byte, err error) {
+func (k *keys) open(body, bound []byte) (o opened, err error) {
 	if len(body) > len(textPrefix) && string(body[:len(textPrefix)]) == textPrefix {
 		body, err = base64.RawURLEncoding.AppendDecode(nil, body[len(textPrefix):])
 		if err != nil {
-			return nil, nil, errOpen
+			return o, errOpen
 		}
 	}
 	if len(body) < headLen || body[0] != version || body[1] < cipherXCha || body[1] > cipherGCM {
-		return nil, nil, errOpen
+		return o, errOpen
 	}
 	end := headLen + int(body[2])
 	if len(body) < end {
-		return nil, nil, errOpen
+		return o, errOpen
 	}
 	pair, ok := k.all[string(body[headLen:end])]
 	if !ok {
-		return nil, nil, errOpen
+		return o, errOpen
 	}
 	aead := pair[body[1]-1]
-	if len(body) < end+aead.NonceSize() {
-		return nil, nil, errOpen
+	if len(body) < end+timeLen+aead.NonceSize() {
+		return o, errOpen
 	}
-	nonce = body[end : end+aead.NonceSize()]
-	plain, err = aead.Open(nil, nonce, body[end+len(nonce):], withHead(body[:end+len(nonce)], bound))
+	o.sealed = time.UnixMilli(int64(binary.BigEndian.Uint64(body[end:])))
+	end += timeLen
+	o.nonce = body[end : end+aead.NonceSize()]
+	end += len(o.nonce)
+	o.plain, err = aead.Open(nil, o.nonce, body[end:], withHead(body[:end], bound))
 	if err != nil {
-		return nil, nil, errOpen
+		return opened{}, errOpen
 	}
-	return plain, nonce, nil
+	return o, nil
 }
 
 // withHead binds what stands in front of the ciphertext, too.

@@ -1,10 +1,15 @@
 package secure
 
 import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
 // Secure is the plugin. All methods may be called concurrently. It may serve
@@ -12,6 +17,8 @@ import (
 type Secure struct {
 	cfg     Config // but for the keys
 	keys    atomic.Pointer[keys]
+	replays replays
+	refused lograte.Limiter
 	mistake error
 }
 
@@ -30,6 +37,7 @@ func New(cfg Config) *Secure {
 		cfg.StatusCode = erpc.CodeBadMessage
 	}
 	s := &Secure{cfg: cfg}
+	s.replays.maxAge = cfg.MaxAge
 	s.mistake = s.SetKeys(cfg.Keys...)
 	return s
 }
@@ -74,8 +82,8 @@ type swapKey struct {
 	what string
 }
 
-// sealed is under the key "call" in the swap of a sealed call: its nonce.
-// wanted is under the key "reply" if the reply must be sealed.
+// sealedKey is where the swap of a call has the nonce that its reply is bound to.
+// wantedKey is there if the reply must be sealed.
 func (s *Secure) sealedKey() swapKey { return swapKey{s, "call"} }
 func (s *Secure) wantedKey() swapKey { return swapKey{s, "reply"} }
 
@@ -83,19 +91,35 @@ func (s *Secure) wantedKey() swapKey { return swapKey{s, "reply"} }
 func (s *Secure) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	m := ctx.Output()
 	required := s.cfg.required(m.ServiceMethod())
-	if required || accepts(m) == "true" || isSecure(m) && accepts(m) != "false" {
+	wanted := required || accepts(m) == "true" || isSecure(m) && accepts(m) != "false"
+	if wanted {
 		ctx.Swap().Store(s.wantedKey(), true)
 	} else {
 		ctx.Swap().Delete(s.wantedKey())
 	}
 	if !required && !isSecure(m) {
+		if wanted {
+			ctx.Swap().Store(s.sealedKey(), newCallNonce(m))
+		}
 		return nil
 	}
-	nonce, st := s.seal(m, erpc.TypeCall, nil)
+	nonce, st := s.seal(ctx, erpc.TypeCall, nil)
 	if st.OK() {
 		ctx.Swap().Store(s.sealedKey(), nonce)
 	}
 	return st
+}
+
+// callNonceBytes is the length of the nonce of a clear call.
+const callNonceBytes = 16
+
+// newCallNonce gives a clear call a nonce that its reply is bound to.
+func newCallNonce(m erpc.Message) []byte {
+	b := make([]byte, callNonceBytes)
+	_, _ = rand.Read(b) // it never fails
+	text := base64.RawURLEncoding.EncodeToString(b)
+	m.Meta().Set(metaCallNonce, text)
+	return []byte(text)
 }
 
 // PreWritePush seals a push.
@@ -104,7 +128,7 @@ func (s *Secure) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
 	if !isSecure(m) && !s.cfg.required(m.ServiceMethod()) {
 		return nil
 	}
-	_, st := s.seal(m, erpc.TypePush, nil)
+	_, st := s.seal(ctx, erpc.TypePush, nil)
 	return st
 }
 
@@ -121,7 +145,7 @@ func (s *Secure) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	}
 	call, _ := ctx.Swap().Load(s.sealedKey())
 	nonce, _ := call.([]byte)
-	_, st := s.seal(m, erpc.TypeReply, nonce)
+	_, st := s.seal(ctx, erpc.TypeReply, nonce)
 	return st
 }
 
@@ -132,6 +156,9 @@ func (s *Secure) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status {
 		ctx.Swap().Store(s.wantedKey(), true)
 	}
 	nonce, st := s.openInbound(ctx, erpc.TypeCall)
+	if nonce == nil {
+		nonce = bytes.Clone(m.Meta().Peek(metaCallNonce))
+	}
 	if nonce != nil {
 		ctx.Swap().Store(s.sealedKey(), nonce)
 	}
@@ -166,6 +193,7 @@ func (s *Secure) PreReadReplyBody(ctx erpc.ReadCtx) *erpc.Status {
 var (
 	errClear      = errors.New("secure: the method takes sealed messages only")
 	errClearReply = errors.New("secure: the reply is not sealed")
+	errReplay     = errors.New("secure: the message is older than max_age, or was taken before")
 )
 
 // openInbound opens a call or push that is sealed, and refuses one that ought to
@@ -180,17 +208,20 @@ func (s *Secure) openInbound(ctx erpc.ReadCtx, mtype byte) (nonce []byte, st *er
 	return nil, nil
 }
 
-func (s *Secure) seal(m erpc.Message, mtype byte, call []byte) (nonce []byte, st *erpc.Status) {
+func (s *Secure) seal(ctx erpc.WriteCtx, mtype byte, call []byte) (nonce []byte, st *erpc.Status) {
 	k := s.keys.Load()
 	if k == nil {
 		return nil, erpc.NewStatus(s.cfg.StatusCode, "message not sent", s.mistake)
 	}
+	m := ctx.Output()
 	plain, err := m.MarshalBody()
 	if err != nil {
 		return nil, erpc.NewStatus(s.cfg.StatusCode, "marshal raw body error", err)
 	}
 	m.Meta().Set(SECURE_META_KEY, "true")
-	body, nonce := k.seal(plain, s.cfg.bound(mtype, m, m.ServiceMethod(), call), s.cfg.Text)
+	mine, _ := s.cfg.roles(ctx.Session())
+	by := binding{mtype, m.ServiceMethod(), mine, call}
+	body, nonce := k.seal(plain, s.cfg.bound(m, by), time.Now(), s.cfg.Text)
 	m.SetBody(body)
 	return nonce, nil
 }
@@ -201,25 +232,32 @@ func (s *Secure) open(ctx erpc.ReadCtx, mtype byte, call []byte) (nonce []byte, 
 		return nil, s.refuse(ctx, s.mistake)
 	}
 	m := ctx.Input()
-	plain, nonce, err := k.open(m.Raw(), s.cfg.bound(mtype, m, ctx.ServiceMethod(), call))
+	_, theirs := s.cfg.roles(ctx.Session())
+	o, err := k.open(m.Raw(), s.cfg.bound(m, binding{mtype, ctx.ServiceMethod(), theirs, call}))
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
-	setRaw(m, plain)
-	return append([]byte(nil), nonce...), nil
+	// A reply is bound to the one call that it answers.
+	if s.cfg.MaxAge > 0 && mtype != erpc.TypeReply && !s.replays.take(o.nonce, o.sealed, time.Now()) {
+		return nil, s.refuse(ctx, errReplay)
+	}
+	setRaw(m, o.plain)
+	return bytes.Clone(o.nonce), nil
 }
 
 // setRaw replaces the body of a message that was read.
 func setRaw(m erpc.Message, plain []byte) {
 	m.SetRaw(plain)
 	if b, ok := m.Body().(*[]byte); ok && b != nil {
-		*b = plain // of an unknown method; others are decoded anew
+		*b = plain // of an unknown method; others are decoded after this hook
 	}
 }
 
-// refuse tells the other side no more than that, and the log why.
+// refuse tells the other side no more than that, and the log why, once a second.
 func (s *Secure) refuse(ctx erpc.ReadCtx, why error) *erpc.Status {
-	ctx.Warnf("secure: session %s: %s from %s refused: %v", ctx.Session().ID(), ctx.ServiceMethod(), ctx.IP(), why)
+	s.refused.Do(func(skipped uint64) {
+		ctx.Warnf("secure: session %s: %s from %s refused (and %d others): %v", ctx.Session().ID(), ctx.ServiceMethod(), ctx.IP(), skipped, why)
+	})
 	if why == errClear || why == errClearReply {
 		return erpc.NewStatus(s.cfg.StatusCode, "message must be encrypted")
 	}

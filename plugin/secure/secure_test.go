@@ -2,6 +2,7 @@ package secure_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -116,12 +117,12 @@ func TestNothingRepeats(t *testing.T) {
 		bodies[i] = bytes.Clone(unpacked(t, []byte(wrote)).Raw())
 	}
 	head := 3 + len("default")
-	if !bytes.Equal(bodies[0][:head], []byte("\x01\x01\x07default")) {
+	if !bytes.Equal(bodies[0][:head], []byte("\x02\x01\x07default")) {
 		t.Errorf("the body begins with %q", bodies[0][:head])
 	}
 	seen := map[string]bool{}
 	for _, b := range bodies {
-		for b = b[head:]; len(b) >= 16; b = b[16:] {
+		for b = b[head+8:]; len(b) >= 16; b = b[16:] {
 			if seen[string(b[:16])] {
 				t.Errorf("block %x is there twice", b[:16])
 			}
@@ -133,6 +134,7 @@ func TestNothingRepeats(t *testing.T) {
 // TestChangedOnTheWay changes one thing of a sealed call at a time.
 func TestChangedOnTheWay(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.New(secure.Config{Keys: []secure.Key{one}, StatusCode: 4321, Unbound: []string{"Trace"}}))
+	erpc.HandleCall(srv.Peer, "/Enc/str", func(_ context.Context, s *string) (*string, error) { return s, nil })
 	lis := wiretest.ListenScript(t)
 	cli := wiretest.NewClient(t, erpc.PeerConfig{}, secure.New(secure.Config{Keys: []secure.Key{one}}))
 	sess := cli.MustDial(t, lis.Addr())
@@ -148,6 +150,13 @@ func TestChangedOnTheWay(t *testing.T) {
 		{"address of the caller", func(m erpc.Message, b []byte) []byte { m.Meta().Set("X-Real-IP", "1.2.3.4"); return b }, 0},
 		{"own metadata", func(m erpc.Message, b []byte) []byte { m.Meta().Set("X-Erpc-Timeout", "1000"); return b }, 0},
 		{"unbound metadata", func(m erpc.Message, b []byte) []byte { m.Meta().Set("trace", "1"); return b }, 0},
+		{"method in another case", func(m erpc.Message, b []byte) []byte { m.SetServiceMethod("/Enc/str"); return b }, 4321},
+		{"metadata in another case", func(m erpc.Message, b []byte) []byte {
+			m.Meta().Del("user")
+			m.Meta().Set("User", "bob")
+			return b
+		}, 4321},
+		{"time", func(_ erpc.Message, b []byte) []byte { b[12] ^= 1; return b }, 4321},
 		{"method", func(m erpc.Message, b []byte) []byte { m.SetServiceMethod("/enc/plain"); return b }, 4321},
 		{"metadata changed", func(m erpc.Message, b []byte) []byte { m.Meta().Set("user", "root"); return b }, 4321},
 		{"metadata added", func(m erpc.Message, b []byte) []byte { m.Meta().Add("user", "root"); return b }, 4321},
@@ -159,7 +168,7 @@ func TestChangedOnTheWay(t *testing.T) {
 		{"cipher", func(_ erpc.Message, b []byte) []byte { b[1] = 2; return b }, 4321},
 		{"no such cipher", func(_ erpc.Message, b []byte) []byte { b[1] = 0; return b }, 4321},
 		{"key", func(_ erpc.Message, b []byte) []byte { b[3] = 'x'; return b }, 4321},
-		{"nonce", func(_ erpc.Message, b []byte) []byte { b[6] ^= 1; return b }, 4321},
+		{"nonce", func(_ erpc.Message, b []byte) []byte { b[14] ^= 1; return b }, 4321},
 		{"text", func(_ erpc.Message, b []byte) []byte { b[len(b)-20] ^= 1; return b }, 4321},
 		{"tag", func(_ erpc.Message, b []byte) []byte { b[len(b)-1] ^= 1; return b }, 4321},
 		{"cut", func(_ erpc.Message, b []byte) []byte { return b[:len(b)-1] }, 4321},
@@ -281,7 +290,7 @@ func TestRotation(t *testing.T) {
 		if err := call.Do(p.sess); err != nil {
 			t.Errorf("step %d: %v", i, err)
 		}
-		if wrote, _ := p.wire.take(); !strings.Contains(wrote, "\x01\x01\x02"+step.id) {
+		if wrote, _ := p.wire.take(); !strings.Contains(wrote, "\x02\x01\x02"+step.id) {
 			t.Errorf("step %d: %q was not sealed with %s", i, wrote, step.id)
 		}
 	}
@@ -307,12 +316,12 @@ func TestRequired(t *testing.T) {
 		return wiretest.Call{Name: "clear " + method, Method: method, Arg: []int{1}, Code: code}
 	}
 	for name, cfg := range map[string]secure.Config{
-		"all but some": {Keys: []secure.Key{one}, Require: true, Optional: []string{"/enc/*"}},
-		"some":         {Keys: []secure.Key{one}, Required: []string{"/MATH/*", "/note/say"}},
+		"all but some": {Keys: []secure.Key{one}, IgnoreCase: true, Require: true, Optional: []string{"/enc/*"}},
+		"some":         {Keys: []secure.Key{one}, IgnoreCase: true, Required: []string{"/MATH/*", "/note/say"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.New(cfg), ignorecase.NewIgnoreCase())
-			optional := wiretest.NewClient(t, erpc.PeerConfig{}, secure.New(secure.Config{Keys: []secure.Key{one}})).MustDial(t, srv.Addr)
+			optional := wiretest.NewClient(t, erpc.PeerConfig{}, secure.New(secure.Config{Keys: []secure.Key{one}, IgnoreCase: true})).MustDial(t, srv.Addr)
 			for _, c := range []wiretest.Call{
 				clear("/math/add", erpc.CodeBadMessage),
 				clear("/Math/Add", erpc.CodeBadMessage),
