@@ -1,6 +1,10 @@
-// Package limit bounds the handlers of a route: how many messages they work on
-// at the same time, what happens to those above that, and whether those of one
-// session are handled one after another. It changes nothing on the wire; refused
-// calls get CodeExhausted and were not executed. [Pending] bounds the other side: the
-// calls that a session has in flight.
+// Package limit bounds what a peer does for others, by plugins for a peer, a group
+// or a route: [New] bounds how many messages a handler works on at the same time,
+// what happens to those above that, and whether those of one session are handled
+// one after another; [NewRate] bounds how many a session, an address or an
+// identity may send in a second. [Pending] bounds the other side: the calls that a
+// session has in flight.
+//
+// Nothing of it changes the wire. Calls that are refused get CodeExhausted and
+// were not executed; pushes are dropped.
 package limit

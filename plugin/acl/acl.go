@@ -1,0 +1,93 @@
+package acl
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/auth"
+	"github.com/goerpc/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
+)
+
+// CodeForbidden is the code of a call that the caller's identity may not make.
+const CodeForbidden int32 = 403
+
+// ErrRefused is the cause of the status of a call that was refused. It was not
+// executed.
+var ErrRefused = errors.New("acl: the rules do not allow this session to use the method")
+
+// ACL is the plugin. All methods may be called concurrently. It may serve several
+// peers.
+type ACL struct {
+	cfg     atomic.Pointer[Config] // nil: it could not work, and refuses everything
+	mistake error
+	refused atomic.Uint64
+	lines   lograte.Limiter
+}
+
+var (
+	_ erpc.PreNewPeerPlugin      = (*ACL)(nil)
+	_ erpc.PostRegPlugin         = (*ACL)(nil)
+	_ erpc.PreReadCallBodyPlugin = (*ACL)(nil)
+	_ erpc.PreReadPushBodyPlugin = (*ACL)(nil)
+)
+
+// New returns the plugin. With rules that cannot work no peer can be made and no
+// handler registered.
+func New(cfg Config) *ACL {
+	a := &ACL{}
+	a.mistake = a.Update(cfg)
+	return a
+}
+
+// Update replaces the rules. If the new ones cannot work, the old ones stay.
+func (a *ACL) Update(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	a.cfg.Store(cfg.clone())
+	return nil
+}
+
+// Refused returns how many calls and pushes were refused.
+func (a *ACL) Refused() uint64 { return a.refused.Load() }
+
+// Name returns the name of the plugin.
+func (*ACL) Name() string { return "acl" }
+
+// PreNewPeer returns what is wrong with the rules.
+func (a *ACL) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return a.mistake }
+
+// PostReg returns what is wrong with the rules.
+func (a *ACL) PostReg(*erpc.Handler) error { return a.mistake }
+
+// PreReadCallBody decides about a call.
+func (a *ACL) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status { return a.decide(ctx) }
+
+// PreReadPushBody decides about a push.
+func (a *ACL) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status { return a.decide(ctx) }
+
+func (a *ACL) decide(ctx erpc.ReadCtx) *erpc.Status {
+	method := ctx.ServiceMethod()
+	if method == heartbeat.ServiceMethod {
+		return nil
+	}
+	id := auth.IdentityOf(ctx.Session())
+	if cfg := a.cfg.Load(); cfg != nil && cfg.allows(method, id) {
+		return nil
+	}
+	a.refused.Add(1)
+	who := "without an identity"
+	if id != nil {
+		who = fmt.Sprintf("of %q", id.Name)
+	}
+	a.lines.Do(func(skipped uint64) {
+		ctx.Warnf("acl: session %s %s may not use %q (and %d other refusals)", ctx.Session().ID(), who, method, skipped)
+	})
+	if id == nil {
+		return erpc.NewStatusByCodeText(erpc.CodeUnauthorized, ErrRefused, false)
+	}
+	return erpc.NewStatus(CodeForbidden, "Forbidden", ErrRefused)
+}

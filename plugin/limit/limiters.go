@@ -1,0 +1,82 @@
+package limit
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// limiters are the rates of keys. There are at most max of them; the keys above
+// that share one, until there is room. All methods may be called concurrently.
+type limiters struct {
+	max    int
+	new    func() *rate.Limiter
+	shared *rate.Limiter
+
+	mu    sync.Mutex // guards the following
+	byKey map[string]*rate.Limiter
+	swept time.Time
+}
+
+func newLimiters(max int, new func() *rate.Limiter) *limiters {
+	return &limiters{max: max, new: new, shared: new(), byKey: make(map[string]*rate.Limiter)}
+}
+
+// sweepEvery is the shortest time between two looks at all keys.
+const sweepEvery = time.Second
+
+func (l *limiters) of(key string) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.byKey[key]; ok {
+		return r
+	}
+	if len(l.byKey) >= l.max {
+		l.sweepLocked(time.Now())
+		if len(l.byKey) >= l.max {
+			return l.shared
+		}
+	}
+	r := l.new()
+	l.byKey[key] = r
+	return r
+}
+
+// sweepLocked forgets the keys that have used nothing lately: a new limiter would
+// allow them the same.
+func (l *limiters) sweepLocked(now time.Time) {
+	if now.Sub(l.swept) < sweepEvery {
+		return
+	}
+	l.swept = now
+	for key, r := range l.byKey {
+		if r.TokensAt(now) >= float64(r.Burst()) {
+			delete(l.byKey, key)
+		}
+	}
+}
+
+// network returns what a remote address counts as: the address without its port,
+// of IPv6 the first 64 bits, which usually belong to one customer.
+func network(addr net.Addr) string {
+	text := addr.String()
+	ap, err := netip.ParseAddrPort(text)
+	if err != nil {
+		if host, _, err := net.SplitHostPort(text); err == nil {
+			return host
+		}
+		return text
+	}
+	ip := ap.Addr().Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	p, err := ip.Prefix(64)
+	if err != nil {
+		return ip.String()
+	}
+	return p.String()
+}
