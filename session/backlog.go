@@ -124,6 +124,6 @@ func (x *exchange) refuseWaiting() {
 	}
 	weight := x.weight
 	putExchange(x)
-	c.sock.Flush()
+	c.sock.StartFlush()
 	c.unadmit(nil, weight)
 }

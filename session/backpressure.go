@@ -81,7 +81,7 @@ func (c *conn) awaitRoom() bool {
 
 // waitForRoom waits, in the leader's place.
 func (c *conn) waitForRoom(s *roomWait) bool {
-	c.sock.Flush() // the replies that would leave with the next read
+	c.sock.StartFlush() // the replies that would leave with the next read
 	s.waits.Store(true)
 	defer s.waits.Store(false)
 	look := time.NewTicker(roomTick)

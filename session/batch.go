@@ -103,14 +103,14 @@ func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 		}
 	}
 	if ok {
-		s.conn.Load().sock.Flush()
+		s.conn.Load().sock.StartFlush()
 	}
 }
 
 // queue sends e with the next write.
 func (s *Engine) queue(e *BatchEntry, settings []message.Setting) {
 	if e.push {
-		e.st = s.push(e.method, e.arg, settings, (*socket.Socket).Queue)
+		e.st = s.push(e.method, e.arg, settings, socket.FlushLater)
 		return
 	}
 	e.cmd = &CallCmd{

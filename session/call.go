@@ -135,11 +135,11 @@ func (s *Engine) resend(cmd *CallCmd) {
 
 // Push implements [Caller].
 func (s *Engine) Push(serviceMethod string, arg any, settings ...message.Setting) *message.Status {
-	return s.push(serviceMethod, arg, settings, (*socket.Socket).Post)
+	return s.push(serviceMethod, arg, settings, socket.FlushAsync)
 }
 
-// push is Push with a way of writing.
-func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting, write func(*socket.Socket, *message.Message) error) *message.Status {
+// push is Push with a way of flushing.
+func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting, flush socket.Flush) *message.Status {
 	x := getExchange(s.conn.Load())
 	defer putExchange(x)
 	cancel := x.fill(message.TypePush, serviceMethod, arg, settings)
@@ -160,7 +160,7 @@ func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting,
 			return st
 		}
 		x.out.SetSeq(x.conn.pending.next())
-		x.status = x.conn.status(&x.out, write(x.conn.sock, &x.out))
+		x.status = x.conn.status(&x.out, x.conn.sock.Send(&x.out, socket.ByPolicy, flush))
 		if x.status.Code() != message.CodeConnClosed || !s.failOver(x.conn) {
 			break
 		}
@@ -205,7 +205,11 @@ func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.S
 		return statusClosed(s.Err())
 	}
 	c := s.conn.Load()
-	err := c.sock.Send(ctx, frame, nowait)
+	full := socket.ByPolicy
+	if nowait {
+		full = socket.NoWait
+	}
+	err := c.sock.SendFrame(ctx, frame, full, socket.FlushAsync)
 	if err == nil {
 		return nil
 	}
@@ -310,7 +314,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, nowait bool) (sent, redialing b
 		var st *message.Status
 		cmd.mayBeSent.Store(true)          // before the write: the reply may come before that returns
 		if cmd.batched && cmd.sends == 1 { // sent again, it has nobody to join
-			st = x.conn.status(&x.out, x.conn.sock.Queue(&x.out))
+			st = x.conn.status(&x.out, x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))
 		} else {
 			st = x.conn.write(&x.out, inFlight > 1)
 		}

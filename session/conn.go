@@ -113,5 +113,9 @@ func (c *conn) busy() bool {
 
 // write sends m; with yield others may join its write.
 func (c *conn) write(m *message.Message, yield bool) *message.Status {
-	return c.status(m, c.sock.Write(m, yield))
+	flush := socket.FlushInline
+	if yield {
+		flush = socket.FlushYield
+	}
+	return c.status(m, c.sock.Send(m, socket.ByPolicy, flush))
 }

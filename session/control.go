@@ -7,6 +7,7 @@ import (
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/socket"
 )
 
 // Control messages are PUSHes between two erpc peers that are not for handlers.
@@ -70,7 +71,7 @@ func (c *conn) sendControl(method string, seq int32) {
 	x.out.SetMtype(message.TypePush)
 	x.out.SetServiceMethod(method)
 	x.out.SetSeq(seq)
-	if err := c.sock.TryWrite(&x.out); err != nil {
+	if err := c.sock.Send(&x.out, socket.Reserved, socket.FlushInline); err != nil {
 		x.Debugf("session %s: %s not sent: %v", c.sess.ID(), method, err)
 	}
 }
@@ -86,7 +87,7 @@ func (c *conn) linger(err error, x *exchange) {
 		said = true
 	} else if c.awaitID(err, x); x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
 		x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
-		c.sock.Flush()
+		c.sock.StartFlush()
 		said = true
 	}
 	if !said {

@@ -104,7 +104,7 @@ func (c *conn) wake() {
 // more than has come already.
 func (c *conn) waitParked() error {
 	if c.sock.Pollable() {
-		c.sock.Flush()
+		c.sock.StartFlush()
 		return errHandOver // the event loop finds out what has come
 	}
 	_ = c.sock.Conn().SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, which reading tells

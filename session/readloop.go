@@ -109,7 +109,7 @@ func (c *conn) readLoop(aside int) {
 		if unflushedSince == 0 {
 			unflushedSince = now
 		} else if now-unflushedSince > maxUnflushed {
-			c.sock.Flush()
+			c.sock.StartFlush()
 			unflushedSince = 0
 		}
 	}

@@ -1,10 +1,12 @@
 package session
 
 import (
+	"errors"
 	"runtime/debug"
 	"time"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // serveInline handles a CALL or PUSH on the leading goroutine and reports
@@ -32,7 +34,7 @@ func (x *exchange) serveInline(h *Handler, now *time.Duration) bool {
 	}
 	h.pace.blocked()
 	c.release()
-	c.sock.Flush() // the new leader may wait for the other side already
+	c.sock.StartFlush() // the new leader may wait for the other side already
 	return false
 }
 
@@ -319,10 +321,14 @@ func (x *exchange) fail(st *message.Status) {
 
 func (x *exchange) send(noFlush bool) *message.Status {
 	if x.refusing {
-		return x.conn.status(&x.out, x.conn.sock.QueueUrgent(&x.out))
+		err := x.conn.sock.Send(&x.out, socket.Reserved, socket.FlushLater)
+		if errors.Is(err, socket.ErrQueueFull) {
+			err = x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater)
+		}
+		return x.conn.status(&x.out, err)
 	}
 	if noFlush {
-		return x.conn.status(&x.out, x.conn.sock.Queue(&x.out))
+		return x.conn.status(&x.out, x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))
 	}
 	return x.conn.write(&x.out, true)
 }

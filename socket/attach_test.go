@@ -64,7 +64,7 @@ func TestSequencer(t *testing.T) {
 	defer other.Close()
 	a := new(attached)
 	s := New(conn, a, Config{}.Complete())
-	defer s.Abort()
+	defer abort(s)
 	if a.conn.RemoteAddr().String() != lis.Addr().String() {
 		t.Errorf("the protocol was told that the other side is %v", a.conn.RemoteAddr())
 	}
@@ -75,7 +75,7 @@ func TestSequencer(t *testing.T) {
 				m := message.New()
 				m.SetMtype(message.TypeCall)
 				m.SetSeq(int32(w*each + i))
-				if err := s.Write(m, i%2 == 0); err != nil {
+				if err := sendInline(s, m, i%2 == 0); err != nil {
 					t.Error(err)
 				}
 			}
@@ -101,7 +101,7 @@ func TestInform(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
 	s := New(near, new(attached), Config{}.Complete())
-	defer s.Abort()
+	defer abort(s)
 	if err := far.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}

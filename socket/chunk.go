@@ -6,74 +6,128 @@ import (
 	"github.com/goerpc/erpc/internal/bufpool"
 )
 
+// chunkKind says what a chunk holds, and so what may be done with it.
+type chunkKind uint8
+
+const (
+	shared     chunkKind = iota // frames, copied; more may be added behind them
+	wholeFrame                  // a frame that was given away, so it is not copied
+	droppable                   // one push that may be left out (DropOld), copied
+	begun                       // the rest of what was droppable: half a frame can't be left out
+	lentBody                    // a body that is its sender's; see largebody.go
+	marker                      // nothing: Flush wants to know when the writer is here
+)
+
 // A chunk is a piece of what waits to be written. Chunks form a list; only the
 // last one grows. Idle sockets hold none.
 type chunk struct {
-	b         []byte
-	next      *chunk
-	droppable bool   // one whole push, which may be left out (DropOld)
-	own       bool   // one frame that was given away: it is not copied to make room behind it
-	frame     []byte // of own: all of it, also when a part was written
-	lent      bool   // a body that is its sender's; see stream.go
+	kind    chunkKind
+	b       []byte
+	next    *chunk
+	small   []byte    // of shared: the buffer that belongs to the chunk, which b is until it grows
+	frame   []byte    // of wholeFrame: the buffer, also when a part was written
+	flushed chan bool // of marker, of capacity 1; true: the writer is here, false: it never will be
 }
 
 // Sizes in bytes.
 const (
 	smallChunk = 16 << 10
 	largeChunk = 256 << 10 // the least that follows a small one
-	maxChunk   = 4 << 20   // above that a chunk goes to the collector
+	maxChunk   = 4 << 20   // above that the bytes go to the collector
 	ownFrame   = 64 << 10  // a frame from here on is a chunk of its own, not copied
-	maxLarge   = 8         // how many chunks above smallChunk are kept for the whole process
+	maxLarge   = 8         // how many large buffers are kept for the whole process
 )
 
-var smallChunks = sync.Pool{New: func() any { return &chunk{b: make([]byte, 0, smallChunk)} }}
+var smallChunks = sync.Pool{New: func() any { return &chunk{small: make([]byte, 0, smallChunk)} }}
 
-// largeChunks is not a sync.Pool, because the collector empties those: it runs
-// tens of times a second under load, and a large chunk is dear to make anew.
-var largeChunks struct {
+// largeBuffers is not a sync.Pool, because the collector empties those: it runs
+// tens of times a second under load, and a large buffer is expensive to
+// allocate again.
+var largeBuffers struct {
 	sync.Mutex
-	free []*chunk // the last put is the first to go, as it is in the cache
+	free [][]byte // the last one put is the first to go, as it is in the cache
 }
 
-func getChunk() *chunk { return smallChunks.Get().(*chunk) }
-
-func putChunk(c *chunk) {
-	switch {
-	case c.lent:
-		return
-	case c.own:
-		bufpool.Put(c.frame)
-		return
-	}
-	c.b, c.next, c.droppable = c.b[:0], nil, false
-	switch n := cap(c.b); {
-	case n == smallChunk:
-		smallChunks.Put(c)
-	case n >= largeChunk && n <= maxChunk:
-		largeChunks.Lock()
-		if len(largeChunks.free) < maxLarge {
-			largeChunks.free = append(largeChunks.free, c)
-		}
-		largeChunks.Unlock()
-	}
+// newShared returns an empty chunk that can grow.
+func newShared() *chunk {
+	c := smallChunks.Get().(*chunk)
+	c.b = c.small
+	return c
 }
 
-func getLarge(n int) *chunk {
-	largeChunks.Lock()
-	if i := len(largeChunks.free) - 1; i >= 0 && cap(largeChunks.free[i].b) >= n {
-		c := largeChunks.free[i]
-		largeChunks.free = largeChunks.free[:i]
-		largeChunks.Unlock()
-		return c
+// takes reports whether n bytes more may be added behind what c holds.
+func (c *chunk) takes(n int) bool {
+	switch c.kind {
+	case shared:
+		return len(c.b)+n <= maxChunk
+	case wholeFrame:
+		return len(c.b)+n <= cap(c.b) // it does not grow, which would copy it
 	}
-	largeChunks.Unlock()
-	return &chunk{b: make([]byte, 0, max(n, largeChunk))}
+	return false
 }
 
-// grow returns a chunk with the bytes of c and room for n more; c is gone.
-func (c *chunk) grow(n int) *chunk {
+// grow makes room for n bytes more.
+func (c *chunk) grow(n int) {
 	grown := getLarge(max(len(c.b)+n, 2*cap(c.b)))
-	grown.b = append(grown.b, c.b...)
-	putChunk(c)
-	return grown
+	grown = append(grown, c.b...)
+	putLarge(c.b)
+	c.b = grown
+}
+
+// cut removes the first n bytes, which were written.
+func (c *chunk) cut(n int) {
+	c.b = c.b[n:]
+	if c.kind == droppable {
+		c.kind = begun
+	}
+}
+
+// free gives the memory of c back. Nobody may use c any more. written says
+// whether it, and all in front of it, was.
+func (c *chunk) free(written bool) {
+	switch c.kind {
+	case shared:
+		putLarge(c.b)
+		c.b, c.next = nil, nil
+		smallChunks.Put(c)
+	case wholeFrame:
+		bufpool.Put(c.frame)
+	case marker:
+		c.flushed <- written
+	}
+}
+
+// freeAll frees c and all that follow it, which were not written.
+func freeAll(c *chunk) {
+	for c != nil {
+		next := c.next
+		c.free(false)
+		c = next
+	}
+}
+
+// putLarge keeps b for another chunk if it is large, and not too large.
+func putLarge(b []byte) {
+	if n := cap(b); n < largeChunk || n > maxChunk {
+		return
+	}
+	largeBuffers.Lock()
+	defer largeBuffers.Unlock()
+	if len(largeBuffers.free) < maxLarge {
+		largeBuffers.free = append(largeBuffers.free, b[:0])
+	}
+}
+
+// getLarge returns an empty buffer with room for n bytes.
+func getLarge(n int) []byte {
+	largeBuffers.Lock()
+	if i := len(largeBuffers.free) - 1; i >= 0 && cap(largeBuffers.free[i]) >= n {
+		b := largeBuffers.free[i]
+		largeBuffers.free[i] = nil
+		largeBuffers.free = largeBuffers.free[:i]
+		largeBuffers.Unlock()
+		return b
+	}
+	largeBuffers.Unlock()
+	return make([]byte, 0, max(n, largeChunk))
 }

@@ -5,20 +5,22 @@ import (
 	"sync"
 )
 
-// A flusherPool writes outboxes whose leader left the writing to it. While it
-// gets round to one, more may be put into that, so that a broadcaster that
-// outruns the network pays one system call for many messages. The zero value
-// is ready.
+// A flusherPool writes, one turn at a time, what is queued on sockets whose
+// leader left the writing to it. Until the pool gets round to one, more may be
+// enqueued there, so a broadcaster that outruns the network pays one system
+// call for many messages. What is left after a turn goes to the end of the
+// line, so busy sockets do not starve quiet ones. The zero value is ready.
 type flusherPool struct {
 	mu      sync.Mutex // guards the following
-	todo    []*outbox  // led by the pool
+	todo    []*writer  // in state scheduled, unless a sender was faster
 	next    int        // todo[:next] is done
-	running int
+	running int        // goroutines; at most GOMAXPROCS
 }
 
-func (p *flusherPool) add(o *outbox) {
+// add has w flushed. It never waits.
+func (p *flusherPool) add(w *writer) {
 	p.mu.Lock()
-	p.todo = append(p.todo, o)
+	p.todo = append(p.todo, w)
 	start := p.running < runtime.GOMAXPROCS(0)
 	if start {
 		p.running++
@@ -30,23 +32,27 @@ func (p *flusherPool) add(o *outbox) {
 }
 
 func (p *flusherPool) run() {
-	for {
-		p.mu.Lock()
-		if p.next == len(p.todo) {
-			p.todo, p.next = p.todo[:0], 0
-			p.running--
-			p.mu.Unlock()
-			return
-		}
-		o := p.todo[p.next]
-		p.todo[p.next] = nil
-		p.next++
-		if p.next > 4096 && p.next*2 > len(p.todo) {
-			n := copy(p.todo, p.todo[p.next:])
-			clear(p.todo[n:])
-			p.todo, p.next = p.todo[:n], 0
-		}
-		p.mu.Unlock()
-		o.flushLeft()
+	for w := p.pop(); w != nil; w = p.pop() {
+		w.flushScheduled()
 	}
+}
+
+// pop returns the next writer, or nil to a goroutine that is to end.
+func (p *flusherPool) pop() *writer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == len(p.todo) {
+		p.todo, p.next = p.todo[:0], 0
+		p.running--
+		return nil
+	}
+	w := p.todo[p.next]
+	p.todo[p.next] = nil
+	p.next++
+	if p.next > 4096 && p.next*2 > len(p.todo) {
+		n := copy(p.todo, p.todo[p.next:])
+		clear(p.todo[n:])
+		p.todo, p.next = p.todo[:n], 0
+	}
+	return w
 }

@@ -220,7 +220,7 @@ func fill(t *testing.T, s *Socket, body []byte) (n int) {
 	t.Helper()
 	for n < 100_000 {
 		before := s.Stats().Writes
-		if err := s.Write(call(n, body), false); err != nil {
+		if err := s.Send(call(n, body), ByPolicy, FlushInline); err != nil {
 			t.Fatalf("call %d: %v", n, err)
 		}
 		n++
@@ -235,4 +235,19 @@ func fill(t *testing.T, s *Socket, body []byte) (n int) {
 	}
 	t.Fatal("the kernel takes everything")
 	return 0
+}
+
+// sendInline sends m with a flush by the caller, which yields first if yield
+// says so.
+func sendInline(s *Socket, m *message.Message, yield bool) error {
+	if yield {
+		return s.Send(m, ByPolicy, FlushYield)
+	}
+	return s.Send(m, ByPolicy, FlushInline)
+}
+
+// abort ends a socket at once, as an error does.
+func abort(s *Socket) error {
+	s.out.fail(net.ErrClosed)
+	return nil
 }

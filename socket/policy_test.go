@@ -23,7 +23,7 @@ func full(t *testing.T, policy Policy, body []byte) (s *Socket, all func() []byt
 	s = newSocket(a, Config{QueueLimit: testLimit, Policy: policy})
 	n = fill(t, s, body)
 	for {
-		err := s.TryWrite(push(n, body))
+		err := s.Send(call(n, body), NoWait, FlushInline)
 		if errors.Is(err, ErrQueueFull) {
 			return s, func() []byte { return collect(b)() }, n
 		}
@@ -41,13 +41,13 @@ func TestBlockWaitsForRoomOrContext(t *testing.T) {
 	defer cancel()
 	late := push(-1, body)
 	late.SetContext(ctx)
-	if err := s.Write(late, false); !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.Send(late, ByPolicy, FlushInline); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("write to a full queue: %v, want the end of its context", err)
 	}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		if err := s.Write(push(n, body), false); err != nil {
+		if err := s.Send(push(n, body), ByPolicy, FlushInline); err != nil {
 			t.Error(err)
 		}
 		_ = s.Close()
@@ -59,39 +59,37 @@ func TestBlockWaitsForRoomOrContext(t *testing.T) {
 	}
 }
 
-// Urgent messages wait for no room until there is a queue's worth of them, and
-// arrive with the rest. A reply that waits is counted meanwhile.
-func TestUrgentBeyondFullQueue(t *testing.T) {
+// Reserved messages never wait: there is room for a queue's worth of them, and
+// they arrive with the rest. A reply that waits is counted meanwhile.
+func TestReservedBeyondFullQueue(t *testing.T) {
 	body := make([]byte, 500)
 	s, all, n := full(t, Block, body)
 	sent := 0
 	for size := 0; size+2*len(body) < testLimit; sent++ {
 		m := push(n+sent, body)
-		if err := s.QueueUrgent(m); err != nil {
+		if err := s.Send(m, Reserved, FlushLater); err != nil {
 			t.Fatal(err)
 		}
 		size += int(m.Size())
 	}
+	if err := s.Send(push(-1, make([]byte, testLimit)), Reserved, FlushLater); !errors.Is(err, ErrQueueFull) {
+		t.Errorf("one message too many for the reserve: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	late := push(-1, make([]byte, testLimit))
-	late.SetContext(ctx)
 	reply := message.New(message.WithBody(body), message.WithContext(ctx))
 	reply.SetMtype(message.TypeReply)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := s.QueueUrgent(late); !errors.Is(err, context.Canceled) {
-			t.Errorf("one urgent message too many: %v", err)
-		}
-		if err := s.Write(reply, false); !errors.Is(err, context.Canceled) {
+		if err := s.Send(reply, ByPolicy, FlushInline); !errors.Is(err, context.Canceled) {
 			t.Errorf("reply: %v", err)
 		}
 	}()
 	other := message.New(message.WithBody(body), message.WithContext(ctx))
 	other.SetMtype(message.TypeReply)
-	go func() { _ = s.Write(other, false) }() // its context ends
+	go func() { _ = s.Send(other, ByPolicy, FlushInline) }() // its context ends
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if replies, bytes := s.Waiting(); replies == 1 && bytes >= int64(len(body)) {
+		if replies, bytes := s.Waiting(); replies == 2 && bytes >= int64(2*len(body)) {
 			break
 		}
 		if time.Now().After(end) {
@@ -120,7 +118,7 @@ func TestDropNewRefuses(t *testing.T) {
 	s, all, n := full(t, DropNew, body)
 	before := s.Stats()
 	for i := range 10 {
-		if err := s.Write(push(n+i, body), false); !errors.Is(err, ErrQueueFull) {
+		if err := s.Send(push(n+i, body), ByPolicy, FlushInline); !errors.Is(err, ErrQueueFull) {
 			t.Fatalf("push to a full queue: %v", err)
 		}
 	}
@@ -136,7 +134,7 @@ func TestDropNewRefuses(t *testing.T) {
 	defer cancel()
 	c := call(0, body)
 	c.SetContext(ctx)
-	if err := s.Write(c, false); !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.Send(c, ByPolicy, FlushInline); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("call to a full queue: %v, want it to wait", err)
 	}
 	_ = s.Close()
@@ -157,7 +155,7 @@ func TestDropOldKeepsOrderAndWholeFrames(t *testing.T) {
 			m = call(i, make([]byte, 10))
 			calls = append(calls, i)
 		}
-		if err := s.Write(m, false); err != nil {
+		if err := s.Send(m, ByPolicy, FlushInline); err != nil {
 			t.Fatalf("message %d: %v", i, err)
 		}
 		if q := s.Stats().Queued; q > testLimit {
@@ -189,16 +187,16 @@ func TestDropOldWaitsBehindCalls(t *testing.T) {
 	s := newSocket(a, Config{QueueLimit: testLimit, Policy: DropOld})
 	fill(t, s, body)
 	for err := error(nil); err == nil; {
-		err = s.TryWrite(call(1, body)) // nothing of this may be left out
+		err = s.Send(call(1, body), NoWait, FlushInline) // nothing of this may be left out
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	m := push(2, body)
 	m.SetContext(ctx)
-	if err := s.Write(m, false); !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.Send(m, ByPolicy, FlushInline); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("push behind calls: %v, want it to wait", err)
 	}
-	_ = s.Abort()
+	_ = abort(s)
 }
 
 func TestDisconnectEndsBothDirections(t *testing.T) {
@@ -209,7 +207,7 @@ func TestDisconnectEndsBothDirections(t *testing.T) {
 		var m message.Message
 		read <- s.Read(&m)
 	}()
-	if err := s.Write(push(n, body), false); !errors.Is(err, ErrSlowReader) {
+	if err := s.Send(push(n, body), ByPolicy, FlushInline); !errors.Is(err, ErrSlowReader) {
 		t.Fatalf("push to a full queue: %v", err)
 	}
 	select {
@@ -220,7 +218,7 @@ func TestDisconnectEndsBothDirections(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the reader was not told")
 	}
-	if err := s.Write(call(n, nil), false); !errors.Is(err, ErrSlowReader) {
+	if err := s.Send(call(n, nil), ByPolicy, FlushInline); !errors.Is(err, ErrSlowReader) {
 		t.Errorf("write afterwards: %v", err)
 	}
 	if err := s.Err(); !errors.Is(err, ErrSlowReader) {
@@ -246,7 +244,7 @@ func TestManyWritersStayBelowLimit(t *testing.T) {
 							return
 						default:
 						}
-						err := s.Write(push(i, body), i%2 == 0)
+						err := sendInline(s, push(i, body), i%2 == 0)
 						if err != nil && !errors.Is(err, ErrQueueFull) {
 							return // closed
 						}
@@ -258,7 +256,7 @@ func TestManyWritersStayBelowLimit(t *testing.T) {
 					t.Fatalf("%d bytes wait, above %d", q, testLimit)
 				}
 			}
-			_ = s.Abort() // wakes those that wait for room
+			_ = abort(s) // wakes those that wait for room
 			close(stop)
 			done := make(chan struct{})
 			go func() { wg.Wait(); close(done) }()
@@ -273,7 +271,7 @@ func TestOneMessageAboveLimitGoes(t *testing.T) {
 	all := collect(b)
 	big := bytes.Repeat([]byte("x"), 300_000)
 	for i := range 3 {
-		if err := s.Write(call(i, big), false); err != nil {
+		if err := s.Send(call(i, big), ByPolicy, FlushInline); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -306,12 +304,16 @@ func TestSendToFullQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		err = s.Send(ctx, frame, c.nowait)
+		full := ByPolicy
+		if c.nowait {
+			full = NoWait
+		}
+		err = s.SendFrame(ctx, frame, full, FlushAsync)
 		cancel()
 		if !errors.Is(err, c.want) || s.Stats().Dropped-before != c.dropped {
 			t.Errorf("%s, nowait %v: error %v and %d dropped, want %v and %d", c.policy, c.nowait, err, s.Stats().Dropped-before, c.want, c.dropped)
 		}
-		_ = s.Abort()
+		_ = abort(s)
 	}
 }
 
@@ -326,7 +328,7 @@ func TestBurstBeforeTheFlushersBegin(t *testing.T) {
 		const n = 10
 		frame := frameOf(t, push(0, make([]byte, testLimit/3)))
 		for i := range n {
-			if err := s.Send(t.Context(), frame, true); err != nil {
+			if err := s.SendFrame(t.Context(), frame, NoWait, FlushAsync); err != nil {
 				t.Fatalf("%s: push %d: %v", policy, i, err)
 			}
 		}
@@ -346,20 +348,20 @@ func TestBurstBeforeTheDrainerBegins(t *testing.T) {
 		a, b := pair(t, "tcp")
 		s := newSocket(wrapped{a}, Config{QueueLimit: testLimit, Policy: policy})
 		begin := make(chan struct{})
-		s.out.cfg.drainers.Do = func(o *outbox) { <-begin; o.drain() }
+		s.out.cfg.blocking.Do = func(o *writer) { <-begin; o.flushBlocking() }
 		body := make([]byte, testLimit/3-lengthHead) // three frames fit
 		for i := range 3 {
-			if err := s.Write(push(i, body), false); err != nil {
+			if err := s.Send(push(i, body), ByPolicy, FlushInline); err != nil {
 				t.Fatalf("%s: push %d: %v", policy, i, err)
 			}
 		}
-		if err := s.Send(t.Context(), frameOf(t, push(3, body)), true); !errors.Is(err, ErrQueueFull) {
+		if err := s.SendFrame(t.Context(), frameOf(t, push(3, body)), NoWait, FlushAsync); !errors.Is(err, ErrQueueFull) {
 			t.Errorf("%s: a push that is not to wait: %v", policy, err)
 		}
 		written := make(chan struct{})
 		go func() {
 			defer close(written)
-			if err := s.Write(push(3, body), false); err != nil {
+			if err := s.Send(push(3, body), ByPolicy, FlushInline); err != nil {
 				t.Errorf("%s: a push that may wait: %v", policy, err)
 			}
 		}()

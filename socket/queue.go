@@ -1,12 +1,14 @@
 package socket
 
-// A queue is the list of chunks that wait to be written. The outbox's mutex
+// A queue is the list of chunks that wait to be written. The writer's mutex
 // guards it. The zero value is empty.
 type queue struct {
 	head, tail *chunk
-	prev       *chunk // the one before tail, nil if there is none
-	n          int    // bytes
+	n          int // bytes
 }
+
+// empty reports whether there is nothing for a leader to do.
+func (q *queue) empty() bool { return q.head == nil }
 
 func (q *queue) link(c *chunk) {
 	if q.tail == nil {
@@ -14,50 +16,63 @@ func (q *queue) link(c *chunk) {
 	} else {
 		q.tail.next = c
 	}
-	q.prev, q.tail = q.tail, c
+	q.tail = c
 }
 
 // add copies frame to the end of the queue.
 func (q *queue) add(frame []byte) {
 	q.n += len(frame)
-	t := q.tail
-	switch {
-	case t == nil || t.droppable || t.own && len(t.b)+len(frame) > cap(t.b) || len(t.b)+len(frame) > maxChunk:
-		t = getChunk()
-		q.link(t)
-		fallthrough
-	default:
-		if len(t.b)+len(frame) > cap(t.b) {
-			grown := t.grow(len(frame))
-			q.tail = grown
-			if q.prev == nil {
-				q.head = grown
-			} else {
-				q.prev.next = grown
-			}
-			t = grown
-		}
-		t.b = append(t.b, frame...)
+	c := q.tail
+	if c == nil || !c.takes(len(frame)) {
+		c = newShared()
+		q.link(c)
 	}
+	if len(c.b)+len(frame) > cap(c.b) {
+		c.grow(len(frame))
+	}
+	c.b = append(c.b, frame...)
 }
 
-// addOwn makes frame, which nobody else uses from now on, the end of the
+// addOwned makes frame, which nobody else uses from now on, the end of the
 // queue.
-func (q *queue) addOwn(frame []byte) {
+func (q *queue) addOwned(frame []byte) {
 	q.n += len(frame)
-	q.link(&chunk{b: frame, frame: frame, own: true})
+	q.link(&chunk{kind: wholeFrame, b: frame, frame: frame})
 }
 
-// addChunk makes c the end of the queue.
-func (q *queue) addChunk(c *chunk) {
-	q.n += len(c.b)
-	q.link(c)
+// addLent makes body, which is its sender's, the end of the queue.
+func (q *queue) addLent(body []byte) {
+	q.n += len(body)
+	q.link(&chunk{kind: lentBody, b: body})
 }
 
 // addDroppable copies frame to the end of the queue, as a chunk of its own.
 func (q *queue) addDroppable(frame []byte) {
 	q.n += len(frame)
-	q.link(&chunk{b: append(make([]byte, 0, len(frame)), frame...), droppable: true})
+	q.link(&chunk{kind: droppable, b: append(make([]byte, 0, len(frame)), frame...)})
+}
+
+// addMarker returns a channel that gets true once what is queued now has been
+// written, false if it never will be.
+func (q *queue) addMarker() <-chan bool {
+	flushed := make(chan bool, 1)
+	q.link(&chunk{kind: marker, flushed: flushed})
+	return flushed
+}
+
+// addFront puts c and what follows it in front of the queue.
+func (q *queue) addFront(c *chunk) {
+	last := c
+	q.n += len(c.b)
+	for last.next != nil {
+		last = last.next
+		q.n += len(last.b)
+	}
+	last.next = q.head
+	q.head = c
+	if q.tail == nil {
+		q.tail = last
+	}
 }
 
 // drop removes droppable frames, oldest first, until n bytes are free below
@@ -67,7 +82,7 @@ func (q *queue) drop(n, limit int) (dropped uint64) {
 	for c := q.head; c != nil; {
 		next := c.next
 		c.next = nil
-		if c.droppable && q.n+n > limit {
+		if c.kind == droppable && q.n+n > limit {
 			q.n -= len(c.b)
 			dropped++
 		} else {

@@ -24,12 +24,12 @@ func content(q *queue) []byte {
 // checkLinks looks at what the list promises itself.
 func checkLinks(t *testing.T, q *queue) {
 	t.Helper()
-	var prev, last *chunk
+	var last *chunk
 	for c := q.head; c != nil; c = c.next {
-		prev, last = last, c
+		last = c
 	}
-	if q.tail != last || q.prev != prev {
-		t.Fatal("tail or prev is not the last or the one before")
+	if q.tail != last {
+		t.Fatal("tail is not the last")
 	}
 	n := 0
 	for c := q.head; c != nil; c = c.next {
@@ -45,7 +45,7 @@ func checkLinks(t *testing.T, q *queue) {
 func TestQueueAgainstList(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		var o outbox
+		var o writer
 		var model []frameModel
 		next := byte(0)
 		frame := func(n int) []byte {
@@ -62,7 +62,7 @@ func TestQueueAgainstList(t *testing.T) {
 			case op < 5:
 				f := frame(ownFrame + rng.IntN(1000))
 				model = append(model, frameModel{b: bytes.Clone(f)})
-				o.queue.addOwn(f[:len(f):len(f)])
+				o.queue.addOwned(f[:len(f):len(f)])
 			case op < 8:
 				f := frame(1 + rng.IntN(9000))
 				o.queue.addDroppable(f)
@@ -106,8 +106,8 @@ func TestQueueAgainstList(t *testing.T) {
 					break
 				}
 				written := rng.IntN(len(c.b))
-				o.w = c.b[written:]
-				o.unwrite(c)
+				o.buf = c.b[written:]
+				o.putBack(c)
 				for written >= len(model[0].b) {
 					written -= len(model[0].b)
 					model = model[1:]
@@ -129,7 +129,7 @@ func TestQueueAgainstList(t *testing.T) {
 	}
 }
 
-// Chunks go back for others to use; large ones only a few.
+// Chunks go back for others to use; large buffers only a few.
 func TestChunksAreUsedAgain(t *testing.T) {
 	for _, n := range []int{1, smallChunk, smallChunk + 1, largeChunk, maxChunk, maxChunk + 1} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -137,19 +137,19 @@ func TestChunksAreUsedAgain(t *testing.T) {
 			for range 2 * maxLarge {
 				q.add(make([]byte, n))
 			}
-			free(q.take())
-			largeChunks.Lock()
-			kept := len(largeChunks.free)
-			for _, c := range largeChunks.free {
-				if len(c.b) != 0 || c.next != nil || c.droppable || c.own || cap(c.b) > maxChunk {
-					t.Errorf("a chunk is kept with %d bytes in it, %d in all", len(c.b), cap(c.b))
+			freeAll(q.take())
+			largeBuffers.Lock()
+			kept := len(largeBuffers.free)
+			for _, b := range largeBuffers.free {
+				if len(b) != 0 || cap(b) > maxChunk {
+					t.Errorf("a buffer is kept with %d bytes in it, %d in all", len(b), cap(b))
 				}
 			}
-			largeChunks.Unlock()
+			largeBuffers.Unlock()
 			if kept > maxLarge {
-				t.Errorf("%d large chunks are kept, more than %d", kept, maxLarge)
+				t.Errorf("%d large buffers are kept, more than %d", kept, maxLarge)
 			}
-			if c := getChunk(); len(c.b) != 0 || c.next != nil || cap(c.b) != smallChunk {
+			if c := newShared(); len(c.b) != 0 || c.next != nil || cap(c.b) != smallChunk {
 				t.Errorf("a small chunk has %d of %d bytes", len(c.b), cap(c.b))
 			}
 		})

@@ -27,17 +27,17 @@ func pollable(conn net.Conn) syscall.RawConn {
 
 // tryWrite is called by the runtime with the descriptor; it always returns
 // true, so the runtime does not wait until the descriptor is writable.
-func (o *outbox) tryWrite(fd uintptr) bool {
-	for len(o.w) > 0 {
-		n, err := syscall.Write(int(fd), o.w)
+func (w *writer) tryWrite(fd uintptr) bool {
+	for len(w.buf) > 0 {
+		n, err := syscall.Write(int(fd), w.buf)
 		switch {
 		case n > 0:
-			o.w = o.w[n:]
+			w.buf = w.buf[n:]
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			return true
 		default:
-			o.err = err
+			w.writeErr = err
 			return true
 		}
 	}

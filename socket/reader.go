@@ -19,7 +19,7 @@ var (
 // that back before the goroutine parks. A connection that can't be polled is
 // waited for with the few bytes of first.
 type reader struct {
-	out   *outbox // has the connection; flushed before every read
+	out   *writer // has the connection; flushed before every read
 	poll  func(fd uintptr) bool
 	br    *bufio.Reader
 	err   error
@@ -32,7 +32,7 @@ type reader struct {
 	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only
 }
 
-func (r *reader) init(out *outbox) {
+func (r *reader) init(out *writer) {
 	r.out, r.fd = out, -1
 	r.poll = r.fill
 }
@@ -45,7 +45,7 @@ func (r *reader) wait() (*bufio.Reader, error) {
 		}
 		r.release()
 	}
-	r.out.flushIdle()
+	r.out.flushBeforeRead()
 	if r.out.raw == nil {
 		n, err := r.out.conn.Read(r.first[:])
 		if n == 0 && err != nil {
@@ -103,7 +103,7 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	case r.fd >= 0:
 		n, err = readNow(int(r.fd), p)
 	default:
-		r.out.flushIdle()
+		r.out.flushBeforeRead()
 		n, err = r.out.conn.Read(p)
 	}
 	r.count(n)

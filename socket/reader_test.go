@@ -23,7 +23,7 @@ func TestWaitThenRead(t *testing.T) {
 			s, r := newSocket(a, Config{}), newSocket(b, Config{})
 			go func() {
 				for i := range 3 {
-					if err := s.Write(call(i, bytes.Repeat([]byte{byte(i)}, 40*i)), false); err != nil {
+					if err := s.Send(call(i, bytes.Repeat([]byte{byte(i)}, 40*i)), ByPolicy, FlushInline); err != nil {
 						t.Error(err)
 					}
 				}

@@ -22,17 +22,15 @@ const (
 	DefaultWriteTimeout = 30 * time.Second // without a byte of progress
 )
 
-// linger is how long what was queued may still be written after Close.
-const linger = time.Second
-
 // A Policy says what happens to a push when the queue of a session is full,
 // because the other side does not read fast enough. Calls and replies always
-// wait, for as long as their context allows.
+// wait, as long as their context allows.
 type Policy string
 
 // The policies.
 const (
-	// Block waits for room until the context ends.
+	// Block waits for room until the context ends. A side that drains less than
+	// QueueLimit in a WriteTimeout while pushes wait is disconnected.
 	Block Policy = "block"
 	// DropNew refuses the message with [ErrQueueFull].
 	DropNew Policy = "drop_new"
@@ -50,15 +48,16 @@ type Config struct {
 	Policy       Policy        // of pushes; default Block
 	FlushDelay   time.Duration // how long a message waits for others to share its write; 0: not at all
 
-	drainers *workerpool.Pool[*outbox]
+	blocking *workerpool.Pool[*writer]
 	flushers *flusherPool
+	closer   *closer
 }
 
 // Complete returns what sockets share: c with the defaults filled in, for
 // [New]. It must not be changed any more.
 func (c Config) Complete() *Config {
 	d := c
-	d.drainers, d.flushers = newDrainers(), new(flusherPool)
+	d.blocking, d.flushers, d.closer = newBlockingWriters(), new(flusherPool), new(closer)
 	if d.QueueLimit <= 0 {
 		d.QueueLimit = DefaultQueueLimit
 	}
@@ -89,7 +88,7 @@ type Socket struct {
 	proto proto.Proto
 	order proto.Sequencer // proto, if it is one
 	in    reader
-	out   outbox
+	out   writer
 }
 
 // New returns a socket that speaks p on conn. cfg comes from
@@ -145,103 +144,144 @@ func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	return s.proto.Unpack(br, m, s.out.cfg.ReadLimit)
 }
 
-// Write packs and sends m. It does not wait for the connection, only for room
-// in the queue, and for that no longer than the context of m. With yield it
-// lets other goroutines add to the same write first.
-func (s *Socket) Write(m *message.Message, yield bool) error {
-	lead, err := s.queue(m, putMode{policy: s.policy(m), later: s.out.cfg.FlushDelay > 0})
-	switch {
-	case !lead:
-	case s.out.cfg.FlushDelay > 0:
-		s.out.flushLater()
-	default:
-		s.out.flush(yield)
-	}
-	return err
-}
+// Full says what happens to a message that finds the queue full.
+type Full uint8
 
-// Post is Write for a message whose sender does not wait for anything: the
-// writing is left to a goroutine, so that what is posted in a burst, to one
-// socket or to many, shares writes.
-func (s *Socket) Post(m *message.Message) error {
-	lead, err := s.queue(m, putMode{policy: s.policy(m), later: true})
-	if lead {
-		s.out.leave()
-	}
-	return err
-}
+const (
+	// ByPolicy has a push do what [Config].Policy says. A call or a reply waits
+	// for room, first come first served, until its context ends.
+	ByPolicy Full = iota
+	// NoWait is ByPolicy without the waiting: ErrQueueFull instead, for a sender
+	// that comes back; nothing counts as dropped.
+	NoWait
+	// Reserved never waits and may use a second QueueLimit, of its own: for
+	// refusals, control messages and replies from the goroutine that reads.
+	// Beyond that it gets ErrQueueFull; see [Socket.NotifyRoom].
+	Reserved
+)
 
-// Queue is Write without the sending: the message goes with the next Write,
-// Flush or Read that has to wait.
-func (s *Socket) Queue(m *message.Message) error {
-	_, err := s.queue(m, putMode{policy: s.policy(m), hold: true})
-	return err
-}
+// Flush says who writes a message that was queued, if nobody writes already.
+type Flush uint8
 
-// QueueUrgent is Queue for a small answer that the reading goroutine must not
-// wait for: a queue limit's worth of them does not wait for room.
-func (s *Socket) QueueUrgent(m *message.Message) error {
-	_, err := s.queue(m, putMode{policy: Block, hold: true, urgent: true})
-	return err
-}
+const (
+	// FlushInline has the sender write at once.
+	FlushInline Flush = iota
+	// FlushYield is FlushInline after other goroutines had a chance to add to
+	// the same write.
+	FlushYield
+	// FlushAsync leaves the writing to a goroutine of the package, so that what
+	// is sent in a burst, on one socket or on many, shares writes.
+	FlushAsync
+	// FlushLater leaves it to the next message with another mode, to StartFlush
+	// or Flush, or to the next Read or Wait that has to wait.
+	FlushLater
+)
 
-// TryWrite is Write for a message that is not worth waiting for: it returns
-// [ErrQueueFull] if there is no room.
-func (s *Socket) TryWrite(m *message.Message) error {
-	lead, err := s.queue(m, putMode{policy: DropNew})
-	if lead {
-		s.out.flush(false)
-	}
-	return err
-}
-
-// Flush sends what was queued.
-func (s *Socket) Flush() {
-	if s.out.claim() {
-		s.out.flush(false)
-	}
-}
-
-func (s *Socket) policy(m *message.Message) Policy {
+// Send packs and queues m. A sender never waits for the connection, only for
+// room in the queue, and a large body excepted it writes for one bounded turn
+// at most. What happens when, where the policy is that of the socket:
+//
+//	           ByPolicy                          NoWait         Reserved
+//	call       waits                             ErrQueueFull   2 × QueueLimit, then ErrQueueFull
+//	reply      waits, and counts in Waiting      ErrQueueFull   2 × QueueLimit, then ErrQueueFull
+//	push
+//	 Block     waits                             ErrQueueFull   2 × QueueLimit, then ErrQueueFull
+//	 DropNew   ErrQueueFull, counts as dropped   the same       2 × QueueLimit, then ErrQueueFull
+//	 DropOld   drops older pushes, else waits    or …QueueFull  2 × QueueLimit, then ErrQueueFull
+//	 Disconn.  ErrSlowReader                     the same       2 × QueueLimit, then ErrQueueFull
+//
+// While the queue is full only because goroutines of this package have not come
+// round to writing, the sender writes, or waits, whatever the policy.
+func (s *Socket) Send(m *message.Message, full Full, flush Flush) error {
+	mode := putMode{full: full, flush: flush, policy: Block}
 	if m.Mtype() == message.TypePush {
-		return s.out.cfg.Policy
+		mode.push, mode.policy = true, s.out.cfg.Policy
 	}
-	return Block
-}
-
-// queue packs m outside of every lock, into storage of m's own. A large frame
-// is given away with that storage rather than copied.
-func (s *Socket) queue(m *message.Message, mode putMode) (lead bool, err error) {
-	reply := m.Mtype() == message.TypeReply
-	if head, body, ok := s.streamable(m, mode); ok {
-		m.Keep(head)
-		m.SetSize(uint32(len(head) + len(body)))
-		if reply {
-			s.out.load(1, len(body))
-			defer s.out.load(-1, -len(body))
-		}
-		return false, s.out.stream(m.Context(), head, body)
+	if head, body, ok := s.split(m, mode); ok {
+		return s.sendSplit(m, head, body)
 	}
+	// Packing is done outside of every lock, into storage of m's own. A large
+	// frame is given away with that storage rather than copied.
 	frame, err := s.pack(m.Storage(0), m)
 	if err != nil {
-		return false, err
+		return err
 	}
 	m.Keep(frame)
 	if len(frame) >= ownFrame && mode.policy != DropOld {
 		m.GiveStorage()
 		mode.own = true
 	}
-	if reply {
+	if m.Mtype() == message.TypeReply {
 		mode.weight = len(frame)
 	}
 	if s.order != nil {
 		mode.order, mode.mtype, mode.seq = s.order, m.Mtype(), m.Seq()
 	}
-	return s.out.put(m.Context(), frame, mode)
+	return s.out.send(m.Context(), frame, mode)
 }
 
-// pack turns a panic into an error: packing runs code of the user, down to
-// the Error method of what caused a status.
+// sendSplit sends m in two pieces.
+func (s *Socket) sendSplit(m *message.Message, head, body []byte) error {
+	m.Keep(head)
+	m.SetSize(uint32(len(head) + len(body)))
+	if m.Mtype() == message.TypeReply {
+		s.out.load(1, len(body))
+		defer s.out.load(-1, -len(body))
+	}
+	return s.out.sendBody(m.Context(), head, body)
+}
+
+// SendFrame is [Socket.Send] for a push that [Socket.Pack] made, so that one
+// caller can reach many sockets. It keeps nothing of frame.
+func (s *Socket) SendFrame(ctx context.Context, frame []byte, full Full, flush Flush) error {
+	return s.out.send(ctx, frame, putMode{full: full, flush: flush, policy: s.out.cfg.Policy, push: true})
+}
+
+// SendLast sends bytes that are not a message, in front of the end of the
+// connection.
+func (s *Socket) SendLast(b []byte) {
+	_ = s.out.send(context.Background(), b, putMode{full: Reserved}) // the end is near anyway
+}
+
+// Inform implements [proto.Conn]: it queues bytes that are not a message, and that
+// leave before Read waits for the other side.
+func (s *Socket) Inform(b []byte) {
+	_ = s.out.send(context.Background(), b, putMode{full: Reserved, flush: FlushLater}) // nothing depends on it
+}
+
+// StartFlush writes what is queued as far as that does not block, and leaves
+// the rest to a goroutine of the package.
+func (s *Socket) StartFlush() {
+	if s.out.claim() {
+		s.out.flush(false)
+	}
+}
+
+// Flush returns once the connection has taken what was queued before the call,
+// or with the reason why it does not: the end of the socket or of ctx. The
+// kernel of the other side may still have to fetch it.
+func (s *Socket) Flush(ctx context.Context) error { return s.out.flushAll(ctx) }
+
+// NotifyRoom has f called once, as soon as the queue has been taken for writing
+// or nothing can be sent any more. f is called by the goroutine that writes: it
+// must not block. NotifyRoom reports false, and does not call f, if there is room
+// already, or nothing can be sent. One f at a time can wait.
+func (s *Socket) NotifyRoom(f func()) bool { return s.out.notifyRoom(f) }
+
+// WaitsInVain reports whether a sender gave up waiting for room, and the queue
+// has not been written since: others can save the wait.
+func (s *Socket) WaitsInVain() bool {
+	s.out.mu.Lock()
+	defer s.out.mu.Unlock()
+	return s.out.waitedInVain
+}
+
+// Moved returns how many bytes the connection has delivered and taken. Together
+// with Flushed it tells cheaply whether anything is going on.
+func (s *Socket) Moved() uint64 { return s.in.bytes.Load() + s.out.moved.Load() }
+
+// pack turns a panic into an error: packing runs user code, down to the Error
+// method of what caused a status.
 func (s *Socket) pack(dst []byte, m *message.Message) (frame []byte, err error) {
 	if err := m.Err(); err != nil {
 		return nil, err
@@ -270,37 +310,10 @@ func (e *PackError) Error() string { return fmt.Sprintf("socket: message not sen
 // Unwrap returns what the protocol or the codec said.
 func (e *PackError) Unwrap() error { return e.Err }
 
-// Pack returns the wire form of m, for [Socket.Send] on this socket or on any
+// Pack returns the wire form of m, for [Socket.SendFrame] on this socket or on any
 // other of the same protocol.
 func (s *Socket) Pack(m *message.Message) ([]byte, error) {
 	return s.pack(nil, m)
-}
-
-// Send queues a push that [Socket.Pack] made and leaves the writing to a
-// goroutine of the package, so that one caller can reach many sockets. It
-// keeps nothing of frame. If the queue is full it does what the policy says;
-// with nowait it returns [ErrQueueFull] where that is to wait, and does not
-// count it, for a caller that will come back.
-func (s *Socket) Send(ctx context.Context, frame []byte, nowait bool) error {
-	lead, err := s.out.put(ctx, frame, putMode{policy: s.out.cfg.Policy, nowait: nowait, later: true})
-	if lead {
-		s.out.leave()
-	}
-	return err
-}
-
-// SendLast sends bytes that are no message, in front of the end of the
-// connection.
-func (s *Socket) SendLast(b []byte) {
-	if lead, _ := s.out.put(context.Background(), b, putMode{policy: DropNew}); lead { // the end is near anyway
-		s.out.flush(false)
-	}
-}
-
-// Inform implements [proto.Conn]: it queues bytes that are no message, and that
-// leave before Read waits for the other side.
-func (s *Socket) Inform(b []byte) {
-	_, _ = s.out.put(context.Background(), b, putMode{policy: DropNew, hold: true}) // nothing depends on it
 }
 
 // RemoteAddr implements [proto.Conn].
@@ -350,11 +363,11 @@ func (s *Socket) ControlFD(f func(fd uintptr)) error {
 func (s *Socket) Err() error {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	return s.out.dead
+	return s.out.err
 }
 
-// Waiting returns how many replies wait for room in the queue, or are written by
-// who sends them because they are large, and their bytes.
+// Waiting returns how many replies wait for room in the queue, or are being
+// written by their senders because they are large, and their bytes.
 func (s *Socket) Waiting() (replies, bytes int64) {
 	return s.out.waiters.Load(), s.out.waiting.Load()
 }
@@ -363,7 +376,7 @@ func (s *Socket) Waiting() (replies, bytes int64) {
 func (s *Socket) Flushed() bool {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	return s.out.dead != nil || !s.out.leading && s.out.queue.n == 0
+	return s.out.err != nil || s.out.state == idle && s.out.queue.empty()
 }
 
 // Stats returns the counters. It may be called concurrently with everything.
@@ -378,15 +391,7 @@ func (s *Socket) Stats() Stats {
 	return st
 }
 
-// Close lets nothing more be sent and ends whoever waits to. What was queued
-// is still written, for at most a second; Close does not wait for that.
-func (s *Socket) Close() error { return s.out.close(linger) }
-
-// Abort closes the connection at once; what was queued is lost.
-func (s *Socket) Abort() error {
-	s.out.mu.Lock()
-	s.out.failLocked(net.ErrClosed)
-	s.out.closing = false
-	s.out.mu.Unlock()
-	return s.out.conn.Close()
-}
+// Close lets nothing more be sent and ends the waiting of those who want to.
+// What was queued is still written, for at most a second; Close does not wait
+// for that. That the other side has gone is not an error.
+func (s *Socket) Close() error { return s.out.close(lingerTime) }

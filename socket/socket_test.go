@@ -30,11 +30,11 @@ func TestProtocolPanicsAreErrors(t *testing.T) {
 	s.SetProto(brokenProto{})
 	var pe *PackError
 	var panicked *message.PanicError
-	if err := s.Write(call(1, nil), false); !errors.As(err, &pe) || !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
+	if err := s.Send(call(1, nil), ByPolicy, FlushInline); !errors.As(err, &pe) || !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
 		t.Errorf("Pack panicked: %v", err)
 	}
 	panicked = nil
-	if err := s.Write(call(1, make([]byte, streamFrom)), false); !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
+	if err := s.Send(call(1, make([]byte, largeBody)), ByPolicy, FlushInline); !errors.As(err, &panicked) || panicked.Value != "pack "+secret {
 		t.Errorf("PackHead panicked: %v", err)
 	}
 	if _, err := s.Pack(call(1, nil)); !errors.As(err, &panicked) {
@@ -66,15 +66,15 @@ func TestUnpackableMessageWritesNothing(t *testing.T) {
 	s := newSocket(a, Config{})
 	var pe *PackError
 	noCodec := message.New(message.WithBody(struct{}{}), message.WithBodyCodec(250))
-	if err := s.Write(noCodec, false); !errors.As(err, &pe) || !strings.Contains(err.Error(), "not sent") {
+	if err := s.Send(noCodec, ByPolicy, FlushInline); !errors.As(err, &pe) || !strings.Contains(err.Error(), "not sent") {
 		t.Errorf("a body without codec: %v", err)
 	}
 	noFilter := message.New(message.WithXferPipe(251))
-	if err := s.Write(noFilter, false); !errors.Is(err, noFilter.Err()) || noFilter.Err() == nil {
+	if err := s.Send(noFilter, ByPolicy, FlushInline); !errors.Is(err, noFilter.Err()) || noFilter.Err() == nil {
 		t.Errorf("an unknown filter: %v", err)
 	}
 	m := call(3, []byte("after"))
-	if err := s.Write(m, false); err != nil {
+	if err := s.Send(m, ByPolicy, FlushInline); err != nil {
 		t.Fatal(err)
 	}
 	if m.Size() != lengthHead+5 {
@@ -142,7 +142,7 @@ func TestWriteAllocatesNothing(t *testing.T) {
 	s := newSocket(a, Config{})
 	m := call(1, []byte("a small message"))
 	if n := testing.AllocsPerRun(1000, func() {
-		if err := s.Write(m, false); err != nil {
+		if err := s.Send(m, ByPolicy, FlushInline); err != nil {
 			t.Error(err)
 		}
 	}); n != 0 {
@@ -178,7 +178,7 @@ func BenchmarkWrite(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		m := call(1, make([]byte, 100))
 		for pb.Next() {
-			if err := s.Write(m, true); err != nil {
+			if err := s.Send(m, ByPolicy, FlushYield); err != nil {
 				b.Error(err)
 			}
 		}

@@ -42,11 +42,11 @@ func streamPair(t *testing.T, cfg Config) (*Socket, net.Conn) {
 		t.Fatal("nothing was accepted")
 	}
 	s := New(conn, rawproto.New(), cfg.Complete())
-	t.Cleanup(func() { _ = s.Abort(); _ = other.Close() })
+	t.Cleanup(func() { _ = abort(s); _ = other.Close() })
 	return s, other
 }
 
-func largeBody(n int) []byte {
+func randomBody(n int) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{1})
 	_, _ = r.Read(b) // it never fails
@@ -55,10 +55,10 @@ func largeBody(n int) []byte {
 
 // Large bodies and small messages of several senders arrive whole, each
 // sender's in order.
-func TestStreamKeepsFramesWhole(t *testing.T) {
+func TestLargeBodiesKeepFramesWhole(t *testing.T) {
 	s, other := streamPair(t, Config{QueueLimit: 512 << 10})
 	in := New(other, rawproto.New(), Config{}.Complete())
-	body := largeBody(5<<20 + 123)
+	body := randomBody(5<<20 + 123)
 	want := sha256.Sum256(body)
 	const senders, each = 4, 6
 	var wg sync.WaitGroup
@@ -71,7 +71,7 @@ func TestStreamKeepsFramesWhole(t *testing.T) {
 				}
 				m.SetMtype(message.TypeCall)
 				m.SetSeq(int32(g*100 + i))
-				if err := s.Write(m, true); err != nil {
+				if err := s.Send(m, ByPolicy, FlushYield); err != nil {
 					t.Errorf("sender %d, message %d: %v", g, i, err)
 				}
 			}
@@ -100,16 +100,16 @@ func TestStreamKeepsFramesWhole(t *testing.T) {
 
 // A sender whose context ends in the middle of a frame is free at once, its
 // body its own again, and the frame arrives whole all the same.
-func TestStreamContextEndsInMidFrame(t *testing.T) {
+func TestLargeBodyWhoseContextEndsInMidFrame(t *testing.T) {
 	s, other := streamPair(t, Config{QueueLimit: 256 << 10})
-	body := largeBody(32 << 20) // more than the buffers of the kernel take
+	body := randomBody(32 << 20) // more than the buffers of the kernel take
 	want := sha256.Sum256(body)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	m := message.New(message.WithContext(ctx), message.WithServiceMethod("/x"), message.WithBody(body))
 	m.SetMtype(message.TypeCall)
 	t0 := time.Now()
-	if err := s.Write(m, false); err != nil {
+	if err := s.Send(m, ByPolicy, FlushInline); err != nil {
 		t.Fatalf("half a frame was put, so the rest must be: %v", err)
 	}
 	if d := time.Since(t0); d > 10*time.Second { // a third of the write timeout
@@ -138,11 +138,11 @@ func occupy(t *testing.T, s *Socket, ctx context.Context, body []byte) <-chan er
 	go func() {
 		m := message.New(message.WithContext(ctx), message.WithServiceMethod("/x"), message.WithBody(body))
 		m.SetMtype(message.TypeCall)
-		done <- s.Write(m, false)
+		done <- s.Send(m, ByPolicy, FlushInline)
 	}()
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
 		s.out.mu.Lock()
-		writing := s.out.streaming != nil
+		writing := s.out.body != nil
 		s.out.mu.Unlock()
 		if writing {
 			return done
@@ -161,13 +161,13 @@ func small(ctx context.Context, mtype byte) *message.Message {
 
 // While a large frame is being written, others are queued up to the limit of
 // the queue, and then do as their policy says.
-func TestStreamLetsOthersQueue(t *testing.T) {
+func TestLargeBodyLetsOthersQueue(t *testing.T) {
 	const limit = 4 << 10
 	s, _ := streamPair(t, Config{QueueLimit: limit, Policy: DropNew})
-	done := occupy(t, s, context.Background(), largeBody(64<<20))
+	done := occupy(t, s, context.Background(), randomBody(64<<20))
 	queued := 0
 	for ; queued < limit; queued++ {
-		if err := s.Post(small(context.Background(), message.TypePush)); errors.Is(err, ErrQueueFull) {
+		if err := s.Send(small(context.Background(), message.TypePush), ByPolicy, FlushAsync); errors.Is(err, ErrQueueFull) {
 			break
 		} else if err != nil {
 			t.Fatal(err)
@@ -178,15 +178,15 @@ func TestStreamLetsOthersQueue(t *testing.T) {
 	}
 	short, stop := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer stop()
-	if err := s.Write(small(short, message.TypeCall), false); !errors.Is(err, context.DeadlineExceeded) {
+	if err := s.Send(small(short, message.TypeCall), ByPolicy, FlushInline); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a call with a deadline, the queue full: %v", err)
 	}
 	large := small(short, message.TypeCall)
-	large.SetBody(largeBody(streamFrom))
-	if err := s.Write(large, false); !errors.Is(err, context.DeadlineExceeded) {
+	large.SetBody(randomBody(largeBody))
+	if err := s.Send(large, ByPolicy, FlushInline); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a large call with a deadline, another being written: %v", err)
 	}
-	if err := s.Abort(); err != nil {
+	if err := abort(s); err != nil {
 		t.Fatal(err)
 	}
 	if err := ended(t, done); !errors.Is(err, net.ErrClosed) {
@@ -206,22 +206,22 @@ func ended(t *testing.T, done <-chan error) error {
 }
 
 // Those who wait to write a large frame end with the connection.
-func TestStreamHeirsEndWithTheSocket(t *testing.T) {
+func TestWaitingLargeBodiesEndWithTheSocket(t *testing.T) {
 	s, _ := streamPair(t, Config{})
-	first := occupy(t, s, context.Background(), largeBody(64<<20))
+	first := occupy(t, s, context.Background(), randomBody(64<<20))
 	const others = 3
 	done := make(chan error, others)
 	for range others {
 		go func() {
 			m := small(context.Background(), message.TypeCall)
-			m.SetBody(largeBody(streamFrom))
-			done <- s.Write(m, false)
+			m.SetBody(randomBody(largeBody))
+			done <- s.Send(m, ByPolicy, FlushInline)
 		}()
 	}
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
 		s.out.mu.Lock()
 		waiting := 0
-		for h := s.out.heirs; h != nil; h = h.next {
+		for l := s.out.leads.head; l != nil; l = l.next {
 			waiting++
 		}
 		s.out.mu.Unlock()
@@ -232,7 +232,7 @@ func TestStreamHeirsEndWithTheSocket(t *testing.T) {
 			t.Fatalf("%d wait, want %d", waiting, others)
 		}
 	}
-	if err := s.Abort(); err != nil {
+	if err := abort(s); err != nil {
 		t.Fatal(err)
 	}
 	for range others {
@@ -247,9 +247,9 @@ func TestStreamHeirsEndWithTheSocket(t *testing.T) {
 
 // Close frees the sender of a large frame at once; of what was begun the rest is
 // written to who reads it within the time that Close gives, and nothing else.
-func TestStreamClose(t *testing.T) {
+func TestCloseInTheMiddleOfALargeBody(t *testing.T) {
 	s, other := streamPair(t, Config{})
-	body := largeBody(32 << 20)
+	body := randomBody(32 << 20)
 	sent := bytes.Clone(body)
 	done := occupy(t, s, context.Background(), body)
 	if err := s.Close(); err != nil {
@@ -272,15 +272,15 @@ func TestStreamClose(t *testing.T) {
 }
 
 func TestPackHeadAgreesWithPack(t *testing.T) {
-	body := largeBody(streamFrom)
+	body := randomBody(largeBody)
 	m := message.New(message.WithServiceMethod("/math/add"), message.WithAddMeta("k", "v w"), message.WithBody(body), message.WithBodyCodec('j'))
 	m.SetMtype(message.TypeReply)
 	m.SetSeq(77)
 	m.SetStatus(message.NewStatus(7, "seven"))
 	s, _ := streamPair(t, Config{})
-	head, got, ok := s.streamable(m, putMode{policy: Block})
+	head, got, ok := s.split(m, putMode{policy: Block})
 	if !ok {
-		t.Fatal("not streamable")
+		t.Fatal("not split")
 	}
 	whole, err := rawproto.New().Pack(nil, m)
 	if err != nil {
@@ -289,13 +289,13 @@ func TestPackHeadAgreesWithPack(t *testing.T) {
 	if !bytes.Equal(append(bytes.Clone(head), got...), whole) {
 		t.Error("head and body are not what Pack writes")
 	}
-	for _, mode := range []putMode{{policy: DropOld}, {policy: Block, nowait: true}} {
-		if _, _, ok := s.streamable(m, mode); ok {
-			t.Errorf("streamable under %+v", mode)
+	for _, mode := range []putMode{{policy: DropOld}, {policy: Block, full: NoWait}} {
+		if _, _, ok := s.split(m, mode); ok {
+			t.Errorf("split under %+v", mode)
 		}
 	}
-	m.SetBody(body[:streamFrom-1])
-	if _, _, ok := s.streamable(m, putMode{policy: Block}); ok {
-		t.Error("a small body is streamable")
+	m.SetBody(body[:largeBody-1])
+	if _, _, ok := s.split(m, putMode{policy: Block}); ok {
+		t.Error("a small body is split")
 	}
 }

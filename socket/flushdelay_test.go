@@ -16,14 +16,14 @@ func TestFlushDelay(t *testing.T) {
 			all := collect(b)
 			start := time.Now()
 			for i := range 3 {
-				if err := s.Write(call(i, []byte("x")), false); err != nil {
+				if err := s.Send(call(i, []byte("x")), ByPolicy, FlushInline); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := s.Post(push(3, []byte("x"))); err != nil {
+			if err := s.Send(push(3, []byte("x")), ByPolicy, FlushAsync); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Send(t.Context(), frameOf(t, push(4, []byte("x"))), false); err != nil {
+			if err := s.SendFrame(t.Context(), frameOf(t, push(4, []byte("x"))), ByPolicy, FlushAsync); err != nil {
 				t.Fatal(err)
 			}
 			if st := s.Stats(); st.Writes > 0 && time.Since(start) < 20*time.Millisecond {
@@ -47,7 +47,7 @@ func TestNobodyWaitsAnHourForTheFlush(t *testing.T) {
 	all := collect(b)
 	const n = 10
 	for i := range n { // more than the queue holds
-		if err := s.Write(call(i, make([]byte, testLimit/3)), false); err != nil {
+		if err := s.Send(call(i, make([]byte, testLimit/3)), ByPolicy, FlushInline); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -33,17 +33,17 @@ func TestOrderOfEachWriter(t *testing.T) {
 						var err error
 						switch rng.IntN(4) {
 						case 0:
-							err = s.Write(m, true)
+							err = s.Send(m, ByPolicy, FlushYield)
 						case 1:
-							err = s.Write(m, false)
+							err = s.Send(m, ByPolicy, FlushInline)
 						case 2:
-							if err = s.Queue(m); err == nil {
-								s.Flush()
+							if err = s.Send(m, ByPolicy, FlushLater); err == nil {
+								s.StartFlush()
 							}
 						case 3:
 							var frame []byte
 							if frame, err = s.Pack(m); err == nil {
-								err = s.Send(t.Context(), frame, false)
+								err = s.SendFrame(t.Context(), frame, ByPolicy, FlushAsync)
 							}
 						}
 						if err != nil {
@@ -92,12 +92,12 @@ func TestLeadPassesOverAndBack(t *testing.T) {
 			for round := range 5 {
 				sent := next
 				for ; s.Stats().Queued == 0; sent++ { // until the kernel takes no more
-					if err := s.Write(call(sent, make([]byte, 700+round)), false); err != nil {
+					if err := s.Send(call(sent, make([]byte, 700+round)), ByPolicy, FlushInline); err != nil {
 						t.Fatal(err)
 					}
 				}
 				for range 20 { // behind what was put back
-					if err := s.Write(call(sent, make([]byte, 70_000)), false); err != nil {
+					if err := s.Send(call(sent, make([]byte, 70_000)), ByPolicy, FlushInline); err != nil {
 						t.Fatal(err)
 					}
 					sent++
@@ -135,7 +135,7 @@ func TestLargeFramesAreNotCopied(t *testing.T) {
 			storage = append(storage, at)
 		}
 		want = append(want, frameOf(t, m)...)
-		if err := s.Queue(m); err != nil {
+		if err := s.Send(m, ByPolicy, FlushLater); err != nil {
 			t.Fatal(err)
 		}
 		if i%3 == 1 && cap(m.Storage(0)) > 0 {
@@ -165,19 +165,19 @@ func TestQueueWaitsForFlush(t *testing.T) {
 	a, b := pair(t, "unix")
 	s := newSocket(a, Config{})
 	for i := range 3 {
-		if err := s.Queue(call(i, []byte("abc"))); err != nil {
+		if err := s.Send(call(i, []byte("abc")), ByPolicy, FlushLater); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if st := s.Stats(); st.Queued != 3*(lengthHead+3) || st.Writes != 0 || st.MessagesOut != 3 {
 		t.Errorf("with three messages queued: %+v", st)
 	}
-	s.Flush()
-	s.Flush() // nothing is left: no write
+	s.StartFlush()
+	s.StartFlush() // nothing is left: no write
 	if st := s.Stats(); st.Queued != 0 || st.Writes != 1 {
 		t.Errorf("after a flush: %+v", st)
 	}
-	if err := s.Queue(call(3, nil)); err != nil {
+	if err := s.Send(call(3, nil), ByPolicy, FlushLater); err != nil {
 		t.Fatal(err)
 	}
 	// Whoever waits for the other side sends first what that waits for.
@@ -197,7 +197,7 @@ func TestQueueBeyondLimitFlushes(t *testing.T) {
 	all := collect(b)
 	const n = 100
 	for i := range n { // more than the limit, and nobody else to write it
-		if err := s.Queue(call(i, make([]byte, 100))); err != nil {
+		if err := s.Send(call(i, make([]byte, 100)), ByPolicy, FlushLater); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -210,7 +210,7 @@ func TestQueueBeyondLimitFlushes(t *testing.T) {
 func TestSendLastGoesBeforeTheEnd(t *testing.T) {
 	a, b := pair(t, "unix")
 	s := newSocket(a, Config{})
-	if err := s.Queue(call(7, []byte("q"))); err != nil {
+	if err := s.Send(call(7, []byte("q")), ByPolicy, FlushLater); err != nil {
 		t.Fatal(err)
 	}
 	s.SendLast([]byte("bye"))
@@ -239,7 +239,7 @@ func TestSendToManySockets(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range socks {
-			if err := s.Send(t.Context(), frame, true); err != nil {
+			if err := s.SendFrame(t.Context(), frame, NoWait, FlushAsync); err != nil {
 				t.Fatal(err)
 			}
 		}

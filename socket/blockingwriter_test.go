@@ -23,11 +23,11 @@ func TestWriteTimeoutEndsConnection(t *testing.T) {
 					t.Error("read a message that nobody sent")
 				}
 			}()
-			if err := s.Write(call(1, make([]byte, 4<<20)), false); err != nil {
+			if err := s.Send(call(1, make([]byte, 4<<20)), ByPolicy, FlushInline); err != nil {
 				t.Fatal(err)
 			}
 			within(t, "the reader of a connection that timed out", read)
-			if err := s.Write(call(2, nil), false); !errors.Is(err, ErrSlowReader) || !errors.Is(s.Err(), ErrSlowReader) {
+			if err := s.Send(call(2, nil), ByPolicy, FlushInline); !errors.Is(err, ErrSlowReader) || !errors.Is(s.Err(), ErrSlowReader) {
 				t.Errorf("write afterwards: %v; Err() = %v", err, s.Err())
 			}
 			_ = s.Close()
@@ -57,7 +57,7 @@ func TestWriteTimeoutSparesSlowReader(t *testing.T) {
 		a, b := pair(t, "unix")
 		s := newSocket(a, Config{WriteTimeout: timeout})
 		defer s.Close()
-		if err := s.Write(call(1, make([]byte, 200_000)), false); err != nil {
+		if err := s.Send(call(1, make([]byte, 200_000)), ByPolicy, FlushInline); err != nil {
 			return err
 		}
 		var got []byte
@@ -87,7 +87,7 @@ func TestWriteLongAfterTimeout(t *testing.T) {
 				s, r := newSocket(a, Config{WriteTimeout: timeout}), newSocket(b, Config{})
 				defer func() { _, _ = s.Close(), r.Close() }() // what follows is the business of other tests
 				for i, size := range []int{1 << 20, 1 << 20, 0} {
-					if err := s.Write(call(i, make([]byte, size)), false); err != nil {
+					if err := s.Send(call(i, make([]byte, size)), ByPolicy, FlushInline); err != nil {
 						return fmt.Errorf("message %d: %w", i, err)
 					}
 					var m message.Message

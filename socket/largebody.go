@@ -1,0 +1,151 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+)
+
+// A large body that is bytes already is not copied: its sender becomes the
+// leader and writes it from where it lies, with writes that may block. What
+// others send meanwhile is queued. If the sender's context ends, or the socket
+// is closed, the write is interrupted; the rest is then copied and left to a
+// goroutine, because half a frame can't be taken back.
+
+const largeBody = 256 << 10 // bytes of a body that is worth it
+
+// errInterrupted ends the writing of a leader that is not to be held any more.
+var errInterrupted = errors.New("socket: interrupted")
+
+// A bodyWrite is the sending of one large body. The writer's mutex guards it.
+type bodyWrite struct{ interrupted bool }
+
+// interruptLocked ends a write in progress and lets no other begin.
+func (w *writer) interruptLocked(b *bodyWrite) {
+	b.interrupted = true
+	_ = w.conn.SetWriteDeadline(time.Unix(1, 0)) // fails only on a closed connection, where no write blocks
+}
+
+// split returns the body of m and the head that stands in front of it, if they
+// can be sent apart.
+func (s *Socket) split(m *message.Message, mode putMode) (head, body []byte, ok bool) {
+	switch b := m.Body().(type) {
+	case []byte:
+		body = b
+	case *[]byte:
+		if b != nil {
+			body = *b
+		}
+	}
+	waits := mode.full == ByPolicy && mode.policy == Block
+	if len(body) < largeBody || s.out.raw == nil || m.Err() != nil || s.order != nil || !waits {
+		return nil, nil, false
+	}
+	p, ok := s.proto.(proto.HeadPacker)
+	if !ok {
+		return nil, nil, false
+	}
+	defer func() {
+		if recover() != nil { // pack runs into the same panic and reports it
+			head, body, ok = nil, nil, false
+		}
+	}()
+	head, ok = p.PackHead(m.Storage(0), m, len(body))
+	return head, body, ok
+}
+
+// sendBody sends a frame that consists of head and body. It returns when all
+// of it was written, or will be by somebody else, or an error if the other side
+// does not get it.
+func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
+	c, b, err := w.beginBody(ctx, head, body)
+	if err != nil {
+		return err
+	}
+	unwatch := context.AfterFunc(ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.body == b {
+			w.interruptLocked(b)
+		}
+	})
+	defer unwatch()
+	for c != nil {
+		w.buf = c.b
+		w.writeErr = w.writeBlocking()
+		if w.writeErr == errInterrupted {
+			w.leaveRest(c)
+			return nil
+		}
+		c = w.wrote(c)
+	}
+	w.mu.Lock()
+	w.body = nil
+	w.state.move(writing)
+	if b.interrupted { // too late
+		w.resetDeadlineLocked()
+	}
+	if w.writeErr != nil {
+		err = w.err // the frame is not whole, so nobody will see it
+	}
+	w.mu.Unlock()
+	w.flush(false)
+	return err
+}
+
+// beginBody waits for the lead and returns what to write: what is queued, and
+// the frame behind it.
+func (w *writer) beginBody(ctx context.Context, head, body []byte) (*chunk, *bodyWrite, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.awaitLeadLocked(ctx); err != nil {
+		return nil, nil, err
+	}
+	w.body = new(bodyWrite)
+	w.messages++
+	w.bytes += uint64(len(head) + len(body))
+	w.queue.add(head)
+	w.queue.addLent(body)
+	c := w.queue.take()
+	w.writes++
+	w.grantLocked()
+	return c, w.body, nil
+}
+
+// leaveRest leaves c, of which buf is still to be written, and what follows it
+// to a goroutine that may block.
+func (w *writer) leaveRest(c *chunk) {
+	for p := c; p != nil; p = p.next {
+		if p.kind != lentBody {
+			continue
+		}
+		rest := p.b
+		if p == c {
+			rest = w.buf
+		}
+		p.kind, p.b = wholeFrame, slices.Clone(rest)
+		p.frame = p.b
+		if p == c {
+			w.buf = p.b
+		}
+	}
+	w.putBack(c)
+	w.mu.Lock()
+	w.body = nil
+	w.resetDeadlineLocked()
+	w.mu.Unlock()
+	w.startBlocking()
+}
+
+// resetDeadlineLocked undoes an interrupt.
+func (w *writer) resetDeadlineLocked() {
+	var end time.Time
+	if w.life == lingering {
+		end = time.Now().Add(lingerTime)
+	}
+	_ = w.conn.SetWriteDeadline(end) // fails only on a closed connection, as the next write will
+}

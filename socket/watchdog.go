@@ -1,0 +1,72 @@
+package socket
+
+import (
+	"fmt"
+	"time"
+)
+
+// A writeWatchdog ends a connection whose write makes no progress, where the
+// connection is not one of the system: many that wrap others have deadlines
+// that fail or do nothing. To renew the limit costs a store, because the timer
+// looks at it only when it fires. The writer's mutex guards it. A nil one does
+// nothing.
+type writeWatchdog struct {
+	due   time.Duration // on clock; 0: nothing is being written
+	timer *time.Timer   // nil: none runs
+}
+
+var clockStart = time.Now()
+
+// clock is a monotonic time.
+func clock() time.Duration { return time.Since(clockStart) }
+
+// boundLocked gives the write in progress so much time from now.
+func (w *writer) boundLocked(wait time.Duration) {
+	if w.watchdog == nil {
+		w.watchdog = new(writeWatchdog)
+	}
+	d := w.watchdog
+	d.due = clock() + wait
+	if d.timer == nil {
+		d.timer = time.AfterFunc(wait, w.look)
+	}
+}
+
+// look runs when the timer fires.
+func (w *writer) look() {
+	w.mu.Lock()
+	d := w.watchdog
+	left := d.due - clock()
+	if d.timer == nil || d.due == 0 {
+		d.timer = nil
+		w.mu.Unlock()
+		return
+	}
+	if left > 0 {
+		d.timer.Reset(left)
+		w.mu.Unlock()
+		return
+	}
+	d.stop()
+	w.mu.Unlock()
+	w.fail(fmt.Errorf("%w for %v", ErrSlowReader, w.cfg.WriteTimeout))
+}
+
+// rest says that no write is in progress. The timer runs out by itself.
+func (d *writeWatchdog) rest() {
+	if d != nil {
+		d.due = 0
+	}
+}
+
+// stop ends the timer.
+func (d *writeWatchdog) stop() {
+	if d == nil {
+		return
+	}
+	d.due = 0
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}

@@ -1,0 +1,271 @@
+package socket
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/goerpc/erpc/proto"
+)
+
+// Errors of sending.
+var (
+	// ErrQueueFull says that the other side does not read fast enough and that
+	// the sender did not want to wait for it. Nothing of the message is sent.
+	ErrQueueFull = errors.New("socket: outgoing queue full")
+	// ErrSlowReader ends a connection whose other side does not read: its queue
+	// was full under the policy Disconnect, nothing could be written for the
+	// write timeout, or it drained so slowly that pushes waited in vain.
+	ErrSlowReader = errors.New("socket: the other side does not read")
+)
+
+// A writer collects packed frames and writes them in batches (group commit).
+// It has no goroutine of its own: a sender that finds it idle becomes its
+// leader and writes, for one turn, its own frame and what others enqueue
+// meanwhile. A leader never blocks on the connection; once the kernel takes no
+// more, a goroutine that may block carries on. writerState has the rules.
+type writer struct {
+	conn net.Conn
+	raw  syscall.RawConn // nil: conn offers no write that does not block
+	try  func(fd uintptr) bool
+	cfg  *Config
+
+	waiting atomic.Int64  // bytes of replies that wait for room, or that their senders write
+	waiters atomic.Int64  // how many replies these are
+	moved   atomic.Uint64 // bytes that the connection has taken
+
+	mu           sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
+	queue        queue
+	state        writerState
+	life         lifeState
+	deadlineSet  bool // conn has a write deadline that is not that of Close
+	waitedInVain bool // a sender has given up waiting for room since the queue was last taken
+	room         roomQueue
+	leads        leadQueue
+	body         *bodyWrite     // in writingBody: what is being written
+	watchdog     *writeWatchdog // nil: no blocking write was ever bounded by it
+	onRoom       func()         // see NotifyRoom
+	err          error          // why nothing more is queued; nil while life is open
+
+	messages, bytes, writes, dropped uint64 // as in Stats
+
+	// Of the leader:
+	buf      []byte // what is left to write of the current chunk
+	writeErr error
+}
+
+func (w *writer) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
+	w.conn, w.raw, w.cfg = conn, raw, cfg
+	w.try = w.tryWrite
+}
+
+// A putMode says how a frame is enqueued.
+type putMode struct {
+	full   Full
+	flush  Flush
+	policy Policy // if full is ByPolicy
+	push   bool
+	own    bool // the frame's bytes are given away
+	weight int  // bytes that count as waiting for room while the frame does
+
+	order proto.Sequencer // is told of the message, unless nil
+	mtype byte
+	seq   int32
+}
+
+// send enqueues frame and sees to it that it is written as mode says. It keeps
+// nothing of frame unless mode gives it away.
+func (w *writer) send(ctx context.Context, frame []byte, mode putMode) error {
+	lead, err := w.put(ctx, frame, mode)
+	if !lead {
+		return err
+	}
+	switch {
+	case w.cfg.FlushDelay > 0:
+		w.flushAfterDelay()
+	case mode.flush == FlushAsync:
+		w.cfg.flushers.add(w)
+	default:
+		w.flush(mode.flush == FlushYield)
+	}
+	return nil
+}
+
+// put enqueues frame. If lead is true the caller must write the queue, or have
+// it written: the state is writing, or scheduled if mode or the flush delay
+// leave it to others.
+func (w *writer) put(ctx context.Context, frame []byte, mode putMode) (lead bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for helped := false; w.err == nil && !w.admitsLocked(len(frame), mode); helped = true {
+		queued, err := w.makeRoomLocked(ctx, frame, mode, helped)
+		if err != nil || queued {
+			return false, err
+		}
+	}
+	if w.err != nil {
+		return false, w.err
+	}
+	w.appendLocked(frame, mode)
+	if mode.flush == FlushLater || w.state != idle {
+		return false, nil
+	}
+	if mode.flush == FlushAsync || w.cfg.FlushDelay > 0 {
+		w.state.move(scheduled)
+	} else {
+		w.state.move(writing)
+	}
+	return true, nil
+}
+
+// appendLocked makes frame the end of the queue.
+func (w *writer) appendLocked(frame []byte, mode putMode) {
+	if mode.order != nil {
+		mode.order.Sent(mode.mtype, mode.seq)
+	}
+	switch {
+	case mode.own:
+		w.queue.addOwned(frame)
+	case mode.push && w.cfg.Policy == DropOld:
+		w.queue.addDroppable(frame)
+	default:
+		w.queue.add(frame)
+	}
+	w.messages++
+	w.bytes += uint64(len(frame))
+}
+
+// hasRoomLocked reports whether n bytes more fit below limit. One frame always
+// does, whatever its size.
+func (w *writer) hasRoomLocked(n, limit int) bool {
+	return w.queue.n == 0 || w.queue.n+n <= limit
+}
+
+// admitsLocked reports whether a frame of n bytes may be enqueued now. Those
+// that wait go first.
+func (w *writer) admitsLocked(n int, mode putMode) bool {
+	if mode.full == Reserved {
+		return w.hasRoomLocked(n, 2*w.cfg.QueueLimit)
+	}
+	return w.room.head == nil && w.hasRoomLocked(n, w.cfg.QueueLimit)
+}
+
+// makeRoomLocked deals with a full queue as mode says. It may unlock the mutex
+// meanwhile. If queued is true the leader has enqueued the frame; otherwise the
+// caller looks again. helped says that the caller has been here before.
+func (w *writer) makeRoomLocked(ctx context.Context, frame []byte, mode putMode, helped bool) (queued bool, err error) {
+	if w.state == idle || w.state == scheduled && !helped { // queued and not flushed: the other side is not to blame
+		w.state.move(writing)
+		w.mu.Unlock()
+		w.flush(false)
+		w.mu.Lock()
+		return false, nil
+	}
+	late := w.state == scheduled || w.state == starting // our own goroutines are, not the other side
+	if mode.full != Reserved && !late {
+		room, err := w.applyPolicyLocked(len(frame), mode)
+		if room || err != nil {
+			return false, err
+		}
+	}
+	switch mode.full {
+	case NoWait, Reserved:
+		return false, ErrQueueFull
+	}
+	err = w.waitForRoomLocked(ctx, frame, mode)
+	return err == nil, err
+}
+
+// applyPolicyLocked does what the policy of a push says about a full queue. It
+// returns false and no error if the push is to wait. A caller who would come
+// back is not refused for good, so nothing counts as dropped.
+func (w *writer) applyPolicyLocked(n int, mode putMode) (room bool, err error) {
+	switch mode.policy {
+	case DropNew:
+		w.dropped++
+		return false, ErrQueueFull
+	case DropOld:
+		dropped := w.queue.drop(n, w.cfg.QueueLimit)
+		w.dropped += dropped
+		return dropped > 0 && w.hasRoomLocked(n, w.cfg.QueueLimit), nil
+	case Disconnect:
+		if w.state == writingBody {
+			return false, nil // not slow, but busy with a large frame
+		}
+		w.dropped++
+		w.mu.Unlock()
+		w.fail(ErrSlowReader)
+		w.mu.Lock()
+		return false, ErrSlowReader
+	}
+	return false, nil
+}
+
+// load counts replies that wait, and their bytes.
+func (w *writer) load(replies, weight int) {
+	w.waiters.Add(int64(replies))
+	w.waiting.Add(int64(weight))
+}
+
+// claim makes the caller the leader if something is queued and nobody writes.
+func (w *writer) claim() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state != idle || w.queue.empty() {
+		return false
+	}
+	w.state.move(writing)
+	return true
+}
+
+// take takes what is queued for the leader to write. If there is nothing, or
+// the lead goes to the sender of a large body, it ends the lead and returns
+// nil.
+func (w *writer) take() *chunk {
+	w.mu.Lock()
+	if w.state == starting {
+		w.state.move(writing)
+	}
+	if w.life == closed {
+		freeAll(w.queue.take())
+	} else if w.leads.pass() {
+		w.state.move(writingBody)
+		w.mu.Unlock()
+		return nil
+	}
+	c := w.queue.take()
+	w.grantLocked()
+	w.waitedInVain = false
+	last := false
+	if c != nil {
+		w.writes++
+	} else {
+		last = w.endLeadLocked()
+	}
+	onRoom := w.onRoom
+	w.onRoom = nil
+	w.mu.Unlock()
+	if onRoom != nil {
+		onRoom()
+	}
+	if last {
+		_ = w.shut() // Close left this to the leader; its error says nothing any more
+	}
+	return c
+}
+
+// endLeadLocked makes the writer idle. It reports whether the caller must close
+// the connection, because Close left that to the leader.
+func (w *writer) endLeadLocked() (last bool) {
+	w.state.move(idle)
+	if w.life == lingering {
+		w.life.move(closed)
+		w.watchdog.stop()
+		return true
+	}
+	w.unboundLocked()
+	return false
+}
