@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -118,4 +119,14 @@ func (c *conn) write(m *message.Message, yield bool) *message.Status {
 		flush = socket.FlushYield
 	}
 	return c.status(m, c.sock.Send(m, socket.ByPolicy, flush))
+}
+
+// sendUrgent queues a small message that must not be lost: it uses the reserve
+// of the queue and waits only beyond that.
+func (c *conn) sendUrgent(m *message.Message) error {
+	err := c.sock.Send(m, socket.Reserved, socket.FlushLater)
+	if errors.Is(err, socket.ErrQueueFull) {
+		return c.sock.Send(m, socket.ByPolicy, socket.FlushLater)
+	}
+	return err
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"runtime/debug"
 	"time"
 
@@ -321,11 +320,7 @@ func (x *exchange) fail(st *message.Status) {
 
 func (x *exchange) send(noFlush bool) *message.Status {
 	if x.refusing {
-		err := x.conn.sock.Send(&x.out, socket.Reserved, socket.FlushLater)
-		if errors.Is(err, socket.ErrQueueFull) {
-			err = x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater)
-		}
-		return x.conn.status(&x.out, err)
+		return x.conn.status(&x.out, x.conn.sendUrgent(&x.out))
 	}
 	if noFlush {
 		return x.conn.status(&x.out, x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))

@@ -330,11 +330,11 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	x.out.SetMtype(mtype)
 	x.out.SetSeq(-s.key)
 	fill(&x.out)
-	if err := s.conn.sock.QueueUrgent(&x.out); err != nil {
+	if err := s.conn.sendUrgent(&x.out); err != nil {
 		x.Debugf("session %s: %s of the stream to %s not sent: %v", s.conn.sess.ID(), message.TypeText(mtype), s.method, err)
 		return
 	}
-	s.conn.sock.Flush()
+	s.conn.sock.StartFlush()
 }
 
 // dataArrived queues a message. It runs on the reading goroutine.

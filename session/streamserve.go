@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // acceptStream handles the opening of a stream by the other side: its handler
@@ -57,7 +58,7 @@ func (c *conn) refuseStream(x *exchange, code int32, cause error) {
 	x.out.SetMtype(message.TypeStreamEnd)
 	x.out.SetSeq(-x.in.Seq())
 	x.out.SetStatus(newStatus(code, cause))
-	if err := c.sock.QueueUrgent(&x.out); err != nil {
+	if err := c.sock.Send(&x.out, socket.Reserved, socket.FlushLater); err != nil {
 		x.Debugf("session %s: refusal of the stream to %s not sent: %v", c.sess.ID(), x.in.ServiceMethod(), err)
 	}
 }
@@ -104,10 +105,10 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 		x.out.SetSeq(-s.key)
 		x.out.SetStatus(st)
 		x.out.SetBody(nil)
-		if err := x.conn.sock.QueueUrgent(&x.out); err != nil {
+		if err := x.conn.sendUrgent(&x.out); err != nil {
 			x.Debugf("session %s: end of the stream to %s not sent: %v", x.conn.sess.ID(), s.method, err)
 		}
-		x.conn.sock.Flush()
+		x.conn.sock.StartFlush()
 	} else {
 		x.status = s.Status()
 	}
