@@ -1,18 +1,38 @@
-# `make run` shows erpc at work, `make test` checks it. All tools come with the
-# Go toolchain or from go.mod.
+# `make run` shows erpc at work, `make test` checks it, `make help` lists the rest.
+# All tools come with the Go toolchain or from go.mod.
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: run test lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
+.PHONY: help run test guards test-386 cross lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a server and two clients, each a process of its own; ends by itself
 	@mkdir -p bin && $(GO) build -o bin/hello ./examples/hello && bin/hello
 
-test: lint ## everything that must pass
+test: lint guards ## everything that must pass
 	$(GO) test -race -shuffle=on ./...
+	cd plugin/otel && $(GO) vet ./... && $(GO) test -race -shuffle=on ./...
+
+# The race detector allocates and is slow, so these say nothing under it.
+guards: ## allocations, memory and the cost of logs, without the race detector
+	$(GO) test -count=1 -run '^TestAllocationsOfAMessage$$' .
+	$(GO) test -count=1 -run '^TestLevelThatIsOffCostsNothing$$' ./internal/test/e2e
+	$(GO) test -count=1 -run 'Hostile' ./peer/config
 	ERPC_IDLE_SESSIONS=20000 $(GO) test -count=1 -run '^TestIdleMemory$$/^plain$$' ./socket/eventloop
 	ERPC_IDLE_SESSIONS=5000 $(GO) test -count=1 -run '^TestIdleMemory$$/^tcp$$' ./socket/eventloop
-	cd plugin/otel && $(GO) vet ./... && $(GO) test -race -shuffle=on ./...
+
+# What a program of another system or with 32-bit integers compiles.
+CROSS ?= windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386
+cross: ## build for other systems and processors
+	@set -e; for target in $(CROSS); do \
+	  echo "== $$target"; \
+	  CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./...; \
+	done
+
+test-386: ## what counts bytes, with 32-bit integers; needs a processor and kernel that run 386
+	CGO_ENABLED=0 GOARCH=386 $(GO) test ./codec/... ./xfer/... ./message/... ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./proto/httproto ./plugin/heartbeat
 
 lint: ## format, vet and staticcheck
 	@unformatted=$$(gofmt -l .); \

@@ -15,14 +15,17 @@ const (
 	readmeEnd   = "<!-- bench:end -->"
 )
 
-// Summary is the run in one table, for the README: calls per second of every
-// peer at each number of callers, and what else the project promises.
+// summaryLevels are the numbers of callers that the README shows.
+var summaryLevels = []int{1, 100, 1000}
+
+// Summary is the run in one table, for the README: calls per second of each
+// framework at some numbers of callers, and what else the project promises.
 func Summary(r *Results) string {
 	w := &writer{r: r, charts: map[string]string{}}
 	w.f("Measured by `%s` on %s, %s; server and client are two processes on loopback, one connection, a 581-byte protobuf message, calls per second (medians of %d rounds). ",
 		r.Command, r.Date.UTC().Format("2006-01-02"), r.Machine, r.Rounds)
-	w.f("*limit* is the same work written by hand, with nothing else around it. [docs/%s](docs/%s) has everything, with charts.\n\n", PageName, PageName)
-	levels := w.levels(Call)
+	w.f("*limit* is the same work written by hand, with nothing else around it; of each framework stands the fastest configuration. [docs/%s](docs/%s) has everything, with charts.\n\n", PageName, PageName)
+	levels := slices.DeleteFunc(w.levels(Call), func(n int) bool { return !slices.Contains(summaryLevels, n) })
 	heads := []string{""}
 	for _, n := range levels {
 		heads = append(heads, plural(n, "caller"))
@@ -55,7 +58,8 @@ func Summary(r *Results) string {
 }
 
 // summaryPeers are the names of the peers with calls, the fastest at 100
-// callers first.
+// callers first: one of each framework, which is the part of a name before its
+// hyphen. That of erpc is the typed one.
 func (w *writer) summaryPeers() []string {
 	var names []string
 	for _, c := range w.at(Call, 100) {
@@ -64,7 +68,15 @@ func (w *writer) summaryPeers() []string {
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Compare(w.r.Find(Call, b, 100).Median(Rate), w.r.Find(Call, a, 100).Median(Rate))
 	})
-	return names
+	shown := map[string]bool{}
+	return slices.DeleteFunc(names, func(name string) bool {
+		framework, _, _ := strings.Cut(name, "-")
+		if framework == Typed && name != Typed || shown[framework] {
+			return true
+		}
+		shown[framework] = true
+		return false
+	})
 }
 
 // UpdateReadme replaces what stands between the marks of the file at path.

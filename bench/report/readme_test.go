@@ -17,6 +17,10 @@ func TestUpdateReadme(t *testing.T) {
 		Cells: []*Cell{
 			{Test: Call, Peer: V7, X: 100, Samples: sample(30000)},
 			{Test: Call, Peer: Typed, X: 100, Samples: sample(120000)},
+			{Test: Call, Peer: LoopPeer, X: 100, Samples: sample(130000)},
+			{Test: Call, Peer: "other-tuned", X: 100, Samples: sample(50000)},
+			{Test: Call, Peer: "other", X: 100, Samples: sample(40000)},
+			{Test: Call, Peer: Typed, X: 5000, Samples: sample(77777)},
 			{Test: Push, Peer: BroadcastPeer, X: 1000, Samples: sample(1500000)},
 		},
 	}
@@ -40,6 +44,14 @@ func TestUpdateReadme(t *testing.T) {
 	ours, theirs := strings.Index(got, "| "+Typed+" |"), strings.Index(got, "| "+V7+" |")
 	if ours < 0 || theirs < ours {
 		t.Errorf("the faster does not come first:\n%s", got)
+	}
+	for _, left := range []string{"| " + LoopPeer + " |", "| other |", number(77777)} {
+		if strings.Contains(got, left) {
+			t.Errorf("%s is shown:\n%s", left, got)
+		}
+	}
+	if !strings.Contains(got, "| other-tuned |") {
+		t.Errorf("the fastest configuration of a framework is not shown:\n%s", got)
 	}
 	if !strings.Contains(got, "make bench") || !strings.Contains(got, "2026-11-21") || !strings.Contains(got, number(1500000)) {
 		t.Errorf("command, date or figures are missing:\n%s", got)

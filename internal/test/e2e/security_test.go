@@ -211,7 +211,7 @@ func attacks(t *testing.T) []attack {
 	}
 	call := kit.Frame(t, erpc.TypeCall, 1, "/add", []byte(`{"A":1,"B":2}`))
 	kinds := hostile(t)
-	if n := 0; kit.RaceEnabled { // TestCase23HostileBytes offers them all
+	if n := 0; kit.RaceEnabled { // TestHostileBytes offers them all
 		maps.DeleteFunc(kinds, func(string, []byte) bool { n++; return n%3 > 0 })
 	}
 	all := []attack{

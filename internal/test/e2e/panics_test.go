@@ -82,7 +82,8 @@ func (p boomPlugin) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	return p.at(ctx.(interface{ Input() erpc.Message }).Input(), "reply")
 }
 
-func TestCase26Panics(t *testing.T) {
+// Case 26 of the catalogue.
+func TestPanics(t *testing.T) {
 	registerBooms()
 	for _, detail := range []bool{false, true} {
 		t.Run(fmt.Sprint("detail ", detail), func(t *testing.T) {
@@ -146,7 +147,8 @@ func TestCase26Panics(t *testing.T) {
 	}
 }
 
-func TestCase26FilterOfReplyPanics(t *testing.T) {
+// Case 26 of the catalogue.
+func TestFilterOfReplyPanics(t *testing.T) {
 	registerBooms()
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{})

@@ -13,9 +13,9 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// TestCase25SilentAndSlowConnections opens connections that say nothing, and
-// ones that say a byte now and then.
-func TestCase25SilentAndSlowConnections(t *testing.T) {
+// TestSilentAndSlowConnections opens connections that say nothing, and
+// ones that say a byte now and then. (Case 25.)
+func TestSilentAndSlowConnections(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		const limit = 300 * time.Millisecond
 		cfg := erpc.PeerConfig{IdleTimeout: limit, HandshakeTimeout: limit}
@@ -72,9 +72,9 @@ func TestCase25SilentAndSlowConnections(t *testing.T) {
 	})
 }
 
-// TestCase25CloseDuringHandshake: the end of a peer does not wait for those who
-// take their time to connect.
-func TestCase25CloseDuringHandshake(t *testing.T) {
+// TestCloseDuringHandshake: the end of a peer does not wait for those who
+// take their time to connect. (Case 25.)
+func TestCloseDuringHandshake(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}
 	for name, on := range map[string]kit.Medium{"tls": secure, "hook": kit.TCP} {
@@ -130,9 +130,9 @@ func (waitsForMessage) PostAccept(s erpc.PreSession) *erpc.Status {
 	return s.PreReceive(func(erpc.Header) any { return nil }).Status()
 }
 
-// TestCase25FailedClientHandshake: a client whose TLS handshake fails leaves no
-// descriptor.
-func TestCase25FailedClientHandshake(t *testing.T) {
+// TestFailedClientHandshake: a client whose TLS handshake fails leaves no
+// descriptor. (Case 25.)
+func TestFailedClientHandshake(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}
 	client := secure.Peer(t, erpc.PeerConfig{DialTimeout: time.Second})

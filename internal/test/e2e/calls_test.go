@@ -14,7 +14,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-func TestCase01PeerClosesMidFrame(t *testing.T) {
+// Case 1 of the catalogue.
+func TestPeerClosesMidFrame(t *testing.T) {
 	const calls = 1000
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		cut := make(chan struct{})
@@ -60,7 +61,8 @@ func TestCase01PeerClosesMidFrame(t *testing.T) {
 	})
 }
 
-func TestCase02SilentPeerAndDeadline(t *testing.T) {
+// Case 2 of the catalogue.
+func TestSilentPeerAndDeadline(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		late := make(chan struct{})
 		addr := on.Script(t, func(w *kit.Wire) {
@@ -103,7 +105,8 @@ func TestCase02SilentPeerAndDeadline(t *testing.T) {
 	})
 }
 
-func TestCase03CancelOneOfMany(t *testing.T) {
+// Case 3 of the catalogue.
+func TestCancelOneOfMany(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		const calls = 100
 		started := make(chan int, calls)
@@ -159,7 +162,8 @@ func TestCase03CancelOneOfMany(t *testing.T) {
 	})
 }
 
-func TestCase04CloseWithUnansweredCall(t *testing.T) {
+// Case 4 of the catalogue.
+func TestCloseWithUnansweredCall(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		hold := make(chan struct{})
 		defer close(hold)
@@ -208,9 +212,9 @@ func (c *closer) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 }
 func (c *closer) PreWritePush(ctx erpc.WriteCtx) *erpc.Status { return c.at("write", ctx.Session()) }
 
-// TestCase05CloseInside closes the session or the peer in every place where
-// code of the user runs.
-func TestCase05CloseInside(t *testing.T) {
+// TestCloseInside closes the session or the peer in every place where
+// code of the user runs. (Case 5.)
+func TestCloseInside(t *testing.T) {
 	kit.NoLeaks(t)
 	what := map[string]func(erpc.BaseSession){
 		"session": func(s erpc.BaseSession) { _ = s.(interface{ Close() error }).Close() },
@@ -254,7 +258,8 @@ func TestCase05CloseInside(t *testing.T) {
 	}
 }
 
-func TestCase10ContextAgeOfServer(t *testing.T) {
+// Case 10 of the catalogue.
+func TestContextAgeOfServer(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		const age = 200 * time.Millisecond
 		release := make(chan struct{})
@@ -281,7 +286,8 @@ func TestCase10ContextAgeOfServer(t *testing.T) {
 	})
 }
 
-func TestCase11WriteAndCloseRace(t *testing.T) {
+// Case 11 of the catalogue.
+func TestWriteAndCloseRace(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		server := on.Peer(t, erpc.PeerConfig{})
 		erpc.HandleCall(server, "/add", kit.Add)
@@ -338,7 +344,8 @@ func nested(p erpc.Peer) {
 	})
 }
 
-func TestCase13ReentrantCalls(t *testing.T) {
+// Case 13 of the catalogue.
+func TestReentrantCalls(t *testing.T) {
 	const depth = 50
 	for _, limit := range []int{4, 0} {
 		for _, name := range []string{"of the session", "of the peer"} {
@@ -369,7 +376,8 @@ func TestCase13ReentrantCalls(t *testing.T) {
 	}
 }
 
-func TestCase14UnreadAsyncChannel(t *testing.T) {
+// Case 14 of the catalogue.
+func TestUnreadAsyncChannel(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		server := on.Peer(t, erpc.PeerConfig{})
 		erpc.HandleCall(server, "/add", kit.Add)

@@ -105,7 +105,8 @@ func (c *crowd) flood(t *testing.T, server erpc.Peer, n int, window int64) (took
 	return time.Since(start), heap
 }
 
-func TestCase15OneClientDoesNotRead(t *testing.T) {
+// Case 15 of the catalogue.
+func TestOneClientDoesNotRead(t *testing.T) {
 	pushes, clients := kit.Times(40, 10_000), kit.Times(12, 99)
 	const queue = 1 << 20
 	for _, with := range []struct {
@@ -171,7 +172,8 @@ func TestCase15OneClientDoesNotRead(t *testing.T) {
 	}
 }
 
-func TestCase16SlowClientResets(t *testing.T) {
+// Case 16 of the catalogue.
+func TestSlowClientResets(t *testing.T) {
 	for _, policy := range []erpc.QueuePolicy{socket.Block, socket.DropNew, socket.DropOld, socket.Disconnect} {
 		t.Run(string(policy), func(t *testing.T) {
 			kit.NoLeaks(t)
@@ -215,7 +217,8 @@ func TestCase16SlowClientResets(t *testing.T) {
 	}
 }
 
-func TestCase17OrderOfPushes(t *testing.T) {
+// Case 17 of the catalogue.
+func TestOrderOfPushes(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		type number struct{ From, N int }
 		const from, each = 8, 1000
@@ -293,7 +296,8 @@ func (c *breakingConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-func TestCase18WriteFailsMidFrame(t *testing.T) {
+// Case 18 of the catalogue.
+func TestWriteFailsMidFrame(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{})
 	erpc.HandleCall(server, "/add", kit.Add)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 
@@ -26,9 +27,9 @@ func callsBack(t *testing.T, s erpc.Session, who int) {
 	}
 }
 
-// TestCase19TwoSessionsOneID: each client claims the id that the one before
-// has, while a call of that one is not answered.
-func TestCase19TwoSessionsOneID(t *testing.T) {
+// TestTwoSessionsOneID: each client claims the id that the one before
+// has, while a call of that one is not answered. (Case 19.)
+func TestTwoSessionsOneID(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		release := make(chan struct{})
 		server := on.Peer(t, erpc.PeerConfig{})
@@ -85,9 +86,9 @@ func TestCase19TwoSessionsOneID(t *testing.T) {
 	})
 }
 
-// TestCase19ManyClaimAtOnce: of many sessions that claim an id at the same
-// time, one is left, and that is the one in the table.
-func TestCase19ManyClaimAtOnce(t *testing.T) {
+// TestManyClaimAtOnce: of many sessions that claim an id at the same
+// time, one is left, and that is the one in the table. (Case 19.)
+func TestManyClaimAtOnce(t *testing.T) {
 	kit.NoLeaks(t)
 	const many = 8
 	server := kit.TCP.Peer(t, erpc.PeerConfig{})
@@ -134,9 +135,9 @@ func TestCase19ManyClaimAtOnce(t *testing.T) {
 	}
 }
 
-// TestCase19ClaimInConnectHook: a session that takes its id in the accept hook
-// claims it when it opens, not before: one that is refused ends nobody.
-func TestCase19ClaimInConnectHook(t *testing.T) {
+// TestClaimInConnectHook: a session that takes its id in the accept hook
+// claims it when it opens, not before: one that is refused ends nobody. (Case 19.)
+func TestClaimInConnectHook(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{}, loginHook{})
 	erpc.HandleCall(server, "/add", kit.Add)
@@ -189,4 +190,37 @@ func (knock) Name() string { return "knock" }
 
 func (k knock) PostDial(s erpc.PreSession, _ bool) *erpc.Status {
 	return s.PreCall("/login", bool(k), nil)
+}
+
+// A connFrom claims to come from an address.
+type connFrom struct {
+	net.Conn
+	addr net.Addr
+}
+
+func (c connFrom) RemoteAddr() net.Addr { return c.addr }
+
+// An address that comes again, as a port does that a redialed session has left,
+// takes no id away.
+func TestAddressesComeAgain(t *testing.T) {
+	srv := kit.Peer(t, erpc.PeerConfig{})
+	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}
+	var sessions []erpc.Session
+	for range 3 {
+		near, far := net.Pipe()
+		t.Cleanup(func() { _ = far.Close() }) // the other side never says a word
+		sess, st := srv.ServeConn(connFrom{near, addr})
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		sessions = append(sessions, sess)
+	}
+	for i, sess := range sessions {
+		if got, ok := srv.GetSession(sess.ID()); !ok || got != sess || !sess.Health() {
+			t.Errorf("session %d is not to be found as %q any more", i, sess.ID())
+		}
+	}
+	if id := sessions[0].ID(); id != addr.String() {
+		t.Errorf("the first id is %q, want the address", id)
+	}
 }

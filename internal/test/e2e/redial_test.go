@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -82,7 +84,8 @@ func redials(d *dials, on kit.Medium, t *testing.T) erpc.Peer {
 	}, d)
 }
 
-func TestCase06CloseWhileRedialing(t *testing.T) {
+// Case 6 of the catalogue.
+func TestCloseWhileRedialing(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		d := new(dials)
 		client := redials(d, on, t)
@@ -110,16 +113,44 @@ func TestCase06CloseWhileRedialing(t *testing.T) {
 		kit.WantCode(t, "call without a deadline", waiting.Status(), erpc.CodeConnClosed)
 		kit.WantCode(t, "push", kit.AwaitIn(t, kit.Prompt, "end of the push", pushed), erpc.CodeConnClosed)
 		kit.AwaitIn(t, kit.Prompt, "end of the session", s.CloseNotify())
-		time.Sleep(50 * time.Millisecond) // a dial in progress ends
-		n := d.n.Load()
-		time.Sleep(100 * time.Millisecond) // several intervals
-		if more := d.n.Load() - n; more > 0 {
+	})
+}
+
+// A session that was closed while it redialed never dials again. (Case 6.)
+func TestNoDialAfterClose(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		var n atomic.Int64
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			if n.Add(1) == 1 {
+				return near, nil
+			}
+			return nil, errors.New("nobody is there any more")
+		}
+		client := kit.Peer(t, erpc.PeerConfig{
+			RedialTimes: -1, RedialInterval: time.Millisecond, RedialMaxInterval: 20 * time.Millisecond,
+			Network: "mine", Transports: []erpc.Transport{erpc.CustomTransport{Nets: []string{"mine"}, DialFunc: dial}},
+		})
+		s := kit.Open(t, client, "anywhere")
+		_ = far.Close() // of a pipe it never fails
+		time.Sleep(time.Second)
+		if n.Load() < 10 {
+			t.Errorf("%d dials in a second", n.Load())
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		before := n.Load()
+		time.Sleep(time.Hour)
+		if more := n.Load() - before; more > 0 {
 			t.Errorf("%d dials after Close", more)
 		}
 	})
 }
 
-func TestCase06CloseWhileDialing(t *testing.T) {
+// Case 6 of the catalogue.
+func TestCloseWhileDialing(t *testing.T) {
 	kit.NoLeaks(t)
 	lis := kit.TCP.Listen(t)
 	addr := lis.Addr().String()
@@ -138,9 +169,9 @@ func TestCase06CloseWhileDialing(t *testing.T) {
 	}
 }
 
-// TestCase06CloseWhileRedialHookWaits: a connect hook that waits for a server
-// which says nothing ends with the session.
-func TestCase06CloseWhileRedialHookWaits(t *testing.T) {
+// TestCloseWhileRedialHookWaits: a connect hook that waits for a server
+// which says nothing ends with the session. (Case 6.)
+func TestCloseWhileRedialHookWaits(t *testing.T) {
 	for _, redial := range []bool{false, true} {
 		t.Run(fmt.Sprint("redial ", redial), func(t *testing.T) {
 			kit.NoLeaks(t)
@@ -196,7 +227,8 @@ func (h *hookWaits) PostDial(s erpc.PreSession, isRedial bool) *erpc.Status {
 	return st
 }
 
-func TestCase07ServerRestarts(t *testing.T) {
+// Case 7 of the catalogue.
+func TestServerRestarts(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		restarts := kit.Times(20, 50)
 		d := new(dials)
@@ -242,7 +274,8 @@ func recovers(t *testing.T, s erpc.Session) {
 	})
 }
 
-func TestCase08AuthFailsTwiceInRedial(t *testing.T) {
+// Case 8 of the catalogue.
+func TestAuthFailsTwiceInRedial(t *testing.T) {
 	kit.NoLeaks(t)
 	d := &dials{fail: 2}
 	server := kit.TCP.Peer(t, erpc.PeerConfig{ListenAddress: kit.TCP.Place(t)})
@@ -258,9 +291,9 @@ func TestCase08AuthFailsTwiceInRedial(t *testing.T) {
 	}
 }
 
-// TestCase09CallInConnectHook also has a context age, which makes the call one
-// with a deadline: the server answers that with a control message first.
-func TestCase09CallInConnectHook(t *testing.T) {
+// TestCallInConnectHook also has a context age, which makes the call one
+// with a deadline: the server answers that with a control message first. (Case 9.)
+func TestCallInConnectHook(t *testing.T) {
 	for _, age := range []time.Duration{0, kit.Bound} {
 		t.Run(fmt.Sprint("age ", age), func(t *testing.T) {
 			kit.NoLeaks(t)

@@ -34,7 +34,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func TestCase20HeaderClaimsGigabytes(t *testing.T) {
+// Case 20 of the catalogue.
+func TestHeaderClaimsGigabytes(t *testing.T) {
 	for _, claim := range []uint32{1<<32 - 1, 1 << 30} {
 		t.Run(fmt.Sprint(claim, " bytes"), func(t *testing.T) {
 			kit.OverEach(t, func(t *testing.T, on kit.Medium) {
@@ -65,8 +66,8 @@ func TestCase20HeaderClaimsGigabytes(t *testing.T) {
 	}
 }
 
-// TestCase20OtherProtocols: the length comes first in these too.
-func TestCase20OtherProtocols(t *testing.T) {
+// TestOtherProtocols: the length comes first in these too. (Case 20.)
+func TestOtherProtocols(t *testing.T) {
 	for name, pf := range map[string]erpc.ProtoFunc{
 		"json": jsonproto.NewJSONProtoFunc(), "pb": pbproto.NewPbProtoFunc(),
 		"thrift": thriftproto.NewBinaryProtoFunc(), "thrift struct": thriftproto.NewStructProtoFunc(),
@@ -97,7 +98,8 @@ func TestCase20OtherProtocols(t *testing.T) {
 	}
 }
 
-func TestCase21BodyAtTheLimit(t *testing.T) {
+// Case 21 of the catalogue.
+func TestBodyAtTheLimit(t *testing.T) {
 	for _, limit := range []int{1 << 10, 64<<10 + 1, 1 << 20} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			kit.OverEach(t, func(t *testing.T, on kit.Medium) {
@@ -148,7 +150,8 @@ const zip = 'Z'
 
 var registerZip = sync.OnceFunc(func() { gzip.Reg(zip, "cases-gzip", 6) })
 
-func TestCase22GzipBomb(t *testing.T) {
+// Case 22 of the catalogue.
+func TestGzipBomb(t *testing.T) {
 	registerZip()
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		const limit = 128 << 10
@@ -256,7 +259,8 @@ func clientHello(t *testing.T) []byte {
 	return b[:n]
 }
 
-func TestCase23HostileBytes(t *testing.T) {
+// Case 23 of the catalogue.
+func TestHostileBytes(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		var log kit.Log
 		log.Min = slog.LevelWarn
@@ -317,8 +321,8 @@ func offer(t *testing.T, on kit.Medium, addr, name string, b []byte) {
 	}
 }
 
-// TestCase23PlainBytesOnTLS: what is no TLS at all is refused in the handshake.
-func TestCase23PlainBytesOnTLS(t *testing.T) {
+// TestPlainBytesOnTLS: what is no TLS at all is refused in the handshake. (Case 23.)
+func TestPlainBytesOnTLS(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}
 	var log kit.Log

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
-	"github.com/goerpc/erpc/peer"
 )
 
 // gated makes a peer whose handler /wait tells begun and waits for open.
@@ -114,22 +111,96 @@ func TestShutdownLetsCallsFinish(t *testing.T) {
 	}
 }
 
-// Case 29: the deadline cuts the rest.
-func TestShutdownDeadlineCuts(t *testing.T) {
-	srv, addr, begun, _ := gated(t, erpc.PeerConfig{})
-	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-	arg, res := "x", ""
-	call := sess.AsyncCall("/wait", &arg, &res, nil)
-	kit.Await(t, "the handler to be at work", begun)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	if err := kit.Await(t, "Shutdown to return", shutdown(ctx, srv)); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("Shutdown returned %v, want the end of its context", err)
-	}
-	kit.Await(t, "the call to end", call.Done())
-	if st := call.Status(); st.Code() != erpc.CodeConnClosed {
-		t.Errorf("the call that was cut off: %v", st)
-	}
+// TestShutdownUnderLoad: what was accepted is answered, what comes later
+// is told that it may be sent elsewhere, and nothing is in between. (Case 29.)
+func TestShutdownUnderLoad(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		var begun, ended atomic.Int64
+		server := on.Peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/work", func(ctx context.Context, n *int) (*int, error) {
+			begun.Add(1)
+			defer ended.Add(1)
+			time.Sleep(2 * time.Millisecond) // what the work takes
+			return n, nil
+		})
+		addr := kit.Start(t, server)
+		const sessions, callers = 4, 8
+		var replied, refused, other atomic.Int64
+		var wg sync.WaitGroup
+		for range sessions {
+			s := kit.Open(t, on.Peer(t, erpc.PeerConfig{}), addr)
+			for range callers {
+				wg.Go(func() {
+					for {
+						var n int
+						st := s.Call("/work", 42, &n).Status()
+						switch {
+						case st.OK() && n == 42:
+							replied.Add(1)
+							continue
+						case st.Code() == erpc.CodeShuttingDown:
+							refused.Add(1)
+						case st.Code() != erpc.CodeConnClosed || s.Health():
+							t.Errorf("call: %v, result %d", st, n)
+						default:
+							other.Add(1)
+						}
+						return
+					}
+				})
+			}
+		}
+		kit.Eventually(t, kit.Bound, "load", func() bool { return replied.Load() > 100 })
+		ctx, cancel := context.WithTimeout(context.Background(), kit.Bound)
+		defer cancel()
+		var err error
+		took := kit.Within(t, kit.Bound, "Shutdown", func() { err = server.Shutdown(ctx) })
+		if err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		kit.Within(t, kit.Bound, "end of the callers", wg.Wait)
+		if begun.Load() != ended.Load() || replied.Load() != ended.Load() {
+			t.Errorf("%d handlers began, %d ended, %d callers got the reply", begun.Load(), ended.Load(), replied.Load())
+		}
+		if refused.Load() == 0 {
+			t.Error("nobody was told of the shutdown")
+		}
+		if took > 2*time.Second+kit.Prompt {
+			t.Errorf("Shutdown took %v", took)
+		}
+		if server.CountSession() != 0 {
+			t.Errorf("%d sessions are left", server.CountSession())
+		}
+		t.Logf("%d replied, %d refused, %d closed, Shutdown took %v", replied.Load(), refused.Load(), other.Load(), took)
+	})
+}
+
+// Case 29 of the catalogue.
+func TestDeadlineOfShutdownCutsTheRest(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		release := make(chan struct{})
+		started := make(chan struct{}, 1)
+		server := on.Peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/stuck", func(context.Context, *int) (*int, error) {
+			started <- struct{}{}
+			<-release
+			return nil, nil
+		})
+		s := kit.Open(t, on.Peer(t, erpc.PeerConfig{}), kit.Start(t, server))
+		cmd := s.AsyncCall("/stuck", 1, nil, nil)
+		kit.AwaitIn(t, kit.Bound, "start of the handler", started)
+		const limit = 200 * time.Millisecond
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		var err error
+		took := kit.Within(t, kit.Bound, "Shutdown", func() { err = server.Shutdown(ctx) })
+		if !errors.Is(err, context.DeadlineExceeded) || took < limit || took > limit+kit.Prompt {
+			t.Errorf("Shutdown returned %v after %v", err, took)
+		}
+		kit.AwaitIn(t, kit.Prompt, "end of the call", cmd.Done())
+		kit.WantCode(t, "call", cmd.Status(), erpc.CodeConnClosed)
+		close(release)
+	})
 }
 
 // A handler of a session that has ended is at work all the same.
@@ -215,102 +286,67 @@ func TestGoAwayStopsCalls(t *testing.T) {
 	}
 }
 
-// Case 30: the ends of a peer in any order, any number of times, at once.
-func TestCloseAndShutdownAnyOrder(t *testing.T) {
-	end := map[string]func(erpc.Peer) error{
-		"close":    func(p erpc.Peer) error { return p.Close() },
-		"shutdown": func(p erpc.Peer) error { return p.Shutdown(t.Context()) },
-	}
-	for _, c := range [][]string{{"close", "close"}, {"close", "shutdown"}, {"shutdown", "close"}, {"shutdown", "shutdown"}} {
-		t.Run(strings.Join(c, " then "), func(t *testing.T) {
-			p := kit.Peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1"})
-			for _, how := range c {
-				if err := end[how](p); err != nil {
-					t.Errorf("%s: %v", how, err)
-				}
-			}
-			if err := p.ListenAndServe(); !errors.Is(err, peer.ErrClosed) {
-				t.Errorf("ListenAndServe of a closed peer: %v", err)
-			}
-			if _, st := p.Dial("127.0.0.1:1"); st.Code() != erpc.CodeConnClosed {
-				t.Errorf("Dial of a closed peer: %v", st)
-			}
-		})
-		t.Run(strings.Join(c, " and ")+" at once", func(t *testing.T) {
-			for range 20 {
-				p, addr := kit.Serve(t, erpc.PeerConfig{})
-				var busy sync.WaitGroup
-				for range 4 { // in the middle of Accept
-					busy.Go(func() {
-						if conn, err := net.Dial("tcp", addr); err == nil {
-							_ = conn.Close() // it was only to be accepted
-						}
-					})
-				}
-				for _, how := range c {
-					busy.Go(func() {
-						if err := end[how](p); err != nil {
-							t.Errorf("%s: %v", how, err)
-						}
-					})
-				}
-				busy.Wait()
-				if n := p.CountSession(); n != 0 {
-					t.Fatalf("%d sessions of a closed peer", n)
-				}
-			}
-		})
-	}
-}
-
-// Case 31: two peers on any port in one process both serve.
-func TestTwoPeersOnAnyPort(t *testing.T) {
-	for i := range 2 {
-		_, addr, _, _ := gated(t, erpc.PeerConfig{})
-		_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-		if res, err := erpc.Call[string](t.Context(), sess, "/echo", "hello"); err != nil || *res != "hello" {
-			t.Errorf("peer %d: %v, %v", i, res, err)
+// TestRedialingClientLosesNothing: to a client that redials, a server that
+// shuts down and comes back is no more than a pause, for calls of both kinds. The
+// next server begins when the last call of the one before has ended, or, as after
+// a graceful restart, while that still answers. (Case 29.)
+func TestRedialingClientLosesNothing(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		addr := on.Place(t)
+		start := func() erpc.Peer {
+			p := on.Peer(t, erpc.PeerConfig{ListenAddress: addr})
+			erpc.HandleCall(p, "/add", kit.Add)
+			kit.Start(t, p)
+			return p
 		}
-	}
-}
-
-// A client that redials fails no call when one server after the other on its
-// address shuts down, in one process.
-func TestShutdownUnderLoadOfRedialing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	cfg := erpc.PeerConfig{Network: "unix", LocalIP: path}
-	srv, addr, _, _ := gated(t, cfg)
-	_, sess := kit.Dial(t, addr, erpc.PeerConfig{Network: "unix", RedialTimes: -1, RedialInterval: 5 * time.Millisecond})
-	var stop atomic.Bool
-	var calls atomic.Int64
-	var callers sync.WaitGroup
-	for i := range 10 {
-		callers.Go(func() {
-			arg, res := fmt.Sprint(i), ""
-			for !stop.Load() && !t.Failed() {
-				if st := sess.Call("/echo", &arg, &res).Status(); !st.OK() || res != arg {
-					t.Errorf("%q: %v", res, st)
+		server := start()
+		s := kit.Open(t, redials(new(dials), on, t), addr)
+		ctx, cancel := context.WithTimeout(context.Background(), kit.Bound)
+		defer cancel()
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		var replied atomic.Int64
+		for i := range 8 {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					var n int
+					var cmd erpc.CallCmd
+					if i%2 == 0 {
+						cmd = s.Call("/add", &kit.Sum{A: 1, B: 2}, &n, erpc.WithContext(ctx))
+					} else {
+						cmd = s.AsyncCall("/add", &kit.Sum{A: 1, B: 2}, &n, nil, erpc.WithContext(ctx))
+					}
+					if st := cmd.Status(); !st.OK() || n != 3 {
+						t.Errorf("call: %v, result %d", st, n)
+						return
+					}
+					replied.Add(1)
 				}
-				calls.Add(1)
+			})
+		}
+		for round := range kit.Times(6, 50) {
+			before := replied.Load()
+			kit.Eventually(t, kit.Bound, "replies", func() bool { return replied.Load() > before+50 || t.Failed() })
+			ended := shutdown(ctx, server)
+			if round%2 == 0 {
+				kit.Await(t, "the listener to be closed", closed(server))
+				server = start()
 			}
-		})
-	}
-	for range 10 {
-		before := calls.Load()
-		for end := time.Now().Add(kit.Bound); calls.Load() < before+200; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("no calls any more")
+			if err := kit.Await(t, "Shutdown", ended); err != nil {
+				t.Errorf("Shutdown: %v", err)
+			}
+			if round%2 == 1 {
+				server = start()
 			}
 		}
-		ended := shutdown(t.Context(), srv)
-		kit.Await(t, "the listener to be closed", closed(srv))
-		srv, _, _, _ = gated(t, cfg)
-		if err := kit.Await(t, "Shutdown to return", ended); err != nil {
-			t.Error(err)
-		}
-	}
-	stop.Store(true)
-	callers.Wait()
+		close(stop)
+		kit.Within(t, kit.Bound, "end of the callers", wg.Wait)
+	})
 }
 
 func closed(p erpc.Peer) <-chan struct{} {
@@ -322,37 +358,4 @@ func closed(p erpc.Peer) <-chan struct{} {
 		}
 	}()
 	return c
-}
-
-// A connFrom claims to come from an address.
-type connFrom struct {
-	net.Conn
-	addr net.Addr
-}
-
-func (c connFrom) RemoteAddr() net.Addr { return c.addr }
-
-// An address that comes again, as a port does that a redialed session has left,
-// takes no id away.
-func TestAddressesComeAgain(t *testing.T) {
-	srv := kit.Peer(t, erpc.PeerConfig{})
-	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}
-	var sessions []erpc.Session
-	for range 3 {
-		near, far := net.Pipe()
-		t.Cleanup(func() { _ = far.Close() }) // the other side never says a word
-		sess, st := srv.ServeConn(connFrom{near, addr})
-		if !st.OK() {
-			t.Fatal(st)
-		}
-		sessions = append(sessions, sess)
-	}
-	for i, sess := range sessions {
-		if got, ok := srv.GetSession(sess.ID()); !ok || got != sess || !sess.Health() {
-			t.Errorf("session %d is not to be found as %q any more", i, sess.ID())
-		}
-	}
-	if id := sessions[0].ID(); id != addr.String() {
-		t.Errorf("the first id is %q, want the address", id)
-	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-func TestCase27TooLongForTheFormat(t *testing.T) {
+// Case 27 of the catalogue.
+func TestTooLongForTheFormat(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		long := strings.Repeat("x", 65_536)
 		server := on.Peer(t, erpc.PeerConfig{})
@@ -63,9 +64,9 @@ func kept(i int) *Kept {
 	return &Kept{S: fmt.Sprint("string ", i), L: []string{fmt.Sprint("first ", i), fmt.Sprint("second ", i)}}
 }
 
-// TestCase28ValuesStay keeps what was decoded from many messages, at both ends,
-// and compares it once all have come.
-func TestCase28ValuesStay(t *testing.T) {
+// TestValuesStay keeps what was decoded from many messages, at both ends,
+// and compares it once all have come. (Case 28.)
+func TestValuesStay(t *testing.T) {
 	const messages = 300
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		for _, id := range []byte{'j', 'f', 'x'} {
@@ -122,9 +123,9 @@ func stays[T any](t *testing.T, on kit.Medium, id byte, value func(i int) T) {
 	}
 }
 
-// TestCase28UnknownBodyStays: what a handler of unknown calls copies by Bind
-// stays too; the raw bytes are its own only until it returns.
-func TestCase28UnknownBodyStays(t *testing.T) {
+// TestUnknownBodyStays: what a handler of unknown calls copies by Bind
+// stays too; the raw bytes are its own only until it returns. (Case 28.)
+func TestUnknownBodyStays(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{})
 	var mu sync.Mutex

@@ -1,0 +1,221 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/peer"
+)
+
+// Case 30: the ends of a peer in any order, any number of times, at once.
+func TestCloseAndShutdownAnyOrder(t *testing.T) {
+	end := map[string]func(erpc.Peer) error{
+		"close":    func(p erpc.Peer) error { return p.Close() },
+		"shutdown": func(p erpc.Peer) error { return p.Shutdown(t.Context()) },
+	}
+	for _, c := range [][]string{{"close", "close"}, {"close", "shutdown"}, {"shutdown", "close"}, {"shutdown", "shutdown"}} {
+		t.Run(strings.Join(c, " then "), func(t *testing.T) {
+			p := kit.Peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1"})
+			for _, how := range c {
+				if err := end[how](p); err != nil {
+					t.Errorf("%s: %v", how, err)
+				}
+			}
+			if err := p.ListenAndServe(); !errors.Is(err, peer.ErrClosed) {
+				t.Errorf("ListenAndServe of a closed peer: %v", err)
+			}
+			if _, st := p.Dial("127.0.0.1:1"); st.Code() != erpc.CodeConnClosed {
+				t.Errorf("Dial of a closed peer: %v", st)
+			}
+		})
+		t.Run(strings.Join(c, " and ")+" at once", func(t *testing.T) {
+			for range 20 {
+				p, addr := kit.Serve(t, erpc.PeerConfig{})
+				var busy sync.WaitGroup
+				for range 4 { // in the middle of Accept
+					busy.Go(func() {
+						if conn, err := net.Dial("tcp", addr); err == nil {
+							_ = conn.Close() // it was only to be accepted
+						}
+					})
+				}
+				for _, how := range c {
+					busy.Go(func() {
+						if err := end[how](p); err != nil {
+							t.Errorf("%s: %v", how, err)
+						}
+					})
+				}
+				busy.Wait()
+				if n := p.CountSession(); n != 0 {
+					t.Fatalf("%d sessions of a closed peer", n)
+				}
+			}
+		})
+	}
+}
+
+// Close at once with itself, with Accept and with ListenAndServe. (Case 30.)
+func TestCloseAtOnceWithOthers(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		t.Run("at once, while it accepts", func(t *testing.T) {
+			for range kit.Times(30, 1000) {
+				p := on.Peer(t, erpc.PeerConfig{})
+				erpc.HandleCall(p, "/add", kit.Add)
+				addr := kit.Start(t, p)
+				client := on.Peer(t, erpc.PeerConfig{DialTimeout: kit.Bound})
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() {
+						for {
+							s, st := client.Dial(addr)
+							if !st.OK() {
+								return
+							}
+							s.Call("/add", &kit.Sum{}, nil)
+						}
+					})
+				}
+				kit.Eventually(t, kit.Bound, "a session", func() bool { return p.CountSession() > 0 })
+				for range 2 {
+					wg.Go(func() { _ = p.Close() })
+				}
+				kit.Within(t, kit.Bound, "Close, and end of the dialing", wg.Wait)
+				kit.Eventually(t, kit.Prompt, "end of the sessions", func() bool { return p.CountSession() == 0 && client.CountSession() == 0 })
+				_ = client.Close()
+			}
+		})
+		t.Run("at once with ListenAndServe", func(t *testing.T) {
+			for range kit.Times(100, 1000) {
+				p := on.Peer(t, erpc.PeerConfig{})
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if err := p.ListenAndServe(); err == nil {
+						t.Error("ListenAndServe returned no error")
+					}
+				})
+				for range 2 {
+					wg.Go(func() { _ = p.Close() })
+				}
+				kit.Within(t, kit.Prompt, "ListenAndServe and Close", wg.Wait)
+			}
+		})
+	})
+}
+
+// TestNormalEndIsQuiet ends connections in every ordinary way, at either
+// end, with and without a call in flight. (Case 33.)
+func TestNormalEndIsQuiet(t *testing.T) {
+	ways := map[string]func(client, server erpc.Peer, s erpc.Session){
+		"client closes the session": func(_, _ erpc.Peer, s erpc.Session) { _ = s.Close() },
+		"client closes":             func(client, _ erpc.Peer, _ erpc.Session) { _ = client.Close() },
+		"server closes":             func(_, server erpc.Peer, _ erpc.Session) { _ = server.Close() },
+		"server closes the session": func(_, server erpc.Peer, _ erpc.Session) {
+			server.RangeSession(func(s erpc.Session) bool { return s.Close() == nil })
+		},
+		"server shuts down": func(_, server erpc.Peer, _ erpc.Session) {
+			ctx, cancel := context.WithTimeout(context.Background(), kit.Bound)
+			defer cancel()
+			_ = server.Shutdown(ctx) // what it returns is another test's
+		},
+	}
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		for name, end := range ways {
+			for _, busy := range []bool{false, true} {
+				if busy && name == "server shuts down" {
+					continue // it would wait for the call
+				}
+				t.Run(fmt.Sprint(name, ", busy ", busy), func(t *testing.T) {
+					var log kit.Log
+					log.Min = slog.LevelWarn
+					cfg := erpc.PeerConfig{Logger: slog.New(&log)}
+					release := make(chan struct{})
+					server, client := on.Peer(t, cfg), on.Peer(t, cfg)
+					erpc.HandleCall(server, "/add", kit.Add)
+					started := make(chan struct{}, 1)
+					erpc.HandleCall(server, "/wait", func(context.Context, *int) (*int, error) {
+						started <- struct{}{}
+						<-release
+						return nil, nil
+					})
+					s := kit.Open(t, client, kit.Start(t, server))
+					kit.Answers(t, s)
+					if busy {
+						s.AsyncCall("/wait", 1, nil, nil)
+						kit.AwaitIn(t, kit.Bound, "start of the handler", started)
+					}
+					kit.Within(t, kit.Bound, "end", func() { end(client, server, s) })
+					kit.AwaitIn(t, kit.Bound, "end of the session", s.CloseNotify())
+					kit.Eventually(t, kit.Bound, "end of the server's session", func() bool { return server.CountSession() == 0 })
+					close(release)
+					kit.Eventually(t, kit.Bound, "end of the handler", func() bool { return server.Handlers() == 0 })
+					log.Silent(t)
+				})
+			}
+		}
+	})
+}
+
+// Case 31 of the catalogue.
+func TestTwoPeersOnFreePorts(t *testing.T) {
+	kit.NoLeaks(t)
+	addrs := map[string]bool{}
+	for range 2 {
+		p := kit.TCP.Peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1", ListenPort: 0})
+		erpc.HandleCall(p, "/add", kit.Add)
+		addrs[kit.Start(t, p)] = true
+	}
+	if len(addrs) != 2 {
+		t.Errorf("the peers serve at %v", addrs)
+	}
+	for addr := range addrs {
+		kit.Answers(t, kit.Open(t, kit.TCP.Peer(t, erpc.PeerConfig{}), addr))
+	}
+	for addr := range addrs { // a port that is taken is an error and no more
+		_, port, _ := net.SplitHostPort(addr)
+		p := kit.TCP.Peer(t, erpc.PeerConfig{ListenAddress: "127.0.0.1:" + port})
+		if err := p.ListenAndServe(); err == nil {
+			t.Error("two peers serve one port")
+		}
+	}
+}
+
+// Case 32 of the catalogue.
+func TestConnectCallDisconnect(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		server := on.Peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(server, "/add", kit.Add)
+		addr := kit.Start(t, server)
+		client := on.Peer(t, erpc.PeerConfig{})
+		const workers = 4
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for i := range kit.Times(400, 10_000) / workers {
+					s, st := client.Dial(addr)
+					if !st.OK() {
+						t.Errorf("dial: %v", st)
+						return
+					}
+					if i%4 > 0 { // and else Close straight after Dial
+						kit.Answers(t, s)
+					}
+					if err := s.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+				}
+			})
+		}
+		kit.Within(t, 10*kit.Bound, "the cycles", wg.Wait)
+		kit.Eventually(t, kit.Prompt, "end of the sessions", func() bool { return client.CountSession() == 0 && server.CountSession() == 0 })
+		kit.Eventually(t, kit.Prompt, "end of the handlers, the last of which may be about to return", func() bool { return server.Handlers() == 0 })
+	})
+}
