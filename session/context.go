@@ -60,6 +60,10 @@ type Outcome interface {
 type ReadCtx interface {
 	InputCtx
 	Outcome
+	// SetContext replaces the context of a CALL or PUSH, for what follows and
+	// for the handler. ctx must be made from Context, so that it ends as that
+	// does.
+	SetContext(ctx context.Context)
 	Input() *message.Message
 }
 

@@ -18,6 +18,7 @@ type exchange struct {
 	conn    *conn
 	in, out message.Message
 
+	ctx      context.Context // set by a hook; nil: see Context
 	status   *message.Status // of the handling so far
 	swap     *Swap           // nil until somebody asks
 	deadline *deadline       // of a call that can end before its handler; else nil
@@ -62,11 +63,16 @@ func (x *exchange) reset() {
 		x.out.Reset()
 	}
 	x.status, x.swap, x.deadline, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
-	x.weight, x.refusing, x.stream = 0, false, nil
+	x.weight, x.refusing, x.stream, x.ctx = 0, false, nil, nil
 }
+
+// SetContext implements [ReadCtx].
+func (x *exchange) SetContext(ctx context.Context) { x.ctx = ctx }
 
 func (x *exchange) Context() context.Context {
 	switch {
+	case x.ctx != nil:
+		return x.ctx
 	case x.stream != nil:
 		return x.stream.ctx
 	case x.deadline != nil:

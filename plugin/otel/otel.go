@@ -2,7 +2,8 @@ package otel
 
 import (
 	"context"
-	"sync"
+	"net"
+	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -10,29 +11,33 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/semconv/v1.43.0/rpcconv"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/otel/internal/track"
 )
 
 const scope = "github.com/goerpc/erpc/plugin/otel"
 
 // Config adjusts the plugin. The zero value takes the global providers.
 type Config struct {
-	TracerProvider trace.TracerProvider
-	MeterProvider  metric.MeterProvider
-	Propagator     propagation.TextMapPropagator // nil: W3C trace context
+	TracerProvider trace.TracerProvider          `yaml:"-" ini:"-"`
+	MeterProvider  metric.MeterProvider          `yaml:"-" ini:"-"`
+	Propagator     propagation.TextMapPropagator `yaml:"-" ini:"-"` // nil: W3C trace context
+	// Filter says which methods are looked at; nil is all but heartbeats.
+	Filter func(method string) bool `yaml:"-" ini:"-"`
 }
 
 // Plugin is the plugin. It may be given to several peers. All methods may be
 // called concurrently.
 type Plugin struct {
-	tracer     trace.Tracer
-	propagator propagation.TextMapPropagator
-	durations  metric.Float64Histogram
+	*track.Tracker
 }
 
 var (
+	_ erpc.PostRegPlugin             = (*Plugin)(nil)
 	_ erpc.PreWriteCallPlugin        = (*Plugin)(nil)
 	_ erpc.PostReadReplyHeaderPlugin = (*Plugin)(nil)
 	_ erpc.PreWritePushPlugin        = (*Plugin)(nil)
@@ -52,16 +57,26 @@ func New(cfg Config) (*Plugin, error) {
 	if cfg.Propagator == nil {
 		cfg.Propagator = propagation.TraceContext{}
 	}
-	h, err := cfg.MeterProvider.Meter(scope).Float64Histogram("erpc.duration",
-		metric.WithUnit("s"), metric.WithDescription("how long calls took, and the handling of calls and pushes"))
+	meter := cfg.MeterProvider.Meter(scope)
+	client, err := rpcconv.NewClientCallDuration(meter)
 	if err != nil {
 		return nil, err
 	}
-	return &Plugin{cfg.TracerProvider.Tracer(scope), cfg.Propagator, h}, nil
+	server, err := rpcconv.NewServerCallDuration(meter)
+	if err != nil {
+		return nil, err
+	}
+	o := &observer{tracer: cfg.TracerProvider.Tracer(scope), propagator: cfg.Propagator, client: client.Inst(), server: server.Inst()}
+	return &Plugin{&track.Tracker{Observer: o, Filter: cfg.Filter}}, nil
 }
 
 // Name returns the name of the plugin.
 func (*Plugin) Name() string { return "otel" }
+
+// Context returns ctx.
+//
+// Deprecated: the context of a handler has the span in it.
+func (*Plugin) Context(ctx context.Context) context.Context { return ctx }
 
 // carrier is metadata as a propagator sees it.
 type carrier struct{ *erpc.Meta }
@@ -74,108 +89,90 @@ func (c carrier) Keys() (keys []string) {
 	return keys
 }
 
-type spanKey struct {
-	p       *Plugin
-	handler bool
+// observer makes spans and measures durations.
+type observer struct {
+	tracer         trace.Tracer
+	propagator     propagation.TextMapPropagator
+	client, server metric.Float64Histogram
 }
 
-// An active is a span that has not ended.
-type active struct {
-	ctx   context.Context // with the span
-	span  trace.Span
-	begin time.Time
-	attrs attribute.Set
-	once  sync.Once
-	stop  func() bool // of what waits for the end of a call's context
+var spanKinds = map[track.Kind]trace.SpanKind{
+	track.Call: trace.SpanKindClient, track.HandledCall: trace.SpanKindServer,
+	track.Push: trace.SpanKindProducer, track.HandledPush: trace.SpanKindConsumer,
 }
 
-func (p *Plugin) start(ctx context.Context, method, what string, kind trace.SpanKind) *active {
-	attrs := attribute.NewSet(attribute.String("rpc.system", "erpc"), attribute.String("rpc.method", method), attribute.String("erpc.kind", what))
-	a := &active{begin: time.Now(), attrs: attrs}
-	a.ctx, a.span = p.tracer.Start(ctx, method, trace.WithSpanKind(kind), trace.WithAttributes(attrs.ToSlice()...))
-	return a
-}
-
-func (a *active) end(p *Plugin, st *erpc.Status) {
-	a.once.Do(func() {
-		if !st.OK() {
-			a.span.SetStatus(codes.Error, st.Msg())
-		}
-		code := attribute.Int("erpc.status_code", int(st.Code()))
-		a.span.SetAttributes(code)
-		a.span.End()
-		p.durations.Record(a.ctx, time.Since(a.begin).Seconds(), metric.WithAttributeSet(a.attrs), metric.WithAttributes(code))
-	})
-}
-
-// PreWriteCall starts the span of a call and puts it into the metadata. It is
-// ended by the reply, or with the context of the call. A call that gets no reply
-// and whose context never ends, because its connection broke, leaves no span.
-func (p *Plugin) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
-	m := ctx.Output()
-	parent := m.Context()
-	a := p.start(parent, m.ServiceMethod(), "call", trace.SpanKindClient)
-	p.propagator.Inject(a.ctx, carrier{m.Meta()})
-	a.stop = context.AfterFunc(parent, func() {
-		a.end(p, erpc.NewStatus(erpc.CodeCanceled, context.Cause(parent).Error()))
-	})
-	ctx.Swap().Store(spanKey{p, false}, a)
-	return nil
-}
-
-// PostReadReplyHeader ends the span of a call.
-func (p *Plugin) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
-	if v, ok := ctx.Swap().Load(spanKey{p, false}); ok {
-		a := v.(*active)
-		a.stop()
-		a.end(p, ctx.Status())
+// Begin implements [track.Observer].
+func (o *observer) Begin(op *track.Op, meta *erpc.Meta) {
+	attrs := append(attributes(op), addresses(op)...)
+	if op.Name != op.Method {
+		attrs = append(attrs, semconv.RPCMethodOriginalKey.String(op.Name))
 	}
-	return nil
+	parent := op.Context
+	if op.Kind.Handled() {
+		parent = o.propagator.Extract(parent, carrier{meta})
+	}
+	ctx, span := o.tracer.Start(parent, op.Method, trace.WithSpanKind(spanKinds[op.Kind]), trace.WithAttributes(attrs...), trace.WithTimestamp(op.Begin))
+	if !op.Kind.Handled() {
+		o.propagator.Inject(ctx, carrier{meta})
+	}
+	op.Context, op.Data = ctx, span
 }
 
-// PreWritePush makes the span of a push and puts it into the metadata. As nobody
-// answers, it is as long as a moment.
-func (p *Plugin) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
-	m := ctx.Output()
-	_, span := p.tracer.Start(m.Context(), m.ServiceMethod(), trace.WithSpanKind(trace.SpanKindProducer))
-	p.propagator.Inject(trace.ContextWithSpan(m.Context(), span), carrier{m.Meta()})
+// Again implements [track.Observer].
+func (o *observer) Again(op *track.Op, meta *erpc.Meta) {
+	o.propagator.Inject(op.Context, carrier{meta})
+}
+
+// End implements [track.Observer].
+func (o *observer) End(op *track.Op, st *erpc.Status) {
+	span := op.Data.(trace.Span)
+	outcome := []attribute.KeyValue{semconv.RPCResponseStatusCodeKey.String(strconv.Itoa(int(st.Code())))}
+	if isError(op.Kind, st) {
+		outcome = append(outcome, semconv.ErrorTypeKey.String(strconv.Itoa(int(st.Code()))))
+		span.SetStatus(codes.Error, st.Msg())
+	}
+	span.SetAttributes(outcome...)
 	span.End()
-	return nil
-}
-
-// PostReadCallHeader starts the span of a handler, below that of the caller.
-func (p *Plugin) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
-	p.handle(ctx, "handled_call", trace.SpanKindServer)
-	return nil
-}
-
-// PostReadPushHeader is PostReadCallHeader for a push.
-func (p *Plugin) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
-	p.handle(ctx, "handled_push", trace.SpanKindConsumer)
-	return nil
-}
-
-func (p *Plugin) handle(ctx erpc.ReadCtx, what string, kind trace.SpanKind) {
-	remote := p.propagator.Extract(ctx.Context(), carrier{ctx.Input().Meta()})
-	ctx.Swap().Store(spanKey{p, true}, p.start(remote, ctx.ServiceMethod(), what, kind))
-}
-
-// PostHandle ends the span of a handler.
-func (p *Plugin) PostHandle(ctx erpc.ReadCtx) {
-	if v, ok := ctx.Swap().Load(spanKey{p, true}); ok {
-		v.(*active).end(p, ctx.Status())
+	set := metric.WithAttributes(append(attributes(op), outcome...)...)
+	seconds := time.Since(op.Begin).Seconds()
+	switch op.Kind {
+	case track.Call:
+		o.client.Record(op.Context, seconds, set)
+	case track.HandledCall, track.HandledPush:
+		o.server.Record(op.Context, seconds, set)
 	}
 }
 
-// Context returns ctx, that of a typed handler, with the span of the handler in
-// it: what is called with it is traced below that.
-func (p *Plugin) Context(ctx context.Context) context.Context {
-	c := erpc.PushCtxFrom(ctx)
-	if c == nil {
-		return ctx
+// attributes are those of a metric, so there are few.
+func attributes(op *track.Op) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		semconv.RPCSystemNameKey.String("erpc"), semconv.RPCMethodKey.String(op.Method), attribute.String("erpc.kind", op.Kind.String()),
 	}
-	if v, ok := c.Swap().Load(spanKey{p, true}); ok {
-		return trace.ContextWithSpan(ctx, v.(*active).span)
+}
+
+// addresses are those of the other side: of the server if it is the caller that
+// looks, else of the client.
+func addresses(op *track.Op) []attribute.KeyValue {
+	text := op.Session.RemoteAddr().String()
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host = text
 	}
-	return ctx
+	if op.Kind.Handled() {
+		return []attribute.KeyValue{semconv.ClientAddressKey.String(host)}
+	}
+	attrs := []attribute.KeyValue{semconv.ServerAddressKey.String(host)}
+	if n, err := strconv.Atoi(port); err == nil {
+		attrs = append(attrs, semconv.ServerPortKey.Int(n))
+	}
+	return attrs
+}
+
+// isError reports whether the span of an operation is one of an error. A handler
+// that answers what its caller did wrong has done its work.
+func isError(k track.Kind, st *erpc.Status) bool {
+	if k.Handled() {
+		return st.Code() >= 500 && st.Code() < 600 || erpc.IsConnError(st)
+	}
+	return !st.OK()
 }

@@ -1,0 +1,188 @@
+// Package track finds the beginning and the end of calls and pushes, at both
+// sides, for plugins that measure them.
+package track
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/heartbeat"
+)
+
+// A Kind is what is measured.
+type Kind int
+
+// The kinds.
+const (
+	Call          Kind = iota // made by this side, until the reply
+	Push                      // made by this side: a moment
+	HandledCall               // of the other side, from its header to the end of its handling
+	HandledPush               // the same
+	numberOfKinds int  = iota
+)
+
+var kindNames = [numberOfKinds]string{"call", "push", "handled_call", "handled_push"}
+
+// Handled reports whether the other side has made it.
+func (k Kind) Handled() bool { return k == HandledCall || k == HandledPush }
+
+// String returns the name.
+func (k Kind) String() string { return kindNames[k] }
+
+// Other is the method of operations whose names are not counted one by one.
+const Other = "_OTHER"
+
+// An Op is a call or push that began.
+type Op struct {
+	Kind    Kind
+	Method  string // one of a bounded number
+	Name    string // the method as it was sent, bounded in length
+	Begin   time.Time
+	Context context.Context // that Begin of the Observer may replace by one made of it
+	Session erpc.CtxSession
+	Data    any // of the Observer
+
+	once sync.Once
+	stop func() bool // of what waits for the end of the context of a call; nil: nothing
+}
+
+// An Observer measures operations. Its methods may be called concurrently.
+type Observer interface {
+	// Begin may change meta, the metadata of what is sent; of what was received
+	// it may only look. It may set the context and the data of op.
+	Begin(op *Op, meta *erpc.Meta)
+	// Again is called for a call that is sent once more, with its metadata.
+	Again(op *Op, meta *erpc.Meta)
+	// End is called once for each op, unless it is a call that gets no reply and
+	// whose context never ends.
+	End(op *Op, st *erpc.Status)
+}
+
+// A Tracker has the hooks of a plugin. It must not be copied.
+type Tracker struct {
+	Observer Observer
+	// Filter says which methods are looked at; nil is all but heartbeats.
+	Filter func(method string) bool
+
+	handled Names // registered
+	called  Names // seen, as many as MaxNames
+}
+
+// MaxNames bounds how many methods that are called are named one by one: a proxy
+// calls what strangers ask for. Those that are handled are as many as are
+// registered.
+const MaxNames = 1000
+
+// maxName bounds the length of a name that is not registered, in bytes.
+const maxName = 256
+
+// key is where the swap of an exchange has its *Op.
+type key struct {
+	t       *Tracker
+	handled bool
+}
+
+func (t *Tracker) wants(method string) bool {
+	if t.Filter != nil {
+		return t.Filter(method)
+	}
+	return method != heartbeat.ServiceMethod
+}
+
+func (t *Tracker) begin(kind Kind, name, method string, ctx context.Context, sess erpc.CtxSession, meta *erpc.Meta) *Op {
+	op := &Op{Kind: kind, Method: method, Name: name[:min(len(name), maxName)], Begin: time.Now(), Context: ctx, Session: sess}
+	t.Observer.Begin(op, meta)
+	return op
+}
+
+func (t *Tracker) end(op *Op, st *erpc.Status) {
+	op.once.Do(func() { t.Observer.End(op, st) })
+}
+
+// PostReg learns the name of a handler.
+func (t *Tracker) PostReg(h *erpc.Handler) error {
+	if !h.IsUnknown() {
+		t.handled.add(h.Name(), 0)
+	}
+	return nil
+}
+
+// PreWriteCall begins a call.
+func (t *Tracker) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
+	m := ctx.Output()
+	name := m.ServiceMethod()
+	if !t.wants(name) {
+		return nil
+	}
+	if v, again := ctx.Swap().Load(key{t, false}); again {
+		t.Observer.Again(v.(*Op), m.Meta())
+		return nil
+	}
+	parent := m.Context()
+	op := t.begin(Call, name, t.called.Of(name, MaxNames), parent, ctx.Session(), m.Meta())
+	op.stop = context.AfterFunc(parent, func() { t.end(op, ended(parent)) })
+	ctx.Swap().Store(key{t, false}, op)
+	return nil
+}
+
+// ended is the status of a call whose context has ended.
+func ended(ctx context.Context) *erpc.Status {
+	code := erpc.CodeCanceled
+	if ctx.Err() == context.DeadlineExceeded {
+		code = erpc.CodeHandleTimeout
+	}
+	return erpc.NewStatusByCodeText(code, context.Cause(ctx), false)
+}
+
+// PostReadReplyHeader ends a call.
+func (t *Tracker) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
+	if v, ok := ctx.Swap().Load(key{t, false}); ok {
+		op := v.(*Op)
+		op.stop()
+		t.end(op, ctx.Input().Status())
+	}
+	return nil
+}
+
+// PreWritePush is a push from its beginning to its end: nobody answers.
+func (t *Tracker) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
+	m := ctx.Output()
+	if name := m.ServiceMethod(); t.wants(name) {
+		t.end(t.begin(Push, name, t.called.Of(name, MaxNames), m.Context(), ctx.Session(), m.Meta()), nil)
+	}
+	return nil
+}
+
+// PostReadCallHeader begins the handling of a call.
+func (t *Tracker) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
+	t.handle(ctx, HandledCall)
+	return nil
+}
+
+// PostReadPushHeader begins the handling of a push.
+func (t *Tracker) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
+	t.handle(ctx, HandledPush)
+	return nil
+}
+
+func (t *Tracker) handle(ctx erpc.ReadCtx, kind Kind) {
+	name := ctx.ServiceMethod()
+	if !t.wants(name) {
+		return
+	}
+	parent := ctx.Context()
+	op := t.begin(kind, name, t.handled.Of(name, 0), parent, ctx.Session(), ctx.Input().Meta())
+	ctx.Swap().Store(key{t, true}, op)
+	if op.Context != parent {
+		ctx.SetContext(op.Context)
+	}
+}
+
+// PostHandle ends the handling of a call or push.
+func (t *Tracker) PostHandle(ctx erpc.ReadCtx) {
+	if v, ok := ctx.Swap().Load(key{t, true}); ok {
+		t.end(v.(*Op), ctx.Status())
+	}
+}

@@ -1,0 +1,185 @@
+// Package prometheus is a plugin that measures calls and pushes, at both ends, for
+// Prometheus.
+//
+// It has, each with the labels peer, kind (call, push, handled_call, handled_push)
+// and method:
+//
+//	erpc_operations_total             how many ended, with the label code as well
+//	erpc_operation_duration_seconds   a histogram of how long they took
+//	erpc_operations_in_flight         how many are being handled; without method
+//
+// and, with the label peer, erpc_sessions. Several peers may share a registry, each
+// with a plugin and a name of its own.
+//
+// Methods that have no handler, which strangers can name as they like, count
+// together as "_OTHER", and so do the methods called here above the first 1000 and
+// the codes above the first 100. So that handlers are known by name, give the plugin to NewPeer. Heartbeats are left
+// out unless [Config].Filter takes them in.
+package prometheus
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/otel/internal/track"
+)
+
+// Config adjusts the plugin. The zero value is for the only peer of a program.
+type Config struct {
+	// Peer is the value of the label peer. Peers of one registry must have
+	// different ones.
+	Peer string `yaml:"peer" ini:"peer" comment:"Value of the label peer"`
+	// Registerer is where the metrics are registered; nil is the default one.
+	Registerer prometheus.Registerer `yaml:"-" ini:"-"`
+	// Buckets are those of the histogram in seconds; nil are those of
+	// prometheus.DefBuckets.
+	Buckets []float64 `yaml:"-" ini:"-"`
+	// Filter says which methods are looked at; nil is all but heartbeats.
+	Filter func(method string) bool `yaml:"-" ini:"-"`
+}
+
+// Plugin is the plugin, for one peer. All methods may be called concurrently.
+type Plugin struct {
+	*track.Tracker
+	registerer prometheus.Registerer
+	sessions   *sessions
+}
+
+var (
+	_ erpc.PostNewPeerPlugin         = (*Plugin)(nil)
+	_ erpc.PostRegPlugin             = (*Plugin)(nil)
+	_ erpc.PreWriteCallPlugin        = (*Plugin)(nil)
+	_ erpc.PostReadReplyHeaderPlugin = (*Plugin)(nil)
+	_ erpc.PreWritePushPlugin        = (*Plugin)(nil)
+	_ erpc.PostReadCallHeaderPlugin  = (*Plugin)(nil)
+	_ erpc.PostReadPushHeaderPlugin  = (*Plugin)(nil)
+	_ erpc.PostHandlePlugin          = (*Plugin)(nil)
+)
+
+// New returns the plugin and registers its metrics. Plugins of one registry share
+// them, and must have the same buckets.
+func New(cfg Config) (*Plugin, error) {
+	if cfg.Registerer == nil {
+		cfg.Registerer = prometheus.DefaultRegisterer
+	}
+	if cfg.Buckets == nil {
+		cfg.Buckets = prometheus.DefBuckets
+	}
+	s := &sessions{desc: prometheus.NewDesc("erpc_sessions", "Sessions that are open.", nil, prometheus.Labels{"peer": cfg.Peer})}
+	if err := cfg.Registerer.Register(s); err != nil {
+		return nil, fmt.Errorf("prometheus: peer %q: %w; give each peer of a registry another name", cfg.Peer, err)
+	}
+	m := &metrics{
+		peer: cfg.Peer,
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "erpc_operations_total", Help: "Calls and pushes that ended.",
+		}, []string{"peer", "kind", "method", "code"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "erpc_operation_duration_seconds", Help: "How long calls took, and the handling of calls and pushes.", Buckets: cfg.Buckets,
+		}, []string{"peer", "kind", "method"}),
+		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "erpc_operations_in_flight", Help: "Calls and pushes that are being handled.",
+		}, []string{"peer", "kind"}),
+	}
+	if err := errors.Join(share(cfg.Registerer, &m.total), share(cfg.Registerer, &m.durations), share(cfg.Registerer, &m.inFlight)); err != nil {
+		cfg.Registerer.Unregister(s)
+		return nil, err
+	}
+	return &Plugin{&track.Tracker{Observer: m, Filter: cfg.Filter}, cfg.Registerer, s}, nil
+}
+
+// share registers c, or replaces it by the same that another plugin has
+// registered.
+func share[C prometheus.Collector](r prometheus.Registerer, c *C) error {
+	err := r.Register(*c)
+	var there prometheus.AlreadyRegisteredError
+	if !errors.As(err, &there) {
+		return err
+	}
+	same, ok := there.ExistingCollector.(C)
+	if !ok {
+		return err
+	}
+	*c = same
+	return nil
+}
+
+// Name returns the name of the plugin.
+func (*Plugin) Name() string { return "prometheus" }
+
+// PostNewPeer begins to count the sessions of the peer.
+func (p *Plugin) PostNewPeer(peer erpc.EarlyPeer) error {
+	p.sessions.mu.Lock()
+	defer p.sessions.mu.Unlock()
+	if p.sessions.peer != nil {
+		return errors.New("prometheus: the plugin has a peer already; make another one for each")
+	}
+	p.sessions.peer = peer
+	return nil
+}
+
+// Close removes the metrics of the peer's sessions from the registry, which else
+// keeps them, and with them the peer, for as long as it lives. The others stay,
+// since peers share them.
+func (p *Plugin) Close() { p.registerer.Unregister(p.sessions) }
+
+// sessions is the collector of erpc_sessions.
+type sessions struct {
+	desc *prometheus.Desc
+
+	mu   sync.Mutex // guards peer
+	peer erpc.EarlyPeer
+}
+
+// Describe implements [prometheus.Collector].
+func (s *sessions) Describe(ch chan<- *prometheus.Desc) { ch <- s.desc }
+
+// Collect implements [prometheus.Collector].
+func (s *sessions) Collect(ch chan<- prometheus.Metric) {
+	s.mu.Lock()
+	peer := s.peer
+	s.mu.Unlock()
+	n := 0
+	if peer != nil {
+		n = peer.CountSession()
+	}
+	ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, float64(n))
+}
+
+// metrics is what plugins of one registry share.
+type metrics struct {
+	peer      string
+	total     *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	inFlight  *prometheus.GaugeVec
+	codes     track.Names
+}
+
+// maxCodes bounds how many codes are counted one by one: peers can send any.
+const maxCodes = 100
+
+// Begin implements [track.Observer].
+func (m *metrics) Begin(op *track.Op, _ *erpc.Meta) {
+	if op.Kind.Handled() {
+		m.inFlight.WithLabelValues(m.peer, op.Kind.String()).Inc()
+	}
+}
+
+// Again implements [track.Observer].
+func (*metrics) Again(*track.Op, *erpc.Meta) {}
+
+// End implements [track.Observer].
+func (m *metrics) End(op *track.Op, st *erpc.Status) {
+	kind := op.Kind.String()
+	if op.Kind.Handled() {
+		m.inFlight.WithLabelValues(m.peer, kind).Dec()
+	}
+	m.total.WithLabelValues(m.peer, kind, op.Method, m.codes.Of(strconv.Itoa(int(st.Code())), maxCodes)).Inc()
+	m.durations.WithLabelValues(m.peer, kind, op.Method).Observe(time.Since(op.Begin).Seconds())
+}

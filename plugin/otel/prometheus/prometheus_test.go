@@ -1,0 +1,134 @@
+package prometheus_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/goerpc/erpc"
+	erpcprom "github.com/goerpc/erpc/plugin/otel/prometheus"
+)
+
+// pair returns two peers of one registry, and the session of the second with the
+// first.
+func pair(t *testing.T, reg *prometheus.Registry, register func(erpc.Peer)) erpc.Session {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	plugin := func(name string) *erpcprom.Plugin {
+		p, err := erpcprom.New(erpcprom.Config{Peer: name, Registerer: reg})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: quiet}, plugin("server"))
+	cli := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, plugin("client"))
+	register(srv)
+	lis, err := srv.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = srv.Serve(lis) // says that the peer was closed
+	}()
+	t.Cleanup(func() {
+		_ = cli.Close()
+		_ = srv.Close()
+		<-served
+	})
+	sess, st := cli.Dial(lis.Addr().String())
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	return sess
+}
+
+func TestTwoPeersInOneRegistry(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	pushed := make(chan struct{}, 1)
+	sess := pair(t, reg, func(srv erpc.Peer) {
+		erpc.HandleCall(srv, "/ok", func(context.Context, *int) (*int, error) { return nil, nil })
+		erpc.HandleCall(srv, "/no", func(context.Context, *int) (*int, error) { return nil, erpc.NewStatus(1001, "no").Err() })
+		erpc.HandlePush(srv, "/push", func(context.Context, *int) error {
+			pushed <- struct{}{}
+			return nil
+		})
+	})
+	for _, method := range []string{"/ok", "/ok", "/no", "/nowhere"} {
+		sess.Call(method, 1, nil)
+	}
+	if st := sess.Push("/push", 1); !st.OK() {
+		t.Fatal(st)
+	}
+	<-pushed
+	want := `
+# HELP erpc_operations_total Calls and pushes that ended.
+# TYPE erpc_operations_total counter
+erpc_operations_total{code="0",kind="call",method="/ok",peer="client"} 2
+erpc_operations_total{code="0",kind="handled_call",method="/ok",peer="server"} 2
+erpc_operations_total{code="0",kind="handled_push",method="/push",peer="server"} 1
+erpc_operations_total{code="0",kind="push",method="/push",peer="client"} 1
+erpc_operations_total{code="1001",kind="call",method="/no",peer="client"} 1
+erpc_operations_total{code="1001",kind="handled_call",method="/no",peer="server"} 1
+erpc_operations_total{code="404",kind="call",method="/nowhere",peer="client"} 1
+erpc_operations_total{code="404",kind="handled_call",method="_OTHER",peer="server"} 1
+# HELP erpc_operations_in_flight Calls and pushes that are being handled.
+# TYPE erpc_operations_in_flight gauge
+erpc_operations_in_flight{kind="handled_call",peer="server"} 0
+erpc_operations_in_flight{kind="handled_push",peer="server"} 0
+# HELP erpc_sessions Sessions that are open.
+# TYPE erpc_sessions gauge
+erpc_sessions{peer="client"} 1
+erpc_sessions{peer="server"} 1
+`
+	var err error
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) { // the last handler ends behind its reply
+		err = testutil.GatherAndCompare(reg, strings.NewReader(want), "erpc_operations_total", "erpc_operations_in_flight", "erpc_sessions")
+		if err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if n, err := testutil.GatherAndCount(reg, "erpc_operation_duration_seconds"); err != nil || n != 8 {
+		t.Errorf("%d histograms, %v, want 8", n, err)
+	}
+	if problems, err := testutil.GatherAndLint(reg); err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
+}
+
+// Two peers of one name are a mistake, and so is one plugin for two peers.
+func TestMistakes(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	first, err := erpcprom.New(erpcprom.Config{Peer: "a", Registerer: reg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := erpcprom.New(erpcprom.Config{Peer: "a", Registerer: reg}); err == nil {
+		t.Error("two peers have one name")
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	p := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, first)
+	defer p.Close()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("two peers have one plugin")
+			}
+		}()
+		erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, first)
+	}()
+	first.Close()
+	if _, err := erpcprom.New(erpcprom.Config{Peer: "a", Registerer: reg}); err != nil {
+		t.Errorf("the name is not free again: %v", err)
+	}
+}
