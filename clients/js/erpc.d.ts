@@ -32,7 +32,7 @@ export interface CallOptions extends SendOptions {
 }
 
 export declare const Code: Readonly<{
-  ConnClosed: 102; BadMessage: 400; Unauthorized: 401; NotFound: 404; HandleTimeout: 408;
+  ConnClosed: 102; BadMessage: 400; Unauthorized: 401; NotFound: 404; MtypeNotAllowed: 405; HandleTimeout: 408;
   TooLarge: 413; Exhausted: 429; Canceled: 499; InternalServerError: 500; ShuttingDown: 503;
 }>;
 
@@ -45,6 +45,27 @@ export declare class StatusError extends Error {
   readonly detail: string;
 }
 
+/**
+ * One end of a stream, and an async iterable of what the other side sends. A loop
+ * that is left closes it. One reader at a time.
+ */
+export declare class Stream<In = unknown, Out = unknown> implements AsyncIterableIterator<In> {
+  private constructor();
+  /** Aborts when the stream has ended. */
+  readonly signal: AbortSignal;
+  /** Resolves with null when the stream has ended well, else with its status. */
+  readonly ended: Promise<StatusError | null>;
+  /** Resolves when the message was handed to the connection; it waits for the other side's program to take what was sent before. */
+  send(message: Out): Promise<void>;
+  /** Says that no more messages come from here. */
+  closeSend(): Promise<void>;
+  next(): Promise<IteratorResult<In>>;
+  return(value?: unknown): Promise<IteratorResult<In>>;
+  /** Ends the stream, if it has not ended; may be called at any time. */
+  close(): void;
+  [Symbol.asyncIterator](): this;
+}
+
 export declare class Peer {
   constructor(url: string | URL, options?: Options);
   readonly state: State;
@@ -52,6 +73,10 @@ export declare class Peer {
   on<A = unknown, R = unknown>(method: string, f: (arg: A, ctx: Context) => R | Promise<R>): this;
   call<R = unknown>(method: string, arg?: unknown, options?: CallOptions): Promise<R>;
   push(method: string, arg?: unknown, options?: SendOptions): Promise<void>;
+  /** Opens a stream; an argument is its first message. */
+  stream<In = unknown, Out = unknown>(method: string, arg?: Out, options?: CallOptions): Stream<In, Out>;
+  /** Makes f the handler of streams that the other side opens; the stream ends when f does. */
+  onStream<In = unknown, Out = unknown>(method: string, f: (stream: Stream<In, Out>, ctx: { meta: Record<string, string> }) => void | Promise<void>): this;
   close(): void;
 }
 

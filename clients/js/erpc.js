@@ -6,15 +6,21 @@
 //   peer.on("/chat/message", (m) => console.log(m));
 //   const sum = await peer.call("/math/add", [1, 2, 3]);
 
+import { Stream, Streams } from "./streams.js";
+
 const CALL = 1, REPLY = 2, PUSH = 3;
 const JSON_CODEC = 106;
 const CONTROL = "/erpc.control/"; // messages between the libraries, not for handlers
 const MOST_UNSAID = 64; // cancelled calls that are kept until the other side says hello
+const CAPS = CONTROL + "caps"; // asks the other side, by a number that no proxy passes on, what it supports
+const CAPS_META = "X-Erpc-Caps";
+const STREAMS = 1; // the bit of streams
+const MIN_CAPS_SEQ = 2 ** 24, MAX_CAPS_SEQ = 2 ** 30;
 const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: none, but it can be cancelled
 
 /** Codes of the framework; see erpc's Code… constants. */
 export const Code = Object.freeze({
-  ConnClosed: 102, BadMessage: 400, Unauthorized: 401, NotFound: 404, HandleTimeout: 408,
+  ConnClosed: 102, BadMessage: 400, Unauthorized: 401, NotFound: 404, MtypeNotAllowed: 405, HandleTimeout: 408,
   TooLarge: 413, Exhausted: 429, Canceled: 499, InternalServerError: 500, ShuttingDown: 503,
 });
 
@@ -29,6 +35,8 @@ export class StatusError extends Error {
   }
 }
 
+export { Stream };
+
 /** Opens a connection; it is made again when it breaks. */
 export function connect(url, options = {}) { return new Peer(url, options); }
 
@@ -37,6 +45,9 @@ export class Peer {
   #listeners = new Set(); #waiting = []; #state = "connecting"; #attempt = 0; #timer = null;
   #ours = false; // the other side has shown that it understands control messages
   #unsaid = []; // calls that were cancelled before that
+  #streams = null; // of the connection
+  #streamsSupported = null; // a promise, once somebody has asked on this connection
+  #streamHandlers = new Map();
 
   constructor(url, options) {
     this.#url = url;
@@ -88,6 +99,66 @@ export class Peer {
     });
   }
 
+  /**
+   * Opens a stream to method and returns it at once. An argument, if there is one,
+   * is its first message: for await (const m of peer.stream("/prices", "EUR")).
+   */
+  stream(method, arg, { signal, timeout, meta } = {}) {
+    const stream = new Stream(codec);
+    const end = timeout > 0 ? Date.now() + timeout : 0;
+    if (end) {
+      const timer = setTimeout(() => stream._end(new StatusError(Code.HandleTimeout, "Handle Timeout"), true, true), timeout);
+      stream.ended.then(() => clearTimeout(timer));
+    }
+    const fail = (err) => stream._end(err, false, true);
+    this.#openStream(stream, method, { signal, end, meta }).then(() => {
+      if (arg !== undefined) return stream.send(arg);
+    }).catch(fail);
+    return stream;
+  }
+
+  /** Makes f the handler of streams to method: f(stream, { meta }). The stream ends when f does. */
+  onStream(method, f) {
+    this.#streamHandlers.set(method, f);
+    return this;
+  }
+
+  async #openStream(stream, method, { signal, end, meta }) {
+    await this.#open(signal, end);
+    if (!(await this.#supportsStreams())) throw new StatusError(Code.MtypeNotAllowed, "Message Type Not Allowed", "the other side does not support streams");
+    if (stream._over) return;
+    if (!this.#streams) throw new StatusError(Code.ConnClosed, "Connection Closed");
+    const pairs = Object.entries(meta || {});
+    if (end) pairs.push([TIMEOUT, String(Math.max(1, end - Date.now()))]);
+    this.#streams.open(stream, method, query(pairs), signal);
+  }
+
+  /** Asks the other side once for each connection. */
+  #supportsStreams() {
+    return (this.#streamsSupported ??= new Promise((resolve, reject) => {
+      let seq;
+      do { seq = MIN_CAPS_SEQ + Math.floor(Math.random() * (MAX_CAPS_SEQ - MIN_CAPS_SEQ)); } while (this.#pending.has(seq));
+      this.#pending.set(seq, {
+        done: () => {},
+        reply: (m) => {
+          const caps = parseCaps(parseQuery(m.meta)[CAPS_META]);
+          resolve(!parseStatus(m.status) && caps?.seq === seq && (caps.bits & STREAMS) !== 0);
+        },
+        reject,
+      });
+      this.#send({ seq, mtype: CALL, serviceMethod: CAPS, meta: query([[CAPS_META, `1.${STREAMS}.${seq}`]]), bodyCodec: 0, body: "" });
+    }));
+  }
+
+  /** Answers such a question. */
+  #caps(m) {
+    const caps = parseCaps(parseQuery(m.meta)[CAPS_META]);
+    if (caps?.seq !== m.seq || m.seq < MIN_CAPS_SEQ) return false;
+    this.#streamsSupported = Promise.resolve((caps.bits & STREAMS) !== 0);
+    this.#send({ seq: m.seq, mtype: REPLY, serviceMethod: "", meta: query([[CAPS_META, `1.${STREAMS}.${m.seq}`]]), bodyCodec: 0, body: "" });
+    return true;
+  }
+
   /** Sends without a reply. Resolves when it was handed to the connection. */
   async push(method, arg, { signal, meta } = {}) {
     await this.#open(signal, 0);
@@ -119,6 +190,8 @@ export class Peer {
       this.#attempt = 0;
       this.#ours = false;
       this.#unsaid = [];
+      this.#streamsSupported = null;
+      this.#streams = new Streams(codec, (m) => { if (this.#ws === ws) this.#send(m); }, (method) => this.#streamHandlers.get(method));
       this.#setState("open");
       for (const w of this.#waiting.splice(0)) w.open();
     };
@@ -143,6 +216,8 @@ export class Peer {
   }
 
   #failPending() {
+    this.#streams?.close(new StatusError(Code.ConnClosed, "Connection Closed"));
+    this.#streams = null;
     const calls = [...this.#pending.values()];
     this.#pending.clear();
     for (const c of calls) {
@@ -193,12 +268,15 @@ export class Peer {
       this.#ws?.close(4400, "malformed message"); // what follows can't be trusted
       return;
     }
+    if (this.#streams?.receive(m)) return;
     switch (m.mtype) {
       case REPLY: return this.#reply(m);
       case PUSH:
         if (m.serviceMethod.startsWith(CONTROL)) return this.#control(m.serviceMethod.slice(CONTROL.length));
         return void this.#handle(m, true);
-      case CALL: return void this.#handle(m, false);
+      case CALL:
+        if (m.serviceMethod === CAPS && this.#caps(m)) return;
+        return void this.#handle(m, false);
     }
   }
 
@@ -216,6 +294,7 @@ export class Peer {
     if (!call) return; // cancelled
     this.#pending.delete(m.seq);
     call.done();
+    if (call.reply) return call.reply(m);
     const status = parseStatus(m.status);
     if (status) return call.reject(status);
     try {
@@ -236,7 +315,7 @@ export class Peer {
       const st = err instanceof StatusError ? err : new StatusError(Code.InternalServerError, "Internal Server Error", String(err?.message ?? err));
       reply.bodyCodec = 0;
       reply.body = "";
-      reply.status = query([["code", String(st.code)], ["msg", st.msg], ["cause", st.detail]].filter(([, v]) => v !== ""));
+      reply.status = statusText(st);
     }
     if (!push) this.#send(reply);
   }
@@ -273,6 +352,31 @@ function parseQuery(text) {
   }
   return out;
 }
+
+function parseCaps(text) {
+  const m = /^[1-9]\d{0,8}\.(\d{1,15})\.(\d{1,10})(\.|$)/.exec(text || "");
+  return m && { bits: Number(m[1]) & 0xff, seq: Number(m[2]) };
+}
+
+// What streams need to know of the sub-protocol.
+const codec = {
+  id: JSON_CODEC,
+  encode,
+  decode: (body) => decode({ body }),
+  parseMeta: parseQuery,
+  parseStatus,
+  statusText,
+  status: (code, msg, cause) => new StatusError(code, msg, cause),
+  canceled: () => new StatusError(Code.Canceled, "Canceled"),
+  closed: () => new StatusError(Code.Canceled, "Canceled", "the stream has ended"),
+  thrown: (err, method) => {
+    if (err instanceof StatusError) return err;
+    console.warn(`erpc: stream to ${method}:`, err);
+    return new StatusError(Code.InternalServerError, "Internal Server Error");
+  },
+};
+
+function statusText(st) { return query([["code", String(st.code)], ["msg", st.msg], ["cause", st.detail]].filter(([, v]) => v !== "")); }
 
 function parseStatus(text) {
   const q = parseQuery(text);

@@ -95,3 +95,78 @@ test("nobody there: a call ends with its timeout, close ends the rest", async ()
   peer.close();
   await assert.rejects(call, (err) => err.code === Code.ConnClosed);
 });
+
+test("a stream of the other side is a loop", async () => {
+  const peer = open();
+  let n = 0;
+  for await (const m of peer.stream("/stream/count", 3000)) assert.equal(m, n++);
+  assert.equal(n, 3000);
+  for await (const m of peer.stream("/stream/count", 1000000)) if (m === 10) break; // which closes it
+  assert.equal(await peer.call("/math/add", [1, 2]), 3);
+  peer.close();
+});
+
+test("a stream is sent, and answered", async () => {
+  const peer = open();
+  const s = peer.stream("/stream/length");
+  for (let i = 0; i < 500; i++) await s.send("ä".repeat(400));
+  await s.closeSend();
+  assert.deepEqual(await s.next(), { value: 500 * 800, done: false });
+  assert.deepEqual(await s.next(), { value: undefined, done: true });
+  assert.equal(await s.ended, null);
+  peer.close();
+});
+
+test("both sides of a stream send", async () => {
+  const peer = open();
+  const s = peer.stream("/stream/echo", "0");
+  for (let i = 0; i < 300; i++) {
+    assert.equal((await s.next()).value, String(i));
+    await s.send(String(i + 1));
+  }
+  await s.closeSend();
+  assert.equal((await s.next()).value, "300");
+  assert.equal((await s.next()).done, true);
+  peer.close();
+});
+
+test("a stream fails with the status of its handler, or because there is none", async () => {
+  const peer = open();
+  await assert.rejects(peer.stream("/stream/fail", 1).next(), (err) => err instanceof StatusError && err.code === 1001 && err.msg === "bad thing");
+  await assert.rejects(peer.stream("/stream/none", 1).next(), (err) => err.code === Code.NotFound);
+  const late = peer.stream("/stream/hang", "x", { timeout: 100 });
+  await assert.rejects(late.next(), (err) => err.code === Code.HandleTimeout);
+  assert.equal((await late.ended).code, Code.HandleTimeout);
+  assert.equal(await peer.call("/stream/hung", 1, { timeout: 20000 }), 1);
+  const stop = new AbortController();
+  const aborted = peer.stream("/stream/hang", "x", { signal: stop.signal });
+  setTimeout(() => stop.abort(), 50);
+  await assert.rejects(aborted.next(), (err) => err.code === Code.Canceled);
+  assert.equal(await peer.call("/stream/hung", 2, { timeout: 20000 }), 2);
+  peer.close();
+});
+
+test("send waits while the other side's program takes nothing, and calls go on", async () => {
+  const peer = open();
+  const s = peer.stream("/stream/hang");
+  const chunk = "x".repeat(16000);
+  let sent = 0;
+  const all = (async () => { for (; sent < 100; sent++) await s.send(chunk); await s.closeSend(); })();
+  for (let i = 0; i < 50; i++) assert.equal(await peer.call("/math/add", [i]), i);
+  assert.ok(sent < 20, `${sent} messages were sent to a program that takes nothing`);
+  await peer.call("/stream/release", 1);
+  await all;
+  assert.equal((await s.next()).value, 100);
+  peer.close();
+});
+
+test("the other side opens a stream", async () => {
+  const peer = open();
+  peer.onStream("/client/sum", async (s) => {
+    let sum = 0;
+    for await (const m of s) sum += m;
+    await s.send(sum);
+  });
+  assert.equal(await peer.call("/stream/back", 2000, { timeout: 20000 }), 1999000);
+  peer.close();
+});

@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 10"
+const allPassed = "# pass 16"
 
 // newPeer returns one with the handlers that erpc.test.mjs asks for.
 func newPeer(t *testing.T) erpc.Peer {
@@ -35,6 +35,7 @@ func newPeer(t *testing.T) erpc.Peer {
 		}
 	})
 	handlers(p)
+	streamHandlers(p)
 	return p
 }
 
@@ -128,10 +129,89 @@ func handlers(p erpc.Peer) {
 	})
 }
 
+// streamHandlers are the other ends of the streams of erpc.test.mjs.
+func streamHandlers(p erpc.Peer) {
+	erpc.HandleStream(p, "/stream/count", func(ctx context.Context, s *erpc.Stream[int, int]) error {
+		n, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		for i := range *n {
+			if err := s.Send(&i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	erpc.HandleStream(p, "/stream/length", func(ctx context.Context, s *erpc.Stream[string, int]) error {
+		sum := 0
+		for m, err := range s.All() {
+			if err != nil {
+				return err
+			}
+			sum += len(*m)
+		}
+		return s.Send(&sum)
+	})
+	erpc.HandleStream(p, "/stream/echo", func(ctx context.Context, s *erpc.Stream[string, string]) error {
+		for m, err := range s.All() {
+			if err != nil {
+				return err
+			}
+			if err := s.Send(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	erpc.HandleStream(p, "/stream/fail", func(context.Context, *erpc.Stream[int, int]) error {
+		return erpc.NewStatus(1001, "bad thing", "because").Err()
+	})
+	release, hung := make(chan struct{}), make(chan struct{}, 1)
+	erpc.HandleStream(p, "/stream/hang", func(ctx context.Context, s *erpc.Stream[string, int]) error {
+		select {
+		case <-ctx.Done():
+			hung <- struct{}{}
+			return ctx.Err()
+		case <-release:
+		}
+		n := 0
+		for _, err := range s.All() {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return s.Send(&n)
+	})
+	erpc.HandleCall(p, "/stream/release", func(context.Context, *int) (*int, error) { close(release); return new(int), nil })
+	erpc.HandleCall(p, "/stream/hung", func(ctx context.Context, n *int) (*int, error) {
+		select {
+		case <-hung:
+			return n, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	})
+	erpc.HandleCall(p, "/stream/back", func(ctx context.Context, n *int) (*int, error) {
+		s, err := erpc.OpenStream[int, int](ctx, erpc.CallCtxFrom(ctx).Session(), "/client/sum")
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		for i := range *n {
+			if err := s.Send(&i); err != nil {
+				return nil, err
+			}
+		}
+		return s.CloseAndRecv()
+	})
+}
+
 func TestFiles(t *testing.T) {
-	for _, name := range []string{"erpc.js", "erpc.d.ts"} {
+	for _, name := range []string{"erpc.js", "streams.js", "erpc.d.ts"} {
 		b, err := js.Files.ReadFile(name)
-		if err != nil || !strings.Contains(string(b), "connect") {
+		if err != nil || !strings.Contains(string(b), "class Stream") && name != "erpc.js" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -29,20 +29,26 @@ func TestTypes(t *testing.T) {
 
 // TestTypesAreOfTheModule: what erpc.d.ts declares is what erpc.js has.
 func TestTypesAreOfTheModule(t *testing.T) {
-	code, types := source(t, "erpc.js"), source(t, "erpc.d.ts")
-	exported := names(t, code, `(?m)^export (?:const|class|function) (\w+)`)
+	code, types, streams := source(t, "erpc.js"), source(t, "erpc.d.ts"), source(t, "streams.js")
+	exported := append(names(t, code, `(?m)^export (?:const|class|function) (\w+)`), names(t, code, `(?m)^export \{ (\w+) \}`)...)
+	slices.Sort(exported)
 	if says := names(t, types, `(?m)^export declare (?:const|class|function) (\w+)`); !slices.Equal(says, exported) {
 		t.Errorf("exported are %q, declared %q", exported, says)
 	}
 	const property = `(?m)^    this\.(\w+) = `
-	method, declared := `(?m)^  (?:async |get )?(\w+)\(.*\{`, `(?m)^  (?:readonly )?(\w+)[(:<]`
+	method, declared := `(?m)^  (?:async |get )?(\w+)\(.*\{`, `(?m)^  (?:readonly |private )?(\w+)[(:<]`
 	for class, has := range map[string][]string{
 		"Peer":        names(t, block(t, code, "class Peer "), method),
+		"Stream":      names(t, block(t, streams, "class Stream "), method),
 		"StatusError": append(names(t, block(t, code, "class StatusError "), method), names(t, block(t, code, "class StatusError "), property)...),
 	} {
-		has = slices.DeleteFunc(has, func(name string) bool { return name == "name" }) // every Error has one
+		has = slices.DeleteFunc(has, func(name string) bool { return name == "name" || strings.HasPrefix(name, "_") }) // every Error has the first; the others are for erpc.js
 		slices.Sort(has)
-		if says := names(t, block(t, types, "class "+class+" "), declared); !slices.Equal(has, says) {
+		begin := "class " + class + " "
+		if class == "Stream" {
+			begin = "class Stream<" // it has parameters
+		}
+		if says := names(t, block(t, types, begin), declared); !slices.Equal(has, says) {
 			t.Errorf("%s has %q, declared are %q", class, has, says)
 		}
 	}

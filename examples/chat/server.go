@@ -106,6 +106,7 @@ func (s *server) handler() (http.Handler, error) {
 	})
 	mux.Handle("GET /chat.js", http.FileServerFS(files))
 	mux.Handle("GET /erpc.js", http.FileServerFS(js.Files))
+	mux.Handle("GET /streams.js", http.FileServerFS(js.Files))
 	mux.Handle("GET /ws", websocket.NewJSONServeHandler(s.chat, nil))
 	return mux, nil
 }

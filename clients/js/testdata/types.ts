@@ -33,6 +33,22 @@ async function all() {
 }
 all().finally(() => peer.close());
 
+async function streams(): Promise<void> {
+  for await (const price of peer.stream<number, string>("/prices", "EUR", { timeout: 1000 })) console.log(price + 1);
+  const s = peer.stream<string, number>("/names");
+  await s.send(1);
+  await s.closeSend();
+  const m: IteratorResult<string> = await s.next();
+  console.log(m.done, s.signal.aborted, (await s.ended)?.code);
+  s.close();
+  // @ts-expect-error: it sends numbers
+  await s.send("1");
+  peer.onStream<number, string>("/client/feed", async (feed, ctx) => {
+    for await (const n of feed) await feed.send(String(n) + ctx.meta.author);
+  });
+}
+streams();
+
 // @ts-expect-error: an unknown reply is no number
 peer.call("/add").then((n) => n + 1);
 // @ts-expect-error: pushes have no timeout
