@@ -72,7 +72,7 @@ func (l *limits) update(cfg LimitConfig) {
 		m.limit, m.rate = h, limiter(m.rate, h.MaxQPS)
 		l.methods[h.ServiceMethod] = m
 	}
-	l.wake()
+	l.wakeLocked()
 }
 
 func (l *limits) connect() error {
@@ -101,7 +101,7 @@ func (l *limits) enter(ctx context.Context, name string, now time.Time) (*slot, 
 		return nil, nil
 	}
 	m := l.methods[name]
-	if r := l.refuse(m, now); r != nil {
+	if r := l.refuseLocked(m, now); r != nil {
 		*r.reason++
 		l.mu.Unlock()
 		return nil, r
@@ -122,9 +122,9 @@ func (l *limits) enter(ctx context.Context, name string, now time.Time) (*slot, 
 	return l.wait(ctx, s, w, limit)
 }
 
-// refuse returns why a message is not even let wait, and otherwise takes a
+// refuseLocked returns why a message may not even wait, and otherwise takes a
 // permit of each rate.
-func (l *limits) refuse(m *method, now time.Time) *refusal {
+func (l *limits) refuseLocked(m *method, now time.Time) *refusal {
 	switch {
 	case l.total != nil && l.total.TokensAt(now) < 1:
 		return &refusal{fmt.Sprintf("qps overload, total_limit=%d", l.cfg.MaxTotalQPS), &l.counts.TotalQPS}
@@ -178,11 +178,11 @@ func (l *limits) leave(s *slot) {
 	if s.method != nil {
 		s.method.inFlight--
 	}
-	l.wake()
+	l.wakeLocked()
 }
 
-// wake lets the newest that wait go on, as many as there is room for.
-func (l *limits) wake() {
+// wakeLocked lets the newest waiters go on, as many as there is room for.
+func (l *limits) wakeLocked() {
 	for len(l.waiting) > 0 && (l.cfg.MaxInFlight <= 0 || l.inFlight < l.cfg.MaxInFlight) {
 		last := len(l.waiting) - 1
 		w := l.waiting[last]

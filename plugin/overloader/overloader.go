@@ -103,12 +103,17 @@ func (o *Overloader) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 
 // PostReadCallHeader admits or refuses a call. It may wait.
 func (o *Overloader) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
-	s, r := o.limits.enter(ctx.Context(), ctx.ServiceMethod(), time.Now())
+	return o.admit(ctx, slotKey{o}, time.Now())
+}
+
+// admit admits or refuses a message, and keeps its slot under key.
+func (o *Overloader) admit(ctx erpc.ReadCtx, key any, now time.Time) *erpc.Status {
+	s, r := o.limits.enter(ctx.Context(), ctx.ServiceMethod(), now)
 	if r != nil {
 		return o.status(r.text)
 	}
 	if s != nil {
-		ctx.Swap().Store(slotKey{o}, s)
+		ctx.Swap().Store(key, s)
 	}
 	return nil
 }
@@ -118,19 +123,19 @@ func (o *Overloader) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return o.PostReadCallHeader(ctx)
 }
 
-// PreWriteReply is the end of a call's handler. Who has the reply may call
-// again, and who does not read it keeps nobody else out.
+// PreWriteReply is the end of a call's handler: a client that has the reply may
+// call again, and one that does not read it keeps nobody else out.
 func (o *Overloader) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
-	o.leave(ctx.Swap())
+	o.leave(ctx.Swap(), slotKey{o})
 	return nil
 }
 
 // PostHandle is the end of a push, and of a call to which no reply was written.
-func (o *Overloader) PostHandle(ctx erpc.ReadCtx) { o.leave(ctx.Swap()) }
+func (o *Overloader) PostHandle(ctx erpc.ReadCtx) { o.leave(ctx.Swap(), slotKey{o}) }
 
-func (o *Overloader) leave(swap erpc.Map) {
-	if s, ok := swap.Load(slotKey{o}); ok {
-		swap.Delete(slotKey{o})
+func (o *Overloader) leave(swap erpc.Map, key any) {
+	if s, ok := swap.Load(key); ok {
+		swap.Delete(key)
 		o.limits.leave(s.(*slot))
 	}
 }

@@ -364,3 +364,39 @@ func TestMistakes(t *testing.T) {
 		}()
 	}
 }
+
+// TestRoute: a route can have the limits of handlers and rates, and only its own
+// messages count.
+func TestRoute(t *testing.T) {
+	o := overloader.New(overloader.LimitConfig{MaxInFlight: 1})
+	srv := wiretest.NewServer(t, erpc.PeerConfig{})
+	begun, let := make(chan struct{}, 1), make(chan struct{})
+	erpc.HandleCall(srv.Peer, "/limited", func(context.Context, *int) (*int, error) {
+		begun <- struct{}{}
+		<-let
+		return nil, nil
+	}, o.Route())
+	srv.Listen(t)
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
+	for range 2 { // its place is given back
+		first := sess.AsyncCall("/limited", 1, nil, nil)
+		<-begun
+		if st := sess.Call("/limited", 1, nil).Status(); !overloader.IsOverload(st) {
+			t.Errorf("a second call at the same time: %v", st)
+		}
+		if st := sess.Call("/math/add", []int{1}, nil).Status(); !st.OK() {
+			t.Errorf("another route: %v", st)
+		}
+		let <- struct{}{}
+		if st := first.Status(); !st.OK() {
+			t.Error(st)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("limits that contradict each other were taken for a route")
+		}
+	}()
+	erpc.HandleCall(srv.Peer, "/mistake", func(context.Context, *int) (*int, error) { return nil, nil },
+		overloader.New(overloader.LimitConfig{MaxQueue: 1}).Route())
+}

@@ -16,29 +16,49 @@ import (
 // failed status does, by the name of the hook, and the names in their order.
 func hookTable(t *testing.T) (fails map[string]string, names []string) {
 	t.Helper()
-	fails, _, names = hookColumns(t)
+	fails, _, _, names = hookColumns(t)
 	return fails, names
 }
 
-// hookColumns is hookTable with what each hook may change.
-func hookColumns(t *testing.T) (fails, changes map[string]string, names []string) {
+// hookColumns is hookTable with what each hook may change and what it returns.
+func hookColumns(t *testing.T) (fails, changes, returns map[string]string, names []string) {
 	t.Helper()
 	doc, err := os.ReadFile("docs/plugins.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(doc), "|---|---|---|---|\n")
-	fails, changes = make(map[string]string), make(map[string]string)
+	_, table, _ := strings.Cut(string(doc), "|---|---|---|---|---|\n")
+	fails, changes, returns = make(map[string]string), make(map[string]string), make(map[string]string)
 	for line := range strings.Lines(table) {
 		cells := strings.Split(strings.TrimSpace(line), "|")
-		if len(cells) != 6 {
+		if len(cells) != 7 {
 			break
 		}
 		name := strings.TrimSpace(cells[1])
 		names = append(names, name)
-		changes[name], fails[name] = strings.TrimSpace(cells[3]), strings.TrimSpace(cells[4])
+		changes[name], returns[name], fails[name] = strings.TrimSpace(cells[3]), strings.TrimSpace(cells[4]), strings.TrimSpace(cells[5])
 	}
-	return fails, changes, names
+	return fails, changes, returns, names
+}
+
+// The table says what each hook returns.
+func TestDocOfHooksThatReturn(t *testing.T) {
+	_, _, returns, names := hookColumns(t)
+	impl := reflect.TypeFor[*erpc.PluginImpl]()
+	for _, name := range names {
+		m, ok := impl.MethodByName(name)
+		if !ok {
+			t.Errorf("there is no hook %s", name)
+			continue
+		}
+		want := "nothing"
+		if m.Type.NumOut() > 0 {
+			want = map[reflect.Type]string{reflect.TypeFor[error](): "an error", reflect.TypeFor[*erpc.Status](): "a status"}[m.Type.Out(0)]
+		}
+		if returns[name] != want {
+			t.Errorf("%s returns %s; docs/plugins.md says %q", name, want, returns[name])
+		}
+	}
 }
 
 // The table has every hook, in the order of PluginImpl, and no other.
