@@ -75,7 +75,7 @@ func assignOne(v reflect.Value, s string) error {
 		if errors.As(err, &n) {
 			err = n.Err
 		}
-		return fmt.Errorf("%q is no %s: %w", s, v.Kind(), err)
+		return fmt.Errorf("%q is no %s: %w", cut(s, maxExcerpt), v.Kind(), err)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func convert(v reflect.Value, value any) error {
 	}
 	dst := src.Convert(t)
 	if isScalar(t) && isScalar(src.Type()) && (dst.CanInt() || dst.CanUint()) && !sameNumber(dst, src) {
-		return fmt.Errorf("%v does not fit into %s", src.Interface(), t)
+		return fmt.Errorf("%s does not fit into %s", excerpt(src), t)
 	}
 	v.Set(dst)
 	return nil

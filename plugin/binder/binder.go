@@ -160,9 +160,10 @@ type violation struct {
 }
 
 func (v *violation) status(b *StructArgsBinder, handler string) *erpc.Status {
-	st := b.errFunc(handler, v.param, v.reason)
+	param, reason := cut(v.param, maxReason), cut(v.reason, maxReason)
+	st := b.errFunc(handler, param, reason)
 	if st.OK() { // what is wrong must not reach the handler
-		st = defaultError(handler, v.param, v.reason)
+		st = defaultError(handler, param, reason)
 	}
 	if v.code != 0 {
 		st.SetCode(v.code)

@@ -49,10 +49,10 @@ func checkLen(t reflect.Type, value string) (check, error) {
 	return func(v reflect.Value) error {
 		n := v.Len()
 		if low != nil && n < *low {
-			return fmt.Errorf("shorter than %d: %v", *low, v.Interface())
+			return fmt.Errorf("shorter than %d: %s", *low, excerpt(v))
 		}
 		if high != nil && n > *high {
-			return fmt.Errorf("longer than %d: %v", *high, v.Interface())
+			return fmt.Errorf("longer than %d: %s", *high, excerpt(v))
 		}
 		return nil
 	}, nil
@@ -138,10 +138,10 @@ func between[T int64 | uint64 | float64](value string, parse func(string) (T, er
 			return fmt.Errorf("not a number")
 		}
 		if low != nil && n < *low {
-			return fmt.Errorf("smaller than %v: %v", *low, v.Interface())
+			return fmt.Errorf("smaller than %v: %s", *low, excerpt(v))
 		}
 		if high != nil && n > *high {
-			return fmt.Errorf("bigger than %v: %v", *high, v.Interface())
+			return fmt.Errorf("bigger than %v: %s", *high, excerpt(v))
 		}
 		return nil
 	}, nil
@@ -169,7 +169,7 @@ func checkRegexp(t reflect.Type, value string) (check, error) {
 	}
 	c := func(v reflect.Value) error {
 		if s := v.String(); !re.MatchString(s) {
-			return fmt.Errorf("not match %s: %s", re, s)
+			return fmt.Errorf("not match %s: %s", re, cut(s, maxExcerpt))
 		}
 		return nil
 	}

@@ -1,0 +1,60 @@
+package binder
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxExcerpt bounds, in bytes, what an error quotes of a value that was sent.
+	maxExcerpt = 64
+	// maxReason bounds a reason and the name of a parameter, in bytes: a
+	// validator may quote what was sent, too.
+	maxReason = 256
+	// maxQuoted bounds how many elements of a slice an error quotes.
+	maxQuoted = 4
+)
+
+// excerpt returns the value for an error, in an effort that is bounded however
+// large the value is.
+func excerpt(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.String:
+		return cut(v.String(), maxExcerpt)
+	case reflect.Slice, reflect.Array:
+		var b strings.Builder
+		b.WriteByte('[')
+		for i := range min(v.Len(), maxQuoted) {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(excerpt(v.Index(i)))
+			if b.Len() > maxExcerpt {
+				break
+			}
+		}
+		if v.Len() > maxQuoted || b.Len() > maxExcerpt {
+			b.WriteString("…")
+		}
+		b.WriteByte(']')
+		return cut(b.String(), maxReason)
+	case reflect.Map:
+		return fmt.Sprintf("map of %d", v.Len())
+	case reflect.Struct, reflect.Pointer, reflect.Interface:
+		return v.Type().String()
+	}
+	return fmt.Sprint(v.Interface()) // a number or a bool
+}
+
+// cut shortens text to about most bytes and says so.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
+}
