@@ -121,7 +121,7 @@ func (p *Peer) drained() (idle, quiet bool) {
 	accepting := len(p.listeners) > 0
 	p.mu.Unlock()
 	quiet = !accepting && p.opening.Load() == 0
-	idle = p.Handlers() == 0 // also those of sessions that have ended
+	idle = p.Handlers() == 0 && p.answering.Load() == 0 // also those of sessions that have ended
 	for _, c := range p.table.all() {
 		i, q := c.Drain()
 		idle, quiet = idle && i, quiet && q

@@ -120,11 +120,14 @@ func (p *Peer) protoFunc(given []proto.Func) proto.Func {
 
 // accept makes a connection of a listener a session.
 func (p *Peer) accept(conn net.Conn, pf proto.Func) {
-	if n := p.accepting.Add(1); p.cfg.MaxSessions > 0 && int(n) > p.cfg.MaxSessions {
-		p.accepting.Add(-1)
+	if !p.takePlace() {
 		p.opening.Add(-1)
 		_ = conn.Close() // nothing was said on it
 		p.cfg.Logger.Warn("connection refused: too many sessions", "remote", conn.RemoteAddr(), "max_sessions", p.cfg.MaxSessions)
+		return
+	}
+	conn, pf = p.sort(conn, pf)
+	if conn == nil {
 		return
 	}
 	c, st := p.serveConn(conn, pf)

@@ -38,6 +38,7 @@ type Peer struct {
 	next       atomic.Uint64 // numbers ids that addresses don't make unique
 	accepting  atomic.Int64  // accepted sessions, and connections on the way to be one
 	opening    atomic.Int64  // accepted connections that are not sessions yet
+	answering  atomic.Int64  // requests whose answers are written by a protocol, see proto.Host
 	table      table
 	ctx        context.Context // ends when the peer stops accepting and dialing
 	cancel     context.CancelFunc

@@ -23,6 +23,7 @@ type Handler struct {
 	spec    Spec
 	hooks   atomic.Pointer[Hooks]
 	ordered bool
+	safe    bool
 	limit   int64
 	running atomic.Int64
 	backlog *backlog // nil: what is above the limit is refused at once
@@ -81,6 +82,14 @@ func (h *Handler) RouterTypeName() string { return h.spec.Kind }
 // SetOrdered makes the messages of one session for this handler run one after
 // another, in the order of their arrival. It is for PostReg hooks.
 func (h *Handler) SetOrdered(on bool) { h.ordered = on }
+
+// SetSafe marks a handler that changes nothing, so that a browser may call it
+// because of any page: HTTP lets GET and HEAD call no other. It is for PostReg
+// hooks.
+func (h *Handler) SetSafe(on bool) { h.safe = on }
+
+// Safe reports whether the handler changes nothing; see [Handler.SetSafe].
+func (h *Handler) Safe() bool { return h.safe }
 
 // SetLimit bounds how many messages the handler works on at the same time;
 // what is above is refused with CodeExhausted. 0 is no bound of its own. It is

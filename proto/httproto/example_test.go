@@ -33,7 +33,7 @@ func (s *Shop) Page(*struct{}) ([]byte, *erpc.Status) { return httproto.HTML(s, 
 func ExampleNewHTTProtoFunc() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", ProtoFunc: httproto.NewHTTProtoFunc()})
 	defer srv.Close()
-	srv.RouteCall(new(Shop))
+	srv.RouteCall(new(Shop), erpc.Safe()) // GET may call it: it changes nothing
 	lis, err := srv.Listen()
 	if err != nil {
 		log.Fatal(err)

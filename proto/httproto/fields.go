@@ -3,6 +3,7 @@ package httproto
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/goerpc/erpc/message"
 )
@@ -22,10 +23,6 @@ type fields struct {
 	encoding       []byte // Content-Encoding
 	filters        []byte // X-Content-Encoding
 	expect         []byte
-	origin         []byte
-	preflight      bool // it has an Access-Control-Request-Method
-	accept         []byte
-	gzip           bool // it is an accepted encoding
 	close, persist bool // of Connection
 	single         uint // what was there already of the fields that may be there once
 
@@ -74,7 +71,7 @@ func (h *fields) parse(b []byte) error {
 }
 
 // longestKnown is the length of the longest name that set knows.
-const longestKnown = len("access-control-request-method")
+const longestKnown = len("x-content-encoding")
 
 func (h *fields) set(name, value []byte) error {
 	var lower [longestKnown]byte
@@ -97,7 +94,7 @@ func (h *fields) set(name, value []byte) error {
 		h.length = int64(n)
 		return h.once(onceLength, name)
 	case "transfer-encoding":
-		if !bytes.EqualFold(value, []byte("chunked")) {
+		if !strings.EqualFold(string(value), "chunked") || len(value) != len("chunked") {
 			return refuse(statusNotImplemented, "Transfer-Encoding %.40q; only chunked is known", value)
 		}
 		h.chunked = true
@@ -138,14 +135,6 @@ func (h *fields) set(name, value []byte) error {
 	case "host":
 		h.host = value
 		h.hosts++
-	case "accept":
-		h.accept = value
-	case "accept-encoding":
-		h.gzip = h.gzip || acceptsGzip(value)
-	case "origin":
-		h.origin = value
-	case "access-control-request-method":
-		h.preflight = true
 	}
 	h.others = append(h.others, field{name, value})
 	return nil
@@ -160,7 +149,7 @@ func (h *fields) once(bit uint, name []byte) error {
 }
 
 // check refuses what can be read in two ways.
-func (h *fields) check(v version, request bool) error {
+func (h *fields) check(v version) error {
 	switch {
 	case h.chunked && h.length >= 0:
 		return malformed("Content-Length and Transfer-Encoding")
@@ -168,8 +157,6 @@ func (h *fields) check(v version, request bool) error {
 		return malformed("Transfer-Encoding in HTTP/1.0")
 	case h.hosts > 1:
 		return malformed("Host twice")
-	case request && h.hosts == 0 && v == http11 && h.mtype < 0:
-		return malformed("no Host")
 	case bytes.ContainsAny(h.host, " \t/\\?#@,"):
 		return malformed("Host %.40q", h.host)
 	}
@@ -186,7 +173,7 @@ func hasWord(list []byte, word string) bool {
 	for len(list) > 0 {
 		var w []byte
 		w, list, _ = bytes.Cut(list, []byte{','})
-		if bytes.EqualFold(bytes.Trim(w, " \t"), []byte(word)) {
+		if w = bytes.Trim(w, " \t"); len(w) == len(word) && bytes.EqualFold(w, []byte(word)) { // and no letter that only folds to one
 			return true
 		}
 	}

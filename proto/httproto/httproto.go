@@ -8,45 +8,53 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/httproto/httpgate"
 )
 
 // Defaults of [Config].
 const (
 	DefaultMaxLine   = 8 << 10  // bytes
 	DefaultMaxHead   = 64 << 10 // bytes
-	DefaultMaxFields = 128
-	DefaultGzipFrom  = 1 << 10 // bytes
+	DefaultMaxFields = httpgate.DefaultMaxFields
+	DefaultGzipFrom  = httpgate.DefaultGzipFrom // bytes
+)
+
+type (
+	// A CORS says what scripts of other origins may do. See [httpgate.CORS].
+	CORS = httpgate.CORS
+	// A Route is a path that stands for a service method. See [httpgate.Route].
+	Route = httpgate.Route
 )
 
 // A Config adjusts the protocol. The zero value is ready to use.
 type Config struct {
-	MaxLine   int // bytes of one line of a head
+	MaxLine   int // bytes of one line of a head, between erpc peers
 	MaxHead   int // bytes of a head, which also counts for the read limit
 	MaxFields int // header fields
 
-	// GzipFrom is the size, in bytes, from which a body is compressed for an
-	// HTTP client that takes that; below 0 none is. An erpc peer gets what the
-	// filters of its message say.
-	GzipFrom int
-	// Methods are those that HTTP clients may call handlers with; default GET,
-	// HEAD, POST, PUT, PATCH and DELETE. OPTIONS is always answered. An erpc
-	// peer uses POST.
-	Methods []string
-	// CORS lets scripts of other origins call; nil lets none.
-	CORS *CORS
-	// Status returns the status of HTTP, 200 to 599, that an HTTP client gets
-	// for a code of erpc other than 0. Default: 400 to 599 stand for
-	// themselves, all others are 500.
-	Status func(code int32) int
+	// The following are for HTTP clients alone, and those of [httpgate.Config].
+
+	GzipFrom  int                  // size from which bodies are compressed
+	Methods   []string             // that handlers may be called with
+	CORS      *CORS                // nil: scripts of other origins may not call
+	Status    func(code int32) int // of HTTP for a code of erpc
+	Routes    []Route              // paths with parameters
+	Hosts     []string             // names of the server; nil: any
+	Challenge string               // WWW-Authenticate of a 401
+	UnsafeGET bool                 // GET may call every handler
+	AnyOrigin bool                 // no protection against other origins
+
 	// Host is the Host header of requests whose service method is no absolute
 	// URL and whose metadata have none; default: the address of the server.
 	Host string
-	// Print is called with each message as it is on the wire, by several
-	// goroutines. It must not keep or change the bytes.
+	// Print is called with each message as it is on the wire, or with what was
+	// read and written, by several goroutines. It must not keep or change the
+	// bytes.
 	Print func(sent bool, text []byte)
 }
 
@@ -69,15 +77,8 @@ func New(cfg Config) proto.Func {
 	set(&cfg.MaxLine, DefaultMaxLine)
 	set(&cfg.MaxHead, DefaultMaxHead)
 	set(&cfg.MaxFields, DefaultMaxFields)
-	set(&cfg.GzipFrom, DefaultGzipFrom)
-	if cfg.Methods == nil {
-		cfg.Methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
-	}
-	if cfg.Status == nil {
-		cfg.Status = statusOf
-	}
-	s := &shared{Config: cfg, allow: strings.Join(append(cfg.Methods[:len(cfg.Methods):len(cfg.Methods)], "OPTIONS"), ", ")}
-	s.cors = cfg.CORS.complete()
+	s := &shared{Config: cfg}
+	httpgate.Check(s.gate())
 	return func() proto.Proto { return &format{cfg: s} }
 }
 
@@ -90,28 +91,36 @@ func set(n *int, def int) {
 // shared is what the connections of one [New] have in common.
 type shared struct {
 	Config
-	allow string // value of the Allow header
-	cors  *cors
+
+	mu      sync.Mutex // guards the following
+	servers map[proto.Host]*httpgate.Server
 }
 
-// A format speaks HTTP on one connection. Either side of it may turn out to be
-// an erpc peer, which numbers its messages, or not.
+// gate is the configuration of what serves HTTP clients.
+func (s *shared) gate() httpgate.Config {
+	return httpgate.Config{
+		MaxFields: s.MaxFields, GzipFrom: s.GzipFrom, Methods: s.Methods, CORS: s.CORS, Status: s.Status,
+		Routes: s.Routes, Hosts: s.Hosts, Challenge: s.Challenge, UnsafeGET: s.UnsafeGET, AnyOrigin: s.AnyOrigin,
+	}
+}
+
+// A format speaks HTTP on one connection between erpc peers, or to an HTTP
+// server that is none.
 type format struct {
 	cfg  *shared
 	conn proto.Conn // nil if nobody told
 	host string     // of the other side, "" if unknown
 
-	turn   atomic.Pointer[turn] // the request that is being answered, of a client that numbers none
-	client atomic.Bool          // the other side is an HTTP client that is no erpc peer
-	ended  atomic.Bool          // no more messages are to be read
-	asked  asked
+	serves   bool        // the other side dialed
+	accepted atomic.Bool // and has sent a request
+	ended    atomic.Bool // no more messages are to be read
+	asked    asked
 
 	// Of Unpack:
 	now  reading
 	head []byte // a head that arrived in pieces
 	text []byte // of metadata
 	h    fields
-	seq  int32 // of the last request without a number
 }
 
 // AnswersInOrder implements [proto.InOrder].
@@ -122,17 +131,6 @@ type reading struct {
 	reply    bool
 	numbered bool // it is of an erpc peer
 	seq      int32
-	turn     turn
-}
-
-// A turn is what an answer to a request without a number has to consider.
-type turn struct {
-	seq    int32
-	noBody bool // of HEAD
-	old    bool // HTTP/1.0
-	close  bool // the connection ends behind the answer
-	gzip   bool // the client takes it
-	origin string
 }
 
 var (
@@ -212,7 +210,7 @@ func (f *format) unpack(r *bufio.Reader, m *message.Message, limit int) (got boo
 	if f.now.reply = bytes.HasPrefix(line, []byte("HTTP/")); f.now.reply {
 		return f.readReply(r, m, line, rest, size, limit)
 	}
-	return f.readRequest(r, m, line, rest, size, limit)
+	return true, f.readRequest(r, m, line, rest, size, limit)
 }
 
 // startsReply reports whether a status line comes, rather than a request.
@@ -227,14 +225,12 @@ func (f *format) print(sent bool, text []byte) {
 	}
 }
 
-// inform queues bytes that are no message. It reports whether there is a way to.
-func (f *format) inform(b []byte) bool {
-	if f.conn == nil {
-		return false
+// inform queues bytes that are no message.
+func (f *format) inform(b []byte) {
+	if f.conn != nil {
+		f.print(true, b)
+		f.conn.Inform(b)
 	}
-	f.print(true, b)
-	f.conn.Inform(b)
-	return true
 }
 
 // A version of HTTP.
@@ -261,4 +257,4 @@ func parseVersion(b []byte) (version, error) {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-var errClient = fmt.Errorf("httproto: the other side is an HTTP client, which takes no calls or pushes")
+var errSilent = fmt.Errorf("httproto: the other side has sent no request yet; until then nothing may be sent to it")

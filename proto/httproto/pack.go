@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/xfer/gzip"
@@ -32,11 +31,7 @@ func (f *format) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	var err error
 	switch m.Mtype() {
 	case message.TypeReply, message.TypeAuthReply:
-		if t := f.turn.Load(); t != nil && (t.seq == m.Seq() || m.Mtype() == message.TypeAuthReply) {
-			dst, err = f.packTurn(dst, m, t, 0)
-		} else {
-			dst, err = f.packPeerReply(dst, m)
-		}
+		dst, err = f.packPeerReply(dst, m)
 	case message.TypeCall, message.TypePush, message.TypeAuthCall:
 		dst, err = f.packRequest(dst, m)
 	default:
@@ -75,6 +70,9 @@ func (p *packer) addMeta(m *message.Message, reply bool) (host, contentType stri
 		return "", "", nil
 	}
 	for k, v := range m.Meta().All {
+		if k != "" && (k[0] == '?' || k[0] == '{') { // of an HTTP client's URL
+			continue
+		}
 		if !isToken([]byte(k)) {
 			return "", "", fmt.Errorf("%w: %.40q", ErrMetaKey, k)
 		}
@@ -182,10 +180,13 @@ func appendStatus(dst []byte, st *message.Status) ([]byte, error) {
 }
 
 func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
-	if f.client.Load() {
-		return dst, errClient
+	if f.serves && !f.accepted.Load() {
+		return dst, errSilent
 	}
 	if m.Mtype() == message.TypePush {
+		if method, ok := strings.CutPrefix(m.ServiceMethod(), controlPrefix); ok && f.serves {
+			return appendControl(dst, method, m.Seq()), nil
+		}
 		if err := f.asked.push(); err != nil {
 			return dst, err
 		}
@@ -220,6 +221,28 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 	p.add("User-Agent", userAgent)
 	p.addNumbers(m)
 	return p.place(dst, start, "POST ", target, " HTTP/1.1"), nil
+}
+
+// Control messages of package session, whose wire form never changes.
+const (
+	controlPrefix = "/erpc.control/"
+	headerControl = "X-Erpc-Control"
+)
+
+// appendControl appends a control message of the side that has accepted the
+// connection. That side sends no requests of its own accord, because it can't
+// know that there is no proxy in between after all, so this is an interim
+// response, which whoever does not know it passes over.
+func appendControl(dst []byte, method string, seq int32) []byte {
+	dst = append(dst, "HTTP/1.1 102 Processing\r\n"+headerControl+": "...)
+	dst = append(append(dst, method...), "\r\n"...)
+	return append(appendNumbers(dst, message.TypePush, seq), "\r\n"...)
+}
+
+func appendNumbers(dst []byte, mtype byte, seq int32) []byte {
+	dst = strconv.AppendInt(append(dst, "X-Mtype: "...), int64(mtype), 10)
+	dst = strconv.AppendInt(append(dst, "\r\nX-Seq: "...), int64(seq), 10)
+	return append(dst, "\r\n"...)
 }
 
 func (p *packer) addNumbers(m *message.Message) {
@@ -294,83 +317,4 @@ func (f *format) packPeerReply(dst []byte, m *message.Message) ([]byte, error) {
 	p.add("Content-Type", contentType)
 	p.addNumbers(m)
 	return p.place(dst, start, line), nil
-}
-
-// packTurn packs the answer to an HTTP client. With a status of 0 that follows
-// from the message.
-func (f *format) packTurn(dst []byte, m *message.Message, t *turn, status int) ([]byte, error) {
-	p := packers.Get().(*packer)
-	defer p.free()
-	_, contentType, err := p.addMeta(m, true)
-	if err != nil {
-		return dst, err
-	}
-	start := len(dst)
-	last := t.close
-	if failed := !m.StatusOK(); failed {
-		if status == 0 {
-			status = f.cfg.Status(m.Status().Code())
-		}
-		if m.Status().Code() == message.CodeShuttingDown {
-			last = true
-			f.ended.Store(true)
-		}
-		contentType = "application/json"
-		dst, err = appendStatus(dst, m.Status())
-	} else {
-		status = statusOK
-		if contentType == "" {
-			contentType = GetContentType(m.BodyCodec(), "text/plain;charset=utf-8")
-		}
-		dst, err = m.AppendBody(dst)
-	}
-	if err != nil {
-		return dst, err
-	}
-	if dst, err = f.compress(p, dst, start, m, t); err != nil {
-		return dst, err
-	}
-	p.add("Content-Length", strconv.Itoa(len(dst)-start))
-	p.add("Content-Type", contentType)
-	p.add("Date", time.Now().UTC().Format(timeFormat))
-	p.addConnection(t, last)
-	f.cfg.cors.add(p, t.origin)
-	if status == statusMethodNotAllowed {
-		p.add("Allow", f.cfg.allow)
-	}
-	if t.noBody {
-		dst = dst[:start]
-	}
-	return p.place(dst, start, "HTTP/1.1 ", strconv.Itoa(status), " ", reason(status)), nil
-}
-
-const timeFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
-
-func (p *packer) addConnection(t *turn, last bool) {
-	switch {
-	case last:
-		p.add("Connection", "close")
-	case t.old:
-		p.add("Connection", "keep-alive")
-	}
-}
-
-// compress compresses a body that is worth it for a client that takes it.
-// Filters mean nothing to such a client; gzip among them says that it shall be
-// compressed.
-func (f *format) compress(p *packer, dst []byte, start int, m *message.Message, t *turn) ([]byte, error) {
-	size := len(dst) - start
-	if f.cfg.GzipFrom < 0 || size == 0 || size < f.cfg.GzipFrom && !slices.ContainsFunc(m.XferPipe().IDs(), gzip.Is) {
-		return dst, nil
-	}
-	p.add("Vary", "Accept-Encoding")
-	if !t.gzip {
-		return dst, nil
-	}
-	b, err := gzipped.OnPack(dst[start:])
-	if err != nil || len(b) >= size {
-		return dst, err
-	}
-	p.add("Content-Encoding", "gzip")
-	return append(dst[:start], b...), nil
 }

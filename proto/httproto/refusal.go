@@ -3,6 +3,9 @@ package httproto
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
@@ -46,14 +49,11 @@ func (f *format) AppendRefusal(dst []byte, err error) []byte {
 	m := message.New(message.WithStatus(message.NewStatus(code, message.CodeText(code), e.what)))
 	m.SetMtype(message.TypeReply)
 	m.SetSeq(f.now.seq)
-	var out []byte
-	var packErr error
+	out, packErr := dst, error(nil)
 	if f.now.numbered {
 		out, packErr = f.packPeerReply(dst, m)
 	} else {
-		t := f.now.turn
-		t.close = true
-		out, packErr = f.packTurn(dst, m, &t, e.status)
+		out, packErr = f.packRefusal(dst, m, e.status)
 	}
 	if packErr != nil { // a status without a body that could fail
 		return dst
@@ -61,68 +61,37 @@ func (f *format) AppendRefusal(dst []byte, err error) []byte {
 	return out
 }
 
-// Statuses of HTTP that the protocol itself gives.
+// packRefusal packs the answer to a request that is none of an erpc peer. It is
+// the last on the connection.
+func (f *format) packRefusal(dst []byte, m *message.Message, status int) ([]byte, error) {
+	start := len(dst)
+	dst, err := appendStatus(dst, m.Status())
+	if err != nil {
+		return dst, err
+	}
+	p := packers.Get().(*packer)
+	defer p.free()
+	p.add("Connection", "close")
+	p.add("Content-Length", strconv.Itoa(len(dst)-start))
+	p.add("Content-Type", "application/json")
+	p.add("Date", time.Now().UTC().Format(http.TimeFormat))
+	return p.place(dst, start, "HTTP/1.1 ", strconv.Itoa(status), " ", http.StatusText(status)), nil
+}
+
+// Statuses of HTTP that the protocol itself reads or gives.
 const (
-	statusOK                = 200
-	statusAccepted          = 202
-	statusNoContent         = 204
-	statusBusiness          = 299 // erpc: the body is the status
-	statusNotModified       = 304
-	statusBadRequest        = 400
-	statusMethodNotAllowed  = 405
-	statusTooLarge          = 413
-	statusTargetTooLong     = 414
-	statusUnsupportedType   = 415
-	statusExpectationFailed = 417
-	statusHeadTooLarge      = 431
-	statusInternal          = 500
-	statusNotImplemented    = 501
-	statusVersion           = 505
+	statusProcessing      = 102 // a control message of erpc
+	statusOK              = 200
+	statusAccepted        = 202
+	statusNoContent       = 204
+	statusBusiness        = 299 // erpc: the body is the status
+	statusNotModified     = 304
+	statusBadRequest      = 400
+	statusTooLarge        = 413
+	statusTargetTooLong   = 414
+	statusUnsupportedType = 415
+	statusMisdirected     = 421
+	statusHeadTooLarge    = 431
+	statusNotImplemented  = 501
+	statusVersion         = 505
 )
-
-// statusOf returns the status of HTTP that a code of erpc is for a client that
-// knows no erpc: codes that are one stand for themselves, any other is a
-// failure of the handler.
-func statusOf(code int32) int {
-	if code >= 400 && code <= 599 {
-		return int(code)
-	}
-	return statusInternal
-}
-
-// reasons are the texts of statuses.
-var reasons = map[int]string{
-	statusOK:                "OK",
-	statusAccepted:          "Accepted",
-	statusNoContent:         "No Content",
-	statusBusiness:          "Business Error",
-	statusBadRequest:        "Bad Request",
-	401:                     "Unauthorized",
-	403:                     "Forbidden",
-	404:                     "Not Found",
-	statusMethodNotAllowed:  "Method Not Allowed",
-	408:                     "Request Timeout",
-	409:                     "Conflict",
-	410:                     "Gone",
-	statusTooLarge:          "Content Too Large",
-	statusTargetTooLong:     "URI Too Long",
-	statusUnsupportedType:   "Unsupported Media Type",
-	statusExpectationFailed: "Expectation Failed",
-	422:                     "Unprocessable Content",
-	429:                     "Too Many Requests",
-	statusHeadTooLarge:      "Request Header Fields Too Large",
-	499:                     "Client Closed Request",
-	statusInternal:          "Internal Server Error",
-	statusNotImplemented:    "Not Implemented",
-	502:                     "Bad Gateway",
-	503:                     "Service Unavailable",
-	504:                     "Gateway Timeout",
-	statusVersion:           "HTTP Version Not Supported",
-}
-
-func reason(status int) string {
-	if text := reasons[status]; text != "" {
-		return text
-	}
-	return "Status"
-}

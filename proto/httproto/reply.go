@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/httproto/httpgate"
 )
 
 // readReply reads what follows the status line. size is that of the head.
@@ -25,12 +26,14 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 	if err := h.parse(rest); err != nil {
 		return false, err
 	}
-	if err := h.check(v, false); err != nil {
+	if err := h.check(v); err != nil {
 		return false, err
 	}
 	switch {
 	case status == 101:
 		return false, malformed("a switch of protocols that nobody has asked for")
+	case status == statusProcessing && h.mtype >= 0:
+		return f.readControl(m)
 	case status < 200:
 		return false, nil
 	}
@@ -38,7 +41,7 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 		return false, err
 	}
 	reason := string(text)
-	id, _ := codecOf(h.contentType)
+	id, _ := httpgate.CodecOf(h.contentType)
 	isJSON := bytes.Contains(h.contentType, []byte("json"))
 	h.fill(m.Meta(), &f.text)
 	h.keep()
@@ -78,6 +81,23 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 	return true, nil
 }
 
+// readControl makes a control message of an interim response, which is how a
+// server sends one.
+func (f *format) readControl(m *message.Message) (got bool, err error) {
+	h := &f.h
+	h.fill(m.Meta(), &f.text)
+	method := m.Meta().Get(headerControl)
+	if method == "" || byte(h.mtype) != message.TypePush {
+		return false, nil
+	}
+	f.asked.known()
+	m.Meta().Reset()
+	m.SetMtype(message.TypePush)
+	m.SetSeq(h.seq)
+	m.SetServiceMethod(controlPrefix + method)
+	return true, nil
+}
+
 // beginReply says whose reply it is.
 func (f *format) beginReply(m *message.Message) error {
 	h := &f.h
@@ -101,8 +121,8 @@ func (f *format) beginReply(m *message.Message) error {
 	return nil
 }
 
-// mostCause is how much of a page is kept as the cause of a status, in bytes.
-const mostCause = 512
+// maxCause is how much of a page is kept as the cause of a status, in bytes.
+const maxCause = 512
 
 // statusOfReply returns what a server that is no erpc peer says of a call: the
 // status that is its body, or one of HTTP.
@@ -118,5 +138,5 @@ func statusOfReply(code int, reason string, b []byte, isJSON bool) *message.Stat
 	if len(b) == 0 {
 		return message.NewStatus(int32(code), reason)
 	}
-	return message.NewStatus(int32(code), reason, string(bytes.ToValidUTF8(b[:min(len(b), mostCause)], nil)))
+	return message.NewStatus(int32(code), reason, string(bytes.ToValidUTF8(b[:min(len(b), maxCause)], nil)))
 }

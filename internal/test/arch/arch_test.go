@@ -36,6 +36,9 @@ var core = map[string][]string{
 	"router/dispatcher":   {"message", "plugin", "router", "session"},
 	"peer":                {"codec", "internal/guard", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
 	"peer/config":         {},
+	// HTTP for everybody's clients, whose sessions speak raw in memory.
+	"proto/httproto":          {"codec", "message", "proto", "proto/httproto/httpgate", "xfer", "xfer/gzip"},
+	"proto/httproto/httpgate": {"codec", "message", "proto", "proto/rawproto", "xfer", "xfer/gzip"},
 	// The functions of v7 around a peer, built on the façade like a plugin; the
 	// transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},

@@ -1,6 +1,7 @@
-package httproto
+package httpgate
 
 import (
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,7 @@ func (c *CORS) complete() *cors {
 		credentials: c.Credentials,
 	}
 	if d.any && d.credentials {
-		panic("httproto: CORS with credentials for any origin lets every page act for its visitor; name the origins")
+		panic("httpgate: CORS with credentials for any origin lets every page act for its visitor; name the origins")
 	}
 	if c.MaxAge > 0 {
 		d.maxAge = strconv.Itoa(int(c.MaxAge / time.Second))
@@ -54,12 +55,12 @@ func (c *CORS) complete() *cors {
 
 // add adds what every answer to a script needs. It reports whether the script's
 // origin may call.
-func (c *cors) add(p *packer, origin string) bool {
+func (c *cors) add(h http.Header, origin string) bool {
 	if c == nil {
 		return false
 	}
 	if !c.any {
-		p.add("Vary", "Origin")
+		h.Add("Vary", "Origin")
 	}
 	if origin == "" || !c.any && !slices.Contains(c.origins, origin) {
 		return false
@@ -67,29 +68,21 @@ func (c *cors) add(p *packer, origin string) bool {
 	if c.any {
 		origin = "*"
 	}
-	p.add("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Origin", origin)
 	if c.credentials {
-		p.add("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Allow-Credentials", "true")
 	}
 	if c.expose != "" {
-		p.add("Access-Control-Expose-Headers", c.expose)
+		h.Set("Access-Control-Expose-Headers", c.expose)
 	}
 	return true
 }
 
-// appendOptions appends the answer to OPTIONS, which may ask what a script is
-// allowed (preflight).
-func (f *format) appendOptions(dst []byte, t *turn, preflight bool) []byte {
-	p := packers.Get().(*packer)
-	defer p.free()
-	p.add("Allow", f.cfg.allow)
-	p.addConnection(t, t.close)
-	if f.cfg.cors.add(p, t.origin) && preflight {
-		p.add("Access-Control-Allow-Methods", f.cfg.allow)
-		p.add("Access-Control-Allow-Headers", f.cfg.cors.headers)
-		if f.cfg.cors.maxAge != "" {
-			p.add("Access-Control-Max-Age", f.cfg.cors.maxAge)
-		}
+// addPreflight adds the answer to a browser that asks what a script may do.
+func (c *cors) addPreflight(h http.Header, allow string) {
+	h.Set("Access-Control-Allow-Methods", allow)
+	h.Set("Access-Control-Allow-Headers", c.headers)
+	if c.maxAge != "" {
+		h.Set("Access-Control-Max-Age", c.maxAge)
 	}
-	return p.place(dst, len(dst), "HTTP/1.1 ", strconv.Itoa(statusNoContent), " ", reason(statusNoContent))
 }

@@ -1,0 +1,92 @@
+package peer
+
+import (
+	"context"
+	"net"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+)
+
+// Host returns what a protocol that serves connections itself, such as HTTP for
+// clients that do not know erpc, sees of the peer.
+func (p *Peer) Host() proto.Host { return host{p} }
+
+type host struct{ *Peer }
+
+// Open implements [proto.Host]. The session counts for MaxSessions.
+func (h host) Open(conn net.Conn, f proto.Func) *message.Status {
+	if !h.takePlace() {
+		_ = conn.Close() // nothing was said on it
+		return message.NewStatusByCodeText(message.CodeExhausted, "peer: too many sessions", false)
+	}
+	c, st := h.serveConn(conn, f)
+	if !st.OK() {
+		h.accepting.Add(-1)
+		return st
+	}
+	if h.cfg.MaxSessions <= 0 || !h.table.count(c) {
+		h.accepting.Add(-1)
+	}
+	return nil
+}
+
+// Lookup implements [proto.Host].
+func (h host) Lookup(method string) (found, safe bool) {
+	handler, ok := h.routes.Dispatch(true, method)
+	return ok, ok && handler.Safe()
+}
+
+// Hold implements [proto.Host].
+func (h host) Hold() (release func()) {
+	h.answering.Add(1)
+	return func() { h.answering.Add(-1) }
+}
+
+// Bounds implements [proto.Host].
+func (h host) Bounds() proto.Bounds {
+	c := &h.cfg
+	return proto.Bounds{
+		Message: c.ReadLimit, Inflight: max(c.InflightLimit, 0), Idle: max(c.IdleTimeout, 0),
+		First: max(c.HandshakeTimeout, 0), Write: max(c.WriteTimeout, 0), Logger: c.Logger,
+	}
+}
+
+// takePlace counts an accepted connection and reports whether there was a place
+// for it.
+func (p *Peer) takePlace() bool {
+	if n := p.accepting.Add(1); p.cfg.MaxSessions > 0 && int(n) > p.cfg.MaxSessions {
+		p.accepting.Add(-1)
+		return false
+	}
+	return true
+}
+
+// sort has the protocol of a listener look at a connection, if it wants to. It
+// returns what to make a session of, a nil connection if it was served to its
+// end. The place of such a connection is given back as soon as that is known.
+func (p *Peer) sort(conn net.Conn, pf proto.Func) (net.Conn, proto.Func) {
+	a, ok := pf().(proto.Acceptor)
+	if !ok {
+		return conn, pf
+	}
+	stop := context.AfterFunc(p.closing, func() { _ = conn.Close() }) // ends the handshake
+	err := p.handshake(conn)
+	stop()
+	var got proto.Accepted
+	if err == nil {
+		got, err = a.Accept(p.closing, conn, p.Host())
+	}
+	if err == nil && got.Serve == nil {
+		return got.Conn, got.Func
+	}
+	p.accepting.Add(-1)
+	p.opening.Add(-1)
+	if err != nil {
+		_ = conn.Close() // it is of no use
+		p.cfg.Logger.Debug("connection ended before its first message", "remote", conn.RemoteAddr(), "err", err)
+		return nil, nil
+	}
+	got.Serve()
+	return nil, nil
+}

@@ -1,0 +1,216 @@
+package httpgate
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+	filter "github.com/goerpc/erpc/xfer/gzip"
+)
+
+// statusBusiness is what an erpc peer gets in place of 200: the body is the
+// status.
+const statusBusiness = 299
+
+// refuse answers a request that is not executed.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, st *message.Status, code int) {
+	q := &request{Request: r, h: h, w: w}
+	q.fail(st, code)
+}
+
+// answerStatus answers a request with a status that is not OK.
+func (q *request) answerStatus(st *message.Status) { q.fail(st, 0) }
+
+// fail answers with a status; a code of 0 is what follows from that.
+func (q *request) fail(st *message.Status, code int) {
+	if st.Code() == message.CodeShuttingDown {
+		q.w.Header().Set("Connection", "close")
+	}
+	if q.numbered {
+		q.number()
+		q.w.Header().Set("Content-Type", "application/json")
+		q.write(statusBusiness, encode(st))
+		return
+	}
+	if code == 0 {
+		code = q.h.cfg.Status(st.Code())
+	}
+	header := q.w.Header()
+	switch {
+	case code == http.StatusMethodNotAllowed:
+		header.Set("Allow", q.h.allow)
+	case code == http.StatusUnauthorized && header.Get("Www-Authenticate") == "":
+		header.Set("Www-Authenticate", q.h.cfg.Challenge)
+	}
+	header.Set("Content-Type", "application/json")
+	q.send(code, encode(st), false)
+}
+
+// encode returns a status as JSON. What HTML would need escaped is not, as erpc
+// v7 does it.
+func encode(st *message.Status) []byte {
+	var j struct {
+		Code  int32  `json:"code"`
+		Msg   string `json:"msg"`
+		Cause string `json:"cause"`
+	}
+	j.Code, j.Msg = st.Code(), st.Msg()
+	if cause := st.Cause(); cause != nil {
+		j.Cause = cause.Error()
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(&j) // a number and two strings
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// number adds what an erpc peer knows its reply by.
+func (q *request) number() {
+	q.w.Header().Set("X-Mtype", strconv.Itoa(int(message.TypeReply)))
+	if q.seq != "" {
+		q.w.Header().Set("X-Seq", q.seq)
+	}
+}
+
+// answerPush says that a push was taken, which is all that an erpc peer is told.
+func (q *request) answerPush(st *message.Status) {
+	if st != nil {
+		q.fail(st, 0)
+		return
+	}
+	q.number()
+	q.write(http.StatusAccepted, nil)
+}
+
+// answer answers with a reply.
+func (q *request) answer(m *message.Message) {
+	contentType := setHeader(q.w.Header(), m.Meta())
+	if !m.StatusOK() {
+		q.fail(m.Status(), 0)
+		return
+	}
+	if contentType == "" {
+		contentType = GetContentType(m.BodyCodec(), "text/plain;charset=utf-8")
+	}
+	q.w.Header().Set("Content-Type", contentType)
+	if !q.numbered {
+		q.send(http.StatusOK, m.Raw(), slices.ContainsFunc(m.XferPipe().IDs(), filter.Is))
+		return
+	}
+	q.number()
+	b := m.Raw()
+	if m.XferPipe().Len() > 0 {
+		var err error
+		if b, err = m.XferPipe().OnPack(b); err != nil {
+			q.fail(status(message.CodeInternalServerError, err.Error()), 0)
+			return
+		}
+		if filter.Is(m.XferPipe().IDs()[0]) {
+			q.w.Header().Set("Content-Encoding", "gzip")
+		}
+		q.w.Header().Set("X-Content-Encoding", strings.Join(m.XferPipe().Names(), ","))
+	}
+	q.write(http.StatusOK, b)
+}
+
+// setHeader makes header fields of the metadata of a reply, but for what the
+// protocol says itself. It returns the type of the body that is among them.
+func setHeader(h http.Header, meta *message.Meta) (contentType string) {
+	if meta.Len() == 0 {
+		return ""
+	}
+	set := map[string]bool{}
+	for k, v := range meta.All {
+		switch name := http.CanonicalHeaderKey(k); {
+		case name == "Content-Type":
+			contentType = v
+		case ofProtocol[name] || !isToken(k):
+		case !set[name] && name != "Vary": // what a handler says goes before what we do
+			set[name] = true
+			h.Set(name, v)
+		default:
+			h.Add(name, v)
+		}
+	}
+	return contentType
+}
+
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", c)
+	})
+}
+
+var zippers = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is one
+	}
+	return z
+}}
+
+// send writes an answer, compressed if that is worth it for a client that takes
+// it; with zip it always is.
+func (q *request) send(code int, b []byte, zip bool) {
+	from := q.h.cfg.GzipFrom
+	if from >= 0 && len(b) > 0 && (zip || len(b) >= from) {
+		q.w.Header().Add("Vary", "Accept-Encoding")
+		if acceptsGzip(strings.Join(q.Header["Accept-Encoding"], ",")) && q.w.Header().Get("Content-Encoding") == "" {
+			if z := compress(b); len(z) < len(b) {
+				q.w.Header().Set("Content-Encoding", "gzip")
+				b = z
+			}
+		}
+	}
+	q.write(code, b)
+}
+
+func compress(b []byte) []byte {
+	var dst bytes.Buffer
+	z := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(z)
+	z.Reset(&dst)
+	_, _ = z.Write(b) // to memory
+	_ = z.Close()
+	return dst.Bytes()
+}
+
+const piece = 32 << 10 // bytes that must be taken within the write limit
+
+// write writes an answer. A client that takes nothing for the write limit of the
+// peer loses its connection.
+func (q *request) write(code int, b []byte) {
+	header := q.w.Header()
+	header.Set("Content-Length", strconv.Itoa(len(b)))
+	if q.Method == http.MethodHead {
+		b = nil
+	}
+	control := http.NewResponseController(q.w)
+	extend := func() {
+		if d := q.h.bounds.Write; d > 0 {
+			// Not every ResponseWriter of other servers can do it.
+			_ = control.SetWriteDeadline(time.Now().Add(d))
+		}
+	}
+	extend()
+	q.w.WriteHeader(code)
+	for len(b) > 0 {
+		n := min(len(b), piece)
+		if _, err := q.w.Write(b[:n]); err != nil {
+			return // the client is gone
+		}
+		b = b[n:]
+		extend()
+	}
+	if q.h.bounds.Write > 0 && control.Flush() == nil {
+		_ = control.SetWriteDeadline(time.Time{}) // as above
+	}
+}

@@ -1,0 +1,202 @@
+package httpgate
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+)
+
+// A Handler lets HTTP clients call the handlers of a peer. It may serve many
+// servers at the same time. See the package.
+type Handler struct {
+	host   proto.Host
+	cfg    Config
+	bounds proto.Bounds
+	allow  string // value of the Allow header
+	cors   *cors
+	hosts  map[string]bool
+	origin *http.CrossOriginProtection // nil: nobody is kept out
+	mux    *http.ServeMux              // nil: no routes
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+// New returns a handler in front of host. It panics on a configuration that
+// can't work, which is a mistake in the program.
+func New(host proto.Host, cfg Config) *Handler {
+	h := prepare(cfg)
+	h.host, h.bounds = host, host.Bounds()
+	return h
+}
+
+// Check panics as [New] does.
+func Check(cfg Config) { prepare(cfg) }
+
+func prepare(cfg Config) *Handler {
+	h := &Handler{cfg: cfg.complete()}
+	h.allow = strings.Join(append(slices.Clone(h.cfg.Methods), "OPTIONS"), ", ")
+	h.cors = cfg.CORS.complete()
+	h.hosts = hosts(cfg.Hosts)
+	if !cfg.AnyOrigin && (h.cors == nil || !h.cors.any) {
+		h.origin = http.NewCrossOriginProtection()
+		if h.cors != nil {
+			for _, o := range h.cors.origins {
+				if err := h.origin.AddTrustedOrigin(o); err != nil {
+					panic(fmt.Sprintf("httpgate: CORS: %v; an origin is scheme://host, without a path", err))
+				}
+			}
+		}
+	}
+	h.mux = h.cfg.mux(h.serve)
+	return h
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer h.host.Hold()()
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok && r.TLS == nil {
+		r.TLS = c.tls
+	}
+	allowed := h.cors.add(w.Header(), r.Header.Get("Origin"))
+	if st, code := h.guard(r); st != nil {
+		h.refuse(w, r, st, code)
+		return
+	}
+	switch {
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", h.allow)
+		if allowed && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.cors.addPreflight(w.Header(), h.allow)
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case !slices.Contains(h.cfg.Methods, r.Method):
+		h.refuse(w, r, status(message.CodeMtypeNotAllowed, "the method is none of "+h.allow), http.StatusMethodNotAllowed)
+		return
+	}
+	if h.mux != nil {
+		if _, pattern := h.mux.Handler(r); pattern != "" {
+			h.mux.ServeHTTP(w, r)
+			return
+		}
+	}
+	h.serve(w, r, r.URL.Path, nil)
+}
+
+// guard says what is wrong with a request before anybody looks at its body.
+func (h *Handler) guard(r *http.Request) (st *message.Status, code int) {
+	if h.hosts != nil && !h.knows(r.Host) {
+		return status(message.CodeBadMessage, "the Host is not one of this server"), http.StatusMisdirectedRequest
+	}
+	fields := 0
+	for _, values := range r.Header {
+		fields += len(values)
+	}
+	if fields > h.cfg.MaxFields {
+		return status(message.CodeTooLarge, fmt.Sprintf("more than %d header fields", h.cfg.MaxFields)), http.StatusRequestHeaderFieldsTooLarge
+	}
+	if h.origin != nil {
+		if err := h.origin.Check(r); err != nil {
+			return status(message.CodeUnauthorized, "pages of this origin may not call"), http.StatusForbidden
+		}
+	}
+	return nil, 0
+}
+
+// knows reports whether the server is known under that name.
+func (h *Handler) knows(host string) bool {
+	host = strings.ToLower(host)
+	if h.hosts[host] {
+		return true
+	}
+	name, _, err := net.SplitHostPort(host)
+	return err == nil && h.hosts[name]
+}
+
+// safe reports whether a GET may call the method. If not, it says why.
+func (h *Handler) safe(r *http.Request, method string) (st *message.Status, code int) {
+	if h.cfg.UnsafeGET || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return nil, 0
+	}
+	switch found, safe := h.host.Lookup(method); {
+	case !found:
+		return message.NewStatusByCodeText(message.CodeNotFound, "", false), http.StatusNotFound
+	case !safe:
+		return status(message.CodeMtypeNotAllowed, "the handler is not marked safe for GET; use POST"), http.StatusMethodNotAllowed
+	}
+	return nil, 0
+}
+
+// serve answers a request by calling method. path are the parameters of its
+// route.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, method string, path []string) {
+	if st, code := h.safe(r, method); st != nil {
+		h.refuse(w, r, st, code)
+		return
+	}
+	c, isOurs := r.Context().Value(connKey{}).(*conn)
+	if !isOurs {
+		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		c = &conn{h: h, local: local, remote: addrOf(r.RemoteAddr)}
+		if local == nil {
+			c.local = addr(r.Host)
+		}
+		defer c.closeLink()
+	}
+	q := &request{Request: r, h: h, w: w, conn: c, method: method, path: path}
+	defer q.release()
+	m, ref := q.message()
+	if ref != nil {
+		h.refuse(w, r, ref.st, ref.code)
+		return
+	}
+	l, release, st := c.linkFor(token(r))
+	if st != nil {
+		q.answerStatus(st)
+		return
+	}
+	defer release()
+	if m.Mtype() == message.TypePush {
+		q.answerPush(l.push(m))
+		return
+	}
+	reply, st := l.call(r.Context(), m)
+	if st != nil {
+		q.answerStatus(st)
+		return
+	}
+	q.answer(reply)
+}
+
+// token returns the credentials of a request: those of the scheme Bearer, or the
+// header as it is.
+func token(r *http.Request) string {
+	a := r.Header.Get("Authorization")
+	if scheme, rest, ok := strings.Cut(a, " "); ok && strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(rest)
+	}
+	return a
+}
+
+func status(code int32, cause string) *message.Status {
+	return message.NewStatusByCodeText(code, cause, false)
+}
+
+// addrOf is an address as net/http tells it.
+func addrOf(s string) net.Addr {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return net.TCPAddrFromAddrPort(a)
+	}
+	return addr(s)
+}
+
+type addr string
+
+func (addr) Network() string  { return "http" }
+func (a addr) String() string { return string(a) }

@@ -1,0 +1,197 @@
+package httpgate
+
+import (
+	"context"
+	"crypto/tls"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// linger is how long an answer may still be written after the peer was closed.
+const linger = time.Second
+
+// maxStreams is how many requests of one HTTP/2 connection are served at the
+// same time.
+const maxStreams = 100
+
+// A Server serves connections, as net/http does those of a listener.
+type Server struct {
+	h   *Handler
+	srv http.Server
+}
+
+// NewServer returns a server of h. maxHead is how many bytes of a head are read,
+// about.
+func NewServer(h *Handler, maxHead int) *Server {
+	const slop = 4 << 10 // of net/http
+	s := &Server{h: h}
+	s.srv = http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: sooner(h.bounds.First, h.bounds.Idle),
+		IdleTimeout:       h.bounds.Idle,
+		MaxHeaderBytes:    max(maxHead-slop, 1),
+		ConnContext:       connContext,
+		ConnState:         connState,
+		ErrorLog:          errorLog(h.bounds.Logger),
+		Protocols:         new(http.Protocols),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+	}
+	s.srv.Protocols.SetHTTP1(true)
+	s.srv.Protocols.SetUnencryptedHTTP2(true) // also within TLS, which is not seen from here
+	return s
+}
+
+// sooner returns the shorter of two limits, 0 being none.
+func sooner(a, b time.Duration) time.Duration {
+	if a <= 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// errorLog has strangers fill no more of the log than somebody asks for.
+func errorLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
+
+// Serve serves one connection to its end. When ctx ends it takes no more
+// requests, and gives the answer to the last a moment.
+func (s *Server) Serve(ctx context.Context, nc net.Conn) {
+	c := &conn{Conn: nc, h: s.h, local: nc.LocalAddr(), remote: nc.RemoteAddr(), done: make(chan struct{})}
+	if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		state := t.ConnectionState()
+		c.tls = &state
+	}
+	stop := context.AfterFunc(ctx, func() {
+		c.end()
+		time.AfterFunc(linger, func() { _ = c.Close() })
+	})
+	_ = s.srv.Serve(&single{conn: c}) // it ends as the listener does, which has but one connection
+	<-c.done
+	stop()
+	c.closeLink()
+}
+
+type connKey struct{}
+
+func connContext(ctx context.Context, nc net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, nc)
+}
+
+func connState(nc net.Conn, state http.ConnState) {
+	c := nc.(*conn)
+	c.mu.Lock()
+	c.busy = state == http.StateActive
+	last := c.ending && !c.busy
+	c.mu.Unlock()
+	if last {
+		_ = c.Close() // nothing is on its way
+	}
+}
+
+// A conn is the connection of a client, with the session that it has, if any.
+type conn struct {
+	net.Conn      // nil behind the server of another program
+	h             *Handler
+	local, remote net.Addr
+	tls           *tls.ConnectionState // nil: none
+	inflight      atomic.Int64         // bytes of bodies being handled
+	close         sync.Once
+	done          chan struct{} // closed by Close
+
+	opening sync.Mutex // held while the link is opened
+
+	mu     sync.Mutex // guards the following
+	link   *link
+	token  string // credentials of link
+	busy   bool   // a request is being read or answered
+	ending bool   // no more requests are taken
+}
+
+// Close implements [net.Conn].
+func (c *conn) Close() (err error) {
+	c.close.Do(func() {
+		err = c.Conn.Close()
+		close(c.done)
+	})
+	return err
+}
+
+// CloseWrite lets net/http end a connection so that its last bytes arrive.
+func (c *conn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+// end takes no more requests, and closes the connection as soon as none is being
+// answered.
+func (c *conn) end() {
+	c.mu.Lock()
+	c.ending = true
+	idle := !c.busy
+	c.mu.Unlock()
+	if idle && c.Conn != nil {
+		_ = c.Close() // nothing is on its way
+	}
+}
+
+func (c *conn) closeLink() {
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	if l != nil {
+		l.close()
+	}
+}
+
+// linkFor returns the session for a request with those credentials. It may be of
+// that request alone, which release then ends.
+func (c *conn) linkFor(token string) (l *link, release func(), st *message.Status) {
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	c.mu.Lock()
+	l, same := c.link, c.token == token
+	c.mu.Unlock()
+	switch {
+	case l != nil && same:
+		return l, func() {}, nil
+	case l != nil:
+		if l, st = newLink(c.h.host, c.local, c.remote, token, func() {}); st != nil {
+			return nil, nil, st
+		}
+		return l, l.close, nil
+	}
+	l, st = newLink(c.h.host, c.local, c.remote, token, c.end)
+	if st != nil {
+		return nil, nil, st
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link, c.token = l, token
+	return l, func() {}, nil
+}
+
+// A single is a listener of one connection.
+type single struct{ conn net.Conn }
+
+// Accept implements [net.Listener].
+func (s *single) Accept() (net.Conn, error) {
+	c := s.conn
+	if s.conn = nil; c == nil {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+// Close implements [net.Listener].
+func (*single) Close() error { return nil }
+
+// Addr implements [net.Listener].
+func (*single) Addr() net.Addr { return addr("") }
