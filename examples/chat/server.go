@@ -53,7 +53,7 @@ func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err e
 	erpc.HandleCall(s.api, "/chat/rooms", func(context.Context, *struct{}) (*map[string]int, error) {
 		n := rooms.count()
 		return &n, nil
-	})
+	}, erpc.Safe()) // so that GET may call it
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())

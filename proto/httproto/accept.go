@@ -23,18 +23,25 @@ func (f *format) Accept(ctx context.Context, conn net.Conn, host proto.Host) (pr
 	}
 	seen := &headed{Conn: conn, head: head}
 	if direct {
-		return proto.Accepted{Conn: seen, Func: func() proto.Proto { return &format{cfg: f.cfg, serves: true} }}, nil
+		return proto.Accepted{Conn: seen, Func: f.cfg.server}, nil
 	}
 	var nc net.Conn = seen
 	if f.cfg.Print != nil {
 		nc = &printed{seen, f.cfg.Print}
 	}
-	server := f.cfg.server(host)
+	server := f.cfg.serverOf(host)
 	return proto.Accepted{Serve: func() { server.Serve(ctx, nc) }}, nil
 }
 
-// server returns the one of a peer.
-func (s *shared) server(host proto.Host) *httpgate.Server {
+// server makes the protocol of an accepted connection.
+func (s *shared) server() proto.Proto {
+	f := &format{cfg: s}
+	f.side.Store(serverSide)
+	return f
+}
+
+// serverOf returns what serves the HTTP clients of a peer.
+func (s *shared) serverOf(host proto.Host) *httpgate.Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.servers[host] == nil {

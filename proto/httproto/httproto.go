@@ -111,10 +111,10 @@ type format struct {
 	conn proto.Conn // nil if nobody told
 	host string     // of the other side, "" if unknown
 
-	serves   bool        // the other side dialed
-	accepted atomic.Bool // and has sent a request
-	ended    atomic.Bool // no more messages are to be read
-	asked    asked
+	side    atomic.Int32 // one of the sides below
+	greeted atomic.Bool  // the other side has sent a request
+	ended   atomic.Bool  // no more messages are to be read
+	asked   asked
 
 	// Of Unpack:
 	now  reading
@@ -125,6 +125,14 @@ type format struct {
 
 // AnswersInOrder implements [proto.InOrder].
 func (*format) AnswersInOrder() bool { return true }
+
+// Which side of a connection a format is on. Where nobody says so, the side that
+// sends the first request is the client.
+const (
+	unknownSide int32 = iota
+	clientSide
+	serverSide
+)
 
 // reading is what is known of the message that is being read.
 type reading struct {

@@ -180,11 +180,13 @@ func appendStatus(dst []byte, st *message.Status) ([]byte, error) {
 }
 
 func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
-	if f.serves && !f.accepted.Load() {
+	f.side.CompareAndSwap(unknownSide, clientSide)
+	serves := f.side.Load() == serverSide
+	if serves && !f.greeted.Load() {
 		return dst, errSilent
 	}
 	if m.Mtype() == message.TypePush {
-		if method, ok := strings.CutPrefix(m.ServiceMethod(), controlPrefix); ok && f.serves {
+		if method, ok := strings.CutPrefix(m.ServiceMethod(), controlPrefix); ok && serves {
 			return appendControl(dst, method, m.Seq()), nil
 		}
 		if err := f.asked.push(); err != nil {

@@ -23,7 +23,7 @@ func ExampleNew() {
 	}
 	quiet := erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)}
 	server := erpc.NewPeer(quiet)
-	erpc.HandleCall(server, "/double", func(_ context.Context, n *int) (*int, error) { *n *= 2; return n, nil })
+	erpc.HandleCall(server, "/double", func(_ context.Context, n *int) (*int, error) { *n *= 2; return n, nil }, erpc.Safe()) // so that GET may call it
 
 	m := mux.New(lis, mux.Config{TLS: erpc.GenerateTLSConfigForServer()})
 	raw, web := m.Match(mux.Raw), m.Match(mux.HTTP)
