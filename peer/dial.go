@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"runtime/debug"
-	"time"
 
+	"github.com/goerpc/erpc/internal/backoff"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 	"github.com/goerpc/erpc/proto"
@@ -30,22 +29,21 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 	defer context.AfterFunc(p.ctx, cancel)()
 	pf := p.protoFunc(protoFunc)
 	dial := func(ctx context.Context) (net.Conn, *message.Status) { return p.dialOnce(ctx, addr) }
-	pause := p.cfg.RedialInterval
-	for again := 0; ; again++ {
+	wait := backoff.Backoff{First: p.cfg.RedialInterval, Max: p.shared.RedialLongest}
+	wait.Next() // the first attempt does not wait
+	for {
 		c, st := p.open(ctx, pf, dial)
 		if st.OK() {
 			return c, nil
 		}
-		if ctx.Err() != nil || errors.Is(st.Cause(), errors.ErrUnsupported) || p.cfg.RedialTimes >= 0 && again >= int(p.cfg.RedialTimes) {
+		if ctx.Err() != nil || errors.Is(st.Cause(), errors.ErrUnsupported) || p.cfg.RedialTimes >= 0 && wait.Attempts() > int(p.cfg.RedialTimes) {
 			return nil, st
 		}
+		pause := wait.Next()
 		p.cfg.Logger.Debug("dial failed", "addr", addr, "status", st.String(), "again_in", pause)
-		select {
-		case <-time.After(pause/2 + rand.N(pause/2+1)):
-		case <-ctx.Done():
+		if !backoff.Sleep(ctx, pause) {
 			return nil, st
 		}
-		pause = min(2*pause, p.shared.RedialLongest)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goerpc/erpc/internal/backoff"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 	"github.com/goerpc/erpc/proto"
@@ -74,13 +75,13 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		}
 	}
 	p.cfg.Logger.Info("listening", "network", lis.Addr().Network(), "addr", lis.Addr().String())
-	pause := time.Duration(0)
+	wait := backoff.Backoff{First: 5 * time.Millisecond, Max: time.Second}
 	for {
 		conn, err := lis.Accept()
 		switch {
 		case err == nil:
 			p.edge.accepts.Add(1)
-			pause = 0
+			wait.Reset()
 			p.opening.Add(1)
 			go p.accept(conn, p.protoFunc(protoFunc))
 			continue
@@ -91,11 +92,9 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		}
 		p.edge.acceptErrors.Add(1)
 		// Out of descriptors, for example: connections may end, so go on.
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		pause := max(wait.Next(), time.Millisecond)
 		p.cfg.Logger.Warn("accept failed", "err", err, "again_in", pause)
-		select {
-		case <-time.After(pause):
-		case <-p.ctx.Done():
+		if !backoff.Sleep(p.ctx, pause) {
 			return ErrClosed
 		}
 	}

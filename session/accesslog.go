@@ -80,7 +80,7 @@ func (s *Engine) logCalled(cmd *CallCmd) {
 	if !s.Enabled(s.shared.logLevel(cmd.cost)) {
 		return
 	}
-	s.record("CALL->", cmd.method, "", cmd.cost, func() []slog.Attr {
+	s.record("CALL->", cmd.req.method, "", cmd.cost, func() []slog.Attr {
 		out := cmd.Output()
 		out.SetSize(cmd.sent.Load())
 		in := message.New(message.WithStatus(cmd.st), message.WithBody(cmd.result), message.WithBodyCodec(cmd.codec))

@@ -42,16 +42,15 @@ type backlog struct {
 	timed   bool        // a timer will look at the oldest
 }
 
-// enter runs x, or lets it wait. It takes x over, whose handler was admitted.
+// enter runs x, or lets it wait. It takes x over, which has its slot.
 func (b *backlog) enter(x *exchange, limit int) {
-	x.backlog = b
 	x.start = clock()
 	x.setDeadline() // so that a caller can go while it waits
 	b.mu.Lock()
 	if b.running < limit {
 		b.running++
 		b.mu.Unlock()
-		x.conn.sess.shared.workers.Run(x)
+		b.run(x)
 		return
 	}
 	b.waiting = append(b.waiting, x)
@@ -70,8 +69,13 @@ func (b *backlog) enter(x *exchange, limit int) {
 	}
 }
 
-// release ends the turn of a message and runs the newest of those that wait.
-func (b *backlog) release() {
+func (b *backlog) run(x *exchange) {
+	x.slot.backlog = b
+	x.conn.shared.workers.Run(x)
+}
+
+// handlerDone ends the turn of a message and runs the newest of those that wait.
+func (b *backlog) handlerDone() {
 	for {
 		b.mu.Lock()
 		n := len(b.waiting)
@@ -84,7 +88,7 @@ func (b *backlog) release() {
 		b.waiting = slices.Delete(b.waiting, n-1, n)
 		b.mu.Unlock()
 		if !x.abandoned() {
-			x.conn.sess.shared.workers.Run(x)
+			b.run(x)
 			return
 		}
 		x.refuseWaiting()
@@ -117,13 +121,11 @@ func (x *exchange) abandoned() bool {
 
 // refuseWaiting refuses a message that waited, and lets go of it.
 func (x *exchange) refuseWaiting() {
-	c := x.conn
 	x.refuse(message.CodeExhausted, ErrOverflow)
 	if x.deadline != nil {
 		x.deadline.end()
 	}
-	weight := x.weight
+	x.conn.sock.StartFlush()
+	x.slot.free()
 	putExchange(x)
-	c.sock.StartFlush()
-	c.unadmit(nil, weight)
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"math"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -12,31 +11,23 @@ import (
 
 // What a connection holds for its other side is bounded in bytes: the CALLs and
 // PUSHes that are being handled, and the replies that wait for it to read. Above
-// the limit its leader reads no more until there is room again, so that the other
-// side feels it as it would feel a slow network. Only if waiting can't help is the
-// message refused: the handlers may wait for replies that only the leader can read,
-// or take very long.
+// the limit nobody reads from the connection until there is room again, so that
+// the other side feels it as it would feel a slow network. Only if waiting can't
+// help is the message refused: the handlers may wait for replies that only the
+// reading goroutine can read, or take very long.
 //
-// How long a reply will be nobody knows: those to the calls at work are taken to be
-// as long as those that wait. So that some are seen before thousands of calls have
-// begun, the leader lets the handlers run now and then.
+// Nobody knows how long a reply will be: those to the calls at work are taken to
+// be as long as those that wait.
 //
-// Messages that are handled in the leader's place, one at a time, are not counted.
-
-// A roomWait is what a connection needs once its leader has had to wait for room.
-type roomWait struct {
-	waits  atomic.Bool   // the leader waits now
-	room   chan struct{} // tells it that a handler has ended
-	gaveUp bool          // of the leader: it has waited in vain, and refuses until there is room
-}
+// A message that is handled on the reading goroutine is not counted, because
+// there is one at a time.
 
 const (
-	roomTick   = 20 * time.Millisecond // how often a leader that waits looks by itself
-	yieldEvery = 64                    // handlers that may begin until the leader lets them run, to see their replies
+	roomTick = 20 * time.Millisecond // how often a goroutine that waits for room looks by itself
 
-	// How long a leader waits without that any handler ends. If replies wait for
-	// the other side to read, the write timeout takes the place of the second.
-	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies that it does not read meanwhile
+	// How long the reading goroutine waits while no handler ends. If replies wait
+	// for the other side to read, the write timeout takes the place of the second.
+	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies that nobody reads meanwhile
 	waitLongest   = 3 * time.Second        // the other side may think that this one is dead
 )
 
@@ -47,81 +38,114 @@ func weigh(m *message.Message) int64 {
 	return max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen()))
 }
 
-// overfull reports whether no more messages are to be handled. One more always
-// may, whatever its size.
-func (c *conn) overfull() bool {
-	limit := int64(c.sess.shared.InflightLimit)
-	replies, waiting := c.sock.Waiting()
-	return c.inflight.Load()+waiting > limit ||
-		replies > 0 && waiting/replies*int64(c.handlers.Load()) > limit
+// A load is what a budget asks of its connection.
+type load interface {
+	// unread returns how many replies wait for the other side to read, and their
+	// bytes.
+	unread() (replies, bytes int64)
+	// work returns how many handlers are at work, and whether calls of this side
+	// wait for their replies.
+	work() (handlers int64, calling bool)
+	// flush sends what would leave with the next read.
+	flush()
+	// broken reports whether nothing more can be sent.
+	broken() bool
+	// ended is closed with the connection.
+	ended() <-chan struct{}
 }
 
-// awaitRoom lets the leader wait until there is room for a message. It reports
-// false if the message must be refused, or nothing can be sent any more.
-func (c *conn) awaitRoom() bool {
-	if c.sess.shared.InflightLimit <= 0 {
+// A budget is the bytes in flight of one connection. add may be called
+// concurrently, await by one goroutine at a time. The zero value is ready.
+type budget struct {
+	bytes atomic.Int64
+	wait  atomic.Pointer[roomWait] // nil: await has never had to wait
+}
+
+// A roomWait is what a budget needs once somebody has had to wait.
+type roomWait struct {
+	waits  atomic.Bool   // await waits now
+	room   chan struct{} // of capacity 1: tells it that a handler has ended
+	gaveUp bool          // of await: it has waited too long, and refuses until there is room
+}
+
+// add counts n bytes, which may be negative.
+func (b *budget) add(n int64) { b.bytes.Add(n) }
+
+// full reports whether no more messages are to be handled. One more always may,
+// whatever its size.
+func (b *budget) full(limit int64, l load) bool {
+	replies, unread := l.unread()
+	if b.bytes.Load()+unread > limit {
 		return true
 	}
-	if c.handlers.Load()%yieldEvery == yieldEvery-1 {
-		runtime.Gosched()
+	if replies == 0 {
+		return false
 	}
-	s := c.roomWait.Load()
-	if !c.overfull() {
-		if s != nil {
-			s.gaveUp = false
+	handlers, _ := l.work()
+	return unread/replies*handlers > limit
+}
+
+// await returns when there is room for a message, true, or when the message must
+// be refused or nothing can be sent any more, false.
+func (b *budget) await(limit int64, l load) bool {
+	w := b.wait.Load()
+	if !b.full(limit, l) {
+		if w != nil {
+			w.gaveUp = false
 		}
 		return true
 	}
-	if s == nil {
-		s = &roomWait{room: make(chan struct{}, 1)}
-		c.roomWait.Store(s)
+	if w == nil {
+		w = &roomWait{room: make(chan struct{}, 1)}
+		b.wait.Store(w)
 	}
-	return !s.gaveUp && c.waitForRoom(s)
+	return !w.gaveUp && b.awaitHandlers(limit, l, w)
 }
 
-// waitForRoom waits, in the leader's place.
-func (c *conn) waitForRoom(s *roomWait) bool {
-	c.sock.StartFlush() // the replies that would leave with the next read
-	s.waits.Store(true)
-	defer s.waits.Store(false)
+func (b *budget) awaitHandlers(limit int64, l load, w *roomWait) bool {
+	l.flush()
+	w.waits.Store(true)
+	defer w.waits.Store(false)
 	look := time.NewTicker(roomTick)
 	defer look.Stop()
-	closed := c.context().Done()
-	for since := clock(); c.overfull(); {
+	ended := l.ended()
+	for since := time.Now(); b.full(limit, l); {
 		select {
-		case <-s.room:
-			since = clock()
+		case <-w.room:
+			since = time.Now()
 		case <-look.C:
-			if clock()-since > c.waitLimit() {
-				s.gaveUp = true
+			if time.Since(since) > waitLimit(l) {
+				w.gaveUp = true
 				return false
 			}
-		case <-closed:
+		case <-ended:
+			return false
 		}
-		if c.sock.Err() != nil {
+		if l.broken() {
 			return false
 		}
 	}
 	return true
 }
 
-func (c *conn) waitLimit() time.Duration {
-	if c.pending.len() > 0 {
+func waitLimit(l load) time.Duration {
+	if _, calling := l.work(); calling {
 		return waitReentrant
 	}
-	if replies, _ := c.sock.Waiting(); replies > 0 {
+	if replies, _ := l.unread(); replies > 0 {
 		return math.MaxInt64
 	}
 	return waitLongest
 }
 
-// signalRoom wakes a leader that waits for room. It is called whenever a handler
-// has ended.
-func (c *conn) signalRoom() {
-	if s := c.roomWait.Load(); s != nil && s.waits.Load() {
-		select {
-		case s.room <- struct{}{}:
-		default:
-		}
+// handlerEnded wakes a goroutine that waits for room.
+func (b *budget) handlerEnded() {
+	w := b.wait.Load()
+	if w == nil || !w.waits.Load() {
+		return
+	}
+	select {
+	case w.room <- struct{}{}:
+	default:
 	}
 }

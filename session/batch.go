@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -89,33 +90,38 @@ func (b *Batch) Do(ctx context.Context) *message.Status {
 	return first
 }
 
+// send sends the entries in their order. While a session redials it waits, so
+// that none overtakes another one.
 func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 	s, ok := b.to.(*Engine)
+	var last *conn // that was written to, and not flushed
 	for _, e := range entries {
 		settings := append([]message.Setting{message.WithContext(ctx)}, e.settings...)
 		switch {
 		case ok:
-			s.queue(e, settings)
+			c := s.queue(e, settings)
+			if c != nil && last != nil && c != last {
+				last.sock.StartFlush()
+			}
+			last = cmp.Or(c, last)
 		case e.push:
 			e.st = b.to.Push(e.method, e.arg, settings...)
 		default:
 			e.cmd = b.to.AsyncCall(e.method, e.arg, e.result, nil, settings...)
 		}
 	}
-	if ok {
-		s.conn.Load().sock.StartFlush()
+	if last != nil {
+		last.sock.StartFlush()
 	}
 }
 
-// queue sends e with the next write.
-func (s *Engine) queue(e *BatchEntry, settings []message.Setting) {
+// queue sends e with the next write, and returns the connection that must be
+// flushed, nil if there is none.
+func (s *Engine) queue(e *BatchEntry, settings []message.Setting) (c *conn) {
 	if e.push {
-		e.st = s.push(e.method, e.arg, settings, socket.FlushLater)
-		return
+		e.st, c = s.push(e.method, e.arg, settings, socket.FlushLater)
+		return c
 	}
-	e.cmd = &CallCmd{
-		sess: s, method: e.method, arg: e.arg, result: e.result, settings: settings,
-		done: make(chan struct{}), quit: make(chan struct{}), batched: true,
-	}
-	s.startAsync(e.cmd)
+	e.cmd = newAsyncCall(s, e.result, nil)
+	return s.startAsync(e.cmd, e.method, e.arg, settings, sendMode{batched: true})
 }

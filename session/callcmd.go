@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,35 +10,26 @@ import (
 
 // A CallCmd is a call in flight. Its methods may be called concurrently; those
 // that tell of the end wait for it.
+//
+// Whoever takes a call out of the table of its connection ends it with finish; so
+// does its sender while it is in no table.
 type CallCmd struct {
-	sess     *Engine
-	method   string
-	arg      any
-	result   any
-	settings []message.Setting
+	sess   *Engine
+	req    request
+	result any
 
-	conn       *conn
+	conn       *conn // that it was last sent on; of an AsyncCall: see asyncCall
 	seq        int32
-	sends      int32                  // how often it was sent
-	done       chan struct{}          // of AsyncCall: closed at the end; of Call: nil, it returns ended calls
-	wake       chan struct{}          // of Call: gets one value at the end; pooled
-	late       *exchange              // of Call: the reply, if the caller is to decode it
-	ch         chan<- *CallCmd        // of AsyncCall; may be nil
-	resendable bool                   // it may be sent once more, should the other side be going away
-	batched    bool                   // of a batch: it is written with the others
-	codec      byte                   // of the reply
-	over       atomic.Bool            // of AsyncCall: it has ended
-	stop       atomic.Pointer[func()] // of AsyncCall: no longer waits for the context
-	quit       chan struct{}          // of AsyncCall: closed by Cancel
-
-	// starting is held while an AsyncCall is sent: its reply may say that it
-	// is to be sent again before the first sending has returned.
-	starting sync.Mutex
+	sends      int           // how often it was sent
+	resendable bool          // it may be sent once more if the other side did not execute it
+	wake       chan struct{} // of Call: gets one value at the end; pooled
+	late       *exchange     // of Call: the reply, if the caller is to decode it
+	async      *asyncCall    // of AsyncCall; else nil
 
 	st    *message.Status
+	codec byte // of the reply
 	meta  message.Meta
 	swap  *Swap
-	quits atomic.Bool   // of AsyncCall: Cancel was called
 	sent  atomic.Uint32 // bytes of the frame
 	// mayBeSent is set from before the frame is queued; cleared if it was not.
 	mayBeSent atomic.Bool
@@ -57,20 +47,24 @@ var ended = func() chan struct{} {
 // NewCallCmd returns a call that has ended: for code that stands in for a
 // session.
 func NewCallCmd(serviceMethod string, arg, result any, st *message.Status) *CallCmd {
-	return &CallCmd{method: serviceMethod, arg: arg, result: result, st: st}
+	return &CallCmd{req: request{method: serviceMethod, body: arg}, result: result, st: st}
 }
 
 // Done is closed when the call has ended.
 func (cmd *CallCmd) Done() <-chan struct{} {
-	if cmd.done == nil {
-		return ended
+	if cmd.async == nil {
+		return ended // Call returns calls that have ended
 	}
-	return cmd.done
+	return cmd.async.done
 }
 
-func (cmd *CallCmd) wait() {
-	if cmd.done != nil {
-		<-cmd.done
+// Cancel ends a call of AsyncCall with CodeCanceled, unless it has ended. If
+// the call has a context that can end, a timeout or [WithCancel], and the other
+// side is erpc, the context of its handler ends too. It may be called
+// anywhere, and waits for nothing.
+func (cmd *CallCmd) Cancel() {
+	if cmd.async != nil {
+		cmd.abort(statusCanceled())
 	}
 }
 
@@ -78,13 +72,13 @@ func (cmd *CallCmd) wait() {
 // got it. If not, it was not executed, whatever the status says. Of a command
 // that no session made it is not known, so Sent returns true.
 func (cmd *CallCmd) Sent() bool {
-	cmd.wait()
+	<-cmd.Done()
 	return cmd.sess == nil || cmd.mayBeSent.Load()
 }
 
 // Status waits for the end of the call and returns its outcome.
 func (cmd *CallCmd) Status() *message.Status {
-	cmd.wait()
+	<-cmd.Done()
 	return cmd.st
 }
 
@@ -93,25 +87,25 @@ func (cmd *CallCmd) StatusOK() bool { return cmd.Status().OK() }
 
 // Reply returns the result and the outcome.
 func (cmd *CallCmd) Reply() (any, *message.Status) {
-	cmd.wait()
+	<-cmd.Done()
 	return cmd.result, cmd.st
 }
 
 // InputBodyCodec returns the codec of the reply.
 func (cmd *CallCmd) InputBodyCodec() byte {
-	cmd.wait()
+	<-cmd.Done()
 	return cmd.codec
 }
 
 // InputMeta returns the metadata of the reply.
 func (cmd *CallCmd) InputMeta() *message.Meta {
-	cmd.wait()
+	<-cmd.Done()
 	return &cmd.meta
 }
 
 // CostTime returns how long the call took, 0 unless the peer counts time.
 func (cmd *CallCmd) CostTime() time.Duration {
-	cmd.wait()
+	<-cmd.Done()
 	if cmd.sess == nil || !cmd.sess.shared.CountTime {
 		return 0
 	}
@@ -121,19 +115,15 @@ func (cmd *CallCmd) CostTime() time.Duration {
 // Output returns the message of the call as it was asked for: with the
 // settings, without what plugins did to it.
 func (cmd *CallCmd) Output() *message.Message {
-	m := message.New(cmd.settings...)
+	m := message.New()
 	m.SetMtype(message.TypeCall)
-	m.SetSeq(cmd.seq)
-	m.SetServiceMethod(cmd.method)
-	m.SetBody(cmd.arg)
-	if m.BodyCodec() == 0 && cmd.sess != nil {
-		m.SetBodyCodec(cmd.sess.shared.BodyCodec)
-	}
+	m.SetSeq(cmd.lastSeq())
+	cmd.req.fill(m)
 	return m
 }
 
 // Context returns the context of the call.
-func (cmd *CallCmd) Context() context.Context { return cmd.Output().Context() }
+func (cmd *CallCmd) Context() context.Context { return cmd.req.context() }
 
 // Session returns the session that the call was made on, nil for one that was
 // made by [NewCallCmd].
@@ -144,40 +134,23 @@ func (cmd *CallCmd) Session() Session {
 	return cmd.sess
 }
 
-// finish ends the call. Only who took it out of the pending table, or never
-// entered it, may do so.
+// finish ends the call.
 func (cmd *CallCmd) finish(st *message.Status) {
-	cmd.st = st
-	if cmd.wake != nil {
-		cmd.wake <- struct{}{}
+	if cmd.async != nil {
+		cmd.finishAsync(st)
 		return
 	}
-	cmd.complete()
+	cmd.st = st
+	cmd.wake <- struct{}{}
 }
 
-// complete is the end of an asynchronous call.
-func (cmd *CallCmd) complete() {
-	if cmd.resendable && goesAway(cmd.st) {
-		go cmd.sess.resend(cmd)
-		return
+// enter registers the call on c under the next number. inFlight is 0 if c lets no
+// more calls in.
+func (cmd *CallCmd) enter(c *conn) (seq int32, inFlight int, aborted *message.Status) {
+	if cmd.async != nil {
+		return cmd.enterAsync(c)
 	}
-	cmd.over.Store(true)
-	if stop := cmd.stop.Load(); stop != nil {
-		(*stop)()
-	}
-	cmd.sess.logCalled(cmd)
-	close(cmd.done)
-	if cmd.ch == nil {
-		return
-	}
-	select {
-	case cmd.ch <- cmd:
-	default:
-		go func() { // nobody else waits for a reader that does not come
-			select {
-			case cmd.ch <- cmd:
-			case <-cmd.sess.CloseNotify():
-			}
-		}()
-	}
+	cmd.seq, inFlight = c.pending.Add(cmd)
+	cmd.conn = c
+	return cmd.seq, inFlight, nil
 }

@@ -189,12 +189,15 @@ func (c *conn) needStreams(ctx context.Context) *message.Status {
 // askCaps sends the caps call and settles the state. It fails only if no answer
 // came; somebody else may then ask again.
 func (c *conn) askCaps(ctx context.Context) *message.Status {
-	cmd := &CallCmd{sess: c.sess, method: controlCaps, wake: make(chan struct{}, 1), conn: c}
-	if c.pending.addFrom(cmd, minCapsSeq+rand.Int32N(maxCapsSeq-minCapsSeq)) == 0 {
+	cmd := &CallCmd{sess: c.sess, req: request{method: controlCaps}, wake: make(chan struct{}, 1), conn: c}
+	c.pending.Jump(minCapsSeq + rand.Int32N(maxCapsSeq-minCapsSeq))
+	var inFlight int
+	cmd.seq, inFlight = c.pending.Add(cmd)
+	if inFlight == 0 {
 		c.streamTable().caps.settle(capsUnknown)
 		return statusClosed(nil)
 	}
-	x := getExchange(c)
+	x := getExchange(c, roleOutgoing)
 	x.out.SetMtype(message.TypeCall)
 	x.out.SetServiceMethod(controlCaps)
 	x.out.SetSeq(cmd.seq)
@@ -203,7 +206,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 	st := c.write(&x.out, false)
 	putExchange(x)
 	if !st.OK() {
-		if c.pending.take(cmd.seq) == nil {
+		if _, ours := c.pending.Take(cmd.seq); !ours {
 			<-cmd.wake
 		}
 		c.streamTable().caps.settle(capsUnknown)
@@ -212,7 +215,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 	select {
 	case <-cmd.wake:
 	case <-ctx.Done():
-		if c.pending.take(cmd.seq) != nil {
+		if _, ours := c.pending.Take(cmd.seq); ours {
 			c.streamTable().caps.settle(capsUnknown)
 			return statusContext(ctx)
 		}

@@ -3,55 +3,71 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/goerpc/erpc/internal/calltable"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/socket"
 )
 
-// A conn is one connection of a session: a redial makes another. Its methods
-// may be called concurrently unless they say otherwise. There may be very many, so
-// it has its fields in an order that wastes no bytes, and what few connections need is
-// apart.
-type conn struct {
-	sess    *Engine
-	sock    *socket.Socket
-	pending pending
-	handoff handoff
-	idle    idleReader
+// An upstream is what a connection asks, and tells, the session that it belongs
+// to. It is called without any lock of the connection.
+type upstream interface {
+	ID() string
+	ContextAge() time.Duration
+	// connDown tells that nothing more can be read from c, and why. It closes c.
+	connDown(c *conn, cause error)
+	// connLeaving tells that the other side of c goes away: no more calls may be
+	// sent over it.
+	connLeaving(c *conn)
+	// connClosed tells that c is closed.
+	connClosed(c *conn)
+}
 
-	handlers       atomic.Int32 // at work, other than in the leader's place
-	draining       atomic.Bool  // new calls are refused
-	goAwayReceived atomic.Bool  // the other side goes away, so no more calls are sent; see goaway.go
-	saidBye        atomic.Bool  // no more calls come from this side, and the other knows
-	gotBye         atomic.Bool  // the other side has said so
-	marked         atomic.Bool  // a call with MetaTimeout was sent
-	peerIsErpc     atomic.Bool  // the other side is erpc, and understands control messages
+// A conn is one connection of a session; a redial makes another one. Its methods
+// may be called concurrently unless they say otherwise. There may be very many
+// of them, so what few need is made when they need it.
+type conn struct {
+	shared *Shared
+	up     upstream
+	sess   *Engine // the session that handlers and hooks see
+	sock   *socket.Socket
+
+	pending   calltable.Table[*CallCmd]
+	handoff   handoff
+	reader    idleReader
+	budget    budget
+	deadlines deadlines
+
+	handlers    atomic.Int32 // at work, other than on the goroutine that reads
+	blocked     atomic.Int32 // those of handlers that the goroutine left which reads now
+	local       machine[localState]
+	remote      machine[remoteState]
+	marked      atomic.Bool // a call with MetaTimeout was sent
+	peerIsErpc  atomic.Bool // the other side is erpc, and understands control messages
+	replaceable bool        // the session dials another connection when this one ends
+
+	ctx     atomic.Pointer[context.Context] // see context; the mutex guards its making
+	streams atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
 
 	mu            sync.Mutex // guards the following
 	closed        bool
 	cancel        context.CancelCauseFunc // of ctx
-	ageEnd        time.Duration           // of the session, on clock; 0: never
-	deadlines     map[int32]*deadline
-	unsentCancels []int32     // calls that were cancelled before the other side said hello
-	ordered       *ordered    // nil: none is being handled
-	quiescence    *quiescence // nil: it is not draining
+	unsentCancels []int32                 // calls that were cancelled before the other side said hello
+	quiet         *quiescence             // nil: it is not draining
 
-	inflight atomic.Int64             // bytes of messages being handled; see backpressure.go
-	roomWait atomic.Pointer[roomWait] // nil: the leader has never waited for room
-
-	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
-	sawReads uint64                          // of the idle sweep, one goroutine: messages read at its last look
-	streams  atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
-	stuck    *stuck                          // of the stuck sweep, one goroutine; nil: no call waited
+	sawReads uint64 // of the idle sweep, one goroutine: messages read at its last look
+	stuck    *stuck // of the stuck sweep, one goroutine; nil: no call waited
 }
 
 func newConnection(s *Engine, nc net.Conn) *conn {
-	return &conn{sess: s, sock: socket.New(nc, s.protoFunc(), s.shared.Socket)}
+	return &conn{
+		shared: s.shared, up: s, sess: s, replaceable: s.dial != nil,
+		sock: socket.New(nc, s.protoFunc(), s.shared.Socket),
+	}
 }
 
 // context returns the context that ends with the connection. It is made when
@@ -65,7 +81,7 @@ func (c *conn) context() context.Context {
 	if c.ctx.Load() == nil {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		if c.closed {
-			cancel(errConnClosed)
+			cancel(errConnEnded)
 		}
 		c.cancel = cancel
 		c.ctx.Store(&ctx)
@@ -85,18 +101,19 @@ func (c *conn) close(cause error) error {
 	c.closed = true
 	cancel := c.cancel
 	c.mu.Unlock()
-	c.sess.forget(c)
+	c.up.connClosed(c)
 	c.closeStreams(cause)
 	err := c.sock.Close()
-	c.sess.shared.totals.add(c.sock.Stats())
-	if left := c.pending.close(); len(left) > 0 {
+	c.shared.totals.add(c.sock.Stats())
+	if left := c.pending.Close(); len(left) > 0 {
 		st := statusClosed(cause)
 		for _, cmd := range left {
 			cmd.finish(st)
 		}
 	}
+	c.deadlines.close(errConnEnded)
 	if cancel != nil {
-		cancel(fmt.Errorf("%w: %w", context.Canceled, errConnClosed))
+		cancel(errConnEnded)
 	}
 	return err
 }
@@ -109,8 +126,25 @@ func (c *conn) isClosed() bool {
 
 // busy reports whether a handler works for the connection, or a stream is open.
 func (c *conn) busy() bool {
-	return c.handlers.Load() > 0 || c.handoff.epoch.Load()&1 == 1 || c.hasStreams()
+	return c.handlers.Load() > 0 || c.handoff.inUserCode() || c.hasStreams()
 }
+
+// start begins to read messages. age is when, on clock, the session ends; 0 is
+// never.
+func (c *conn) start(age time.Duration) {
+	c.reader.setAge(c.sock, age)
+	c.reader.parked = true // most sessions of an event loop have nothing to say for long
+	go read(c, 0)
+}
+
+// readOn implements [watched].
+func (c *conn) readOn() { go read(c, warmUp) }
+
+// wakeReader implements [watched].
+func (c *conn) wakeReader() { c.reader.wake(c.sock) }
+
+// watch puts the connection on the watchdog's list.
+func (c *conn) watch() { c.shared.watchdog.add(&c.handoff, c) }
 
 // write sends m; with yield others may join its write.
 func (c *conn) write(m *message.Message, yield bool) *message.Status {

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,73 +23,166 @@ var (
 	errTookAge  = errors.New("session: the context age has passed")
 )
 
-// A deadline is a call or push being handled that has an end of its own: the
-// caller's deadline, its cancellation, or the context age. Only those that need
-// it have one.
+// A deadline is the end of a call or push that is being handled: the caller's
+// deadline, its cancellation, or the context age, whichever comes first. Only
+// messages that have such an end get one.
 type deadline struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	conn     *conn
 	seq      int32
 	answered atomic.Bool
-	stop     func() bool // of the age
-	ids      []byte      // filters of the call
-	tracked  bool        // it is in the connection's table
+	stop     func() // stops the context age; nil: none
+	ids      []byte // filters of the call
+	over     bool   // end was called
+
+	// Of the table, whose mutex guards them:
+	prev, next *deadline
+	cancelable bool // a cancel message may come for it
 }
 
-// setDeadline gives x a flight if it needs one.
+// deadlines are those of one connection, which ends them all. The zero value is
+// empty and ready.
+//
+// They are a list of their own because a context that has had many children keeps
+// the memory of them.
+type deadlines struct {
+	mu     sync.Mutex // guards the following
+	head   *deadline
+	calls  map[int32]*deadline // the cancelable ones; nil: none
+	peak   int                 // the most that calls has had
+	cause  error               // not nil: the connection is closed
+	length int
+}
+
+const maxKeptDeadlines = 64 // entries whose map is kept when it is empty
+
+// add enters d. On a closed connection d ends at once.
+func (t *deadlines) add(d *deadline, cancelable bool) {
+	t.mu.Lock()
+	cause := t.cause
+	if cause == nil {
+		d.next = t.head
+		if t.head != nil {
+			t.head.prev = d
+		}
+		t.head = d
+		t.length++
+		if cancelable {
+			if t.calls == nil {
+				t.calls = make(map[int32]*deadline)
+			}
+			d.cancelable = true
+			t.calls[d.seq] = d
+			t.peak = max(t.peak, len(t.calls))
+		}
+	}
+	t.mu.Unlock()
+	if cause != nil {
+		d.cancel(cause)
+	}
+}
+
+// remove takes d out. It does nothing if the connection is closed.
+func (t *deadlines) remove(d *deadline) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.cause != nil {
+		return
+	}
+	if d.prev != nil {
+		d.prev.next = d.next
+	} else {
+		t.head = d.next
+	}
+	if d.next != nil {
+		d.next.prev = d.prev
+	}
+	d.prev, d.next = nil, nil
+	t.length--
+	if !d.cancelable {
+		return
+	}
+	if t.calls[d.seq] == d {
+		delete(t.calls, d.seq)
+	}
+	if len(t.calls) == 0 && t.peak > maxKeptDeadlines {
+		t.calls, t.peak = nil, 0
+	}
+}
+
+// cancel ends the call with that sequence number, if there is one.
+func (t *deadlines) cancel(seq int32) {
+	t.mu.Lock()
+	d := t.calls[seq]
+	t.mu.Unlock()
+	if d != nil {
+		d.cancel(errCanceled)
+	}
+}
+
+// close ends all of them, and those that are added later.
+func (t *deadlines) close(cause error) {
+	t.mu.Lock()
+	head := t.head
+	t.head, t.calls, t.length, t.cause = nil, nil, 0, cause
+	t.mu.Unlock()
+	for d := head; d != nil; d = d.next { // nobody changes the list any more
+		d.cancel(cause)
+	}
+}
+
+// setDeadline gives x a deadline if it needs one.
 func (x *exchange) setDeadline() {
-	age := x.conn.sess.ContextAge()
-	left, marked := x.callerTimeout()
+	age := x.conn.up.ContextAge()
+	left, marked := callerTimeout(&x.in)
 	if age <= 0 && !marked {
 		return
 	}
-	c := x.conn
-	d := &deadline{conn: c, seq: x.in.Seq()}
-	ctx := c.context()
+	d := &deadline{conn: x.conn, seq: x.in.Seq()}
 	if marked && left > 0 {
-		ctx, d.cancel = withTimeout(ctx, left, context.DeadlineExceeded)
+		d.ctx, d.cancel = withTimeout(context.Background(), left)
 	} else {
-		ctx, d.cancel = context.WithCancelCause(ctx)
+		d.ctx, d.cancel = context.WithCancelCause(context.Background())
 	}
-	d.ctx = ctx
-	if x.in.Mtype() == message.TypeCall {
-		if age > 0 {
-			d.ids = x.in.XferPipe().IDs()
-		}
-		if marked {
-			c.track(d)
-		}
+	isCall := x.in.Mtype() == message.TypeCall
+	x.conn.deadlines.add(d, marked && isCall)
+	if marked && isCall {
+		x.conn.greet()
 	}
 	if age > 0 {
-		d.ctx, d.stop = d.age(age, x.in.Mtype() == message.TypeCall)
+		if isCall {
+			d.ids = x.in.XferPipe().IDs()
+		}
+		d.limit(age, isCall)
 	}
 	x.deadline = d
 }
 
-// withTimeout is context.WithTimeoutCause with one cancel function for both.
-func withTimeout(parent context.Context, d time.Duration, cause error) (context.Context, context.CancelCauseFunc) {
+// withTimeout is context.WithTimeout with one cancel function that takes a cause.
+func withTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelCauseFunc) {
 	base, cancel := context.WithCancelCause(parent)
-	ctx, stop := context.WithTimeoutCause(base, d, cause)
+	ctx, stop := context.WithTimeoutCause(base, d, context.DeadlineExceeded)
 	return ctx, func(err error) {
 		cancel(err)
 		stop()
 	}
 }
 
-// age bounds the flight, and answers for the handler when it takes longer.
-func (d *deadline) age(limit time.Duration, call bool) (context.Context, func() bool) {
-	ctx, cancel := context.WithTimeoutCause(d.ctx, limit, errTookAge)
+// limit bounds the handling by the context age, and answers for a handler that
+// takes longer.
+func (d *deadline) limit(age time.Duration, isCall bool) {
+	ctx, cancel := context.WithTimeoutCause(d.ctx, age, errTookAge)
 	stop := context.AfterFunc(ctx, func() {
 		cancel()
-		if call && context.Cause(ctx) == errTookAge && d.claim() {
+		if isCall && context.Cause(ctx) == errTookAge && d.claim() {
 			d.answerTooLate()
 		}
 	})
-	return ctx, func() bool {
-		stopped := stop()
+	d.ctx = ctx
+	d.stop = func() {
+		stop()
 		cancel()
-		return stopped
 	}
 }
 
@@ -96,95 +191,72 @@ func (d *deadline) claim() bool { return d.answered.CompareAndSwap(false, true) 
 
 // answerTooLate tells the caller that the handler took too long.
 func (d *deadline) answerTooLate() {
-	x := getExchange(d.conn)
+	x := getExchange(d.conn, roleInbound)
 	defer putExchange(x)
 	x.out.SetMtype(message.TypeReply)
 	x.out.SetSeq(d.seq)
 	message.WithXferPipe(d.ids...)(&x.out)
 	x.fail(newStatus(message.CodeHandleTimeout, context.DeadlineExceeded))
 	if st := x.send(false); !st.OK() {
-		x.Debugf("session %s: timeout of call %d not sent: %v", d.conn.sess.ID(), d.seq, st)
+		x.Debugf("session %s: timeout of call %d not sent: %v", d.conn.up.ID(), d.seq, st)
 	}
 }
 
-// end releases what the flight holds.
+// end releases what the deadline holds. A second call does nothing.
 func (d *deadline) end() {
+	if d.over {
+		return
+	}
+	d.over = true
 	if d.stop != nil {
 		d.stop()
 	}
-	if d.tracked {
-		d.conn.untrack(d)
-	}
+	d.conn.deadlines.remove(d)
 	d.cancel(context.Canceled)
 }
 
+// maxTimeout is the longest time that a caller's deadline may be away, in the
+// metadata and out of it: longer ones are as good as none, and a Duration holds
+// it many times.
+const maxTimeout = 30 * 365 * 24 * time.Hour
+
 // callerTimeout returns what is left of the caller's time; marked reports
 // whether it sent anything about that.
-func (x *exchange) callerTimeout() (left time.Duration, marked bool) {
-	v := x.in.Meta().Peek(MetaTimeout)
+func callerTimeout(m *message.Message) (left time.Duration, marked bool) {
+	v := m.Meta().Peek(MetaTimeout)
 	if v == nil {
 		return 0, false
 	}
-	ms, err := strconv.ParseUint(string(v), 10, 40)
-	if err != nil {
+	ms, err := strconv.ParseUint(string(v), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return maxTimeout, true
+	case err != nil:
 		return 0, false
 	}
-	return time.Duration(ms) * time.Millisecond, true
+	return time.Duration(min(ms, uint64(maxTimeout/time.Millisecond))) * time.Millisecond, true
 }
 
-// mark writes what is left of ctx into the metadata of a call.
-func mark(m *message.Message, ctx context.Context) {
+// timeoutText is d as the metadata has it.
+func timeoutText(d time.Duration) string {
+	ms := min(d, maxTimeout) / time.Millisecond
+	if d%time.Millisecond > 0 && ms < maxTimeout/time.Millisecond {
+		ms++
+	}
+	return strconv.FormatInt(int64(max(1, ms)), 10)
+}
+
+// markTimeout writes what is left of ctx into the metadata of a call.
+func markTimeout(m *message.Message, ctx context.Context) {
 	if ctx.Done() == nil {
 		return
 	}
-	var ms int64
-	if deadline, ok := ctx.Deadline(); ok {
-		ms = max(1, int64((time.Until(deadline)+time.Millisecond-1)/time.Millisecond))
+	text := "0"
+	if end, ok := ctx.Deadline(); ok {
+		text = timeoutText(time.Until(end))
 	}
-	m.Meta().Set(MetaTimeout, strconv.FormatInt(ms, 10))
+	m.Meta().Set(MetaTimeout, text)
 }
 
-// introduce makes the first call on a connection that a redial may replace say
-// that this side understands control messages: so it will be told when the
-// other side is going away, and fail no call on that.
-func (s *Engine) introduce(x *exchange) {
-	if s.dial == nil || x.conn.marked.Load() {
-		return
-	}
-	x.conn.marked.Store(true)
-	if x.out.Meta().Peek(MetaTimeout) == nil {
-		x.out.Meta().Set(MetaTimeout, "0")
-	}
-}
-
-// track enters f, so that a cancel message finds it, and tells the other side
-// that such messages are understood.
-func (c *conn) track(d *deadline) {
-	d.tracked = true
-	c.mu.Lock()
-	if c.deadlines == nil {
-		c.deadlines = make(map[int32]*deadline)
-	}
-	c.deadlines[d.seq] = d
-	c.mu.Unlock()
-	if !c.peerIsErpc.Swap(true) {
-		c.sendControl(controlHello, 0)
-	}
-}
-
-func (c *conn) untrack(d *deadline) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.deadlines[d.seq] == d {
-		delete(c.deadlines, d.seq)
-	}
-}
-
-func (c *conn) cancelInbound(seq int32) {
-	c.mu.Lock()
-	d := c.deadlines[seq]
-	c.mu.Unlock()
-	if d != nil {
-		d.cancel(errCanceled)
-	}
-}
+// errConnEnded is the cause of the contexts of handlers whose connection ended.
+var errConnEnded = fmt.Errorf("%w: %w", context.Canceled, errConnClosed)

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -19,36 +18,39 @@ type Engine struct {
 	logging.Printer
 	shared    *Shared
 	protoFunc proto.Func
-	life      life
+	dial      Dial // nil: no redial; set before the session is opened
+	dialed    bool // set before its connect hooks run
 	id        atomic.Pointer[string]
-	conn      atomic.Pointer[conn] // the current connection
 	swap      atomic.Pointer[Swap] // nil until somebody asks
-	ages      [2]atomic.Int64      // session, context; nanoseconds
+	ages      ages
 
-	mu      sync.Mutex // guards the following
-	notify  chan struct{}
-	changed chan struct{} // closed at the next change of state or connection; nil: nobody waits for that
-	stop    context.CancelFunc
-	cause   error
-	over    bool    // it has ended, and notify, if there is one, is closed
-	former  []*conn // replaced, with calls in flight
+	conns connections
+	later waitlist // asynchronous calls that wait for a redial
+	order sequence // messages that are handled one after another
 
-	dial   Dial // nil: no redial; set before the session is opened
-	dialed bool // set before its connect hooks run
+	mu     sync.Mutex    // guards the following
+	notify chan struct{} // closed at the end; nil until somebody asks
+	ended  bool          // it has ended, and notify, if there is one, is closed
+}
+
+// ages are the limits in time of a session, in nanoseconds.
+type ages struct {
+	session, context atomic.Int64
 }
 
 var (
 	_ Session    = (*Engine)(nil)
 	_ Base       = (*Engine)(nil)
 	_ PreSession = (*preSession)(nil)
+	_ upstream   = (*Engine)(nil)
 )
 
 // Accept makes a session of an accepted connection: it runs the connect hooks
 // and opens it. A status that is not OK means that the connection was refused
 // and closed.
 func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *message.Status) {
-	s := newEngine(sh, nc, pf, id)
-	return s.begin(func(h *Hooks, p PreSession) *message.Status {
+	s := newEngine(sh, nc, pf, id, nil)
+	return s.open(func(h *Hooks, p PreSession) *message.Status {
 		return connect(h, h.postAccept, s, func(hook PostAcceptPlugin) *message.Status { return hook.PostAccept(p) })
 	})
 }
@@ -56,12 +58,12 @@ func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *messag
 // Dialed is [Accept] for a dialed connection. When it breaks, dial makes
 // another, if that is not nil and the configuration allows it.
 func Dialed(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) (*Engine, *message.Status) {
-	s := newEngine(sh, nc, pf, id)
-	s.dialed = true
-	if sh.RedialTimes != 0 {
-		s.dial = dial
+	if sh.RedialTimes == 0 {
+		dial = nil
 	}
-	return s.begin(func(h *Hooks, p PreSession) *message.Status { return s.postDial(h, p, false) })
+	s := newEngine(sh, nc, pf, id, dial)
+	s.dialed = true
+	return s.open(func(h *Hooks, p PreSession) *message.Status { return s.postDial(h, p, false) })
 }
 
 // IsDialed reports whether this side dialed.
@@ -71,23 +73,31 @@ func (s *Engine) postDial(h *Hooks, p PreSession, isRedial bool) *message.Status
 	return connect(h, h.postDial, s, func(hook PostDialPlugin) *message.Status { return hook.PostDial(p, isRedial) })
 }
 
-func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string) *Engine {
-	s := &Engine{shared: sh, protoFunc: pf, Printer: sh.print}
+func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) *Engine {
+	s := &Engine{shared: sh, protoFunc: pf, dial: dial, Printer: sh.print}
 	s.id.Store(&id)
-	s.ages[0].Store(int64(sh.SessionAge))
-	s.ages[1].Store(int64(sh.ContextAge))
-	s.conn.Store(newConnection(s, nc))
+	s.ages.session.Store(int64(sh.SessionAge))
+	s.ages.context.Store(int64(sh.ContextAge))
+	s.conns.now.Store(newConnection(s, nc))
 	return s
 }
 
-// begin runs the first connect hooks and opens the session.
-func (s *Engine) begin(hooks func(*Hooks, PreSession) *message.Status) (*Engine, *message.Status) {
-	c := s.conn.Load()
+// open runs the first connect hooks and opens the session.
+func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, *message.Status) {
+	c := s.conns.current()
 	h := s.shared.Hooks.Load()
 	p := newPreSession(s, c)
+	exited := true
+	defer func() {
+		if exited { // a hook has ended the goroutine
+			_ = s.finish(errHookExited)
+			_ = p.finish().close(errHookExited) // nothing was said on it
+		}
+	}()
 	st := hooks(h, p)
+	exited = false
 	c = p.finish()
-	if st.OK() && !s.life.move(Preparing, Open) { // a hook closed it
+	if st.OK() && !s.conns.life.move(Preparing, Open) { // a hook closed it
 		h.disconnect(s, nil)
 		st = statusClosed(nil)
 	}
@@ -96,52 +106,39 @@ func (s *Engine) begin(hooks func(*Hooks, PreSession) *message.Status) (*Engine,
 		_ = c.close(st.Err()) // a hook may have put it in place after the end
 		return nil, st
 	}
-	s.conn.Store(c)
+	s.conns.now.Store(c)
 	s.shared.Owner.Bind(s, s.ID())
-	if s.life.state() == Closed { // before it was bound, so that Gone found nothing
+	if s.State() == Closed { // before it was bound, so that Gone found nothing
 		s.shared.Owner.Gone(s)
 		_ = c.close(nil)
 		return nil, statusClosed(s.Err())
 	}
-	c.start()
+	c.start(s.ageEnd())
 	return s, nil
 }
 
 // finish ends the session for good; only the first call does anything.
 func (s *Engine) finish(cause error) error {
-	was, did := s.life.end()
+	was, did := s.conns.life.end()
 	if !did {
 		return nil
 	}
-	s.shared.Owner.Gone(s) // first, so that who hears of the end does not find it in the table
+	s.shared.Owner.Gone(s) // first, so that whoever hears of the end does not find it in the table
+	left := s.conns.end(cause)
 	s.mu.Lock()
-	s.cause, s.over = cause, true
+	s.ended = true
 	if s.notify != nil {
 		close(s.notify)
 	}
-	if s.stop != nil {
-		s.stop()
-	}
-	s.signalLocked()
-	former := s.former
-	s.former = nil
 	s.mu.Unlock()
-	err := s.conn.Load().close(cause)
-	for _, c := range former {
+	err := left[0].close(cause)
+	for _, c := range left[1:] {
 		_ = c.close(cause) // it was about to be closed anyway
 	}
 	if was != Preparing {
 		s.shared.Hooks.Load().disconnect(s, nil)
 	}
 	return err
-}
-
-// signalLocked wakes who waits for a change. The mutex is held.
-func (s *Engine) signalLocked() {
-	if s.changed != nil {
-		close(s.changed)
-		s.changed = nil
-	}
 }
 
 // Close implements [Session].
@@ -152,14 +149,16 @@ func (s *Engine) End(cause error) { _ = s.finish(cause) }
 
 // Err returns why the session has ended, nil if it was closed on this side or
 // has not ended.
-func (s *Engine) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cause
-}
+func (s *Engine) Err() error { return s.conns.err() }
+
+// Drain makes the session refuse new calls and tells the other side if that is
+// erpc. It is called again and again. idle reports that no handler works for
+// the session; quiet, that moreover its replies are written and nothing more is
+// expected from the other side.
+func (s *Engine) Drain() (idle, quiet bool) { return s.conns.current().drain() }
 
 // State returns where the session is in its life.
-func (s *Engine) State() State { return s.life.state() }
+func (s *Engine) State() State { return s.conns.life.state() }
 
 // ID implements [Info].
 func (s *Engine) ID() string { return *s.id.Load() }
@@ -169,7 +168,7 @@ func (s *Engine) SetID(id string) {
 	if id == s.ID() {
 		return
 	}
-	if s.life.state() == Preparing { // it is bound when it opens
+	if s.conns.life.state() == Preparing { // it is bound when it opens
 		s.id.Store(&id)
 		return
 	}
@@ -181,10 +180,10 @@ func (s *Engine) SetID(id string) {
 func (s *Engine) Rename(id string) { s.id.Store(&id) }
 
 // LocalAddr implements [Info].
-func (s *Engine) LocalAddr() net.Addr { return s.conn.Load().sock.Conn().LocalAddr() }
+func (s *Engine) LocalAddr() net.Addr { return s.conns.current().sock.Conn().LocalAddr() }
 
 // RemoteAddr implements [Info].
-func (s *Engine) RemoteAddr() net.Addr { return s.conn.Load().sock.Conn().RemoteAddr() }
+func (s *Engine) RemoteAddr() net.Addr { return s.conns.current().sock.Conn().RemoteAddr() }
 
 // Peer implements [Info].
 func (s *Engine) Peer() Peer { return s.shared.Owner }
@@ -209,7 +208,7 @@ func (s *Engine) copySwap() *Swap {
 
 // Health implements [Session].
 func (s *Engine) Health() bool {
-	state := s.life.state()
+	state := s.conns.life.state()
 	return state == Open || state == Redialing
 }
 
@@ -219,7 +218,7 @@ func (s *Engine) CloseNotify() <-chan struct{} {
 	defer s.mu.Unlock()
 	if s.notify == nil {
 		s.notify = make(chan struct{})
-		if s.over {
+		if s.ended {
 			close(s.notify)
 		}
 	}
@@ -227,20 +226,30 @@ func (s *Engine) CloseNotify() <-chan struct{} {
 }
 
 // SessionAge implements [Ages].
-func (s *Engine) SessionAge() time.Duration { return time.Duration(s.ages[0].Load()) }
+func (s *Engine) SessionAge() time.Duration { return time.Duration(s.ages.session.Load()) }
 
 // ContextAge implements [Ages].
-func (s *Engine) ContextAge() time.Duration { return time.Duration(s.ages[1].Load()) }
+func (s *Engine) ContextAge() time.Duration { return time.Duration(s.ages.context.Load()) }
 
 // SetContextAge implements [Ages].
-func (s *Engine) SetContextAge(d time.Duration) { s.ages[1].Store(int64(d)) }
+func (s *Engine) SetContextAge(d time.Duration) { s.ages.context.Store(int64(d)) }
 
 // SetSessionAge implements [Ages]. The age of an open session begins anew.
 func (s *Engine) SetSessionAge(d time.Duration) {
-	s.ages[0].Store(int64(d))
-	if s.life.state() == Open {
-		s.conn.Load().setAge()
+	s.ages.session.Store(int64(d))
+	if s.State() == Open {
+		c := s.conns.current()
+		c.reader.setAge(c.sock, s.ageEnd())
 	}
+}
+
+// ageEnd returns when, on clock, the session reaches its age; 0 is never.
+func (s *Engine) ageEnd() time.Duration {
+	age := s.SessionAge()
+	if age <= 0 {
+		return 0
+	}
+	return clock() + age
 }
 
 // Stats are the counters of a connection.
@@ -252,16 +261,16 @@ type Stats struct {
 
 // Stats implements [Session].
 func (s *Engine) Stats() Stats {
-	c := s.conn.Load()
-	return Stats{c.sock.Stats(), int(c.handlers.Load()), c.pending.len()}
+	c := s.conns.current()
+	return Stats{c.sock.Stats(), int(c.handlers.Load()), c.pending.Len() + s.later.len()}
 }
 
 // Idle reports whether nothing was received since it was last called. One
 // goroutine at a time may call it.
 func (s *Engine) Idle() bool {
-	c := s.conn.Load()
+	c := s.conns.current()
 	n := c.sock.Stats().MessagesIn
-	idle := n == c.sawReads && !c.busy() && s.life.state() == Open
+	idle := n == c.sawReads && !c.busy() && s.conns.life.state() == Open
 	c.sawReads = n
 	return idle
 }

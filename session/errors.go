@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime/debug"
 
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/socket"
@@ -69,7 +69,7 @@ func (c *conn) failed(m *message.Message, err error) *message.Status {
 	panicked, ok := message.AsPanic(err)
 	switch {
 	case ok:
-		return c.sess.shared.internalError(panicked)
+		return c.shared.internalError(panicked)
 	case errors.As(err, &pack), m.Err() != nil:
 		return newStatus(message.CodeWriteFailed, err)
 	case errors.Is(err, socket.ErrQueueFull):
@@ -80,9 +80,9 @@ func (c *conn) failed(m *message.Message, err error) *message.Status {
 	return statusClosed(err)
 }
 
-// goesAway reports whether st is what a peer that shuts down answers to a call
+// notExecuted reports whether st is what a peer that shuts down answers to a call
 // that it did not execute, and not a status of the application's with that code.
-func goesAway(st *message.Status) bool {
+func notExecuted(st *message.Status) bool {
 	return st.Code() == message.CodeShuttingDown && st.Cause() != nil && st.Cause().Error() == ErrShutdown.Error()
 }
 
@@ -94,11 +94,11 @@ func (sh *Shared) decodeFailed(err error) *message.Status {
 	return newStatus(message.CodeBadMessage, err)
 }
 
-// guard turns a panic of f into a status.
-func guard(where string, f func() *message.Status) (st *message.Status) {
+// guarded turns a panic of f into a status.
+func guarded(where string, f func() *message.Status) (st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = newStatus(message.CodeInternalServerError, &message.PanicError{Where: where, Value: p, Stack: debug.Stack()})
+			st = newStatus(message.CodeInternalServerError, guard.New(p, where, ""))
 		}
 	}()
 	return f()

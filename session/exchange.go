@@ -10,26 +10,36 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
+// A role is what an exchange is used for.
+type role byte
+
+const (
+	roleNone     role = iota // in no use, or before its message was read
+	roleInbound              // a CALL or PUSH of the other side, and its reply
+	roleReply                // the reply to a call of this side
+	roleOutgoing             // a CALL or PUSH of this side
+)
+
 // An exchange is one message in and at most one out: the value behind every
 // context interface. It is pooled, and owned by one goroutine at a time: the
-// leader, then the worker or caller that it is handed to, which puts it back.
+// goroutine that reads, then the worker or caller that it is handed to, which puts
+// it back.
 type exchange struct {
 	logging.Printer
 	conn    *conn
 	in, out message.Message
+	role    role
+	phase   phase // of an inbound message
+	inOrder bool  // it is one of those that wait for one another
 
 	ctx      context.Context // set by a hook; nil: see Context
 	status   *message.Status // of the handling so far
 	swap     *Swap           // nil until somebody asks
-	deadline *deadline       // of a call that can end before its handler; else nil
+	deadline *deadline       // of a message that can end before its handler; else nil
 	start    time.Duration   // on clock, when the handling began
-	inOrder  bool            // it is one of those that wait for one another
-	backlog  *backlog        // of a message that came by way of one; nil when its place was given back
-	place    *Handler        // whose running counts the message; nil: none, or given back
-
-	weight   int64   // bytes that it counts as in flight
-	stream   *Stream // whose handler this is; nil: none
-	refusing bool    // the answer is that it is not executed
+	slot     slot            // its place among the handlers
+	stream   *Stream         // whose handler this is; nil: none
+	refusing bool            // the answer is that it is not executed
 }
 
 var (
@@ -42,9 +52,9 @@ var (
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-func getExchange(c *conn) *exchange {
+func getExchange(c *conn, r role) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.conn, x.Printer = c, c.sess.shared.print
+	x.conn, x.role, x.Printer = c, r, c.shared.print
 	return x
 }
 
@@ -56,19 +66,23 @@ func putExchange(x *exchange) {
 
 // reset makes x ready for another message of the same connection.
 func (x *exchange) reset() {
-	if x.in.Mtype() != 0 {
+	switch x.role {
+	case roleNone: // a message that was read in part is overwritten by the next
+	case roleOutgoing:
+		x.out.Reset()
+	case roleInbound, roleReply:
 		x.in.Reset()
-	}
-	if x.out.Mtype() != 0 {
 		x.out.Reset()
 	}
-	x.status, x.swap, x.deadline, x.start, x.inOrder, x.backlog, x.place = nil, nil, nil, 0, false, nil, nil
-	x.weight, x.refusing, x.stream, x.ctx = 0, false, nil, nil
+	x.role, x.phase, x.inOrder, x.refusing = roleNone, phaseRead, false, false
+	x.status, x.swap, x.deadline, x.start, x.slot, x.stream, x.ctx = nil, nil, nil, 0, slot{}, nil, nil
 }
 
 // SetContext implements [ReadCtx].
 func (x *exchange) SetContext(ctx context.Context) { x.ctx = ctx }
 
+// Context ends with the message's own deadline, if it has one, else with what it
+// belongs to: the call, or the connection.
 func (x *exchange) Context() context.Context {
 	switch {
 	case x.ctx != nil:
@@ -77,7 +91,7 @@ func (x *exchange) Context() context.Context {
 		return x.stream.ctx
 	case x.deadline != nil:
 		return x.deadline.ctx
-	case x.in.Mtype() == message.TypeUndefined, x.in.Mtype() == message.TypeReply:
+	case x.role == roleOutgoing, x.role == roleReply:
 		return x.out.Context()
 	}
 	return x.conn.context()
@@ -91,7 +105,7 @@ func (x *exchange) Swap() *Swap {
 }
 
 func (x *exchange) Session() Session { return x.conn.sess }
-func (x *exchange) Peer() Peer       { return x.conn.sess.shared.Owner }
+func (x *exchange) Peer() Peer       { return x.conn.shared.Owner }
 func (x *exchange) IP() string       { return x.conn.sock.Conn().RemoteAddr().String() }
 
 func (x *exchange) RealIP() string {

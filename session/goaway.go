@@ -3,12 +3,55 @@ package session
 import "time"
 
 // How a peer leaves without failing a call (GOAWAY in the terms of HTTP/2): it
-// drains its connections, which refuse new calls, and says so to those who understand.
-// The other side retires the connection: it sends no more calls over it, redials if it
-// may, and when the last of its calls has ended closes the connection or, if it
-// can't redial, says bye. Then nothing can be on its way that an end of the
+// drains its connections, which refuse new calls, and says so to those that
+// understand. The other side sends no more calls over the connection, redials if
+// it may, and when the last of its calls has ended closes the connection or, if
+// it can't redial, says bye. Then nothing can be on its way that an end of the
 // connection would lose. Others get a short time to fall silent. The peer bounds
 // all of this.
+
+// localState is where this side is in its leaving of a connection.
+type localState int32
+
+const (
+	localServing      localState = iota // new calls are served
+	localDraining                       // new calls are refused; the other side does not know yet
+	localTold                           // the other side was sent a goaway
+	localAcknowledged                   // it has said bye: no more calls come
+)
+
+func (s localState) String() string {
+	return [...]string{"serving", "draining", "told", "acknowledged"}[s]
+}
+
+// A goaway for which there is no room takes localTold back, and is sent again.
+var localMoves = [...][]localState{
+	localServing:      {localDraining},
+	localDraining:     {localTold},
+	localTold:         {localDraining, localAcknowledged},
+	localAcknowledged: {},
+}
+
+func (s localState) next() []localState { return localMoves[s] }
+
+// remoteState is where the other side is in its leaving of a connection.
+type remoteState int32
+
+const (
+	remoteServing  remoteState = iota // it takes calls
+	remoteLeaving                     // its goaway has come; calls of this side may be in flight still
+	remoteFinished                    // the last call has ended: bye was sent, or the connection closed
+)
+
+func (s remoteState) String() string { return [...]string{"serving", "leaving", "finished"}[s] }
+
+var remoteMoves = [...][]remoteState{
+	remoteServing:  {remoteLeaving},
+	remoteLeaving:  {remoteFinished},
+	remoteFinished: {remoteLeaving}, // there was no room for the bye
+}
+
+func (s remoteState) next() []remoteState { return remoteMoves[s] }
 
 // How long a side that is not known to understand goaway must have sent no
 // message. One that has not sent any may be a client that has just redialed,
@@ -18,103 +61,88 @@ const (
 	quietAfterConnect = 500 * time.Millisecond
 )
 
-// quiescence is how long a draining connection has been quiet. The connection's mutex guards it.
+// A quiescence is how long a draining connection has been quiet. The zero value
+// has yet to look.
 type quiescence struct {
 	idle   time.Duration // since when no handler works for it; 0: one did at the last look
 	silent time.Duration // since when no message came
 	seen   uint64        // messages received at the last look
 }
 
-// Drain makes the session refuse new calls and tells the other side if that is
-// erpc. It is called again and again. idle reports that no handler works for
-// the session; quiet, that moreover its replies are written and nothing more is
-// expected from the other side.
-func (s *Engine) Drain() (idle, quiet bool) {
-	c := s.conn.Load()
-	if !c.draining.Swap(true) {
-		if c.peerIsErpc.Load() {
-			c.sendControl(controlGoAway, 0)
-		}
-		c.drainStreams()
-	}
-	return c.drained(clock())
-}
-
-func (c *conn) drained(now time.Duration) (idle, quiet bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.quiescence == nil {
-		c.quiescence = new(quiescence)
-	}
-	q := c.quiescence
-	if c.busy() {
+// look brings q up to date at the time now, never 0. received counts the
+// messages that have come. It reports whether nothing has happened for long
+// enough to expect nothing more from a side that can't say so.
+func (q *quiescence) look(now time.Duration, busy bool, received uint64) bool {
+	if busy {
 		q.idle = 0
-		return false, false
+		return false
 	}
 	if q.idle == 0 {
 		q.idle = now
 	}
-	if n := c.sock.Stats().MessagesIn; n != q.seen || q.silent == 0 {
-		q.seen, q.silent = n, now
+	if received != q.seen || q.silent == 0 {
+		q.seen, q.silent = received, now
 	}
+	wait := quietAfter
+	if received == 0 {
+		wait = quietAfterConnect
+	}
+	return now-max(q.idle, q.silent) >= wait
+}
+
+// drain makes the connection refuse new calls, tells the other side if that
+// understands, and looks whether it is done. It is called again and again. idle
+// reports that no handler works for it; quiet, that moreover its replies are
+// written and nothing more is expected from the other side.
+func (c *conn) drain() (idle, quiet bool) {
+	if c.local.move(localServing, localDraining) {
+		c.drainStreams()
+	}
+	if c.peerIsErpc.Load() && c.local.move(localDraining, localTold) && !c.sendControl(controlGoAway, 0) {
+		c.local.move(localTold, localDraining)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.quiet == nil {
+		c.quiet = new(quiescence)
+	}
+	busy := c.busy()
+	silent := c.quiet.look(clock(), busy, c.sock.Stats().MessagesIn)
 	switch {
+	case busy:
+		return false, false
 	case c.closed:
 		return true, true
 	case !c.sock.Flushed():
 		return true, false
 	case c.peerIsErpc.Load():
-		return true, c.gotBye.Load()
+		return true, c.local.state() == localAcknowledged
 	}
-	wait := quietAfter
-	if q.seen == 0 {
-		wait = quietAfterConnect
-	}
-	return true, now-max(q.idle, q.silent) >= wait
+	return true, silent
 }
 
-// onGoAway lets no more calls be sent over c, whose other side is going away.
-// Another connection takes its place if the session can dial one. The calls in
-// flight stay on c until they end.
-func (s *Engine) onGoAway(c *conn) {
-	s.mu.Lock()
-	again := s.conn.Load() == c && s.dial != nil && s.life.state() == Open && s.life.move(Open, Redialing)
-	if again {
-		s.former = append(s.former, c)
-	}
-	s.mu.Unlock()
-	if s.dial != nil && !again {
-		return // closed, or somebody else was first
-	}
-	c.pending.stop()
-	c.goAwayReceived.Store(true)
+// leave lets no more calls be sent over the connection, whose other side is going
+// away. Those in flight stay until they end.
+func (c *conn) leave() {
+	c.pending.Stop()
+	c.remote.move(remoteServing, remoteLeaving)
 	c.drainStreams()
-	if again {
-		go s.redial(c)
-	}
 	c.closeIfDone()
 }
 
-// closeIfDone ends a connection that is retiring once nothing is at work on it. It is called
-// whenever something has ended there.
+// closeIfDone ends a connection whose other side goes away once nothing is at
+// work on it. It is called whenever something has ended there.
 func (c *conn) closeIfDone() {
-	if !c.goAwayReceived.Load() || c.pending.len() > 0 || c.busy() || c.saidBye.Swap(true) {
+	if c.remote.state() != remoteLeaving || c.pending.Len() > 0 || c.busy() || !c.remote.move(remoteLeaving, remoteFinished) {
 		return
 	}
-	if c.sess.dial == nil {
-		c.sendControl(controlBye, 0)
-		return
+	switch {
+	case c.replaceable:
+		go c.close(nil)
+	case !c.sendControl(controlBye, 0):
+		c.remote.move(remoteFinished, remoteLeaving)
 	}
-	go c.close(nil)
 }
 
-// forget takes c out of the connections that have been replaced.
-func (s *Engine) forget(c *conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, f := range s.former {
-		if f == c {
-			s.former = append(s.former[:i], s.former[i+1:]...)
-			return
-		}
-	}
-}
+// onBye notes that the other side sends no more calls.
+func (c *conn) onBye() { c.local.move(localTold, localAcknowledged) }

@@ -3,7 +3,6 @@ package session
 import (
 	"reflect"
 	"sync/atomic"
-	"time"
 
 	"github.com/goerpc/erpc/message"
 )
@@ -104,44 +103,4 @@ type Dispatcher interface {
 	Dispatch(call bool, method string) (*Handler, bool)
 	// DispatchStream returns the handler of streams to method.
 	DispatchStream(method string) (*Handler, bool)
-}
-
-// A pace remembers whether a handler has been quick of late. Quick ones run on
-// the goroutine that reads the connection, others on a worker. It counts
-// rather than believes the last run, because now and then the system takes
-// the processor away from the quickest handler. The zero value is one that has
-// yet to prove itself.
-type pace struct{ credit atomic.Int32 }
-
-const (
-	maxQuick     = 50 * time.Microsecond // longer than this is worth a hand-off
-	inlineCredit = 8                     // credit that earns the reading goroutine
-	maxCredit    = 128                   // credit
-	minCredit    = -256                  // credit, and that of a handler that loses its place
-	slowCost     = 2                     // credit a slow run costs; a quick one earns 1
-	blockedCost  = 32                    // credit that holding up a connection costs
-)
-
-// inline reports whether the handler may run on the reading goroutine.
-func (p *pace) inline() bool { return p.credit.Load() >= inlineCredit }
-
-// took notes that the handler took d.
-func (p *pace) took(d time.Duration) {
-	switch n := p.credit.Load(); {
-	case d > maxQuick:
-		p.charge(n, slowCost)
-	case n < maxCredit:
-		p.credit.Store(n + 1) // a lost race costs a count
-	}
-}
-
-// blocked notes that the handler held up a connection.
-func (p *pace) blocked() { p.charge(p.credit.Load(), blockedCost) }
-
-func (p *pace) charge(n, cost int32) {
-	if m := n - cost; n >= inlineCredit && m < inlineCredit {
-		p.credit.Store(minCredit)
-	} else {
-		p.credit.Store(max(m, minCredit))
-	}
 }

@@ -74,7 +74,7 @@ func (p *preSession) ModifySocket(f func(nc net.Conn) (net.Conn, proto.Func)) {
 		return
 	}
 	c := newConnection(p.Engine, nc)
-	c.pending.seq = p.conn.pending.seq
+	c.pending.Jump(p.conn.pending.Last())
 	p.conn = c
 	p.limit()
 }
@@ -116,14 +116,20 @@ func (p *preSession) send(mtype byte, seq int32, method string, body any, st *me
 	if p.over {
 		return errNotPreparing
 	}
-	x := getExchange(p.conn)
+	x := getExchange(p.conn, roleOutgoing)
 	defer putExchange(x)
-	if cancel := x.fill(mtype, method, body, nil); cancel != nil {
+	cancel, composed := x.compose(mtype, method, body, settings)
+	if !composed.OK() {
+		return composed
+	}
+	if cancel != nil {
 		defer cancel()
 	}
-	x.out.Apply(settings)
+	if mtype == message.TypeCall {
+		markTimeout(&x.out, x.out.Context())
+	}
 	if seq == 0 {
-		seq = p.conn.pending.next()
+		seq = p.conn.pending.Next()
 	}
 	x.out.SetSeq(seq)
 	if !st.OK() {

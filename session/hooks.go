@@ -224,7 +224,7 @@ func run[H, A any](hooks []H, do func(H, A) *message.Status, arg A) *message.Sta
 // hooks of the plugins in front of it undo what those did.
 func connect[H plugin.Plugin](h *Hooks, hooks []H, s Base, do func(H) *message.Status) *message.Status {
 	for _, hook := range hooks {
-		st := guard("plugin "+hook.Name(), func() *message.Status { return do(hook) })
+		st := guarded("plugin "+hook.Name(), func() *message.Status { return do(hook) })
 		if !st.OK() {
 			h.disconnect(s, hook)
 			return st
@@ -241,7 +241,7 @@ func (h *Hooks) disconnect(s Base, until plugin.Plugin) {
 			return
 		}
 		if d, ok := p.(PostDisconnectPlugin); ok {
-			st := guard("plugin "+p.Name(), func() *message.Status { return d.PostDisconnect(s) })
+			st := guarded("plugin "+p.Name(), func() *message.Status { return d.PostDisconnect(s) })
 			if !st.OK() {
 				s.Warnf("session %s: disconnect hook of plugin %s: %v", s.ID(), p.Name(), st)
 			}

@@ -2,129 +2,183 @@ package session
 
 import (
 	"errors"
-	"sync/atomic"
+	"net"
+	"os"
+	"sync"
 	"time"
 )
 
 // A goroutine that has handled messages has a stack twice the size that it
 // needs to wait for the next, and the collector can't shrink that. So when a
-// connection has had no message for a while, the watch wakes its leader with a
-// read deadline in the past, and that leaves the waiting to a goroutine with a
-// fresh stack. It makes an idle session a third smaller.
+// connection has had no message for a while, the watchdog wakes the goroutine
+// that waits with a read deadline in the past, and that leaves the waiting to a
+// goroutine with a fresh stack. It makes an idle session a third smaller.
 //
-// Where an event loop watches the connection, the leader leaves the waiting to
+// Where an event loop watches the connection, the goroutine leaves the waiting to
 // that, and an idle session has no goroutine at all. A busy one is not slower for
-// it: it goes to the loop only when it has been silent for a while. One that the
-// loop has found silent before goes back as soon as it has nothing to read.
+// it: it goes to the loop only when it has been silent for a while. A connection
+// that the loop has found silent before goes back as soon as it has nothing to
+// read.
 
-// errHandOver is what wait returns to a leader that should make room for another.
+// errHandOver is what wait returns to a goroutine that must let another one wait.
 var errHandOver = errors.New("session: another goroutine waits for the next message")
 
-// What a leader does about reading.
+// readerState is what the goroutine that reads does.
+type readerState int32
+
 const (
-	readerReading int32 = iota
-	readerWaiting       // for the first byte, with no buffer
-	readerWoken         // by wakeReader, while it waited
+	readerBusy    readerState = iota // reads or handles messages
+	readerWaiting                    // waits for the first byte, with no buffer
+	readerWoken                      // was woken by wake while it waited
 )
 
-// idleReader is whether a leader waits. The zero value is reading.
-type idleReader struct {
-	state atomic.Int32
+func (s readerState) String() string { return [...]string{"busy", "waiting", "woken"}[s] }
 
-	// Of the leader, and of who begins the next, where there is an event loop:
-	parked       bool          // it waits for the next message
-	keepsWaiting bool          // it has refused the connection
-	waitingSince time.Duration // since when it waits, as of clock
+var readerMoves = [...][]readerState{
+	readerBusy:    {readerWaiting},
+	readerWaiting: {readerBusy, readerWoken},
+	readerWoken:   {readerBusy},
 }
 
-// nap is the least silence after which the next is left to the event loop at
-// once.
+func (s readerState) next() []readerState { return readerMoves[s] }
+
+// A source is the connection that an idleReader waits on.
+type source interface {
+	Wait() error
+	StartFlush()
+	Conn() net.Conn
+	// Pollable reports whether waiting needs no buffer, and bears a deadline.
+	Pollable() bool
+	// Watched reports whether an event loop can wait in place of a goroutine.
+	Watched() bool
+	// OnReadable makes the event loop call f once there is something to read. It
+	// reports false if the loop refuses.
+	OnReadable(f func()) bool
+}
+
+// An idleReader waits for the next message of a connection, and owns its read
+// deadline. wait and handOver are called by the goroutine that reads, the others
+// concurrently. The zero value is ready.
+type idleReader struct {
+	state machine[readerState]
+
+	// Of the goroutine that reads, and of whoever begins the next one:
+	parked       bool          // the event loop waits for the next message
+	keepsWaiting bool          // the event loop has refused the connection
+	since        time.Duration // on clock, when the waiting was handed over
+
+	mu     sync.Mutex    // guards ageEnd and the read deadline
+	ageEnd time.Duration // on clock; 0: never
+}
+
+// shortNap is the least silence after which the next one is left to the event
+// loop at once.
 const shortNap = 20 * time.Millisecond
 
-// wait returns when there is something to read, or with errHandOver.
-func (c *conn) wait() error {
-	loop := c.sock.Watched() && !c.idle.keepsWaiting
-	if loop && c.idle.parked {
-		return c.waitParked()
+// wait returns when there is something to read, or with errHandOver. watch puts
+// the connection on the watchdog's list, without which nobody would call wake.
+func (r *idleReader) wait(src source, watch func()) error {
+	loop := src.Watched() && !r.keepsWaiting
+	if loop && r.parked {
+		return r.poll(src)
 	}
-	c.idle.state.Store(readerWaiting)
-	if loop && !c.handoff.watched.Load() {
-		c.sess.shared.watchdog.add(c) // or wakeReader would not come before the next message is handled
+	r.state.move(readerBusy, readerWaiting)
+	if loop {
+		watch()
 	}
-	err := c.sock.Wait()
-	if c.idle.state.CompareAndSwap(readerWaiting, readerReading) {
-		if err == nil && !c.handoff.watched.Load() {
-			c.sess.shared.watchdog.add(c)
+	err := src.Wait()
+	if r.state.move(readerWaiting, readerBusy) {
+		if err == nil {
+			watch()
 		}
 		return err
 	}
-	c.restoreDeadline() // wakeReader is done with it
-	c.idle.state.Store(readerReading)
-	if err != nil && isTimeout(err) {
+	r.restoreDeadline(src) // wake is done with it
+	r.state.move(readerWoken, readerBusy)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !r.aged(clock()) {
 		return errHandOver
 	}
 	return err
 }
 
-func (c *conn) restoreDeadline() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.restoreDeadlineLocked()
-}
-
-// restoreDeadlineLocked makes the end of the age the read deadline. The mutex is
-// held.
-func (c *conn) restoreDeadlineLocked() {
-	var end time.Time
-	if c.ageEnd != 0 {
-		end = time.Now().Add(c.ageEnd - clock())
-	}
-	_ = c.sock.Conn().SetReadDeadline(end) // fails only on a closed connection, which reading tells
-}
-
-// handOver is what a leader does about errHandOver before it ends: it has another begin
-// once there is something to read.
-func (c *conn) handOver() {
-	c.idle.waitingSince = clock()
-	if c.sock.Watched() && !c.idle.keepsWaiting {
-		if c.sock.OnReadable(c.wake) {
-			return
-		}
-		c.idle.keepsWaiting = true
-	}
-	c.wake()
-}
-
-func (c *conn) wake() {
-	c.idle.parked = clock()-c.idle.waitingSince > shortNap
-	go c.readLoop(0)
-}
-
-// waitParked is wait for a leader that has somebody to wait in its place: it reads no
-// more than has come already.
-func (c *conn) waitParked() error {
-	if c.sock.Pollable() {
-		c.sock.StartFlush()
+// poll is wait where the event loop waits: it returns nil only for what has come
+// already.
+func (r *idleReader) poll(src source) error {
+	if src.Pollable() {
+		src.StartFlush()
 		return errHandOver // the event loop finds out what has come
 	}
-	_ = c.sock.Conn().SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, which reading tells
-	err := c.sock.Wait()
-	c.restoreDeadline()
-	if err != nil && isTimeout(err) {
+	r.mu.Lock()
+	setReadDeadline(src, time.Unix(1, 0))
+	r.mu.Unlock()
+	err := src.Wait()
+	r.restoreDeadline(src)
+	if isTimeout(err) && !r.aged(clock()) {
 		return errHandOver
 	}
 	return err
 }
 
-// wakeReader wakes a leader that waits, unless its connection is of a kind that may
-// not take that well.
-func (c *conn) wakeReader() {
-	if !c.sock.Pollable() && !c.sock.Watched() {
+// handOver is what a goroutine does about errHandOver before it ends: readOn,
+// which starts another one, is called once there is something to read, or at once
+// if no event loop waits.
+func (r *idleReader) handOver(src source, readOn func()) {
+	r.since = clock()
+	resume := func() {
+		r.parked = clock()-r.since > shortNap
+		readOn()
+	}
+	if src.Watched() && !r.keepsWaiting {
+		if src.OnReadable(resume) {
+			return
+		}
+		r.keepsWaiting = true
+	}
+	resume()
+}
+
+// wake makes a goroutine that waits hand over, unless the connection is of a kind
+// that may not take that well.
+func (r *idleReader) wake(src source) {
+	if !src.Pollable() && !src.Watched() {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.idle.state.CompareAndSwap(readerWaiting, readerWoken) {
-		_ = c.sock.Conn().SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, which reading tells
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state.move(readerWaiting, readerWoken) {
+		setReadDeadline(src, time.Unix(1, 0))
 	}
 }
+
+// setAge makes end the time, on clock, at which reading ends with a timeout; 0 is
+// never. It costs nothing while messages flow.
+func (r *idleReader) setAge(src source, end time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ageEnd = end
+	r.restoreDeadlineLocked(src)
+}
+
+// aged reports whether the age has passed.
+func (r *idleReader) aged(now time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ageEnd != 0 && now >= r.ageEnd
+}
+
+func (r *idleReader) restoreDeadline(src source) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.restoreDeadlineLocked(src)
+}
+
+func (r *idleReader) restoreDeadlineLocked(src source) {
+	var end time.Time
+	if r.ageEnd != 0 {
+		end = time.Now().Add(r.ageEnd - clock())
+	}
+	setReadDeadline(src, end)
+}
+
+// setReadDeadline fails only on a closed connection, which reading tells.
+func setReadDeadline(src source, t time.Time) { _ = src.Conn().SetReadDeadline(t) }

@@ -3,125 +3,130 @@ package session
 import (
 	"errors"
 	"io"
-	"net"
-	"runtime/debug"
-	"sync/atomic"
 	"time"
 
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
 
-// One goroutine leads a connection: it reads messages and runs quick handlers
-// itself, so that a message costs no hand-off and the replies to all that one
-// read returned leave in one write. While it is in code of the user, turn is
-// odd. If that takes too long, the watch makes turn even again and starts
-// another goroutine to lead; the old one finds out when it leaves the user's
-// code, sends what it has and ends.
-type handoff struct {
-	epoch     atomic.Uint64
-	since     atomic.Int64 // when user code was entered, as of clock
-	watched   atomic.Bool
-	idleTicks int32  // of the watch: looks since n changed
-	lastEpoch uint64 // of the watch: n at its last look
-}
-
-var clockStart = time.Now()
-
-// clock is a monotonic time that is cheap to read.
-func clock() time.Duration { return time.Since(clockStart) }
-
 const (
-	watchTick    = 500 * time.Microsecond
-	maxUserCode  = 300 * time.Microsecond // in user code before another goroutine leads
-	warmUp       = 8                      // messages a new leader leaves to workers, lest each hold it up in turn
-	maxIdleTicks = 64                     // ticks without a message until a connection is no longer looked at
+	warmUp       = 8                      // messages that a goroutine which took over leaves to workers
 	maxUnflushed = 500 * time.Microsecond // how long a reply waits for those to the messages read with its own
 )
 
-// start begins to read messages.
-func (c *conn) start() {
-	c.setAge()
-	c.idle.parked = true // most sessions of an event loop have nothing to say for long
-	go c.readLoop(0)
+var errHookExited = errors.New("session: a hook ended the goroutine that reads (runtime.Goexit)")
+
+// A readLoop is one goroutine's turn of reading a connection. It reads messages
+// and runs quick handlers itself, so that a message costs no hand-off and the
+// replies to all that one read returned leave in one write. When it is stuck in
+// user code, the watchdog lets another goroutine read on; this one finds out when
+// it leaves the user code, sends what it has, and ends. That is Leader/Followers,
+// with followers that are made when they are needed.
+type readLoop struct {
+	c      *conn
+	x      *exchange // nil while there is nothing to read: idle sessions hold none
+	ender  proto.Ender
+	warmUp int // messages that are still left to workers
+
+	now            time.Duration // as of the end of the last handler; 0: stale
+	unflushedSince time.Duration // when the first reply that waits for a flush was made; 0: none does
+
+	epoch   uint64 // of the handoff, in user code; else 0
+	inOrder slot   // of a message that is answered before the next is read
+	done    bool   // it ended in good order, or another goroutine reads
 }
 
-// setAge puts the end of the session's age into the connection, where it costs
-// nothing.
-func (c *conn) setAge() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ageEnd = 0
-	if age := c.sess.SessionAge(); age > 0 {
-		c.ageEnd = clock() + age
+// An outcome says what became of a message that was read.
+type outcome struct {
+	keep bool // the exchange is the reader's again
+	read bool // the goroutine still reads
+}
+
+// read reads messages of c until the connection ends or another goroutine reads.
+func read(c *conn, warmUp int) {
+	l := readLoop{c: c, warmUp: warmUp}
+	l.ender, _ = c.sock.Proto().(proto.Ender)
+	defer l.exited()
+	for l.next() {
+		l.warmUp--
 	}
-	c.restoreDeadlineLocked()
+	l.done = true
 }
 
-// readLoop reads messages until the connection ends or another goroutine leads. It
-// runs no handler of the first aside messages itself.
-func (c *conn) readLoop(aside int) {
-	var x *exchange                  // nil while there is nothing to read: idle sessions hold none
-	var now time.Duration            // as of the end of the last handler; 0: stale
-	var unflushedSince time.Duration // when the first reply that waits for a flush was made; 0: none
-	ender, _ := c.sock.Proto().(proto.Ender)
-	for ; ; aside-- {
-		if !c.sock.Buffered() {
-			if x != nil {
-				putExchange(x)
-				x = nil
-			}
-			now, unflushedSince = 0, 0
-			if ender != nil && ender.Ended() {
-				go c.end(io.EOF, nil)
-				return
-			}
-			if err := c.wait(); err == errHandOver {
-				c.handOver()
-				return
-			} else if err != nil {
-				go c.end(err, nil)
-				return
-			}
-		}
-		if x == nil {
-			x = getExchange(c)
-		}
-		if err := c.read(x); err != nil {
-			go c.end(err, x)
-			return
-		}
-		if ender != nil && x.in.Mtype() == message.TypeReply && ender.Ended() && c.sess.dial != nil {
-			c.sess.onGoAway(c) // before the caller knows, who may call again at once
-		}
-		mine, leads := x.accept(&now, aside > 0)
-		if mine {
-			x.reset()
-		} else {
-			x = nil
-		}
-		if !leads {
-			if x != nil {
-				putExchange(x)
-			}
-			return
-		}
-		if unflushedSince == 0 {
-			unflushedSince = now
-		} else if now-unflushedSince > maxUnflushed {
-			c.sock.StartFlush()
-			unflushedSince = 0
-		}
+// next reads and deals with one message. It reports whether the goroutine goes
+// on reading.
+func (l *readLoop) next() bool {
+	c := l.c
+	if !c.sock.Buffered() && !l.wait() {
+		return false
+	}
+	if l.x == nil {
+		l.x = getExchange(c, roleNone)
+	}
+	if err := l.read(); err != nil {
+		go c.end(err, l.x)
+		return false
+	}
+	if l.ender != nil && l.x.in.Mtype() == message.TypeReply && l.ender.Ended() && c.replaceable {
+		c.up.connLeaving(c) // before the caller knows, who may call again at once
+	}
+	out := l.x.accept(l)
+	if out.keep {
+		l.x.reset()
+	} else {
+		l.x = nil
+	}
+	if !out.read {
+		l.putExchange()
+		return false
+	}
+	switch {
+	case l.unflushedSince == 0:
+		l.unflushedSince = l.now
+	case l.now-l.unflushedSince > maxUnflushed:
+		c.sock.StartFlush()
+		l.unflushedSince = 0
+	}
+	return true
+}
+
+// wait waits until there is something to read. It reports false if the goroutine
+// reads no more.
+func (l *readLoop) wait() bool {
+	c := l.c
+	l.putExchange()
+	l.now, l.unflushedSince = 0, 0
+	if l.ender != nil && l.ender.Ended() {
+		go c.end(io.EOF, nil)
+		return false
+	}
+	switch err := c.reader.wait(c.sock, c.watch); err {
+	case nil:
+		return true
+	case errHandOver:
+		l.done = true
+		c.reader.handOver(c.sock, func() { go read(c, 0) })
+	default:
+		go c.end(err, nil)
+	}
+	return false
+}
+
+func (l *readLoop) putExchange() {
+	if l.x != nil {
+		putExchange(l.x)
+		l.x = nil
 	}
 }
 
-func (c *conn) read(x *exchange) error {
-	if h := c.sess.shared.Hooks.Load().preReadHeader; h != nil {
-		if err := x.beforeHeader(h); err != nil {
+func (l *readLoop) read() error {
+	if hooks := l.c.shared.Hooks.Load().preReadHeader; hooks != nil {
+		if err := l.x.beforeHeader(hooks); err != nil {
 			return err
 		}
 	}
-	return c.sock.Read(&x.in)
+	return l.c.sock.Read(&l.x.in)
 }
 
 // beforeHeader runs the hooks in front of a header.
@@ -129,7 +134,7 @@ func (x *exchange) beforeHeader(hooks []PreReadHeaderPlugin) (err error) {
 	name := ""
 	defer func() {
 		if p := recover(); p != nil {
-			err = &message.PanicError{Where: "plugin " + name, Value: p, Stack: debug.Stack()}
+			err = guard.New(p, "plugin", name)
 		}
 	}()
 	for _, hook := range hooks {
@@ -141,110 +146,121 @@ func (x *exchange) beforeHeader(hooks []PreReadHeaderPlugin) (err error) {
 	return nil
 }
 
-// accept deals with a message just read, here or on another goroutine. It
-// reports whether the exchange is the caller's again, and whether the caller
-// leads still.
-func (x *exchange) accept(now *time.Duration, aside bool) (mine, leads bool) {
+// enter marks the goroutine as in user code since now.
+func (l *readLoop) enter(now time.Duration) {
+	l.epoch = l.c.handoff.enter(now)
+	l.c.watch()
+}
+
+// exit ends what enter began. It reports whether the goroutine still reads; if
+// not, it ends what the watchdog counted for it.
+func (l *readLoop) exit() bool {
+	epoch := l.epoch
+	l.epoch = 0
+	if l.c.handoff.exit(epoch) {
+		return true
+	}
+	l.done = true
+	l.c.uncountBlocked()
+	return false
+}
+
+// exited makes sure that somebody reads after user code has ended the goroutine
+// with runtime.Goexit.
+func (l *readLoop) exited() {
+	switch {
+	case l.done:
+	case l.epoch != 0:
+		if l.exit() {
+			l.c.readOn()
+		} else {
+			l.c.sock.StartFlush()
+		}
+	case l.inOrder.c != nil:
+		l.inOrder.free()
+		l.c.readOn()
+	default:
+		go l.c.end(errHookExited, nil)
+	}
+}
+
+// accept deals with a message that was read, here or on another goroutine.
+func (x *exchange) accept(l *readLoop) outcome {
+	keep := outcome{keep: true, read: true}
 	c := x.conn
 	mtype := x.in.Mtype()
 	switch mtype {
 	case message.TypeReply:
-		return x.serveReply()
+		x.role = roleReply
+		return x.serveReply(l)
 	case message.TypeCall:
+		x.role = roleInbound
 		if x.in.ServiceMethod() == controlCaps && c.answerCaps(x) {
-			return true, true
+			return keep
 		}
 	case message.TypePush:
+		x.role = roleInbound
 		if isControl(x.in.ServiceMethod()) {
 			c.control(x.in.ServiceMethod(), x.in.Seq())
-			return true, true
+			return keep
 		}
 	case message.TypeStreamOpen, message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
+		x.role = roleInbound
 		kept, err := c.streamFrame(x)
 		if err != nil {
 			go c.end(err, nil)
-			return true, false
+			return outcome{keep: true}
 		}
-		return !kept, true
+		return outcome{keep: !kept, read: true}
 	default:
-		go c.end(unexpected(x), nil)
-		return true, false
+		x.role = roleInbound
+		go c.end(&mtypeError{x.in.Mtype(), x.in.ServiceMethod()}, nil)
+		return outcome{keep: true}
 	}
-	h, _ := c.sess.shared.Routes.Dispatch(mtype == message.TypeCall, x.in.ServiceMethod())
+	h, _ := c.shared.Routes.Dispatch(mtype == message.TypeCall, x.in.ServiceMethod())
 	switch {
-	case x.refused():
-		return true, true
+	case x.refusedByDrain():
+		return keep
 	case x.in.InTurn():
-		*now = 0
-		x.answerInOrder(h)
-		return true, true
-	case h != nil && !aside && !h.ordered && h.limit == 0 && h.pace.inline():
-		return true, x.serveInline(h, now)
+		l.now = 0
+		x.answerInOrder(h, l)
+		return keep
+	case h != nil && l.warmUp <= 0 && !h.ordered && h.limit == 0 && h.pace.inline() && c.mayRunInline():
+		return x.serveInline(h, l)
 	}
-	*now = 0
+	l.now = 0
 	if !c.awaitRoom() {
 		if err := c.sock.Err(); err != nil { // nothing of what came before could be answered
 			go c.end(err, nil)
-			return true, false
+			return outcome{keep: true}
 		}
 		x.refuse(message.CodeExhausted, errTooManyBytes)
-		return true, true
+		return keep
 	}
-	bounded := h // by its limit alone; a backlog counts for itself
-	if h.queues() {
-		bounded = nil
-	}
-	if !c.admit(bounded, x) {
+	if !c.acquire(x, h) {
 		x.refuse(message.CodeExhausted, errTooManyHandlers)
-		return true, true
+		return keep
 	}
-	if x.refused() {
-		c.unadmit(bounded, x.weight)
-		return true, true
+	if x.refusedByDrain() {
+		x.slot.free()
+		return keep
 	}
+	x.dispatch(h)
+	return outcome{read: true}
+}
+
+// dispatch hands x, which has its slot, to a worker, at once or when its turn
+// comes.
+func (x *exchange) dispatch(h *Handler) {
 	switch {
 	case h.queues():
 		h.backlog.enter(x, int(h.limit))
 	case h != nil && h.ordered:
-		c.serveOrdered(x)
+		x.inOrder = true
+		if x.conn.sess.order.enter(x) {
+			x.conn.shared.workers.Run(x)
+		}
 	default:
-		c.sess.shared.workers.Run(x)
+		x.conn.shared.workers.Run(x)
 	}
-	return false, true
 }
-
-func unexpected(x *exchange) error {
-	return &mtypeError{x.in.Mtype(), x.in.ServiceMethod()}
-}
-
-// end is called once, by the last leader. x, which may be nil, is what it was
-// reading into.
-func (c *conn) end(err error, x *exchange) {
-	if isTimeout(err) {
-		err = ErrAge
-	}
-	if dead := c.sock.Err(); dead != nil && !errors.Is(dead, net.ErrClosed) {
-		err = dead // the writer knows better why
-	}
-	if abnormal(err) {
-		c.sess.shared.Logger.Warn("connection ended", "session", c.sess.ID(), "remote", c.sock.Conn().RemoteAddr(), "err", err)
-		c.linger(err, x)
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-		err = errConnClosed
-	}
-	c.sess.connDown(c, err)
-}
-
-// enterUserCode marks the leader as in user code since now.
-func (c *conn) enterUserCode(now time.Duration) uint64 {
-	c.handoff.since.Store(int64(now))
-	n := c.handoff.epoch.Add(1)
-	if !c.handoff.watched.Load() {
-		c.sess.shared.watchdog.add(c)
-	}
-	return n
-}
-
-// exitUserCode reports whether the caller leads still.
-func (c *conn) exitUserCode(n uint64) bool { return c.handoff.epoch.CompareAndSwap(n, n+1) }

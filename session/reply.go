@@ -8,55 +8,62 @@ import (
 // that waits for it rather than by the goroutine that reads for all callers.
 const largeReply = 16 << 10
 
-// serveReply completes the call that the message answers. It returns what
-// accept does. Decoding a small body is not watched: codecs don't block.
-func (x *exchange) serveReply() (mine, leads bool) {
+// serveReply ends the call that the message answers. Decoding a small body is not
+// watched: codecs don't block.
+func (x *exchange) serveReply(l *readLoop) outcome {
+	keep := outcome{keep: true, read: true}
 	c := x.conn
-	cmd := c.pending.take(x.in.Seq())
-	if cmd == nil { // cancelled, or never asked for
-		x.Debugf("session %s: reply %d comes too late", c.sess.ID(), x.in.Seq())
-		return true, true
+	cmd, ok := c.pending.Take(x.in.Seq())
+	if !ok { // cancelled, or never asked for
+		x.Debugf("session %s: reply %d comes too late", c.up.ID(), x.in.Seq())
+		return keep
 	}
 	c.closeIfDone()
-	hooks := c.sess.shared.Hooks.Load()
-	hooked := hooks.postReadReplyHeader != nil || hooks.preReadReplyBody != nil || hooks.postReadReplyBody != nil
 	switch {
 	case cmd.wake != nil && len(x.in.Raw()) >= largeReply:
 		cmd.late = x
 		cmd.finish(nil)
-		return false, true
-	case !hooked:
+		return outcome{read: true}
+	case !c.shared.Hooks.Load().onReply():
 		cmd.finish(x.decodeReply(cmd))
-		return true, true
+		return keep
 	}
-	n := c.enterUserCode(clock())
-	cmd.finish(x.decodeReply(cmd))
-	if c.exitUserCode(n) {
-		return true, true
-	}
-	c.release()
-	return true, false
+	l.enter(clock())
+	x.finishHooked(cmd)
+	return outcome{keep: true, read: l.exit()}
+}
+
+// finishHooked ends a call whose reply has hooks. If one of these ends the
+// goroutine with runtime.Goexit, so does the call.
+func (x *exchange) finishHooked(cmd *CallCmd) {
+	st := newStatus(message.CodeInternalServerError, errHookExited)
+	defer func() { cmd.finish(st) }()
+	st = x.decodeReply(cmd)
 }
 
 // decodeReply returns the outcome of the call; the result is decoded into its
 // result.
 func (x *exchange) decodeReply(cmd *CallCmd) *message.Status {
-	x.in.SetServiceMethod(cmd.method)
+	x.in.SetServiceMethod(cmd.req.method)
 	cmd.codec = x.in.BodyCodec()
 	if x.in.Meta().Len() > 0 {
 		x.in.Meta().CopyTo(&cmd.meta)
 	}
 	cmd.size = x.in.Size()
 	x.in.SetBody(cmd.result)
-	hooks := x.conn.sess.shared.Hooks.Load()
 	x.status = x.in.Status()
-	if hooks.postReadReplyHeader == nil && hooks.preReadReplyBody == nil && hooks.postReadReplyBody == nil {
+	hooks := x.conn.shared.Hooks.Load()
+	if !hooks.onReply() {
 		return x.decodeResult()
 	}
 	x.swap = cmd.swap
-	x.out.SetMtype(message.TypeCall) // so that the context is that of the call
-	x.out.SetContext(cmd.Context())
+	x.out.SetContext(cmd.req.context())
 	return x.hooked(func() *message.Status { return x.hookedReply(hooks) })
+}
+
+// onReply reports whether there are hooks for replies.
+func (h *Hooks) onReply() bool {
+	return h.postReadReplyHeader != nil || h.preReadReplyBody != nil || h.postReadReplyBody != nil
 }
 
 func (x *exchange) hookedReply(hooks *Hooks) *message.Status {
@@ -77,7 +84,7 @@ func (x *exchange) decodeResult() *message.Status {
 		return st
 	}
 	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
-		return x.conn.sess.shared.decodeFailed(err)
+		return x.conn.shared.decodeFailed(err)
 	}
 	return nil
 }

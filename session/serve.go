@@ -1,138 +1,129 @@
 package session
 
 import (
-	"runtime/debug"
 	"time"
 
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/socket"
 )
 
-// serveInline handles a CALL or PUSH on the leading goroutine and reports
-// whether that leads still. now is the time, or 0, and brought up to date: one
-// look at the clock for each message.
-func (x *exchange) serveInline(h *Handler, now *time.Duration) bool {
-	if *now == 0 {
-		*now = clock()
+// phase is how far the handling of an inbound message is.
+type phase byte
+
+const (
+	phaseRead     phase = iota // not begun
+	phaseHandling              // hooks in front of the handler, or the handler
+	phaseReplying              // hooks of the reply
+	phaseReplied               // the reply, if there is one, was written; the last hooks
+	phaseDone
+)
+
+func (p phase) String() string {
+	return [...]string{"read", "handling", "replying", "replied", "done"}[p]
+}
+
+// serveInline handles a CALL or PUSH on the goroutine that reads.
+func (x *exchange) serveInline(h *Handler, l *readLoop) outcome {
+	if l.now == 0 {
+		l.now = clock()
 	}
 	c := x.conn
-	n := c.enterUserCode(*now)
-	ended := false
-	defer func() {
-		if !ended && c.exitUserCode(n) { // the handler ended its goroutine
-			go c.readLoop(warmUp)
-		}
-	}()
-	if !x.refused() {
-		*now = x.serve(h, true, *now)
+	l.enter(l.now)
+	if !x.refusedByDrain() {
+		l.now = x.serve(h, true, l.now)
 	}
-	ended = true
-	if c.exitUserCode(n) {
+	if l.exit() {
 		c.closeIfDone()
-		return true
+		return outcome{keep: true, read: true}
 	}
 	h.pace.blocked()
-	c.release()
-	c.sock.StartFlush() // the new leader may wait for the other side already
-	return false
+	c.sock.StartFlush() // the goroutine that reads now may wait for the other side already
+	return outcome{keep: true}
 }
 
-// answerInOrder handles a message that is answered before the next is read. It is
-// counted, but not bounded: there is one for each connection at most.
-func (x *exchange) answerInOrder(h *Handler) {
-	c := x.conn
-	c.countBlocked()
-	ended := false
-	defer func() {
-		c.release()
-		if !ended { // the handler ended its goroutine, which led the connection
-			go c.readLoop(warmUp)
-		}
-	}()
-	if !x.refused() {
+// answerInOrder handles a message that is answered before the next is read. It
+// is counted, but not bounded: there is one for each connection at most.
+func (x *exchange) answerInOrder(h *Handler, l *readLoop) {
+	l.inOrder = x.conn.occupy()
+	if !x.refusedByDrain() {
 		x.serve(h, false, clock())
 	}
-	ended = true
+	l.inOrder.free()
 }
 
-// serveOnWorker handles a CALL or PUSH on a worker, and then those that had to
-// wait for it.
+// serveOnWorker handles a CALL or PUSH on a worker and, if it is one of those
+// that run in order, those that wait for it.
 func (x *exchange) serveOnWorker() {
-	c := x.conn
-	for x != nil {
-		inOrder := x.inOrder
-		h, _ := c.sess.shared.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
-		x.serveOne(h)
-		if x = nil; inOrder {
-			x = c.nextOrdered()
-		}
+	if !x.inOrder {
+		x.serveOne()
+		return
 	}
+	sess := x.conn.sess
+	exited := true
+	defer func() {
+		if !exited {
+			return
+		}
+		if x := sess.order.next(); x != nil { // the handler ended the goroutine
+			x.conn.shared.workers.Run(x)
+		}
+	}()
+	for x != nil {
+		x.serveOne()
+		x = sess.order.next()
+	}
+	exited = false
 }
 
-func (x *exchange) serveOne(h *Handler) {
-	c := x.conn
-	if x.backlog == nil && h != nil && h.limit > 0 {
-		x.place = h
-	}
-	defer c.unadmit(nil, x.weight) // also if the handler ends its goroutine
+func (x *exchange) serveOne() {
+	done := false
+	defer func() {
+		if !done { // the handler ended the goroutine
+			x.slot.free()
+		}
+	}()
+	h, _ := x.conn.shared.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
 	x.serve(h, false, clock())
+	done = true
+	x.slot.free()
 	putExchange(x)
 }
 
-// release gives back the place of the message at its handler, which has returned.
-// That is before the reply is written: who has a reply may call again, and who
-// does not read keeps nobody else from the handler.
-func (x *exchange) release() {
-	switch b, h := x.backlog, x.place; {
-	case b != nil:
-		x.backlog = nil
-		b.release()
-	case h != nil:
-		x.place = nil
-		h.running.Add(-1)
-	}
-}
-
 // serve handles one inbound CALL or PUSH, top to bottom. h is the handler of
-// the method as it was read, nil if there is none. With hold, the reply waits
+// the method as it was read, nil if there is none. With noFlush, the reply waits
 // for a flush. It returns the time at which the handler was done.
 func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Duration {
-	x.start = t0
+	x.start, x.phase = t0, phaseHandling
 	if x.in.Mtype() == message.TypeCall {
-		x.out.SetMtype(message.TypeReply) // what a handler writes into it is reset with it
+		x.out.SetMtype(message.TypeReply)
 	}
 	if x.deadline == nil {
 		x.setDeadline()
 	}
-	hooks := x.conn.sess.shared.Hooks.Load() // of the peer, until the handler is known
-	returned := false
-	defer func() {
-		if !returned { // the handler ended its goroutine
-			x.release()
-			x.finish(hooks, nil, newStatus(message.CodeInternalServerError, ""), false)
-		}
-	}()
-	body, st := x.handle(&h, hooks)
-	returned = true
+	defer x.unwind()
+	res := x.handle(h)
 	t1 := clock()
-	x.release()
-	if h != nil {
-		h.pace.took(t1 - t0) // without the writing, which may be that of others
-		hooks = h.hooks.Load()
+	x.slot.handlerDone()
+	hooks := x.conn.shared.Hooks.Load() // of the peer, unless the handler is known
+	if res.h != nil {
+		res.h.pace.took(t1 - t0) // without the writing, which may be that of others
+		hooks = res.h.hooks.Load()
 	}
-	x.finish(hooks, body, st, noFlush)
+	x.finish(hooks, res.body, res.st, noFlush)
 	x.logHandled(t1 - t0)
 	return t1
 }
 
 // finish ends the handling: a call gets its reply.
 func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bool) {
-	x.status = st
+	x.status, x.phase = st, phaseReplying
 	if x.in.Mtype() == message.TypeCall {
 		x.reply(hooks, body, st, noFlush)
 	} else if !st.OK() {
-		x.Warnf("session %s: push to %s failed: %v", x.conn.sess.ID(), x.in.ServiceMethod(), st)
+		x.Warnf("session %s: push to %s failed: %v", x.conn.up.ID(), x.in.ServiceMethod(), st)
 	}
+	x.phase = phaseReplied
 	if x.deadline != nil {
 		x.deadline.end()
 	}
@@ -142,91 +133,90 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bo
 			return nil
 		})
 	}
+	x.phase = phaseDone
 }
 
-// handle runs the hooks and the handler. It sets h to the handler that was
-// found.
-func (x *exchange) handle(h **Handler, hooks *Hooks) (body any, st *message.Status) {
+// unwind answers a message whose handler, or a hook, has ended the goroutine with
+// runtime.Goexit.
+func (x *exchange) unwind() {
+	if x.phase == phaseDone {
+		return
+	}
+	defer x.abandonReply() // a hook may do that again
+	x.slot.handlerDone()
+	if x.phase == phaseHandling {
+		x.finish(x.conn.shared.Hooks.Load(), nil, newStatus(message.CodeInternalServerError, ""), false)
+	}
+}
+
+// abandonReply is finish without hooks, of what is not done yet.
+func (x *exchange) abandonReply() {
+	if x.phase < phaseReplied && x.in.Mtype() == message.TypeCall {
+		x.out.Reset()
+		x.answer(new(Hooks), nil, newStatus(message.CodeInternalServerError, ""), false)
+	}
+	if x.deadline != nil {
+		x.deadline.end()
+	}
+	x.phase = phaseDone
+}
+
+// handled is what the handling of a message came to.
+type handled struct {
+	h    *Handler // the one that was found; nil: none
+	body any
+	st   *message.Status
+}
+
+// handle runs the hooks and the handler, h unless a hook changes the method.
+func (x *exchange) handle(h *Handler) (res handled) {
+	res.h = h
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.conn.sess.shared.internalError(&message.PanicError{Where: x.in.ServiceMethod(), Value: p, Stack: debug.Stack()})
+			res.body = nil
+			res.st = x.conn.shared.internalError(guard.New(p, x.in.ServiceMethod(), ""))
 		}
 	}()
+	if res.h, res.st = x.route(h); !res.st.OK() {
+		return res
+	}
+	arg := x.argument(res.h)
+	if res.st = x.decodeArgument(res.h); !res.st.OK() {
+		return res
+	}
 	if x.in.Mtype() == message.TypeCall {
-		return x.handleCall(h, hooks)
+		res.body, res.st = res.h.spec.Call(x, arg)
+	} else {
+		res.st = res.h.spec.Push(x, arg)
 	}
-	return nil, x.handlePush(h, hooks)
-}
-
-func (x *exchange) handleCall(ph **Handler, hooks *Hooks) (body any, st *message.Status) {
-	if st := x.route(ph, hooks.postReadCallHeader != nil, func() *message.Status {
-		return run(hooks.postReadCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
-	}); !st.OK() {
-		return nil, st
-	}
-	h := *ph
-	arg := x.argument(h)
-	hooks = h.hooks.Load()
-	if hooks.preReadCallBody != nil {
-		if st := run(hooks.preReadCallBody, PreReadCallBodyPlugin.PreReadCallBody, ReadCtx(x)); !st.OK() {
-			return nil, st
-		}
-	}
-	if err := x.decode(h); err != nil {
-		return nil, x.conn.sess.shared.decodeFailed(err)
-	}
-	if hooks.postReadCallBody != nil {
-		if st := run(hooks.postReadCallBody, PostReadCallBodyPlugin.PostReadCallBody, ReadCtx(x)); !st.OK() {
-			return nil, st
-		}
-	}
-	return h.spec.Call(x, arg)
-}
-
-func (x *exchange) handlePush(ph **Handler, hooks *Hooks) *message.Status {
-	if st := x.route(ph, hooks.postReadPushHeader != nil, func() *message.Status {
-		return run(hooks.postReadPushHeader, PostReadPushHeaderPlugin.PostReadPushHeader, ReadCtx(x))
-	}); !st.OK() {
-		return st
-	}
-	h := *ph
-	arg := x.argument(h)
-	hooks = h.hooks.Load()
-	if hooks.preReadPushBody != nil {
-		if st := run(hooks.preReadPushBody, PreReadPushBodyPlugin.PreReadPushBody, ReadCtx(x)); !st.OK() {
-			return st
-		}
-	}
-	if err := x.decode(h); err != nil {
-		return x.conn.sess.shared.decodeFailed(err)
-	}
-	if hooks.postReadPushBody != nil {
-		if st := run(hooks.postReadPushBody, PostReadPushBodyPlugin.PostReadPushBody, ReadCtx(x)); !st.OK() {
-			return st
-		}
-	}
-	return h.spec.Push(x, arg)
+	return res
 }
 
 // route runs the header hooks and finds the handler of the method that these
 // left.
-func (x *exchange) route(h **Handler, hooked bool, hooks func() *message.Status) *message.Status {
-	if hooked {
-		method := x.in.ServiceMethod()
-		if st := hooks(); !st.OK() {
-			return st
-		}
-		if x.in.ServiceMethod() != method {
-			*h, _ = x.conn.sess.shared.Routes.Dispatch(x.in.Mtype() == message.TypeCall, x.in.ServiceMethod())
-		}
+func (x *exchange) route(h *Handler) (*Handler, *message.Status) {
+	hooks := x.conn.shared.Hooks.Load()
+	method, isCall := x.in.ServiceMethod(), x.in.Mtype() == message.TypeCall
+	var st *message.Status
+	switch {
+	case isCall && hooks.postReadCallHeader != nil:
+		st = run(hooks.postReadCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
+	case !isCall && hooks.postReadPushHeader != nil:
+		st = run(hooks.postReadPushHeader, PostReadPushHeaderPlugin.PostReadPushHeader, ReadCtx(x))
 	}
-	if x.in.ServiceMethod() == "" {
-		return newStatus(message.CodeBadMessage, "invalid service method for message")
+	if !st.OK() {
+		return h, st
 	}
-	if *h == nil {
-		return newStatus(message.CodeNotFound, "")
+	if x.in.ServiceMethod() != method {
+		h, _ = x.conn.shared.Routes.Dispatch(isCall, x.in.ServiceMethod())
 	}
-	return nil
+	switch {
+	case x.in.ServiceMethod() == "":
+		return h, newStatus(message.CodeBadMessage, "invalid service method for message")
+	case h == nil:
+		return nil, newStatus(message.CodeNotFound, "")
+	}
+	return h, nil
 }
 
 // argument makes the body that is decoded into. That of an unknown method is
@@ -246,6 +236,32 @@ func (x *exchange) argument(h *Handler) any {
 	return arg
 }
 
+// decodeArgument decodes the body between its hooks.
+func (x *exchange) decodeArgument(h *Handler) *message.Status {
+	hooks := h.hooks.Load()
+	isCall := x.in.Mtype() == message.TypeCall
+	var st *message.Status
+	switch {
+	case isCall && hooks.preReadCallBody != nil:
+		st = run(hooks.preReadCallBody, PreReadCallBodyPlugin.PreReadCallBody, ReadCtx(x))
+	case !isCall && hooks.preReadPushBody != nil:
+		st = run(hooks.preReadPushBody, PreReadPushBodyPlugin.PreReadPushBody, ReadCtx(x))
+	}
+	if !st.OK() {
+		return st
+	}
+	if err := x.decode(h); err != nil {
+		return x.conn.shared.decodeFailed(err)
+	}
+	switch {
+	case isCall && hooks.postReadCallBody != nil:
+		return run(hooks.postReadCallBody, PostReadCallBodyPlugin.PostReadCallBody, ReadCtx(x))
+	case !isCall && hooks.postReadPushBody != nil:
+		return run(hooks.postReadPushBody, PostReadPushBodyPlugin.PostReadPushBody, ReadCtx(x))
+	}
+	return nil
+}
+
 func (x *exchange) decode(h *Handler) error {
 	if _, raw := x.in.Body().(*[]byte); raw && h.spec.NewArg == nil {
 		return nil
@@ -253,11 +269,14 @@ func (x *exchange) decode(h *Handler) error {
 	return x.in.UnmarshalBody(x.in.Raw())
 }
 
-// reply answers a CALL.
+// reply answers a CALL, unless the caller was told that it took too long.
 func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, noFlush bool) {
-	if x.deadline != nil && !x.deadline.claim() {
-		return // the caller was told that it took too long
+	if x.deadline == nil || x.deadline.claim() {
+		x.answer(hooks, body, st, noFlush)
 	}
+}
+
+func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bool) {
 	if st.OK() {
 		st = x.out.Status()
 	}
@@ -289,8 +308,9 @@ func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, noFlush boo
 		x.fail(st)
 		st = x.send(noFlush)
 	}
+	x.phase = max(x.phase, phaseReplied)
 	if !st.OK() {
-		x.Debugf("session %s: reply to %s not sent: %v", x.conn.sess.ID(), x.in.ServiceMethod(), st)
+		x.Debugf("session %s: reply to %s not sent: %v", x.conn.up.ID(), x.in.ServiceMethod(), st)
 		return
 	}
 	if hooks.postWriteReply != nil {
@@ -305,7 +325,7 @@ func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, noFlush boo
 func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.conn.sess.shared.internalError(&message.PanicError{Where: "a plugin of " + x.in.ServiceMethod(), Value: p, Stack: debug.Stack()})
+			st = x.conn.shared.internalError(guard.New(p, "a plugin of", x.in.ServiceMethod()))
 		}
 	}()
 	return hooks()

@@ -1,6 +1,34 @@
 package session
 
-import "sync/atomic"
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+)
+
+// A state is one of the named states of a small machine. next returns those that
+// may follow it.
+type state[S any] interface {
+	~int32
+	fmt.Stringer
+	next() []S
+}
+
+// A machine is in one state at a time. It may be used concurrently. The zero
+// value is in the first state.
+type machine[S state[S]] struct{ now atomic.Int32 }
+
+func (m *machine[S]) state() S { return S(m.now.Load()) }
+
+// move changes the state from one to another and reports whether it was the
+// caller that did. It panics on a move that the table does not have, which would
+// be a mistake of this package.
+func (m *machine[S]) move(from, to S) bool {
+	if !slices.Contains(from.next(), to) {
+		panic(fmt.Sprintf("session: no move from %v to %v", from, to))
+	}
+	return m.now.CompareAndSwap(int32(from), int32(to))
+}
 
 // State is where a session is in its life. docs/reliability.md has the diagram.
 type State int32
@@ -16,41 +44,21 @@ const (
 // String returns the name of the state, as docs/reliability.md has it.
 func (s State) String() string { return [...]string{"preparing", "open", "redialing", "closed"}[s] }
 
-// moves are the allowed ones.
-var moves = [...][]State{
+var lifeMoves = [...][]State{
 	Preparing: {Open, Closed},
 	Open:      {Redialing, Closed},
 	Redialing: {Open, Closed},
 	Closed:    {},
 }
 
-// life is the state of a session. It may be used concurrently.
-type life struct{ now atomic.Int32 }
+func (s State) next() []State { return lifeMoves[s] }
 
-func (l *life) state() State { return State(l.now.Load()) }
-
-// move changes the state from one to another and reports whether it was the
-// caller that did. It panics on a move that is never allowed, which would be a
-// mistake of this package.
-func (l *life) move(from, to State) bool {
-	if !allowed(from, to) {
-		panic("session: no session goes from " + from.String() + " to " + to.String())
-	}
-	return l.now.CompareAndSwap(int32(from), int32(to))
-}
+// life is the state of a session.
+type life struct{ machine[State] }
 
 // end moves to Closed from wherever the session is. It reports where that was,
 // and whether it was the caller that ended it.
 func (l *life) end() (was State, did bool) {
 	was = State(l.now.Swap(int32(Closed)))
 	return was, was != Closed
-}
-
-func allowed(from, to State) bool {
-	for _, m := range moves[from] {
-		if m == to {
-			return true
-		}
-	}
-	return false
 }

@@ -39,7 +39,7 @@ func TestMoves(t *testing.T) {
 	all := []State{Preparing, Open, Redialing, Closed}
 	for _, from := range all {
 		for _, to := range all {
-			if got := allowed(from, to); got != want[[2]State{from, to}] {
+			if got := slices.Contains(from.next(), to); got != want[[2]State{from, to}] {
 				t.Errorf("%v to %v: allowed is %v", from, to, got)
 			}
 		}
@@ -111,7 +111,7 @@ func TestDiagramIsTheTable(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^\s*(\w+) --> (\w+)`).FindAllSubmatch(diagram, -1) {
 		drawn[string(m[1])+" to "+string(m[2])] = true
 	}
-	for from, to := range moves {
+	for from, to := range lifeMoves {
 		for _, to := range to {
 			edge := fmt.Sprint(State(from), " to ", to)
 			if !drawn[edge] {
@@ -215,14 +215,12 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 	for range held {
 		<-started
 	}
-	p := &s.conn.Load().pending
-	p.mu.Lock()
-	p.seq = math.MaxInt32 - calls/4
-	p.mu.Unlock()
+	p := &s.conns.current().pending
+	p.Jump(math.MaxInt32 - calls/4)
 	var seqs []int32
 	for i := held; i < held+calls; i++ {
 		cmd := s.AsyncCall("/echo", &i, &results[i], done)
-		seqs = append(seqs, cmd.seq)
+		seqs = append(seqs, cmd.lastSeq())
 	}
 	timer := time.NewTimer(longest)
 	defer timer.Stop()
@@ -251,7 +249,7 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 	if slices.Min(seqs) <= held && len(slices.Compact(seqs)) != calls {
 		t.Error("a number was given twice")
 	}
-	if n := p.len(); n != 0 {
+	if n := p.Len(); n != 0 {
 		t.Errorf("%d calls are still in the table", n)
 	}
 }
@@ -262,8 +260,8 @@ func TestCloseNotifyInTheMomentOfTheEnd(t *testing.T) {
 	cfg := fakeShared(oneRoute{})
 	for range 2000 {
 		a, b := net.Pipe()
-		s := newEngine(cfg, a, rawproto.New, "x")
-		s.life.move(Preparing, Open)
+		s := newEngine(cfg, a, rawproto.New, "x", nil)
+		s.conns.life.move(Preparing, Open)
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = s.Close() })
 		var ended <-chan struct{}
@@ -284,11 +282,11 @@ func TestCloseNotifyInTheMomentOfTheEnd(t *testing.T) {
 // than its context.
 func TestCancelledWhileRedialing(t *testing.T) {
 	s, _ := pair(t, oneRoute{})
-	s.life.move(Open, Redialing)
+	s.conns.life.move(Open, Redialing)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
 	if st := s.Push("/x", 1, message.WithContext(ctx)); st.Code() != message.CodeCanceled {
 		t.Errorf("push: %v", st)
 	}
-	s.life.move(Redialing, Open)
+	s.conns.life.move(Redialing, Open)
 }

@@ -46,7 +46,7 @@ func add(sum *socket.Stats, s socket.Stats) {
 func (sh *Shared) Totals(sessions []*Engine) Totals {
 	var t Totals
 	for _, s := range sessions {
-		if s.conn.Load().isClosed() {
+		if s.conns.current().isClosed() {
 			continue
 		}
 		st := s.Stats()
@@ -72,18 +72,18 @@ type stuck struct {
 // waited for limit and nothing was received meanwhile. The session redials if
 // it may. One goroutine at a time may call it.
 func (s *Engine) EndStuck(limit time.Duration) {
-	if s.life.state() != Open {
+	if s.State() != Open {
 		return
 	}
-	c := s.conn.Load()
+	c := s.conns.current()
 	in, now := c.sock.Stats().BytesIn, clock()
 	switch {
-	case c.pending.len() == 0:
+	case c.pending.Len() == 0:
 		c.stuck = nil
 	case c.stuck == nil || in != c.stuck.bytes:
 		c.stuck = &stuck{in, now}
 	case now-c.stuck.since >= limit:
-		s.shared.Logger.Warn("connection is stuck", "session", s.ID(), "remote", s.RemoteAddr(), "pending", c.pending.len(), "limit", limit)
+		s.shared.Logger.Warn("connection is stuck", "session", s.ID(), "remote", s.RemoteAddr(), "pending", c.pending.Len(), "limit", limit)
 		s.connDown(c, ErrStuck)
 	}
 }

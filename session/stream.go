@@ -135,7 +135,7 @@ func (s *Stream) SendContext(ctx context.Context, v any) error {
 	case stream.Ended:
 		return s.ended()
 	}
-	x := getExchange(s.conn)
+	x := getExchange(s.conn, roleOutgoing)
 	defer putExchange(x)
 	x.out.SetBodyCodec(s.codec)
 	x.out.SetBody(v)
@@ -325,7 +325,7 @@ func (s *Stream) sendCredit(credit stream.Credit) {
 
 // sendControl sends a frame without a body. It does not wait behind data.
 func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
-	x := getExchange(s.conn)
+	x := getExchange(s.conn, roleOutgoing)
 	defer putExchange(x)
 	x.out.SetMtype(mtype)
 	x.out.SetSeq(-s.key)

@@ -18,7 +18,7 @@ func (e *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 	if ctx.Err() != nil {
 		return nil, statusContext(ctx)
 	}
-	x := getExchange(e.conn.Load())
+	x := getExchange(e.conns.current(), roleOutgoing)
 	defer putExchange(x)
 	x.out.SetMtype(message.TypeStreamOpen)
 	x.out.SetServiceMethod(method)
@@ -39,11 +39,11 @@ func (e *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 			return nil, st
 		}
 	}
-	st := e.usable(x, nil, false)
+	c, st := e.usable(ctx, nil, false)
 	if !st.OK() {
 		return nil, st
 	}
-	c := x.conn
+	x.conn = c
 	st = c.needStreams(ctx)
 	if !st.OK() {
 		return nil, st
@@ -72,7 +72,7 @@ func (c *conn) openStream(x *exchange) (*Stream, *message.Status) {
 		return nil, statusClosed(c.sess.Err())
 	}
 	x.out.SetSeq(-s.key)
-	mark(&x.out, ctx)
+	markTimeout(&x.out, ctx)
 	if st := c.write(&x.out, true); !st.OK() {
 		s.finish(st, false)
 		return nil, st

@@ -20,7 +20,7 @@ func (c *conn) acceptStream(x *exchange) (kept bool) {
 	s.key = x.in.Seq()
 	s.ctx, s.cancel = c.streamContext(x)
 	x.in.Meta().CopyTo(&s.meta)
-	if err := c.streamTable().accept(s, c.sess.shared.MaxStreams, c.draining.Load()); err != nil {
+	if err := c.streamTable().accept(s, c.sess.shared.MaxStreams, c.local.state() != localServing); err != nil {
 		s.inbox.Abort(err)
 		s.cancel(err)
 		code := int32(message.CodeExhausted)
@@ -44,9 +44,9 @@ func (c *conn) acceptStream(x *exchange) (kept bool) {
 // streamContext returns the context of a stream's handler. It ends with the
 // deadline that the opener has sent, if any, and with the connection.
 func (c *conn) streamContext(x *exchange) (context.Context, context.CancelCauseFunc) {
-	left, marked := x.callerTimeout()
+	left, marked := callerTimeout(&x.in)
 	if marked && left > 0 {
-		return withTimeout(c.context(), left, context.DeadlineExceeded)
+		return withTimeout(c.context(), left)
 	}
 	return context.WithCancelCause(c.context())
 }

@@ -1,0 +1,210 @@
+package session
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// asyncState is where an asynchronous call is.
+type asyncState int32
+
+const (
+	asyncSending  asyncState = iota // its sender has it: it waits for a connection, or failed on one
+	asyncInFlight                   // it is in the table of a connection
+	asyncEnded
+)
+
+func (s asyncState) String() string { return [...]string{"sending", "in flight", "ended"}[s] }
+
+// A call that was not executed goes from asyncInFlight back to asyncSending.
+var asyncMoves = [...][]asyncState{
+	asyncSending:  {asyncInFlight, asyncEnded},
+	asyncInFlight: {asyncSending, asyncEnded},
+	asyncEnded:    {},
+}
+
+func (s asyncState) next() []asyncState { return asyncMoves[s] }
+
+// An asyncCall is what a CallCmd of AsyncCall has more than one of Call. The
+// caller, its context, the sender and the goroutine that reads the reply may all
+// end it; mu decides who does.
+type asyncCall struct {
+	done chan struct{}   // closed at the end
+	quit chan struct{}   // closed by abort
+	ch   chan<- *CallCmd // may be nil
+
+	mu      sync.Mutex // guards the following, and conn and seq of the CallCmd
+	state   machine[asyncState]
+	aborted *message.Status // why it is to end, though no reply came; nil: it is not
+	stop    func()          // ends the watching of its context; nil: none
+
+	place *list.Element // in the waitlist of its session, whose mutex guards it
+}
+
+func newAsyncCall(s *Engine, result any, ch chan<- *CallCmd) *CallCmd {
+	both := &struct { // one allocation
+		cmd   CallCmd
+		async asyncCall
+	}{}
+	both.async.done, both.async.quit, both.async.ch = make(chan struct{}), make(chan struct{}), ch
+	both.cmd.sess, both.cmd.result, both.cmd.async = s, result, &both.async
+	return &both.cmd
+}
+
+func (cmd *CallCmd) lastSeq() int32 {
+	if a := cmd.async; a != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+	}
+	return cmd.seq
+}
+
+// quit is closed when the call is aborted; nil for a call that can't be.
+func (cmd *CallCmd) quit() <-chan struct{} {
+	if cmd.async == nil {
+		return nil
+	}
+	return cmd.async.quit
+}
+
+// enterAsync is enter. aborted is not nil if the call was aborted, and is not
+// registered.
+func (cmd *CallCmd) enterAsync(c *conn) (seq int32, inFlight int, aborted *message.Status) {
+	a := cmd.async
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.aborted != nil {
+		return 0, 0, a.aborted
+	}
+	if a.state.state() == asyncInFlight { // the connection that it was on has failed
+		a.state.move(asyncInFlight, asyncSending)
+	}
+	seq, inFlight = c.pending.Add(cmd)
+	if inFlight > 0 {
+		cmd.conn, cmd.seq = c, seq
+		a.state.move(asyncSending, asyncInFlight)
+	}
+	return seq, inFlight, nil
+}
+
+// wasAborted reports whether the call was ended by its caller or its context.
+func (cmd *CallCmd) wasAborted() bool {
+	a := cmd.async
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.aborted != nil
+}
+
+// abort ends a call without a reply, unless it has ended. If its sender has it,
+// that finds out.
+func (cmd *CallCmd) abort(st *message.Status) {
+	a := cmd.async
+	a.mu.Lock()
+	if a.state.state() == asyncEnded || a.aborted != nil {
+		a.mu.Unlock()
+		return
+	}
+	a.aborted = st
+	close(a.quit)
+	var c *conn
+	if a.state.state() == asyncInFlight {
+		c = cmd.conn
+	}
+	seq := cmd.seq
+	a.mu.Unlock()
+	if c == nil {
+		cmd.sess.abortWaiting(cmd)
+		return
+	}
+	if _, ours := c.pending.Take(seq); !ours {
+		return // the reply, or the end of the connection, was faster
+	}
+	c.cancelRemote(seq)
+	c.closeIfDone()
+	cmd.finish(st)
+}
+
+// endWith lets the call end with ctx. cancel, which may be nil, is called at the
+// end of the call.
+func (cmd *CallCmd) endWith(ctx context.Context, cancel context.CancelFunc) {
+	if ctx.Done() == nil {
+		return
+	}
+	unwatch := context.AfterFunc(ctx, func() { cmd.abort(statusContext(ctx)) })
+	cmd.async.mu.Lock()
+	defer cmd.async.mu.Unlock()
+	cmd.async.stop = func() {
+		unwatch()
+		if cancel != nil {
+			cancel()
+		}
+	}
+}
+
+// finishAsync is finish.
+func (cmd *CallCmd) finishAsync(st *message.Status) {
+	a := cmd.async
+	a.mu.Lock()
+	if cmd.resendable && a.aborted == nil && notExecuted(st) {
+		a.state.move(asyncInFlight, asyncSending)
+		old := cmd.conn
+		a.mu.Unlock()
+		go cmd.sess.resend(cmd, old)
+		return
+	}
+	a.state.move(a.state.state(), asyncEnded)
+	stop := a.stop
+	a.mu.Unlock()
+	cmd.st = st
+	if stop != nil {
+		stop()
+	}
+	cmd.sess.logCalled(cmd)
+	close(a.done)
+	cmd.deliver()
+}
+
+// maxDelivery is how long, after the end of the session, a goroutine waits to
+// deliver a call over a channel without room.
+const maxDelivery = 3 * time.Second
+
+// deliver puts the call into the channel of its caller. Only a goroutine of its
+// own waits for one that is full.
+func (cmd *CallCmd) deliver() {
+	ch := cmd.async.ch
+	if ch == nil {
+		return
+	}
+	select {
+	case ch <- cmd:
+		return
+	default:
+	}
+	go func() {
+		select {
+		case ch <- cmd:
+			return
+		case <-cmd.sess.CloseNotify():
+		}
+		t := time.NewTimer(maxDelivery)
+		defer t.Stop()
+		select {
+		case ch <- cmd:
+		case <-t.C:
+			cmd.sess.Debugf("session %s: nobody took the call to %s from its channel", cmd.sess.ID(), cmd.req.method)
+		}
+	}()
+}
+
+func (a *asyncCall) abortStatus() *message.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.aborted
+}

@@ -1,0 +1,158 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+func testDeadline(seq int32) *deadline {
+	d := &deadline{seq: seq}
+	d.ctx, d.cancel = context.WithCancelCause(context.Background())
+	return d
+}
+
+// TestDeadlinesAgainstAMap adds, removes and cancels at random, and then closes:
+// what was removed lives on, everything else has ended, and nothing is kept.
+func TestDeadlinesAgainstAMap(t *testing.T) {
+	errEnd := errors.New("the end")
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		var table deadlines
+		model := map[*deadline]bool{} // cancelable
+		for i := range 400 {
+			switch r.IntN(4) {
+			case 0, 1:
+				d := testDeadline(int32(i + 1))
+				cancelable := r.IntN(2) == 0
+				table.add(d, cancelable)
+				model[d] = cancelable
+			case 2:
+				for d := range model {
+					table.remove(d)
+					if d.ctx.Err() != nil && context.Cause(d.ctx) != errCanceled {
+						t.Fatalf("seed %d: remove ended it: %v", seed, context.Cause(d.ctx))
+					}
+					delete(model, d)
+					break
+				}
+			default:
+				for d, cancelable := range model {
+					was := d.ctx.Err()
+					table.cancel(d.seq)
+					if ended := d.ctx.Err() != nil; ended != (cancelable || was != nil) {
+						t.Fatalf("seed %d: cancelable %v, ended %v", seed, cancelable, ended)
+					}
+					break
+				}
+			}
+			if table.length != len(model) {
+				t.Fatalf("seed %d: %d in the list, want %d", seed, table.length, len(model))
+			}
+		}
+		table.close(errEnd)
+		for d := range model {
+			if d.ctx.Err() == nil {
+				t.Fatalf("seed %d: a deadline outlived the connection", seed)
+			}
+			table.remove(d) // does nothing any more
+		}
+		late := testDeadline(1)
+		if table.add(late, true); context.Cause(late.ctx) != errEnd {
+			t.Fatalf("seed %d: one of a closed connection has cause %v", seed, context.Cause(late.ctx))
+		}
+	}
+}
+
+// TestTwoCallsWithOneNumber come from a side that does not count: each ends with
+// the connection, and the removal of the first leaves the second to be cancelled.
+func TestTwoCallsWithOneNumber(t *testing.T) {
+	var table deadlines
+	first, second := testDeadline(7), testDeadline(7)
+	table.add(first, true)
+	table.add(second, true)
+	table.remove(first)
+	table.cancel(7)
+	if first.ctx.Err() != nil || second.ctx.Err() == nil {
+		t.Errorf("first %v, second %v", first.ctx.Err(), second.ctx.Err())
+	}
+}
+
+func TestBurstOfDeadlinesLeavesNothing(t *testing.T) {
+	var table deadlines
+	var all []*deadline
+	for i := range 10_000 {
+		d := testDeadline(int32(i + 1))
+		table.add(d, true)
+		all = append(all, d)
+	}
+	for _, d := range all {
+		table.remove(d)
+		d.cancel(nil)
+	}
+	if table.calls != nil || table.head != nil {
+		t.Errorf("%d calls are kept, head %v", len(table.calls), table.head)
+	}
+}
+
+func TestTimeoutsFarAway(t *testing.T) {
+	for _, c := range []struct {
+		d    time.Duration
+		text string
+		back time.Duration
+	}{
+		{-time.Second, "1", time.Millisecond},
+		{0, "1", time.Millisecond},
+		{1, "1", time.Millisecond},
+		{time.Millisecond, "1", time.Millisecond},
+		{time.Millisecond + 1, "2", 2 * time.Millisecond},
+		{100 * time.Millisecond, "100", 100 * time.Millisecond},
+		{math.MaxInt64, strconv.FormatInt(int64(maxTimeout/time.Millisecond), 10), maxTimeout},
+		{math.MaxInt64 - 1e6, strconv.FormatInt(int64(maxTimeout/time.Millisecond), 10), maxTimeout},
+	} {
+		m := message.New(WithTimeout(c.d))
+		if got := m.Meta().Get(MetaTimeout); got != c.text {
+			t.Errorf("%v is written as %s, want %s", c.d, got, c.text)
+		}
+		if left, marked := callerTimeout(m); left != c.back || !marked {
+			t.Errorf("%v comes back as %v, %v", c.d, left, marked)
+		}
+	}
+	if n, err := strconv.ParseUint(timeoutText(math.MaxInt64), 10, 40); err != nil {
+		t.Errorf("peers of before read up to 40 bits: %v, %v", n, err)
+	}
+	for text, want := range map[string]time.Duration{
+		"0": 0, "18446744073709551616": maxTimeout, "99999999999999999999999": maxTimeout, "1099511627776": maxTimeout,
+	} {
+		m := message.New(message.WithSetMeta(MetaTimeout, text))
+		if left, marked := callerTimeout(m); left != want || !marked {
+			t.Errorf("%s is %v, %v; want %v", text, left, marked, want)
+		}
+	}
+	for _, text := range []string{"", "x", "-1", "1.5"} {
+		m := message.New(message.WithSetMeta(MetaTimeout, text))
+		if left, marked := callerTimeout(m); left != 0 || marked {
+			t.Errorf("%q is %v, %v", text, left, marked)
+		}
+	}
+}
+
+func TestTimeoutAndCancelGoTogether(t *testing.T) {
+	for name, m := range map[string]*message.Message{
+		"timeout first": message.New(WithTimeout(time.Second), WithCancel()),
+		"cancel first":  message.New(WithCancel(), WithTimeout(time.Second)),
+	} {
+		if left, marked := callerTimeout(m); left != time.Second || !marked {
+			t.Errorf("%s: %v, %v", name, left, marked)
+		}
+	}
+	if left, marked := callerTimeout(message.New(WithCancel())); left != 0 || !marked {
+		t.Errorf("cancel alone: %v, %v", left, marked)
+	}
+}

@@ -1,0 +1,78 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+)
+
+// end is called once, by the goroutine that reads last. x, which may be nil, is
+// what it was reading into.
+func (c *conn) end(err error, x *exchange) {
+	if isTimeout(err) && c.reader.aged(clock()) {
+		err = ErrAge
+	}
+	if dead := c.sock.Err(); dead != nil && !errors.Is(dead, net.ErrClosed) {
+		err = dead // the writer knows better why
+	}
+	if abnormal(err) {
+		c.shared.Logger.Warn("connection ended", "session", c.up.ID(), "remote", c.sock.Conn().RemoteAddr(), "err", err)
+		c.linger(err, x)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		err = errConnClosed
+	}
+	c.up.connDown(c, err)
+}
+
+// linger tells the other side, where the protocol has a way to, why the
+// connection ends: x is the message that could not be read. Then the close
+// lingers: what still comes is read and thrown away for a moment, because closing
+// a connection with bytes unread sends an RST, which would take back what was just
+// sent.
+func (c *conn) linger(err error, x *exchange) {
+	said := false
+	if r, ok := c.sock.Proto().(proto.Refuser); ok {
+		c.sock.SendLast(r.AppendRefusal(nil, err))
+		said = true
+	} else if c.awaitID(err, x); x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
+		x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
+		c.sock.StartFlush()
+		said = true
+	}
+	if !said {
+		return
+	}
+	nc := c.sock.Conn()
+	end := time.Now().Add(maxLinger)
+	var discard [16 << 10]byte
+	for now := time.Now(); now.Before(end); now = time.Now() {
+		_ = nc.SetReadDeadline(now.Add(lingerIdle)) // the loop has its own bound
+		if _, err := nc.Read(discard[:]); err != nil {
+			return
+		}
+	}
+}
+
+// awaitID waits a moment for the bytes that say whose message err refuses, if
+// no more than its length has arrived.
+func (c *conn) awaitID(err error, x *exchange) {
+	if x == nil || !errors.Is(err, proto.ErrEarly) {
+		return
+	}
+	_ = c.sock.Conn().SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection, which reading tells
+	for errors.Is(err, proto.ErrEarly) {
+		err = c.sock.ReadOn(&x.in)
+	}
+}
+
+// How long a connection is kept for its other side to read why it ends: until
+// that has sent nothing for lingerIdle, but no longer than maxLinger.
+const (
+	lingerIdle = 200 * time.Millisecond
+	maxLinger  = 2 * time.Second
+)

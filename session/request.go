@@ -1,0 +1,80 @@
+package session
+
+import (
+	"context"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// A request is what a call or push was asked for, once its settings were applied:
+// they run once, on the goroutine of the caller. A call that is sent again is made
+// from it, and so is what [CallCmd.Output] shows.
+type request struct {
+	method string
+	body   any
+	codec  byte
+	ctx    context.Context // with the limits of the call; nil: none
+	meta   *message.Meta   // nil: none
+	pipe   []byte          // filters
+	status *message.Status
+}
+
+func (r *request) context() context.Context {
+	if r.ctx == nil {
+		return context.Background()
+	}
+	return r.ctx
+}
+
+// record makes r what m, which the settings have made, asks for.
+func (r *request) record(m *message.Message) {
+	r.method, r.body, r.codec, r.ctx, r.status = m.ServiceMethod(), m.Body(), m.BodyCodec(), m.Context(), m.Status()
+	if m.Meta().Len() > 0 {
+		r.meta = new(message.Meta)
+		m.Meta().CopyTo(r.meta)
+	}
+	if m.XferPipe().Len() > 0 {
+		r.pipe = m.XferPipe().IDs()
+	}
+}
+
+// fill makes m, which is empty, what r asks for.
+func (r *request) fill(m *message.Message) {
+	m.SetServiceMethod(r.method)
+	m.SetBody(r.body)
+	m.SetBodyCodec(r.codec)
+	m.SetContext(r.ctx)
+	m.SetStatus(r.status)
+	if r.meta != nil {
+		r.meta.CopyTo(m.Meta())
+	}
+	if len(r.pipe) > 0 {
+		message.WithXferPipe(r.pipe...)(m)
+	}
+}
+
+// compose makes x a message of this side: it applies the settings, and then the
+// limits in time, to the context. cancel, which may be nil, releases that. The
+// status says that the context has ended already.
+func (x *exchange) compose(mtype byte, method string, body any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
+	x.out.SetMtype(mtype)
+	x.out.SetServiceMethod(method)
+	x.out.SetBody(body)
+	x.out.Apply(settings)
+	if x.out.BodyCodec() == 0 {
+		x.out.SetBodyCodec(x.conn.shared.BodyCodec)
+	}
+	ctx := x.out.Context()
+	if ctx.Err() != nil {
+		return nil, statusContext(ctx)
+	}
+	limit := x.conn.up.ContextAge()
+	if mtype == message.TypeCall {
+		limit = x.callLimit(limit)
+	}
+	if limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		x.out.SetContext(ctx)
+	}
+	return cancel, nil
+}

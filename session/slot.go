@@ -1,0 +1,171 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/goerpc/erpc/message"
+)
+
+var errTooManyHandlers = errors.New("session: too many handlers in flight; the message was not executed")
+
+// yieldEvery is how many handlers may begin until the reading goroutine lets them
+// run, so that the size of their replies is known before thousands have begun.
+const yieldEvery = 64
+
+// A slot is the place of one message among those that are being handled: among
+// the handlers of its peer, of its session and of its method, and in the bytes in
+// flight. The zero value is none, and free on it does nothing.
+type slot struct {
+	c       *conn
+	h       *Handler // whose own limit counts the message; nil: none does
+	backlog *backlog // that lets the message run; nil: none
+	weight  int64    // bytes in flight
+}
+
+// acquire takes the slot of x, whose handler is h, which may be nil. It reports
+// false if a bound is reached.
+func (c *conn) acquire(x *exchange, h *Handler) bool {
+	sh := c.shared
+	if n := c.handlers.Add(1); sh.MaxSessionHandlers > 0 && int(n) > sh.MaxSessionHandlers {
+		c.handlers.Add(-1)
+		return false
+	}
+	s := slot{c: c}
+	if n := sh.handlers.Add(1); sh.MaxHandlers > 0 && int(n) > sh.MaxHandlers {
+		s.free()
+		return false
+	}
+	if h != nil && h.limit > 0 && !h.queues() { // a backlog counts for itself
+		if h.running.Add(1) > h.limit {
+			h.running.Add(-1)
+			s.free()
+			return false
+		}
+		s.h = h
+	}
+	s.weight = weigh(&x.in)
+	c.budget.add(s.weight)
+	x.slot = s
+	return true
+}
+
+// handlerDone gives back the place at the handler, which has returned. That is
+// before the reply is written: a caller that has its reply may call again, and one
+// that does not read keeps nobody else from the handler.
+func (s *slot) handlerDone() {
+	b, h := s.backlog, s.h
+	s.backlog, s.h = nil, nil
+	if b != nil {
+		b.handlerDone()
+	}
+	if h != nil {
+		h.running.Add(-1)
+	}
+}
+
+// free gives back whatever of the slot is still held.
+func (s *slot) free() {
+	c := s.c
+	if c == nil {
+		return
+	}
+	s.handlerDone()
+	c.budget.add(-s.weight)
+	*s = slot{}
+	c.handlers.Add(-1)
+	c.shared.handlers.Add(-1)
+	c.budget.handlerEnded()
+	c.closeIfDone()
+}
+
+// occupy takes a slot for a message that is handled already, or is the only one
+// of its connection; no bound applies.
+func (c *conn) occupy() slot {
+	c.handlers.Add(1)
+	c.shared.handlers.Add(1)
+	return slot{c: c}
+}
+
+// countBlocked implements [watched].
+func (c *conn) countBlocked() {
+	c.blocked.Add(1)
+	c.handlers.Add(1)
+	c.shared.handlers.Add(1)
+}
+
+// uncountBlocked implements [watched], and ends what countBlocked counted.
+func (c *conn) uncountBlocked() {
+	c.blocked.Add(-1)
+	s := slot{c: c}
+	s.free()
+}
+
+// mayRunInline reports whether the reading goroutine may run a handler: not while
+// others that it ran hold up goroutines which read before it, nor when a bound
+// for handlers is reached.
+func (c *conn) mayRunInline() bool {
+	sh := c.shared
+	return c.blocked.Load() == 0 &&
+		(sh.MaxHandlers <= 0 || int(sh.handlers.Load()) < sh.MaxHandlers) &&
+		(sh.MaxSessionHandlers <= 0 || int(c.handlers.Load()) < sh.MaxSessionHandlers)
+}
+
+// awaitRoom lets the reading goroutine wait until there is room in the budget. It
+// reports false if the message must be refused, or nothing can be sent any more.
+func (c *conn) awaitRoom() bool {
+	limit := int64(c.shared.InflightLimit)
+	if limit <= 0 {
+		return true
+	}
+	if c.handlers.Load()%yieldEvery == yieldEvery-1 {
+		runtime.Gosched()
+	}
+	return c.budget.await(limit, (*connLoad)(c))
+}
+
+// A connLoad is a connection as its budget sees it.
+type connLoad conn
+
+func (l *connLoad) unread() (replies, bytes int64) { return l.sock.Waiting() }
+func (l *connLoad) work() (int64, bool)            { return int64(l.handlers.Load()), l.pending.Len() > 0 }
+func (l *connLoad) flush()                         { l.sock.StartFlush() }
+func (l *connLoad) broken() bool                   { return l.sock.Err() != nil }
+func (l *connLoad) ended() <-chan struct{}         { return (*conn)(l).context().Done() }
+
+// refuse answers a call that is not executed; a push is only counted in the
+// log. The answer waits for no room, because the goroutine must read on.
+func (x *exchange) refuse(code int32, cause error) {
+	if x.in.Mtype() != message.TypeCall {
+		x.Warnf("session %s: push to %s refused: %v", x.conn.up.ID(), x.in.ServiceMethod(), cause)
+		return
+	}
+	x.refusing = true
+	x.reply(new(Hooks), nil, newStatus(code, cause), true)
+}
+
+// refusedByDrain answers a call that comes while the connection drains, and
+// reports whether it did. The caller asks after it has counted the handler: so
+// either this sees that the connection drains, or whoever drains it sees the
+// handler. Pushes are handled as long as there is a connection: nobody would be
+// told.
+func (x *exchange) refusedByDrain() bool {
+	if x.in.Mtype() != message.TypeCall || x.conn.local.state() == localServing {
+		return false
+	}
+	x.refuse(message.CodeShuttingDown, ErrShutdown)
+	return true
+}
+
+// An mtypeError is a message of a type that is not allowed where it came.
+type mtypeError struct {
+	mtype  byte
+	method string
+}
+
+func (e *mtypeError) Error() string {
+	return fmt.Sprintf("%v: %s (%d) to %q", ErrMtype, message.TypeText(e.mtype), e.mtype, e.method)
+}
+
+func (e *mtypeError) Unwrap() error { return ErrMtype }

@@ -1,0 +1,44 @@
+package session
+
+import (
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// WithTimeout bounds a call: it ends with CodeHandleTimeout when no reply has
+// come for d, and the handler learns how much time it has. A deadline of the
+// context that is sooner counts.
+func WithTimeout(d time.Duration) message.Setting {
+	return message.WithSetMeta(MetaTimeout, timeoutText(d))
+}
+
+// WithCancel lets [CallCmd.Cancel] reach the handler too: its context ends.
+// Calls whose context can end, or that have a timeout, need no such setting.
+func WithCancel() message.Setting {
+	return func(m *message.Message) {
+		if m.Meta().Peek(MetaTimeout) == nil {
+			m.Meta().Set(MetaTimeout, "0")
+		}
+	}
+}
+
+// callLimit returns how long the call may take: the shorter of the context age
+// and what [WithTimeout] says or, if nothing else bounds the call, the limit of
+// the peer. 0 is no limit.
+func (x *exchange) callLimit(age time.Duration) time.Duration {
+	limit := age
+	if x.out.Meta().Len() > 0 {
+		d, _ := callerTimeout(&x.out)
+		if d > 0 && (limit <= 0 || d < limit) {
+			limit = d
+		}
+	}
+	if limit > 0 || x.conn.shared.CallLimit <= 0 {
+		return limit
+	}
+	if _, bounded := x.out.Context().Deadline(); bounded {
+		return 0
+	}
+	return x.conn.shared.CallLimit
+}

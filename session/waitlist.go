@@ -1,0 +1,130 @@
+package session
+
+import (
+	"container/list"
+	"errors"
+	"sync"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// maxWaitingCalls is how many asynchronous calls of one session wait for a
+// redial.
+const maxWaitingCalls = 10_000
+
+var errTooManyWaiting = errors.New("session: too many calls wait for the redial; the call was not sent")
+
+// A waitlist is the asynchronous calls of a session that wait for a connection,
+// in the order in which they will be sent. One goroutine sends them. The zero
+// value is ready.
+type waitlist struct {
+	mu      sync.Mutex // guards the following
+	calls   list.List  // of waitingCall
+	sending bool       // a goroutine calls next until that returns nothing
+}
+
+type waitingCall struct {
+	cmd *CallCmd
+	x   *exchange // its message
+}
+
+// busy reports whether calls wait, or are about to be sent, which a new call must
+// not overtake.
+func (w *waitlist) busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.sending
+}
+
+func (w *waitlist) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.calls.Len()
+}
+
+// add reports whether there was room, and whether the caller is to start the
+// goroutine that sends.
+func (w *waitlist) add(c waitingCall) (ok, start bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calls.Len() >= maxWaitingCalls {
+		return false, false
+	}
+	c.cmd.async.place = w.calls.PushBack(c)
+	start = !w.sending
+	w.sending = true
+	return true, start
+}
+
+// next removes and returns the first call. If there is none, the goroutine that
+// sends must end.
+func (w *waitlist) next() (waitingCall, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.calls.Front()
+	if e == nil {
+		w.sending = false
+		return waitingCall{}, false
+	}
+	return w.removeLocked(e), true
+}
+
+// remove takes a call out of the list. It reports false if it is not there.
+func (w *waitlist) remove(cmd *CallCmd) (waitingCall, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if cmd.async.place == nil {
+		return waitingCall{}, false
+	}
+	return w.removeLocked(cmd.async.place), true
+}
+
+func (w *waitlist) removeLocked(e *list.Element) waitingCall {
+	c := w.calls.Remove(e).(waitingCall)
+	c.cmd.async.place = nil
+	return c
+}
+
+// sendLater lets a call wait for the redial. It takes x over.
+func (s *Engine) sendLater(cmd *CallCmd, x *exchange) {
+	ok, start := s.later.add(waitingCall{cmd, x})
+	if !ok {
+		putExchange(x)
+		cmd.finish(newStatus(message.CodeExhausted, errTooManyWaiting))
+		return
+	}
+	if start {
+		go s.sendWaiting()
+	}
+	if cmd.wasAborted() { // perhaps before it was in the list
+		s.abortWaiting(cmd)
+	}
+}
+
+// abortWaiting ends a call that was aborted while it waits, if it does.
+func (s *Engine) abortWaiting(cmd *CallCmd) {
+	c, ok := s.later.remove(cmd)
+	if !ok {
+		return
+	}
+	putExchange(c.x)
+	cmd.finish(cmd.async.abortStatus())
+}
+
+// sendWaiting sends the calls that wait, one after another.
+func (s *Engine) sendWaiting() {
+	exited := true
+	defer func() {
+		if exited { // a hook has ended the goroutine
+			go s.sendWaiting()
+		}
+	}()
+	for {
+		c, ok := s.later.next()
+		if !ok {
+			break
+		}
+		s.sendAsync(c.cmd, c.x, sendMode{})
+	}
+	exited = false
+}

@@ -1,0 +1,136 @@
+package session
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A fakeWatched records what the watchdog does.
+type fakeWatched struct {
+	blocked, readers, woken atomic.Int32
+	onCount                 func() // called in countBlocked
+}
+
+func (w *fakeWatched) countBlocked() {
+	w.blocked.Add(1)
+	if w.onCount != nil {
+		w.onCount()
+	}
+}
+func (w *fakeWatched) uncountBlocked() { w.blocked.Add(-1) }
+func (w *fakeWatched) readOn()         { w.readers.Add(1) }
+func (w *fakeWatched) wakeReader()     { w.woken.Add(1) }
+
+func (w *fakeWatched) check(t *testing.T, blocked, readers, woken int32) {
+	t.Helper()
+	if w.blocked.Load() != blocked || w.readers.Load() != readers || w.woken.Load() != woken {
+		t.Errorf("blocked %d, readers %d, woken %d; want %d, %d, %d",
+			w.blocked.Load(), w.readers.Load(), w.woken.Load(), blocked, readers, woken)
+	}
+}
+
+func TestStuckReaderIsReplaced(t *testing.T) {
+	var h handoff
+	var w fakeWatched
+	epoch := h.enter(time.Second)
+	if !h.look(time.Second+maxUserCode, &w) {
+		t.Error("a connection in user code is no longer watched")
+	}
+	w.check(t, 0, 0, 0) // not yet
+	h.look(time.Second+maxUserCode+1, &w)
+	w.check(t, 1, 1, 0)
+	if h.exit(epoch) {
+		t.Error("two goroutines read")
+	}
+	h.look(time.Hour, &w)
+	w.check(t, 1, 1, 0) // the new one is in no user code
+
+	epoch = h.enter(time.Hour)
+	if !h.exit(epoch) {
+		t.Error("a quick handler lost the connection")
+	}
+	w.check(t, 1, 1, 0)
+}
+
+// TestReaderThatComesOutInTime leaves user code just when the watchdog has counted
+// it: one goroutine reads, and nothing stays counted.
+func TestReaderThatComesOutInTime(t *testing.T) {
+	var h handoff
+	var w fakeWatched
+	epoch := h.enter(1)
+	w.onCount = func() {
+		if !h.exit(epoch) {
+			t.Error("the goroutine does not read any more")
+		}
+	}
+	h.look(time.Hour, &w)
+	w.check(t, 0, 0, 0)
+}
+
+func TestSilentConnectionIsLetGo(t *testing.T) {
+	var h handoff
+	var w fakeWatched
+	h.watched.Store(true)
+	looks := 0
+	for h.look(0, &w) {
+		if looks++; looks > 2*maxIdleTicks {
+			t.Fatal("it is watched for ever")
+		}
+	}
+	w.check(t, 0, 0, 1)
+	if h.watched.Load() || looks != maxIdleTicks-1 {
+		t.Errorf("watched %v after %d looks", h.watched.Load(), looks)
+	}
+}
+
+func TestConnectionInUserCodeIsWatchedOn(t *testing.T) {
+	var h handoff
+	var w fakeWatched
+	h.enter(time.Hour)
+	for range 3 * maxIdleTicks {
+		if !h.look(0, &w) {
+			t.Fatal("it is no longer watched, though its handler may block")
+		}
+	}
+}
+
+func TestWatchdogSleepsWithoutConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d watchdog
+		var quiet, busy handoff
+		var wq, wb fakeWatched
+		d.add(&quiet, &wq)
+		d.add(&quiet, &wq) // a second time does nothing
+		busy.enter(clock())
+		d.add(&busy, &wb)
+		time.Sleep(10 * watchTick)
+		wb.check(t, 1, 1, 0)
+		time.Sleep(2 * maxIdleTicks * watchTick)
+		wq.check(t, 0, 0, 1)
+		wb.check(t, 1, 1, 1)
+		synctest.Wait()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.running || len(d.list) > 0 {
+			t.Errorf("running %v with %d connections", d.running, len(d.list))
+		}
+	})
+}
+
+func BenchmarkLookAtAll(b *testing.B) {
+	var d watchdog
+	var w fakeWatched
+	d.running = true
+	for range 10_000 {
+		h := new(handoff)
+		h.watched.Store(true)
+		h.enter(0)
+		d.list = append(d.list, watchedConn{h, &w})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		d.lookAtAll(0)
+	}
+}
