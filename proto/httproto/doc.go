@@ -1,6 +1,6 @@
-// Package httproto is HTTP/1.1 as a wire format: between erpc peers byte for
-// byte that of erpc v7, and for everybody else an honest HTTP server, so that
-// curl, a browser or net/http can call handlers without knowing erpc.
+// Package httproto is HTTP as a wire format: between erpc peers byte for byte
+// that of erpc v7, and for everybody else an HTTP server, that of net/http, so
+// that curl, a browser or any program can call handlers without knowing erpc.
 //
 // # Between erpc peers
 //
@@ -32,29 +32,49 @@
 //
 // Metadata keys are names of header fields and have no case of their own: they
 // arrive as Like-This, whoever wrote them and however, but for X-Real-IP and
-// hb_. A key that can't be such a name fails the message. In values, control
-// characters become spaces, and space around them is lost. A call can't carry a
-// status, a failed reply no body, and codecs travel as content types
-// ([RegBodyCodec]).
+// hb_. A key that can't be such a name fails the message, but for those of a URL
+// (see below), which are left out. In values, control characters become spaces,
+// and space around them is lost. A call can't carry a status, a failed reply no
+// body, and codecs travel as content types ([RegBodyCodec]).
+//
+// # Proxies
+//
+// A session of HTTP is not opened before the first request of its connection is
+// there: only then is it known who has sent it. Nothing is written to a client
+// before. What an erpc peer has not written itself, because a proxy has changed
+// it, is served as an HTTP client's, so an erpc client may call through any
+// reverse proxy; pushes and calls of the server do not reach it then, nor does a
+// cancel reach the handler. To a client that is connected directly, the server's
+// control messages are interim responses (102), never requests.
 //
 // # HTTP clients
 //
-// A request without X-Mtype is a CALL to the path of its target, by whatever
-// method: GET, HEAD, POST, PUT, PATCH or DELETE unless [Config] says otherwise.
-// Such requests may be pipelined; each is answered before the next is read.
+// A request without X-Mtype is a CALL to the service method that is the path of
+// its target, or that a [Route] names. Package httpgate has the handler, which
+// can also be mounted in another server (erpc.HTTPHandler).
 //
-//   - Header fields become metadata, then the pairs of the query do.
-//   - The body is decoded by its Content-Type, whatever its parameters; JSON if
-//     there is none. Without a body, the query is one, as a form: so a handler
-//     whose argument is a struct or a map can be called with GET.
+//   - HTTP/1.0 and 1.1, and HTTP/2 without TLS; over TLS too if the peer's TLS
+//     configuration has "h2" and "http/1.1" in NextProtos.
+//   - GET and HEAD call only handlers that are marked by erpc.Safe, because any
+//     page can make its visitor send one; POST, PUT, PATCH and DELETE call all.
+//     [Config.UnsafeGET] lets GET call all, as v7 did.
+//   - Requests that a browser sends for a page of another origin are refused, but
+//     for those of [CORS]. [Config.Hosts] are the names that the server goes by.
+//   - Header fields become metadata under their name; pairs of the query under a
+//     question mark and their name, "?page"; parameters of a route in braces,
+//     "{id}". No header field can have such a name.
+//   - The body is decoded by its Content-Type, whatever its parameters; without
+//     that it is refused (415). Without a body, the parameters of path and query
+//     are one, as a form: so a handler whose argument is a struct or a map can be
+//     called with GET.
 //   - The reply is encoded as what Accept prefers, if that is a registered type,
 //     else as the request was; for forms, and if there was nothing, as JSON.
 //   - The status is 200, or 400 to 599 as the code of a status that failed; 500
-//     for any other code. The body then is the status as JSON.
-//   - Content-Encoding: gzip is taken, and given to who accepts it. Chunked
-//     bodies are taken. Expect: 100-continue, Connection, HTTP/1.0, HEAD and
-//     OPTIONS are what they should be. With [CORS] a browser lets scripts of
-//     other pages call.
+//     for any other code. The body then is the status as JSON. What is no HTTP is
+//     refused by net/http, in its words.
+//   - Content-Encoding: gzip is taken, and given to who accepts it.
+//   - A client that goes away ends the context of its handler.
+//   - A bearer token in Authorization is what a checker of plugin/auth is shown.
 //   - A handler can't call or push to such a client. It may set header fields of
 //     the reply as metadata, and render pages with [HTML].
 //
@@ -68,13 +88,12 @@
 //
 // # What is refused
 //
-// What two readers could take differently, since that is how requests are
-// smuggled past a proxy: a length that is there twice, with a
-// Transfer-Encoding, or no number; any encoding but chunked; folded lines, lines
-// that do not end in CR LF, control characters, spaces in front of a colon; a
-// request without Host, or with two. A line of more than 8 KiB, a head of more
-// than 64 KiB or 128 fields, and a message above the read limit are refused by
-// their status in HTTP. After such an answer the connection is closed. How long
-// a client may take is the peer's IdleTimeout: nothing but whole messages
-// counts.
+// Between erpc peers, what two readers could take differently, since that is how
+// requests are smuggled: a length that is there twice, or no number; chunks in a
+// request; folded lines, lines that do not end in CR LF, control characters,
+// spaces in front of a colon. A line of more than 8 KiB, a head of more than
+// 64 KiB or 128 fields, and a message above the read limit are refused by their
+// status in HTTP, and so is a request without X-Mtype on the connection of an
+// erpc peer. After such an answer the connection is closed. How long a client
+// may take is the peer's IdleTimeout: nothing but whole messages counts.
 package httproto

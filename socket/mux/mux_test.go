@@ -99,7 +99,6 @@ func TestGarbageIsClosed(t *testing.T) {
 		"zeros":             strings.Repeat("\x00", 100),
 		"ones":              strings.Repeat("\xff", 100),
 		"TLS, not served":   "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-		"HTTP/2":            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 		"JSON without end":  "\x00\x00\x00\x30\x00" + strings.Repeat(" ", mux.DefaultPeek),
 		"Thrift, no frames": "\x80\x01\x00\x01\x00\x00\x00\x03add",
 	} {

@@ -152,8 +152,8 @@ func TLS(head []byte) Verdict {
 // maxMethod is the longest method of an HTTP request that is taken for one.
 const maxMethod = 16
 
-// HTTP matches a request of HTTP/1 (RFC 9112, 3: method, space, target). HTTP/2,
-// whose connections begin with the method PRI, is not matched.
+// HTTP matches a request of HTTP/1 (RFC 9112, 3: method, space, target) and the
+// beginning of HTTP/2 (RFC 9113, 3.4), which looks like one.
 func HTTP(head []byte) Verdict {
 	method, target, found := bytes.Cut(head[:min(len(head), maxMethod+1)], []byte{' '})
 	for _, c := range method {
@@ -162,7 +162,7 @@ func HTTP(head []byte) Verdict {
 		}
 	}
 	switch {
-	case len(method) == 0, len(method) > maxMethod, found && string(method) == "PRI":
+	case len(method) == 0, len(method) > maxMethod:
 		return No
 	case !found:
 		return Maybe

@@ -37,7 +37,7 @@ var first = []struct{ text, rules string }{
 	{"OPTIONS * HTTP/1.1\r\n\r\n", "http"},
 	{"POST http://h/x HTTP/1.1\r\n\r\n", "http"},
 	{"PROPPATCH /x HTTP/1.1\r\n\r\n", "http"},
-	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""},
+	{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http"},
 	{"GET  / HTTP/1.1\r\n\r\n", ""},
 	{"get / HTTP/1.1\r\n\r\n", ""},
 	{" GET / HTTP/1.1\r\n\r\n", ""},

@@ -31,7 +31,7 @@ func (q *request) answerStatus(st *message.Status) { q.fail(st, 0) }
 // fail answers with a status; a code of 0 is what follows from that.
 func (q *request) fail(st *message.Status, code int) {
 	if st.Code() == message.CodeShuttingDown {
-		q.w.Header().Set("Connection", "close")
+		q.hangUp()
 	}
 	if q.numbered {
 		q.number()
@@ -51,6 +51,14 @@ func (q *request) fail(st *message.Status, code int) {
 	}
 	header.Set("Content-Type", "application/json")
 	q.send(code, encode(st), false)
+}
+
+// hangUp makes the answer the last on the connection. HTTP/3 has no way to say so
+// in a header.
+func (q *request) hangUp() {
+	if q.ProtoMajor < 3 {
+		q.w.Header().Set("Connection", "close")
+	}
 }
 
 // encode returns a status as JSON. What HTML would need escaped is not, as erpc

@@ -218,7 +218,7 @@ func (q *request) body() ([]byte, *refusal) {
 	limit := q.h.bounds.Message
 	var src io.Reader = http.MaxBytesReader(q.w, &timed{q}, int64(limit))
 	if q.ContentLength > int64(limit) { // it is not read
-		q.w.Header().Set("Connection", "close")
+		q.hangUp()
 		_ = http.NewResponseController(q.w).SetReadDeadline(time.Now().Add(linger)) // as in timed
 		return nil, refuse(http.StatusRequestEntityTooLarge, "a body of %d bytes", q.ContentLength)
 	}
@@ -294,7 +294,7 @@ func (q *request) readFailed(err error) *refusal {
 	}
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Timeout() {
-		q.w.Header().Set("Connection", "close")
+		q.hangUp()
 		return &refusal{status(message.CodeHandleTimeout, "the body did not arrive in time"), http.StatusRequestTimeout}
 	}
 	return refuse(http.StatusBadRequest, "%v", err)

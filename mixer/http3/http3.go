@@ -1,0 +1,88 @@
+// Package http3 lets HTTP/3 clients call the handlers of a peer. It is a package
+// of its own because few programs need what it links.
+//
+//	lis, err := http3.Listen(peer, ":443", tlsConfig, erpc.HTTPConfig{})
+//	…
+//	err = lis.Serve() // until the peer is closed
+package http3
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+
+	"github.com/goerpc/erpc"
+)
+
+// A Server serves HTTP/3 on one UDP socket. Its limits of time are those of the
+// peer; there is one session for each request.
+type Server struct {
+	srv  *http3.Server
+	conn net.PacketConn
+}
+
+const (
+	defaultIdle = time.Minute // of a connection, if the peer has no limit
+	maxStreams  = 100         // requests of one connection at the same time
+	grace       = time.Second // for answers when the peer is closed
+)
+
+// Listen returns a server for p on addr. cfg must have a certificate. The server
+// ends with the peer.
+func Listen(p erpc.Peer, addr string, cfg *tls.Config, gate erpc.HTTPConfig) (*Server, error) {
+	if cfg == nil || len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil {
+		return nil, errors.New("http3: HTTP/3 is always encrypted; give a TLS configuration with a certificate")
+	}
+	conn, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("http3: listen: %w", err)
+	}
+	limits := p.Config()
+	idle := limits.IdleTimeout
+	if idle <= 0 {
+		idle = defaultIdle
+	}
+	s := &Server{conn: conn, srv: &http3.Server{
+		Handler:        erpc.HTTPHandler(p, gate),
+		TLSConfig:      http3.ConfigureTLSConfig(cfg),
+		MaxHeaderBytes: http.DefaultMaxHeaderBytes / 16,
+		IdleTimeout:    idle,
+		QUICConfig: &quic.Config{
+			HandshakeIdleTimeout: max(limits.HandshakeTimeout, 0), MaxIdleTimeout: idle,
+			MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: 8,
+		},
+	}}
+	p.OnClose(func() { go s.end() })
+	return s, nil
+}
+
+// Addr returns the address that is listened on.
+func (s *Server) Addr() net.Addr { return s.conn.LocalAddr() }
+
+// Serve serves requests until the peer, or the server, is closed; then it returns
+// [erpc.ErrClosed].
+func (s *Server) Serve() error {
+	err := s.srv.Serve(s.conn)
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return erpc.ErrClosed
+	}
+	return fmt.Errorf("http3: serve: %w", err)
+}
+
+// Close ends the server at once.
+func (s *Server) Close() error { return errors.Join(s.srv.Close(), s.conn.Close()) }
+
+// end takes no more requests and gives those that are served a moment.
+func (s *Server) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	_ = s.srv.Shutdown(ctx) // what is left then is cut off
+	_ = s.Close()
+}
