@@ -8,8 +8,8 @@ import (
 
 // A Container is an ordered set of plugins: those of a peer, or those of one of
 // its routes, which has the peer's around its own. Plugins can be added and
-// removed at any time; whoever resolved hooks is told. All methods may be
-// called concurrently.
+// removed at any time; those that have resolved hooks are notified. All methods may
+// be called concurrently.
 type Container struct {
 	root *root
 	own  []Plugin // of a route and the groups above it; nil for a peer
@@ -17,7 +17,7 @@ type Container struct {
 
 // root is what the containers of one peer share.
 type root struct {
-	accept func(Plugin) error // says why a plugin is no use; may be nil
+	accept func(Plugin) error // says why a plugin would never be called; may be nil
 
 	mu          sync.Mutex // guards the following
 	left, right []Plugin
@@ -43,7 +43,7 @@ func (c *Container) AppendLeft(plugins ...Plugin) {
 	c.change(plugins, func(r *root) { r.left = slices.Concat(plugins, r.left) })
 }
 
-// AppendRight puts plugins behind all others; else it is as AppendLeft.
+// AppendRight puts plugins behind all others, and is like AppendLeft otherwise.
 func (c *Container) AppendRight(plugins ...Plugin) {
 	c.change(plugins, func(r *root) { r.right = slices.Concat(r.right, plugins) })
 }
@@ -63,7 +63,7 @@ func (c *Container) change(plugins []Plugin, do func(*root)) {
 	if err := c.add(plugins, do); err != nil {
 		panic(err)
 	}
-	c.root.tell()
+	c.root.notify()
 }
 
 // add looks for repeated names and adds in one step, so that of two goroutines
@@ -78,7 +78,7 @@ func (c *Container) add(plugins []Plugin, do func(*root)) error {
 	return nil
 }
 
-func (r *root) tell() {
+func (r *root) notify() {
 	r.mu.Lock()
 	watchers := slices.Clone(r.watchers)
 	r.mu.Unlock()
@@ -99,7 +99,7 @@ func (c *Container) Remove(name string) error {
 	if removed == 0 {
 		return fmt.Errorf("plugin: cannot remove %q: the peer has no plugin of that name", name)
 	}
-	c.root.tell()
+	c.root.notify()
 	return nil
 }
 

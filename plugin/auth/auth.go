@@ -12,14 +12,14 @@ import (
 const DefaultTimeout = 5 * time.Second
 
 type (
-	// A Bearer says who it is with fn, and returns why the session must not
-	// be used, or nil.
+	// A Bearer sends with fn who it is, and returns why the session must not be
+	// used, or nil.
 	Bearer func(sess Session, fn SendOnce) *erpc.Status
 	// SendOnce sends info and waits for the answer, which is decoded into
 	// retRecv. It works once.
 	SendOnce func(info, retRecv any) *erpc.Status
 
-	// A Checker receives with fn what the bearer says, and returns the answer,
+	// A Checker receives with fn what the bearer sends, and returns the answer,
 	// or why the session is refused.
 	Checker func(sess Session, fn RecvOnce) (ret any, stat *erpc.Status)
 	// RecvOnce decodes into infoRecv what the bearer sent. It works once.

@@ -13,7 +13,7 @@ type BearerConfig struct {
 	Timeout  time.Duration         `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
 }
 
-// A BearerPlugin shows, on each connection that its peer dials, who that is.
+// A BearerPlugin shows who its peer is, on each connection that the peer dials.
 // It may serve several peers.
 type BearerPlugin struct {
 	timeout  time.Duration

@@ -35,8 +35,8 @@ type Credentials struct {
 
 // A LoginConfig configures [NewLogin].
 type LoginConfig struct {
-	// Check returns who it is that shows the credentials, or why nobody is let
-	// in with them. It must not be nil. It may be called concurrently; ctx ends
+	// Check returns the identity that the credentials belong to, or why the
+	// session is refused; nil and nil refuse it, too. It must not be nil. It may be called concurrently; ctx ends
 	// with the time of the exchange. It may name the session.
 	Check func(ctx context.Context, sess Session, c Credentials) (*Identity, *erpc.Status) `yaml:"-" ini:"-"`
 	// Method is what a client that has no AUTH exchange calls first of all, with

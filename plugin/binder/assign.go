@@ -75,7 +75,7 @@ func assignOne(v reflect.Value, s string) error {
 		if errors.As(err, &n) {
 			err = n.Err
 		}
-		return fmt.Errorf("%q is no %s: %w", cut(s, maxExcerpt), v.Kind(), err)
+		return fmt.Errorf("%q is not a %s: %w", cut(s, maxExcerpt), v.Kind(), err)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func parseBool(s string) (bool, error) {
 func convert(v reflect.Value, value any) error {
 	src := reflect.Indirect(reflect.ValueOf(value))
 	if !src.IsValid() {
-		return fmt.Errorf("nil is no %s", v.Type())
+		return fmt.Errorf("nil is not a %s", v.Type())
 	}
 	t := v.Type()
 	switch {
@@ -103,7 +103,7 @@ func convert(v reflect.Value, value any) error {
 		v.Set(src)
 		return nil
 	case !src.CanConvert(t), (t.Kind() == reflect.String) != (src.Kind() == reflect.String) && isScalar(src.Type()):
-		return fmt.Errorf("a %s is no %s", src.Type(), t) // a number is no text
+		return fmt.Errorf("a %s is not a %s", src.Type(), t) // a number is not a text
 	}
 	dst := src.Convert(t)
 	if isScalar(t) && isScalar(src.Type()) && (dst.CanInt() || dst.CanUint()) && !sameNumber(dst, src) {

@@ -264,7 +264,7 @@ func TestMistakes(t *testing.T) {
 		"2 is above 1": struct {
 			A int `param:"<range:2:1>"`
 		}{},
-		"is no range": struct {
+		"is not a range": struct {
 			A int `param:"<range::>"`
 		}{},
 		"does not fit": struct {
@@ -276,7 +276,7 @@ func TestMistakes(t *testing.T) {
 		"not <stat:code:message>": struct {
 			A int `param:"<stat:1001>"`
 		}{},
-		"no number of 32 bits": struct {
+		"not a number of 32 bits": struct {
 			A int `param:"<stat:x:y>"`
 		}{},
 		"can't be a pointer": struct {

@@ -97,7 +97,7 @@ func checkRange(t reflect.Type, value string) (check, error) {
 		c, err = between(value, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, reflect.Value.Uint)
 	case reflect.Float32, reflect.Float64:
 	default:
-		return nil, fmt.Errorf("<range:%s> is not for a %s, which is no number", value, t)
+		return nil, fmt.Errorf("<range:%s> is not for a %s, which is not a number", value, t)
 	}
 	if c == nil || err != nil { // floats, and bounds of whole numbers such as 0.5
 		c, err = between(value, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, toFloat)

@@ -48,13 +48,13 @@ func excerpt(v reflect.Value) string {
 	return fmt.Sprint(v.Interface()) // a number or a bool
 }
 
-// cut shortens text to about most bytes and says so.
-func cut(text string, most int) string {
-	if len(text) <= most {
+// cut shortens text to about max bytes and marks the place.
+func cut(text string, max int) string {
+	if len(text) <= max {
 		return text
 	}
-	for most > 0 && !utf8.RuneStart(text[most]) {
-		most--
+	for max > 0 && !utf8.RuneStart(text[max]) {
+		max--
 	}
-	return text[:most] + "…"
+	return text[:max] + "…"
 }

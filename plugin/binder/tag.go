@@ -84,7 +84,7 @@ func bounds(value string) (low, high string, err error) {
 		high = low
 	}
 	if low == "" && high == "" || strings.Contains(high, ":") {
-		return "", "", fmt.Errorf("%q is no range; write a:b, a: or :b", value)
+		return "", "", fmt.Errorf("%q is not a range; write a:b, a: or :b", value)
 	}
 	return low, high, nil
 }
@@ -98,7 +98,7 @@ func parseStat(value string) (code int32, msg string, err error) {
 	if number = strings.TrimSpace(number); number != "" {
 		n, err := strconv.ParseInt(number, 10, 32)
 		if err != nil {
-			return 0, "", fmt.Errorf("<stat:%s>: the code is no number of 32 bits", value)
+			return 0, "", fmt.Errorf("<stat:%s>: the code is not a number of 32 bits", value)
 		}
 		code = int32(n)
 	}
@@ -108,7 +108,7 @@ func parseStat(value string) (code int32, msg string, err error) {
 // snake writes the name of a field as v7 does: XyZ is xy_z.
 func snake(name string) string {
 	var b strings.Builder
-	low := false // a letter that is no capital stands before
+	low := false // a small letter stands before
 	for _, c := range []byte(name) {
 		if c >= 'A' && c <= 'Z' {
 			if low {

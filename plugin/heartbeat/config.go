@@ -30,7 +30,7 @@ const (
 	throughput = 64 << 10
 
 	metaRate   = "hb_"         // in seconds
-	metaMillis = "X-Erpc-Beat" // the same in milliseconds, if that is no whole second
+	metaMillis = "X-Erpc-Beat" // the same in milliseconds, if that is not a whole second
 )
 
 // A PingConfig configures the side that sends heartbeats. Its zero value calls

@@ -10,8 +10,8 @@
 //
 // Nothing comes back to a Ping that pushes. When it has heard nothing for
 // Misses-1 beats it sends a call in place of a push; that gets an answer from
-// whoever is there, and if none comes the connection is closed as soon as it is
-// by a Ping that calls.
+// any peer that is there, and if none comes the connection is closed as soon as a
+// Ping that calls would close it.
 //
 // On a session that has sent no heartbeat, because the other side has no Ping or
 // is v7's and was never idle, a Pong goes by PongConfig.Rate, half a minute. Over
@@ -26,7 +26,7 @@
 // # Wire
 //
 // As erpc v7 has it: a CALL or PUSH to /heartbeat with the metadata hb_=3, the
-// seconds between two, and no body. A rate that is no whole number of seconds is
+// seconds between two, and no body. A rate that is not a whole number of seconds is
 // rounded up there, for v7, and X-Erpc-Beat has it in milliseconds.
 //
 // v7's Ping says nothing while it hears messages. So before a Pong closes a

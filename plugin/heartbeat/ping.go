@@ -123,7 +123,7 @@ func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 		return false
 	}
 	s.unsaid, s.told = 0, rate
-	s.messages++ // the heartbeat: it is no reason to put off the next
+	s.messages++ // the heartbeat itself, which must not put off the next
 	settings := meta(rate)
 	if !push || quiet {
 		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil, settings...)
@@ -134,7 +134,7 @@ func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	return false
 }
 
-// settle looks at the answer to the last question, if there was one. Whoever
+// settle looks at the answer to the last question, if there was one. A peer that
 // had no time for it does not know the rate.
 func (s *signs) settle(sess erpc.Session) {
 	if s.asked == nil {

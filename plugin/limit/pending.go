@@ -15,7 +15,7 @@ var ErrPending = errors.New("limit: overflow: too many calls of this session wai
 const heartbeats = "/heartbeat"
 
 // Calls is the plugin that [Pending] returns.
-type Calls struct{ most int }
+type Calls struct{ max int }
 
 var _ erpc.PreWriteCallPlugin = (*Calls)(nil)
 
@@ -31,11 +31,11 @@ func Pending(n int) *Calls {
 }
 
 // Name returns the name of the plugin.
-func (c *Calls) Name() string { return fmt.Sprintf("limit-pending(%d)", c.most) }
+func (c *Calls) Name() string { return fmt.Sprintf("limit-pending(%d)", c.max) }
 
 // PreWriteCall refuses what is too much.
 func (c *Calls) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
-	if ctx.Output().ServiceMethod() != heartbeats && ctx.Session().Stats().Pending >= c.most {
+	if ctx.Output().ServiceMethod() != heartbeats && ctx.Session().Stats().Pending >= c.max {
 		return erpc.NewStatusByCodeText(erpc.CodeExhausted, ErrPending, false)
 	}
 	return nil

@@ -65,8 +65,9 @@ func made(f func() []erpc.Plugin) []erpc.Plugin {
 func (s Suite) names(t *testing.T) {
 	for side, f := range map[string]func() []erpc.Plugin{"server": s.Server, "client": s.Client, "route": s.Route} {
 		for _, p := range made(f) {
-			if p.Name() == "" || p.Name() != p.Name() {
-				t.Errorf("%s: the name is %q, then %q; it must be the same each time, and not empty", side, p.Name(), p.Name())
+			first, second := p.Name(), p.Name()
+			if first == "" || first != second {
+				t.Errorf("%s: the name is %q, then %q; it must be the same each time, and not empty", side, first, second)
 			}
 			func() {
 				defer func() {

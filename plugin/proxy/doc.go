@@ -24,7 +24,7 @@
 //
 // X-Erpc-Hops counts the proxies that a message has passed. After
 // [Config].MaxHops it is not forwarded again, so that proxies that forward to
-// each other do not keep it for ever.
+// each other do not pass it round without end.
 //
 // # Bounds
 //

@@ -65,7 +65,7 @@ const slots = 10
 // A Breaker watches one target. All methods may be called concurrently.
 type Breaker struct {
 	cfg   BreakerConfig
-	clock func() time.Duration // monotonic: a change of the system's time is no reason to open or to close
+	clock func() time.Duration // monotonic: a change of the system's time neither opens nor closes it
 
 	mu      sync.Mutex // guards the following
 	state   State

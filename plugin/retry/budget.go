@@ -7,16 +7,16 @@ type budget struct {
 	mu    sync.Mutex // guards left
 	left  float64
 	share float64 // that each call earns; below 0: no limit
-	most  float64
+	max   float64
 }
 
 // init fills the budget.
-func (b *budget) init(share, most float64) { b.left, b.share, b.most = most, share, most }
+func (b *budget) init(share, max float64) { b.left, b.share, b.max = max, share, max }
 
 func (b *budget) earn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left = min(b.most, b.left+b.share)
+	b.left = min(b.max, b.left+b.share)
 }
 
 // spend takes one retry, if there is one.

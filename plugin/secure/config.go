@@ -17,7 +17,7 @@ const (
 )
 
 // MinKey is the least length of a key in bytes. They must be random: a password
-// is no key.
+// does not do.
 const MinKey = 16
 
 // A Key is a shared secret.

@@ -146,7 +146,7 @@ func (w *WeakV7) decrypt(m erpc.Message) *erpc.Status {
 func (w *WeakV7) ecb(plain []byte) []byte {
 	block, err := aes.NewCipher(w.key)
 	if err != nil {
-		panic(err) // no peer was made with such a key
+		panic(err) // no peer can be made with such a key
 	}
 	pad := aes.BlockSize - len(plain)%aes.BlockSize
 	out := append(append(make([]byte, 0, len(plain)+pad), plain...), bytes.Repeat([]byte{byte(pad)}, pad)...)
@@ -156,7 +156,7 @@ func (w *WeakV7) ecb(plain []byte) []byte {
 	return out
 }
 
-var errWeakText = errors.New("secure: this is no ciphertext of that key")
+var errWeakText = errors.New("secure: this is not a ciphertext of that key")
 
 func (w *WeakV7) unecb(text string) ([]byte, error) {
 	out, err := hex.DecodeString(text)

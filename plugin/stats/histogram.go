@@ -31,7 +31,7 @@ func (h *histogram) observe(d time.Duration) {
 // A Bucket counts what took longer than the bound of the bucket before it, and
 // no longer than its own.
 type Bucket struct {
-	Bound time.Duration // 0 of the last: there is none
+	Bound time.Duration // of the last it is 0, for no bound
 	Count uint64
 }
 

@@ -21,7 +21,7 @@ type method struct {
 type methods struct {
 	mu    sync.RWMutex // guards m
 	m     map[string]*method
-	most  int // names that get returns an entry for; 0: only those added
+	max   int // names that get returns an entry for; 0: only those added
 	other string
 }
 
@@ -49,7 +49,7 @@ func (t *methods) get(name string) *method {
 	t.mu.RLock()
 	m, ok := t.m[name]
 	n := len(t.m)
-	if !ok && n >= t.most {
+	if !ok && n >= t.max {
 		m, ok = t.m[t.other]
 	}
 	t.mu.RUnlock()
@@ -58,7 +58,7 @@ func (t *methods) get(name string) *method {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.m) >= t.most {
+	if len(t.m) >= t.max {
 		name = t.other
 	}
 	return t.entry(name)

@@ -131,7 +131,7 @@ func (s *sessions) ended(sess erpc.BaseSession) {
 	switch err := e.Err(); {
 	case errors.Is(err, socket.ErrSlowReader), errors.As(err, &op) && op.Op == "write":
 		s.ends.WriteErrors++
-	case op != nil, err != nil && strings.Contains(err.Error(), "proto: "): // what is no frame; a plugin can't name those errors
+	case op != nil, err != nil && strings.Contains(err.Error(), "proto: "): // not a frame; a plugin can't name those errors
 		s.ends.ReadErrors++
 	}
 }

@@ -48,8 +48,8 @@ func New(cfg Config) *Stats {
 	}
 	s := &Stats{}
 	s.handledCalls.other, s.handledPushes.other = Unknown, Unknown
-	s.calls.most, s.calls.other = cfg.MaxMethods, Other
-	s.pushes.most, s.pushes.other = cfg.MaxMethods, Other
+	s.calls.max, s.calls.other = cfg.MaxMethods, Other
+	s.pushes.max, s.pushes.other = cfg.MaxMethods, Other
 	return s
 }
 
