@@ -86,19 +86,20 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 type packed struct{ frames []packedFrame }
 
 type packedFrame struct {
-	proto string
-	b     []byte
-	st    *message.Status
+	proto  string
+	dialed bool // a hook may do something else for the other side of a session
+	b      []byte
+	st     *message.Status
 }
 
 func (p *packed) of(c *session.Engine, method string, arg any, settings []message.Setting) ([]byte, *message.Status) {
 	name := c.ProtoName()
 	for i := range p.frames {
-		if p.frames[i].proto == name {
+		if p.frames[i].proto == name && p.frames[i].dialed == c.IsDialed() {
 			return p.frames[i].b, p.frames[i].st
 		}
 	}
 	b, st := c.Pack(method, arg, settings...)
-	p.frames = append(p.frames, packedFrame{name, b, st})
+	p.frames = append(p.frames, packedFrame{name, c.IsDialed(), b, st})
 	return b, st
 }
