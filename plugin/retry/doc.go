@@ -11,7 +11,8 @@
 // its reply may have been executed, and is left to the caller. [Config].Retryable
 // allows more for methods that may be repeated.
 //
-// Each retry waits for a random time up to a bound that doubles. It takes from a
+// Each retry waits for a random time, between half and all of a bound that
+// doubles. It takes from a
 // budget that calls fill, so that a target in trouble does not get more and more
 // calls; and none is made for which the context of the call leaves no time.
 //

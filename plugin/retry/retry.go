@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/backoff"
 )
 
 // A Caller is a target of calls: a session, a pool of them, another [Caller]. It
@@ -131,13 +131,15 @@ func (t *Target) Call(serviceMethod string, arg, result any, setting ...erpc.Mes
 	r := t.r
 	r.budget.earn()
 	ctx := erpc.NewMessage(setting...).Context()
-	for attempt := 1; ; attempt++ {
+	waits := backoff.Backoff{First: r.cfg.Backoff, Max: r.cfg.MaxBackoff}
+	waits.Next() // of the first attempt: none
+	for {
 		cmd := t.once(serviceMethod, arg, result, setting)
 		st := cmd.Status()
-		if st.OK() || attempt >= r.cfg.Attempts || ctx.Err() != nil || !t.repeatable(serviceMethod, cmd, st) {
+		if st.OK() || waits.Attempts() >= r.cfg.Attempts || ctx.Err() != nil || !t.repeatable(serviceMethod, cmd, st) {
 			return cmd
 		}
-		if !r.wait(ctx, attempt) {
+		if !r.wait(ctx, &waits) {
 			return cmd
 		}
 		r.retries.Add(1)
@@ -226,12 +228,8 @@ func notExecuted(cmd erpc.CallCmd, st *erpc.Status) bool {
 
 // wait takes a retry from the budget and waits for its time. It reports whether
 // the retry may be made.
-func (r *Retry) wait(ctx context.Context, attempt int) bool {
-	bound := r.cfg.MaxBackoff
-	if shift := attempt - 1; shift < 32 && r.cfg.Backoff<<shift>>shift == r.cfg.Backoff {
-		bound = min(bound, r.cfg.Backoff<<shift)
-	}
-	d := rand.N(bound + 1)
+func (r *Retry) wait(ctx context.Context, b *backoff.Backoff) bool {
+	d := b.Next()
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
 		return false
 	}
@@ -239,12 +237,5 @@ func (r *Retry) wait(ctx context.Context, attempt int) bool {
 		r.denied.Add(1)
 		return false
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return backoff.Sleep(ctx, d)
 }

@@ -88,12 +88,12 @@ func TestBackoff(t *testing.T) {
 			d := time.Since(begin)
 			total, most = total+d, max(most, d)
 		}
-		// 10+20+40+40+40 at most, half of it on average.
+		// 10+20+40+40+40 at most, three quarters of it on average.
 		if most > 150*time.Millisecond {
 			t.Errorf("waited %s", most)
 		}
-		if mean := total / rounds; mean < 60*time.Millisecond || mean > 90*time.Millisecond {
-			t.Errorf("waited %s on average, want 75ms", mean)
+		if mean := total / rounds; mean < 100*time.Millisecond || mean > 125*time.Millisecond {
+			t.Errorf("waited %s on average, want 112.5ms", mean)
 		}
 	})
 }

@@ -44,6 +44,7 @@ var core = map[string][]string{
 	// The functions of v7 around a peer, built on the façade like a plugin; the
 	// transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
+	"plugin/retry":              {".", "internal/backoff"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
 	"internal/test/wiretest":    {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
