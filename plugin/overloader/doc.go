@@ -3,19 +3,18 @@
 // or to one method, and from too many handlers at work at the same time. What is
 // above a limit is refused at once, or waits a moment for its turn.
 //
-// A session above the limit is closed without a byte. A refused call gets a
-// status of which [IsOverload] is true: CodeExhausted, which says that it was not
-// executed and may be sent again, later or elsewhere; a failure of the handler
-// never has it. [LimitConfig].V7Status gives it the code 500 and the text of
-// erpc v7 instead, which callers can't tell from a failure. A refused push is
-// only counted.
+// A session above the limit is closed without a byte. A refused call gets the code
+// CodeExhausted and was not executed; [LimitConfig].V7Status gives it the code 500
+// and the text of erpc v7 instead. A caller cannot conclude from either that a call
+// was not executed, because a handler may return the status of a call of its own;
+// see [IsOverload]. A refused push is only counted.
 //
-// Messages that wait for a handler to end are taken up newest first: when there
-// is more to do than can be done, those that have waited long have a caller who
-// gives up soon, and a fresh one can still be answered in time. None waits
-// longer than MaxQueueTime, nor than its caller.
+// Messages that wait for a handler to end are taken up newest first: when there is
+// more to do than can be done, the callers of those that have waited long give up
+// soon, and a fresh one can still be answered in time. None waits longer than
+// MaxQueueTime, nor than its caller.
 //
 // All limits can be changed while the peer runs, with [Overloader.Update]; what
-// is above a new one is not ended. The plugin should be the first of its peer,
-// so that what it refuses costs nothing more.
+// is above a new one is not ended. The plugin should be the first of its peer, so
+// that what it refuses costs nothing more. A route takes [Overloader.Route].
 package overloader

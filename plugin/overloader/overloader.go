@@ -140,7 +140,7 @@ func (o *Overloader) leave(swap erpc.Map, key any) {
 	}
 }
 
-// prefix makes our statuses known from others of the same code.
+// prefix tells our statuses from others of the same code, for people.
 const prefix = "overload: "
 
 func (o *Overloader) status(text string) *erpc.Status {
@@ -151,7 +151,10 @@ func (o *Overloader) status(text string) *erpc.Status {
 }
 
 // IsOverload reports whether st says that a limit was reached: of this plugin, or
-// of the framework's own. The call was not executed.
+// of the framework's own, at the other side or at any one behind that. It is for
+// statistics and for slowing down. It is not a proof that the call was not
+// executed: its handler may have begun, and passed on the status of a call of its
+// own. Package retry repeats only what certainly was not executed.
 func IsOverload(st *erpc.Status) bool {
 	return st.Code() == erpc.CodeExhausted ||
 		st.Code() == erpc.CodeInternalServerError && strings.Contains(st.Msg(), "qps overload, ") // v7's
