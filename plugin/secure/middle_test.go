@@ -3,11 +3,13 @@ package secure_test
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/wiretest"
+	"github.com/goerpc/erpc/plugin/proxy"
 	"github.com/goerpc/erpc/plugin/secure"
 	"github.com/goerpc/erpc/proto/rawproto"
 )
@@ -117,4 +119,39 @@ func TestSealedRepliesToClearCallsAnswerOneCall(t *testing.T) {
 	call(0, 3, func(m erpc.Message) []byte { earlier = bytes.Clone(m.Raw()); return earlier })
 	call(4321, nil, func(erpc.Message) []byte { return earlier })
 	call(0, 3, func(m erpc.Message) []byte { return bytes.Clone(m.Raw()) })
+}
+
+// Sealed messages come through a proxy, which adds what it adds to metadata, and
+// without either side having to know of it.
+func TestSealedThroughAProxy(t *testing.T) {
+	backend := wiretest.Serve(t, erpc.PeerConfig{}, secure.NewPlugin(4321, key1))
+	to := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, backend.Addr)
+	front := &wiretest.Peer{Peer: erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)},
+		proxy.NewPlugin(func(*proxy.Label) proxy.Forwarder { return to }))}
+	front.Listen(t)
+	sess := wiretest.NewClient(t, erpc.PeerConfig{}, secure.NewPlugin(4321, key1)).MustDial(t, front.Addr)
+	for _, settings := range [][]erpc.MessageSetting{
+		set(secure.WithSecureMeta()), set(secure.WithAcceptSecureMeta(true)),
+		set(secure.WithSecureMeta(), erpc.WithTimeout(wiretest.Limit), erpc.WithAddMeta("User", "ann")),
+	} {
+		if err := (wiretest.Call{Method: "/enc/str", Arg: secret, Want: secret, Settings: settings}).Do(sess); err != nil {
+			t.Error(err)
+		}
+	}
+	got := make(chan string, 1)
+	erpc.HandlePush(backend.Peer, "/news", func(_ context.Context, s *string) error {
+		got <- *s
+		return nil
+	})
+	if st := sess.Push("/news", secret, secure.WithSecureMeta()); !st.OK() {
+		t.Fatal(st)
+	}
+	select {
+	case s := <-got:
+		if s != secret {
+			t.Errorf("the push became %q", s)
+		}
+	case <-time.After(wiretest.Limit):
+		t.Fatal("the push did not come through")
+	}
 }
