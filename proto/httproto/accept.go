@@ -56,15 +56,15 @@ func (s *shared) serverOf(host proto.Host) *httpgate.Server {
 // sniff reads the head of the first request, as far as it takes to see whether
 // an erpc peer has written it. It waits for the first byte as long as the peer
 // lets a session be idle.
-func sniff(conn net.Conn, most int, bounds proto.Bounds) (head []byte, direct bool, err error) {
+func sniff(conn net.Conn, maxHead int, bounds proto.Bounds) (head []byte, direct bool, err error) {
 	deadline(conn, bounds.Idle)
 	head = make([]byte, 0, firstHead)
 	for looked := 0; ; {
 		if len(head) == cap(head) {
-			if len(head) >= most {
+			if len(head) >= maxHead {
 				return head, false, unlimit(conn)
 			}
-			grown := make([]byte, len(head), min(2*len(head), most))
+			grown := make([]byte, len(head), min(2*len(head), maxHead))
 			copy(grown, head)
 			head = grown
 		}
@@ -142,7 +142,7 @@ func isDirect(head []byte) bool {
 // ofProxy are header fields that erpc does not send.
 var ofProxy = map[string]bool{
 	"Connection": true, "Via": true, "Forwarded": true, "X-Forwarded-For": true, "X-Forwarded-Proto": true,
-	"X-Forwarded-Host": true, "X-Request-Id": true, "Transfer-Encoding": true, "Expect": true, "Upgrade": true,
+	"X-Forwarded-Host": true, "Transfer-Encoding": true, "Expect": true, "Upgrade": true,
 }
 
 // A headed connection has its first bytes read again.

@@ -7,12 +7,12 @@ import (
 )
 
 // asked are the calls that wait for their reply, in the order in which they
-// left: servers that are no erpc peers answer in that order and number nothing.
+// left: servers that do not know erpc answer in that order, without numbers.
 type asked struct {
 	mu     sync.Mutex // guards the following
 	seqs   []int32
 	peer   bool // the other side is an erpc peer
-	server bool // the other side is an HTTP server that is none
+	server bool // the other side is an HTTP server that does not know erpc
 	pushed bool // a push was sent before it was known whether
 }
 

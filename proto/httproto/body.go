@@ -120,13 +120,13 @@ func chunkSize(line []byte) (int, error) {
 }
 
 // readLine returns a line without its end, valid until r is read again.
-func readLine(r *bufio.Reader, most int) ([]byte, error) {
+func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 	line, err := r.ReadSlice('\n')
 	switch {
 	case err == io.EOF:
 		return nil, io.ErrUnexpectedEOF
-	case err == bufio.ErrBufferFull || err == nil && len(line) > most+2:
-		return nil, malformed("a line of more than %d bytes within a body", most)
+	case err == bufio.ErrBufferFull || err == nil && len(line) > limit+2:
+		return nil, malformed("a line of more than %d bytes within a body", limit)
 	case err != nil:
 		return nil, err
 	}

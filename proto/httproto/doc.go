@@ -70,7 +70,7 @@
 //   - The reply is encoded as what Accept prefers, if that is a registered type,
 //     else as the request was; for forms, and if there was nothing, as JSON.
 //   - The status is 200, or 400 to 599 as the code of a status that failed; 500
-//     for any other code. The body then is the status as JSON. What is no HTTP is
+//     for any other code. The body then is the status as JSON. What is not HTTP is
 //     refused by net/http, in its words.
 //   - Content-Encoding: gzip is taken, and given to who accepts it.
 //   - A client that goes away ends the context of its handler.

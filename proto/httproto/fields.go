@@ -45,9 +45,9 @@ const (
 
 // reset also lets go of the head, which is in a buffer that others want.
 func (h *fields) reset() {
-	const most = 32 // fields whose room is kept
+	const maxKept = 32 // fields whose room is kept
 	others := h.others[:cap(h.others)]
-	if clear(others); len(others) > most {
+	if clear(others); len(others) > maxKept {
 		others = nil
 	}
 	*h = fields{mtype: -1, length: -1, others: others[:0]}
@@ -61,8 +61,8 @@ func (h *fields) parse(b []byte) error {
 			return nil
 		}
 		name, value, found := bytes.Cut(line, []byte{':'})
-		if !found || !isToken(name) { // a space in front of the colon, or of the line, is none
-			return malformed("%.40q is no header field", line)
+		if !found || !isToken(name) { // a space in front of the colon, or of the line, is not allowed
+			return malformed("%.40q is not a header field", line)
 		}
 		if err := h.set(name, bytes.Trim(value, " \t")); err != nil {
 			return err

@@ -11,7 +11,7 @@ import (
 // because what two readers take differently is how requests are smuggled.
 func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 	s := headScanner{maxLine: f.cfg.MaxLine, maxLines: f.cfg.MaxFields + 1}
-	most := min(f.cfg.MaxHead, limit)
+	limit = min(f.cfg.MaxHead, limit)
 	f.keepHead()
 	for {
 		if _, err := r.Peek(1); err != nil {
@@ -25,8 +25,8 @@ func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(f.head)+n > most {
-			return nil, tooLarge(statusHeadTooLarge, "a head of more than %d bytes", most)
+		if len(f.head)+n > limit {
+			return nil, tooLarge(statusHeadTooLarge, "a head of more than %d bytes", limit)
 		}
 		whole := done && len(f.head) == 0
 		if !whole {
@@ -47,11 +47,11 @@ func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 // keepHead empties the storage of heads that arrive in pieces, and lets it and
 // that of metadata go if they have grown.
 func (f *format) keepHead() {
-	const most = 4 << 10
-	if f.head = f.head[:0]; cap(f.head) > most {
+	const maxKept = 4 << 10
+	if f.head = f.head[:0]; cap(f.head) > maxKept {
 		f.head = nil
 	}
-	if cap(f.text) > most {
+	if cap(f.text) > maxKept {
 		f.text = nil
 	}
 }

@@ -49,8 +49,8 @@ type Config struct {
 	UnsafeGET bool                 // GET may call every handler
 	AnyOrigin bool                 // no protection against other origins
 
-	// Host is the Host header of requests whose service method is no absolute
-	// URL and whose metadata have none; default: the address of the server.
+	// Host is the Host header of requests whose service method is not an absolute
+	// URL and whose metadata name none; default: the address of the server.
 	Host string
 	// Print is called with each message as it is on the wire, or with what was
 	// read and written, by several goroutines. It must not keep or change the
@@ -105,7 +105,7 @@ func (s *shared) gate() httpgate.Config {
 }
 
 // A format speaks HTTP on one connection between erpc peers, or to an HTTP
-// server that is none.
+// server that does not know erpc.
 type format struct {
 	cfg  *shared
 	conn proto.Conn // nil if nobody told
@@ -233,7 +233,7 @@ func (f *format) print(sent bool, text []byte) {
 	}
 }
 
-// inform queues bytes that are no message.
+// inform queues bytes that are not a message.
 func (f *format) inform(b []byte) {
 	if f.conn != nil {
 		f.print(true, b)

@@ -22,7 +22,7 @@ var (
 	// ErrNoMethod: the request line can't be without a path.
 	ErrNoMethod = errors.New("httproto: the service method is empty")
 	// ErrMetaKey: a key of metadata can't be the name of a header field.
-	ErrMetaKey = errors.New("httproto: a key of metadata is no HTTP token")
+	ErrMetaKey = errors.New("httproto: a key of metadata is not an HTTP token")
 )
 
 // Pack implements [proto.Proto].
@@ -233,7 +233,7 @@ const (
 
 // appendControl appends a control message of the side that has accepted the
 // connection. That side sends no requests of its own accord, because it can't
-// know that there is no proxy in between after all, so this is an interim
+// know whether there is a proxy in between after all, so this is an interim
 // response, which whoever does not know it passes over.
 func appendControl(dst []byte, method string, seq int32) []byte {
 	dst = append(dst, "HTTP/1.1 102 Processing\r\n"+headerControl+": "...)
@@ -267,7 +267,7 @@ func requestTarget(m *message.Message) (host, target string, err error) {
 	}
 	u, err := url.Parse(method)
 	if err != nil {
-		return "", "", fmt.Errorf("httproto: the service method is no URL: %w", err)
+		return "", "", fmt.Errorf("httproto: the service method is not a URL: %w", err)
 	}
 	if target = u.EscapedPath(); target == "" {
 		target = "/"

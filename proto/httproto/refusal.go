@@ -61,7 +61,7 @@ func (f *format) AppendRefusal(dst []byte, err error) []byte {
 	return out
 }
 
-// packRefusal packs the answer to a request that is none of an erpc peer. It is
+// packRefusal packs the answer to a request that an erpc peer did not send. It is
 // the last on the connection.
 func (f *format) packRefusal(dst []byte, m *message.Message, status int) ([]byte, error) {
 	start := len(dst)

@@ -124,7 +124,7 @@ func (f *format) beginReply(m *message.Message) error {
 // maxCause is how much of a page is kept as the cause of a status, in bytes.
 const maxCause = 512
 
-// statusOfReply returns what a server that is no erpc peer says of a call: the
+// statusOfReply returns what a server that does not know erpc says of a call: the
 // status that is its body, or one of HTTP.
 func statusOfReply(code int, reason string, b []byte, isJSON bool) *message.Status {
 	if isJSON {

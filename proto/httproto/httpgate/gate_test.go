@@ -229,7 +229,12 @@ func TestHandlerInAnotherServer(t *testing.T) {
 // TestHTTP2 speaks it on listeners of httproto, with TLS and without.
 func TestHTTP2(t *testing.T) {
 	for _, secure := range []bool{false, true} {
-		p, _ := newPeer(t, erpc.PeerConfig{})
+		p, _ := newPeer(t, erpc.PeerConfig{}, &erpc.PluginImpl{PluginName: "look", OnPostAccept: func(s erpc.PreSession) *erpc.Status {
+			if got := hasTLS(s.NetConn()); got != secure {
+				t.Errorf("a hook sees TLS: %v, want %v", got, secure)
+			}
+			return nil
+		}})
 		scheme := "http"
 		if secure {
 			scheme = "https"
@@ -255,6 +260,20 @@ func TestHTTP2(t *testing.T) {
 			t.Errorf("TLS %v: %d sessions for one client", secure, n)
 		}
 		tr.CloseIdleConnections()
+	}
+}
+
+// hasTLS looks for TLS below what wraps a connection.
+func hasTLS(conn net.Conn) bool {
+	for {
+		if _, ok := conn.(*tls.Conn); ok {
+			return true
+		}
+		wrapper, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			return false
+		}
+		conn = wrapper.NetConn()
 	}
 }
 

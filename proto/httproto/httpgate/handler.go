@@ -77,7 +77,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	case !slices.Contains(h.cfg.Methods, r.Method):
-		h.refuse(w, r, status(message.CodeMtypeNotAllowed, "the method is none of "+h.allow), http.StatusMethodNotAllowed)
+		h.refuse(w, r, status(message.CodeMtypeNotAllowed, "the method must be one of "+h.allow), http.StatusMethodNotAllowed)
 		return
 	}
 	if h.mux != nil {

@@ -76,12 +76,16 @@ func (p *inner) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 // of the client's connection, and begins with the credentials.
 type end struct {
 	net.Conn
-	local, remote net.Addr
-	head          []byte // the reader's
+	client *conn
+	head   []byte // the reader's
 }
 
-func (e *end) LocalAddr() net.Addr  { return e.local }
-func (e *end) RemoteAddr() net.Addr { return e.remote }
+func (e *end) LocalAddr() net.Addr  { return e.client.local }
+func (e *end) RemoteAddr() net.Addr { return e.client.remote }
+
+// NetConn returns the connection of the client, for hooks that want to know about
+// TLS; nil behind the server of another program.
+func (e *end) NetConn() net.Conn { return e.client.Conn }
 
 func (e *end) Read(p []byte) (int, error) {
 	if len(e.head) == 0 {

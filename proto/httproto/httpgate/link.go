@@ -34,9 +34,9 @@ type link struct {
 
 var errLinkClosed = errors.New("httpgate: the session has ended")
 
-// newLink opens a session of host for the client at remote, whose credentials
-// are token. ended is called when the session has ended, unless newLink fails.
-func newLink(host proto.Host, local, remote net.Addr, token string, ended func()) (*link, *message.Status) {
+// newLink opens a session of host for the client of c, whose credentials are
+// token. ended is called when the session has ended, unless newLink fails.
+func newLink(host proto.Host, c *conn, token string, ended func()) (*link, *message.Status) {
 	ours, theirs := net.Pipe()
 	l := &link{conn: ours, limit: host.Bounds().Message, calls: map[int32]chan *message.Message{}}
 	head, err := credentials(token)
@@ -51,7 +51,7 @@ func newLink(host proto.Host, local, remote net.Addr, token string, ended func()
 			ended()
 		}
 	}()
-	st := host.Open(&end{theirs, local, remote, head}, newInner)
+	st := host.Open(&end{theirs, c, head}, newInner)
 	opened <- st.OK()
 	if st.OK() {
 		return l, nil

@@ -62,11 +62,7 @@ func errorLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler()
 // Serve serves one connection to its end. When ctx ends it takes no more
 // requests, and gives the answer to the last a moment.
 func (s *Server) Serve(ctx context.Context, nc net.Conn) {
-	c := &conn{Conn: nc, h: s.h, local: nc.LocalAddr(), remote: nc.RemoteAddr(), done: make(chan struct{})}
-	if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		state := t.ConnectionState()
-		c.tls = &state
-	}
+	c := &conn{Conn: nc, h: s.h, local: nc.LocalAddr(), remote: nc.RemoteAddr(), tls: tlsState(nc), done: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() {
 		c.end()
 		time.AfterFunc(linger, func() { _ = c.Close() })
@@ -75,6 +71,22 @@ func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	<-c.done
 	stop()
 	c.closeLink()
+}
+
+// tlsState returns that of the connection, or of what it wraps; nil if there is
+// no TLS.
+func tlsState(nc net.Conn) *tls.ConnectionState {
+	for {
+		if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
+			state := t.ConnectionState()
+			return &state
+		}
+		wrapper, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			return nil
+		}
+		nc = wrapper.NetConn()
+	}
 }
 
 type connKey struct{}
@@ -122,6 +134,9 @@ func (c *conn) Close() (err error) {
 	return err
 }
 
+// NetConn returns the connection below.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // CloseWrite lets net/http end a connection so that its last bytes arrive.
 func (c *conn) CloseWrite() error {
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
@@ -163,12 +178,12 @@ func (c *conn) linkFor(token string) (l *link, release func(), st *message.Statu
 	case l != nil && same:
 		return l, func() {}, nil
 	case l != nil:
-		if l, st = newLink(c.h.host, c.local, c.remote, token, func() {}); st != nil {
+		if l, st = newLink(c.h.host, c, token, func() {}); st != nil {
 			return nil, nil, st
 		}
 		return l, l.close, nil
 	}
-	l, st = newLink(c.h.host, c.local, c.remote, token, c.end)
+	l, st = newLink(c.h.host, c, token, c.end)
 	if st != nil {
 		return nil, nil, st
 	}
