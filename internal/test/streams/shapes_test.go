@@ -3,43 +3,32 @@ package streams
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
-	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 type note struct{ N int }
 
-// link makes a server and a session of a client to it.
+// link makes a server and a session of a client to it, over TCP.
 func link(t *testing.T, register func(erpc.Peer), server, client erpc.PeerConfig) (erpc.Session, erpc.Peer) {
 	t.Helper()
-	server.LocalIP = "127.0.0.1"
-	server.Logger = slog.New(slog.DiscardHandler)
-	client.Logger = server.Logger
-	srv := erpc.NewPeer(server)
-	register(srv)
-	lis, err := srv.Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(lis) }()
-	cli := erpc.NewPeer(client)
-	t.Cleanup(func() { _ = cli.Close(); _ = srv.Close(); <-served })
-	sess, st := cli.Dial(lis.Addr().String())
-	if !st.OK() {
-		t.Fatal(st)
-	}
+	srv, addr := func() (erpc.Peer, string) {
+		server.LocalIP = "127.0.0.1"
+		srv := kit.Peer(t, server)
+		register(srv)
+		return srv, kit.Start(t, srv)
+	}()
+	_, sess := kit.Dial(t, addr, client)
 	return sess, srv
 }
 
@@ -82,23 +71,26 @@ func register(srv erpc.Peer) {
 	})
 }
 
-// The protocols that carry streams.
-var protocols = map[string]erpc.ProtoFunc{
-	"raw":           rawproto.NewRawProtoFunc(),
-	"json":          jsonproto.NewJSONProtoFunc(),
-	"protobuf":      pbproto.NewPbProtoFunc(),
-	"thrift binary": thriftproto.NewBinaryProtoFunc(),
-}
-
+// Streams go over each protocol that carries them, on each transport.
 func TestShapes(t *testing.T) {
 	for name, pf := range protocols {
-		t.Run(name, func(t *testing.T) { testShapes(t, pf) })
+		for _, tr := range transports {
+			t.Run(name+" over "+tr.name, func(t *testing.T) { testShapes(t, tr.open(t, pf)) })
+		}
+	}
+	for name, pf := range map[string]erpc.ProtoFunc{
+		"json sub-protocol":     jsonproto.NewSubProtoFunc(),
+		"protobuf sub-protocol": pbproto.NewSubProtoFunc(),
+	} {
+		tr := transport{name: "ws messages", network: "ws", new: func() erpc.Transport {
+			return websocket.Transport{Config: websocket.Config{Messages: true}}
+		}}
+		t.Run(name, func(t *testing.T) { testShapes(t, tr.open(t, pf)) })
 	}
 }
 
-func testShapes(t *testing.T, pf erpc.ProtoFunc) {
-	sess, _ := link(t, register, erpc.PeerConfig{ProtoFunc: pf}, erpc.PeerConfig{ProtoFunc: pf})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+func testShapes(t *testing.T, sess erpc.Session) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	open := func(t *testing.T, method string) *erpc.Stream[note, note] {
 		s, err := erpc.OpenStream[note, note](ctx, sess, method)
@@ -170,7 +162,7 @@ func testShapes(t *testing.T, pf erpc.ProtoFunc) {
 			t.Errorf("%v", err)
 		}
 	})
-	if fmt.Sprint(sess.Health()) != "true" {
+	if !sess.Health() {
 		t.Error("the session has ended")
 	}
 }

@@ -1,0 +1,204 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket/memory"
+)
+
+// A walker is one end of a stream that does random things, and checks what the
+// other end does: its messages come in order, none twice, and if its side ends
+// well none is missing.
+type walker struct {
+	rnd  *rand.Rand
+	s    *erpc.Stream[[]byte, []byte]
+	sent int
+	got  int
+}
+
+// send sends up to n numbered messages of random sizes.
+func (w *walker) send(n int) error {
+	for range n {
+		m := make([]byte, 8+w.rnd.IntN(1<<w.rnd.IntN(17)))
+		copy(m, fmt.Sprintf("%08d", w.sent))
+		if err := w.s.Send(&m); err != nil {
+			return err
+		}
+		w.sent++
+	}
+	return nil
+}
+
+// recv receives until the other side sends no more. It returns nil if that was a
+// good end, and a wrongError for what must not be.
+func (w *walker) recv(ctx context.Context) error {
+	for {
+		m, err := w.s.RecvContext(ctx)
+		if errors.Is(err, io.EOF) {
+			trailer := w.s.Raw().(*session.Stream).Trailer().Peek("count")
+			if want, _ := strconv.Atoi(string(trailer)); want != w.got {
+				return wrongError(fmt.Sprintf("%d messages of %q arrived, and a good end", w.got, trailer))
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n, err := strconv.Atoi(string((*m)[:8])); err != nil || n != w.got {
+			return wrongError(fmt.Sprintf("message %q in place of %d", (*m)[:8], w.got))
+		}
+		w.got++
+		if w.rnd.IntN(50) == 0 {
+			time.Sleep(time.Duration(w.rnd.IntN(3)) * time.Millisecond) // the program's work
+		}
+	}
+}
+
+type wrongError string
+
+func (e wrongError) Error() string { return string(e) }
+
+// Streams opened from both sides over connections that are slow, cut and dialed
+// again do what is promised of them, whatever the programs do. ERPC_STREAM_WALK is
+// how long it runs for each seed.
+func TestWalk(t *testing.T) {
+	length := 500 * time.Millisecond
+	if s := os.Getenv("ERPC_STREAM_WALK"); s != "" {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		length = d
+	}
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { walk(t, seed, length) })
+	}
+}
+
+func walk(t *testing.T, seed uint64, length time.Duration) {
+	var mu sync.Mutex
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	draw := func(n int) int { mu.Lock(); defer mu.Unlock(); return rnd.IntN(n) }
+	source := func() *rand.Rand { return rand.New(rand.NewPCG(uint64(draw(1<<30)), seed)) }
+	var opened, good, failed atomic.Int64
+
+	// handle is the other end of every stream.
+	handle := func(ctx context.Context, s *erpc.Stream[[]byte, []byte]) error {
+		w := &walker{rnd: source(), s: s}
+		received := make(chan error, 1)
+		go func() { received <- w.recv(context.Background()) }()
+		count := w.rnd.IntN(200)
+		err := w.send(count)
+		if err == nil && w.rnd.IntN(4) > 0 {
+			err = <-received
+			received <- err
+		}
+		if wrong := wrongError(""); errors.As(err, &wrong) {
+			t.Error(wrong)
+		}
+		switch w.rnd.IntN(10) {
+		case 0:
+			return erpc.NewStatus(1001, "a failure").Err()
+		case 1:
+			panic("a failure")
+		}
+		erpc.CallCtxFrom(ctx).SetMeta("count", strconv.Itoa(w.sent))
+		return err
+	}
+	// open is one opener.
+	open := func(ctx context.Context, sess erpc.Session) {
+		r := source()
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(1+r.IntN(2000))*time.Millisecond)
+		defer cancel()
+		s, err := erpc.OpenStream[[]byte, []byte](ctx, sess, "/walk")
+		if err != nil {
+			failed.Add(1)
+			return
+		}
+		opened.Add(1)
+		defer s.Close()
+		w := &walker{rnd: r, s: s}
+		received := make(chan error, 1)
+		go func() { received <- w.recv(context.Background()) }()
+		if err := w.send(r.IntN(200)); err == nil && r.IntN(5) > 0 {
+			meta := new(erpc.Meta)
+			meta.Set("count", strconv.Itoa(w.sent))
+			_ = s.Raw().(*session.Stream).CloseSendMeta(meta) // what Recv says counts
+		}
+		if r.IntN(8) == 0 {
+			_ = s.Close()
+		}
+		select {
+		case err = <-received:
+		case <-time.After(kit.Bound):
+			t.Errorf("seed %d: a stream never ended", seed)
+			return
+		}
+		wrong := wrongError("")
+		switch {
+		case err == nil:
+			good.Add(1)
+		case errors.As(err, &wrong):
+			t.Errorf("seed %d: %s", seed, wrong)
+		}
+	}
+
+	tr := memory.New()
+	tr.Faults = func() (from, to memory.Fault) {
+		fault := func() memory.Fault {
+			f := memory.Fault{}
+			if draw(2) == 0 {
+				f.Delay = time.Duration(draw(300)) * time.Microsecond
+			}
+			if draw(3) == 0 {
+				f.CutAt = 1 + draw(4<<20)
+			}
+			return f
+		}
+		return fault(), fault()
+	}
+	cfg := erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{tr}}
+	srv := kit.Peer(t, cfg)
+	erpc.HandleStream(srv, "/walk", handle)
+	cfg.RedialTimes, cfg.RedialInterval = -1, 2*time.Millisecond
+	cli := kit.Peer(t, cfg)
+	erpc.HandleStream(cli, "/walk", handle)
+	sess := kit.Open(t, cli, kit.Start(t, srv))
+	ctx, stop := context.WithTimeout(t.Context(), length)
+	defer stop()
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				open(ctx, sess)
+			}
+		})
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				var back erpc.Session
+				srv.RangeSession(func(s erpc.Session) bool { back = s; return false })
+				if back != nil {
+					open(ctx, back)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("seed %d: %d streams, %d ended well, %d were not opened", seed, opened.Load(), good.Load(), failed.Load())
+	if good.Load() == 0 {
+		t.Errorf("seed %d: no stream ended well", seed)
+	}
+}
