@@ -37,6 +37,12 @@ func (h host) Lookup(method string) (found, safe bool) {
 	return ok, ok && handler.Safe()
 }
 
+// LookupStream implements [proto.Host].
+func (h host) LookupStream(method string) (found, safe bool) {
+	handler, ok := h.routes.DispatchStream(method)
+	return ok, ok && handler.Safe()
+}
+
 // Hold implements [proto.Host].
 func (h host) Hold() (release func()) {
 	h.answering.Add(1)

@@ -41,6 +41,8 @@ type Host interface {
 	// that is marked safe: it changes nothing, so that anybody may be made to
 	// call it.
 	Lookup(method string) (found, safe bool)
+	// LookupStream is Lookup for handlers of streams.
+	LookupStream(method string) (found, safe bool)
 	// Hold counts a request whose answer is not written yet. A peer that shuts
 	// down waits until release was called.
 	Hold() (release func())

@@ -40,7 +40,7 @@ var core = map[string][]string{
 	"peer/config":         {},
 	// HTTP for everybody's clients, whose sessions speak raw in memory.
 	"proto/httproto":          {"codec", "message", "proto", "proto/httproto/httpgate", "xfer", "xfer/gzip"},
-	"proto/httproto/httpgate": {"codec", "message", "proto", "proto/rawproto", "xfer", "xfer/gzip"},
+	"proto/httproto/httpgate": {"codec", "internal/stream", "message", "proto", "proto/rawproto", "xfer", "xfer/gzip"},
 	// The functions of v7 around a peer, built on the façade like a plugin; the
 	// transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
@@ -23,6 +24,7 @@ type Handler struct {
 	hosts  map[string]bool
 	origin *http.CrossOriginProtection // nil: nobody is kept out
 	mux    *http.ServeMux              // nil: no routes
+	memory *stream.Memory              // of what streams wait to be written with
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -32,6 +34,7 @@ var _ http.Handler = (*Handler)(nil)
 func New(host proto.Host, cfg Config) *Handler {
 	h := prepare(cfg)
 	h.host, h.bounds = host, host.Bounds()
+	h.memory = stream.NewMemory(maxStreamMemory)
 	return h
 }
 
@@ -124,7 +127,11 @@ func (h *Handler) safe(r *http.Request, method string) (st *message.Status, code
 	if h.cfg.UnsafeGET || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, 0
 	}
-	switch found, safe := h.host.Lookup(method); {
+	found, safe := h.host.Lookup(method)
+	if !found {
+		found, safe = h.host.LookupStream(method)
+	}
+	switch {
 	case !found:
 		return message.NewStatusByCodeText(message.CodeNotFound, "", false), http.StatusNotFound
 	case !safe:
@@ -151,6 +158,16 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, method string, p
 	}
 	q := &request{Request: r, h: h, w: w, conn: c, method: method, path: path}
 	defer q.release()
+	if q.isStream() {
+		l, release, st := c.linkFor(token(r))
+		if st != nil {
+			q.answerStatus(st)
+			return
+		}
+		defer release()
+		q.serveStream(l)
+		return
+	}
 	m, ref := q.message()
 	if ref != nil {
 		h.refuse(w, r, ref.st, ref.code)
@@ -172,6 +189,21 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, method string, p
 		return
 	}
 	q.answer(reply)
+}
+
+// maxStreamMemory is how many bytes the streams of all clients may hold that wait
+// to be written to them.
+const maxStreamMemory = 64 << 20
+
+// isStream reports whether the method has a handler of streams, and none of calls.
+// Erpc peers, which say so by X-Mtype, have no streams over HTTP.
+func (q *request) isStream() bool {
+	if len(q.Header["X-Mtype"]) > 0 {
+		return false
+	}
+	call, _ := q.h.host.Lookup(q.method)
+	streams, _ := q.h.host.LookupStream(q.method)
+	return streams && !call
 }
 
 // token returns the credentials of a request: those of the scheme Bearer, or the

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -30,6 +32,12 @@ type link struct {
 	leaving bool // the peer shuts down: no more calls
 	closed  bool
 	refusal *message.Status // what the answer to the credentials was
+
+	streams  map[int32]*linkStream // open ones, by id
+	streamID int32
+
+	proving sync.Mutex // held while the session is asked about streams; guards the following
+	proven  bool
 }
 
 var errLinkClosed = errors.New("httpgate: the session has ended")
@@ -101,6 +109,8 @@ func (l *link) read() {
 			if m.ServiceMethod() == controlGoAway {
 				l.leave()
 			}
+		case message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
+			l.streamFrame(m)
 		}
 	}
 }
@@ -109,19 +119,26 @@ func (l *link) read() {
 func (l *link) end() {
 	_ = l.conn.Close() // in memory, it can't fail
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.closed = true
 	for seq, ch := range l.calls {
 		delete(l.calls, seq)
 		ch <- nil
 	}
+	streams := slices.Collect(maps.Values(l.streams))
+	l.mu.Unlock()
+	for _, s := range streams {
+		s.finish(message.NewStatusByCodeText(message.CodeShuttingDown, errLinkClosed, false))
+	}
 }
+
+// idleLocked reports whether no call waits and no stream is open.
+func (l *link) idleLocked() bool { return len(l.calls) == 0 && len(l.streams) == 0 }
 
 // leave lets no more calls in, and says bye after the last.
 func (l *link) leave() {
 	l.mu.Lock()
 	l.leaving = true
-	bye := len(l.calls) == 0
+	bye := l.idleLocked()
 	l.mu.Unlock()
 	if bye {
 		go l.control(controlBye, 0) // the reader must not wait for the session
@@ -154,7 +171,7 @@ func (l *link) enter() (seq int32, ch chan *message.Message, st *message.Status)
 func (l *link) exit(seq int32) {
 	l.mu.Lock()
 	delete(l.calls, seq)
-	bye := l.leaving && !l.closed && len(l.calls) == 0
+	bye := l.leaving && !l.closed && l.idleLocked()
 	l.mu.Unlock()
 	if bye {
 		l.control(controlBye, 0)
