@@ -257,10 +257,15 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	return nil
 }
 
-// Close ends the stream, if it has not ended. Where it was opened that cancels
-// it: its handler's context ends. It may be called at any time, more than once,
-// and is meant for defer.
+// Close ends the stream where it was opened, if it has not ended: the context of
+// its handler ends. In the handler it only drops what has not been received; the
+// stream ends when the handler returns. It may be called at any time, more than
+// once, and is meant for defer.
 func (s *Stream) Close() error {
+	if !s.opener() {
+		s.inbox.Abort(errStreamCanceled)
+		return nil
+	}
 	s.abort(newStatus(message.CodeCanceled, errStreamCanceled))
 	return nil
 }

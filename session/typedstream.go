@@ -62,7 +62,8 @@ func (s *TypedStream[In, Out]) RecvContext(ctx context.Context) (*In, error) {
 }
 
 // All yields the messages until the other side sends no more. Any other end is
-// the last pair's error. A loop that is left early closes the stream.
+// the last pair's error. A loop that is left early closes the stream, as
+// [Stream.Close] does.
 func (s *TypedStream[In, Out]) All() iter.Seq2[*In, error] {
 	return func(yield func(*In, error) bool) {
 		for {

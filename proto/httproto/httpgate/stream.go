@@ -53,8 +53,13 @@ func (q *request) serveStream(l *link) {
 	}()
 	q.receiveStream(ctx, s)
 	cancel()
-	_ = control.SetReadDeadline(time.Unix(1, 0)) // ends a read of the body, which must not outlive the request
-	<-sent
+	select {
+	case <-sent:
+	default: // it reads the body, which must not outlive the request
+		q.w.Header().Set("Connection", "close") // too late for most answers; net/http closes it anyway
+		_ = control.SetReadDeadline(time.Unix(1, 0))
+		<-sent
+	}
 }
 
 // sendStream sends the body of the request as messages.
