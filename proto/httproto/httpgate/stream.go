@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc/codec"
@@ -47,24 +48,49 @@ func (q *request) serveStream(l *link) {
 	control := http.NewResponseController(q.w)
 	_ = control.EnableFullDuplex() // HTTP/2 has no other way
 	sent := make(chan struct{})
+	body := &watchedBody{timed: timed{q}}
 	go func() {
 		defer close(sent)
-		q.sendStream(ctx, s)
+		q.sendStream(ctx, s, body)
 	}()
 	q.receiveStream(ctx, s)
 	cancel()
-	select {
-	case <-sent:
-	default: // it reads the body, which must not outlive the request
-		q.w.Header().Set("Connection", "close") // too late for most answers; net/http closes it anyway
-		_ = control.SetReadDeadline(time.Unix(1, 0))
-		<-sent
+	look := time.NewTicker(maxBlocked)
+	defer look.Stop()
+	for blocked := false; ; {
+		select {
+		case <-sent:
+			return
+		case <-look.C:
+			if blocked && body.reading.Load() { // the client sends nothing to a handler that has returned
+				_ = control.SetReadDeadline(time.Unix(1, 0)) // the connection is of no more use after that
+			}
+			blocked = body.reading.Load()
+		}
 	}
 }
 
+// maxBlocked is about how long a client that still sends its body, slowly, keeps
+// its connection after the handler has returned.
+const maxBlocked = 100 * time.Millisecond
+
+// A watchedBody tells whether somebody waits in its Read. That must be ended
+// before the request is, and an end of a read that does not wait would break the
+// connection for the next request.
+type watchedBody struct {
+	timed
+	reading atomic.Bool
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.reading.Store(true)
+	defer b.reading.Store(false)
+	return b.timed.Read(p)
+}
+
 // sendStream sends the body of the request as messages.
-func (q *request) sendStream(ctx context.Context, s *linkStream) {
-	err := q.sendMessages(ctx, s)
+func (q *request) sendStream(ctx context.Context, s *linkStream, body io.Reader) {
+	err := q.sendMessages(ctx, s, body)
 	switch {
 	case err == nil:
 		s.closeSend()
@@ -74,12 +100,11 @@ func (q *request) sendStream(ctx context.Context, s *linkStream) {
 	}
 }
 
-func (q *request) sendMessages(ctx context.Context, s *linkStream) error {
+func (q *request) sendMessages(ctx context.Context, s *linkStream, body io.Reader) error {
 	contentType, _, err := mime.ParseMediaType(q.Header.Get("Content-Type"))
 	if err != nil {
 		contentType = ""
 	}
-	body := &timed{q}
 	id, known := CodecOf([]byte(contentType))
 	switch {
 	case q.Method == http.MethodGet || q.Method == http.MethodHead:
