@@ -23,11 +23,17 @@ func decode(format Format, root *node, target reflect.Value) ([]setting, error) 
 	if err := checkStruct(format, target.Type(), nil); err != nil {
 		return nil, err
 	}
-	return appendSettings(nil, format, root, target, "")
+	return appendSettings(nil, source{format, &budget{maxSize}}, root, target, "")
 }
 
-func appendSettings(out []setting, format Format, table *node, target reflect.Value, prefix string) ([]setting, error) {
-	fields, err := fieldsOf(format, target)
+// A source is what settings are read from.
+type source struct {
+	format Format
+	env    *budget // of the variables in values
+}
+
+func appendSettings(out []setting, src source, table *node, target reflect.Value, prefix string) ([]setting, error) {
+	fields, err := fieldsOf(src.format, target)
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +49,16 @@ func appendSettings(out []setting, format Format, table *node, target reflect.Va
 		}
 		switch f.kind {
 		case structField, pointerField:
-			out, err = appendStruct(out, format, n, f, key)
+			out, err = appendStruct(out, src, n, f, key)
 		case tableListField:
-			out, err = appendTables(out, format, n, f, key)
+			out, err = appendTables(out, src, n, f, key)
 		case listField:
 			var items []string
-			if items, err = n.list(key); err == nil {
+			if items, err = src.list(n, key); err == nil {
 				out = append(out, setting{f.value, listValue(f.value, items)})
 			}
 		case scalarField:
-			out, err = appendScalar(out, n, f, key)
+			out, err = appendScalar(out, src, n, f, key)
 		}
 		if err != nil {
 			return nil, err
@@ -61,10 +67,13 @@ func appendSettings(out []setting, format Format, table *node, target reflect.Va
 	return out, nil
 }
 
-func appendScalar(out []setting, n *node, f field, key string) ([]setting, error) {
+func appendScalar(out []setting, src source, n *node, f field, key string) ([]setting, error) {
 	text, err := n.scalar(key)
 	if err != nil {
 		return nil, err
+	}
+	if text, err = src.env.expand(text); err != nil {
+		return nil, keyErrorf(key, n.line, "%w", err)
 	}
 	value := reflect.New(f.value.Type()).Elem()
 	if err := setText(value, text); err != nil {
@@ -73,14 +82,25 @@ func appendScalar(out []setting, n *node, f field, key string) ([]setting, error
 	return append(out, setting{f.value, value}), nil
 }
 
+// list returns the items of a list with their variables replaced.
+func (src source) list(n *node, key string) ([]string, error) {
+	items, err := n.list(key)
+	for i := range items {
+		if items[i], err = src.env.expand(items[i]); err != nil {
+			return nil, keyErrorf(key, n.line, "%w", err)
+		}
+	}
+	return items, err
+}
+
 // appendStruct is for a struct and for a pointer to one, which the file makes
 // point to a copy: the struct that it points to now may be somebody else's.
-func appendStruct(out []setting, format Format, n *node, f field, key string) ([]setting, error) {
+func appendStruct(out []setting, src source, n *node, f field, key string) ([]setting, error) {
 	if n.kind == textNode && n.text == "" {
 		return out, nil // null: nothing is said about it
 	}
 	if n.kind != tableNode {
-		return nil, keyErrorf(key, n.line, "a single value or a list where keys belong: %s", knownKeysBelow(format, f, key))
+		return nil, keyErrorf(key, n.line, "a single value or a list where keys belong: %s", knownKeysBelow(src.format, f, key))
 	}
 	target := f.value
 	if f.kind == pointerField {
@@ -95,12 +115,12 @@ func appendStruct(out []setting, format Format, n *node, f field, key string) ([
 		out = append(out, setting{f.value, p})
 		target = p.Elem()
 	}
-	return appendSettings(out, format, n, target, key+".")
+	return appendSettings(out, src, n, target, key+".")
 }
 
 // appendTables is for a slice of structs.
-func appendTables(out []setting, format Format, n *node, f field, key string) ([]setting, error) {
-	items, err := n.tables(format, key)
+func appendTables(out []setting, src source, n *node, f field, key string) ([]setting, error) {
+	items, err := n.tables(src.format, key)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +136,7 @@ func appendTables(out []setting, format Format, n *node, f field, key string) ([
 		if d, ok := s.Index(i).Addr().Interface().(Defaulter); ok {
 			d.SetDefaults()
 		}
-		if out, err = appendSettings(out, format, item, s.Index(i), key+"."+item.name+"."); err != nil {
+		if out, err = appendSettings(out, src, item, s.Index(i), key+"."+item.name+"."); err != nil {
 			return nil, err
 		}
 	}

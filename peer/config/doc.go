@@ -23,6 +23,12 @@
 // pointer stays nil if the file has no part for it. An embedded struct without a
 // name of its own adds its fields to those around it.
 //
+// # Environment
+//
+// In a value, ${NAME} stands for the environment variable of that name, which
+// must be set; ${NAME:-default} for the default if it is not set or empty. The
+// text ${ itself is written $${.
+//
 // # Formats
 //
 // Both formats say the same things. A section is a top-level key in YAML and a

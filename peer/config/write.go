@@ -297,5 +297,5 @@ func quote(text string) (string, error) {
 	if bareText.MatchString(text) && !reserved[strings.ToLower(text)] {
 		return text, nil
 	}
-	return strconv.Quote(text), nil
+	return strconv.Quote(strings.ReplaceAll(text, "${", "$${")), nil
 }
