@@ -6,6 +6,11 @@ import (
 	"github.com/goerpc/erpc/codec/thriftcodec"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/peer/config"
+	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/socket/eventloop"
 	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/quic"
@@ -29,10 +34,21 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Inherited == nil {
 		cfg.Inherited = peers.Inherit()
 	}
+	if cfg.Protocols == nil {
+		cfg.Protocols = protocols()
+	}
 	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, websocket.Transport{}, &eventloop.Transport{}}, cfg.Transports...)
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p
+}
+
+// protocols returns what the key protocol of a configuration can name.
+func protocols() map[string]ProtoFunc {
+	return map[string]ProtoFunc{
+		"raw": rawproto.New, "json": jsonproto.New, "pb": pbproto.New, "http": httproto.NewHTTProtoFunc(),
+		"thrift": thriftproto.NewBinaryProtoFunc(), "thrift-struct": thriftproto.NewStructProtoFunc(),
+	}
 }
 
 // BroadcastTo pushes to a chosen set of sessions. See [peer.BroadcastTo].

@@ -1,15 +1,12 @@
 package peer
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/router"
@@ -34,6 +31,14 @@ type Config struct {
 	SlowCometDuration time.Duration `yaml:"slow_comet_duration" ini:"slow_comet_duration" comment:"A call or push that takes this long is logged as a warning; 0s is never"`
 	PrintDetail       bool          `yaml:"print_detail" ini:"print_detail" comment:"Log each call and push with metadata and body"`
 	CountTime         bool          `yaml:"count_time" ini:"count_time" comment:"Log each call and push with the time it took"`
+
+	Protocol      string         `yaml:"protocol" ini:"protocol" comment:"Name of the protocol: raw, json, pb, thrift, thrift-struct or http; empty is that of the program, else raw"`
+	Listeners     []ListenConfig `yaml:"listeners" ini:"listeners" comment:"Several listeners, in place of listen_address"`
+	TLS           bool           `yaml:"tls" ini:"tls" comment:"Use TLS; a server needs the next two keys too"`
+	TLSCertFile   string         `yaml:"tls_cert_file" ini:"tls_cert_file" comment:"PEM file with the certificate, and those above it"`
+	TLSKeyFile    string         `yaml:"tls_key_file" ini:"tls_key_file" comment:"PEM file with its key"`
+	TLSCAFile     string         `yaml:"tls_ca_file" ini:"tls_ca_file" comment:"PEM file with the authorities that the other sides are verified against; empty is those of the system"`
+	TLSClientCert bool           `yaml:"tls_client_cert" ini:"tls_client_cert" comment:"As a server, require a certificate of an authority in tls_ca_file from each client"`
 
 	ListenAddress      string        `yaml:"listen_address" ini:"listen_address" comment:"Address to listen on, in place of local_ip and listen_port"`
 	RedialMaxInterval  time.Duration `yaml:"redial_max_interval" ini:"redial_max_interval" comment:"Longest time between two attempts to redial; 0s is 10s"`
@@ -64,13 +69,21 @@ type Config struct {
 	// passes over; the others it refuses when it dials or listens.
 	SocketWishes socket.Tunables `yaml:"-" ini:"-"`
 
-	ProtoFunc  proto.Func                 `yaml:"-" ini:"-"` // default rawproto.New
+	ProtoFunc  proto.Func                 `yaml:"-" ini:"-"` // default rawproto.New; Protocol wins over it
+	Protocols  map[string]proto.Func      `yaml:"-" ini:"-"` // that Protocol can name, besides raw; erpc.NewPeer has those of this module
 	Mapper     router.ServiceMethodMapper `yaml:"-" ini:"-"` // default router.HTTPServiceMethodMapper
 	Logger     *slog.Logger               `yaml:"-" ini:"-"` // default: discard
 	Transports []socket.Transport         `yaml:"-" ini:"-"` // besides socket.Stream; a later one of the same network wins
 	// Inherited returns the listener that a parent process handed down for an
 	// address, nil if there is none. Graceful restarts set it.
 	Inherited func(network, addr string) (net.Listener, error) `yaml:"-" ini:"-"`
+}
+
+// A ListenConfig is one of several listeners of a peer.
+type ListenConfig struct {
+	Network  string `yaml:"network" ini:"network" comment:"Network; empty is that of the peer"`
+	Address  string `yaml:"address" ini:"address" comment:"Address to listen on"`
+	Protocol string `yaml:"protocol" ini:"protocol" comment:"Name of the protocol; empty is that of the peer"`
 }
 
 // Defaults of [Config].
@@ -120,89 +133,9 @@ func set[T comparable](v *T, def T) {
 	}
 }
 
-// Validate returns what is wrong with the configuration.
-func (c *Config) Validate() error {
-	var errs []error
-	switch c.QueuePolicy {
-	case "", socket.Block, socket.DropNew, socket.DropOld, socket.Disconnect:
-	default:
-		errs = append(errs, fmt.Errorf("peer: queue_policy %q is unknown; use block, drop_new, drop_old or disconnect", c.QueuePolicy))
-	}
-	if c.DefaultBodyCodec != "" {
-		if _, err := codec.GetByName(c.DefaultBodyCodec); err != nil {
-			errs = append(errs, fmt.Errorf("peer: default_body_codec: %w; register it before the peer is made", err))
-		}
-	}
-	for _, n := range []struct {
-		key   string
-		value int
-	}{{"read_limit", c.ReadLimit}, {"queue_limit", c.QueueLimit}, {"max_sessions", c.MaxSessions}, {"stream_message_limit", c.StreamMessageLimit},
-		{"socket_read_buffer", c.SocketReadBuffer}, {"socket_write_buffer", c.SocketWriteBuffer}} {
-		if n.value < 0 {
-			errs = append(errs, fmt.Errorf("peer: %s is %d; it must not be below 0", n.key, n.value))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// An Addr is the address of a network that a peer is told to listen on or to
-// dial from.
-type Addr struct{ network, addr string }
-
-// NewAddr returns an address of its parts. Those that are empty are tcp,
-// 0.0.0.0 and 0, as in erpc v7.
-func NewAddr(network, host, port string) *Addr {
-	set(&network, "tcp")
-	set(&host, "0.0.0.0")
-	set(&port, "0")
-	return &Addr{network, net.JoinHostPort(host, port)}
-}
-
-// ParseAddr returns the address written as addr: host:port, or a path. What is
-// empty is that of [NewAddr].
-func ParseAddr(network, addr string) (*Addr, error) {
-	if addr == "" {
-		return NewAddr(network, "", ""), nil
-	}
-	host, port, err := net.SplitHostPort(addr)
-	switch {
-	case err == nil:
-		return NewAddr(network, host, port), nil
-	case isUnix(network):
-		return &Addr{network, addr}, nil
-	}
-	return nil, fmt.Errorf("peer: address %q: %w", addr, err)
-}
-
-// Network implements [net.Addr].
-func (a *Addr) Network() string { return a.network }
-
-// String implements [net.Addr].
-func (a *Addr) String() string { return a.addr }
-
-// Host returns what stands in front of the port.
-func (a *Addr) Host() string {
-	host, _, err := net.SplitHostPort(a.addr)
-	if err != nil {
-		return a.addr
-	}
-	return host
-}
-
-// Port returns the port, "" if there is none.
-func (a *Addr) Port() string {
-	_, port, err := net.SplitHostPort(a.addr)
-	if err != nil {
-		return ""
-	}
-	return port
-}
-
-func isUnix(network string) bool { return strings.HasPrefix(network, "unix") }
-
-// ListenAddr returns the address to listen on. On unix networks a LocalIP that
-// holds a slash is the path; otherwise the file has v7's name,
-// LocalIP:ListenPort.
+// ListenAddr returns the address to listen on. On unix networks LocalIP is the
+// path if it holds a slash, or is a name without ListenPort; otherwise the file
+// has v7's name, LocalIP:ListenPort.
 func (c *Config) ListenAddr() net.Addr {
 	if c.ListenAddress != "" {
 		return &Addr{c.network(), c.ListenAddress}
@@ -222,10 +155,15 @@ func (c *Config) network() string {
 
 func (c *Config) local(port uint16) net.Addr {
 	host := c.LocalIP
-	if isUnix(c.Network) && strings.ContainsAny(host, `/\`) {
+	if isUnix(c.Network) && isPath(host, port) {
 		return &Addr{c.Network, host}
 	}
 	return NewAddr(c.network(), host, strconv.Itoa(int(port)))
+}
+
+// isPath reports whether a LocalIP is the path of a socket.
+func isPath(host string, port uint16) bool {
+	return strings.ContainsAny(host, `/\`) || port == 0 && host != "" && net.ParseIP(host) == nil
 }
 
 // dialFrom returns the local address for a transport, "" if the system is to

@@ -1,13 +1,29 @@
 package peer_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
 	"fmt"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/peer/config"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 func TestAddressesOfAConfiguration(t *testing.T) {
@@ -21,7 +37,9 @@ func TestAddressesOfAConfiguration(t *testing.T) {
 		{peer.Config{Network: "tcp6", LocalIP: "::1", ListenPort: 9090}, "tcp6", "[::1]:9090", "[::1]:0"},
 		{peer.Config{LocalIP: "127.0.0.1", ListenPort: 65535, ListenAddress: "localhost:1"}, "tcp", "localhost:1", "127.0.0.1:0"},
 		{peer.Config{Network: "unix", LocalIP: "/run/erpc.sock", ListenPort: 9090}, "unix", "/run/erpc.sock", "/run/erpc.sock"},
-		{peer.Config{Network: "unix", LocalIP: "erpc", ListenPort: 9090}, "unix", "erpc:9090", "erpc:0"}, // v7's name
+		{peer.Config{Network: "unix", LocalIP: "erpc", ListenPort: 9090}, "unix", "erpc:9090", "erpc"}, // v7's name, and a path without a port
+		{peer.Config{Network: "unix", LocalIP: "c.sock"}, "unix", "c.sock", "c.sock"},
+		{peer.Config{Network: "unix", LocalIP: "127.0.0.1"}, "unix", "127.0.0.1:0", "127.0.0.1:0"},
 		{peer.Config{Network: "unixpacket", ListenAddress: "@abstract"}, "unixpacket", "@abstract", "0.0.0.0:0"},
 		{peer.Config{Network: "quic", ListenPort: 443}, "quic", "0.0.0.0:443", "0.0.0.0:0"},
 	} {
@@ -66,6 +84,23 @@ func TestValidate(t *testing.T) {
 		"max_sessions is -3":       {MaxSessions: -3},
 		"socket_read_buffer is -4": {SocketReadBuffer: -4},
 		"socket_write_buffer is":   {SocketWriteBuffer: -5},
+
+		"redial_interval is -1s":                {RedialInterval: -time.Second},
+		"redial_max_interval is -1ns":           {RedialMaxInterval: -1},
+		"default_session_age is -1ns":           {DefaultSessionAge: -1},
+		"default_context_age is -1ns":           {DefaultContextAge: -1},
+		"slow_comet_duration is -1ns":           {SlowCometDuration: -1},
+		"idle_timeout is -1ns":                  {IdleTimeout: -1},
+		"stuck_timeout is -1ns":                 {StuckTimeout: -1},
+		"call_timeout is -1ns":                  {CallTimeout: -1},
+		"flush_delay is -1ns":                   {FlushDelay: -1},
+		"socket_keep_alive_period is -1ns":      {SocketKeepAlivePeriod: -1},
+		"socket_keep_alive_period is 9h6m8s":    {SocketKeepAlivePeriod: 32768 * time.Second},
+		"tls_cert_file \"none.pem\"":            {TLSCertFile: "none.pem", TLSKeyFile: "none.key"},
+		"tls_ca_file: open none.pem":            {TLSCAFile: "none.pem"},
+		"tls_client_cert needs tls_ca_file":     {TLSClientCert: true},
+		"listeners[0].address is empty":         {Listeners: []peer.ListenConfig{{Protocol: "raw"}}},
+		"listen_address and listeners are both": {ListenAddress: ":1", Listeners: []peer.ListenConfig{{Address: ":2"}}},
 	}
 	for want, cfg := range wrong {
 		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
@@ -80,11 +115,144 @@ func TestValidate(t *testing.T) {
 			peer.New(cfg)
 		}()
 	}
-	all := peer.Config{QueuePolicy: "sometimes", DefaultBodyCodec: "morse", ReadLimit: -1, QueueLimit: -2, MaxSessions: -3, SocketReadBuffer: -4, SocketWriteBuffer: -5}
+	all := peer.Config{QueuePolicy: "sometimes", DefaultBodyCodec: "morse", ReadLimit: -1, QueueLimit: -2, MaxSessions: -3}
 	err := all.Validate()
-	for want := range wrong {
+	for _, want := range []string{"queue_policy", "default_body_codec", "read_limit", "queue_limit", "max_sessions"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)
 		}
 	}
+}
+
+// Protocols are named in the configuration; a name that nobody knows is a
+// mistake that says which there are.
+func TestUnknownProtocol(t *testing.T) {
+	for _, cfg := range []peer.Config{
+		{Protocol: "morse", Protocols: map[string]proto.Func{"json": jsonproto.New}},
+		{Listeners: []peer.ListenConfig{{Address: ":1", Protocol: "morse"}}, Protocols: map[string]proto.Func{"json": jsonproto.New}},
+	} {
+		func() {
+			defer func() {
+				if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), `protocol "morse" is unknown; this peer knows json, raw`) {
+					t.Errorf("New panics with %v", v)
+				}
+			}()
+			peer.New(cfg)
+		}()
+	}
+}
+
+// A peer serves several listeners of a configuration file, each with its
+// protocol, and one that fails ends them all.
+func TestListenersOfAConfiguration(t *testing.T) {
+	on := memory.New()
+	file := filepath.Join(t.TempDir(), "peer.yaml")
+	text := "network: " + memory.Network + "\nprotocol: json\nlisteners:\n- address: a\n- {address: b, protocol: raw}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var cfg peer.Config
+	cfg.SetDefaults()
+	if err := config.Load(file, "", &cfg); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Protocols = map[string]proto.Func{"json": jsonproto.New}
+	p := newPeer(t, on, cfg)
+	served := make(chan error, 1)
+	bound := make(chan net.Addr, 2)
+	p.PluginContainer().AppendLeft(listenHook(func(a net.Addr) error { bound <- a; return nil }))
+	go func() { served <- p.ListenAndServe() }()
+	receive(t, "a listener", bound)
+	receive(t, "another", bound)
+	cli := newPeer(t, on, peer.Config{})
+	for addr, pf := range map[string]proto.Func{"a": jsonproto.New, "b": rawproto.New} {
+		sess, st := cli.Dial(addr, pf)
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		if st := sess.Call("/none", nil, nil).Status(); st.Code() != message.CodeNotFound {
+			t.Errorf("%s: %v", addr, st)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := receive(t, "the end", served); err != peer.ErrClosed {
+		t.Errorf("ListenAndServe: %v", err)
+	}
+
+	log := new(logbook)
+	cfg.Listeners = append(cfg.Listeners, peer.ListenConfig{Address: "a"})
+	cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+	p = newPeer(t, on, cfg)
+	if err := p.ListenAndServe(); err == nil || errors.Is(err, peer.ErrClosed) {
+		t.Errorf("the same address twice: %v", err)
+	}
+	if n := len(p.Listeners()); n != 0 {
+		t.Errorf("%d listeners are left", n)
+	}
+	if !strings.Contains(log.String(), "level=ERROR msg=\"listen failed\"") {
+		t.Errorf("nothing was logged for programs that ignore the error: %s", log)
+	}
+}
+
+// The keys of TLS make a server and a client that verify each other.
+func TestTLSOfAConfiguration(t *testing.T) {
+	certFile, keyFile := mutualCertificate(t)
+	srv := peer.New(peer.Config{ListenAddress: "127.0.0.1:0", TLSCertFile: certFile, TLSKeyFile: keyFile, TLSCAFile: certFile, TLSClientCert: true})
+	defer srv.Close()
+	lis, err := srv.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(lis) }()
+	for _, c := range []struct {
+		cfg peer.Config
+		ok  bool
+	}{
+		{peer.Config{TLSCertFile: certFile, TLSKeyFile: keyFile, TLSCAFile: certFile}, true},
+		{peer.Config{TLSCAFile: certFile}, false}, // without a certificate of its own
+		{peer.Config{TLS: true}, false},           // the system does not know the authority
+		{peer.Config{}, false},
+	} {
+		c.cfg.DialTimeout = 5 * time.Second
+		cli := peer.New(c.cfg)
+		sess, st := cli.Dial(lis.Addr().String())
+		if st.OK() {
+			st = sess.Call("/none", nil, nil).Status()
+		}
+		if ok := st.Code() == message.CodeNotFound; ok != c.ok {
+			t.Errorf("%+v: %v", c.cfg.TLSCAFile, st)
+		}
+		_ = cli.Close()
+	}
+	_ = srv.Close()
+	if err := receive(t, "the end", served); err != peer.ErrClosed {
+		t.Error(err)
+	}
+}
+
+// mutualCertificate writes a self-signed certificate for servers and clients.
+func mutualCertificate(t *testing.T) (certFile, keyFile string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, "cert.pem", "CERTIFICATE", der), write(t, "key.pem", "PRIVATE KEY", pkcs8)
 }

@@ -17,15 +17,58 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// ListenAndServe accepts sessions on the address of the configuration until the
-// peer is closed; then it returns [ErrClosed]. Several listeners of one peer
-// may be served at the same time.
+// ListenAndServe accepts sessions on the address of the configuration, or on
+// those of its list of listeners, until the peer is closed; then it returns
+// [ErrClosed]. An error of one listener ends all of these, and is logged.
 func (p *Peer) ListenAndServe(protoFunc ...proto.Func) error {
-	lis, err := p.Listen()
-	if err != nil {
-		return err
+	err := p.listenAndServe(protoFunc)
+	if !errors.Is(err, ErrClosed) {
+		p.cfg.Logger.Error("listen failed", "err", err) // many programs ignore the result
 	}
-	return p.Serve(lis, protoFunc...)
+	return err
+}
+
+func (p *Peer) listenAndServe(protoFunc []proto.Func) error {
+	if len(p.cfg.Listeners) == 0 {
+		lis, err := p.Listen()
+		if err != nil {
+			return err
+		}
+		return p.Serve(lis, protoFunc...)
+	}
+	listeners := make([]net.Listener, 0, len(p.cfg.Listeners))
+	for _, l := range p.cfg.Listeners {
+		network := l.Network
+		if network == "" {
+			network = p.cfg.Network
+		}
+		lis, err := p.ListenOn(network, l.Address)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close() // nothing was accepted
+			}
+			return err
+		}
+		listeners = append(listeners, lis)
+	}
+	ends := make(chan error, len(listeners))
+	for i, lis := range listeners {
+		pf := p.protos[i]
+		if pf == nil {
+			pf = p.protoFunc(protoFunc)
+		}
+		go func() { ends <- p.Serve(lis, pf) }()
+	}
+	err := <-ends
+	for _, lis := range listeners {
+		_ = lis.Close() // Serve tells of it
+	}
+	for range len(listeners) - 1 {
+		if e := <-ends; errors.Is(err, ErrClosed) && !errors.Is(e, ErrClosed) && !errors.Is(e, net.ErrClosed) {
+			err = e
+		}
+	}
+	return err
 }
 
 // Listen returns a listener on the address of the configuration, for

@@ -2,6 +2,8 @@ package peer_test
 
 import (
 	"context"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,4 +86,22 @@ func receive[T any](t *testing.T, what string, ch <-chan T) T {
 		t.Fatalf("waited %v for %s", longest, what)
 		panic("not reached")
 	}
+}
+
+// A logbook collects what is logged. It may be used concurrently.
+type logbook struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (l *logbook) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

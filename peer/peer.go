@@ -13,6 +13,7 @@ import (
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/router"
 	"github.com/goerpc/erpc/session"
 	"github.com/goerpc/erpc/socket"
@@ -33,6 +34,7 @@ type Peer struct {
 	hooks      atomic.Pointer[session.Hooks]
 	shared     *session.Shared
 	transports map[string]socket.Transport
+	protos     []proto.Func // of cfg.Listeners; nil: that of the peer
 	tls        atomic.Pointer[tls.Config]
 	edge       edge
 	next       atomic.Uint64 // numbers ids that addresses don't make unique
@@ -69,12 +71,14 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		}
 	}
 	cfg.SetDefaults()
-	if err := cfg.Validate(); err != nil {
+	listenProtos, err := cfg.resolveProtocols()
+	if err = errors.Join(err, cfg.Validate()); err != nil {
 		panic(err)
 	}
 	p := &Peer{
 		cfg:        cfg,
 		plugins:    plugins,
+		protos:     listenProtos,
 		routes:     router.New(plugins, cfg.Mapper),
 		transports: map[string]socket.Transport{},
 	}
@@ -88,6 +92,9 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	if p.transports[cfg.Network] == nil {
 		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports; those of the packages below socket are added there, and erpc.NewPeer adds quic, kcp, ws, wss and evtcp", cfg.Network))
+	}
+	if t, _ := cfg.tlsConfig(); t != nil { // Validate has seen its error
+		p.SetTLSConfig(t)
 	}
 	p.share()
 	plugins.Watch(func() { p.hooks.Store(session.NewHooks(plugins.GetAll())) })

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
@@ -25,6 +26,40 @@ func NewTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient 
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	if len(insecureSkipVerifyForClient) > 0 {
 		cfg.InsecureSkipVerify = insecureSkipVerifyForClient[0]
+	}
+	return cfg, nil
+}
+
+// tlsConfig returns the TLS that the configuration asks for, nil if it asks for
+// none.
+func (c *Config) tlsConfig() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	switch {
+	case c.TLSCertFile != "" || c.TLSKeyFile != "":
+		cert, err := tls.LoadX509KeyPair(c.TLSCertFile, c.TLSKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("peer: tls_cert_file %q with tls_key_file %q: %w", c.TLSCertFile, c.TLSKeyFile, err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	case !c.TLS && c.TLSCAFile == "" && !c.TLSClientCert:
+		return nil, nil
+	}
+	if c.TLSCAFile != "" {
+		pem, err := os.ReadFile(c.TLSCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("peer: tls_ca_file: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("peer: tls_ca_file %q holds no certificate in PEM form", c.TLSCAFile)
+		}
+		cfg.RootCAs, cfg.ClientCAs = pool, pool
+	}
+	if c.TLSClientCert {
+		if c.TLSCAFile == "" {
+			return nil, errors.New("peer: tls_client_cert needs tls_ca_file: the authorities whose clients are let in")
+		}
+		cfg.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return cfg, nil
 }

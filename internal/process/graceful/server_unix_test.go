@@ -70,6 +70,9 @@ func serverMain() int {
 			peer.SetTLSConfig(erpc.GenerateTLSConfigForServer())
 		}
 		erpc.HandleCall(peer, "/work", func(_ context.Context, ms *int) (*int, error) {
+			if *ms > 10_000 {
+				fmt.Println("hanging")
+			}
 			time.Sleep(time.Duration(*ms) * time.Millisecond) // it is the work of the handler
 			pid := os.Getpid()
 			return &pid, nil

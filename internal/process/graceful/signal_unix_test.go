@@ -18,6 +18,7 @@ func hung(t *testing.T, main string) (*family, int) {
 	work(t, sess) // it serves
 	ms := 60_000
 	sess.AsyncCall("/work", &ms, nil, make(chan erpc.CallCmd, 1))
+	f.expect("hanging")
 	f.insist(pid, syscall.SIGTERM, "a second signal ends the process")
 	return f, pid
 }
