@@ -5,12 +5,14 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc/session"
 )
 
-// phase is where a peer is in its life. It only grows.
+// phase is the life-cycle state of a peer. It only advances.
 type phase int
 
 const (
@@ -24,12 +26,39 @@ const (
 // handler, so it may be called anywhere; the second time it does nothing.
 func (p *Peer) Close() error {
 	err := p.stopAccepting(closed)
-	for _, c := range p.table.all() {
-		if e := c.Close(); !errors.Is(e, net.ErrClosed) { // a session just opened is cut off by its connection
-			err = errors.Join(err, e)
+	return errors.Join(err, each(p.table.all(), func(c *session.Engine) error {
+		if err := c.Close(); !errors.Is(err, net.ErrClosed) { // a session just opened is cut off by its connection
+			return err
 		}
+		return nil
+	}))
+}
+
+// maxParallel bounds how many sessions are closed or flushed at the same time:
+// one whose other side does not read takes a while.
+const maxParallel = 256
+
+// each calls f for every session, several at a time, and joins the errors.
+func each(sessions []*session.Engine, f func(*session.Engine) error) error {
+	var (
+		next atomic.Int64
+		mu   sync.Mutex // guards errs
+		errs []error
+		wg   sync.WaitGroup
+	)
+	for range min(maxParallel, len(sessions)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(sessions)); i = next.Add(1) - 1 {
+				if err := f(sessions[i]); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
 	}
-	return err
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // stopAccepting enters a later phase. The first one after serving closes the
@@ -132,8 +161,8 @@ func (p *Peer) drained() (idle, quiet bool) {
 // endSessions ends the peer for good.
 func (p *Peer) endSessions() error {
 	err := p.stopAccepting(closed)
-	for _, c := range p.table.all() {
+	return errors.Join(err, each(p.table.all(), func(c *session.Engine) error {
 		c.End(session.ErrShutdown)
-	}
-	return err
+		return nil
+	}))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/router"
@@ -69,8 +70,13 @@ type Config struct {
 	// passes over; the others it refuses when it dials or listens.
 	SocketWishes socket.Tunables `yaml:"-" ini:"-"`
 
-	ProtoFunc  proto.Func                 `yaml:"-" ini:"-"` // default rawproto.New; Protocol wins over it
-	Protocols  map[string]proto.Func      `yaml:"-" ini:"-"` // that Protocol can name, besides raw; erpc.NewPeer has those of this module
+	ProtoFunc proto.Func            `yaml:"-" ini:"-"` // default rawproto.New; Protocol wins over it
+	Protocols map[string]proto.Func `yaml:"-" ini:"-"` // that Protocol can name, besides raw; erpc.NewPeer has those of this module
+	// RedialOn decides whether a failed attempt to dial or redial is followed by
+	// another one, if RedialTimes allows that. The default is the function
+	// [RedialOn].
+	RedialOn func(*message.Status) bool `yaml:"-" ini:"-"`
+
 	Mapper     router.ServiceMethodMapper `yaml:"-" ini:"-"` // default router.HTTPServiceMethodMapper
 	Logger     *slog.Logger               `yaml:"-" ini:"-"` // default: discard
 	Transports []socket.Transport         `yaml:"-" ini:"-"` // besides socket.Stream; a later one of the same network wins
@@ -120,6 +126,9 @@ func (c *Config) SetDefaults() {
 	set(&c.StreamMessageLimit, DefaultStreamMessageLimit)
 	if c.ProtoFunc == nil {
 		c.ProtoFunc = rawproto.New
+	}
+	if c.RedialOn == nil {
+		c.RedialOn = RedialOn
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

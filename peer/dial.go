@@ -15,8 +15,8 @@ import (
 )
 
 // Dial opens a session with the peer at addr. If the configuration allows
-// redials, it also tries again when that fails, unless the transport can't do what
-// the configuration asks for.
+// redials, it also tries again when that fails, unless the status says that
+// another attempt would fail too: see [Config.RedialOn].
 func (p *Peer) Dial(addr string, protoFunc ...proto.Func) (session.Session, *message.Status) {
 	return p.DialContext(context.Background(), addr, protoFunc...)
 }
@@ -36,15 +36,24 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 		if st.OK() {
 			return c, nil
 		}
-		if ctx.Err() != nil || errors.Is(st.Cause(), errors.ErrUnsupported) || p.cfg.RedialTimes >= 0 && wait.Attempts() > int(p.cfg.RedialTimes) {
+		if ctx.Err() != nil || p.cfg.RedialTimes >= 0 && wait.Attempts() > int(p.cfg.RedialTimes) || !p.cfg.RedialOn(st) {
 			return nil, st
 		}
-		pause := wait.Next()
-		p.cfg.Logger.Debug("dial failed", "addr", addr, "status", st.String(), "again_in", pause)
+		n, pause := wait.Attempts(), wait.Next()
+		if n&(n-1) == 0 { // the first, and each time that their number has doubled
+			p.cfg.Logger.Warn("dial failed; trying again", "addr", addr, "attempt", n, "err", st.Err(), "again_in", pause)
+		}
 		if !backoff.Sleep(ctx, pause) {
 			return nil, st
 		}
 	}
+}
+
+// RedialOn is the default of [Config.RedialOn]: another attempt is made unless
+// the other side said that the caller is not authorized, or the transport can't
+// do what the configuration asks for.
+func RedialOn(st *message.Status) bool {
+	return st.Code() != message.CodeUnauthorized && !errors.Is(st.Cause(), errors.ErrUnsupported)
 }
 
 // open dials once and opens the session.
@@ -54,7 +63,9 @@ func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*ses
 		return nil, st
 	}
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends hooks that wait for the other side
-	c, st := session.Dialed(p.shared, conn, pf, p.id(conn.LocalAddr()), dial)
+	id := p.table.reserve(conn.LocalAddr())
+	defer p.table.release(id)
+	c, st := session.Dialed(p.shared, conn, pf, id, dial)
 	if !st.OK() {
 		return nil, st
 	}
@@ -75,7 +86,7 @@ func (p *Peer) preDial(h PreDialPlugin, addr string) (st *message.Status) {
 
 // dialOnce makes a connection, ready for use.
 func (p *Peer) dialOnce(ctx context.Context, addr string) (net.Conn, *message.Status) {
-	if p.isClosed() {
+	if p.isStopping() {
 		return nil, statusClosed()
 	}
 	for _, h := range plugin.Of[PreDialPlugin](p.plugins.GetAll()) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"runtime/debug"
 	"slices"
@@ -84,7 +85,7 @@ func (p *Peer) ListenOn(network, addr string) (net.Listener, error) {
 	if t == nil {
 		return nil, fmt.Errorf("peer: listen: network %q is unknown to this peer", network)
 	}
-	if p.isClosed() {
+	if p.isStopping() {
 		return nil, ErrClosed
 	}
 	lis, err := t.Listen(context.Background(), network, addr, p.options())
@@ -128,7 +129,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 			p.opening.Add(1)
 			go p.accept(conn, p.protoFunc(protoFunc))
 			continue
-		case p.isClosed():
+		case p.isStopping():
 			return ErrClosed
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("peer: accept: %w", err)
@@ -165,7 +166,7 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	if !p.takePlace() {
 		p.opening.Add(-1)
 		_ = conn.Close() // nothing was said on it
-		p.cfg.Logger.Warn("connection refused: too many sessions", "remote", conn.RemoteAddr(), "max_sessions", p.cfg.MaxSessions)
+		p.logRefused(slog.LevelWarn, conn, errTooManySessions)
 		return
 	}
 	conn, pf = p.sort(conn, pf)
@@ -176,12 +177,26 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	p.opening.Add(-1)
 	if !st.OK() {
 		p.accepting.Add(-1)
-		p.cfg.Logger.Info("connection refused", "remote", conn.RemoteAddr(), "status", st.String())
+		p.logRefused(slog.LevelInfo, conn, st.Err())
 		return
 	}
 	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {
 		p.accepting.Add(-1)
 	}
+}
+
+var errTooManySessions = errors.New("peer: too many sessions (max_sessions)")
+
+// logRefused logs a connection that did not become a session, at most once a
+// second: strangers decide how many there are.
+func (p *Peer) logRefused(level slog.Level, conn net.Conn, err error) {
+	p.edge.refused.Add(1)
+	missed, ok := p.refusals.Allow(time.Now())
+	if !ok {
+		return
+	}
+	p.cfg.Logger.Log(context.Background(), level, "connection refused",
+		"remote", conn.RemoteAddr().String(), "err", err, "also_refused", missed)
 }
 
 // ServeConn makes an accepted connection a session. It does not redial.
@@ -194,7 +209,7 @@ func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Sessio
 }
 
 func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Engine, *message.Status) {
-	if p.isOver() {
+	if p.isClosed() {
 		_ = conn.Close() // nothing was said on it
 		return nil, statusClosed()
 	}
@@ -203,7 +218,13 @@ func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Engine, *messag
 		_ = conn.Close() // it is of no use
 		return nil, message.NewStatusByCodeText(message.CodeWrongConn, err, false)
 	}
-	c, st := session.Accept(p.shared, conn, pf, p.id(conn.RemoteAddr()))
+	addr := conn.RemoteAddr()
+	if isUnix(addr.Network()) {
+		addr = conn.LocalAddr() // the remote one is the client's choice
+	}
+	id := p.table.reserve(addr)
+	defer p.table.release(id)
+	c, st := session.Accept(p.shared, conn, pf, id)
 	if !st.OK() {
 		return nil, st
 	}
@@ -230,24 +251,10 @@ func (p *Peer) handshake(conn net.Conn) error {
 
 // opened ends a session that was opened while the peer was being closed.
 func (p *Peer) opened(c *session.Engine) (*session.Engine, *message.Status) {
-	if p.isOver() {
+	if p.isClosed() {
 		c.End(ErrClosed)
 		return nil, statusClosed()
 	}
 	p.startSweep()
 	return c, nil
-}
-
-// id returns the first id of a session: the address, if that is unique. Another
-// session may have it: one that was redialed keeps the id of the address that it
-// once had, and a port is used towards several addresses at the same time. Only
-// who claims an id takes it away.
-func (p *Peer) id(addr net.Addr) string {
-	text := addr.String()
-	if _, port, err := net.SplitHostPort(text); err == nil && port != "" && port != "0" {
-		if _, taken := p.GetSession(text); !taken {
-			return text
-		}
-	}
-	return fmt.Sprintf("%s#%d", text, p.next.Add(1))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 	"github.com/goerpc/erpc/proto"
@@ -37,10 +38,10 @@ type Peer struct {
 	protos     []proto.Func // of cfg.Listeners; nil: that of the peer
 	tls        atomic.Pointer[tls.Config]
 	edge       edge
-	next       atomic.Uint64 // numbers ids that addresses don't make unique
-	accepting  atomic.Int64  // accepted sessions, and connections on the way to be one
-	opening    atomic.Int64  // accepted connections that are not sessions yet
-	answering  atomic.Int64  // requests whose answers are written by a protocol, see proto.Host
+	refusals   logging.Throttle // of lines about connections that were refused
+	accepting  atomic.Int64     // accepted sessions, and connections on the way to be one
+	opening    atomic.Int64     // accepted connections that are not sessions yet
+	answering  atomic.Int64     // requests whose answers are written by a protocol, see proto.Host
 	table      table
 	ctx        context.Context // ends when the peer stops accepting and dialing
 	cancel     context.CancelFunc
@@ -135,6 +136,7 @@ func (p *Peer) share() {
 		Slow:               cfg.SlowCometDuration,
 		PanicDetail:        cfg.PanicDetail,
 		RedialTimes:        int(cfg.RedialTimes),
+		RedialOn:           cfg.RedialOn,
 		RedialFirst:        cfg.RedialInterval,
 		RedialLongest:      max(cfg.RedialMaxInterval, cfg.RedialInterval),
 	})
@@ -191,15 +193,15 @@ func (p *Peer) options() *socket.Options {
 // Handlers returns how many handlers are at work.
 func (p *Peer) Handlers() int { return p.shared.Handlers() }
 
-// isClosed reports whether the peer was closed or is shutting down.
-func (p *Peer) isClosed() bool {
+// isStopping reports whether the peer was closed or is shutting down.
+func (p *Peer) isStopping() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.phase > serving
 }
 
-// isOver reports whether the peer was closed, or Shutdown has ended.
-func (p *Peer) isOver() bool {
+// isClosed reports whether the peer was closed, or Shutdown has ended.
+func (p *Peer) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.phase == closed

@@ -7,13 +7,14 @@ import (
 )
 
 // edge counts what happens at the edge of a peer.
-type edge struct{ accepts, acceptErrors, dials, dialErrors atomic.Uint64 }
+type edge struct{ accepts, acceptErrors, refused, dials, dialErrors atomic.Uint64 }
 
 // Stats are the counters of a peer since it was made.
 type Stats struct {
 	session.Totals
 	Sessions              int
 	Accepts, AcceptErrors uint64
+	Refused               uint64 // accepted connections that did not become sessions
 	Dials, DialErrors     uint64 // attempts, those of redials included
 }
 
@@ -25,6 +26,7 @@ func (p *Peer) Stats() Stats {
 		Sessions:     p.CountSession(),
 		Accepts:      p.edge.accepts.Load(),
 		AcceptErrors: p.edge.acceptErrors.Load(),
+		Refused:      p.edge.refused.Load(),
 		Dials:        p.edge.dials.Load(),
 		DialErrors:   p.edge.dialErrors.Load(),
 	}

@@ -1,6 +1,10 @@
 package peer
 
 import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/goerpc/erpc/session"
@@ -8,7 +12,9 @@ import (
 
 // table is the sessions of a peer by id.
 type table struct {
-	mu       sync.Mutex // guards the following
+	mu       sync.Mutex          // guards the following
+	next     uint64              // numbers ids that addresses don't make unique
+	reserved map[string]struct{} // ids of sessions whose connect hooks run
 	sessions map[string]*session.Engine
 	accepted map[*session.Engine]struct{} // sessions that count for MaxSessions
 	list     []*session.Engine            // of sessions; nil after a change, never modified
@@ -28,13 +34,78 @@ func (t *table) all() []*session.Engine {
 	return t.list
 }
 
+// reserve returns an id for a connection that is about to become a session: the
+// address if that is unique, else the address and a number. Another session may
+// have the address: one that was redialed keeps the id of the address that it
+// once had, a port is used towards several addresses at the same time, and a
+// peer that dials itself sees one address from both sides. The id is reserved
+// until release.
+func (t *table) reserve(addr net.Addr) (id string) {
+	id = addr.String()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !unique(addr) || t.takenLocked(id) {
+		id = t.numberLocked(id)
+	}
+	if t.reserved == nil {
+		t.reserved = map[string]struct{}{}
+	}
+	t.reserved[id] = struct{}{}
+	return id
+}
+
+// numberLocked returns the base of an id with a number that nobody has.
+func (t *table) numberLocked(base string) string {
+	for {
+		t.next++
+		if id := fmt.Sprintf("%s#%d", base, t.next); !t.takenLocked(id) {
+			return id
+		}
+	}
+}
+
+func (t *table) takenLocked(id string) bool {
+	_, bound := t.sessions[id]
+	_, reserved := t.reserved[id]
+	return bound || reserved
+}
+
+// release is the end of reserve, when the session has bound an id or failed.
+func (t *table) release(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.reserved, id)
+}
+
+// unique reports whether an address names one connection, as an IP address with
+// a port does. That of a unix socket does not, and its client chooses it.
+func unique(addr net.Addr) bool {
+	a, err := netip.ParseAddrPort(addr.String())
+	return err == nil && a.Port() != 0 && !isUnix(addr.Network())
+}
+
+// isDefault reports whether the id is one that reserve made for c.
+func isDefault(c *session.Engine, id string) bool {
+	base, _, _ := strings.Cut(id, "#")
+	for _, addr := range []net.Addr{c.RemoteAddr(), c.LocalAddr()} {
+		if addr != nil && addr.String() == base {
+			return true
+		}
+	}
+	return false
+}
+
 // Bind implements [session.Owner]: the newer session with an id wins, and the
 // older one ends. A session that has ended, or lost its id and is about to,
-// claims nothing: else two could take each other's ids and both end.
+// claims nothing: else two could take each other's ids and both end. An id that
+// comes from an address takes nothing away: c gets a number in addition.
 func (p *Peer) Bind(c *session.Engine, id string) {
 	t := &p.table
 	t.mu.Lock()
 	older := t.sessions[id]
+	if older != nil && older != c && isDefault(c, id) {
+		id, older = t.numberLocked(id), nil
+	}
 	if old := c.ID(); t.sessions[old] == c {
 		delete(t.sessions, old)
 	}
@@ -76,8 +147,8 @@ func (p *Peer) Gone(c *session.Engine) {
 	}
 }
 
-// count notes that c counts for MaxSessions until it is gone. It reports false
-// if that it is already.
+// count notes that c counts for MaxSessions until it is gone. It returns false
+// if c is already gone.
 func (t *table) count(c *session.Engine) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -47,13 +47,14 @@ type Config struct {
 	StreamMemory       int64 // bytes that the inboxes of all streams may hold; 0: no limit
 	StreamMessageLimit int   // bytes of one message of a stream, as encoded; 0: 4 MiB
 
-	CountTime     bool          // measure each call and push, and log it
-	PrintDetail   bool          // log metadata and body too
-	Slow          time.Duration // a call or push that takes this long is a warning; 0: none is
-	PanicDetail   bool          // tell the caller what a handler panicked with
-	RedialTimes   int           // attempts after a connection broke; < 0: without end
-	RedialFirst   time.Duration // before the first attempt but one
-	RedialLongest time.Duration // between two attempts
+	CountTime     bool                       // measure each call and push, and log it
+	PrintDetail   bool                       // log metadata and body too
+	Slow          time.Duration              // a call or push that takes this long is a warning; 0: none is
+	PanicDetail   bool                       // tell the caller what a handler panicked with
+	RedialOn      func(*message.Status) bool // whether another attempt follows a failed one; nil: always
+	RedialTimes   int                        // attempts after a connection broke; < 0: without end
+	RedialFirst   time.Duration              // before the first attempt but one
+	RedialLongest time.Duration              // between two attempts
 }
 
 // Shared is what the sessions of one owner have in common: their configuration,

@@ -96,7 +96,12 @@ func (s *Engine) redial(old *conn) {
 		if st.OK() || s.State() == Closed {
 			return
 		}
-		s.Debugf("session %s: redial, attempt %d: %v", s.ID(), wait.Attempts(), st)
+		if on := s.shared.RedialOn; on != nil && !on(st) {
+			break
+		}
+		if n := wait.Attempts(); n&(n-1) == 0 { // the first attempt, and each time that their number has doubled
+			s.shared.Logger.Warn("redial failed; trying again", "session", s.ID(), "attempt", n, "err", st.Err())
+		}
 	}
 	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", s.shared.RedialTimes, "status", st.String())
 	_ = s.finish(st.Err())

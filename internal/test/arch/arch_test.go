@@ -36,7 +36,7 @@ var core = map[string][]string{
 	"session":             {"codec", "internal/backoff", "internal/calltable", "internal/guard", "internal/logging", "internal/stream", "internal/workerpool", "message", "plugin", "proto", "socket"},
 	"router":              {"message", "plugin", "session"},
 	"router/dispatcher":   {"message", "plugin", "router", "session"},
-	"peer":                {"codec", "internal/backoff", "internal/guard", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
+	"peer":                {"codec", "internal/backoff", "internal/guard", "internal/logging", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
 	"peer/config":         {},
 	// HTTP for everybody's clients, whose sessions speak raw in memory.
 	"proto/httproto":          {"codec", "message", "proto", "proto/httproto/httpgate", "xfer", "xfer/gzip"},

@@ -1,0 +1,230 @@
+package peer_test
+
+import (
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket/memory"
+)
+
+// slowConn is a connection whose Close returns when that of all others was
+// called, as those of TLS take a while towards sides that do not read.
+type slowConn struct {
+	net.Conn
+	all  *sync.WaitGroup
+	once sync.Once
+}
+
+func (c *slowConn) Close() error {
+	c.once.Do(c.all.Done)
+	c.all.Wait()
+	return c.Conn.Close()
+}
+
+// A peer closes its sessions at the same time, not one after another.
+func TestCloseIsParallel(t *testing.T) {
+	for name, end := range map[string]func(*peer.Peer) error{
+		"close":    (*peer.Peer).Close,
+		"shutdown": func(p *peer.Peer) error { return p.Shutdown(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			const sessions = 40
+			p := peer.New(peer.Config{})
+			var all sync.WaitGroup
+			all.Add(sessions)
+			for range sessions {
+				here, there := net.Pipe()
+				defer there.Close()
+				if _, st := p.ServeConn(&slowConn{Conn: here, all: &all}); !st.OK() {
+					t.Fatal(st)
+				}
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- end(p) }()
+			if err := receive(t, "the sessions to be closed", ended); err != nil {
+				t.Error(err)
+			}
+			if n := p.CountSession(); n != 0 {
+				t.Errorf("%d sessions are left", n)
+			}
+		})
+	}
+}
+
+// A peer that dials itself has two sessions with different ids.
+func TestPeerDialsItself(t *testing.T) {
+	for range 20 {
+		p := peer.New(peer.Config{LocalIP: "127.0.0.1"})
+		lis, err := p.Listen()
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- p.Serve(lis) }()
+		sess, st := p.Dial(lis.Addr().String())
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		if st := sess.Call("/none", nil, nil).Status(); st.Code() != message.CodeNotFound {
+			t.Errorf("the session ended: %v", st)
+		}
+		if n := p.CountSession(); n != 2 {
+			t.Errorf("%d sessions", n)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		receive(t, "Serve to return", served)
+	}
+}
+
+// Two connections with one address have different ids already in their connect
+// hooks, and neither takes the other's place.
+func TestDefaultIDsOfOneAddress(t *testing.T) {
+	ids := make(chan string, 2)
+	let := make(chan struct{})
+	p := peer.New(peer.Config{}, acceptHook(func(s session.PreSession) *message.Status {
+		ids <- s.ID()
+		<-let
+		return nil
+	}))
+	defer p.Close()
+	var wg sync.WaitGroup
+	for range 2 {
+		here, there := net.Pipe()
+		defer there.Close()
+		wg.Go(func() {
+			if _, st := p.ServeConn(addressed{here, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 7}}); !st.OK() {
+				t.Error(st)
+			}
+		})
+	}
+	first, second := receive(t, "a hook", ids), receive(t, "the other hook", ids)
+	if first == second {
+		t.Errorf("both are %s", first)
+	}
+	close(let)
+	wg.Wait()
+	if n := p.CountSession(); n != 2 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+// A name that was chosen takes over; one that comes from an address does not.
+func TestDefaultIDDoesNotTakeOver(t *testing.T) {
+	let := make(chan struct{})
+	p := peer.New(peer.Config{}, acceptHook(func(s session.PreSession) *message.Status {
+		if s.RemoteAddr().(*net.TCPAddr).Port == 7 {
+			<-let
+		}
+		return nil
+	}))
+	defer p.Close()
+	open := func(port int) (session.Session, *message.Status) {
+		here, there := net.Pipe()
+		t.Cleanup(func() { _ = there.Close() })
+		return p.ServeConn(addressed{here, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: port}})
+	}
+	late := make(chan session.Session, 1)
+	go func() {
+		s, _ := open(7)
+		late <- s
+	}()
+	chosen, st := open(8)
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	chosen.SetID("10.0.0.1:7")
+	close(let)
+	s := receive(t, "the session", late)
+	if got, _ := p.GetSession("10.0.0.1:7"); got != chosen || !chosen.Health() || s == nil || !s.Health() || s.ID() == "10.0.0.1:7" {
+		t.Errorf("the name belongs to %v", got)
+	}
+}
+
+// addressed is a connection with another remote address.
+type addressed struct {
+	net.Conn
+	remote net.Addr
+}
+
+func (a addressed) RemoteAddr() net.Addr { return a.remote }
+
+// The client of a unix socket binds any file it likes, which gives it no name.
+func TestUnixClientDoesNotChooseItsID(t *testing.T) {
+	p := peer.New(peer.Config{})
+	defer p.Close()
+	here, there := net.Pipe()
+	defer there.Close()
+	alice, st := p.ServeConn(here)
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	alice.SetID("alice:1")
+	for _, remote := range []string{"alice:1", "10.0.0.1:7", "", "@"} {
+		here, there := net.Pipe()
+		defer there.Close()
+		s, st := p.ServeConn(unixConn{addressed{here, &net.UnixAddr{Name: remote, Net: "unix"}}})
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		if want := "/run/erpc.sock#"; len(s.ID()) <= len(want) || s.ID()[:len(want)] != want {
+			t.Errorf("a client bound to %q is %q", remote, s.ID())
+		}
+	}
+	if s, ok := p.GetSession("alice:1"); !ok || s != alice || !alice.Health() {
+		t.Error("alice was evicted")
+	}
+}
+
+type unixConn struct{ addressed }
+
+func (unixConn) LocalAddr() net.Addr { return &net.UnixAddr{Name: "/run/erpc.sock", Net: "unix"} }
+
+// Strangers decide how many connections are refused, not how many lines the log
+// gets.
+func TestRefusedConnectionsAreLoggedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(logbook)
+		on := memory.New()
+		p := newPeer(t, on, peer.Config{MaxSessions: 1, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		serve(t, p, "a")
+		cli := newPeer(t, on, peer.Config{})
+		dial(t, cli, "a")
+		for i := range 100 {
+			if i == 50 {
+				time.Sleep(2 * time.Second)
+			}
+			if s, st := cli.Dial("a"); st.OK() {
+				<-s.CloseNotify()
+			}
+			synctest.Wait()
+		}
+		if n := strings.Count(log.String(), "connection refused"); n != 2 || !strings.Contains(log.String(), "also_refused=49") {
+			t.Errorf("%d lines:\n%s", n, log)
+		}
+		if n := p.Stats().Refused; n != 100 {
+			t.Errorf("%d were counted", n)
+		}
+	})
+}
+
+// A shutdown without sessions ends at once.
+func TestIdleShutdownIsQuick(t *testing.T) {
+	p := peer.New(peer.Config{})
+	start := time.Now()
+	if err := p.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(start); d > 200*time.Millisecond {
+		t.Errorf("a peer without sessions took %v", d)
+	}
+}
