@@ -1,6 +1,9 @@
 package erpc
 
-import "net"
+import (
+	"net"
+	"reflect"
+)
 
 // A PluginImpl is a plugin made of functions, one for each hook; those left nil
 // do nothing. It takes part in every hook all the same, so where messages are
@@ -38,6 +41,13 @@ type PluginImpl struct {
 
 // Name implements [Plugin].
 func (p *PluginImpl) Name() string { return p.PluginName }
+
+// HasHook reports whether the function of that hook is set, so that a route
+// accepts a plugin with only hooks that it has.
+func (p *PluginImpl) HasHook(name string) bool {
+	f := reflect.ValueOf(p).Elem().FieldByName("On" + name)
+	return f.IsValid() && !f.IsNil()
+}
 
 // PreNewPeer implements [PreNewPeerPlugin].
 func (p *PluginImpl) PreNewPeer(cfg *PeerConfig, c *PluginContainer) error {

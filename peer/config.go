@@ -59,6 +59,7 @@ type Config struct {
 	StreamMemory       int           `yaml:"stream_memory" ini:"stream_memory" comment:"Bytes that wait in all streams of the peer to be received by the program; 0 is 256 MiB, below 0 no limit"`
 	StreamMessageLimit int           `yaml:"stream_message_limit" ini:"stream_message_limit" comment:"Largest message of a stream in bytes, as encoded; 0 is 4 MiB"`
 	MaxSessions        int           `yaml:"max_sessions" ini:"max_sessions" comment:"Accepted sessions at the same time; 0 is no limit"`
+	IdleRouteHooks     bool          `yaml:"idle_route_hooks" ini:"idle_route_hooks" comment:"Accept plugins of routes whose hooks are never called there, as erpc v7 does, with a warning"`
 	PanicDetail        bool          `yaml:"panic_detail" ini:"panic_detail" comment:"Tell callers what a handler panicked with, as erpc v7 does"`
 
 	SocketKeepAlive       *bool         `yaml:"-" ini:"-"` // nil: on
@@ -73,8 +74,9 @@ type Config struct {
 	ProtoFunc proto.Func            `yaml:"-" ini:"-"` // default rawproto.New; Protocol wins over it
 	Protocols map[string]proto.Func `yaml:"-" ini:"-"` // that Protocol can name, besides raw; erpc.NewPeer has those of this module
 	// RedialOn decides whether a failed attempt to dial or redial is followed by
-	// another one, if RedialTimes allows that. The default is the function
-	// [RedialOn].
+	// another one, if RedialTimes allows that. If it is nil, that is the function
+	// [RedialOn] for Dial; a session that was open once goes on with its redials,
+	// whatever the other side says.
 	RedialOn func(*message.Status) bool `yaml:"-" ini:"-"`
 
 	Mapper     router.ServiceMethodMapper `yaml:"-" ini:"-"` // default router.HTTPServiceMethodMapper
@@ -126,9 +128,6 @@ func (c *Config) SetDefaults() {
 	set(&c.StreamMessageLimit, DefaultStreamMessageLimit)
 	if c.ProtoFunc == nil {
 		c.ProtoFunc = rawproto.New
-	}
-	if c.RedialOn == nil {
-		c.RedialOn = RedialOn
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -29,6 +29,10 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 	defer context.AfterFunc(p.ctx, cancel)()
 	pf := p.protoFunc(protoFunc)
 	dial := func(ctx context.Context) (net.Conn, *message.Status) { return p.dialOnce(ctx, addr) }
+	again := p.cfg.RedialOn
+	if again == nil {
+		again = RedialOn
+	}
 	wait := backoff.Backoff{First: p.cfg.RedialInterval, Max: p.shared.RedialLongest}
 	wait.Next() // the first attempt does not wait
 	for {
@@ -36,7 +40,7 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 		if st.OK() {
 			return c, nil
 		}
-		if ctx.Err() != nil || p.cfg.RedialTimes >= 0 && wait.Attempts() > int(p.cfg.RedialTimes) || !p.cfg.RedialOn(st) {
+		if ctx.Err() != nil || p.cfg.RedialTimes >= 0 && wait.Attempts() > int(p.cfg.RedialTimes) || !again(st) {
 			return nil, st
 		}
 		n, pause := wait.Attempts(), wait.Next()
@@ -49,7 +53,7 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 	}
 }
 
-// RedialOn is the default of [Config.RedialOn]: another attempt is made unless
+// RedialOn is the default of [Config.RedialOn] for Dial: another attempt is made unless
 // the other side said that the caller is not authorized, or the transport can't
 // do what the configuration asks for.
 func RedialOn(st *message.Status) bool {

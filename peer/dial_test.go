@@ -59,13 +59,14 @@ func TestRefusalEndsDial(t *testing.T) {
 	}
 }
 
-// A session whose redial is refused for good ends with that refusal.
+// A session whose redial is refused for good, as the program sees it, ends with
+// that refusal.
 func TestRefusalEndsRedial(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})
 	serve(t, srv, "a")
 	var redials atomic.Int32
-	cli := newPeer(t, on, peer.Config{RedialTimes: -1, RedialInterval: time.Millisecond}, dialHook(func(_ session.PreSession, isRedial bool) *message.Status {
+	cli := newPeer(t, on, peer.Config{RedialTimes: -1, RedialInterval: time.Millisecond, RedialOn: peer.RedialOn}, dialHook(func(_ session.PreSession, isRedial bool) *message.Status {
 		if isRedial {
 			redials.Add(1)
 			return message.NewStatus(message.CodeUnauthorized, "no longer")

@@ -3,6 +3,8 @@ package peer
 import (
 	"fmt"
 	"net"
+	"reflect"
+	"slices"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
@@ -39,14 +41,25 @@ type (
 	}
 )
 
-// useful says what is wrong with a plugin that would never be called.
-func useful(p plugin.Plugin) error {
-	switch p.(type) {
-	case PreNewPeerPlugin, PostNewPeerPlugin, PostListenPlugin, PreDialPlugin:
-		return nil
+// hookTypes returns the interfaces of all hooks that a plugin of a peer can
+// have.
+func hookTypes() []reflect.Type {
+	onRoute, onPeer := session.HookTypes()
+	return slices.Concat(onRoute, onPeer, router.HookTypes(), []reflect.Type{
+		reflect.TypeFor[PreNewPeerPlugin](), reflect.TypeFor[PostNewPeerPlugin](),
+		reflect.TypeFor[PostListenPlugin](), reflect.TypeFor[PreDialPlugin](),
+	})
+}
+
+// checkPlugin returns what is wrong with a plugin that would never be called, or
+// of which a method would not.
+func checkPlugin(p plugin.Plugin) error {
+	types := hookTypes()
+	if err := plugin.CheckShapes(p, types); err != nil {
+		return err
 	}
-	if session.IsHook(p) || router.IsHook(p) {
-		return nil
+	if _, selects := p.(plugin.Selector); !selects && len(plugin.Hooks(p, types)) == 0 {
+		return fmt.Errorf("peer: plugin %q (%T) implements no hook, so it would never be called; see docs/plugins.md for the hooks and their exact signatures", p.Name(), p)
 	}
-	return fmt.Errorf("peer: plugin %q (%T) implements no hook, so it would never be called; see docs/plugins.md for the hooks and their exact signatures", p.Name(), p)
+	return nil
 }

@@ -64,7 +64,7 @@ var (
 // because both are mistakes in the program: check a configuration that comes
 // from elsewhere with [Config.Validate].
 func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
-	plugins := plugin.NewContainer(useful)
+	plugins := plugin.NewContainer(checkPlugin)
 	plugins.AppendLeft(globalLeftPlugin...)
 	for _, h := range plugin.Of[PreNewPeerPlugin](plugins.GetAll()) {
 		if err := h.PreNewPeer(&cfg, plugins); err != nil {
@@ -82,6 +82,9 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		protos:     listenProtos,
 		routes:     router.New(plugins, cfg.Mapper),
 		transports: map[string]socket.Transport{},
+	}
+	if cfg.IdleRouteHooks {
+		p.routes.Tolerate(func(err error) { cfg.Logger.Warn("plugin of a route is of no effect in part", "err", err) })
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.closing, p.cut = context.WithCancel(context.Background())

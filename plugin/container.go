@@ -110,6 +110,10 @@ func (c *Container) GetAll() []Plugin {
 	return slices.Concat(c.root.left, c.own, c.root.right)
 }
 
+// Own returns the plugins of a route and of the groups above it, without those of
+// the peer.
+func (c *Container) Own() []Plugin { return slices.Clone(c.own) }
+
 // GetByName returns the plugin of that name, nil if there is none.
 func (c *Container) GetByName(name string) Plugin {
 	for _, p := range c.GetAll() {

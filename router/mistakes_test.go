@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -69,7 +70,20 @@ type (
 	named   string
 	refuser struct{ named }
 	header  struct{ named }
+
+	ofSession  struct{ named }  // has no hook of a route
+	guard      struct{ header } // has hooks of routes and of sessions
+	wrongShape struct{ header }
+	nearName   struct{ header }
 )
+
+func (ofSession) PostAccept(session.PreSession) *Status    { return nil }
+func (ofSession) PostDisconnect(session.Base) *Status      { return nil }
+func (guard) PostAccept(session.PreSession) *Status        { return nil }
+func (wrongShape) PreReadCallBody(session.CallCtx) error   { return nil }
+func (nearName) PostReadCallBodys(session.ReadCtx) *Status { return nil }
+
+func noPush(context.Context, *int) error { return nil }
 
 func (n named) Name() string                              { return string(n) }
 func (refuser) PostReg(*session.Handler) error            { return errors.New("not on my watch") }
@@ -123,7 +137,25 @@ func TestMistakesPanicWithWhatToDo(t *testing.T) {
 		"nil plugin":          {func(r *router.Router) { r.RouteCall(new(Good), nil) }, []string{"a nil plugin"}},
 		"plugin twice":        {func(r *router.Router) { r.SubRoute("x", header{"h"}).RouteCall(new(Good), header{"h"}) }, []string{`"h" is given twice`}},
 		"plugin refuses":      {func(r *router.Router) { r.RouteCall(new(Good), refuser{"r"}) }, []string{`plugin "r" refuses CALL handler /good/do: not on my watch`}},
-		"unknown refused":     {func(r *router.Router) { r.SetUnknownPush(nil, refuser{"r"}) }, []string{`plugin "r" refuses UNKNOWN_PUSH handler`}},
+		"only of a session":   {func(r *router.Router) { r.RouteCall(new(Good), ofSession{"s"}) }, []string{`plugin "s" at the route /good/do`, "would never be called there", "PostAccept, PostDisconnect", "NewPeer"}},
+		"partly of a session": {func(r *router.Router) { r.SubRoute("admin", guard{header{"g"}}) }, []string{`plugin "g" at the group /admin`, "PostAccept"}},
+		"wrong shape":         {func(r *router.Router) { r.RouteCall(new(Good), wrongShape{header{"w"}}) }, []string{"method PreReadCallBody of plugin \"w\"", "it must be PreReadCallBody(erpc.ReadCtx) *erpc.Status"}},
+		"near name":           {func(r *router.Router) { r.RouteCall(new(Good), nearName{header{"n"}}) }, []string{"method PostReadCallBodys of plugin \"n\"", "PostReadCallBody is one, of the shape PostReadCallBody(erpc.ReadCtx) *erpc.Status"}},
+
+		"nil handler":        {func(r *router.Router) { r.Handle(nil) }, []string{"nil is no handler"}},
+		"handler of nothing": {func(r *router.Router) { r.Handle(session.NewHandler(session.Spec{Name: "/x"})) }, []string{`"/x" has no function`}},
+		"typed nil":          {func(r *router.Router) { router.HandleCall[int, int](r, "/x", nil) }, []string{`HandleCall of "/x" got a nil function`}},
+		"typed nil push":     {func(r *router.Router) { router.HandlePush[int](r, "/x", nil) }, []string{`HandlePush of "/x" got a nil function`}},
+		"unknown call nil":   {func(r *router.Router) { r.SetUnknownCall(nil) }, []string{"SetUnknownCall got a nil function"}},
+		"unknown push nil":   {func(r *router.Router) { r.SetUnknownPush(nil) }, []string{"SetUnknownPush got a nil function"}},
+		"no name":            {func(r *router.Router) { router.HandlePush(r, "", noPush) }, []string{"needs a name"}},
+		"long name":          {func(r *router.Router) { router.HandlePush(r, "/"+strings.Repeat("x", 255), noPush) }, []string{"has 256 bytes; messages hold 255"}},
+		"reserved":           {func(r *router.Router) { router.HandlePush(r, "/erpc.control/hello", noPush) }, []string{`"/erpc.control/hello" is reserved`}},
+		"reserved by prefix": {func(r *router.Router) { router.HandlePush(r.SubRoute("erpc.control"), "x", noPush) }, []string{`"/erpc.control/x" is reserved`}},
+
+		"unknown refused": {func(r *router.Router) {
+			r.SetUnknownPush(func(session.UnknownPushCtx) *Status { return nil }, refuser{"r"})
+		}, []string{`plugin "r" refuses UNKNOWN_PUSH handler`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			msg := panicOf(func() { c.register(newRouter()) })
@@ -168,11 +200,78 @@ func TestMistakeLeavesTheRouterAsItWas(t *testing.T) {
 	}
 }
 
-// Header hooks come before a route is known, so they can't run for one; programs
-// written against v7 give them all the same.
-func TestHeaderHooksAreLetPass(t *testing.T) {
+// Of several handlers that are registered at once, all are or none.
+func TestAllHandlersOrNone(t *testing.T) {
+	for name, mistake := range map[string]func(*router.Router){
+		"one is taken":         func(r *router.Router) { r.RouteCall(new(Two)) },
+		"a plugin refuses one": func(r *router.Router) { r.RouteCall(new(Two), refuses{"r", "/two/b"}) },
+		"a plugin panics":      func(r *router.Router) { r.RouteCall(new(Two), refuses{"r", ""}) },
+	} {
+		r := newRouter()
+		if name == "one is taken" {
+			router.HandleCall(r, "/two/b", func(context.Context, *int) (*int, error) { return nil, nil })
+		}
+		if panicOf(func() { mistake(r) }) == "<nil>" {
+			t.Errorf("%s: no panic", name)
+		}
+		if _, ok := r.Dispatch(true, "/two/a"); ok {
+			t.Errorf("%s: the other is registered", name)
+		}
+	}
 	r := newRouter()
-	if got := r.RouteCall(new(Good), header{"h"}); len(got) != 1 || got[0] != "/good/do" {
+	long := r.SubRoute(strings.Repeat("x", 250))
+	if panicOf(func() { long.RouteCall(new(Two)) }) == "<nil>" {
+		t.Error("a name that is too long: no panic")
+	}
+}
+
+// Two has two handlers.
+type Two struct{ session.CallCtx }
+
+func (*Two) A(*int) (int, *Status) { return 0, nil }
+func (*Two) B(*int) (int, *Status) { return 0, nil }
+
+// refuses is a plugin that refuses the handler of a method, and panics at "".
+type refuses struct {
+	named
+	method string
+}
+
+func (r refuses) PostReg(h *session.Handler) error {
+	switch r.method {
+	case "":
+		panic("not made for this")
+	case h.Name():
+		return errors.New("not this one")
+	}
+	return nil
+}
+
+// A plugin for both sides of a conversation may be given to a route: its hooks of
+// the calling side have nothing to do there.
+func TestPluginForBothSides(t *testing.T) {
+	if got := newRouter().RouteCall(new(Good), bothSides{header{"b"}}); len(got) != 1 {
 		t.Errorf("registered %v", got)
+	}
+}
+
+type bothSides struct{ header }
+
+func (bothSides) PreWriteCall(session.WriteCtx) *Status { return nil }
+
+// A program of v7 whose routes have plugins that are of no effect there can go
+// on, with a warning for each.
+func TestTolerate(t *testing.T) {
+	r := newRouter()
+	var warned []string
+	r.Tolerate(func(err error) { warned = append(warned, err.Error()) })
+	if got := r.SubRoute("admin", guard{header{"g"}}).RouteCall(new(Good), ofSession{"s"}); len(got) != 1 || got[0] != "/admin/good/do" {
+		t.Errorf("registered %v", got)
+	}
+	if len(warned) != 2 || !strings.Contains(warned[0], `"g" at the group /admin`) || !strings.Contains(warned[1], `"s" at the route /admin/good/do`) {
+		t.Errorf("warnings %q", warned)
+	}
+	if msg := panicOf(func() { r.RouteCall(new(Two), named("idle")) }); !strings.Contains(msg, "implements no hook") {
+		t.Errorf("a plugin without any hook: %s", msg)
 	}
 }

@@ -104,11 +104,7 @@ func routeController[C any](r *SubRouter, k *kind[C], ctrl any, plugins []plugin
 	if handlers == nil {
 		panic(fmt.Sprintf("router: %s has no handler; add a method of the shape func (%s) Name%s", typ, typ, k.shape))
 	}
-	var names []string
-	for _, h := range handlers {
-		names = append(names, r.Handle(h, plugins...))
-	}
-	return names
+	return r.HandleAll(handlers, plugins...)
 }
 
 func routeFunc[C any](r *SubRouter, k *kind[C], fn any, plugins []plugin.Plugin) string {

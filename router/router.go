@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -14,24 +15,12 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// PostRegPlugin is called when a handler was registered that the plugin
-// applies to. An error refuses the registration, which panics.
-type PostRegPlugin interface {
-	plugin.Plugin
-	PostReg(*session.Handler) error
-}
-
-// IsHook reports whether p implements a hook of a router.
-func IsHook(p plugin.Plugin) bool {
-	_, ok := p.(PostRegPlugin)
-	return ok
-}
-
 // A Router is a set of handlers. It implements [session.Dispatcher]. All
 // methods may be called concurrently, also while messages are dispatched.
 type Router struct {
 	*SubRouter
-	mu    sync.Mutex // serialises registration
+	warn  func(error) // not nil: see Tolerate
+	mu    sync.Mutex  // serialises registration
 	table atomic.Pointer[table]
 }
 
@@ -90,21 +79,23 @@ func (r *Router) change(f func(*table) error) error {
 // SetUnknownCall sets the handler of calls that have no other. The last one set
 // counts.
 func (r *Router) SetUnknownCall(fn func(session.UnknownCallCtx) (any, *message.Status), plugins ...plugin.Plugin) {
+	mustHave(fn != nil, "SetUnknownCall")
 	h := session.NewHandler(session.Spec{
 		Name: session.RouteUnknownCall, Kind: session.RouteUnknownCall, Arg: reflect.TypeFor[[]byte](),
 		Call: func(ctx session.CallCtx, _ any) (any, *message.Status) { return fn(ctx.(session.UnknownCallCtx)) },
 	})
-	r.add(h, plugins, func(t *table) error { t.unknownCall = h; return nil })
+	r.add("the handler of unknown calls", []*session.Handler{h}, plugins, func(t *table) error { t.unknownCall = h; return nil })
 }
 
 // SetUnknownPush sets the handler of pushes that have no other. The last one
 // set counts.
 func (r *Router) SetUnknownPush(fn func(session.UnknownPushCtx) *message.Status, plugins ...plugin.Plugin) {
+	mustHave(fn != nil, "SetUnknownPush")
 	h := session.NewHandler(session.Spec{
 		Name: session.RouteUnknownPush, Kind: session.RouteUnknownPush, Arg: reflect.TypeFor[[]byte](),
 		Push: func(ctx session.PushCtx, _ any) *message.Status { return fn(ctx.(session.UnknownPushCtx)) },
 	})
-	r.add(h, plugins, func(t *table) error { t.unknownPush = h; return nil })
+	r.add("the handler of unknown pushes", []*session.Handler{h}, plugins, func(t *table) error { t.unknownPush = h; return nil })
 }
 
 // A SubRouter registers handlers below a prefix, with plugins of its own.
@@ -118,23 +109,7 @@ type SubRouter struct {
 // SubRoute returns a router below the prefix of r, whose plugins come behind
 // those of r.
 func (r *SubRouter) SubRoute(prefix string, plugins ...plugin.Plugin) *SubRouter {
-	return &SubRouter{root: r.root, plugins: r.with(plugins), mapper: r.mapper, prefix: r.mapper(r.prefix, prefix)}
-}
-
-// with returns the container of a route or group with plugins of its own. Those
-// that have only hooks of a session, such as header hooks, are let pass, because
-// programs written against erpc v7 give them: they never run.
-func (r *SubRouter) with(plugins []plugin.Plugin) *plugin.Container {
-	c, err := r.plugins.With(plugins...)
-	if err != nil {
-		panic(err)
-	}
-	for _, p := range plugins {
-		if !session.IsHook(p) && !IsHook(p) {
-			panic(fmt.Sprintf("router: plugin %q (%T) implements no hook of a route: PostReg, PreRead…Body, PostRead…Body, PreWriteReply or PostWriteReply; give it to NewPeer", p.Name(), p))
-		}
-	}
-	return c
+	return &SubRouter{root: r.root, plugins: r.with("the group "+r.mapper(r.prefix, prefix), plugins), mapper: r.mapper, prefix: r.mapper(r.prefix, prefix)}
 }
 
 // join returns the service method of a path below the prefix of r.
@@ -149,38 +124,108 @@ func (r *SubRouter) join(name string) string {
 }
 
 // Handle registers a handler with plugins of its own and returns its service
-// method. It panics if the method is taken or a plugin refuses.
+// method. It panics if the method is taken, is no name for one, or a plugin
+// refuses.
 func (r *SubRouter) Handle(h *session.Handler, plugins ...plugin.Plugin) string {
-	r.add(h, plugins, func(t *table) error {
-		m := t.calls
-		switch {
-		case h.IsPush():
-			m = t.pushes
-		case h.IsStream():
-			m = t.streams
-		}
-		if _, taken := m[h.Name()]; taken {
-			return fmt.Errorf("router: a %s handler is registered already for %q; give one of the two another name or prefix", h.RouterTypeName(), h.Name())
-		}
-		m[h.Name()] = h
-		return nil
-	})
-	message.Know(h.Name())
-	return h.Name()
+	return r.HandleAll([]*session.Handler{h}, plugins...)[0]
 }
 
-func (r *SubRouter) add(h *session.Handler, plugins []plugin.Plugin, enter func(*table) error) {
-	c := r.with(plugins)
-	c.Watch(func() { h.SetHooks(session.NewHooks(c.GetAll())) })
-	for _, p := range plugin.Of[PostRegPlugin](c.GetAll()) {
-		if err := p.PostReg(h); err != nil {
-			panic(fmt.Errorf("router: plugin %q refuses %s handler %s: %w", p.Name(), h.RouterTypeName(), h.Name(), err))
+// HandleAll is [SubRouter.Handle] for several handlers: all are registered, or
+// none if it panics.
+func (r *SubRouter) HandleAll(handlers []*session.Handler, plugins ...plugin.Plugin) []string {
+	var names []string
+	for _, h := range handlers {
+		if err := checkHandler(h); err != nil {
+			panic(err)
+		}
+		names = append(names, h.Name())
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	r.add("the route "+names[0], handlers, plugins, func(t *table) error {
+		for _, h := range handlers {
+			if err := t.enter(h); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, name := range names {
+		message.Know(name)
+	}
+	return names
+}
+
+// enter puts a handler into the table.
+func (t *table) enter(h *session.Handler) error {
+	m := t.calls
+	switch {
+	case h.IsPush():
+		m = t.pushes
+	case h.IsStream():
+		m = t.streams
+	}
+	if _, taken := m[h.Name()]; taken {
+		return fmt.Errorf("router: a %s handler is registered already for %q; give one of the two another name or prefix", h.RouterTypeName(), h.Name())
+	}
+	m[h.Name()] = h
+	return nil
+}
+
+// maxName is how long a service method may be: the raw protocol counts it in one
+// byte.
+const maxName = 255
+
+// checkHandler returns why a handler can't be registered.
+func checkHandler(h *session.Handler) error {
+	switch {
+	case h == nil:
+		return errors.New("router: nil is no handler; make one with session.NewHandler")
+	case !h.IsCall() && !h.IsPush() && !h.IsStream():
+		return fmt.Errorf("router: the handler of %q has no function to call", h.Name())
+	case h.Name() == "":
+		return errors.New("router: a handler needs a name; the empty one is for messages without")
+	case len(h.Name()) > maxName:
+		return fmt.Errorf("router: the service method %.40q… has %d bytes; messages hold %d", h.Name(), len(h.Name()), maxName)
+	case session.Reserved(h.Name()):
+		return fmt.Errorf("router: the service method %q is reserved for erpc itself; no message to it would reach the handler", h.Name())
+	}
+	return nil
+}
+
+// mustHave panics if a function that was given is nil.
+func mustHave(has bool, what string) {
+	if !has {
+		panic(fmt.Errorf("router: %s got a nil function; give the handler", what))
+	}
+}
+
+// add gives handlers their hooks, asks the plugins, and enters the handlers into
+// the table.
+func (r *SubRouter) add(place string, handlers []*session.Handler, plugins []plugin.Plugin, enter func(*table) error) {
+	c := r.with(place, plugins)
+	for _, h := range handlers {
+		h.SetHooks(r.root.hooks(c))
+		for _, p := range plugin.Of[PostRegPlugin](c.GetAll()) {
+			if err := p.PostReg(h); err != nil {
+				panic(fmt.Errorf("router: plugin %q refuses %s handler %s: %w", p.Name(), h.RouterTypeName(), h.Name(), err))
+			}
 		}
 	}
 	if err := r.root.change(enter); err != nil {
 		panic(err)
 	}
+	c.Watch(func() { // at once, too: the plugins may have changed meanwhile
+		hooks := r.root.hooks(c)
+		for _, h := range handlers {
+			h.SetHooks(hooks)
+		}
+	})
 }
+
+// ToRouter is [SubRouter.Root] under another name of v7.
+func (r *SubRouter) ToRouter() *Router { return r.root }
 
 // Root returns the router that r is part of.
 func (r *SubRouter) Root() *Router { return r.root }

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 
@@ -17,6 +18,7 @@ import (
 // io.EOF that Recv returned, else with the status of the error, as
 // [HandleCall] makes it.
 func HandleStream[In, Out any](r Registrar, path string, fn func(ctx context.Context, s *session.TypedStream[In, Out]) error, plugins ...plugin.Plugin) string {
+	mustHave(fn != nil, fmt.Sprintf("HandleStream of %q", path))
 	return handleStream(r, path, reflect.TypeFor[In](), reflect.TypeFor[*Out](), func(c session.CallCtx, s *session.Stream) error {
 		ctx := new(session.HandlerContext)
 		ctx.Bind(c)
@@ -28,12 +30,14 @@ func HandleStream[In, Out any](r Registrar, path string, fn func(ctx context.Con
 // bytes. A Read returns io.EOF only if all have arrived and their checksum is
 // right.
 func HandleUpload(r Registrar, path string, fn func(ctx context.Context, r io.Reader) error, plugins ...plugin.Plugin) string {
+	mustHave(fn != nil, fmt.Sprintf("HandleUpload of %q", path))
 	return handleStream(r, path, reflect.TypeFor[[]byte](), nil, session.HandleUpload(fn), plugins)
 }
 
 // HandleDownload registers a handler of downloads ([session.Transfer]): fn writes
 // the bytes.
 func HandleDownload(r Registrar, path string, fn func(ctx context.Context, w io.Writer) error, plugins ...plugin.Plugin) string {
+	mustHave(fn != nil, fmt.Sprintf("HandleDownload of %q", path))
 	return handleStream(r, path, nil, reflect.TypeFor[*[]byte](), session.HandleDownload(fn), plugins)
 }
 

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 
 	"github.com/goerpc/erpc/message"
@@ -13,6 +14,8 @@ import (
 // A Registrar takes handlers: a peer, a router or a sub-router.
 type Registrar interface {
 	Handle(h *session.Handler, plugins ...plugin.Plugin) string
+	// HandleAll registers several handlers, or none if it panics.
+	HandleAll(handlers []*session.Handler, plugins ...plugin.Plugin) []string
 	// Path returns the service method of a path given to the registrar.
 	Path(name string) string
 }
@@ -36,6 +39,7 @@ func typedBody[A any](arg any) any { return &arg.(*typed[A]).arg }
 // An error that holds a [message.StatusError] becomes that status; any other
 // error a status with its text as the cause.
 func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context, arg *A) (*R, error), plugins ...plugin.Plugin) string {
+	mustHave(fn != nil, fmt.Sprintf("HandleCall of %q", path))
 	return r.Handle(session.NewHandler(session.Spec{
 		Name: r.Path(path), Kind: session.RouteCall, Arg: reflect.TypeFor[A](), Reply: reflect.TypeFor[*R](),
 		NewArg: newTyped[A], Body: typedBody[A],
@@ -53,6 +57,7 @@ func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context,
 
 // HandlePush registers a typed handler of pushes; see [HandleCall].
 func HandlePush[A any](r Registrar, path string, fn func(ctx context.Context, arg *A) error, plugins ...plugin.Plugin) string {
+	mustHave(fn != nil, fmt.Sprintf("HandlePush of %q", path))
 	return r.Handle(session.NewHandler(session.Spec{
 		Name: r.Path(path), Kind: session.RoutePush, Arg: reflect.TypeFor[A](),
 		NewArg: newTyped[A], Body: typedBody[A],

@@ -19,6 +19,10 @@ const (
 	controlBye    = controlPrefix + "bye"    // the answer to that: no more calls come
 )
 
+// Reserved reports whether a service method is one of those of erpc's own
+// messages, which reach no handler.
+func Reserved(method string) bool { return isControl(method) }
+
 func isControl(method string) bool { return strings.HasPrefix(method, controlPrefix) }
 
 // control deals with a control message. It passes over what it does not know:

@@ -1,6 +1,9 @@
 package session
 
 import (
+	"reflect"
+	"slices"
+
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 )
@@ -150,6 +153,8 @@ type Hooks struct {
 	postReadPushHeader  []PostReadPushHeaderPlugin
 	preReadPushBody     []PreReadPushBodyPlugin
 	postReadPushBody    []PostReadPushBodyPlugin
+	routeCallHeader     []PostReadCallHeaderPlugin // of a route's own plugins
+	routePushHeader     []PostReadPushHeaderPlugin
 	postHandle          []PostHandlePlugin
 	postReadReplyHeader []PostReadReplyHeaderPlugin
 	preReadReplyBody    []PreReadReplyBodyPlugin
@@ -182,31 +187,35 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 	}
 }
 
-// IsHandlerHook reports whether p implements a hook that a route can have:
-// those around the body of a CALL or PUSH, around its reply, and at its end.
-func IsHandlerHook(p plugin.Plugin) bool {
-	switch p.(type) {
-	case PreWriteReplyPlugin, PostWriteReplyPlugin, PreReadCallBodyPlugin, PostReadCallBodyPlugin,
-		PreReadPushBodyPlugin, PostReadPushBodyPlugin, PostHandlePlugin:
-		return true
-	}
-	return false
+// NewRouteHooks resolves the hooks of a route: those of all plugins around its
+// handler, and the header hooks of its own plugins, which run once it is known.
+func NewRouteHooks(all, own []plugin.Plugin) *Hooks {
+	h := NewHooks(all)
+	h.routeCallHeader = plugin.Of[PostReadCallHeaderPlugin](own)
+	h.routePushHeader = plugin.Of[PostReadPushHeaderPlugin](own)
+	return h
 }
 
-// IsHook reports whether p implements any hook of a session.
-func IsHook(p plugin.Plugin) bool {
-	if IsHandlerHook(p) {
-		return true
+// routeHooks are the hooks that a route can have, peerHooks those that only a
+// peer can: they come before a route is known, or are not about one.
+var (
+	routeHooks = []reflect.Type{
+		reflect.TypeFor[PostReadCallHeaderPlugin](), reflect.TypeFor[PreReadCallBodyPlugin](), reflect.TypeFor[PostReadCallBodyPlugin](),
+		reflect.TypeFor[PostReadPushHeaderPlugin](), reflect.TypeFor[PreReadPushBodyPlugin](), reflect.TypeFor[PostReadPushBodyPlugin](),
+		reflect.TypeFor[PreWriteReplyPlugin](), reflect.TypeFor[PostWriteReplyPlugin](), reflect.TypeFor[PostHandlePlugin](),
 	}
-	switch p.(type) {
-	case PostDialPlugin, PostAcceptPlugin, PreWriteCallPlugin, PostWriteCallPlugin,
-		PreWritePushPlugin, PostWritePushPlugin, PreReadHeaderPlugin,
-		PostReadCallHeaderPlugin, PostReadPushHeaderPlugin,
-		PostReadReplyHeaderPlugin, PreReadReplyBodyPlugin, PostReadReplyBodyPlugin,
-		PostDisconnectPlugin:
-		return true
+	peerHooks = []reflect.Type{
+		reflect.TypeFor[PostDialPlugin](), reflect.TypeFor[PostAcceptPlugin](), reflect.TypeFor[PostDisconnectPlugin](),
+		reflect.TypeFor[PreWriteCallPlugin](), reflect.TypeFor[PostWriteCallPlugin](),
+		reflect.TypeFor[PreWritePushPlugin](), reflect.TypeFor[PostWritePushPlugin](), reflect.TypeFor[PreReadHeaderPlugin](),
+		reflect.TypeFor[PostReadReplyHeaderPlugin](), reflect.TypeFor[PreReadReplyBodyPlugin](), reflect.TypeFor[PostReadReplyBodyPlugin](),
 	}
-	return false
+)
+
+// HookTypes returns the interfaces of the hooks that a route can have, and of
+// those that only a peer can.
+func HookTypes() (route, peer []reflect.Type) {
+	return slices.Clone(routeHooks), slices.Clone(peerHooks)
 }
 
 // run calls each hook until one fails. do is a method expression, such as

@@ -214,9 +214,28 @@ func (x *exchange) route(h *Handler) (*Handler, *message.Status) {
 	case x.in.ServiceMethod() == "":
 		return h, newStatus(message.CodeBadMessage, "invalid service method for message")
 	case h == nil:
-		return nil, newStatus(message.CodeNotFound, "")
+		return nil, x.notFound()
 	}
-	return h, nil
+	return h, x.routeHeader(h)
+}
+
+// routeHeader runs the header hooks of the plugins of a route. The route is
+// settled: they can't change it any more, as those of the peer can.
+func (x *exchange) routeHeader(h *Handler) *message.Status {
+	hooks, method := h.hooks.Load(), x.in.ServiceMethod()
+	var st *message.Status
+	switch isPush := x.in.Mtype() == message.TypePush; {
+	case isPush && hooks.routePushHeader != nil:
+		st = run(hooks.routePushHeader, PostReadPushHeaderPlugin.PostReadPushHeader, ReadCtx(x))
+	case !isPush && hooks.routeCallHeader != nil:
+		st = run(hooks.routeCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
+	}
+	if x.in.ServiceMethod() != method {
+		x.Errorf("session %s: a header hook of the route %s changes the service method to %s; only a hook of the peer can do that", x.conn.sess.ID(), method, x.in.ServiceMethod())
+		x.in.SetServiceMethod(method)
+		return newStatus(message.CodeInternalServerError, "")
+	}
+	return st
 }
 
 // argument makes the body that is decoded into. That of an unknown method is

@@ -77,9 +77,7 @@ func (d *Dispatcher) Register(to router.Registrar, plugins ...plugin.Plugin) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := route{to, plugins}
-	for _, f := range d.funcs {
-		r.register(f)
-	}
+	r.register(d.funcs)
 	d.routes = append(d.routes, r)
 }
 
@@ -99,22 +97,26 @@ func (d *Dispatcher) add(funcs []*function) {
 			panic(fmt.Errorf("dispatcher: %q is there already; use another name", f.name))
 		}
 	}
+	for _, r := range d.routes {
+		r.register(funcs)
+	}
 	for _, f := range funcs {
 		d.names = append(d.names, f.name)
 		d.funcs = append(d.funcs, f)
-		for _, r := range d.routes {
-			r.register(f)
-		}
 	}
 }
 
-func (r route) register(f *function) {
-	spec := session.Spec{Name: r.to.Path(path(f.name)), Arg: f.arg, NewArg: f.newArg}
-	call, push := spec, spec
-	call.Kind, call.Reply, call.Call = session.RouteCall, f.reply, f.call
-	push.Kind, push.Push = session.RoutePush, f.push
-	r.to.Handle(session.NewHandler(call), r.plugins...)
-	r.to.Handle(session.NewHandler(push), r.plugins...)
+// register makes functions handlers, all of them or, if it panics, none.
+func (r route) register(funcs []*function) {
+	var handlers []*session.Handler
+	for _, f := range funcs {
+		spec := session.Spec{Name: r.to.Path(path(f.name)), Arg: f.arg, NewArg: f.newArg}
+		call, push := spec, spec
+		call.Kind, call.Reply, call.Call = session.RouteCall, f.reply, f.call
+		push.Kind, push.Push = session.RoutePush, f.push
+		handlers = append(handlers, session.NewHandler(call), session.NewHandler(push))
+	}
+	r.to.HandleAll(handlers, r.plugins...)
 }
 
 // path returns the service method of a name.

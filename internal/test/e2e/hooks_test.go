@@ -21,6 +21,17 @@ func (l hookLog) plugin(name string) *erpc.PluginImpl {
 	})
 }
 
+// onRoute is plugin with only those hooks that a route can have.
+func (l hookLog) onRoute(name string) *erpc.PluginImpl {
+	p := l.plugin(name)
+	return &erpc.PluginImpl{
+		PluginName: name, OnPostReg: p.OnPostReg,
+		OnPostReadCallHeader: p.OnPostReadCallHeader, OnPreReadCallBody: p.OnPreReadCallBody, OnPostReadCallBody: p.OnPostReadCallBody,
+		OnPostReadPushHeader: p.OnPostReadPushHeader, OnPreReadPushBody: p.OnPreReadPushBody, OnPostReadPushBody: p.OnPostReadPushBody,
+		OnPreWriteReply: p.OnPreWriteReply, OnPostWriteReply: p.OnPostWriteReply,
+	}
+}
+
 // expect checks that exactly the hooks want run next. Those of reading and
 // those of writing may run at the same time, so each are compared among
 // themselves.
@@ -82,10 +93,10 @@ func TestHooksRunInOrderExactlyOnce(t *testing.T) {
 
 	srv.PluginContainer().AppendRight(atServer.plugin("z"))
 	srv.PluginContainer().AppendLeft(atServer.plugin("first"))
-	group := srv.SubRoute("group", atServer.plugin("g"))
-	group.RouteCall(new(PlainAdder), atServer.plugin("r"))
+	group := srv.SubRoute("group", atServer.onRoute("g"))
+	group.RouteCall(new(PlainAdder), atServer.onRoute("r"))
 	atServer.expect(t, "a route", in("first a b g r z", "PostReg")...)
-	group.RoutePushFunc(drop, atServer.plugin("p"))
+	group.RoutePushFunc(drop, atServer.onRoute("p"))
 	atServer.expect(t, "a route", in("first a b g p z", "PostReg")...)
 	srv.RouteCallFunc(failing)
 	cli.RoutePushFunc(drop)
@@ -111,13 +122,13 @@ func TestHooksRunInOrderExactlyOnce(t *testing.T) {
 	}{
 		{"a call", func() *erpc.Status { return sess.Call("/group/plain_adder/add", []int{1}, new(int)).Status() }, erpc.CodeOK,
 			slices.Concat(called, answered),
-			slices.Concat(read, in("first a b g r z", "PreReadCallBody", "PostReadCallBody", "PreWriteReply", "PostWriteReply"))},
+			slices.Concat(read, in("g r", "PostReadCallHeader"), in("first a b g r z", "PreReadCallBody", "PostReadCallBody", "PreWriteReply", "PostWriteReply"))},
 		{"an asynchronous call", func() *erpc.Status { return sess.AsyncCall("/group/plain_adder/add", []int{1}, new(int), nil).Status() }, erpc.CodeOK,
 			slices.Concat(called, answered),
-			slices.Concat(read, in("first a b g r z", "PreReadCallBody", "PostReadCallBody", "PreWriteReply", "PostWriteReply"))},
+			slices.Concat(read, in("g r", "PostReadCallHeader"), in("first a b g r z", "PreReadCallBody", "PostReadCallBody", "PreWriteReply", "PostWriteReply"))},
 		{"a call without result", func() *erpc.Status { return sess.Call("/group/plain_adder/add", []int{1}, nil).Status() }, erpc.CodeOK,
 			slices.Concat(called, answered),
-			slices.Concat(read, in("first a b g r z", "PreReadCallBody", "PostReadCallBody", "PreWriteReply", "PostWriteReply"))},
+			slices.Concat(read, in("g r", "PostReadCallHeader"), in("first a b g r z", "PreReadCallBody", "PostReadCallBody", "PreWriteReply", "PostWriteReply"))},
 		{"a push", func() *erpc.Status { return sess.Push("/group/drop", 1) }, erpc.CodeOK,
 			in("x y", "PreWritePush", "PostWritePush"),
 			in("first a b z", "PreReadHeader", "PostReadPushHeader"),
@@ -130,7 +141,7 @@ func TestHooksRunInOrderExactlyOnce(t *testing.T) {
 			slices.Concat(read, in("first a b z", "PreWriteReply", "PostWriteReply"))},
 		{"a call with another body", func() *erpc.Status { return sess.Call("/group/plain_adder/add", "text", nil).Status() }, erpc.CodeBadMessage,
 			slices.Concat(called, refused),
-			slices.Concat(read, in("first a b g r z", "PreReadCallBody", "PreWriteReply", "PostWriteReply"))},
+			slices.Concat(read, in("g r", "PostReadCallHeader"), in("first a b g r z", "PreReadCallBody", "PreWriteReply", "PostWriteReply"))},
 		{"a push to nowhere", func() *erpc.Status { return sess.Push("/nowhere", 1) }, erpc.CodeOK,
 			in("x y", "PreWritePush", "PostWritePush"), in("first a b z", "PreReadHeader", "PostReadPushHeader")},
 		{"a call that can't be encoded", func() *erpc.Status { return sess.Call("/failing", func() {}, nil).Status() }, erpc.CodeWriteFailed,
@@ -142,7 +153,7 @@ func TestHooksRunInOrderExactlyOnce(t *testing.T) {
 			t.Errorf("%s: %v, want code %d", c.what, st, c.code)
 		}
 		if c.what == "a push" {
-			c.server = append(c.server, in("first a b g p z", "PreReadPushBody", "PostReadPushBody")...)
+			c.server = slices.Concat(c.server, in("g p", "PostReadPushHeader"), in("first a b g p z", "PreReadPushBody", "PostReadPushBody"))
 		}
 		atClient.expect(t, c.what+", at the client", c.client...)
 		atServer.expect(t, c.what+", at the server", c.server...)
@@ -221,7 +232,7 @@ func TestPluginsComeAndGo(t *testing.T) {
 	log := make(hookLog, 1000)
 	calls := func(event string) bool { return strings.HasSuffix(event, ".PostReadCallBody") }
 	srv, addr := kit.Serve(t, erpc.PeerConfig{}, log.plugin("a"))
-	path := srv.RouteCallFunc(FreeAdd, log.plugin("route"))
+	path := srv.RouteCallFunc(FreeAdd, log.onRoute("route"))
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
 	ran := func() (order string) {
 		for len(log) > 0 {

@@ -1,0 +1,46 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// maxNamed is how much of a method that nobody handles an error repeats, in
+// bytes.
+const maxNamed = 128
+
+// notFound is the outcome of a message that has no handler. Like that of v7 it
+// has no cause, unless the method is there for the other kind of message: the
+// caller knows what it has called, and fills that in.
+func (x *exchange) notFound() *message.Status {
+	call := x.in.Mtype() == message.TypeCall
+	other, _ := x.conn.sess.shared.Routes.Dispatch(!call, x.in.ServiceMethod())
+	if other == nil || other.IsUnknown() {
+		return newStatus(message.CodeNotFound, "")
+	}
+	kind := RoutePush
+	if call {
+		kind = RouteCall
+	}
+	return newStatus(message.CodeNotFound, fmt.Sprintf("no handler of a %s for %q, only one of a %s", kind, clip(x.in.ServiceMethod()), other.RouterTypeName()))
+}
+
+// nameMissing gives the status of a call that found no handler a cause that
+// names the method, if the other side sent none.
+func nameMissing(st *message.Status, method string) *message.Status {
+	if st.Code() != message.CodeNotFound || st.Msg() != message.CodeText(message.CodeNotFound) ||
+		st.Cause() != nil && st.Cause().Error() != "" {
+		return st
+	}
+	return st.Copy(fmt.Sprintf("the other side has no handler of a CALL for %q", clip(method)))
+}
+
+// clip cuts a method to a length that is fit for an error.
+func clip(method string) string {
+	if len(method) <= maxNamed {
+		return method
+	}
+	return strings.ToValidUTF8(method[:maxNamed], "") + "…"
+}
