@@ -2,6 +2,7 @@ package peer_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -57,6 +58,7 @@ func TestHeaderHooksOfARoute(t *testing.T) {
 	router.HandlePush(group, "/note", func(_ context.Context, n *int) error { pushed <- *n; return nil })
 	router.HandleCall(srv, "/one", handle, g)
 	router.HandleCall(srv, "/free", handle)
+	router.HandleStream(group, "/stream", func(context.Context, *session.TypedStream[int, int]) error { return nil })
 	srv.SetUnknownCall(func(session.UnknownCallCtx) (any, *message.Status) { return nil, nil })
 	serve(t, srv, "a")
 	s, st := newPeer(t, on, peer.Config{}).Dial("a")
@@ -90,6 +92,7 @@ func TestHeaderHooksOfARoute(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
+	checkStreamGuard(t, s)
 	if st := s.Push("/admin/note", 1); !st.OK() {
 		t.Error(st)
 	}
@@ -158,6 +161,25 @@ func TestNotFoundNamesTheMethod(t *testing.T) {
 		st := s.Call(method, 1, nil).Status()
 		if st.Code() != message.CodeNotFound || st.Msg() != message.CodeText(message.CodeNotFound) || st.Cause() == nil || st.Cause().Error() != want {
 			t.Errorf("%s: %v, want %s", method, st, want)
+		}
+	}
+}
+
+// checkStreamGuard sees that a stream below a guarded group is refused.
+func checkStreamGuard(t *testing.T, s session.Session) {
+	t.Helper()
+	for who, code := range map[string]int32{"nobody": message.CodeUnauthorized, "admin": message.CodeOK} {
+		opener := s.(session.StreamOpener)
+		stream, err := session.OpenStream[int, int](t.Context(), opener, "/admin/stream", message.WithSetMeta("who", who))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = stream.Recv()
+		if err == io.EOF {
+			err = nil
+		}
+		if st := message.FromError(err); st.Code() != code {
+			t.Errorf("a stream of %s: %v", who, err)
 		}
 	}
 }
