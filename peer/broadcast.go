@@ -2,10 +2,16 @@ package peer
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/session"
 )
+
+// DefaultBroadcastWait is how long Broadcast waits for sessions that are slow to
+// read, together, if the context of its settings allows that much.
+const DefaultBroadcastWait = time.Second
 
 // Broadcast pushes arg to every open session. It is encoded once for all
 // sessions of a protocol, and PreWritePush hooks run once for these, with the
@@ -14,7 +20,9 @@ import (
 //
 // A session whose queue is full does what the policy of the peer says. Under
 // the policy Block those that have room are served first; then Broadcast waits
-// for the others, for as long as the context of the settings lasts.
+// for the others, all at the same time, no longer than [DefaultBroadcastWait] and
+// the context of the settings: one slow reader must not hold up the next
+// broadcast. Those that have no room by then fail with CodeExhausted.
 func (p *Peer) Broadcast(serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
 	return broadcast(p.table.all(), serviceMethod, arg, settings)
 }
@@ -71,21 +79,44 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 			fail(c, st)
 		}
 	}
+	if len(full) == 0 {
+		return sent, failed
+	}
+	waiting, cancel := context.WithTimeout(ctx, DefaultBroadcastWait)
+	defer cancel()
+	late := make([]func() *message.Status, 0, len(full))
 	for _, c := range full {
 		frame, _ := frames.of(c, method, arg, settings) // it was made above
-		if st := c.Send(ctx, frame, false); st.OK() {
+		late = append(late, func() *message.Status { return sendLate(ctx, waiting, c, frame) })
+	}
+	for i, st := range gather(late) {
+		if st.OK() {
 			sent++
 		} else {
-			fail(c, st)
+			fail(full[i], st)
 		}
 	}
 	return sent, failed
 }
 
-// packed holds a push as each protocol writes it.
+// errSlowReader is why a broadcast left a session out.
+var errSlowReader = errors.New("peer: the session had no room in its queue for as long as a broadcast waits")
+
+// sendLate waits for room until waiting ends; ctx is that of the caller.
+func sendLate(ctx, waiting context.Context, c *session.Engine, frame []byte) *message.Status {
+	st := c.Send(waiting, frame, false)
+	if !st.OK() && waiting.Err() != nil && ctx.Err() == nil {
+		return message.NewStatusByCodeText(message.CodeExhausted, errSlowReader, false)
+	}
+	return st
+}
+
+// packed holds a push as the peers and protocols of the receivers write it. Hooks
+// and the codec are the peer's: what one seals goes out in no other form.
 type packed struct{ frames []packedFrame }
 
 type packedFrame struct {
+	peer   session.Peer
 	proto  string
 	dialed bool // a hook may do something else for the other side of a session
 	b      []byte
@@ -93,13 +124,13 @@ type packedFrame struct {
 }
 
 func (p *packed) of(c *session.Engine, method string, arg any, settings []message.Setting) ([]byte, *message.Status) {
-	name := c.ProtoName()
+	peer, name := c.Peer(), c.ProtoName()
 	for i := range p.frames {
-		if p.frames[i].proto == name && p.frames[i].dialed == c.IsDialed() {
-			return p.frames[i].b, p.frames[i].st
+		if f := &p.frames[i]; f.peer == peer && f.proto == name && f.dialed == c.IsDialed() {
+			return f.b, f.st
 		}
 	}
 	b, st := c.Pack(method, arg, settings...)
-	p.frames = append(p.frames, packedFrame{name, c.IsDialed(), b, st})
+	p.frames = append(p.frames, packedFrame{peer, name, c.IsDialed(), b, st})
 	return b, st
 }

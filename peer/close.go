@@ -34,31 +34,33 @@ func (p *Peer) Close() error {
 	}))
 }
 
-// maxParallel bounds how many sessions are closed or flushed at the same time:
-// one whose other side does not read takes a while.
+// maxParallel bounds how many sessions are closed, flushed or waited for at the
+// same time: one whose other side does not read takes a while.
 const maxParallel = 256
 
-// each calls f for every session, several at a time, and joins the errors.
-func each(sessions []*session.Engine, f func(*session.Engine) error) error {
-	var (
-		next atomic.Int64
-		mu   sync.Mutex // guards errs
-		errs []error
-		wg   sync.WaitGroup
-	)
-	for range min(maxParallel, len(sessions)) {
+// gather calls each function, several at a time, and returns their results.
+func gather[T any](calls []func() T) []T {
+	results := make([]T, len(calls))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(maxParallel, len(calls)) {
 		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(sessions)); i = next.Add(1) - 1 {
-				if err := f(sessions[i]); err != nil {
-					mu.Lock()
-					errs = append(errs, err)
-					mu.Unlock()
-				}
+			for i := next.Add(1) - 1; i < int64(len(calls)); i = next.Add(1) - 1 {
+				results[i] = calls[i]()
 			}
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	return results
+}
+
+// each calls f for every session, several at a time, and joins the errors.
+func each(sessions []*session.Engine, f func(*session.Engine) error) error {
+	calls := make([]func() error, 0, len(sessions))
+	for _, s := range sessions {
+		calls = append(calls, func() error { return f(s) })
+	}
+	return errors.Join(gather(calls)...)
 }
 
 // stopAccepting enters a later phase. The first one after serving closes the

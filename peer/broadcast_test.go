@@ -1,0 +1,101 @@
+package peer_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/plugin"
+	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket/memory"
+)
+
+// sealer changes the body of a push on its way out.
+type sealer struct{}
+
+func (sealer) Name() string { return "sealer" }
+func (sealer) PreWritePush(ctx session.WriteCtx) *message.Status {
+	text := "sealed " + ctx.Output().Body().(string)
+	ctx.Output().SetBody(text)
+	return nil
+}
+
+// What one peer's hooks make of a broadcast goes to its sessions only, and what
+// they must make of it goes to these in no other form.
+func TestBroadcastToSessionsOfSeveralPeers(t *testing.T) {
+	on := memory.New()
+	var sessions []session.Session
+	type end struct {
+		want string
+		got  <-chan string
+	}
+	var ends []end
+	for i, addr := range []string{"plain", "sealing", "plain too"} {
+		plugins := []plugin.Plugin(nil)
+		want := "text"
+		if i == 1 {
+			plugins, want = []plugin.Plugin{sealer{}}, "sealed text"
+		}
+		srv := newPeer(t, on, peer.Config{}, plugins...)
+		serve(t, srv, addr)
+		cli := newPeer(t, on, peer.Config{})
+		ends = append(ends, end{want, noted(cli)})
+		dial(t, cli, addr)
+		srv.RangeSession(func(s session.Session) bool { sessions = append(sessions, s); return true })
+	}
+	if sent, failed := peer.BroadcastTo(sessions, "/note", "text"); sent != 3 || failed != nil {
+		t.Fatal(sent, failed)
+	}
+	for i, e := range ends {
+		if got := receive(t, "the push", e.got); got != e.want {
+			t.Errorf("receiver %d got %q, want %q", i, got, e.want)
+		}
+	}
+}
+
+// Sides that do not read keep a broadcast waiting for a moment together, not for
+// the write timeout each, and are told apart in what it returns.
+func TestBroadcastDoesNotWaitLongForSlowReaders(t *testing.T) {
+	p := peer.New(peer.Config{QueueLimit: 1 << 10, HandshakeTimeout: -1})
+	defer p.Close()
+	const slow = 5
+	for range slow {
+		here, there := net.Pipe() // nobody reads there
+		defer there.Close()
+		if _, st := p.ServeConn(here); !st.OK() {
+			t.Fatal(st)
+		}
+	}
+	text := strings.Repeat("x", 4<<10)
+	var failed map[string]*message.Status
+	start := time.Now()
+	for range 3 { // the first finds room
+		_, failed = p.Broadcast("/note", text)
+	}
+	if d := time.Since(start); d > 3*peer.DefaultBroadcastWait {
+		t.Errorf("three broadcasts took %v", d)
+	}
+	if len(failed) != slow {
+		t.Errorf("%d sessions failed, want %d", len(failed), slow)
+	}
+	for id, st := range failed {
+		if st.Code() != message.CodeExhausted || !strings.Contains(st.String(), "as long as a broadcast waits") {
+			t.Errorf("%s: %v", id, st)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, failed := p.Broadcast("/note", text, message.WithContext(ctx)); len(failed) != slow {
+		t.Errorf("%d failed", len(failed))
+	} else {
+		for id, st := range failed {
+			if st.Code() != message.CodeHandleTimeout {
+				t.Errorf("%s: %v", id, st)
+			}
+		}
+	}
+}
