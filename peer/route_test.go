@@ -143,7 +143,8 @@ func TestIdleRouteHooks(t *testing.T) {
 	}
 }
 
-// What nobody handles is named, and whether only the other kind is handled.
+// What nobody handles is named by the typed Call, and by the server if the method
+// is there for the other kind of message; else a reply has the bytes of v7's.
 func TestNotFoundNamesTheMethod(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})
@@ -153,16 +154,27 @@ func TestNotFoundNamesTheMethod(t *testing.T) {
 	if !st.OK() {
 		t.Fatal(st)
 	}
-	for method, want := range map[string]string{
-		"/none":                        `the other side has no handler of a CALL for "/none"`,
-		"/only/push":                   `no handler of a CALL for "/only/push", only one of a PUSH`,
-		"/" + strings.Repeat("é", 100): `the other side has no handler of a CALL for "/` + strings.Repeat("é", 63) + `…"`,
+	for _, c := range []struct{ method, typed, plain string }{
+		{"/none", `the other side has no handler of a CALL for "/none"`, ""},
+		{"/only/push", `no handler of a CALL for "/only/push", only one of a PUSH`, `no handler of a CALL for "/only/push", only one of a PUSH`},
+		{"/" + strings.Repeat("é", 100), `the other side has no handler of a CALL for "/` + strings.Repeat("é", 63) + `…"`, ""},
 	} {
-		st := s.Call(method, 1, nil).Status()
-		if st.Code() != message.CodeNotFound || st.Msg() != message.CodeText(message.CodeNotFound) || st.Cause() == nil || st.Cause().Error() != want {
-			t.Errorf("%s: %v, want %s", method, st, want)
+		st := s.Call(c.method, 1, nil).Status()
+		if st.Code() != message.CodeNotFound || st.Msg() != message.CodeText(message.CodeNotFound) || text(st.Cause()) != c.plain {
+			t.Errorf("%s: %v, want %q", c.method, st, c.plain)
+		}
+		_, err := session.Call[int](t.Context(), s, c.method, 1)
+		if st := message.FromError(err); st.Code() != message.CodeNotFound || text(st.Cause()) != c.typed {
+			t.Errorf("%s: %v, want %q", c.method, err, c.typed)
 		}
 	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // checkStreamGuard sees that a stream below a guarded group is refused.

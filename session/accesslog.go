@@ -44,7 +44,7 @@ func (s *Engine) record(what, method, real string, cost time.Duration, attrs fun
 	}
 	all := append(make([]slog.Attr, 0, 10),
 		slog.String("method", method), slog.String("session", s.ID()), slog.String("remote", s.RemoteAddr().String()))
-	if real != "" && real != s.RemoteAddr().String() {
+	if real != "" && real != host(s.RemoteAddr().String()) {
 		all = append(all, slog.String("real", real))
 	}
 	if cost > 0 {

@@ -23,10 +23,13 @@ type PreCtx interface {
 type Place interface {
 	Peer() Peer
 	Session() Session
-	// IP returns the remote address of the connection.
+	// IP returns the host of the connection's remote address, without the port:
+	// what a limit per client counts. The whole address is that of
+	// Session().RemoteAddr().
 	IP() string
-	// RealIP returns the address of the original caller, if a proxy sent it,
-	// else IP.
+	// RealIP returns the host of the original caller if a proxy sent its address,
+	// else IP. Any client can send one: a server that is not behind a proxy uses
+	// IP.
 	RealIP() string
 }
 

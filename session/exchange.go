@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -106,13 +107,21 @@ func (x *exchange) Swap() *Swap {
 
 func (x *exchange) Session() Session { return x.conn.sess }
 func (x *exchange) Peer() Peer       { return x.conn.shared.Owner }
-func (x *exchange) IP() string       { return x.conn.sock.Conn().RemoteAddr().String() }
+func (x *exchange) IP() string       { return host(x.conn.sock.Conn().RemoteAddr().String()) }
 
 func (x *exchange) RealIP() string {
 	if ip := x.in.Meta().Peek(message.MetaRealIP); len(ip) > 0 {
-		return string(ip)
+		return host(string(ip))
 	}
 	return x.IP()
+}
+
+// host returns an address without its port.
+func host(addr string) string {
+	if h, _, err := net.SplitHostPort(addr); err == nil {
+		return h
+	}
+	return addr
 }
 
 func (x *exchange) Input() *message.Message  { return &x.in }

@@ -12,8 +12,8 @@ import (
 const maxNamed = 128
 
 // notFound is the outcome of a message that has no handler. Like that of v7 it
-// has no cause, unless the method is there for the other kind of message: the
-// caller knows what it has called, and fills that in.
+// has no cause, unless the method is there for the other kind of message; the
+// typed Call fills in what it has called.
 func (x *exchange) notFound() *message.Status {
 	call := x.in.Mtype() == message.TypeCall
 	other, _ := x.conn.sess.shared.Routes.Dispatch(!call, x.in.ServiceMethod())

@@ -21,7 +21,7 @@ func Call[R any](ctx context.Context, to Caller, serviceMethod string, arg any, 
 		st = to.Call(serviceMethod, arg, res, all...).Status()
 	}
 	if !st.OK() {
-		return nil, st.Err()
+		return nil, nameMissing(st, serviceMethod).Err()
 	}
 	return res, nil
 }

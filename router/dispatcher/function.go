@@ -128,7 +128,7 @@ func (f *function) do(c session.PushCtx, arg any) (any, *message.Status) {
 		ctx.Bind(c)
 		in = append(in, reflect.ValueOf(ctx))
 	default:
-		in = append(in, reflect.ValueOf(c.IP()).Convert(f.first))
+		in = append(in, reflect.ValueOf(c.Session().RemoteAddr().String()).Convert(f.first))
 	}
 	if f.takes {
 		v := reflect.ValueOf(arg)

@@ -107,9 +107,6 @@ func (c *clientSession) exchange(t *testing.T, e wiretest.Exchange) {
 			answers = append(answers, reply)
 		}
 		call.Status, call.Meta, call.Codec, call.Exact = reply.Fields.Status, reply.Fields.Meta, reply.Fields.BodyCodec, true
-		if call.Status == "code=404&msg=Not%20Found&cause=" { // the caller says itself what was not found
-			call.Status += "the%20other%20side%20has%20no%20handler%20of%20a%20CALL%20for%20%22%2Fno%2Fsuch%22"
-		}
 		started := call.Start(c.sess)
 		wantFrame(t, c.script.Frame(false), first)
 		for _, v := range answers {
