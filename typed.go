@@ -20,9 +20,29 @@ func HandlePush[A any](peerOrSubRouter router.Registrar, path string, fn func(ct
 
 // Call sends arg to the handler at path and returns its reply. A failed status
 // comes back as a [*StatusError], which errors.As finds. See [session.Call].
-func Call[R any](ctx context.Context, sess session.Caller, path string, arg any, settings ...MessageSetting) (*R, error) {
+func Call[R any](ctx context.Context, sess Caller, path string, arg any, settings ...MessageSetting) (*R, error) {
 	return session.Call[R](ctx, sess, path, arg, settings...)
 }
+
+// CallValue is [Call] for a result that is a value, such as an int. See
+// [session.CallValue].
+func CallValue[R any](ctx context.Context, sess Caller, path string, arg any, settings ...MessageSetting) (R, error) {
+	return session.CallValue[R](ctx, sess, path, arg, settings...)
+}
+
+// CallMeta is [Call] that returns the metadata of the reply too. See
+// [session.CallMeta].
+func CallMeta[R any](ctx context.Context, sess Caller, path string, arg any, settings ...MessageSetting) (*R, *Meta, error) {
+	return session.CallMeta[R](ctx, sess, path, arg, settings...)
+}
+
+// A Method is a service method with its types, for both ends to share. See
+// [router.Method].
+type Method[A, R any] = router.Method[A, R]
+
+// A Caller can call and push: a session, a pool of them, a target of
+// plugin/retry. See [session.Caller].
+type Caller = session.Caller
 
 // CallCtxFrom returns the CallCtx of a typed handler of calls. See
 // [session.CallCtxFrom].
@@ -34,4 +54,4 @@ func PushCtxFrom(ctx context.Context) PushCtx { return session.PushCtxFrom(ctx) 
 
 // NewBatch returns an empty batch of calls and pushes that are sent in one
 // write. See [session.NewBatch].
-func NewBatch(sess session.Caller) *Batch { return session.NewBatch(sess) }
+func NewBatch(sess Caller) *Batch { return session.NewBatch(sess) }

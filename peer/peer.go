@@ -43,6 +43,7 @@ type Peer struct {
 	opening    atomic.Int64     // accepted connections that are not sessions yet
 	answering  atomic.Int64     // requests whose answers are written by a protocol, see proto.Host
 	table      table
+	groups     groups
 	ctx        context.Context // ends when the peer stops accepting and dialing
 	cancel     context.CancelFunc
 	closing    context.Context // ends when its sessions are ended

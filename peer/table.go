@@ -133,6 +133,7 @@ func (p *Peer) Bind(c *session.Engine, id string) {
 
 // Gone implements [session.Owner].
 func (p *Peer) Gone(c *session.Engine) {
+	p.groups.gone(c)
 	t := &p.table
 	t.mu.Lock()
 	defer t.mu.Unlock()

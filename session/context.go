@@ -49,6 +49,9 @@ type InputMeta interface {
 	// PeekMeta returns the first value of key, nil if there is none. The bytes
 	// are valid as long as the context.
 	PeekMeta(key string) []byte
+	// GetMeta returns the first value of key, "" if there is none. It may be
+	// kept.
+	GetMeta(key string) string
 	VisitMeta(f func(key, value []byte))
 	CopyMeta() *message.Meta
 }

@@ -133,6 +133,7 @@ func (x *exchange) Seq() int32                          { return x.in.Seq() }
 func (x *exchange) ServiceMethod() string               { return x.in.ServiceMethod() }
 func (x *exchange) ResetServiceMethod(method string)    { x.in.SetServiceMethod(method) }
 func (x *exchange) PeekMeta(key string) []byte          { return x.in.Meta().Peek(key) }
+func (x *exchange) GetMeta(key string) string           { return string(x.in.Meta().Peek(key)) }
 func (x *exchange) VisitMeta(f func(key, value []byte)) { x.in.Meta().VisitAll(f) }
 func (x *exchange) GetBodyCodec() byte                  { return x.in.BodyCodec() }
 

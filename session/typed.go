@@ -25,3 +25,26 @@ func Call[R any](ctx context.Context, to Caller, serviceMethod string, arg any, 
 	}
 	return res, nil
 }
+
+// CallValue is [Call] for a result that is a value rather than a pointer, such as
+// an int. After an error it is the zero value.
+func CallValue[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (R, error) {
+	res, err := Call[R](ctx, to, serviceMethod, arg, settings...)
+	if err != nil {
+		var none R
+		return none, err
+	}
+	return *res, nil
+}
+
+// CallMeta is [Call] that returns the metadata of the reply too, also after an
+// error. It is never nil.
+func CallMeta[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, *message.Meta, error) {
+	res := new(R)
+	all := append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
+	cmd := to.Call(serviceMethod, arg, res, all...)
+	if st := cmd.Status(); !st.OK() {
+		return nil, cmd.InputMeta(), nameMissing(st, serviceMethod).Err()
+	}
+	return res, cmd.InputMeta(), nil
+}
