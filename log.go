@@ -49,34 +49,3 @@ func FlushLogger() error { return sink.Flush() }
 
 // GetLogger returns the default logger with v7's functions.
 func GetLogger() Logger { return logger }
-
-// Printf logs at the level PRINT.
-func Printf(format string, args ...any) { logger.Printf(format, args...) }
-
-// Tracef logs at the level TRACE.
-func Tracef(format string, args ...any) { logger.Tracef(format, args...) }
-
-// Debugf logs at the level DEBUG.
-func Debugf(format string, args ...any) { logger.Debugf(format, args...) }
-
-// Infof logs at the level INFO.
-func Infof(format string, args ...any) { logger.Infof(format, args...) }
-
-// Noticef logs at the level NOTICE.
-func Noticef(format string, args ...any) { logger.Noticef(format, args...) }
-
-// Warnf logs at the level WARNING.
-func Warnf(format string, args ...any) { logger.Warnf(format, args...) }
-
-// Errorf logs at the level ERROR.
-func Errorf(format string, args ...any) { logger.Errorf(format, args...) }
-
-// Criticalf logs at the level CRITICAL.
-func Criticalf(format string, args ...any) { logger.Criticalf(format, args...) }
-
-// Panicf logs at the level CRITICAL and panics.
-func Panicf(format string, args ...any) { logger.Panicf(format, args...) }
-
-// Fatalf logs at the level CRITICAL and panics. Unlike that of v7 it does not
-// exit the process, so deferred functions run.
-func Fatalf(format string, args ...any) { logger.Fatalf(format, args...) }

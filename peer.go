@@ -80,11 +80,9 @@ func NewTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient 
 	return peer.NewTLSConfigFromFile(certFile, keyFile, insecureSkipVerifyForClient...)
 }
 
-// A FakeAddr is an address that nobody has resolved. See [peer.Addr].
-type FakeAddr = peer.Addr
+// A ListenerAddress is a plugin that remembers the address on which its peer
+// listens. See [peer.ListenerAddress].
+type ListenerAddress = peer.ListenerAddress
 
-// NewFakeAddr returns an address of its parts. See [peer.NewAddr].
-func NewFakeAddr(network, host, port string) *FakeAddr { return peer.NewAddr(network, host, port) }
-
-// NewFakeAddr2 returns the address written as addr. See [peer.ParseAddr].
-func NewFakeAddr2(network, addr string) (*FakeAddr, error) { return peer.ParseAddr(network, addr) }
+// A Group is a named set of sessions of one peer. See [peer.Group].
+type Group = peer.Group

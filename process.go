@@ -4,86 +4,11 @@ import (
 	"os"
 	"time"
 
-	"github.com/goerpc/erpc/internal/process/defaults"
 	"github.com/goerpc/erpc/internal/process/graceful"
-	"github.com/goerpc/erpc/router"
 )
 
-// The functions of this file are process-wide, as erpc v7 has them. The setters
-// set what peers made afterwards begin with; a field of [PeerConfig] wins over
-// each. What SetSocket… ask for is passed over by networks that have no such
-// thing, while of a field of the configuration it is an error.
-
-var (
-	process defaults.Set
-	peers   = graceful.Group{Logger: logger.L}
-)
-
-// DefaultProtoFunc returns the protocol of peers that name none.
-func DefaultProtoFunc() ProtoFunc { return process.Proto() }
-
-// SetDefaultProtoFunc sets that protocol.
-func SetDefaultProtoFunc(f ProtoFunc) { process.SetProto(f) }
-
-// DefaultBodyCodec returns the codec of bodies that name none.
-func DefaultBodyCodec() Codec { return process.Body() }
-
-// SetDefaultBodyCodec sets that codec by its ID.
-func SetDefaultBodyCodec(id byte) error { return process.SetBody(id) }
-
-// HTTPServiceMethodMapper maps names to paths. See
-// [router.HTTPServiceMethodMapper].
-func HTTPServiceMethodMapper(prefix, name string) string {
-	return router.HTTPServiceMethodMapper(prefix, name)
-}
-
-// RPCServiceMethodMapper maps names to dotted names. See
-// [router.RPCServiceMethodMapper].
-func RPCServiceMethodMapper(prefix, name string) string {
-	return router.RPCServiceMethodMapper(prefix, name)
-}
-
-// SetServiceMethodMapper sets how service methods are made of names.
-func SetServiceMethodMapper(m ServiceMethodMapper) { process.SetMapper(m) }
-
-// GetReadLimit returns the largest message that is read, in bytes.
-func GetReadLimit() uint32 { return uint32(process.ReadLimit()) }
-
-// SetReadLimit sets the largest message that is read, in bytes; 0 is the
-// default of 64 MiB.
-func SetReadLimit(maxMessageSize uint32) { process.SetReadLimit(int(maxMessageSize)) }
-
-// SetMessageSizeLimit is [SetReadLimit] under its older name.
-func SetMessageSizeLimit(maxMessageSize uint32) { SetReadLimit(maxMessageSize) }
-
-// SetSocketKeepAlive switches TCP keepalive.
-func SetSocketKeepAlive(on bool) { process.SetKeepAlive(on) }
-
-// SetSocketKeepAlivePeriod sets the period of TCP keepalive.
-func SetSocketKeepAlivePeriod(d time.Duration) { process.SetKeepAlivePeriod(d) }
-
-// SetSocketNoDelay switches TCP's no-delay.
-func SetSocketNoDelay(on bool) { process.SetNoDelay(on) }
-
-// SetSocketReadBuffer sets the kernel's receive buffer, in bytes.
-func SetSocketReadBuffer(bytes int) { process.SetReadBuffer(bytes) }
-
-// SetSocketWriteBuffer sets the kernel's send buffer, in bytes.
-func SetSocketWriteBuffer(bytes int) { process.SetWriteBuffer(bytes) }
-
-// SetGopool sets how many handlers of one peer may work at the same time.
-// Goroutines are kept no longer than they are of use, so the second argument
-// of v7 says nothing any more.
-func SetGopool(maxGoroutinesAmount int, _ time.Duration) {
-	process.SetMaxHandlers(maxGoroutinesAmount)
-}
-
-// Go runs fn on a goroutine of its own. v7 bounds these; here only handlers are
-// bounded, so it always returns true.
-func Go(fn func()) bool {
-	go fn()
-	return true
-}
+// peers are those of the process, which shut down and restart together.
+var peers = graceful.Group{Logger: logger.L}
 
 // GraceSignal waits for SIGINT and SIGTERM, which shut all peers down as
 // [Shutdown] does, and SIGUSR2, which restarts the program as [Reboot] does. It

@@ -77,15 +77,16 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	if err = errors.Join(err, cfg.Validate()); err != nil {
 		panic(err)
 	}
+	var warn []func(error)
+	if cfg.IdleRouteHooks {
+		warn = append(warn, func(err error) { cfg.Logger.Warn("plugin of a route is of no effect in part", "err", err) })
+	}
 	p := &Peer{
 		cfg:        cfg,
 		plugins:    plugins,
 		protos:     listenProtos,
-		routes:     router.New(plugins, cfg.Mapper),
+		routes:     router.New(plugins, cfg.Mapper, warn...),
 		transports: map[string]socket.Transport{},
-	}
-	if cfg.IdleRouteHooks {
-		p.routes.Tolerate(func(err error) { cfg.Logger.Warn("plugin of a route is of no effect in part", "err", err) })
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.closing, p.cut = context.WithCancel(context.Background())

@@ -60,11 +60,6 @@ func (e *NeverRunError) Error() string {
 		e.Plugin, e.Place, strings.Join(e.Hooks, ", "))
 }
 
-// Tolerate lets plugins of routes pass that have hooks which are never called
-// there, as erpc v7 does: warn gets what would be the panic. Their header hooks
-// are not called either. It must be called before the first registration.
-func (r *Router) Tolerate(warn func(error)) { r.warn = warn }
-
 // with returns the container of a route or group with plugins of its own.
 func (r *SubRouter) with(place string, plugins []plugin.Plugin) *plugin.Container {
 	c, err := r.plugins.With(plugins...)

@@ -19,7 +19,7 @@ import (
 // methods may be called concurrently, also while messages are dispatched.
 type Router struct {
 	*SubRouter
-	warn  func(error) // not nil: see Tolerate
+	warn  func(error) // not nil: see New
 	mu    sync.Mutex  // serialises registration
 	table atomic.Pointer[table]
 }
@@ -33,12 +33,17 @@ type table struct {
 var _ session.Dispatcher = (*Router)(nil)
 
 // New returns a router whose handlers have the plugins of c around their own.
-// mapper is [HTTPServiceMethodMapper] if nil.
-func New(c *plugin.Container, mapper ServiceMethodMapper) *Router {
+// mapper is [HTTPServiceMethodMapper] if nil. warn, if it is given, lets plugins of
+// routes pass that would let everybody pass there, as erpc v7 does, and gets what
+// would be the panic; header hooks of routes are not called then.
+func New(c *plugin.Container, mapper ServiceMethodMapper, warn ...func(error)) *Router {
 	if mapper == nil {
 		mapper = HTTPServiceMethodMapper
 	}
 	r := &Router{}
+	if len(warn) > 0 {
+		r.warn = warn[0]
+	}
 	r.table.Store(&table{calls: map[string]*session.Handler{}, pushes: map[string]*session.Handler{}, streams: map[string]*session.Handler{}})
 	r.SubRouter = &SubRouter{root: r, plugins: c, mapper: mapper, prefix: mapper("", "")}
 	return r

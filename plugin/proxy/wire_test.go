@@ -31,7 +31,7 @@ func TestV7(t *testing.T) {
 		if err := (wiretest.Call{Method: "/math/add", Arg: []int{1, 2}, Want: 3}).Do(sess); err != nil {
 			t.Error(err)
 		}
-		if err := (wiretest.Call{Method: "/math/real_ip", Arg: []int{}, Want: sess.LocalAddr().String()}).Do(sess); err != nil {
+		if err := (wiretest.Call{Method: "/math/real_ip", Arg: []int{}, Want: "127.0.0.1"}).Do(sess); err != nil {
 			t.Error(err)
 		}
 	})

@@ -92,10 +92,6 @@ type (
 	// A ServiceMethodMapper makes service methods of Go names. See
 	// [router.ServiceMethodMapper].
 	ServiceMethodMapper = router.ServiceMethodMapper
-	// CtrlStructPtr is a pointer to a struct with handler methods.
-	CtrlStructPtr = any
-	// A CtrlPoolFunc makes such a struct.
-	CtrlPoolFunc = func() CtrlStructPtr
 )
 
 // What can be replaced.

@@ -60,3 +60,7 @@ type (
 	// PostDisconnectPlugin is [session.PostDisconnectPlugin].
 	PostDisconnectPlugin = session.PostDisconnectPlugin
 )
+
+// A PluginImpl is a plugin made of functions, one for each hook. See
+// [peer.PluginImpl].
+type PluginImpl = peer.PluginImpl

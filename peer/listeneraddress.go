@@ -1,4 +1,4 @@
-package erpc
+package peer
 
 import (
 	"net"
@@ -15,7 +15,7 @@ type ListenerAddress struct {
 	addr net.Addr
 }
 
-// Name implements [Plugin].
+// Name implements [plugin.Plugin].
 func (*ListenerAddress) Name() string { return "ListenerAddress" }
 
 // PostListen implements [PostListenPlugin].

@@ -1,0 +1,130 @@
+package erpc
+
+import (
+	"time"
+
+	"github.com/goerpc/erpc/internal/process/defaults"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/router"
+)
+
+// What stands in this file is there so that programs written against erpc v7
+// compile and work. New programs need none of it: they set fields of
+// [PeerConfig], and log with log/slog.
+
+// CtrlStructPtr is a pointer to a struct with handler methods.
+type CtrlStructPtr = any
+
+// A CtrlPoolFunc makes such a struct.
+type CtrlPoolFunc = func() CtrlStructPtr
+
+// process is what peers made afterwards begin with. A field of their own
+// configuration wins. What SetSocket… ask for is passed over by networks that
+// have no such thing, while of a field of the configuration it is an error.
+var process defaults.Set
+
+// DefaultProtoFunc returns the protocol of peers that name none.
+func DefaultProtoFunc() ProtoFunc { return process.Proto() }
+
+// SetDefaultProtoFunc sets that protocol.
+func SetDefaultProtoFunc(f ProtoFunc) { process.SetProto(f) }
+
+// DefaultBodyCodec returns the codec of bodies that name none.
+func DefaultBodyCodec() Codec { return process.Body() }
+
+// SetDefaultBodyCodec sets that codec by its ID.
+func SetDefaultBodyCodec(id byte) error { return process.SetBody(id) }
+
+// HTTPServiceMethodMapper maps names to paths. See
+// [router.HTTPServiceMethodMapper].
+func HTTPServiceMethodMapper(prefix, name string) string {
+	return router.HTTPServiceMethodMapper(prefix, name)
+}
+
+// RPCServiceMethodMapper maps names to dotted names. See
+// [router.RPCServiceMethodMapper].
+func RPCServiceMethodMapper(prefix, name string) string {
+	return router.RPCServiceMethodMapper(prefix, name)
+}
+
+// SetServiceMethodMapper sets how service methods are made of names.
+func SetServiceMethodMapper(m ServiceMethodMapper) { process.SetMapper(m) }
+
+// GetReadLimit returns the largest message that is read, in bytes.
+func GetReadLimit() uint32 { return uint32(process.ReadLimit()) }
+
+// SetReadLimit sets the largest message that is read, in bytes; 0 is the
+// default of 64 MiB.
+func SetReadLimit(maxMessageSize uint32) { process.SetReadLimit(int(maxMessageSize)) }
+
+// SetMessageSizeLimit is [SetReadLimit] under its older name.
+func SetMessageSizeLimit(maxMessageSize uint32) { SetReadLimit(maxMessageSize) }
+
+// SetSocketKeepAlive switches TCP keepalive.
+func SetSocketKeepAlive(on bool) { process.SetKeepAlive(on) }
+
+// SetSocketKeepAlivePeriod sets the period of TCP keepalive.
+func SetSocketKeepAlivePeriod(d time.Duration) { process.SetKeepAlivePeriod(d) }
+
+// SetSocketNoDelay switches TCP's no-delay.
+func SetSocketNoDelay(on bool) { process.SetNoDelay(on) }
+
+// SetSocketReadBuffer sets the kernel's receive buffer, in bytes.
+func SetSocketReadBuffer(bytes int) { process.SetReadBuffer(bytes) }
+
+// SetSocketWriteBuffer sets the kernel's send buffer, in bytes.
+func SetSocketWriteBuffer(bytes int) { process.SetWriteBuffer(bytes) }
+
+// SetGopool sets how many handlers of one peer may work at the same time.
+// Goroutines are kept no longer than they are of use, so the second argument
+// of v7 says nothing any more.
+func SetGopool(maxGoroutinesAmount int, _ time.Duration) {
+	process.SetMaxHandlers(maxGoroutinesAmount)
+}
+
+// Go runs fn on a goroutine of its own. v7 bounds these; here only handlers are
+// bounded, so it always returns true.
+func Go(fn func()) bool {
+	go fn()
+	return true
+}
+
+// A FakeAddr is an address that nobody has resolved. See [peer.Addr].
+type FakeAddr = peer.Addr
+
+// NewFakeAddr returns an address of its parts. See [peer.NewAddr].
+func NewFakeAddr(network, host, port string) *FakeAddr { return peer.NewAddr(network, host, port) }
+
+// NewFakeAddr2 returns the address written as addr. See [peer.ParseAddr].
+func NewFakeAddr2(network, addr string) (*FakeAddr, error) { return peer.ParseAddr(network, addr) }
+
+// Printf logs at the level PRINT.
+func Printf(format string, args ...any) { logger.Printf(format, args...) }
+
+// Tracef logs at the level TRACE.
+func Tracef(format string, args ...any) { logger.Tracef(format, args...) }
+
+// Debugf logs at the level DEBUG.
+func Debugf(format string, args ...any) { logger.Debugf(format, args...) }
+
+// Infof logs at the level INFO.
+func Infof(format string, args ...any) { logger.Infof(format, args...) }
+
+// Noticef logs at the level NOTICE.
+func Noticef(format string, args ...any) { logger.Noticef(format, args...) }
+
+// Warnf logs at the level WARNING.
+func Warnf(format string, args ...any) { logger.Warnf(format, args...) }
+
+// Errorf logs at the level ERROR.
+func Errorf(format string, args ...any) { logger.Errorf(format, args...) }
+
+// Criticalf logs at the level CRITICAL.
+func Criticalf(format string, args ...any) { logger.Criticalf(format, args...) }
+
+// Panicf logs at the level CRITICAL and panics.
+func Panicf(format string, args ...any) { logger.Panicf(format, args...) }
+
+// Fatalf logs at the level CRITICAL and panics. Unlike that of v7 it does not
+// exit the process, so deferred functions run.
+func Fatalf(format string, args ...any) { logger.Fatalf(format, args...) }
