@@ -2,9 +2,68 @@
 // and client at once; over each connection both ends may CALL, which wants a
 // reply, and PUSH, which does not.
 //
-// This package only names what most programs need, with batteries included:
-// every name is an alias of, or one line of code around, what one of the layer
-// packages has. See there for details:
+// # What a new program needs
+//
+//	NewPeer, PeerConfig, ErrClosed                 a peer: listen, dial, or both
+//	HandleCall, HandlePush, HandleStream           typed handlers
+//	Call, CallValue, CallMeta, Method              typed calls
+//	OpenStream, NewBatch, BroadcastTo              streams; many calls in one write; many receivers
+//	NewStatus, StatusFromError, StatusError        errors with a code that travel
+//	WithContext, WithTimeout, WithSetMeta, WithBodyCodec   settings of one message
+//	Plugin, PluginImpl and the interfaces of hooks what runs around calls and sessions
+//	CallCtxFrom, PushCtxFrom                       the caller, in a typed handler
+//	LoadConfig, WriteDefaultConfig                 configuration files
+//	GraceSignal, SetShutdown                       the end of a program
+//
+// The rest is for programs that come from erpc v7: handlers that are methods of
+// structs (RouteCall and its kin), and what stands in v7.go.
+//
+// # Methods
+//
+// Most names here are aliases of those in the layer packages, whose methods go
+// doc does not show on this page. Those of a [Peer]:
+//
+//	Listen, ListenOn, ListenAndServe, Serve, ServeConn, Listeners
+//	Dial, DialContext
+//	CountSession, GetSession, RangeSession, Broadcast, Group, Groups
+//	Handle, HandleAll, Path, SubRoute, Router, Root, ToRouter
+//	RouteCall, RouteCallFunc, RoutePush, RoutePushFunc, SetUnknownCall, SetUnknownPush
+//	Config, PluginContainer, Stats, Handlers
+//	SetTLSConfig, SetTLSConfigFromFile, TLSConfig
+//	Close, Shutdown, OnClose
+//
+// Of a [Session]:
+//
+//	Call, AsyncCall, Push, OpenStream
+//	ID, SetID, LocalAddr, RemoteAddr, Peer, Swap, Stats
+//	Health, CloseNotify, Close
+//	SessionAge, SetSessionAge, ContextAge, SetContextAge
+//	Printf, Tracef, Debugf, Infof, Noticef, Warnf, Errorf, Criticalf, Panicf, Fatalf
+//
+// Of a [PreSession], which connect hooks get, besides ID, addresses, ages, Swap,
+// Close and the logging functions:
+//
+//	PreCall, PreSend, PreReceive, PreReply, RawPush
+//	ModifySocket, ControlFD, GetProtoFunc
+//
+// Of a [CallCtx], besides the logging functions; a [PushCtx] has those that are
+// not about the reply:
+//
+//	Context, Session, Peer, Swap, IP, RealIP
+//	ServiceMethod, ResetServiceMethod, Seq, Input, GetBodyCodec
+//	GetMeta, PeekMeta, VisitMeta, CopyMeta
+//	Output, SetMeta, AddMeta, SetBodyCodec, ReplyBodyCodec, AddXferPipe
+//
+// Of a [CallCmd], which is a call in flight or one that has ended:
+//
+//	Done, Cancel, Status, StatusOK, Reply, Context, Session, Output
+//	InputMeta, InputBodyCodec, CostTime
+//
+// Of a [Status], whose nil is success:
+//
+//	OK, Code, Msg, Cause, Err, String
+//
+// # Layers
 //
 //	codec  xfer  plugin      bodies, filters, plugins
 //	message                  header, status, metadata, body
