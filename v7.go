@@ -1,9 +1,11 @@
 package erpc
 
 import (
+	"context"
 	"time"
 
 	"github.com/goerpc/erpc/internal/process/defaults"
+	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/router"
 )
@@ -87,6 +89,47 @@ func SetGopool(maxGoroutinesAmount int, _ time.Duration) {
 func Go(fn func()) bool {
 	go fn()
 	return true
+}
+
+// AnywayGo is [Go] without the result.
+func AnywayGo(fn func()) { go fn() }
+
+// TryGo is [Go] without the result. v7 runs fn at once, on the caller's goroutine,
+// when there are too many.
+func TryGo(fn func()) { go fn() }
+
+// MustGo is [Go] that fails if a context was given and has ended.
+func MustGo(fn func(), ctx ...context.Context) error {
+	if len(ctx) > 0 && ctx[0] != nil {
+		if err := context.Cause(ctx[0]); err != nil {
+			return err
+		}
+	}
+	go fn()
+	return nil
+}
+
+// GetMessage is [NewMessage]. Messages do not come from a pool.
+func GetMessage(settings ...MessageSetting) Message { return message.New(settings...) }
+
+// PutMessage does nothing: no message has to be given back.
+func PutMessage(Message) {}
+
+// GetAcceptBodyCodec returns the codec that the metadata of a call asks for. See
+// [message.AcceptBodyCodec].
+func GetAcceptBodyCodec(meta *Meta) (id byte, ok bool) { return message.AcceptBodyCodec(meta) }
+
+// NewStatusFromQuery returns the status that is written as query text, nil if it
+// is OK or no status. See [message.ParseStatus].
+func NewStatusFromQuery(query []byte, tagStack bool) *Status {
+	st, err := message.ParseStatus(query)
+	if err != nil || st.OK() {
+		return nil
+	}
+	if tagStack {
+		return message.NewStatusWithStack(st.Code(), st.Msg(), st.Cause())
+	}
+	return st
 }
 
 // A FakeAddr is an address that nobody has resolved. See [peer.Addr].

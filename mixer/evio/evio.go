@@ -1,0 +1,27 @@
+// Package evio has erpc v7's names for a server whose connections share an event
+// loop. It is for programs that come from there; new ones set
+// [erpc.PeerConfig.Network] to evtcp, which socket/eventloop describes.
+package evio
+
+import "github.com/goerpc/erpc"
+
+// NewClient returns a peer, as [erpc.NewPeer] does.
+func NewClient(cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Plugin) erpc.Peer {
+	return erpc.NewPeer(cfg, globalLeftPlugin...)
+}
+
+// A Server is a peer that accepts its connections on an event loop.
+type Server struct{ erpc.Peer }
+
+// NewServer returns a server. There is one loop for all connections, so loops says
+// nothing any more. Networks other than those of TCP have no event loop and are
+// served as any peer does.
+func NewServer(_ int, cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Plugin) *Server {
+	switch cfg.Network {
+	case "":
+		cfg.Network = "evtcp"
+	case "tcp", "tcp4", "tcp6":
+		cfg.Network = "ev" + cfg.Network
+	}
+	return &Server{erpc.NewPeer(cfg, globalLeftPlugin...)}
+}
