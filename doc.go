@@ -44,7 +44,7 @@
 // Close and the logging functions:
 //
 //	PreCall, PreSend, PreReceive, PreReply, RawPush
-//	ModifySocket, ControlFD, GetProtoFunc
+//	ModifySocket, ControlFD, GetProtoFunc, NetConn, AnswersInOrder
 //
 // Of a [CallCtx], besides the logging functions; a [PushCtx] has those that are
 // not about the reply:
