@@ -143,12 +143,8 @@ func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *messag
 		return nil, newStatus(message.CodeNotFound, "")
 	}
 	hooks = h.hooks.Load()
-	if hooks.routeCallHeader != nil {
-		if st := x.ownHeader(func() *message.Status {
-			return run(hooks.routeCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
-		}); !st.OK() {
-			return h, st
-		}
+	if st := x.routeHeader(h); !st.OK() {
+		return h, st
 	}
 	if hooks.preReadCallBody != nil {
 		st := run(hooks.preReadCallBody, PreReadCallBodyPlugin.PreReadCallBody, ReadCtx(x))
