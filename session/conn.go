@@ -35,6 +35,7 @@ type conn struct {
 	up     upstream
 	sess   *Engine // the session that handlers and hooks see
 	sock   *socket.Socket
+	opened time.Duration // on clock
 
 	pending   calltable.Table[*CallCmd]
 	handoff   handoff
@@ -66,7 +67,7 @@ type conn struct {
 func newConnection(s *Engine, nc net.Conn) *conn {
 	return &conn{
 		shared: s.shared, up: s, sess: s, replaceable: s.dial != nil,
-		sock: socket.New(nc, s.protoFunc(), s.shared.Socket),
+		sock: socket.New(nc, s.protoFunc(), s.shared.Socket), opened: clock(),
 	}
 }
 

@@ -54,8 +54,8 @@ var remoteMoves = [...][]remoteState{
 func (s remoteState) next() []remoteState { return remoteMoves[s] }
 
 // How long a side that is not known to understand goaway must have sent no
-// message. One that has not sent any may be a client that has just redialed,
-// whose first call would tell.
+// message. One that has not sent any, and connected a moment ago, may be a client
+// that has just redialed, whose first call would tell.
 const (
 	quietAfter        = 50 * time.Millisecond
 	quietAfterConnect = 500 * time.Millisecond
@@ -64,6 +64,7 @@ const (
 // A quiescence is how long a draining connection has been quiet. The zero value
 // has yet to look.
 type quiescence struct {
+	opened time.Duration // when the connection was made
 	idle   time.Duration // since when no handler works for it; 0: one did at the last look
 	silent time.Duration // since when no message came
 	seen   uint64        // messages received at the last look
@@ -84,7 +85,7 @@ func (q *quiescence) look(now time.Duration, busy bool, received uint64) bool {
 		q.seen, q.silent = received, now
 	}
 	wait := quietAfter
-	if received == 0 {
+	if received == 0 && now-q.opened <= quietAfterConnect {
 		wait = quietAfterConnect
 	}
 	return now-max(q.idle, q.silent) >= wait
@@ -104,7 +105,7 @@ func (c *conn) drain() (idle, quiet bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.quiet == nil {
-		c.quiet = new(quiescence)
+		c.quiet = &quiescence{opened: c.opened}
 	}
 	busy := c.busy()
 	silent := c.quiet.look(clock(), busy, c.sock.Stats().MessagesIn)

@@ -38,3 +38,21 @@ func TestQuiescence(t *testing.T) {
 		}
 	}
 }
+
+// A connection that has been there for a while and never said anything is no
+// client that has just redialed: a shutdown does not wait longer for it.
+func TestIdleConnectionIsQuietSoon(t *testing.T) {
+	for opened, quietAt := range map[time.Duration]time.Duration{
+		-10 * time.Second: quietAfter, -quietAfterConnect: quietAfter, -quietAfterConnect / 2: quietAfterConnect/2 + time.Millisecond, 0: quietAfterConnect + time.Millisecond,
+	} {
+		q := quiescence{opened: opened}
+		for now := time.Millisecond; ; now += time.Millisecond {
+			if q.look(now, false, 0) {
+				if d := now - quietAt; d < 0 || d > 2*time.Millisecond {
+					t.Errorf("opened %v before the shutdown: quiet after %v, want %v", -opened, now, quietAt)
+				}
+				break
+			}
+		}
+	}
+}
