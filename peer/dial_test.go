@@ -81,6 +81,24 @@ func TestRefusalEndsRedial(t *testing.T) {
 	}
 }
 
+// The log says when a session is lost, and when it is back.
+func TestRedialIsLogged(t *testing.T) {
+	on, log := memory.New(), new(logbook)
+	srv := newPeer(t, on, peer.Config{})
+	serve(t, srv, "a")
+	cli := newPeer(t, on, peer.Config{RedialTimes: -1, RedialInterval: time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	sess := dial(t, cli, "a")
+	srv.RangeSession(func(s session.Session) bool { return s.Close() != nil })
+	for end := time.Now().Add(longest); !strings.Contains(log.String(), "session is back"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the log says %s", log)
+		}
+	}
+	if !strings.Contains(log.String(), "session lost; redialing") || !strings.Contains(log.String(), sess.ID()) {
+		t.Errorf("the log says %s", log)
+	}
+}
+
 // An endless Dial says what it does: at first, and each time that the number of
 // attempts has doubled.
 func TestEndlessDialIsLogged(t *testing.T) {

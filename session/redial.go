@@ -55,6 +55,7 @@ func (s *Engine) connDown(c *conn, cause error) {
 	_ = c.close(cause) // nothing is left to be told of its error
 	switch {
 	case redial:
+		s.logLost(c, cause)
 		go s.redial(c)
 	case last:
 		_ = s.finish(cause)
@@ -69,9 +70,18 @@ func (s *Engine) connLeaving(c *conn) {
 		return
 	}
 	if s.conns.leaving(c) {
+		s.logLost(c, errLeaving)
 		c.leave()
 		go s.redial(c)
 	}
+}
+
+// errLeaving is why a session that got a goaway redials.
+var errLeaving = errors.New("session: the other side is shutting down")
+
+// logLost says that the session has no connection for a while.
+func (s *Engine) logLost(c *conn, cause error) {
+	s.shared.Logger.Info("session lost; redialing", "session", s.ID(), "remote", c.sock.Conn().RemoteAddr().String(), "err", cause)
 }
 
 // connClosed implements [upstream].
@@ -103,7 +113,7 @@ func (s *Engine) redial(old *conn) {
 			s.shared.Logger.Warn("redial failed; trying again", "session", s.ID(), "attempt", n, "err", st.Err())
 		}
 	}
-	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", s.shared.RedialTimes, "status", st.String())
+	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", wait.Attempts(), "err", st.Err())
 	_ = s.finish(st.Err())
 }
 
@@ -125,7 +135,7 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 		_ = c.close(s.Err()) // it was never used
 		return statusClosed(s.Err())
 	}
-	s.Infof("session %s: connected again to %v", s.ID(), nc.RemoteAddr())
+	s.shared.Logger.Info("session is back", "session", s.ID(), "remote", nc.RemoteAddr().String())
 	c.start(s.ageEnd())
 	if s.State() == Closed {
 		_ = c.close(s.Err()) // finish may not have seen it
