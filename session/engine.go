@@ -97,6 +97,9 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 	st := hooks(h, p)
 	exited = false
 	c = p.finish()
+	if st.OK() {
+		st = p.tooLate(h)
+	}
 	if st.OK() && !s.conns.life.move(Preparing, Open) { // a hook closed it
 		h.disconnect(s, nil)
 		st = statusClosed(nil)

@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"errors"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc/message"
@@ -16,13 +18,25 @@ type preSession struct {
 	conn     *conn
 	deadline time.Time // of the handshake; zero: none
 	over     bool
+
+	expiry  *time.Timer // nil: no limit
+	expired atomic.Bool // the limit has passed, and the connection is closed
 }
+
+// errHandshakeTimeout is why a connection ended whose connect hooks took too
+// long.
+var errHandshakeTimeout = errors.New("session: the connect hooks took longer than handshake_timeout")
 
 func newPreSession(s *Engine, c *conn) *preSession {
 	p := &preSession{Engine: s, conn: c}
 	if d := s.shared.HandshakeTimeout; d > 0 {
 		p.deadline = time.Now().Add(d)
 		p.limit()
+		nc := c.sock.Conn()
+		p.expiry = time.AfterFunc(d, func() { // for a hook that leaves the connection alone
+			p.expired.Store(true)
+			_ = nc.Close() // the deadline ends what is under way on it, too
+		})
 	}
 	return p
 }
@@ -35,11 +49,24 @@ func (p *preSession) limit() {
 // finish ends the handshake and returns the connection that it left.
 func (p *preSession) finish() *conn {
 	p.over = true
+	if p.expiry != nil {
+		p.expiry.Stop()
+	}
 	if !p.deadline.IsZero() {
 		p.deadline = time.Time{}
 		p.limit()
 	}
 	return p.conn
+}
+
+// tooLate returns what hooks come to that have succeeded after the limit: what
+// they did is undone. It must be called after finish.
+func (p *preSession) tooLate(h *Hooks) *message.Status {
+	if !p.expired.Load() {
+		return nil
+	}
+	h.disconnect(p.Engine, nil)
+	return newStatus(message.CodeHandleTimeout, errHandshakeTimeout)
 }
 
 func (p *preSession) LocalAddr() net.Addr  { return p.conn.sock.Conn().LocalAddr() }

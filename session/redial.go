@@ -125,8 +125,12 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 	unwatch := context.AfterFunc(ctx, func() { _ = nc.Close() }) // ends hooks that wait for the other side
 	defer unwatch()
 	p := newPreSession(s, newConnection(s, nc))
-	st = s.postDial(s.shared.Hooks.Load(), p, true)
+	hooks := s.shared.Hooks.Load()
+	st = s.postDial(hooks, p, true)
 	c := p.finish()
+	if st.OK() {
+		st = p.tooLate(hooks)
+	}
 	if !st.OK() {
 		_ = c.close(st.Err()) // it was never used
 		return st
