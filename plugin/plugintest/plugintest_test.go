@@ -59,7 +59,7 @@ func TestOurs(t *testing.T) {
 		"binder": {Server: one(func() *binder.StructArgsBinder { return binder.NewStructArgsBinder(nil) })},
 		"heartbeat": {
 			Server: one(heartbeat.NewPong),
-			Client: one(func() heartbeat.Ping { return heartbeat.NewPinger(heartbeat.PingConfig{Rate: 100 * time.Millisecond}) }),
+			Client: one(func() heartbeat.Ping { return heartbeat.NewPinger(heartbeat.PingConfig{Rate: 2 * time.Second}) }),
 		},
 		"ignorecase": {Server: one(ignorecase.NewIgnoreCase)},
 		"limit":      {Server: one(func() *limit.Limit { return limit.Handlers(1000) }), Client: one(func() *limit.Calls { return limit.Pending(1000) })},
