@@ -175,6 +175,20 @@ func TestPushToStranger(t *testing.T) {
 	}
 }
 
+// TestFoldedReply has a server fold the lines of its head.
+func TestFoldedReply(t *testing.T) {
+	lis := listenRaw(t)
+	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
+	sess := p.MustDial(t, lis.Addr().String())
+	c := acceptRaw(t, lis)
+	started := wiretest.Call{Method: "/x", Want: "new", Meta: "K=a%20b%20c&Content-Type=text%2Fplain", Codec: 's', Exact: true}.Start(sess)
+	c.frame()
+	c.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nK: a\r\n  b\r\n\tc \r\nContent-Type: \r\n text/plain\r\n\r\nnew")
+	if err := started.End(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOldServer has a server of HTTP/1.0 end its body with the connection.
 func TestOldServer(t *testing.T) {
 	lis := listenRaw(t)

@@ -2,6 +2,7 @@ package httproto
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -53,8 +54,9 @@ func (h *fields) reset() {
 	*h = fields{mtype: -1, length: -1, others: others[:0]}
 }
 
-// parse reads the lines behind the first.
-func (h *fields) parse(b []byte) error {
+// parse reads the lines behind the first. In a reply a line may go on on the next
+// (RFC 9112, 5.2: a client replaces that by spaces), in a request it must not.
+func (h *fields) parse(b []byte, reply bool) error {
 	for {
 		var line []byte
 		if line, b = nextLine(b); len(line) == 0 {
@@ -64,7 +66,13 @@ func (h *fields) parse(b []byte) error {
 		if !found || !isToken(name) { // a space in front of the colon, or of the line, is not allowed
 			return malformed("%.40q is not a header field", line)
 		}
-		if err := h.set(name, bytes.Trim(value, " \t")); err != nil {
+		value = bytes.Trim(value, " \t")
+		for reply && len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+			var more []byte
+			more, b = nextLine(b)
+			value = bytes.Trim(slices.Concat(value, []byte{' '}, bytes.Trim(more, " \t")), " ")
+		}
+		if err := h.set(name, value); err != nil {
 			return err
 		}
 	}

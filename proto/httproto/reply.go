@@ -23,7 +23,7 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 	}
 	status := int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
 	h := &f.h
-	if err := h.parse(rest); err != nil {
+	if err := h.parse(rest, true); err != nil {
 		return false, err
 	}
 	if err := h.check(v); err != nil {

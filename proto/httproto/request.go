@@ -23,7 +23,7 @@ func (f *format) readRequest(r *bufio.Reader, m *message.Message, line, rest []b
 		return err
 	}
 	h := &f.h
-	if err := h.parse(rest); err != nil {
+	if err := h.parse(rest, false); err != nil {
 		return err
 	}
 	f.now.numbered, f.now.seq = h.mtype >= 0, h.seq
