@@ -56,6 +56,9 @@ type (
 	// A StatusError is a failed status inside an error. See
 	// [message.StatusError].
 	StatusError = message.StatusError
+	// A ClosedError is why a session has ended that the other side has closed with
+	// a reason. See [session.ClosedError].
+	ClosedError = session.ClosedError
 	// A MessageSetting adjusts an outgoing message. See [message.Setting].
 	MessageSetting = message.Setting
 	// NewBodyFunc makes the value that a body is decoded into. See

@@ -23,6 +23,8 @@ type (
 	PostDialPlugin = session.PostDialPlugin
 	// PostAcceptPlugin is [session.PostAcceptPlugin].
 	PostAcceptPlugin = session.PostAcceptPlugin
+	// PostOpenPlugin is [session.PostOpenPlugin].
+	PostOpenPlugin = session.PostOpenPlugin
 	// PreWriteCallPlugin is [session.PreWriteCallPlugin].
 	PreWriteCallPlugin = session.PreWriteCallPlugin
 	// PostWriteCallPlugin is [session.PostWriteCallPlugin].

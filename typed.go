@@ -55,3 +55,11 @@ func PushCtxFrom(ctx context.Context) PushCtx { return session.PushCtxFrom(ctx) 
 // NewBatch returns an empty batch of calls and pushes that are sent in one
 // write. See [session.NewBatch].
 func NewBatch(sess Caller) *Batch { return session.NewBatch(sess) }
+
+// NotExecuted reports whether st is the outcome of a call that was certainly not
+// executed, so that it is safe to send it again. See [session.NotExecuted].
+func NotExecuted(st *Status) bool { return session.NotExecuted(st) }
+
+// Refusal marks st, of a hook in front of a handler, as that of a call that is not
+// executed. See [session.Refusal].
+func Refusal(st *Status) *Status { return session.Refusal(st) }

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -214,6 +215,18 @@ func (e *StatusError) Error() string {
 		}
 	}
 	return msg
+}
+
+// Is makes [errors.Is] find the context errors of a call that took too long or was
+// cancelled, whichever side noticed first.
+func (e *StatusError) Is(target error) bool {
+	switch target {
+	case context.DeadlineExceeded:
+		return e.Status.Code() == CodeHandleTimeout
+	case context.Canceled:
+		return e.Status.Code() == CodeCanceled
+	}
+	return false
 }
 
 // Unwrap returns the cause of the status.

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -257,4 +258,26 @@ func FuzzParseStatus(f *testing.F) {
 			t.Errorf("%q reads as %v, which comes back as %v, %v", query, st, back, err)
 		}
 	})
+}
+
+// TestStatusErrorIsAContextError on both sides: the one that noticed has the error
+// of the context as its cause, the other one has only its text.
+func TestStatusErrorIsAContextError(t *testing.T) {
+	for _, c := range []struct {
+		code     int32
+		cause    any
+		late     bool
+		canceled bool
+	}{
+		{CodeHandleTimeout, context.DeadlineExceeded, true, false},
+		{CodeHandleTimeout, "context deadline exceeded", true, false},
+		{CodeCanceled, context.Canceled, false, true},
+		{CodeCanceled, "", false, true},
+		{CodeExhausted, "", false, false},
+	} {
+		err := NewStatusByCodeText(c.code, c.cause, false).Err()
+		if errors.Is(err, context.DeadlineExceeded) != c.late || errors.Is(err, context.Canceled) != c.canceled {
+			t.Errorf("%v: late %v, canceled %v", err, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled))
+		}
+	}
 }

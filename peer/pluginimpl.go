@@ -23,6 +23,7 @@ type PluginImpl struct {
 	OnPreDial             func(localAddr net.Addr, remoteAddr string) *message.Status
 	OnPostDial            func(sess session.PreSession, isRedial bool) *message.Status
 	OnPostAccept          func(sess session.PreSession) *message.Status
+	OnPostOpen            func(sess session.Session, isRedial bool)
 	OnPreWriteCall        func(ctx session.WriteCtx) *message.Status
 	OnPostWriteCall       func(ctx session.WriteCtx) *message.Status
 	OnPreWriteReply       func(ctx session.WriteCtx) *message.Status
@@ -211,6 +212,13 @@ func (p *PluginImpl) PostReadPushBody(ctx session.ReadCtx) *message.Status {
 		return nil
 	}
 	return p.OnPostReadPushBody(ctx)
+}
+
+// PostOpen implements [session.PostOpenPlugin].
+func (p *PluginImpl) PostOpen(sess session.Session, isRedial bool) {
+	if p.OnPostOpen != nil {
+		p.OnPostOpen(sess, isRedial)
+	}
 }
 
 // PostHandle implements [session.PostHandlePlugin].

@@ -152,7 +152,7 @@ func (cmd *CallCmd) endWith(ctx context.Context, cancel context.CancelFunc) {
 func (cmd *CallCmd) finishAsync(st *message.Status) {
 	a := cmd.async
 	a.mu.Lock()
-	if cmd.resendable && a.aborted == nil && notExecuted(st) {
+	if cmd.resendable && a.aborted == nil && goesAway(st) {
 		a.state.move(asyncInFlight, asyncSending)
 		old := cmd.conn
 		a.mu.Unlock()

@@ -39,7 +39,7 @@ func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.S
 	cancel, st := s.begin(cmd, x, method, arg, settings)
 	for st.OK() {
 		s.callOnce(cmd, x)
-		if !cmd.resendable || !notExecuted(cmd.st) {
+		if !cmd.resendable || !goesAway(cmd.st) {
 			break
 		}
 		s.connLeaving(cmd.conn) // send it over another connection
@@ -299,19 +299,25 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			return st, false
 		}
 		x.conn = c
+		offers := c.offerProof(&x.out)
 		seq, inFlight, aborted := cmd.enter(c)
+		if offers && inFlight == 0 {
+			c.proof.state.move(proofOffered, proofNone)
+		}
 		switch {
 		case aborted != nil:
 			return aborted, false
 		case inFlight == 0 && s.failOver(c):
 			continue
 		case inFlight == 0 && c.remote.state() != remoteServing && s.State() == Open:
-			return newStatus(message.CodeShuttingDown, errGoesAway), false
+			return Refusal(newStatus(message.CodeShuttingDown, errGoesAway)), false
 		case inFlight == 0:
 			return statusClosed(s.Err()), false
 		}
 		x.out.SetSeq(seq)
-		c.introduce(&x.out)
+		if offers {
+			c.carryOffer(&x.out, seq)
+		}
 		cmd.mayBeSent.Store(true)           // before the write: the reply may come before that returns
 		if mode.batched && cmd.sends == 1 { // sent again, it has nobody to join
 			st = c.status(&x.out, c.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))
@@ -325,6 +331,9 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			}
 			s.wrote(x)
 			return nil, true
+		}
+		if offers {
+			c.proof.state.move(proofOffered, proofNone)
 		}
 		if _, ours := c.pending.Take(seq); !ours {
 			return nil, false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,13 +21,8 @@ import (
 // the call has a random number and repeats it in its metadata, and the reply does
 // the same. Two sides that see the numbers agree are adjacent.
 const (
-	controlCaps = controlPrefix + "caps"
-	metaCaps    = "X-Erpc-Caps" // version "." bits "." sequence number, in decimal
-
 	capsVersion    = 1
 	capStreams     = 1 << 0
-	minCapsSeq     = 1 << 24 // sequence numbers of proxies, which count, stay far below
-	maxCapsSeq     = 1 << 30
 	supportedByUs  = capStreams
 	maxCapsMetaLen = 64
 )
@@ -190,7 +184,7 @@ func (c *conn) needStreams(ctx context.Context) *message.Status {
 // came; somebody else may then ask again.
 func (c *conn) askCaps(ctx context.Context) *message.Status {
 	cmd := &CallCmd{sess: c.sess, req: request{method: controlCaps}, wake: make(chan struct{}, 1), conn: c}
-	c.pending.Jump(minCapsSeq + rand.Int32N(maxCapsSeq-minCapsSeq))
+	c.pending.Jump(drawSeq())
 	var inFlight int
 	cmd.seq, inFlight = c.pending.Add(cmd)
 	if inFlight == 0 {
@@ -228,6 +222,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 		return cmd.st
 	case cmd.st.OK() && ok && seq == cmd.seq:
 		c.streamTable().caps.prove(bits)
+		c.proven(0)
 	default:
 		c.streamTable().caps.settle(capsNone)
 	}
@@ -239,10 +234,11 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 // method that does not exist.
 func (c *conn) answerCaps(x *exchange) bool {
 	bits, seq, ok := parseCaps(x.in.Meta().Peek(metaCaps))
-	if !ok || seq != x.in.Seq() || seq < minCapsSeq || !c.carriesStreams() { // passed on, or made up
+	if !ok || seq != x.in.Seq() || seq < minProofSeq || !c.carriesStreams() { // passed on, or made up
 		return false
 	}
 	c.streamTable().caps.prove(bits)
+	c.proven(0)
 	x.out.SetMtype(message.TypeReply)
 	x.out.SetSeq(seq)
 	x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, seq))

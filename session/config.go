@@ -67,6 +67,7 @@ type Shared struct {
 	handlers     atomic.Int64 // at work, other than in a leader's place
 	workers      workerpool.Pool[*exchange]
 	watchdog     watchdog
+	pushLog      pushLog
 	wakes        sync.Pool
 	cmds         sync.Pool // of commands that nobody but their caller sees
 }

@@ -23,6 +23,8 @@ type upstream interface {
 	// connLeaving tells that the other side of c goes away: no more calls may be
 	// sent over it.
 	connLeaving(c *conn)
+	// connEnded tells that the other side of c has closed the session, and why.
+	connEnded(c *conn, why *ClosedError)
 	// connClosed tells that c is closed.
 	connClosed(c *conn)
 }
@@ -42,23 +44,22 @@ type conn struct {
 	reader    idleReader
 	budget    budget
 	deadlines deadlines
+	proof     proof
+	debts     debts
 
 	handlers    atomic.Int32 // at work, other than on the goroutine that reads
 	blocked     atomic.Int32 // those of handlers that the goroutine left which reads now
 	local       machine[localState]
 	remote      machine[remoteState]
-	marked      atomic.Bool // a call with MetaTimeout was sent
-	peerIsErpc  atomic.Bool // the other side is erpc, and understands control messages
-	replaceable bool        // the session dials another connection when this one ends
+	replaceable bool // the session dials another connection when this one ends
 
 	ctx     atomic.Pointer[context.Context] // see context; the mutex guards its making
 	streams atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
 
-	mu            sync.Mutex // guards the following
-	closed        bool
-	cancel        context.CancelCauseFunc // of ctx
-	unsentCancels []int32                 // calls that were cancelled before the other side said hello
-	quiet         *quiescence             // nil: it is not draining
+	mu     sync.Mutex // guards the following
+	closed bool
+	cancel context.CancelCauseFunc // of ctx
+	quiet  *quiescence             // nil: it is not draining
 
 	sawReads uint64 // of the idle sweep, one goroutine: messages read at its last look
 	stuck    *stuck // of the stuck sweep, one goroutine; nil: no call waited
@@ -156,11 +157,13 @@ func (c *conn) write(m *message.Message, yield bool) *message.Status {
 	return c.status(m, c.sock.Send(m, socket.ByPolicy, flush))
 }
 
+func isFull(err error) bool { return errors.Is(err, socket.ErrQueueFull) }
+
 // sendUrgent queues a small message that must not be lost: it uses the reserve
 // of the queue and waits only beyond that.
 func (c *conn) sendUrgent(m *message.Message) error {
 	err := c.sock.Send(m, socket.Reserved, socket.FlushLater)
-	if errors.Is(err, socket.ErrQueueFull) {
+	if isFull(err) {
 		return c.sock.Send(m, socket.ByPolicy, socket.FlushLater)
 	}
 	return err

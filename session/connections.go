@@ -2,13 +2,17 @@ package session
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/goerpc/erpc/internal/backoff"
 )
 
-// connections are those of one session: the current one, and former ones, which
-// took their leave and whose last calls have not ended. They keep the state of
+// connections are those of one session: the current one, and former ones, whose
+// other side goes away and whose last calls have not ended. They keep the state of
 // the session, because that changes together with them.
 type connections struct {
 	life life
@@ -16,14 +20,58 @@ type connections struct {
 
 	mu      sync.Mutex    // guards the following, and moves of life that depend on now
 	former  []*conn       // replaced, with calls in flight
-	changed chan struct{} // closed at the next change of state or connection; nil: nobody waits for that
+	changed chan struct{} // closed at the next change of state; nil: nobody waits for that
 	stop    context.CancelFunc
-	cause   error // why the session has ended
-	over    bool  // the session has ended
+	cause   error         // why the session has ended, or is lost
+	opened  time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
+	redials redials
+}
+
+// redials are the attempts to get a connection back, as of the last one that has
+// lasted.
+type redials struct {
+	wait     backoff.Backoff
+	failed   int             // attempts, and connections that did not last
+	revival  backoff.Backoff // of redials that a caller begins, after the session was lost
+	reviveAt time.Duration   // on clock, when a caller may
+}
+
+// set makes first and longest the waits between the attempts.
+func (r *redials) set(first, longest time.Duration) {
+	r.wait = backoff.Backoff{First: first, Max: longest, Soon: true}
+	r.revival = backoff.Backoff{First: max(first, time.Millisecond), Max: longest}
+	r.revival.Next() // the first does not wait
+}
+
+// ended records the end of a connection that has lived that long. leaving means
+// that its other side has said so: that is not held against it.
+func (r *redials) ended(lived time.Duration, leaving bool) {
+	switch {
+	case lived >= max(r.wait.Max, r.wait.First):
+		r.wait.Reset()
+		r.revival.Reset()
+		r.revival.Next()
+		r.failed = 0
+	case leaving:
+		r.failed = 0
+	case r.wait.Attempts() > 0:
+		r.failed++
+	}
 }
 
 // current returns the connection that is in use, or was last.
 func (s *connections) current() *conn { return s.now.Load() }
+
+// open makes c the connection of a session whose connect hooks have run. It
+// reports false if the session has ended meanwhile.
+func (s *connections) open(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Store(c)
+	s.opened = clock()
+	s.signalLocked()
+	return s.life.move(Preparing, Open)
+}
 
 // down reports what the end of the connection c means: redial, that another one
 // is to be dialed in its place, which the caller must do; last, that it was the
@@ -35,6 +83,8 @@ func (s *connections) down(c *conn, redialable bool) (redial, last bool) {
 		return false, false
 	}
 	if redialable && s.life.move(Open, Redialing) {
+		s.redials.ended(clock()-s.opened, false)
+		s.signalLocked()
 		return true, false
 	}
 	return false, true
@@ -48,8 +98,28 @@ func (s *connections) leaving(c *conn) (redial bool) {
 	if s.now.Load() != c || s.life.state() != Open || !s.life.move(Open, Redialing) {
 		return false
 	}
+	s.redials.ended(clock()-s.opened, true)
 	s.former = append(s.former, c)
+	s.signalLocked()
 	return true
+}
+
+// attempt returns how long to wait before the next attempt to redial. ok is false
+// if there have been as many as times allows; less than 0 is no bound.
+func (s *connections) attempt(times int) (wait time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if times >= 0 && s.redials.failed >= times {
+		return 0, false
+	}
+	return s.redials.wait.Next(), true
+}
+
+// attemptFailed counts an attempt that failed.
+func (s *connections) attemptFailed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.redials.failed++
 }
 
 // replace makes c the current connection of a session that redials. It reports
@@ -58,9 +128,48 @@ func (s *connections) replace(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now.Store(c)
+	s.opened = clock()
+	s.cause = nil
 	opened := s.life.move(Redialing, Open)
 	s.signalLocked()
 	return opened
+}
+
+// lose makes the session lost, because no attempt to redial has succeeded. lost
+// is false if the session has ended meanwhile; first tells that it was open since
+// it was lost before.
+func (s *connections) lose(cause error) (lost, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.life.move(Redialing, Lost) {
+		return false, false
+	}
+	first = s.opened != 0
+	s.opened = 0
+	s.cause = cause
+	s.redials.failed = 0
+	s.redials.wait.Reset()
+	s.redials.reviveAt = math.MaxInt64
+	s.signalLocked()
+	return true, first
+}
+
+// mayRevive lets a caller redial a session that is lost, after a while.
+func (s *connections) mayRevive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.redials.reviveAt = clock() + s.redials.revival.Next()
+}
+
+// revive reports whether the caller must redial a session that is lost.
+func (s *connections) revive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if clock() < s.redials.reviveAt || !s.life.move(Lost, Redialing) {
+		return false
+	}
+	s.signalLocked()
+	return true
 }
 
 // stopWith makes stop what end calls. It reports false if the session has ended.
@@ -72,18 +181,19 @@ func (s *connections) stopWith(stop context.CancelFunc) bool {
 }
 
 // end records that the session has ended because of cause, stops a redial, and
-// returns the connections that are left, the current one first.
-func (s *connections) end(cause error) []*conn {
+// returns the connections that are left, the current one first. connected reports
+// whether the session was open, or has been since it was lost.
+func (s *connections) end(cause error) (left []*conn, connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cause, s.over = cause, true
+	s.cause = cause
 	if s.stop != nil {
 		s.stop()
 	}
 	s.signalLocked()
-	all := append([]*conn{s.now.Load()}, s.former...)
+	left = append([]*conn{s.now.Load()}, s.former...)
 	s.former = nil
-	return all
+	return left, s.opened != 0
 }
 
 // forget takes c out of the former connections.
@@ -95,22 +205,17 @@ func (s *connections) forget(c *conn) {
 	}
 }
 
-// look returns the state, why the session has ended, and a channel that is closed
-// when another look is worth it, if the session redials.
-func (s *connections) look() (state State, cause error, changed <-chan struct{}) {
+// look returns the state, and a channel that is closed at its next change.
+func (s *connections) look() (State, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	state = s.life.state()
-	if state != Redialing {
-		return state, s.cause, nil
-	}
 	if s.changed == nil {
 		s.changed = make(chan struct{})
 	}
-	return state, nil, s.changed
+	return s.life.state(), s.changed
 }
 
-// err returns why the session has ended.
+// err returns why the session has ended, or is lost.
 func (s *connections) err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,40 +1,166 @@
 package session
 
 import (
-	"strings"
+	"context"
+	"sync"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/socket"
 )
 
-// Control messages are PUSHes between two erpc peers that are not for handlers.
-// They are sent only to a side that has shown that it understands them: a
-// caller by [MetaTimeout], a callee by answering that with a hello. So they
-// never reach erpc v7, and pass every protocol that carries a PUSH.
+// Control messages go only to a side that is proven to be adjacent and of this
+// package. Metadata proves nothing, because a proxy of erpc v7 passes it on, and
+// pushes too. It does not pass on sequence numbers, which it counts on each leg by
+// itself. So the first call on a connection that has MetaTimeout gets a random
+// number and repeats that in metaHello. A callee that sees the two agree knows
+// that the caller is adjacent, and says hello under the same number; a caller that
+// gets this knows the same of the callee.
+
+// proofState is what is known of the other side of a connection.
+type proofState int32
+
 const (
-	controlPrefix = "/erpc.control/"
-	controlHello  = controlPrefix + "hello"
-	controlCancel = controlPrefix + "cancel" // the call with this sequence number
-	controlGoAway = controlPrefix + "goaway" // new calls will be refused
-	controlBye    = controlPrefix + "bye"    // the answer to that: no more calls come
+	proofNone    proofState = iota // nothing
+	proofOffered                   // a call named its own number; the hello has not come
+	proofGiven                     // it is adjacent, and understands control messages
 )
 
-// Reserved reports whether a service method is one of those of erpc's own
-// messages, which reach no handler.
-func Reserved(method string) bool { return isControl(method) }
+func (s proofState) String() string { return [...]string{"none", "offered", "given"}[s] }
 
-func isControl(method string) bool { return strings.HasPrefix(method, controlPrefix) }
+// An offer that could not be sent is taken back.
+var proofMoves = [...][]proofState{
+	proofNone:    {proofOffered, proofGiven},
+	proofOffered: {proofGiven, proofNone},
+	proofGiven:   {},
+}
 
-// control deals with a control message. It passes over what it does not know:
-// a later version may say more.
-func (c *conn) control(method string, seq int32) {
-	c.mu.Lock()
-	c.peerIsErpc.Store(true)
-	early := c.unsentCancels
-	c.unsentCancels = nil
-	c.mu.Unlock()
-	for _, seq := range early {
-		c.sendControl(controlCancel, seq)
+func (s proofState) next() []proofState { return proofMoves[s] }
+
+// maxUnsentCancels is how many cancelled calls are remembered for a side that has
+// not said hello yet.
+const maxUnsentCancels = 64
+
+// A proof is what a connection knows of its other side. The zero value knows
+// nothing. It may be used concurrently.
+type proof struct {
+	state machine[proofState]
+
+	mu      sync.Mutex // guards the following
+	offered int32      // number of the call that carried the offer
+	cancels []int32    // calls that were cancelled before the hello
+}
+
+func (p *proof) given() bool { return p.state.state() == proofGiven }
+
+// offer records that the call seq carries the offer.
+func (p *proof) offer(seq int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.offered = seq
+}
+
+// give records that the other side is proven. It returns the calls that it is to
+// be told the cancellation of, and whether this was the first proof.
+func (p *proof) give() (cancels []int32, first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first = p.state.move(proofNone, proofGiven) || p.state.move(proofOffered, proofGiven)
+	cancels = p.cancels
+	p.cancels = nil
+	return cancels, first
+}
+
+// answers reports whether a hello with that number answers the offer.
+func (p *proof) answers(seq int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.offered != 0 && p.offered == seq
+}
+
+// cancel reports whether the other side can be told that call seq is cancelled.
+// If not, it may be told after the proof.
+func (p *proof) cancel(seq int32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.given() {
+		return true
+	}
+	if len(p.cancels) < maxUnsentCancels {
+		p.cancels = append(p.cancels, seq)
+	}
+	return false
+}
+
+// answersInOrder reports whether the protocol may carry nothing but replies to a
+// side that calls, because there may be a proxy of HTTP in between.
+func (c *conn) answersInOrder() bool {
+	o, ok := c.sock.Proto().(proto.InOrder)
+	return ok && o.AnswersInOrder()
+}
+
+// offerProof makes the next call in the table of the connection, whose message is
+// m, the one that carries the offer, if it is to. It is called before the call
+// has its number.
+func (c *conn) offerProof(m *message.Message) bool {
+	if m.Meta().RawLen() > 0 || m.Meta().Len() > 0 {
+		m.Meta().Del(metaHello) // of another connection, or somebody else's
+	}
+	if c.proof.state.state() != proofNone || c.answersInOrder() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
+		return false
+	}
+	if !c.proof.state.move(proofNone, proofOffered) {
+		return false
+	}
+	c.pending.Jump(drawSeq())
+	return true
+}
+
+// carryOffer makes m, a call with the number seq, carry the offer.
+func (c *conn) carryOffer(m *message.Message, seq int32) {
+	c.proof.offer(seq)
+	if m.Meta().Peek(MetaTimeout) == nil {
+		m.Meta().Set(MetaTimeout, "0")
+	}
+	m.Meta().Set(metaHello, seqText(seq))
+}
+
+// acceptOffer answers a call that proves its caller.
+func (c *conn) acceptOffer(m *message.Message) {
+	if m.Meta().RawLen() == 0 || c.proof.given() || c.answersInOrder() {
+		return
+	}
+	seq := m.Seq()
+	if seq < minProofSeq || seq >= maxProofSeq+minProofSeq || !namesSeq(m.Meta().Peek(metaHello), seq) {
+		return
+	}
+	c.proven(seq)
+}
+
+// proven records that the other side is proven. hello is the number of the call
+// that is answered; 0: this side has made it.
+func (c *conn) proven(hello int32) {
+	cancels, first := c.proof.give()
+	if first && hello != 0 {
+		c.owe(debt{what: debtHello, seq: hello})
+	}
+	for _, seq := range cancels {
+		c.owe(debt{what: debtCancel, seq: seq})
+	}
+}
+
+// control deals with a control message. It passes over what it does not know: a
+// later version may say more. A side that is not proven has nothing to say.
+func (c *conn) control(m *message.Message) {
+	method, seq := m.ServiceMethod(), m.Seq()
+	if method == controlHello {
+		if c.proof.answers(seq) && namesSeq(m.Meta().Peek(metaHello), seq) {
+			c.proven(0)
+		}
+		return
+	}
+	if !c.proof.given() {
+		return
 	}
 	switch method {
 	case controlCancel:
@@ -43,59 +169,172 @@ func (c *conn) control(method string, seq int32) {
 		c.up.connLeaving(c)
 	case controlBye:
 		c.onBye()
+	case controlEnd:
+		if why, ok := parseEnd(m.Meta().Get(metaEnd)); ok {
+			go c.up.connEnded(c, why) // it runs disconnect hooks
+		}
 	}
 }
-
-// maxUnsentCancels is how many cancelled calls are remembered for a side that has
-// not said hello yet.
-const maxUnsentCancels = 64
 
 // cancelRemote tells the other side that nobody waits for the call any more: at
 // once, or when its hello comes, which it sends when it gets the first call.
 func (c *conn) cancelRemote(seq int32) {
-	c.mu.Lock()
-	known := c.peerIsErpc.Load()
-	if !known && len(c.unsentCancels) < maxUnsentCancels {
-		c.unsentCancels = append(c.unsentCancels, seq)
-	}
-	c.mu.Unlock()
-	if known {
-		c.sendControl(controlCancel, seq)
+	if c.proof.cancel(seq) {
+		c.owe(debt{what: debtCancel, seq: seq})
 	}
 }
 
-// introduce makes the first call on a connection that a redial may replace say
-// that this side understands control messages: so it will be told when the
-// other side is going away, and fail no call on that.
-func (c *conn) introduce(m *message.Message) {
-	if !c.replaceable || c.marked.Load() {
+// maxDebts is how many small messages are kept for a side that does not read. A
+// debt takes 64 bytes.
+const maxDebts = 1 << 15
+
+// debtKind is what is owed.
+type debtKind uint8
+
+const (
+	debtRefusal debtKind = iota // the reply to a call that is not executed
+	debtHello
+	debtCancel
+	debtGoAway
+	debtBye
+	debtEnd
+)
+
+// A debt is a small message to the other side, kept while the queue is full: the
+// goroutine that reads, or whoever else owes it, never waits for room.
+type debt struct {
+	what  debtKind
+	code  int32 // of a refusal
+	seq   int32
+	cause error  // of a refusal
+	text  string // of an end
+}
+
+// debts are the messages that are owed, oldest first. The zero value is ready.
+type debts struct {
+	mu     sync.Mutex // guards the following
+	list   []debt
+	paying bool // somebody pays, or will be told when there is room
+}
+
+// add keeps d. ok is false if there are too many; with pay the caller is to pay.
+func (o *debts) add(d debt) (ok, pay bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.list) >= maxDebts {
+		return false, false
+	}
+	o.list = append(o.list, d)
+	pay = !o.paying
+	o.paying = true
+	return true, pay
+}
+
+// next returns the oldest. If there is none, whoever pays must stop.
+func (o *debts) next() (debt, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.list) == 0 {
+		o.list, o.paying = nil, false
+		return debt{}, false
+	}
+	return o.list[0], true
+}
+
+// paid removes the oldest.
+func (o *debts) paid() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.list[0] = debt{}
+	o.list = o.list[1:]
+}
+
+// empty reports whether nothing is owed.
+func (o *debts) empty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.list) == 0 && !o.paying
+}
+
+// owe sends a small message, now or as soon as there is room for it. A side that
+// takes none, and yet makes this side owe more and more, loses the connection.
+func (c *conn) owe(d debt) {
+	ok, pay := c.debts.add(d)
+	if !ok {
+		go c.up.connDown(c, socket.ErrSlowReader)
 		return
 	}
-	c.marked.Store(true)
-	if m.Meta().Peek(MetaTimeout) == nil {
-		m.Meta().Set(MetaTimeout, "0")
+	if pay {
+		c.pay()
 	}
 }
 
-// greet tells a caller that has shown that it understands control messages that
-// this side does too.
-func (c *conn) greet() {
-	if !c.peerIsErpc.Swap(true) {
-		c.sendControl(controlHello, 0)
+// pay sends what is owed. When there is no more room, it leaves the rest to a
+// goroutine that begins when there is.
+func (c *conn) pay() {
+	for {
+		d, ok := c.debts.next()
+		if !ok {
+			return
+		}
+		if c.settle(d) {
+			c.debts.paid()
+			continue
+		}
+		if c.sock.NotifyRoom(func() { go c.payLater() }) {
+			return
+		}
 	}
 }
 
-// sendControl sends a control message if there is room for it, and reports
-// whether there was.
-func (c *conn) sendControl(method string, seq int32) bool {
+func (c *conn) payLater() {
+	c.pay()
+	c.sock.StartFlush()
+}
+
+// settle reports whether the debt is settled: sent, or void because nothing can be
+// sent any more.
+func (c *conn) settle(d debt) bool {
 	x := getExchange(c, roleOutgoing)
 	defer putExchange(x)
+	x.out.SetSeq(d.seq)
 	x.out.SetMtype(message.TypePush)
-	x.out.SetServiceMethod(method)
-	x.out.SetSeq(seq)
-	err := c.sock.Send(&x.out, socket.Reserved, socket.FlushInline)
-	if err != nil {
-		x.Debugf("session %s: %s not sent: %v", c.up.ID(), method, err)
+	switch d.what {
+	case debtRefusal:
+		x.out.SetMtype(message.TypeReply)
+		x.out.SetStatus(newStatus(d.code, d.cause))
+		c.markRefused(&x.out)
+	case debtHello:
+		x.out.SetServiceMethod(controlHello)
+		x.out.Meta().Set(metaHello, seqText(d.seq))
+	case debtCancel:
+		x.out.SetServiceMethod(controlCancel)
+	case debtGoAway:
+		x.out.SetServiceMethod(controlGoAway)
+	case debtBye:
+		x.out.SetServiceMethod(controlBye)
+	case debtEnd:
+		x.out.SetServiceMethod(controlEnd)
+		x.out.Meta().Set(metaEnd, d.text)
 	}
-	return err == nil
+	x.out.SetContext(context.Background())
+	return c.sendSmall(&x.out)
+}
+
+// sendSmall queues m from the reserve of the queue. It reports false if there is
+// no room for it.
+func (c *conn) sendSmall(m *message.Message) bool {
+	flush := socket.FlushAsync
+	if m.Mtype() == message.TypeReply {
+		flush = socket.FlushLater
+	}
+	err := c.sock.Send(m, socket.Reserved, flush)
+	switch {
+	case err == nil:
+	case isFull(err):
+		return false
+	default: // the connection is gone
+		c.sess.Debugf("session %s: %s not sent: %v", c.up.ID(), m.ServiceMethod(), err)
+	}
+	return true
 }

@@ -12,12 +12,6 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// MetaTimeout is the key of the metadata that carries the caller's deadline:
-// how many milliseconds are left, in decimal, or 0 for a call that has none but
-// can be cancelled. erpc v7 ignores it; for a receiver of ours it is also the
-// sign that the caller understands control messages (control.go).
-const MetaTimeout = "X-Erpc-Timeout"
-
 var (
 	errCanceled = errors.New("session: the caller cancelled the call")
 	errTookAge  = errors.New("session: the context age has passed")
@@ -147,9 +141,6 @@ func (x *exchange) setDeadline() {
 	}
 	isCall := x.in.Mtype() == message.TypeCall
 	x.conn.deadlines.add(d, marked && isCall)
-	if marked && isCall {
-		x.conn.greet()
-	}
 	if age > 0 {
 		if isCall {
 			d.ids = x.in.XferPipe().IDs()

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -36,6 +38,7 @@ type Engine struct {
 // ages are the limits in time of a session, in nanoseconds.
 type ages struct {
 	session, context atomic.Int64
+	end              atomic.Int64 // of the session, on clock; 0: never
 }
 
 var (
@@ -51,7 +54,7 @@ var (
 func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *message.Status) {
 	s := newEngine(sh, nc, pf, id, nil)
 	return s.open(func(h *Hooks, p PreSession) *message.Status {
-		return connect(h, h.postAccept, s, func(hook PostAcceptPlugin) *message.Status { return hook.PostAccept(p) })
+		return connect(h, h.postAccept, s, true, func(hook PostAcceptPlugin) *message.Status { return hook.PostAccept(p) })
 	})
 }
 
@@ -70,7 +73,7 @@ func Dialed(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) (*Engi
 func (s *Engine) IsDialed() bool { return s.dialed }
 
 func (s *Engine) postDial(h *Hooks, p PreSession, isRedial bool) *message.Status {
-	return connect(h, h.postDial, s, func(hook PostDialPlugin) *message.Status { return hook.PostDial(p, isRedial) })
+	return connect(h, h.postDial, s, !isRedial, func(hook PostDialPlugin) *message.Status { return hook.PostDial(p, isRedial) })
 }
 
 func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) *Engine {
@@ -79,6 +82,7 @@ func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) *En
 	s.ages.session.Store(int64(sh.SessionAge))
 	s.ages.context.Store(int64(sh.ContextAge))
 	s.conns.now.Store(newConnection(s, nc))
+	s.conns.redials.set(sh.RedialFirst, sh.RedialLongest)
 	return s
 }
 
@@ -100,7 +104,7 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 	if st.OK() {
 		st = p.tooLate(h)
 	}
-	if st.OK() && !s.conns.life.move(Preparing, Open) { // a hook closed it
+	if st.OK() && !s.conns.open(c) { // a hook closed it
 		h.disconnect(s, nil)
 		st = statusClosed(nil)
 	}
@@ -109,7 +113,7 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 		_ = c.close(st.Err()) // a hook may have put it in place after the end
 		return nil, st
 	}
-	s.conns.now.Store(c)
+	s.startAge()
 	s.shared.Owner.Bind(s, s.ID())
 	if s.State() == Closed { // before it was bound, so that Gone found nothing
 		s.shared.Owner.Gone(s)
@@ -117,31 +121,49 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 		return nil, statusClosed(s.Err())
 	}
 	c.start(s.ageEnd())
+	h.opened(s, false)
 	return s, nil
 }
 
 // finish ends the session for good; only the first call does anything.
 func (s *Engine) finish(cause error) error {
-	was, did := s.conns.life.end()
-	if !did {
+	if _, did := s.conns.life.end(); !did {
 		return nil
 	}
 	s.shared.Owner.Gone(s) // first, so that whoever hears of the end does not find it in the table
-	left := s.conns.end(cause)
-	s.mu.Lock()
-	s.ended = true
-	if s.notify != nil {
-		close(s.notify)
-	}
-	s.mu.Unlock()
+	left, connected := s.conns.end(cause)
+	s.notifyEnd()
 	err := left[0].close(cause)
 	for _, c := range left[1:] {
 		_ = c.close(cause) // it was about to be closed anyway
 	}
-	if was != Preparing {
+	if connected { // else the connect hooks have not run, or these have
 		s.shared.Hooks.Load().disconnect(s, nil)
 	}
 	return err
+}
+
+// notifyEnd closes the channel of CloseNotify.
+func (s *Engine) notifyEnd() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.notify != nil && !s.ended {
+		close(s.notify)
+	}
+	s.ended = true
+}
+
+// reopened undoes what lose has done, if it has.
+func (s *Engine) reopened() {
+	s.mu.Lock()
+	lost := s.ended && s.State() == Open
+	if lost {
+		s.notify, s.ended = nil, false
+	}
+	s.mu.Unlock()
+	if lost {
+		s.shared.Owner.Bind(s, s.ID())
+	}
 }
 
 // Close implements [Session].
@@ -150,8 +172,8 @@ func (s *Engine) Close() error { return s.finish(nil) }
 // End is Close with a reason, which pending calls and [Engine.Err] give.
 func (s *Engine) End(cause error) { _ = s.finish(cause) }
 
-// Err returns why the session has ended, nil if it was closed on this side or
-// has not ended.
+// Err returns why the session has ended, or is lost; nil if it was closed on this
+// side or has not ended.
 func (s *Engine) Err() error { return s.conns.err() }
 
 // Drain makes the session refuse new calls and tells the other side if that is
@@ -209,6 +231,24 @@ func (s *Engine) copySwap() *Swap {
 	return swap
 }
 
+// Connected implements [Session].
+func (s *Engine) Connected() bool { return s.State() == Open }
+
+// Changed implements [Session].
+func (s *Engine) Changed() <-chan struct{} {
+	_, changed := s.conns.look()
+	return changed
+}
+
+// Flush implements [Session].
+func (s *Engine) Flush(ctx context.Context) error {
+	err := s.conns.current().sock.Flush(ctx)
+	if err != nil {
+		return fmt.Errorf("session: flush: %w", err)
+	}
+	return nil
+}
+
 // Health implements [Session].
 func (s *Engine) Health() bool {
 	state := s.conns.life.state()
@@ -237,23 +277,28 @@ func (s *Engine) ContextAge() time.Duration { return time.Duration(s.ages.contex
 // SetContextAge implements [Ages].
 func (s *Engine) SetContextAge(d time.Duration) { s.ages.context.Store(int64(d)) }
 
-// SetSessionAge implements [Ages]. The age of an open session begins anew.
+// SetSessionAge implements [Ages]. The age of an open session begins again.
 func (s *Engine) SetSessionAge(d time.Duration) {
 	s.ages.session.Store(int64(d))
+	s.startAge()
 	if s.State() == Open {
 		c := s.conns.current()
 		c.reader.setAge(c.sock, s.ageEnd())
 	}
 }
 
-// ageEnd returns when, on clock, the session reaches its age; 0 is never.
-func (s *Engine) ageEnd() time.Duration {
-	age := s.SessionAge()
-	if age <= 0 {
-		return 0
+// startAge lets the session age from now.
+func (s *Engine) startAge() {
+	end := time.Duration(0)
+	if age := s.SessionAge(); age > 0 {
+		end = clock() + age
 	}
-	return clock() + age
+	s.ages.end.Store(int64(end))
 }
+
+// ageEnd returns when, on clock, the session reaches its age; 0 is never. A redial
+// does not change it.
+func (s *Engine) ageEnd() time.Duration { return time.Duration(s.ages.end.Load()) }
 
 // Stats are the counters of a connection.
 type Stats struct {

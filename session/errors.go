@@ -80,10 +80,10 @@ func (c *conn) failed(m *message.Message, err error) *message.Status {
 	return statusClosed(err)
 }
 
-// notExecuted reports whether st is what a peer that shuts down answers to a call
-// that it did not execute, and not a status of the application's with that code.
-func notExecuted(st *message.Status) bool {
-	return st.Code() == message.CodeShuttingDown && st.Cause() != nil && st.Cause().Error() == ErrShutdown.Error()
+// goesAway reports whether st is what a peer that shuts down answers to a call
+// that it did not execute.
+func goesAway(st *message.Status) bool {
+	return st.Code() == message.CodeShuttingDown && NotExecuted(st)
 }
 
 // decodeFailed is the outcome of a body that could not be decoded.

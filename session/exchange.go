@@ -40,7 +40,7 @@ type exchange struct {
 	start    time.Duration   // on clock, when the handling began
 	slot     slot            // its place among the handlers
 	stream   *Stream         // whose handler this is; nil: none
-	refusing bool            // the answer is that it is not executed
+	refused  bool            // the reply is that the call is not executed
 }
 
 var (
@@ -75,7 +75,7 @@ func (x *exchange) reset() {
 		x.in.Reset()
 		x.out.Reset()
 	}
-	x.role, x.phase, x.inOrder, x.refusing = roleNone, phaseRead, false, false
+	x.role, x.phase, x.inOrder, x.refused = roleNone, phaseRead, false, false
 	x.status, x.swap, x.deadline, x.start, x.slot, x.stream, x.ctx = nil, nil, nil, 0, slot{}, nil, nil
 }
 

@@ -24,11 +24,10 @@ func (s localState) String() string {
 	return [...]string{"serving", "draining", "told", "acknowledged"}[s]
 }
 
-// A goaway for which there is no room takes localTold back, and is sent again.
 var localMoves = [...][]localState{
 	localServing:      {localDraining},
 	localDraining:     {localTold},
-	localTold:         {localDraining, localAcknowledged},
+	localTold:         {localAcknowledged},
 	localAcknowledged: {},
 }
 
@@ -48,7 +47,7 @@ func (s remoteState) String() string { return [...]string{"serving", "leaving", 
 var remoteMoves = [...][]remoteState{
 	remoteServing:  {remoteLeaving},
 	remoteLeaving:  {remoteFinished},
-	remoteFinished: {remoteLeaving}, // there was no room for the bye
+	remoteFinished: {},
 }
 
 func (s remoteState) next() []remoteState { return remoteMoves[s] }
@@ -99,8 +98,8 @@ func (c *conn) drain() (idle, quiet bool) {
 	if c.local.move(localServing, localDraining) {
 		c.drainStreams()
 	}
-	if c.peerIsErpc.Load() && c.local.move(localDraining, localTold) && !c.sendControl(controlGoAway, 0) {
-		c.local.move(localTold, localDraining)
+	if c.proof.given() && c.local.move(localDraining, localTold) {
+		c.owe(debt{what: debtGoAway})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +115,7 @@ func (c *conn) drain() (idle, quiet bool) {
 		return true, true
 	case !c.sock.Flushed():
 		return true, false
-	case c.peerIsErpc.Load():
+	case c.proof.given():
 		return true, c.local.state() == localAcknowledged
 	}
 	return true, silent
@@ -137,12 +136,11 @@ func (c *conn) closeIfDone() {
 	if c.remote.state() != remoteLeaving || c.pending.Len() > 0 || c.busy() || !c.remote.move(remoteLeaving, remoteFinished) {
 		return
 	}
-	switch {
-	case c.replaceable:
+	if c.replaceable {
 		go c.close(nil)
-	case !c.sendControl(controlBye, 0):
-		c.remote.move(remoteFinished, remoteLeaving)
+		return
 	}
+	c.owe(debt{what: debtBye})
 }
 
 // onBye notes that the other side sends no more calls.

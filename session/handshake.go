@@ -60,12 +60,15 @@ func (p *preSession) finish() *conn {
 }
 
 // tooLate returns what hooks come to that have succeeded after the limit: what
-// they did is undone. It must be called after finish.
+// they did is undone by the disconnect hooks of h, unless that is nil. It must be
+// called after finish.
 func (p *preSession) tooLate(h *Hooks) *message.Status {
 	if !p.expired.Load() {
 		return nil
 	}
-	h.disconnect(p.Engine, nil)
+	if h != nil {
+		h.disconnect(p.Engine, nil)
+	}
 	return newStatus(message.CodeHandleTimeout, errHandshakeTimeout)
 }
 
@@ -205,7 +208,7 @@ func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error
 		if m.Mtype() != message.TypePush || !isControl(m.ServiceMethod()) {
 			return nil
 		}
-		p.conn.control(m.ServiceMethod(), m.Seq())
+		p.conn.control(m)
 		m.Reset(message.WithContext(ctx), message.WithNewBody(newArgs))
 	}
 }

@@ -124,6 +124,13 @@ type (
 		plugin.Plugin
 		PostReadReplyBody(ReadCtx) *message.Status
 	}
+	// PostOpenPlugin is called when a session was opened, or opened again by a
+	// redial, and its messages are read: the place to make the first call, to log
+	// in again or to subscribe. It holds up Dial, but no message.
+	PostOpenPlugin interface {
+		plugin.Plugin
+		PostOpen(sess Session, isRedial bool)
+	}
 	// PostDisconnectPlugin is called once when a session has ended, if its
 	// connect hooks, or those in front of the one that refused it, had
 	// accepted it. Its status is only logged.
@@ -140,6 +147,7 @@ type Hooks struct {
 
 	postDial            []PostDialPlugin
 	postAccept          []PostAcceptPlugin
+	postOpen            []PostOpenPlugin
 	preWriteCall        []PreWriteCallPlugin
 	postWriteCall       []PostWriteCallPlugin
 	preWriteReply       []PreWriteReplyPlugin
@@ -167,6 +175,7 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 		all:                 all,
 		postDial:            plugin.Of[PostDialPlugin](all),
 		postAccept:          plugin.Of[PostAcceptPlugin](all),
+		postOpen:            plugin.Of[PostOpenPlugin](all),
 		preWriteCall:        plugin.Of[PreWriteCallPlugin](all),
 		postWriteCall:       plugin.Of[PostWriteCallPlugin](all),
 		preWriteReply:       plugin.Of[PreWriteReplyPlugin](all),
@@ -205,7 +214,7 @@ var (
 		reflect.TypeFor[PreWriteReplyPlugin](), reflect.TypeFor[PostWriteReplyPlugin](), reflect.TypeFor[PostHandlePlugin](),
 	}
 	peerHooks = []reflect.Type{
-		reflect.TypeFor[PostDialPlugin](), reflect.TypeFor[PostAcceptPlugin](), reflect.TypeFor[PostDisconnectPlugin](),
+		reflect.TypeFor[PostDialPlugin](), reflect.TypeFor[PostAcceptPlugin](), reflect.TypeFor[PostOpenPlugin](), reflect.TypeFor[PostDisconnectPlugin](),
 		reflect.TypeFor[PreWriteCallPlugin](), reflect.TypeFor[PostWriteCallPlugin](),
 		reflect.TypeFor[PreWritePushPlugin](), reflect.TypeFor[PostWritePushPlugin](), reflect.TypeFor[PreReadHeaderPlugin](),
 		reflect.TypeFor[PostReadReplyHeaderPlugin](), reflect.TypeFor[PreReadReplyBodyPlugin](), reflect.TypeFor[PostReadReplyBodyPlugin](),
@@ -230,16 +239,32 @@ func run[H, A any](hooks []H, do func(H, A) *message.Status, arg A) *message.Sta
 }
 
 // connect calls the connect hooks. If one fails or panics, the disconnect
-// hooks of the plugins in front of it undo what those did.
-func connect[H plugin.Plugin](h *Hooks, hooks []H, s Base, do func(H) *message.Status) *message.Status {
+// hooks of the plugins in front of it undo what those did, if undo says so: a
+// session that could not be redialed has not ended yet.
+func connect[H plugin.Plugin](h *Hooks, hooks []H, s Base, undo bool, do func(H) *message.Status) *message.Status {
 	for _, hook := range hooks {
 		st := guarded("plugin "+hook.Name(), func() *message.Status { return do(hook) })
 		if !st.OK() {
-			h.disconnect(s, hook)
+			if undo {
+				h.disconnect(s, hook)
+			}
 			return st
 		}
 	}
 	return nil
+}
+
+// opened calls the hooks of a session that is open.
+func (h *Hooks) opened(s Session, isRedial bool) {
+	for _, hook := range h.postOpen {
+		st := guarded("plugin "+hook.Name(), func() *message.Status {
+			hook.PostOpen(s, isRedial)
+			return nil
+		})
+		if !st.OK() {
+			s.Errorf("session %s: open hook of plugin %s: %v", s.ID(), hook.Name(), st)
+		}
+	}
 }
 
 // disconnect calls the disconnect hooks of the plugins in front of until, of

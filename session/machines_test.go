@@ -16,11 +16,14 @@ func TestMachinesMoveAsMeant(t *testing.T) {
 	)
 	checkMoves(t, "local", []localState{localServing, localDraining, localTold, localAcknowledged},
 		"serving draining told acknowledged",
-		"draining told draining told", // no room for the goaway, which is sent again
 	)
 	checkMoves(t, "remote", []remoteState{remoteServing, remoteLeaving, remoteFinished},
 		"serving leaving finished",
-		"finished leaving", // no room for the bye
+	)
+	checkMoves(t, "proof", []proofState{proofNone, proofOffered, proofGiven},
+		"none offered given",
+		"offered none", // the call was not sent
+		"none given",   // the other side calls
 	)
 	checkMoves(t, "async", []asyncState{asyncSending, asyncInFlight, asyncEnded},
 		"sending in-flight ended",

@@ -198,10 +198,11 @@ func (x *exchange) accept(l *readLoop) outcome {
 		if x.in.ServiceMethod() == controlCaps && c.answerCaps(x) {
 			return keep
 		}
+		c.acceptOffer(&x.in)
 	case message.TypePush:
 		x.role = roleInbound
 		if isControl(x.in.ServiceMethod()) {
-			c.control(x.in.ServiceMethod(), x.in.Seq())
+			c.control(&x.in)
 			return keep
 		}
 	case message.TypeStreamOpen, message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:

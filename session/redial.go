@@ -11,6 +11,8 @@ import (
 // statusRedialing is what usable returns to a caller that must not wait.
 var statusRedialing = newStatus(message.CodeConnClosed, errors.New("session: the connection is being redialed"))
 
+var errNotLasting = errors.New("session: each connection broke soon after it was opened")
+
 // usable returns a connection that is open, and waits for that if the session is
 // being redialed, no longer than ctx lasts and quit, which may be nil, is open.
 // With nowait it returns statusRedialing instead.
@@ -18,16 +20,21 @@ func (s *Engine) usable(ctx context.Context, quit <-chan struct{}, nowait bool) 
 	if s.State() == Open {
 		return s.conns.current(), nil
 	}
+	tried := false // a redial has gone on while this waited: its end is the outcome
 	for {
-		state, cause, changed := s.conns.look()
+		state, changed := s.conns.look()
 		switch {
 		case state == Open:
 			return s.conns.current(), nil
+		case state == Lost && !tried && s.revive():
+			tried = true
+			continue
 		case state != Redialing:
-			return nil, statusClosed(cause)
+			return nil, statusClosed(s.Err())
 		case nowait:
 			return nil, statusRedialing
 		}
+		tried = true
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -38,6 +45,16 @@ func (s *Engine) usable(ctx context.Context, quit <-chan struct{}, nowait bool) 
 	}
 }
 
+// revive begins a redial of a session that is lost. It reports whether there is
+// one now.
+func (s *Engine) revive() bool {
+	if s.conns.revive() {
+		go s.redial()
+		return true
+	}
+	return s.State() == Redialing
+}
+
 // failOver ends c, which turned out to be gone. It reports whether the session
 // has, or may yet get, another connection.
 func (s *Engine) failOver(c *conn) bool {
@@ -45,20 +62,22 @@ func (s *Engine) failOver(c *conn) bool {
 		return false
 	}
 	s.connDown(c, nil)
-	return s.State() != Closed
+	state := s.State()
+	return state == Open || state == Redialing
 }
 
 // connDown implements [upstream]: another connection is dialed, or the session
 // ends.
 func (s *Engine) connDown(c *conn, cause error) {
 	redial, last := s.conns.down(c, s.dial != nil && !errors.Is(cause, ErrAge))
+	if last {
+		_ = s.finish(cause) // nothing is left to be told of its error
+		return
+	}
 	_ = c.close(cause) // nothing is left to be told of its error
-	switch {
-	case redial:
+	if redial {
 		s.logLost(c, cause)
-		go s.redial(c)
-	case last:
-		_ = s.finish(cause)
+		go s.redial()
 	}
 }
 
@@ -72,7 +91,7 @@ func (s *Engine) connLeaving(c *conn) {
 	if s.conns.leaving(c) {
 		s.logLost(c, errLeaving)
 		c.leave()
-		go s.redial(c)
+		go s.redial()
 	}
 }
 
@@ -87,34 +106,55 @@ func (s *Engine) logLost(c *conn, cause error) {
 // connClosed implements [upstream].
 func (s *Engine) connClosed(c *conn) { s.conns.forget(c) }
 
-// redial makes another connection in place of old, runs the connect hooks on it
-// and opens the session again. It gives up when the session is closed, or after
-// the attempts of the configuration.
-func (s *Engine) redial(old *conn) {
+// redial makes another connection, runs the connect hooks on it and opens the
+// session again. It gives up when the session is closed, or after the attempts of
+// the configuration.
+func (s *Engine) redial() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	if !s.conns.stopWith(stop) {
 		return
 	}
-	wait := backoff.Backoff{First: s.shared.RedialFirst, Max: s.shared.RedialLongest, Soon: true}
-	var st *message.Status
-	for s.shared.RedialTimes < 0 || wait.Attempts() < s.shared.RedialTimes {
-		if !backoff.Sleep(ctx, wait.Next()) {
+	st := statusClosed(errNotLasting)
+	attempts := 0
+	for {
+		wait, ok := s.conns.attempt(s.shared.RedialTimes)
+		if !ok {
+			break
+		}
+		if !backoff.Sleep(ctx, wait) {
 			return // closed
 		}
 		st = s.redialOnce(ctx)
 		if st.OK() || s.State() == Closed {
 			return
 		}
+		s.conns.attemptFailed()
 		if on := s.shared.RedialOn; on != nil && !on(st) {
 			break
 		}
-		if n := wait.Attempts(); n&(n-1) == 0 { // the first attempt, and each time that their number has doubled
-			s.shared.Logger.Warn("redial failed; trying again", "session", s.ID(), "attempt", n, "err", st.Err())
+		attempts++
+		if attempts&(attempts-1) == 0 { // the first attempt, and each time that their number has doubled
+			s.shared.Logger.Warn("redial failed; trying again", "session", s.ID(), "attempt", attempts, "err", st.Err())
 		}
 	}
-	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", wait.Attempts(), "err", st.Err())
-	_ = s.finish(st.Err())
+	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", attempts, "err", st.Err())
+	s.lose(st.Err())
+}
+
+// lose ends what a session that could not be redialed has, but for what a later
+// call needs to try again.
+func (s *Engine) lose(cause error) {
+	s.shared.Owner.Gone(s)
+	lost, first := s.conns.lose(cause)
+	if !lost {
+		return
+	}
+	s.notifyEnd()
+	if first {
+		s.shared.Hooks.Load().disconnect(s, nil)
+	}
+	s.conns.mayRevive()
 }
 
 func (s *Engine) redialOnce(ctx context.Context) *message.Status {
@@ -129,7 +169,7 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 	st = s.postDial(hooks, p, true)
 	c := p.finish()
 	if st.OK() {
-		st = p.tooLate(hooks)
+		st = p.tooLate(nil)
 	}
 	if !st.OK() {
 		_ = c.close(st.Err()) // it was never used
@@ -139,10 +179,13 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 		_ = c.close(s.Err()) // it was never used
 		return statusClosed(s.Err())
 	}
+	s.reopened()
 	s.shared.Logger.Info("session is back", "session", s.ID(), "remote", nc.RemoteAddr().String())
 	c.start(s.ageEnd())
 	if s.State() == Closed {
 		_ = c.close(s.Err()) // finish may not have seen it
 	}
+	unwatch()
+	hooks.opened(s, true)
 	return nil
 }

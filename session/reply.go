@@ -44,6 +44,7 @@ func (x *exchange) finishHooked(cmd *CallCmd) {
 // decodeReply returns the outcome of the call; the result is decoded into its
 // result.
 func (x *exchange) decodeReply(cmd *CallCmd) *message.Status {
+	x.conn.readRefusal(&x.in)
 	x.in.SetServiceMethod(cmd.req.method)
 	cmd.codec = x.in.BodyCodec()
 	if x.in.Meta().Len() > 0 {

@@ -110,6 +110,7 @@ func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Durati
 		res.h.pace.took(t1 - t0) // without the writing, which may be that of others
 		hooks = res.h.hooks.Load()
 	}
+	x.refused = !res.executed && NotExecuted(res.st)
 	x.finish(hooks, res.body, res.st, noFlush)
 	x.logHandled(t1 - t0)
 	return t1
@@ -121,7 +122,7 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bo
 	if x.in.Mtype() == message.TypeCall {
 		x.reply(hooks, body, st, noFlush)
 	} else if !st.OK() {
-		x.Warnf("session %s: push to %s failed: %v", x.conn.up.ID(), x.in.ServiceMethod(), st)
+		x.conn.shared.pushLog.note(x.Printer, x.conn.up.ID(), x.in.ServiceMethod(), "failed", st.Err())
 	}
 	x.phase = phaseReplied
 	if x.deadline != nil {
@@ -166,6 +167,8 @@ type handled struct {
 	h    *Handler // the one that was found; nil: none
 	body any
 	st   *message.Status
+
+	executed bool // the handler was called
 }
 
 // handle runs the hooks and the handler, h unless a hook changes the method.
@@ -184,6 +187,7 @@ func (x *exchange) handle(h *Handler) (res handled) {
 	if res.st = x.decodeArgument(res.h); !res.st.OK() {
 		return res
 	}
+	res.executed = true
 	if x.in.Mtype() == message.TypeCall {
 		res.body, res.st = res.h.spec.Call(x, arg)
 	} else {
@@ -317,6 +321,10 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 		}
 		x.out.SetServiceMethod("")
 	}
+	dropMarks(&x.out)
+	if x.refused && !x.out.StatusOK() {
+		x.conn.markRefused(&x.out)
+	}
 	st = x.send(noFlush)
 	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded
 		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
@@ -358,9 +366,6 @@ func (x *exchange) fail(st *message.Status) {
 }
 
 func (x *exchange) send(noFlush bool) *message.Status {
-	if x.refusing {
-		return x.conn.status(&x.out, x.conn.sendUrgent(&x.out))
-	}
 	if noFlush {
 		return x.conn.status(&x.out, x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))
 	}

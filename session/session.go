@@ -59,11 +59,24 @@ type Life interface {
 	// Health reports whether the session can be used, now or when its redial
 	// succeeds.
 	Health() bool
-	// CloseNotify is closed when the session has ended for good.
+	// Connected reports whether the session has a connection now. While it
+	// redials, calls wait.
+	Connected() bool
+	// Changed is closed at the next change of Connected or Health. To miss none,
+	// get the channel before you look at these.
+	Changed() <-chan struct{}
+	// CloseNotify is closed when the session has ended: for good, or because no
+	// redial has succeeded. After that, the next call or push tries again; if it
+	// succeeds, another CloseNotify is open.
 	CloseNotify() <-chan struct{}
 	// Close ends the session and the calls that wait on it. It waits for
 	// nothing, so it may be called anywhere; the second time it does nothing.
 	Close() error
+	// CloseWith is Close that tells the other side why, and whether to come back:
+	// its session ends with a [ClosedError], and unless reconnect is set does not
+	// redial. A side that is not erpc, or has not made a call with a timeout, sees
+	// only the end of the connection.
+	CloseWith(st *message.Status, reconnect bool) error
 }
 
 // A Session is an established conversation. All methods may be called
@@ -80,6 +93,9 @@ type Session interface {
 	// SetID renames the session. It takes the name from the session that has
 	// it, which ends.
 	SetID(id string)
+	// Flush returns once the connection has taken what was queued before, such as
+	// pushes, or with the reason why it does not.
+	Flush(ctx context.Context) error
 	// Stats returns the counters of the current connection.
 	Stats() Stats
 }

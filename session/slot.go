@@ -135,14 +135,22 @@ func (l *connLoad) broken() bool                   { return l.sock.Err() != nil 
 func (l *connLoad) ended() <-chan struct{}         { return (*conn)(l).context().Done() }
 
 // refuse answers a call that is not executed; a push is only counted in the
-// log. The answer waits for no room, because the goroutine must read on.
+// log. It does not wait for room, because the goroutine must read on, but with a
+// protocol that answers in order.
 func (x *exchange) refuse(code int32, cause error) {
 	if x.in.Mtype() != message.TypeCall {
-		x.Warnf("session %s: push to %s refused: %v", x.conn.up.ID(), x.in.ServiceMethod(), cause)
+		x.conn.shared.pushLog.note(x.Printer, x.conn.up.ID(), x.in.ServiceMethod(), "refused", cause)
 		return
 	}
-	x.refusing = true
-	x.reply(new(Hooks), nil, newStatus(code, cause), true)
+	if x.deadline != nil && !x.deadline.claim() {
+		return // the caller was told that it took too long
+	}
+	if !x.in.InTurn() {
+		x.conn.owe(debt{what: debtRefusal, code: code, seq: x.in.Seq(), cause: cause})
+		return
+	}
+	x.refused = true
+	x.answer(new(Hooks), nil, newStatus(code, cause), true)
 }
 
 // refusedByDrain answers a call that comes while the connection drains, and

@@ -39,16 +39,20 @@ const (
 	Open                   // messages flow
 	Redialing              // the connection is gone, or about to go, and a new one is being made
 	Closed                 // for good
+	Lost                   // no redial has succeeded; the next call or push tries again
 )
 
 // String returns the name of the state, as docs/reliability.md has it.
-func (s State) String() string { return [...]string{"preparing", "open", "redialing", "closed"}[s] }
+func (s State) String() string {
+	return [...]string{"preparing", "open", "redialing", "closed", "lost"}[s]
+}
 
 var lifeMoves = [...][]State{
 	Preparing: {Open, Closed},
 	Open:      {Redialing, Closed},
-	Redialing: {Open, Closed},
+	Redialing: {Open, Closed, Lost},
 	Closed:    {},
+	Lost:      {Redialing, Closed},
 }
 
 func (s State) next() []State { return lifeMoves[s] }

@@ -11,7 +11,7 @@ import (
 func Call[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
 	res := new(R)
 	all := settings
-	if ctx.Done() != nil || len(settings) > 0 {
+	if ctx != context.Background() || len(settings) > 0 { // else it has neither an end nor values
 		all = append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
 	}
 	var st *message.Status

@@ -90,7 +90,7 @@ func (s *Engine) sendLater(cmd *CallCmd, x *exchange) {
 	ok, start := s.later.add(waitingCall{cmd, x})
 	if !ok {
 		putExchange(x)
-		cmd.finish(newStatus(message.CodeExhausted, errTooManyWaiting))
+		cmd.finish(Refusal(newStatus(message.CodeExhausted, errTooManyWaiting)))
 		return
 	}
 	if start {

@@ -17,6 +17,7 @@ const CAPS_META = "X-Erpc-Caps";
 const STREAMS = 1; // the bit of streams
 const MIN_CAPS_SEQ = 2 ** 24, MAX_CAPS_SEQ = 2 ** 30;
 const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: none, but it can be cancelled
+const HELLO = "X-Erpc-Hello"; // names the number of its own message, which no proxy passes on
 
 /** Codes of the framework; see erpc's Code… constants. */
 export const Code = Object.freeze({
@@ -43,7 +44,8 @@ export function connect(url, options = {}) { return new Peer(url, options); }
 export class Peer {
   #url; #options; #ws = null; #seq = 0; #pending = new Map(); #handlers = new Map();
   #listeners = new Set(); #waiting = []; #state = "connecting"; #attempt = 0; #timer = null;
-  #ours = false; // the other side has shown that it understands control messages
+  #ours = false; // the other side has proven that it is adjacent and understands control messages
+  #hello = 0; // number of the call that asked for that proof
   #unsaid = []; // calls that were cancelled before that
   #streams = null; // of the connection
   #streamsSupported = null; // a promise, once somebody has asked on this connection
@@ -76,7 +78,8 @@ export class Peer {
     const end = timeout > 0 ? Date.now() + timeout : 0;
     await this.#open(signal, end);
     return new Promise((resolve, reject) => {
-      const seq = this.#next();
+      const asks = (signal || end) && !this.#ours && !this.#hello;
+      const seq = asks ? this.#random() : this.#next();
       const call = { resolve, reject, done: () => {} };
       const fail = (code, msg) => {
         if (!this.#pending.delete(seq)) return;
@@ -94,6 +97,10 @@ export class Peer {
       signal?.addEventListener("abort", abort);
       const pairs = Object.entries(meta || {});
       if (signal || end) pairs.push([TIMEOUT, String(end ? Math.max(1, end - Date.now()) : 0)]);
+      if (asks) {
+        this.#hello = seq;
+        pairs.push([HELLO, String(seq)]);
+      }
       this.#pending.set(seq, call);
       this.#send({ seq, mtype: CALL, serviceMethod: method, meta: query(pairs), bodyCodec: JSON_CODEC, body: encode(arg) });
     });
@@ -133,16 +140,25 @@ export class Peer {
     this.#streams.open(stream, method, query(pairs), signal);
   }
 
+  /** A number for a proof. */
+  #random() {
+    for (;;) {
+      const seq = MIN_CAPS_SEQ + Math.floor(Math.random() * (MAX_CAPS_SEQ - MIN_CAPS_SEQ));
+      if (!this.#pending.has(seq)) return seq;
+    }
+  }
+
   /** Asks the other side once for each connection. */
   #supportsStreams() {
     return (this.#streamsSupported ??= new Promise((resolve, reject) => {
-      let seq;
-      do { seq = MIN_CAPS_SEQ + Math.floor(Math.random() * (MAX_CAPS_SEQ - MIN_CAPS_SEQ)); } while (this.#pending.has(seq));
+      const seq = this.#random();
       this.#pending.set(seq, {
         done: () => {},
         reply: (m) => {
           const caps = parseCaps(parseQuery(m.meta)[CAPS_META]);
-          resolve(!parseStatus(m.status) && caps?.seq === seq && (caps.bits & STREAMS) !== 0);
+          const proven = !parseStatus(m.status) && caps?.seq === seq;
+          if (proven) this.#proven();
+          resolve(proven && (caps.bits & STREAMS) !== 0);
         },
         reject,
       });
@@ -189,6 +205,7 @@ export class Peer {
       if (this.#ws !== ws || this.#state === "closed") return ws.close();
       this.#attempt = 0;
       this.#ours = false;
+      this.#hello = 0;
       this.#unsaid = [];
       this.#streamsSupported = null;
       this.#streams = new Streams(codec, (m) => { if (this.#ws === ws) this.#send(m); }, (method) => this.#streamHandlers.get(method));
@@ -272,7 +289,7 @@ export class Peer {
     switch (m.mtype) {
       case REPLY: return this.#reply(m);
       case PUSH:
-        if (m.serviceMethod.startsWith(CONTROL)) return this.#control(m.serviceMethod.slice(CONTROL.length));
+        if (m.serviceMethod.startsWith(CONTROL)) return this.#control(m);
         return void this.#handle(m, true);
       case CALL:
         if (m.serviceMethod === CAPS && this.#caps(m)) return;
@@ -283,9 +300,18 @@ export class Peer {
   /** Tells the handler of a call that nobody waits for it any more. */
   #cancel(seq) { this.#send({ seq, mtype: PUSH, serviceMethod: CONTROL + "cancel", bodyCodec: 0, body: "" }); }
 
-  #control(what) {
+  #proven() {
     this.#ours = true;
     for (const seq of this.#unsaid.splice(0)) this.#cancel(seq);
+  }
+
+  #control(m) {
+    const what = m.serviceMethod.slice(CONTROL.length);
+    if (what === "hello") {
+      if (this.#hello && m.seq === this.#hello && parseQuery(m.meta)[HELLO]?.split(" ")[0] === String(m.seq)) this.#proven();
+      return;
+    }
+    if (!this.#ours) return;
     if (what === "goaway" && this.#pending.size === 0) this.#ws?.close(1000); // and connect again
   }
 

@@ -24,6 +24,7 @@ func EveryHook(name string, f func(hook string) *erpc.Status) *erpc.PluginImpl {
 		OnPreDial:             func(net.Addr, string) *erpc.Status { return f("PreDial") },
 		OnPostDial:            func(erpc.PreSession, bool) *erpc.Status { return f("PostDial") },
 		OnPostAccept:          func(erpc.PreSession) *erpc.Status { return f("PostAccept") },
+		OnPostOpen:            func(erpc.Session, bool) { f("PostOpen") },
 		OnPreWriteCall:        onWrite("PreWriteCall"),
 		OnPostWriteCall:       onWrite("PostWriteCall"),
 		OnPreWriteReply:       onWrite("PreWriteReply"),

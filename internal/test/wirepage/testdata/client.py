@@ -253,8 +253,10 @@ def calls(c):
 
 def deadlines(c):
     """A deadline makes the server say hello; a cancelled call ends its handler."""
-    seq = c.send(CALL, b"/hang", b"1", [(b"X-Erpc-Timeout", b"0")])
-    c.expect(PUSH, 0, b"/erpc.control/hello")
+    seq = random.randrange(1 << 24, 1 << 30)
+    c.send(CALL, b"/hang", b"1", [(b"X-Erpc-Timeout", b"0"), (b"X-Erpc-Hello", b"%d" % seq)], seq=seq)
+    hello = parse_query(c.expect(PUSH, seq, b"/erpc.control/hello").meta)[b"X-Erpc-Hello"]
+    want("hello", int(hello.split(b" ")[0]), seq)
     c.send(PUSH, b"/erpc.control/cancel", seq=seq)
     c.expect(REPLY, seq)
     seq = c.send(CALL, b"/hang", b"1", [(b"X-Erpc-Timeout", b"20")])

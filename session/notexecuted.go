@@ -1,0 +1,79 @@
+package session
+
+import (
+	"errors"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// A notExecuted is the cause of the status of a call that was not executed.
+type notExecuted struct{ cause error }
+
+func (e *notExecuted) Error() string { return e.cause.Error() }
+func (e *notExecuted) Unwrap() error { return e.cause }
+
+// NotExecuted reports whether st is the outcome of a call that was certainly not
+// executed, so that it is safe to send it again. It is never the status of a
+// handler, be that one that the handler has from elsewhere and passes on: a refusal
+// is proven by the connection that it came over, not by its code or text. Many
+// calls that were not executed can't be known to be so.
+func NotExecuted(st *message.Status) bool {
+	if st.OK() || st.Cause() == nil {
+		return false
+	}
+	_, ok := errors.AsType[*notExecuted](st.Cause())
+	return ok
+}
+
+// Refusal marks st, which is not OK, as the outcome of a call that is not
+// executed. A hook in front of the handler that returns it makes the caller see
+// that with [NotExecuted]; from a handler it is a status like any other.
+func Refusal(st *message.Status) *message.Status {
+	if st.OK() || NotExecuted(st) {
+		return st
+	}
+	cause := st.Cause()
+	if cause == nil {
+		cause = errors.New(st.Msg())
+	}
+	return st.Copy(&notExecuted{cause})
+}
+
+// markRefused makes m, a reply, say that the call was not executed.
+func (c *conn) markRefused(m *message.Message) {
+	if c.proof.given() {
+		m.Meta().Set(metaRefused, seqText(m.Seq()))
+	}
+}
+
+// dropMarks takes what only this package may say out of a message that user code
+// has filled in.
+func dropMarks(m *message.Message) {
+	meta := m.Meta()
+	if meta.Len() == 0 {
+		return
+	}
+	if meta.Peek(metaRefused) != nil {
+		meta.Del(metaRefused)
+	}
+	if meta.Peek(metaHello) != nil {
+		meta.Del(metaHello)
+	}
+}
+
+// readRefusal makes the status of m, a reply, one that NotExecuted knows, if the
+// other side says so and is proven.
+func (c *conn) readRefusal(m *message.Message) {
+	if m.StatusOK() || m.Meta().RawLen() == 0 {
+		return
+	}
+	mark := m.Meta().Peek(metaRefused)
+	if mark == nil {
+		return
+	}
+	refused := c.proof.given() && namesSeq(mark, m.Seq())
+	m.Meta().Del(metaRefused) // so that nobody passes it on
+	if refused {
+		m.SetStatus(Refusal(m.Status()))
+	}
+}
