@@ -144,13 +144,14 @@ func serve(t *testing.T, w wire, p erpc.Peer) (addr string) {
 		return kit.StartOn(t, p, lis)
 	}
 	m := mux.New(lis, mux.Config{})
+	raw := m.Match(mux.Raw) // before Serve, which looks at the rules
 	ended := make(chan error, 1)
 	go func() { ended <- m.Serve() }()
 	t.Cleanup(func() {
 		_ = m.Close() // the peer may have closed the listener
 		_ = kit.Await(t, "the end of the mux", ended)
 	})
-	kit.StartOn(t, p, m.Match(mux.Raw))
+	kit.StartOn(t, p, raw)
 	return lis.Addr().String()
 }
 
