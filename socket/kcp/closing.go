@@ -17,8 +17,7 @@ const settleTime = 50 * time.Millisecond
 // past is a deadline that ends what is waiting.
 var past = time.Unix(1, 0)
 
-// end notes that the other side has closed: nothing that is written is read any
-// more.
+// end notes that the other side has closed: it reads nothing any more.
 func (c *Conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,12 +53,17 @@ func (c *Conn) ping() {
 	c.mu.Unlock()
 }
 
-// Close implements [net.Conn]. What was written is still delivered, in the
-// background.
+// tellTime is how long Close waits until the other side was told, so that a process
+// may exit behind it. It takes microseconds, unless the machine is busy.
+const tellTime = 20 * time.Millisecond
+
+// Close implements [net.Conn]. When it returns, the other side was told, unless
+// packets in front of that wait for room; what was written is still delivered, in
+// the background.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closed {
+		c.mu.Unlock()
 		return net.ErrClosed
 	}
 	c.closed = true
@@ -68,28 +72,41 @@ func (c *Conn) Close() error {
 	}
 	c.readBy = past             // for the handshake, too
 	_ = c.kcp.SetDeadline(past) // never fails; ends Read and Write
-	go c.finish()
+	c.mu.Unlock()
+	told := make(chan struct{})
+	go c.finish(told)
+	late := time.NewTimer(tellTime)
+	defer late.Stop()
+	select {
+	case <-told:
+	case <-late.C:
+	}
 	return nil
 }
 
-// finish says that this side has closed, waits until the other side has read
-// everything, which it shows by closing too, and ends the session of kcp-go.
-func (c *Conn) finish() {
+// finish says that this side has closed, and closes told when it has. Then it waits
+// until the other side has read everything, which that side shows by closing too, and
+// ends the session of kcp-go.
+func (c *Conn) finish(told chan<- struct{}) {
 	defer c.kcp.Close() // fails if the session was ended from outside
 	c.users.Wait()      // from now on this goroutine is alone
 	deadline := time.Now().Add(lingerTime)
 	c.mu.Lock()
 	over, ended := c.lost || !c.opened.Load(), c.ended
-	c.readBy, c.patience = deadline, 0
+	c.readBy, c.patience, c.gone = deadline, 0, nil
 	c.mu.Unlock()
+	if over || !c.records.Load() {
+		close(told) // there is nobody to tell, or no word for it
+	}
 	if over {
 		defer c.free()
 		return
 	}
 	defer func() { time.AfterFunc(settleTime, c.free) }()
 	if c.records.Load() {
-		_ = c.kcp.SetWriteDeadline(deadline) // never fails
-		if _, err := c.kcp.Write(appendHead(nil, recordEnd, 0)); err != nil && !ended {
+		err := c.tell(deadline)
+		close(told)
+		if err != nil && !ended {
 			return
 		}
 		if !ended { // what still comes is thrown away, so that the other side can go on to its end
@@ -97,6 +114,25 @@ func (c *Conn) finish() {
 		}
 	}
 	c.awaitAcknowledged(deadline)
+}
+
+// tell writes the last record and returns when a packet was sent after that.
+func (c *Conn) tell(deadline time.Time) error {
+	_ = c.kcp.SetWriteDeadline(deadline) // never fails
+	select {
+	case <-c.flow.said: // before
+	default:
+	}
+	if _, err := c.kcp.Write(appendHead(nil, recordEnd, 0)); err != nil {
+		return err
+	}
+	late := time.NewTimer(tellTime)
+	defer late.Stop()
+	select {
+	case <-c.flow.said:
+	case <-late.C:
+	}
+	return nil
 }
 
 // awaitAcknowledged returns when everything that was written has arrived, or the

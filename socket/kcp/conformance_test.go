@@ -2,6 +2,7 @@ package kcp_test
 
 import (
 	"crypto/tls"
+	"os"
 	"testing"
 
 	"github.com/goerpc/erpc/socket"
@@ -10,7 +11,12 @@ import (
 	kcpgo "github.com/xtaci/kcp-go/v5"
 )
 
-func TestMain(m *testing.M) { sockettest.VerifyMain(m) }
+func TestMain(m *testing.M) {
+	if how := os.Getenv(exitEnv); how != "" {
+		os.Exit(exitClient(how, os.Args[1]))
+	}
+	sockettest.VerifyMain(m)
+}
 
 func TestConformance(t *testing.T) {
 	server, client := sockettest.TLS(t)

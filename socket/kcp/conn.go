@@ -19,6 +19,7 @@ import (
 // A Conn is a connection over KCP. Its methods may be called concurrently.
 type Conn struct {
 	kcp    *kcpgo.UDPSession
+	flow   *flow
 	cfg    Config
 	period time.Duration // of our keepalives; 0: none
 	free   func()        // gives up what is below; called once, when all is over
@@ -42,6 +43,7 @@ type Conn struct {
 	closed          bool
 	ended           bool          // the other side has closed
 	lost            bool          // the other side is gone
+	gone            error         // why; nil: nothing was heard for patience
 	readBy, writeBy time.Time     // deadlines of the user; zero: none
 	heard           time.Time     // when something was read last
 	said            time.Time     // when something was written last
@@ -58,11 +60,25 @@ func never() time.Time { return time.Now().Add(10 * 365 * 24 * time.Hour) }
 const readBuffer = 2 << 10 // bytes; more than a packet
 
 func newConn(s *kcpgo.UDPSession, cfg Config, period time.Duration, free func()) *Conn {
-	c := &Conn{kcp: s, cfg: cfg, period: period, free: free, heard: time.Now()}
+	c := &Conn{kcp: s, flow: s.RemoteAddr().(*flow), cfg: cfg, period: period, free: free, heard: time.Now()}
 	c.in = bufio.NewReaderSize((*wire)(c), readBuffer)
 	c.data.in = c.in
 	_ = s.SetDeadline(never()) // never fails
+	lose := c.lose
+	c.flow.onLost.Store(&lose)
 	return c
+}
+
+// lose ends the connection because the other side acknowledges nothing.
+func (c *Conn) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.lost {
+		return
+	}
+	c.lost = true
+	c.gone = fmt.Errorf("kcp: the other side has acknowledged nothing for %v: %w", maxUnanswered, syscall.ETIMEDOUT)
+	_ = c.kcp.SetDeadline(past) // never fails; ends Read and Write
 }
 
 // begin starts what the other side knows too. Its keepalives come every period.
@@ -127,7 +143,7 @@ func (c *Conn) open() error {
 		return nil
 	}
 	if err := c.greet(); err != nil {
-		return c.because(err)
+		return c.explain(err)
 	}
 	c.opened.Store(true)
 	return nil
@@ -149,13 +165,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	if !c.records.Load() {
 		n, err := c.in.Read(p)
-		return n, c.because(err)
+		return n, c.explain(err)
 	}
 	n, err := c.data.Read(p)
 	if err == io.EOF {
 		c.end()
 	}
-	return n, c.because(err)
+	return n, c.explain(err)
 }
 
 // usable says why nothing can be read or written. by is one of the deadlines.
@@ -167,6 +183,8 @@ func (c *Conn) usable(by *time.Time) error {
 		return net.ErrClosed
 	case c.ended && by == &c.writeBy:
 		return errEnded
+	case c.gone != nil:
+		return c.gone
 	case !by.IsZero() && !time.Now().Before(*by):
 		return os.ErrDeadlineExceeded
 	}
@@ -200,7 +218,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 			if why := c.usable(&c.writeBy); why != nil {
 				return n, why
 			}
-			return n, c.because(err)
+			return n, c.explain(err)
 		}
 		n += len(piece)
 		c.mu.Lock()
@@ -225,7 +243,7 @@ func (w *wire) Read(p []byte) (int, error) {
 	c := (*Conn)(w)
 	for {
 		c.mu.Lock()
-		c.setReadDeadline()
+		c.setReadDeadlineLocked()
 		c.mu.Unlock()
 		n, err := c.kcp.Read(p)
 		c.mu.Lock()
@@ -234,6 +252,8 @@ func (w *wire) Read(p []byte) (int, error) {
 			c.heard = now
 		} else if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 			switch {
+			case c.gone != nil:
+				err = c.gone
 			case !c.readBy.IsZero() && !now.Before(c.readBy):
 				err = os.ErrDeadlineExceeded
 			case c.patience > 0 && now.Sub(c.heard) >= c.patience:
@@ -249,23 +269,26 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 }
 
-// setReadDeadline sets the deadline of kcp, which is that of the user or that of
-// keepalive. c.mu is held.
-func (c *Conn) setReadDeadline() {
+// setReadDeadlineLocked sets the deadline of kcp, which is that of the user or that
+// of keepalive, whichever comes first.
+func (c *Conn) setReadDeadlineLocked() {
 	d := c.readBy
 	if c.patience > 0 {
 		if gone := c.heard.Add(c.patience); d.IsZero() || gone.Before(d) {
 			d = gone
 		}
 	}
-	if d.IsZero() {
+	switch {
+	case c.gone != nil:
+		d = past
+	case d.IsZero():
 		d = never()
 	}
 	_ = c.kcp.SetReadDeadline(d) // never fails
 }
 
-// because says what an error of kcp-go means for the caller.
-func (c *Conn) because(err error) error {
+// explain says what an error of kcp-go means for the caller.
+func (c *Conn) explain(err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
@@ -283,7 +306,7 @@ func (c *Conn) because(err error) error {
 	case errors.Is(err, errHello):
 		return err
 	case errors.Is(err, io.ErrClosedPipe): // another connection has come from the same address
-		return fmt.Errorf("kcp: the other side began anew: %w", syscall.ECONNRESET)
+		return fmt.Errorf("kcp: the other side has begun another session: %w", syscall.ECONNRESET)
 	}
 	return fmt.Errorf("kcp: %v: %w", err, syscall.ECONNRESET)
 }
@@ -292,7 +315,7 @@ func (c *Conn) because(err error) error {
 func (c *Conn) LocalAddr() net.Addr { return c.kcp.LocalAddr() }
 
 // RemoteAddr implements [net.Conn].
-func (c *Conn) RemoteAddr() net.Addr { return c.kcp.RemoteAddr() }
+func (c *Conn) RemoteAddr() net.Addr { return c.flow.udp }
 
 // SetDeadline implements [net.Conn].
 func (c *Conn) SetDeadline(t time.Time) error { return c.setDeadline(t, true, true) }
@@ -311,14 +334,14 @@ func (c *Conn) setDeadline(t time.Time, read, write bool) error {
 	}
 	if read {
 		c.readBy = t
-		c.setReadDeadline()
+		c.setReadDeadlineLocked()
 	}
 	if write {
 		c.writeBy = t
 		if t.IsZero() {
 			t = never()
 		}
-		if !c.ended {
+		if !c.ended && c.gone == nil {
 			_ = c.kcp.SetWriteDeadline(t) // never fails
 		}
 	}

@@ -13,18 +13,10 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-const (
-	// greetTime is how long a session may last without a byte from its client.
-	greetTime = 5 * time.Second
-	// maxStrangers is how many such sessions there may be; above that kcp-go
-	// drops the packets of further ones, once its own 128 are full.
-	maxStrangers = 1024
-)
-
 // A Listener accepts connections over KCP, from peers of ours and of erpc v7.
 type Listener struct {
 	kcp      *kcpgo.Listener
-	udp      *net.UDPConn
+	gate     *gate
 	cfg      Config
 	o        *socket.Options
 	accepted chan *Conn
@@ -63,12 +55,17 @@ func (t Transport) listen(ctx context.Context, network, addr string, o *socket.O
 	if err != nil {
 		return nil, err
 	}
-	lis, err := kcpgo.ServeConn(cfg.Block, cfg.DataShards, cfg.ParityShards, udp)
+	g, err := newGate(udp, cfg)
 	if err != nil {
 		_ = udp.Close() // not used
 		return nil, err
 	}
-	l := &Listener{kcp: lis, udp: udp, cfg: cfg, o: o, accepted: make(chan *Conn)}
+	lis, err := kcpgo.ServeConn(cfg.Block, cfg.DataShards, cfg.ParityShards, g)
+	if err != nil {
+		_ = udp.Close() // not used
+		return nil, err
+	}
+	l := &Listener{kcp: lis, gate: g, cfg: cfg, o: o, accepted: make(chan *Conn)}
 	l.closing, l.close = context.WithCancel(context.Background())
 	go l.run()
 	return l, nil
@@ -92,7 +89,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 // Addr implements [net.Listener].
-func (l *Listener) Addr() net.Addr { return l.udp.LocalAddr() }
+func (l *Listener) Addr() net.Addr { return l.gate.LocalAddr() }
 
 // Close implements [net.Listener]. What was accepted goes on, and needs the UDP
 // socket: the address is free when that has ended, too.
@@ -108,11 +105,10 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// freeLocked gives up the UDP socket if nobody needs it, which ends run. l.mu is
-// held.
+// freeLocked gives up the UDP socket if nobody needs it, which ends run.
 func (l *Listener) freeLocked() {
 	if l.done && l.open == 0 {
-		_ = l.udp.Close() // closed once
+		_ = l.gate.Close() // closed once
 	}
 }
 
@@ -133,10 +129,10 @@ func (l *Listener) ended() {
 	l.freeLocked()
 }
 
-// run takes the sessions of kcp-go, also after Close: there is one for each
-// sender of packets, with goroutines of its own.
+// run takes the sessions of kcp-go, which has one for each address that the gate lets
+// in. It goes on after Close, as long as connections do.
 func (l *Listener) run() {
-	strangers := make(chan struct{}, maxStrangers)
+	strangers := make(chan struct{}, MaxHalfOpen) // with a key the gate counts nobody
 	for failed := 0; failed < 64; {
 		s, err := l.kcp.AcceptKCP()
 		if err != nil {
@@ -145,31 +141,42 @@ func (l *Listener) run() {
 			failed++
 			continue
 		}
+		f := s.RemoteAddr().(*flow)
 		if !l.add() {
+			l.gate.move(f, stageEnded)
 			_ = s.Close() // nobody wants it
 			continue
 		}
+		if !l.gate.move(f, stageHalfOpen) {
+			_ = s.Close() // its address has begun another one since
+			l.ended()
+			continue
+		}
 		l.cfg.tune(s, l.o)
+		s.SetWindowSize(l.cfg.SendWindow, halfOpenWindow)
 		strangers <- struct{}{}
 		go func() {
-			l.greet(newConn(s, l.cfg, keepAlive(l.o), l.ended))
+			l.greet(newConn(s, l.cfg, keepAlive(l.o), func() {
+				l.gate.move(f, stageEnded) // or it has another session by now
+				l.ended()
+			}))
 			<-strangers
 		}()
 	}
 }
 
 // greet hands out a connection once something can be read from it, as from every
-// client. Without that it may be no more than a late packet, for kcp-go takes
-// each that belongs to no session for a new one.
+// client. Without that it may be no more than a late packet.
 func (l *Listener) greet(c *Conn) {
 	stop := context.AfterFunc(l.closing, func() { _ = c.Close() }) // or else greet has
 	_ = c.SetReadDeadline(time.Now().Add(greetTime))               // the read says
 	err := c.awaitFirst()
-	if !stop() || err != nil {
+	if !stop() || err != nil || !l.gate.move(c.flow, stageOpen) {
 		_ = c.Close() // maybe again
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{}) // the next read says
+	c.kcp.SetWindowSize(l.cfg.SendWindow, l.cfg.ReceiveWindow)
 	select {
 	case l.accepted <- c:
 	case <-l.closing.Done():

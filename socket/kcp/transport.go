@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -125,7 +126,11 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 	if err != nil {
 		return nil, err
 	}
-	session, err := kcpgo.NewConn2(remote, cfg.Block, cfg.DataShards, cfg.ParityShards, udp)
+	to := remote.AddrPort()
+	if network == "udp4" {
+		to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	}
+	session, err := cfg.begin(ctx, &path{&udpSocket{udp}, newFlow(to), cfg.Block == nil})
 	if err != nil {
 		_ = udp.Close() // not used
 		return nil, err
@@ -139,9 +144,26 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 	c.dialed = true
 	if err := c.HandshakeContext(ctx); err != nil {
 		_ = c.Close() // of no use
-		return nil, fmt.Errorf("no answer from a peer of ours (one of erpc v7 needs Config.V7): %w", err)
+		return nil, fmt.Errorf("%w: %w", errNoPeer, err)
 	}
 	return c, nil
+}
+
+var errNoPeer = errors.New("no answer from a peer of ours (one of erpc v7 needs Config.V7, and Config.Block must be the same on both sides)")
+
+// begin begins a session of kcp-go. The gate of the other side is asked first, if it
+// may have one.
+func (c Config) begin(ctx context.Context, p *path) (*kcpgo.UDPSession, error) {
+	conv, err := newConversation()
+	if err != nil {
+		return nil, err
+	}
+	if c.Block == nil && !c.V7 {
+		if err := ask(ctx, p, conv); err != nil {
+			return nil, fmt.Errorf("%w: %w", errNoPeer, err)
+		}
+	}
+	return kcpgo.NewConn3(conv, p.flow, c.Block, c.DataShards, c.ParityShards, p)
 }
 
 // tune applies configuration and options to a session.

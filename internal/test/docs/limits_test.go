@@ -26,6 +26,7 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/memory"
 	"github.com/goerpc/erpc/socket/mux"
 	"github.com/goerpc/erpc/xfer"
@@ -103,11 +104,13 @@ func sayDefault(v reflect.Value) string {
 // TestLimitsOfParts checks the second cell of the rows that it knows.
 func TestLimitsOfParts(t *testing.T) {
 	want := map[string]string{
-		"service method":                                         "255 bytes",
-		"status, escaped":                                        "65535 bytes",
-		"metadata, escaped":                                      "65535 bytes",
-		"transfer filters of a message":                          "255",
-		"shutdown of all peers of a process":                     sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
+		"service method":                     "255 bytes",
+		"status, escaped":                    "65535 bytes",
+		"metadata, escaped":                  "65535 bytes",
+		"transfer filters of a message":      "255",
+		"shutdown of all peers of a process": sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
+		"addresses that have begun a KCP session and not said anything yet": strconv.Itoa(kcp.MaxHalfOpen),
+		"of them from one host":                                  strconv.Itoa(kcp.MaxHalfOpenPerHost),
 		"connections that a mux looks at":                        strconv.Itoa(mux.DefaultUndecided),
 		"of them from one address":                               strconv.Itoa(mux.DefaultUndecidedPerAddress),
 		"bytes that a mux looks at":                              fmt.Sprintf("%d KiB", mux.DefaultPeek>>10),

@@ -1,0 +1,51 @@
+package kcp
+
+import "fmt"
+
+// A stage is how far an address has come at a gate.
+type stage uint8
+
+const (
+	// stageProved: it has sent the cookie back, so it reads what is sent to it. It
+	// may begin a session.
+	stageProved stage = iota
+	// stageHalfOpen: it has a session of kcp-go, from which nothing was read yet.
+	stageHalfOpen
+	// stageOpen: its session was handed out.
+	stageOpen
+	// stageEnded: it is a stranger again.
+	stageEnded
+
+	stages = iota
+)
+
+// String implements [fmt.Stringer].
+func (s stage) String() string {
+	names := [stages]string{"proved", "half-open", "open", "ended"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return fmt.Sprintf("stage %d", uint8(s))
+}
+
+// stageMoves says which stages may follow each.
+var stageMoves = [stages][]stage{
+	stageProved:   {stageHalfOpen, stageEnded},
+	stageHalfOpen: {stageOpen, stageEnded},
+	stageOpen:     {stageEnded},
+	stageEnded:    {},
+}
+
+// mayBecome reports whether s may be followed by next.
+func (s stage) mayBecome(next stage) bool {
+	for _, to := range stageMoves[s] {
+		if to == next {
+			return true
+		}
+	}
+	return false
+}
+
+// waits reports whether an address of this stage counts among those that are not let
+// in yet.
+func (s stage) waits() bool { return s == stageProved || s == stageHalfOpen }
