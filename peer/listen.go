@@ -199,11 +199,21 @@ func (p *Peer) logRefused(level slog.Level, conn net.Conn, err error) {
 		"remote", conn.RemoteAddr().String(), "err", err, "also_refused", missed)
 }
 
-// ServeConn makes an accepted connection a session. It does not redial.
+// ServeConn makes an accepted connection a session, which counts for MaxSessions. It
+// does not redial.
 func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Session, *message.Status) {
+	if !p.takePlace() {
+		_ = conn.Close() // nothing was said on it
+		p.logRefused(slog.LevelWarn, conn, errTooManySessions)
+		return nil, message.NewStatusByCodeText(message.CodeExhausted, errTooManySessions, false)
+	}
 	c, st := p.serveConn(conn, p.protoFunc(protoFunc))
 	if !st.OK() {
+		p.accepting.Add(-1)
 		return nil, st
+	}
+	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {
+		p.accepting.Add(-1)
 	}
 	return c, nil
 }

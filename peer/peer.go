@@ -190,6 +190,7 @@ func (p *Peer) options() *socket.Options {
 		KeepAlivePeriod: p.cfg.SocketKeepAlivePeriod,
 		ReadBuffer:      p.cfg.SocketReadBuffer,
 		WriteBuffer:     p.cfg.SocketWriteBuffer,
+		ReadLimit:       p.cfg.ReadLimit,
 		Wishes:          p.cfg.SocketWishes,
 		Inherited:       p.cfg.Inherited,
 	}

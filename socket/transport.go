@@ -39,6 +39,10 @@ type Options struct {
 	ReadBuffer      int           // bytes in the kernel; 0: default
 	WriteBuffer     int           // bytes in the kernel; 0: default
 
+	// ReadLimit is the largest message that the peer reads, in bytes, for transports
+	// that read whole messages; 0 is not known.
+	ReadLimit int
+
 	// Wishes are those of the five above that are to be passed over where the
 	// network has no such thing. The others are an error there, see Apply.
 	Wishes Tunables

@@ -28,11 +28,21 @@ func NewServeHandler(p erpc.Peer, handshake func(*http.Request) error, protoFunc
 	return newHandler(p, websocket.Config{}, handshake, protoFunc)
 }
 
+// NewHandler returns a handler like [NewServeHandler] with a configuration: whose
+// pages may connect (Origins, Hosts), which sub-protocols of WebSocket there are, what
+// decides about a request (Check).
+func NewHandler(p erpc.Peer, cfg websocket.Config, protoFunc ...erpc.ProtoFunc) http.Handler {
+	return newHandler(p, cfg, nil, protoFunc)
+}
+
 func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request) error, protoFunc []erpc.ProtoFunc) http.Handler {
 	pf, messages := choose(protoFunc)
 	cfg.Messages = messages
 	if limit := int64(p.Config().ReadLimit); cfg.ReadLimit == 0 {
 		cfg.ReadLimit = limit
+	}
+	if len(cfg.Protocols) == 0 {
+		cfg.Protocols = []string{Protocol}
 	}
 	auth := authOf(p)
 	before := cfg.Check
@@ -44,7 +54,9 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		}
 		if handshake != nil {
 			if err := handshake(r); err != nil {
-				http.Error(w, err.Error(), http.StatusForbidden)
+				if !websocket.Refuse(w, r, http.StatusForbidden, err.Error()) {
+					http.Error(w, err.Error(), http.StatusForbidden)
+				}
 				return nil, false
 			}
 		}
@@ -53,7 +65,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		}
 		id, st := auth.check(r)
 		if !st.OK() {
-			refuse(w, st)
+			refuse(w, r, st)
 			return nil, false
 		}
 		return sessionID(id), true
@@ -85,11 +97,15 @@ func choose(protoFunc []erpc.ProtoFunc) (pf erpc.ProtoFunc, messages bool) {
 	return pf, name == json || name == pb
 }
 
-// refuse answers a request with a status as JSON.
-func refuse(w http.ResponseWriter, st *erpc.Status) {
+// refuse answers a request with a status: as JSON, or for a client that can't see that
+// by closing the connection with it.
+func refuse(w http.ResponseWriter, r *http.Request, st *erpc.Status) {
 	code := int(st.Code())
 	if http.StatusText(code) == "" || code < 400 {
 		code = http.StatusUnauthorized
+	}
+	if websocket.Refuse(w, r, code, st.Msg()) {
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)

@@ -42,6 +42,13 @@ func NewServer(rootPath string, cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Pl
 	}
 }
 
+// AllowOrigins lets pages of other hosts connect, as the patterns of
+// [websocket.Config].Origins say. Call it before the server serves.
+func (s *Server) AllowOrigins(patterns ...string) *Server {
+	s.Config.Origins = append(s.Config.Origins, patterns...)
+	return s
+}
+
 // SetHandshake sets a function that may refuse a request before it is upgraded;
 // the text of its error is the answer, with status 403.
 func (s *Server) SetHandshake(handshake func(*http.Request) error) { s.check = handshake }
@@ -76,7 +83,7 @@ func (s *Server) ListenAndServeProtobuf() error { return s.ListenAndServe(pbprot
 // Serve is [Server.ListenAndServe] on a listener.
 func (s *Server) Serve(lis net.Listener, protoFunc ...erpc.ProtoFunc) error {
 	s.mux.Handle(root(s.Config.Path), newHandler(s.Peer, s.Config, s.check, protoFunc))
-	srv := &http.Server{Handler: s.mux, ReadHeaderTimeout: headLimit, MaxHeaderBytes: 16 << 10}
+	srv := newHTTPServer(s.Peer.Config(), s.mux)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -144,8 +151,29 @@ type askedUnder struct {
 	asked
 }
 
-// headLimit bounds how long the head of a request may take.
-const headLimit = 10 * time.Second
+// Bounds of requests, where the configuration of the peer has none.
+const (
+	headTime = 10 * time.Second // for the head of a request
+	idleTime = time.Minute      // until the next request, after one that was not upgraded
+	maxHead  = 16 << 10         // bytes
+)
+
+// newHTTPServer returns the HTTP server of a peer. What bounds its sessions bounds the
+// connections that are not upgraded yet.
+func newHTTPServer(cfg erpc.PeerConfig, handler http.Handler) *http.Server {
+	srv := &http.Server{
+		Handler: handler, MaxHeaderBytes: maxHead, ReadHeaderTimeout: headTime, IdleTimeout: idleTime,
+		ErrorLog: newErrorLog(cfg.Logger),
+	}
+	if t := cfg.HandshakeTimeout; t > 0 {
+		srv.ReadHeaderTimeout = t
+	}
+	if t := cfg.IdleTimeout; t > 0 {
+		srv.ReadHeaderTimeout = min(t, srv.ReadHeaderTimeout)
+		srv.IdleTimeout = t
+	}
+	return srv
+}
 
 // Close closes the listener and the sessions.
 func (s *Server) Close() error {

@@ -2,9 +2,7 @@ package websocket
 
 import (
 	"net/http"
-	"net/url"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/coder/websocket"
@@ -17,13 +15,28 @@ type Config struct {
 	Path string
 	// Messages makes connections that keep the boundaries of messages.
 	Messages bool
-	// Origins are patterns, as of [path.Match], of the hosts whose pages may
-	// connect, besides the host that serves the page. Only browsers are
-	// checked: clients that send no Origin, or one that is not of http or
-	// https as those of erpc v7, can't be abused by a page.
+	// Text writes messages as text, which browsers hand to a page as a string. By
+	// default a message is text if the last one of the other side was. A message that
+	// is not valid UTF-8 is binary in any case.
+	Text bool
+	// Protocols are the sub-protocols to choose from, the best first, if the other side
+	// offers any, and those to offer when dialing. Browsers close a connection when
+	// none of those that the page asks for is chosen.
+	Protocols []string
+	// Origins are patterns, as of [path.Match], of the hosts whose pages may connect,
+	// besides the host that serves the page. A pattern with "://" in it is compared
+	// with scheme and host, such as "chrome-extension://abcdef"; "null" is the origin
+	// of sandboxed pages and files. Only browsers are checked: clients that send no
+	// Origin, or one of ws or wss as those of erpc v7, can't be abused by a page.
 	Origins []string
 	// AnyOrigin switches that check off.
 	AnyOrigin bool
+	// Hosts are patterns of the names, without port, under which browsers may reach
+	// this server. If there are none, any name is served, but on a loopback address
+	// only loopback names and IP addresses are: else a page could have its own name
+	// point there, and be of the same origin. Requests that a proxy has forwarded, as
+	// their fields say, are not checked unless there are patterns.
+	Hosts []string
 	// Compress offers and accepts permessage-deflate.
 	Compress bool
 	// ReadLimit is the largest message, in bytes. 0 is 64 MiB. That of the
@@ -55,23 +68,15 @@ func (c Config) compression() websocket.CompressionMode {
 
 func (c Config) endpoint() string { return path.Join("/", c.Path) }
 
-// allowed reports whether a page of the origin of r may connect.
-func (c Config) allowed(r *http.Request) bool {
-	from := r.Header.Get("Origin")
-	origin, err := url.Parse(from)
-	if c.AnyOrigin || err == nil && from != "null" && origin.Scheme != "http" && origin.Scheme != "https" {
-		return true
+// readLimit returns the largest message of WebSocket in bytes. limit is that of the
+// peer, 0 if it is not known: it counts where these messages are those of erpc.
+func (c Config) readLimit(limit int) int64 {
+	most := c.ReadLimit
+	if most <= 0 {
+		most = DefaultReadLimit
 	}
-	if err != nil {
-		return false
+	if limit > 0 && c.Messages {
+		most = min(most, int64(limit))
 	}
-	if strings.EqualFold(origin.Host, r.Host) {
-		return true
-	}
-	for _, pattern := range c.Origins {
-		if ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(origin.Host)); ok && err == nil {
-			return true
-		}
-	}
-	return false
+	return most
 }

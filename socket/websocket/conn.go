@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 )
@@ -31,9 +32,11 @@ type conn struct {
 	ctx         context.Context // ends with the connection
 	cancel      context.CancelFunc
 	once        sync.Once
-	closed      atomic.Bool // on this side
-	tag         any         // what Config.Check said
-	token       string      // of the request; see Credentials
+	closed      atomic.Bool  // on this side
+	tag         any          // what Config.Check said
+	text        atomic.Bool  // messages are written as text
+	code        atomic.Int32 // with which Close ends the connection; 0: normally
+	token       string       // of the request; see Credentials
 	hasToken    bool
 
 	// Of the reader: a read of the library can't be given up without ending
@@ -47,17 +50,15 @@ type conn struct {
 	part []byte // of a message that is not complete yet
 }
 
-func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config) *conn {
-	limit := cfg.ReadLimit
-	if limit <= 0 {
-		limit = DefaultReadLimit
-	}
-	ws.SetReadLimit(limit)
+// newConn returns a connection. limit is that of the peer, 0 if it is not known.
+func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config, limit int) *conn {
+	ws.SetReadLimit(cfg.readLimit(limit))
 	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan []byte)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.read.init(c.ctx)
 	c.write.init(c.ctx)
 	c.write.steady = true
+	c.text.Store(cfg.Messages && cfg.Text)
 	ping := cfg.Ping
 	if ping == 0 {
 		ping = DefaultPing
@@ -137,8 +138,18 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) pump() {
 	defer close(c.in)
 	for {
-		_, b, err := c.ws.Read(c.ctx)
+		kind, b, err := c.ws.Read(c.ctx)
+		if err == nil && kind == websocket.MessageText {
+			if err = c.heardText(b); err != nil {
+				c.code.CompareAndSwap(0, int32(websocket.StatusInvalidFramePayloadData))
+			}
+		}
 		if err != nil {
+			if errors.Is(err, websocket.ErrMessageTooBig) {
+				c.code.CompareAndSwap(0, int32(websocket.StatusMessageTooBig))
+			} else if isViolation(err) {
+				c.code.CompareAndSwap(0, int32(websocket.StatusProtocolError))
+			}
 			c.end = c.fail(&c.read, err)
 			return
 		}
@@ -149,6 +160,42 @@ func (c *conn) pump() {
 			return
 		}
 	}
+}
+
+// errNotText ends a connection whose other side sends text that is none.
+var errNotText = errors.New("a text message is not valid UTF-8")
+
+// heardText looks at a text message. Whoever sends text is answered with text.
+func (c *conn) heardText(b []byte) error {
+	if !utf8.Valid(b) {
+		return errNotText
+	}
+	if c.messages {
+		c.text.Store(true)
+	}
+	return nil
+}
+
+// isViolation reports whether the other side has broken the rules of the protocol, by
+// what can't be the reason else: the library has no error of its own for that.
+func isViolation(err error) bool {
+	var netErr net.Error
+	switch {
+	case websocket.CloseStatus(err) != -1,
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.As(err, &netErr):
+		return false
+	}
+	return true
+}
+
+// kind returns the type of a message that is written.
+func (c *conn) kind(b []byte) websocket.MessageType {
+	if c.text.Load() && utf8.Valid(b) {
+		return websocket.MessageText
+	}
+	return websocket.MessageBinary
 }
 
 func (c *conn) Write(p []byte) (int, error) {
@@ -169,7 +216,8 @@ func (c *conn) Write(p []byte) (int, error) {
 		if len(p)-prefix < size {
 			break
 		}
-		if err := c.ws.Write(ctx, websocket.MessageBinary, p[prefix:prefix+size]); err != nil {
+		b := p[prefix : prefix+size]
+		if err := c.ws.Write(ctx, c.kind(b), b); err != nil {
 			return 0, c.fail(&c.write, err)
 		}
 		p = p[prefix+size:]
@@ -194,8 +242,9 @@ func (c *conn) fail(t *timer, err error) error {
 	return fmt.Errorf("websocket: %w", err)
 }
 
-// Close ends the connection with a close frame. It does not wait for that of
-// the other side; a goroutine does, for at most five seconds.
+// Close ends the connection with a close frame, whose code says if the other side has
+// broken the protocol. It does not wait for that of the other side; a goroutine does,
+// for at most five seconds.
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
@@ -203,7 +252,11 @@ func (c *conn) Close() error {
 		c.closed.Store(true)
 		c.read.wake()
 		go func() {
-			_ = c.ws.Close(websocket.StatusNormalClosure, "") // the end may have come from the other side
+			code := websocket.StatusNormalClosure
+			if broken := c.code.Load(); broken != 0 {
+				code = websocket.StatusCode(broken)
+			}
+			_ = c.ws.Close(code, "") // the end may have come from the other side
 			c.cancel()
 		}()
 	})

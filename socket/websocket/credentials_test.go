@@ -48,7 +48,7 @@ func TestSubprotocolIsChosen(t *testing.T) {
 		tokens <- token
 	}})
 	defer srv.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), handshakeLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), handshakeTime)
 	defer cancel()
 	offers := []string{Subprotocol, TokenPrefix + base64.RawURLEncoding.EncodeToString([]byte("secret"))}
 	ws, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(srv.URL, "http"), &websocket.DialOptions{Subprotocols: offers})

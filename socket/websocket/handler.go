@@ -14,14 +14,21 @@ import (
 type Handler struct {
 	Config Config
 	Serve  func(conn net.Conn, r *http.Request)
+
+	limit int // of the peer, in bytes; 0: not known
 }
+
+// badOrigin answers a request that [Config].Origins or Hosts refuse.
+const badOrigin = "websocket: pages of this origin may not connect, or not under this name"
 
 var _ http.Handler = (*Handler)(nil)
 
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Config.allowed(r) {
-		http.Error(w, "pages of this origin may not connect", http.StatusForbidden)
+		if !Refuse(w, r, http.StatusForbidden, badOrigin) {
+			http.Error(w, badOrigin, http.StatusForbidden)
+		}
 		return
 	}
 	var tag any
@@ -31,10 +38,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	ws, err := websocket.Accept(announced{w, h.Config.readLimit(h.limit)}, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // allowed has looked
+		Subprotocols:       append(h.Config.Protocols[:len(h.Config.Protocols):len(h.Config.Protocols)], Subprotocol),
 		CompressionMode:    h.Config.compression(),
-		Subprotocols:       []string{Subprotocol},
 	})
 	if err != nil {
 		return // Accept has answered
@@ -43,7 +50,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if local == nil {
 		local = addr(r.Host)
 	}
-	conn := newConn(ws, local, remoteAddr(r), h.Config)
+	conn := newConn(ws, local, remoteAddr(r), h.Config, h.limit)
 	conn.tag = tag
 	conn.token, conn.hasToken = credentials(r)
 	defer conn.Close()

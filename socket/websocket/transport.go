@@ -2,7 +2,10 @@ package websocket
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -16,7 +19,8 @@ import (
 
 // A Transport is the networks ws and wss. Addresses are host:port, with the
 // path of the configuration, or host:port/path. wss is ws over TLS: a peer with
-// a TLS configuration uses it on either network, and wss needs one.
+// a TLS configuration uses it on either network. Without one, wss is dialed with the
+// roots of the system, and can't be listened on.
 type Transport struct{ Config Config }
 
 var _ socket.Transport = Transport{}
@@ -24,15 +28,21 @@ var _ socket.Transport = Transport{}
 // Networks implements [socket.Transport].
 func (Transport) Networks() []string { return []string{"ws", "wss"} }
 
-// Dial implements [socket.Transport].
+// Dial implements [socket.Transport]. A redirect is an error: what is sent with the
+// handshake is for the address that was asked for.
 func (t Transport) Dial(ctx context.Context, network, address string, o *socket.Options) (net.Conn, error) {
-	host, path, ok := strings.Cut(address, "/")
-	if path = "/" + path; !ok {
-		path = t.Config.endpoint()
-	}
 	scheme := network
 	if o.TLS != nil {
 		scheme = "wss"
+	} else if scheme == "wss" {
+		secure := *o
+		secure.TLS = &tls.Config{MinVersion: tls.VersionTLS12} // with the roots of the system
+		o = &secure
+	}
+	host, path, ok := strings.Cut(address, "/")
+	path = "/" + path
+	if !ok {
+		path = t.Config.endpoint()
 	}
 	var under net.Conn // of the one request that is made
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
@@ -40,14 +50,17 @@ func (t Transport) Dial(ctx context.Context, network, address string, o *socket.
 		under = conn
 		return conn, err
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DialTLSContext: dial}}
+	client := &http.Client{
+		Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	ws, _, err := websocket.Dial(ctx, scheme+"://"+host+path, &websocket.DialOptions{
-		HTTPClient: client, HTTPHeader: t.Config.Header, CompressionMode: t.Config.compression(),
+		HTTPClient: client, HTTPHeader: t.Config.Header, CompressionMode: t.Config.compression(), Subprotocols: t.Config.Protocols,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("websocket: dial: %w", err)
 	}
-	return newConn(ws, under.LocalAddr(), under.RemoteAddr(), t.Config), nil
+	return newConn(ws, under.LocalAddr(), under.RemoteAddr(), t.Config, o.ReadLimit), nil
 }
 
 // Listen implements [socket.Transport] with an HTTP server of its own.
@@ -61,8 +74,12 @@ func (t Transport) Listen(ctx context.Context, network, address string, o *socke
 	}
 	l := &listener{Listener: lis, conns: make(chan net.Conn), done: make(chan struct{})}
 	mux := http.NewServeMux()
-	mux.Handle(t.Config.endpoint(), &Handler{Config: t.Config, Serve: l.hand})
-	l.srv = &http.Server{Handler: mux, ReadHeaderTimeout: handshakeLimit, MaxHeaderBytes: 16 << 10}
+	mux.Handle(t.Config.endpoint(), &Handler{Config: t.Config, Serve: l.hand, limit: o.ReadLimit})
+	l.srv = &http.Server{
+		Handler: mux, MaxHeaderBytes: maxHead,
+		ReadHeaderTimeout: handshakeTime, ReadTimeout: handshakeTime, IdleTimeout: handshakeTime, // all end with the upgrade
+		ErrorLog: log.New(io.Discard, "", 0), // strangers would write it: a handshake that fails is a line each
+	}
 	go func() {
 		l.err = l.srv.Serve(lis)
 		l.end()
@@ -70,8 +87,13 @@ func (t Transport) Listen(ctx context.Context, network, address string, o *socke
 	return l, nil
 }
 
-// handshakeLimit bounds how long the head of a request may take.
-const handshakeLimit = 10 * time.Second
+// Bounds of requests.
+const (
+	// handshakeTime is how long a request may take, and how long a connection is kept
+	// for another one after a request that was not upgraded.
+	handshakeTime = 10 * time.Second
+	maxHead       = 16 << 10 // bytes
+)
 
 // A listener accepts what its HTTP server has upgraded.
 type listener struct {
@@ -103,10 +125,13 @@ func (l *listener) Accept() (net.Conn, error) {
 
 func (l *listener) end() { l.once.Do(func() { close(l.done) }) }
 
-// Close stops accepting; the connections that were accepted stay.
+// Close stops accepting and ends the connections that were not upgraded yet; those
+// that were accepted stay.
 func (l *listener) Close() error {
 	l.end()
-	return l.Listener.Close()
+	err := l.Listener.Close()
+	_ = l.srv.Close() // of connections on which nothing was said, and the listener again
+	return err
 }
 
 // Unwrap returns the listener of the system below.

@@ -35,6 +35,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 // servePeer makes sessions of what a handler upgrades.
 func servePeer(p erpc.Peer, pf erpc.ProtoFunc) func(net.Conn, *http.Request) {
 	return func(conn net.Conn, _ *http.Request) {
@@ -47,8 +49,7 @@ func servePeer(p erpc.Peer, pf erpc.ProtoFunc) func(net.Conn, *http.Request) {
 // serve starts a peer over WebSocket and returns a session with it.
 func serve(t *testing.T, cfg websocket.Config, pf erpc.ProtoFunc, tls bool) (srv, cli erpc.Peer, sess erpc.Session) {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	pc := erpc.PeerConfig{Network: "ws", LocalIP: "127.0.0.1", Logger: quiet, ProtoFunc: pf, Transports: []socket.Transport{websocket.Transport{Config: cfg}}}
+	pc := erpc.PeerConfig{Network: "ws", LocalIP: "127.0.0.1", Logger: quiet(), ProtoFunc: pf, Transports: []socket.Transport{websocket.Transport{Config: cfg}}}
 	srv, cli = erpc.NewPeer(pc), erpc.NewPeer(pc)
 	if tls {
 		srv.SetTLSConfig(erpc.GenerateTLSConfigForServer())

@@ -1,0 +1,129 @@
+package websocket
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/coder/websocket"
+)
+
+// The library counts the bytes of a message as they come. A message that is announced
+// to be larger than the limit is refused here, when its head is there, so that nothing
+// of it is kept meanwhile.
+
+// announced is a response writer whose connection is watched once it is taken over.
+type announced struct {
+	http.ResponseWriter
+	limit int64
+}
+
+// Unwrap is for [http.ResponseController].
+func (a announced) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Hijack implements [http.Hijacker].
+func (a announced) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	early, err := rw.Reader.Peek(rw.Reader.Buffered())
+	if err != nil { // which can't be: so much is buffered
+		_ = conn.Close() // of no use
+		return nil, nil, err
+	}
+	w := &watched{Conn: conn, in: io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn), heads: heads{limit: a.limit}}
+	rw.Reader.Reset(w)
+	return w, rw, nil
+}
+
+// A watched connection reads no further than the head of a message that is too large.
+type watched struct {
+	net.Conn
+	in    io.Reader
+	heads heads // of the reader
+	err   error // sticky
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	n, err := w.in.Read(p)
+	if w.err = w.heads.see(p[:n]); w.err != nil {
+		return 0, w.err
+	}
+	return n, err
+}
+
+// heads follows the heads of frames in a stream (RFC 6455, 5.2): two bytes, of which
+// the second has the length or says that 2 or 8 bytes of it follow, then 4 of a mask.
+type heads struct {
+	limit int64
+	head  []byte // what is there of a head that is not complete
+	skip  int64  // bytes of a payload that are still to come
+	size  int64  // of the message so far
+}
+
+// see looks at the next bytes. It returns an error if they announce too much.
+func (h *heads) see(b []byte) error {
+	for len(b) > 0 {
+		if h.skip > 0 {
+			n := min(h.skip, int64(len(b)))
+			h.skip -= n
+			b = b[n:]
+			continue
+		}
+		h.head = append(h.head, b[0])
+		b = b[1:]
+		n, whole := frameHead(h.head)
+		if !whole {
+			continue
+		}
+		control, fin := h.head[0]&8 != 0, h.head[0]&0x80 != 0
+		h.head = h.head[:0]
+		if n < 0 || control {
+			h.skip = max(n, 0) // the library refuses what is wrong
+			continue
+		}
+		if n > h.limit-h.size {
+			return fmt.Errorf("%w: %d bytes are announced, the limit is %d", websocket.ErrMessageTooBig, n, h.limit)
+		}
+		h.size += n
+		h.skip = n
+		if fin {
+			h.size = 0
+		}
+	}
+	return nil
+}
+
+// frameHead returns the length of the payload if the head of a frame is whole. It is
+// below 0 if the number is.
+func frameHead(head []byte) (n int64, whole bool) {
+	if len(head) < 2 {
+		return 0, false
+	}
+	more := 0
+	if head[1]&0x80 != 0 {
+		more = 4
+	}
+	switch short := head[1] & 0x7f; short {
+	case 126:
+		if len(head) < 4+more {
+			return 0, false
+		}
+		return int64(binary.BigEndian.Uint16(head[2:])), true
+	case 127:
+		if len(head) < 10+more {
+			return 0, false
+		}
+		return int64(binary.BigEndian.Uint64(head[2:])), true
+	default:
+		return int64(short), len(head) >= 2+more
+	}
+}

@@ -1,0 +1,50 @@
+package websocket
+
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/coder/websocket"
+)
+
+// RefusedProtocol is a sub-protocol of WebSocket that a client offers if it wants to
+// know why it is refused: a page can't see the answer to a handshake. It is chosen for
+// no other purpose.
+const RefusedProtocol = "erpc.refused"
+
+// What a refused connection is closed with: refusedCode and the code of HTTP, from 400
+// to 999, and at most maxReason bytes of text.
+const (
+	refusedCode = 4000
+	maxReason   = 123
+)
+
+// Refuse refuses a request by upgrading it, if its client has offered
+// [RefusedProtocol], and closing it with 4000 + code and the reason. It reports false
+// if the client has not, or code is none; then nothing was answered.
+func Refuse(w http.ResponseWriter, r *http.Request, code int, reason string) bool {
+	if code < 400 || code > 999 || !offersRefused(r) {
+		return false
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, Subprotocols: []string{RefusedProtocol}})
+	if err != nil {
+		return true // Accept has answered
+	}
+	for len(reason) > maxReason || !utf8.ValidString(reason) {
+		reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
+	}
+	_ = ws.Close(websocket.StatusCode(refusedCode+code), reason) // the client may be gone
+	return true
+}
+
+func offersRefused(r *http.Request) bool {
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(line, ",") {
+			if strings.TrimSpace(p) == RefusedProtocol {
+				return true
+			}
+		}
+	}
+	return false
+}
