@@ -1,5 +1,6 @@
 // A client of erpc for browsers: calls, pushes and handlers over one WebSocket,
-// in the JSON sub-protocol. No dependencies. Types are in erpc.d.ts.
+// in the JSON sub-protocol. No dependencies. README.md shows its use, erpc.d.ts has
+// the types.
 //
 //   import { connect } from "./erpc.js";
 //   const peer = connect("wss://example.org/ws");
@@ -11,13 +12,22 @@ import { Stream, Streams } from "./streams.js";
 const CALL = 1, REPLY = 2, PUSH = 3;
 const JSON_CODEC = 106;
 const CONTROL = "/erpc.control/"; // messages between the libraries, not for handlers
-const MOST_UNSAID = 64; // cancelled calls that are kept until the other side says hello
+const MAX_UNSAID = 64; // cancelled calls that are kept until the other side says hello
 const CAPS = CONTROL + "caps"; // asks the other side, by a number that no proxy passes on, what it supports
 const CAPS_META = "X-Erpc-Caps";
 const STREAMS = 1; // the bit of streams
 const MIN_CAPS_SEQ = 2 ** 24, MAX_CAPS_SEQ = 2 ** 30;
 const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: none, but it can be cancelled
 const HELLO = "X-Erpc-Hello"; // names the number of its own message, which no proxy passes on
+
+// A server that refuses a connection closes it with 4000 and the code of the status,
+// and with the text as the reason: a page can't see the answer to a handshake.
+const REFUSED = 4000;
+const MALFORMED = 4400; // what we close with when the other side sends no message of erpc
+const PROTOCOL = "erpc"; // the sub-protocol that is offered beside the next two
+const REFUSAL = "erpc.refused"; // the one that a server chooses to refuse
+const TOKEN = "erpc.token."; // the sub-protocol that is a token, in base64url
+const RENEW = 30_000; // milliseconds before it expires that a token is taken for old
 
 /** Codes of the framework; see erpc's Code… constants. */
 export const Code = Object.freeze({
@@ -41,27 +51,38 @@ export { Stream };
 /** Opens a connection; it is made again when it breaks. */
 export function connect(url, options = {}) { return new Peer(url, options); }
 
+/** One side of a connection, which calls, pushes and handles. */
 export class Peer {
   #url; #options; #ws = null; #seq = 0; #pending = new Map(); #handlers = new Map();
   #listeners = new Set(); #waiting = []; #state = "connecting"; #attempt = 0; #timer = null;
   #ours = false; // the other side has proven that it is adjacent and understands control messages
   #hello = 0; // number of the call that asked for that proof
+  #opened = 0; // when the connection was opened; 0: it was not
+  #leaving = false; // the other side goes away; the connection ends with the last call or stream
   #unsaid = []; // calls that were cancelled before that
   #streams = null; // of the connection
   #streamsSupported = null; // a promise, once somebody has asked on this connection
   #streamHandlers = new Map();
+  #token = null; // { token, expires } that was used last
+  #fresh = false; // it was asked for after a refusal
+  #refusal = null; // the StatusError of state "refused"
+  #close = null; // { code, reason } of the last connection that has ended
+  #dialing = 0; // counts attempts, so that one that was given up does nothing late
 
   constructor(url, options) {
     this.#url = url;
-    this.#options = { reconnect: true, minBackoff: 100, maxBackoff: 10000, WebSocket: globalThis.WebSocket, ...options };
+    this.#options = { reconnect: true, minBackoff: 100, maxBackoff: 10000, stableAfter: 5000, WebSocket: globalThis.WebSocket, ...options };
     if (!this.#options.WebSocket) throw new Error("erpc: this runtime has no WebSocket; pass one as options.WebSocket");
     this.#dial();
   }
 
-  /** "connecting", "open" or "closed". */
+  /** "connecting", "open", "refused" or "closed". */
   get state() { return this.#state; }
 
-  /** Calls f with every new state. Returns a function that ends that. */
+  /** Code and reason with which the last connection ended; null before that. */
+  get lastClose() { return this.#close; }
+
+  /** Calls f(state, lastClose) with every new state. Returns a function that ends that. */
   onState(f) {
     this.#listeners.add(f);
     return () => this.#listeners.delete(f);
@@ -76,6 +97,7 @@ export class Peer {
   /** Resolves with the reply, or rejects with a StatusError. */
   async call(method, arg, { signal, timeout, meta } = {}) {
     const end = timeout > 0 ? Date.now() + timeout : 0;
+    const body = encode(arg);
     await this.#open(signal, end);
     return new Promise((resolve, reject) => {
       const asks = (signal || end) && !this.#ours && !this.#hello;
@@ -85,8 +107,9 @@ export class Peer {
         if (!this.#pending.delete(seq)) return;
         call.done();
         if (this.#ours) this.#cancel(seq);
-        else if (this.#unsaid.length < MOST_UNSAID) this.#unsaid.push(seq);
+        else if (this.#unsaid.length < MAX_UNSAID) this.#unsaid.push(seq);
         reject(new StatusError(code, msg));
+        this.#leave();
       };
       const abort = () => fail(Code.Canceled, "Canceled");
       const timer = end ? setTimeout(() => fail(Code.HandleTimeout, "Handle Timeout"), end - Date.now()) : null;
@@ -102,7 +125,7 @@ export class Peer {
         pairs.push([HELLO, String(seq)]);
       }
       this.#pending.set(seq, call);
-      this.#send({ seq, mtype: CALL, serviceMethod: method, meta: query(pairs), bodyCodec: JSON_CODEC, body: encode(arg) });
+      this.#send({ seq, mtype: CALL, serviceMethod: method, meta: query(pairs), bodyCodec: JSON_CODEC, body });
     });
   }
 
@@ -140,7 +163,7 @@ export class Peer {
     this.#streams.open(stream, method, query(pairs), signal);
   }
 
-  /** A number for a proof. */
+  // A number for a proof.
   #random() {
     for (;;) {
       const seq = MIN_CAPS_SEQ + Math.floor(Math.random() * (MAX_CAPS_SEQ - MIN_CAPS_SEQ));
@@ -148,7 +171,7 @@ export class Peer {
     }
   }
 
-  /** Asks the other side once for each connection. */
+  // Asks the other side once for each connection.
   #supportsStreams() {
     return (this.#streamsSupported ??= new Promise((resolve, reject) => {
       const seq = this.#random();
@@ -166,7 +189,7 @@ export class Peer {
     }));
   }
 
-  /** Answers such a question. */
+  // Answers such a question.
   #caps(m) {
     const caps = parseCaps(parseQuery(m.meta)[CAPS_META]);
     if (caps?.seq !== m.seq || m.seq < MIN_CAPS_SEQ) return false;
@@ -177,17 +200,35 @@ export class Peer {
 
   /** Sends without a reply. Resolves when it was handed to the connection. */
   async push(method, arg, { signal, meta } = {}) {
+    const body = encode(arg);
     await this.#open(signal, 0);
-    this.#send({ seq: this.#next(), mtype: PUSH, serviceMethod: method, meta: query(Object.entries(meta || {})), bodyCodec: JSON_CODEC, body: encode(arg) });
+    this.#send({ seq: this.#next(), mtype: PUSH, serviceMethod: method, meta: query(Object.entries(meta || {})), bodyCodec: JSON_CODEC, body });
   }
 
-  /** Ends the connection for good. Calls in flight fail. */
-  close() {
-    if (this.#state === "closed") return;
-    this.#setState("closed");
+  /** Connects now: after a refusal, such as when the user has logged in, or in place of the pause between attempts. */
+  reconnect() {
+    if (this.#state === "open" || this.#state === "closed") return;
+    this.#attempt = 0;
+    this.#refusal = null;
+    this.#token = null;
+    this.#fresh = false;
+    const ws = this.#ws;
+    this.#ws = null; // what it says from now on is passed over
+    ws?.close(1000);
     clearTimeout(this.#timer);
-    this.#ws?.close(1000);
-    this.#drop();
+    this.#setState("connecting");
+    this.#dial();
+  }
+
+  /** Ends the connection for good, with a code (1000, or 3000 to 4999) and a reason. Calls in flight fail. */
+  close(code = 1000, reason = "") {
+    if (this.#state === "closed") return;
+    this.#ws?.close(code, reason); // throws on a code that may not be sent
+    this.#dialing++;
+    clearTimeout(this.#timer);
+    this.#close = { code, reason };
+    this.#setState("closed");
+    this.#drop(new StatusError(Code.ConnClosed, "Connection Closed", reason));
   }
 
   #next() { return (this.#seq = this.#seq >= 0x7fffffff ? 1 : this.#seq + 1); }
@@ -195,64 +236,127 @@ export class Peer {
   #setState(state) {
     if (this.#state === state) return;
     this.#state = state;
-    for (const f of [...this.#listeners]) f(state);
+    for (const f of [...this.#listeners]) f(state, this.#close);
   }
 
-  #dial() {
-    const ws = (this.#ws = new this.#options.WebSocket(this.#url));
+  async #dial() {
+    const attempt = ++this.#dialing;
+    const protocols = [PROTOCOL, REFUSAL];
+    if (this.#options.getToken) {
+      try {
+        protocols.push(TOKEN + base64url(await this.#currentToken()));
+      } catch (err) {
+        if (attempt !== this.#dialing) return;
+        console.warn("erpc: getToken:", err);
+        return this.#again();
+      }
+      if (attempt !== this.#dialing) return; // closed meanwhile, or another one has begun
+    }
+    let ws;
+    try {
+      ws = this.#ws = this.#options.protocols === false ? new this.#options.WebSocket(this.#url) : new this.#options.WebSocket(this.#url, protocols);
+    } catch (err) { // the URL is none, or may not be connected to from here
+      return this.#refuse(new StatusError(Code.BadMessage, "Bad Message", String(err?.message ?? err)));
+    }
     ws.binaryType = "arraybuffer";
     ws.onopen = () => {
       if (this.#ws !== ws || this.#state === "closed") return ws.close();
-      this.#attempt = 0;
+      if (ws.protocol === REFUSAL) return; // onclose says why
+      this.#opened = Date.now();
+      this.#leaving = false;
       this.#ours = false;
       this.#hello = 0;
       this.#unsaid = [];
       this.#streamsSupported = null;
-      this.#streams = new Streams(codec, (m) => { if (this.#ws === ws) this.#send(m); }, (method) => this.#streamHandlers.get(method));
+      this.#streams = new Streams(codec, (m) => { if (this.#ws === ws) this.#send(m); }, (method) => this.#streamHandlers.get(method), () => { if (this.#ws === ws) this.#leave(); });
       this.#setState("open");
       for (const w of this.#waiting.splice(0)) w.open();
     };
-    ws.onmessage = (event) => this.#receive(event.data);
-    ws.onclose = () => this.#broken(ws);
+    ws.onmessage = (event) => { if (this.#ws === ws) this.#receive(event.data); };
+    ws.onclose = (event) => this.#broken(ws, event);
     ws.onerror = () => {}; // onclose follows
   }
 
-  #broken(ws) {
+  // Returns the token to connect with. It is asked for again when it is about to
+  // expire, and after a refusal.
+  async #currentToken() {
+    const known = this.#token;
+    if (known && (!known.expires || Date.now() < known.expires - RENEW)) return known.token;
+    const got = await this.#options.getToken({ refused: this.#fresh });
+    this.#token = typeof got === "object" && got !== null ? { token: String(got.token), expires: Number(got.expires ?? 0) } : { token: String(got), expires: 0 };
+    return this.#token.token;
+  }
+
+  #broken(ws, event) {
     if (this.#ws !== ws || this.#state === "closed") return;
     this.#ws = null;
-    this.#failPending();
+    const lived = this.#opened ? Date.now() - this.#opened : 0;
+    this.#opened = 0;
+    const code = event?.code ?? 1006, reason = event?.reason ?? "";
+    this.#close = { code, reason };
+    this.#failPending(new StatusError(Code.ConnClosed, "Connection Closed", reason));
+    if (lived >= this.#options.stableAfter) {
+      this.#attempt = 0;
+      this.#fresh = false;
+    }
+    if (code > REFUSED && code < REFUSED + 1000 && code !== MALFORMED) {
+      const renew = code === REFUSED + Code.Unauthorized && this.#options.getToken && !this.#fresh;
+      if (!renew) return this.#refuse(new StatusError(code - REFUSED, reason));
+      this.#token = null;
+      this.#fresh = true; // one more attempt, with a new token
+    }
     if (!this.#options.reconnect) {
       this.#setState("closed");
-      this.#drop();
+      this.#drop(new StatusError(Code.ConnClosed, "Connection Closed", reason));
       return;
     }
+    this.#again();
+  }
+
+  // Connects again after a pause, which doubles until a connection has lasted.
+  #again() {
     this.#setState("connecting");
     const { minBackoff, maxBackoff } = this.#options;
-    const most = Math.min(maxBackoff, minBackoff * 2 ** this.#attempt++);
+    const most = Math.min(maxBackoff, minBackoff * 2 ** Math.min(this.#attempt++, 30));
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#dial(), most / 2 + Math.random() * (most / 2));
   }
 
-  #failPending() {
-    this.#streams?.close(new StatusError(Code.ConnClosed, "Connection Closed"));
+  #refuse(status) {
+    this.#ws = null;
+    this.#refusal = status;
+    this.#setState("refused");
+    this.#drop(status);
+  }
+
+  #failPending(err) {
+    this.#streams?.close(err);
     this.#streams = null;
     const calls = [...this.#pending.values()];
     this.#pending.clear();
     for (const c of calls) {
       c.done();
-      c.reject(new StatusError(Code.ConnClosed, "Connection Closed"));
+      c.reject(err);
     }
   }
 
-  #drop() {
-    this.#failPending();
-    for (const w of this.#waiting.splice(0)) w.fail(new StatusError(Code.ConnClosed, "Connection Closed"));
+  #drop(err) {
+    this.#failPending(err);
+    for (const w of this.#waiting.splice(0)) w.fail(err);
   }
 
-  /** Waits until the connection is open. */
-  #open(signal, end) {
-    if (signal?.aborted) return Promise.reject(new StatusError(Code.Canceled, "Canceled"));
-    if (this.#state === "open") return Promise.resolve();
-    if (this.#state === "closed") return Promise.reject(new StatusError(Code.ConnClosed, "Connection Closed"));
+  // Waits until the connection is open and may be used.
+  async #open(signal, end) {
+    for (;;) {
+      if (signal?.aborted) throw new StatusError(Code.Canceled, "Canceled");
+      if (this.#state === "open" && this.#ws && !this.#leaving) return;
+      if (this.#state === "closed") throw new StatusError(Code.ConnClosed, "Connection Closed", this.#close?.reason);
+      if (this.#state === "refused") throw this.#refusal;
+      await this.#wait(signal, end);
+    }
+  }
+
+  #wait(signal, end) {
     return new Promise((resolve, reject) => {
       const entry = {};
       const leave = () => {
@@ -278,13 +382,15 @@ export class Peer {
   }
 
   #receive(data) {
-    let m;
     try {
-      m = JSON.parse(typeof data === "string" ? data : new TextDecoder().decode(data));
-    } catch {
-      this.#ws?.close(4400, "malformed message"); // what follows can't be trusted
-      return;
+      this.#route(parse(data));
+    } catch { // what follows can't be trusted
+      this.#ws?.close(MALFORMED, "malformed message");
     }
+  }
+
+  #route(m) {
+    if (!m) throw new TypeError("no message of erpc");
     if (this.#streams?.receive(m)) return;
     switch (m.mtype) {
       case REPLY: return this.#reply(m);
@@ -297,7 +403,7 @@ export class Peer {
     }
   }
 
-  /** Tells the handler of a call that nobody waits for it any more. */
+  // Tells the handler of a call that nobody waits for it any more.
   #cancel(seq) { this.#send({ seq, mtype: PUSH, serviceMethod: CONTROL + "cancel", bodyCodec: 0, body: "" }); }
 
   #proven() {
@@ -312,44 +418,75 @@ export class Peer {
       return;
     }
     if (!this.#ours) return;
-    if (what === "goaway" && this.#pending.size === 0) this.#ws?.close(1000); // and connect again
+    if (what === "goaway") {
+      this.#leaving = true;
+      this.#leave();
+    }
   }
+
+  // Ends a connection whose other side goes away, once no call and no stream is on it.
+  #leave() { if (this.#leaving && this.#pending.size === 0 && !this.#streams?.size) this.#ws?.close(1000); }
 
   #reply(m) {
     const call = this.#pending.get(m.seq);
     if (!call) return; // cancelled
     this.#pending.delete(m.seq);
     call.done();
-    if (call.reply) return call.reply(m);
-    const status = parseStatus(m.status);
-    if (status) return call.reject(status);
     try {
-      call.resolve(decode(m));
+      const status = call.reply ? null : parseStatus(m.status);
+      if (call.reply) call.reply(m);
+      else if (status) call.reject(status);
+      else call.resolve(decode(m));
     } catch (err) {
-      call.reject(new StatusError(Code.BadMessage, "Bad Message", String(err)));
+      call.reject(new StatusError(Code.BadMessage, "Bad Message", String(err?.message ?? err)));
     }
+    this.#leave();
   }
 
   async #handle(m, push) {
     const reply = { seq: m.seq, mtype: REPLY, serviceMethod: "", bodyCodec: JSON_CODEC, body: "" };
+    const ws = this.#ws;
     try {
       const f = this.#handlers.get(m.serviceMethod);
       if (!f) throw new StatusError(Code.NotFound, "Not Found");
       reply.body = encode(await f(decode(m), { meta: parseQuery(m.meta), push }));
     } catch (err) {
       if (push) return void console.warn(`erpc: push to ${m.serviceMethod}:`, err);
-      const st = err instanceof StatusError ? err : new StatusError(Code.InternalServerError, "Internal Server Error", String(err?.message ?? err));
+      let st = err;
+      if (!(err instanceof StatusError)) { // its text is for this side only
+        console.error(`erpc: call of ${m.serviceMethod}:`, err);
+        st = new StatusError(Code.InternalServerError, "Internal Server Error");
+      }
       reply.bodyCodec = 0;
       reply.body = "";
       reply.status = statusText(st);
     }
-    if (!push) this.#send(reply);
+    if (!push && this.#ws === ws) this.#send(reply); // else the one who asked is gone
   }
 }
 
-function encode(v) { return v === undefined ? "" : JSON.stringify(v); }
+// Returns the message in data, or null if there is none.
+function parse(data) {
+  try {
+    const m = JSON.parse(typeof data === "string" ? data : new TextDecoder("utf-8", { fatal: true }).decode(data));
+    if (typeof m !== "object" || m === null || Array.isArray(m)) return null;
+    if (typeof m.serviceMethod !== "string") {
+      if (m.mtype !== REPLY) return null;
+      m.serviceMethod = ""; // it needs none
+    }
+    return m;
+  } catch {
+    return null;
+  }
+}
 
-function decode(m) { return m.body === "" || m.body === undefined || m.body === null ? undefined : JSON.parse(m.body); }
+function encode(v) { return v === undefined ? "" : JSON.stringify(v) ?? ""; }
+
+function decode(m) {
+  if (m.body === "" || m.body === undefined || m.body === null) return undefined;
+  if (typeof m.body !== "string") throw new TypeError("the body of a message is no text");
+  return JSON.parse(m.body);
+}
 
 // Metadata and status travel as query text, in which A-Z a-z 0-9 . _ - * stand
 // for themselves.
@@ -366,11 +503,17 @@ function unescape(s) {
   try { return decodeURIComponent(s.replace(/\+/g, " ")); } catch { return s; }
 }
 
-function query(pairs) { return pairs.map(([k, v]) => escape(k) + (v === "" ? "" : "=" + escape(String(v)))).join("&"); }
+function query(pairs) {
+  return pairs.map(([k, v]) => escape(k) + (v === "" ? "" : "=" + escape(String(v)))).join("&");
+}
 
+// The object has no prototype, so that names such as "constructor" are keys like any
+// other.
 function parseQuery(text) {
-  const out = {};
-  for (const pair of (text || "").split("&")) {
+  const out = Object.create(null);
+  if (text === undefined || text === null) return out;
+  if (typeof text !== "string") throw new TypeError("metadata or status of a message is no text");
+  for (const pair of text.split("&")) {
     if (pair === "") continue;
     const i = pair.indexOf("=");
     const k = unescape(i < 0 ? pair : pair.slice(0, i));
@@ -407,5 +550,12 @@ function statusText(st) { return query([["code", String(st.code)], ["msg", st.ms
 function parseStatus(text) {
   const q = parseQuery(text);
   const code = Number(q.code || 0);
+  if (!Number.isInteger(code)) throw new TypeError("the code of a status is no number");
   return code === 0 ? null : new StatusError(code, q.msg, q.cause);
+}
+
+function base64url(text) {
+  let bytes = "";
+  for (const b of new TextEncoder().encode(text)) bytes += String.fromCharCode(b);
+  return btoa(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { connect, StatusError, Code } from "./erpc.js";
 
 const url = process.env.ERPC_URL;
+const authURL = url.replace(/ws$/, "auth"); // wants the token "good"
 const open = (options) => connect(url, { minBackoff: 10, maxBackoff: 50, ...options });
 
 test("a call gets its reply", async () => {
@@ -169,4 +170,190 @@ test("the other side opens a stream", async () => {
   });
   assert.equal(await peer.call("/stream/back", 2000, { timeout: 20000 }), 1999000);
   peer.close();
+});
+// Waits until f returns something true.
+async function until(f) {
+  for (let i = 0; i < 1000; i++) {
+    const v = f();
+    if (v) return v;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`waited in vain for ${f}`);
+}
+
+// A WebSocket whose other side is the test: reply answers what was sent.
+function fake({ reply, opens = () => true } = {}) {
+  return class Fake {
+    static made = [];
+    protocol = "";
+    sent = [];
+    constructor(to, protocols) {
+      this.protocols = protocols;
+      Fake.made.push(this);
+      setTimeout(() => opens(Fake.made.length) ? this.onopen?.() : this.onclose?.({ code: 1006, reason: "" }));
+    }
+    send(text) {
+      const m = JSON.parse(text);
+      this.sent.push(m);
+      const answer = reply?.(m);
+      if (answer !== undefined) setTimeout(() => this.onmessage?.({ data: typeof answer === "string" ? answer : JSON.stringify(answer) }));
+    }
+    close(code, reason) {
+      this.closed = code;
+      setTimeout(() => this.onclose?.({ code: code ?? 1005, reason: reason ?? "" }));
+    }
+  };
+}
+
+test("a reply that makes no sense ends its call, not the client", async () => {
+  for (const wrong of [{ status: 5 }, { status: { code: 1 } }, { status: ["x"] }, { status: "code=x" }, { body: 7 }, { body: "{" }, { body: ["x"] }]) {
+    const peer = connect("ws://x/", { WebSocket: fake({ reply: (m) => ({ seq: m.seq, mtype: 2, serviceMethod: "", meta: "", bodyCodec: 106, body: "", xferPipe: [], ...wrong }) }) });
+    await assert.rejects(peer.call("/x", 1, { timeout: 5000 }), (err) => err instanceof StatusError && err.code === Code.BadMessage);
+    assert.equal(peer.state, "open");
+    peer.close();
+  }
+});
+
+test("what is no message ends the connection", async () => {
+  for (const wrong of ["null", "[]", "7", "{", "{}", '{"mtype":3,"serviceMethod":5}', '{"mtype":1}']) {
+    const Fake = fake({ reply: () => wrong });
+    const peer = connect("ws://x/", { WebSocket: Fake, minBackoff: 1 });
+    await assert.rejects(peer.call("/x", 1, { timeout: 5000 }), (err) => err.code === Code.ConnClosed);
+    assert.equal(Fake.made[0].closed, 4400);
+    await until(() => peer.state === "open" && Fake.made.length === 2); // not a refusal
+    peer.close();
+  }
+});
+
+test("keys that every object has are keys like others", async () => {
+  const Fake = fake();
+  const peer = connect("ws://x/", { WebSocket: Fake });
+  let meta;
+  peer.on("/m", (_, ctx) => { meta = ctx.meta; });
+  await until(() => peer.state === "open");
+  const names = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+  Fake.made[0].onmessage({ data: JSON.stringify({ seq: 1, mtype: 3, serviceMethod: "/m", meta: names.map((n) => n + "=" + n.length).join("&"), bodyCodec: 106, body: "1" }) });
+  await until(() => meta);
+  assert.deepEqual(names.map((n) => meta[n]), names.map((n) => String(n.length)));
+  peer.close();
+  const real = open();
+  assert.equal(await real.call("/meta", 1, { meta: { author: "x", constructor: "y" } }), "x");
+  real.close();
+});
+
+test("what a handler throws stays here", async () => {
+  const peer = open();
+  const said = [];
+  const error = console.error;
+  console.error = (...args) => said.push(args);
+  try {
+    peer.on("/client/double", () => { throw new Error("the password is 1234"); });
+    await assert.rejects(peer.call("/callback", 21), (err) => err.code === Code.InternalServerError && !err.message.includes("1234"));
+  } finally {
+    console.error = error;
+  }
+  assert.equal(said.length, 1);
+  peer.close();
+});
+
+test("the pause grows until a connection has lasted", async () => {
+  const Fake = fake();
+  const peer = connect("ws://x/", { WebSocket: Fake, minBackoff: 8, maxBackoff: 100000, stableAfter: 200 });
+  for (let i = 1; i <= 6; i++) { // accepted, and closed at once
+    await until(() => Fake.made.length === i && peer.state === "open");
+    Fake.made[i - 1].onclose({ code: 1006, reason: "" });
+  }
+  const last = Date.now(); // the pause is 128 to 256 ms
+  await until(() => Fake.made.length === 7 && peer.state === "open");
+  const paused = Date.now() - last;
+  if (paused < 120) throw new Error(`connected again after ${paused} ms`);
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  Fake.made[6].onclose({ code: 1006, reason: "" });
+  const stable = Date.now();
+  await until(() => Fake.made.length === 8);
+  if (Date.now() - stable > 100) throw new Error("a connection that has lasted does not count");
+  peer.close();
+});
+
+test("a call that is made as the connection breaks does not hang", async () => {
+  const Fake = fake();
+  const peer = connect("ws://x/", { WebSocket: Fake, reconnect: false });
+  const first = peer.call("/x", 1), second = peer.call("/x", 1);
+  first.catch(() => {});
+  peer.onState((s) => { if (s === "open") queueMicrotask(() => peer.close(3001, "bye")); });
+  for (const call of [first, second]) await assert.rejects(call, (err) => err.code === Code.ConnClosed);
+  assert.deepEqual([peer.state, peer.lastClose.code, peer.lastClose.reason], ["closed", 3001, "bye"]);
+});
+
+test("a server that goes away keeps its calls, and gets no new ones", async () => {
+  const Fake = fake({ reply: (m) => m.serviceMethod === "/slow" ? undefined : { seq: m.seq, mtype: 2, body: "2" } });
+  const peer = connect("ws://x/", { WebSocket: Fake, minBackoff: 1 });
+  const slow = peer.call("/slow", 1, { timeout: 5000 }); // with a deadline it asks for a proof
+  await until(() => Fake.made[0].sent.length === 1);
+  const { seq } = Fake.made[0].sent[0];
+  Fake.made[0].onmessage({ data: JSON.stringify({ seq, mtype: 3, serviceMethod: "/erpc.control/hello", meta: "X-Erpc-Hello=" + seq, bodyCodec: 0, body: "" }) });
+  Fake.made[0].onmessage({ data: JSON.stringify({ seq: 0, mtype: 3, serviceMethod: "/erpc.control/goaway", bodyCodec: 0, body: "" }) });
+  const next = peer.call("/next", 1, { timeout: 5000 });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(Fake.made[0].sent.length, 1);
+  Fake.made[0].onmessage({ data: JSON.stringify({ seq: Fake.made[0].sent[0].seq, mtype: 2, body: "1" }) });
+  assert.equal(await slow, 1);
+  assert.equal(await next, 2);
+  assert.equal(Fake.made.length, 2);
+  peer.close();
+});
+
+test("a token is asked for, kept, and asked for again when it is refused", async () => {
+  const asked = [];
+  const tokens = ["bad", "good"];
+  const peer = connect(authURL, { minBackoff: 10, getToken: async (why) => { asked.push(why.refused); return tokens.shift(); } });
+  assert.equal(await peer.call("/math/add", [1, 2]), 3);
+  assert.deepEqual(asked, [false, true]);
+  await assert.rejects(peer.call("/cut", 1), (err) => err.code === Code.ConnClosed);
+  assert.equal(await peer.call("/math/add", [3]), 3); // with the token that is known
+  assert.deepEqual(asked, [false, true]);
+  peer.close();
+});
+
+test("refused is not connecting", async () => {
+  const states = [];
+  const peer = connect(authURL, { minBackoff: 10, getToken: () => "bad" });
+  peer.onState((s, last) => states.push([s, last?.code, last?.reason]));
+  await assert.rejects(peer.call("/math/add", [1]), (err) => err.code === Code.Unauthorized && err.msg === "who are you?");
+  await assert.rejects(peer.call("/math/add", [1]), (err) => err.code === Code.Unauthorized);
+  assert.deepEqual(states, [["refused", 4401, "who are you?"]]);
+  peer.reconnect(); // the user has another try
+  assert.equal(peer.state, "connecting");
+  await until(() => peer.state === "refused");
+  peer.close();
+  assert.equal(peer.state, "closed");
+  const without = connect(authURL, { minBackoff: 10 });
+  await until(() => without.state === "refused"); // and nobody to ask for a token
+  without.close();
+});
+
+test("a token that is about to expire is not used", async () => {
+  let n = 0;
+  const peer = connect(authURL, { minBackoff: 10, getToken: () => ({ token: "good", expires: Date.now() + (++n === 1 ? 1000 : 3600_000) }) });
+  await peer.call("/math/add", [1]);
+  for (let i = 0; i < 2; i++) {
+    await assert.rejects(peer.call("/cut", 1), (err) => err.code === Code.ConnClosed);
+    await peer.call("/math/add", [1]);
+  }
+  assert.equal(n, 2);
+  peer.close();
+});
+
+test("a token that can't be had is asked for again", async () => {
+  let n = 0;
+  const warn = console.warn;
+  console.warn = () => {};
+  try {
+    const peer = connect(authURL, { minBackoff: 1, getToken: () => { if (++n < 3) throw new Error("no network"); return "good"; } });
+    assert.equal(await peer.call("/math/add", [1], { timeout: 10000 }), 1);
+    peer.close();
+  } finally {
+    console.warn = warn;
+  }
+  assert.equal(n, 3);
 });

@@ -3,6 +3,7 @@ package js_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -24,11 +25,23 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 16"
+const allPassed = "# pass 27"
+
+// endpoints adds those that erpc.test.mjs connects to: the second wants a token.
+func endpoints(t *testing.T, mux *http.ServeMux) {
+	mux.Handle("/ws", websocket.NewJSONServeHandler(newPeer(t), nil))
+	auth := websocket.NewHandshakeAuthPlugin(func(r *http.Request) (string, *erpc.Status) {
+		if websocket.Token(r) != "good" {
+			return "", erpc.NewStatus(erpc.CodeUnauthorized, "who are you?")
+		}
+		return "", nil
+	}, nil)
+	mux.Handle("/auth", websocket.NewJSONServeHandler(newPeer(t, auth), nil))
+}
 
 // newPeer returns one with the handlers that erpc.test.mjs asks for.
-func newPeer(t *testing.T) erpc.Peer {
-	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
+func newPeer(t *testing.T, plugins ...erpc.Plugin) erpc.Peer {
+	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)}, plugins...)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {
 			t.Error(err)
@@ -48,13 +61,14 @@ func TestInNode(t *testing.T) {
 	if out, err := exec.Command(node, "--experimental-websocket", "--version").CombinedOutput(); err != nil {
 		t.Skipf("this node has no WebSocket, which comes with 20.10: %s", out)
 	}
-	p := newPeer(t)
-	web := httptest.NewServer(websocket.NewJSONServeHandler(p, nil))
+	mux := http.NewServeMux()
+	endpoints(t, mux)
+	web := httptest.NewServer(mux)
 	defer web.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, "--experimental-websocket", "--no-warnings", "--test", "erpc.test.mjs")
-	cmd.Env = append(os.Environ(), "ERPC_URL=ws"+strings.TrimPrefix(web.URL, "http"))
+	cmd.Env = append(os.Environ(), "ERPC_URL=ws"+strings.TrimPrefix(web.URL, "http")+"/ws")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -189,16 +189,24 @@ export class Stream {
 
 /** @private The streams of one connection. */
 export class Streams {
-  #byKey = new Map(); #lastID = 0; #accepted = 0; #codec; #send; #handlers;
+  #byKey = new Map(); #lastID = 0; #accepted = 0; #codec; #send; #handlers; #ended;
 
-  // send sends a message; handlers finds the handler of a method.
-  constructor(codec, send, handlers) {
+  // send sends a message; handlers finds the handler of a method; ended is called when a
+  // stream has ended.
+  constructor(codec, send, handlers, ended = () => {}) {
     this.#codec = codec;
     this.#send = send;
     this.#handlers = handlers;
+    this.#ended = ended;
   }
 
-  delete(key) { this.#byKey.delete(key); }
+  /** How many have not ended. */
+  get size() { return this.#byKey.size; }
+
+  delete(key) {
+    this.#byKey.delete(key);
+    this.#ended();
+  }
 
   frame(mtype, seq, fields) { this.#send({ mtype, seq, serviceMethod: "", meta: "", bodyCodec: this.#codec.id, body: "", ...fields }); }
 

@@ -36,13 +36,10 @@ func NewHandshakeAuthPlugin(check Checker, accept Acceptor) *HandshakeAuthPlugin
 // Name implements [erpc.Plugin].
 func (*HandshakeAuthPlugin) Name() string { return "websocket-handshake-auth" }
 
-// Protocol is the sub-protocol of WebSocket that clients/js offers beside a token, and
-// tokenProtocol stands in front of the token, which is in base64url there, because a
-// page can set no other field of a handshake.
-const (
-	Protocol      = "erpc"
-	tokenProtocol = "erpc.token."
-)
+// tokenProtocol stands in front of a token among the sub-protocols that clients/js
+// offers, because a page can set no other field of a handshake. The token is in
+// base64url there.
+const tokenProtocol = "erpc.token."
 
 // Token returns the token of a handshake: that of the field Authorization with the
 // scheme Bearer, or the one that getToken of clients/js has returned. It is "" if there

@@ -41,9 +41,6 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 	if limit := int64(p.Config().ReadLimit); cfg.ReadLimit == 0 {
 		cfg.ReadLimit = limit
 	}
-	if len(cfg.Protocols) == 0 {
-		cfg.Protocols = []string{Protocol}
-	}
 	auth := authOf(p)
 	before := cfg.Check
 	cfg.Check = func(w http.ResponseWriter, r *http.Request) (tag any, ok bool) {

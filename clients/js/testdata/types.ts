@@ -1,9 +1,10 @@
 // Uses all that erpc.d.ts declares. tsc checks it; see types_test.go. A line
 // behind @ts-expect-error has to be refused.
 import { connect, Code, Peer, StatusError } from "../erpc.js";
-import type { CallOptions, Context, Options, SendOptions, State } from "../erpc.js";
+import type { CallOptions, CloseInfo, Context, Options, SendOptions, State, Token } from "../erpc.js";
 
-const options: Options = { reconnect: true, minBackoff: 1, maxBackoff: 2, WebSocket };
+const token: Token = { token: "secret", expires: Date.now() + 1000 };
+const options: Options = { reconnect: true, minBackoff: 1, maxBackoff: 2, stableAfter: 3, protocols: false, getToken: async ({ refused }) => refused ? "new" : token, WebSocket };
 const peer: Peer = connect(new URL("wss://example.org/ws"), options);
 connect("wss://example.org/ws");
 new Peer("wss://example.org/ws");
@@ -11,6 +12,8 @@ new Peer("wss://example.org/ws");
 const state: State = peer.state;
 const off: () => void = peer.onState((s: State) => console.log(s === "open", state));
 off();
+peer.onState((s, last: CloseInfo | null) => { if (s === "refused") console.log(last?.code, peer.lastClose?.reason); });
+peer.reconnect();
 
 peer.on("/untyped", (arg) => console.log(arg)).on<number, number>("/typed", async (n, ctx: Context) => ctx.push ? 0 : n * 2);
 peer.on<string>("/meta", (s, ctx) => { ctx.meta.from = s; });
@@ -32,6 +35,7 @@ async function all() {
   throw new StatusError(Code.Unauthorized, "no", "because");
 }
 all().finally(() => peer.close());
+peer.close(4000, "the user has left");
 
 async function streams(): Promise<void> {
   for await (const price of peer.stream<number, string>("/prices", "EUR", { timeout: 1000 })) console.log(price + 1);

@@ -19,9 +19,10 @@ peer.on("/chat/members", (m) => {
   }
   rooms();
 });
-peer.onState((state) => {
+peer.onState((state, last) => {
   $("state").textContent = state;
   $("state").dataset.state = state;
+  if (state === "refused") note(new Error(last.reason || "The server refuses this page."));
   if (state === "open" && joined) join(joined, 5);
 });
 

@@ -1,0 +1,68 @@
+package js_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPack has npm pack what would be published.
+func TestPack(t *testing.T) {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Skip("npm is not installed")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, npm, "pack", "--dry-run", "--json", "--offline", "--ignore-scripts")
+	cmd.Env = append(os.Environ(), "npm_config_cache="+t.TempDir(), "npm_config_update_notifier=false")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	var packs []struct {
+		Name  string
+		Files []struct{ Path string }
+	}
+	if err := json.Unmarshal(out, &packs); err != nil || len(packs) != 1 {
+		t.Fatalf("npm says %s, %v", out, err)
+	}
+	var files []string
+	for _, f := range packs[0].Files {
+		files = append(files, f.Path)
+	}
+	slices.Sort(files)
+	if want := []string{"README.md", "erpc.d.ts", "erpc.js", "package.json", "streams.js"}; packs[0].Name != "@goerpc/erpc" || !slices.Equal(files, want) {
+		t.Errorf("%s has %q, want %q", packs[0].Name, files, want)
+	}
+}
+
+// TestPackageNamesItsFiles holds without npm too.
+func TestPackageNamesItsFiles(t *testing.T) {
+	b, err := os.ReadFile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p struct {
+		Type, Main, Types, License string
+		Files                      []string
+	}
+	if err := json.Unmarshal(b, &p); err != nil {
+		t.Fatal(err)
+	}
+	if p.Type != "module" || p.License != "MIT" {
+		t.Errorf("type %q, license %q", p.Type, p.License)
+	}
+	for _, name := range append(p.Files, p.Main, p.Types) {
+		if _, err := os.Stat(name); err != nil {
+			t.Errorf("the package has a file that is not there: %v", err)
+		}
+	}
+}
