@@ -5,27 +5,22 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	kcpgo "github.com/xtaci/kcp-go/v5"
 
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// A Listener accepts connections over KCP, from peers of ours and of erpc v7.
+// A Listener accepts connections over KCP, from peers of ours and of erpc v7. Its UDP
+// socket lasts as long as they do.
 type Listener struct {
-	kcp      *kcpgo.Listener
-	gate     *gate
-	cfg      Config
-	o        *socket.Options
-	accepted chan *Conn
-	closing  context.Context
-	close    context.CancelFunc
-
-	mu   sync.Mutex // guards the following
-	open int        // connections; the UDP socket lasts as long as they
-	done bool       // closed
+	kcp   *kcpgo.Listener
+	gate  *gate
+	cfg   Config
+	o     *socket.Options
+	queue *accept.Queue
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -65,8 +60,8 @@ func (t Transport) listen(ctx context.Context, network, addr string, o *socket.O
 		_ = udp.Close() // not used
 		return nil, err
 	}
-	l := &Listener{kcp: lis, gate: g, cfg: cfg, o: o, accepted: make(chan *Conn)}
-	l.closing, l.close = context.WithCancel(context.Background())
+	l := &Listener{kcp: lis, gate: g, cfg: cfg, o: o}
+	l.queue = accept.NewQueue(func() { _ = g.Close() }) // ends run
 	go l.run()
 	return l, nil
 }
@@ -74,18 +69,14 @@ func (t Transport) listen(ctx context.Context, network, addr string, o *socket.O
 // Accept implements [net.Listener]. The handshake of what it returns is not done
 // yet, see [socket.Handshaker].
 func (l *Listener) Accept() (net.Conn, error) {
-	if l.closing.Err() != nil {
-		return nil, net.ErrClosed
+	c, err := l.queue.Accept()
+	if err != nil {
+		return nil, err
 	}
-	select {
-	case c := <-l.accepted:
-		if l.o.TLS != nil {
-			return tls.Server(c, l.o.TLS), nil
-		}
-		return c, nil
-	case <-l.closing.Done():
-		return nil, net.ErrClosed
+	if l.o.TLS != nil {
+		return tls.Server(c, l.o.TLS), nil
 	}
+	return c, nil
 }
 
 // Addr implements [net.Listener].
@@ -93,41 +84,7 @@ func (l *Listener) Addr() net.Addr { return l.gate.LocalAddr() }
 
 // Close implements [net.Listener]. What was accepted goes on, and needs the UDP
 // socket: the address is free when that has ended, too.
-func (l *Listener) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done {
-		return net.ErrClosed
-	}
-	l.done = true
-	l.close()
-	l.freeLocked()
-	return nil
-}
-
-// freeLocked gives up the UDP socket if nobody needs it, which ends run.
-func (l *Listener) freeLocked() {
-	if l.done && l.open == 0 {
-		_ = l.gate.Close() // closed once
-	}
-}
-
-// add counts a connection; false if the listener is closed.
-func (l *Listener) add() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.done {
-		l.open++
-	}
-	return !l.done
-}
-
-func (l *Listener) ended() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open--
-	l.freeLocked()
-}
+func (l *Listener) Close() error { return l.queue.Close() }
 
 // run takes the sessions of kcp-go, which has one for each address that the gate lets
 // in. It goes on after Close, as long as connections do.
@@ -142,14 +99,14 @@ func (l *Listener) run() {
 			continue
 		}
 		f := s.RemoteAddr().(*flow)
-		if !l.add() {
+		if !l.queue.Add() {
 			l.gate.move(f, stageEnded)
 			_ = s.Close() // nobody wants it
 			continue
 		}
 		if !l.gate.move(f, stageHalfOpen) {
 			_ = s.Close() // its address has begun another one since
-			l.ended()
+			l.queue.Ended()
 			continue
 		}
 		l.cfg.tune(s, l.o)
@@ -158,7 +115,7 @@ func (l *Listener) run() {
 		go func() {
 			l.greet(newConn(s, l.cfg, keepAlive(l.o), func() {
 				l.gate.move(f, stageEnded) // or it has another session by now
-				l.ended()
+				l.queue.Ended()
 			}))
 			<-strangers
 		}()
@@ -168,18 +125,22 @@ func (l *Listener) run() {
 // greet hands out a connection once something can be read from it, as from every
 // client. Without that it may be no more than a late packet.
 func (l *Listener) greet(c *Conn) {
-	stop := context.AfterFunc(l.closing, func() { _ = c.Close() }) // or else greet has
-	_ = c.SetReadDeadline(time.Now().Add(greetTime))               // the read says
-	err := c.awaitFirst()
-	if !stop() || err != nil || !l.gate.move(c.flow, stageOpen) {
-		_ = c.Close() // maybe again
+	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read says
+	heard := make(chan error, 1)
+	go func() { heard <- c.awaitFirst() }()
+	var err error
+	select {
+	case err = <-heard:
+	case <-l.queue.Done():
+		err = net.ErrClosed
+	}
+	if err != nil || !l.gate.move(c.flow, stageOpen) {
+		_ = c.Close() // which ends awaitFirst
 		return
 	}
 	_ = c.SetReadDeadline(time.Time{}) // the next read says
 	c.kcp.SetWindowSize(l.cfg.SendWindow, l.cfg.ReceiveWindow)
-	select {
-	case l.accepted <- c:
-	case <-l.closing.Done():
+	if !l.queue.Offer(c, nil) {
 		_ = c.Close() // nobody wants it
 	}
 }

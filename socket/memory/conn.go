@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
 // A Fault is what goes wrong with the bytes of one direction. The zero value is
@@ -45,8 +47,8 @@ func newHalf(limit int, f Fault) *half {
 	return &half{limit: limit, fault: f, changed: make(chan struct{})}
 }
 
-// change wakes who waits. The mutex is held.
-func (h *half) change() {
+// changeLocked wakes those who wait.
+func (h *half) changeLocked() {
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
@@ -68,8 +70,8 @@ func (h *half) put(p []byte) (n int, wait <-chan struct{}, err error) {
 	b := append([]byte(nil), p[:n]...)
 	if at := h.fault.CutAt; at > 0 && h.written+n >= at {
 		h.broken = syscall.ECONNRESET
-		h.add(b[:at-1-h.written])
-		h.change()
+		h.addLocked(b[:at-1-h.written])
+		h.changeLocked()
 		return 0, nil, h.broken
 	}
 	if i := h.fault.CorruptAt - 1 - h.written; h.fault.CorruptAt > 0 && i >= 0 && i < n {
@@ -80,14 +82,14 @@ func (h *half) put(p []byte) (n int, wait <-chan struct{}, err error) {
 	}
 	h.written += n
 	if len(b) > 0 {
-		h.add(b)
-		h.change()
+		h.addLocked(b)
+		h.changeLocked()
 	}
 	return n, nil, nil
 }
 
-// add lets b be read after the delay. The mutex is held.
-func (h *half) add(b []byte) {
+// addLocked lets b be read after the delay.
+func (h *half) addLocked(b []byte) {
 	if len(b) > 0 {
 		h.chunks = append(h.chunks, chunk{b, time.Now().Add(h.fault.Delay)})
 		h.n += len(b)
@@ -115,11 +117,12 @@ func (h *half) get(p []byte) (n int, wait <-chan struct{}, after time.Duration, 
 		p = p[:h.fault.MaxRead]
 	}
 	n = copy(p, h.chunks[0].b)
-	if h.chunks[0].b = h.chunks[0].b[n:]; len(h.chunks[0].b) == 0 {
+	h.chunks[0].b = h.chunks[0].b[n:]
+	if len(h.chunks[0].b) == 0 {
 		h.chunks = h.chunks[1:]
 	}
 	h.n -= n
-	h.change()
+	h.changeLocked()
 	return n, nil, 0, nil
 }
 
@@ -132,7 +135,7 @@ func (h *half) end(err error) {
 		h.broken = err
 		h.chunks, h.n = nil, 0
 	}
-	h.change()
+	h.changeLocked()
 }
 
 // A conn is one end of a connection.
@@ -141,7 +144,7 @@ type conn struct {
 	local, remote Addr
 	once          sync.Once
 	closed        flag
-	read, write   deadline
+	read, write   accept.Deadline
 }
 
 func (c *conn) LocalAddr() net.Addr  { return c.local }
@@ -149,7 +152,7 @@ func (c *conn) RemoteAddr() net.Addr { return c.remote }
 
 func (c *conn) Read(p []byte) (int, error) {
 	for {
-		over, passed := c.read.watch()
+		over, passed := c.read.Watch()
 		switch {
 		case c.closed.is():
 			return 0, c.fail("read", net.ErrClosed)
@@ -171,7 +174,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
-		over, passed := c.write.watch()
+		over, passed := c.write.Watch()
 		switch {
 		case c.closed.is():
 			return n, c.fail("write", net.ErrClosed)
@@ -185,7 +188,8 @@ func (c *conn) Write(p []byte) (n int, err error) {
 			return n, c.fail("write", err)
 		}
 		n += k
-		if p = p[k:]; k == 0 {
+		p = p[k:]
+		if k == 0 {
 			pause(changed, over, c.closed.ch(), 0)
 		}
 	}
@@ -226,17 +230,17 @@ func (c *conn) Close() error {
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
-	c.read.set(t)
-	c.write.set(t)
+	c.read.Set(t)
+	c.write.Set(t)
 	return nil
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.read.set(t)
+	c.read.Set(t)
 	return nil
 }
 
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.write.set(t)
+	c.write.Set(t)
 	return nil
 }

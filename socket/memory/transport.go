@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
 // A Transport connects those who listen and dial on it: network "memory",
@@ -63,14 +64,14 @@ func (t *Transport) Dial(ctx context.Context, network, addr string, o *socket.Op
 	out, in := newHalf(t.Buffer, from), newHalf(t.Buffer, to)
 	ours := &conn{in: in, out: out, local: local, remote: Addr(addr)}
 	theirs := &conn{in: out, out: in, local: Addr(addr), remote: local}
-	select {
-	case l.conns <- theirs:
+	if l.queue.Offer(theirs, ctx.Done()) {
 		return ours, nil
-	case <-l.done:
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: syscall.ECONNREFUSED}
-	case <-ctx.Done():
-		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: ctx.Err()}
 	}
+	err := ctx.Err()
+	if err == nil {
+		err = syscall.ECONNREFUSED
+	}
+	return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: err}
 }
 
 // Listen implements [socket.Transport]. An empty name, or one that ends in :0
@@ -91,7 +92,7 @@ func (t *Transport) Listen(_ context.Context, network, addr string, o *socket.Op
 	if t.listeners == nil {
 		t.listeners = map[string]*listener{}
 	}
-	l := &listener{t: t, addr: Addr(addr), conns: make(chan net.Conn), done: make(chan struct{})}
+	l := &listener{t: t, addr: Addr(addr), queue: accept.NewQueue(nil)}
 	t.listeners[addr] = l
 	return l, nil
 }
@@ -121,30 +122,25 @@ func (a Addr) String() string { return string(a) }
 type listener struct {
 	t     *Transport
 	addr  Addr
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
+	queue *accept.Queue
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, &net.OpError{Op: "accept", Net: Network, Addr: l.addr, Err: net.ErrClosed}
+	c, err := l.queue.Accept()
+	if err != nil {
+		return nil, &net.OpError{Op: "accept", Net: Network, Addr: l.addr, Err: err}
 	}
+	return c, nil
 }
 
 func (l *listener) Close() error {
-	err := net.ErrClosed
-	l.once.Do(func() {
-		err = nil
-		close(l.done)
-		l.t.mu.Lock()
-		defer l.t.mu.Unlock()
-		delete(l.t.listeners, string(l.addr))
-	})
-	return err
+	if err := l.queue.Close(); err != nil {
+		return err
+	}
+	l.t.mu.Lock()
+	defer l.t.mu.Unlock()
+	delete(l.t.listeners, string(l.addr))
+	return nil
 }
 
 func (l *listener) Addr() net.Addr { return l.addr }

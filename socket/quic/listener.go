@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
 
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
 // greetTime is how long a client of ours may take from its connection to its
@@ -19,18 +19,13 @@ const greetTime = 10 * time.Second
 // refused is the error code of a stream that a closed listener does not take.
 const refused = 1
 
-// A Listener accepts sessions: the streams of its connections.
+// A Listener accepts sessions: the streams of its connections. Its UDP socket lasts as
+// long as they do.
 type Listener struct {
 	quic      *quicgo.Listener
 	transport *quicgo.Transport
 	udp       *net.UDPConn
-	accepted  chan net.Conn
-	closing   context.Context
-	close     context.CancelFunc
-
-	mu   sync.Mutex // guards the following
-	open int        // connections; the UDP socket lasts as long as they
-	done bool       // closed
+	queue     *accept.Queue
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -62,24 +57,17 @@ func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Option
 		_ = udp.Close()
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
-	l := &Listener{quic: lis, transport: transport, udp: udp, accepted: make(chan net.Conn)}
-	l.closing, l.close = context.WithCancel(context.Background())
+	l := &Listener{quic: lis, transport: transport, udp: udp}
+	l.queue = accept.NewQueue(func() {
+		_ = l.transport.Close() // nothing is left to be said
+		_ = l.udp.Close()
+	})
 	go l.run()
 	return l, nil
 }
 
 // Accept implements [net.Listener].
-func (l *Listener) Accept() (net.Conn, error) {
-	if l.closing.Err() != nil {
-		return nil, net.ErrClosed
-	}
-	select {
-	case c := <-l.accepted:
-		return c, nil
-	case <-l.closing.Done():
-		return nil, net.ErrClosed
-	}
-}
+func (l *Listener) Accept() (net.Conn, error) { return l.queue.Accept() }
 
 // Addr implements [net.Listener].
 func (l *Listener) Addr() net.Addr { return l.quic.Addr() }
@@ -87,41 +75,10 @@ func (l *Listener) Addr() net.Addr { return l.quic.Addr() }
 // Close implements [net.Listener]. What was accepted goes on, and needs the UDP
 // socket: the address is free when that has ended, too.
 func (l *Listener) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done {
-		return net.ErrClosed
+	if err := l.queue.Close(); err != nil {
+		return err
 	}
-	l.done = true
-	l.close()
-	err := l.quic.Close()
-	l.freeLocked()
-	return err
-}
-
-// freeLocked gives up the UDP socket if nobody needs it. l.mu is held.
-func (l *Listener) freeLocked() {
-	if l.done && l.open == 0 {
-		_ = l.transport.Close() // nothing is left to be said
-		_ = l.udp.Close()
-	}
-}
-
-// add counts a connection; false if the listener is closed.
-func (l *Listener) add() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.done {
-		l.open++
-	}
-	return !l.done
-}
-
-func (l *Listener) ended() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open--
-	l.freeLocked()
+	return l.quic.Close()
 }
 
 // run takes the connections whose TLS handshake is done.
@@ -131,11 +88,11 @@ func (l *Listener) run() {
 		if err != nil {
 			return
 		}
-		if !l.add() {
+		if !l.queue.Add() {
 			_ = conn.CloseWithError(refused, "the listener is closed") // returns nil
 			continue
 		}
-		c := newConnection(conn, false, l.ended)
+		c := newConnection(conn, false, l.queue.Ended)
 		if c.ours {
 			go l.streams(c)
 		} else {
@@ -199,11 +156,5 @@ func (l *Listener) single(c *connection) {
 }
 
 func (l *Listener) deliver(c *Conn) bool {
-	select {
-	case l.accepted <- c:
-		return true
-	case <-c.conn.quic.Context().Done():
-	case <-l.closing.Done():
-	}
-	return false
+	return l.queue.Offer(c, c.conn.quic.Context().Done())
 }

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/coder/websocket"
+
+	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
 // prefix is the length that stands in front of a message in the stream, uint32
@@ -28,16 +30,17 @@ type conn struct {
 	local, remote net.Addr
 	messages      bool
 
-	read, write timer
-	ctx         context.Context // ends with the connection
-	cancel      context.CancelFunc
-	once        sync.Once
-	closed      atomic.Bool  // on this side
-	tag         any          // what Config.Check said
-	text        atomic.Bool  // messages are written as text
-	code        atomic.Int32 // with which Close ends the connection; 0: normally
-	token       string       // of the request; see Credentials
-	hasToken    bool
+	read     accept.Deadline
+	write    ending
+	ctx      context.Context // ends with the connection
+	cancel   context.CancelFunc
+	once     sync.Once
+	closed   atomic.Bool  // on this side
+	tag      any          // what Config.Check said
+	text     atomic.Bool  // messages are written as text
+	code     atomic.Int32 // with which Close ends the connection; 0: normally
+	token    string       // of the request; see Credentials
+	hasToken bool
 
 	// Of the reader: a read of the library can't be given up without ending
 	// the connection, so a goroutine reads, and Read waits for it.
@@ -55,9 +58,7 @@ func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config, limit int) 
 	ws.SetReadLimit(cfg.readLimit(limit))
 	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan []byte)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.read.init(c.ctx)
-	c.write.init(c.ctx)
-	c.write.steady = true
+	c.write.parent = c.ctx
 	c.text.Store(cfg.Messages && cfg.Text)
 	ping := cfg.Ping
 	if ping == 0 {
@@ -113,8 +114,8 @@ func (c *conn) Read(p []byte) (int, error) {
 		if c.closed.Load() {
 			return 0, fmt.Errorf("websocket: %w", net.ErrClosed)
 		}
-		ctx := c.read.context()
-		if c.read.passed() {
+		over, passed := c.read.Watch()
+		if passed {
 			return 0, fmt.Errorf("websocket: %w", os.ErrDeadlineExceeded)
 		}
 		select {
@@ -126,7 +127,7 @@ func (c *conn) Read(p []byte) (int, error) {
 				c.rest = binary.BigEndian.AppendUint32(make([]byte, 0, prefix+len(b)), uint32(len(b)))
 			}
 			c.rest = append(c.rest, b...)
-		case <-ctx.Done(): // the deadline has passed or was moved, or the connection is closed
+		case <-over: // the deadline has passed or was moved, or the connection is closed
 		}
 	}
 	n := copy(p, c.rest)
@@ -150,7 +151,7 @@ func (c *conn) pump() {
 			} else if isViolation(err) {
 				c.code.CompareAndSwap(0, int32(websocket.StatusProtocolError))
 			}
-			c.end = c.fail(&c.read, err)
+			c.end = c.fail(c.read.Passed(), err)
 			return
 		}
 		select {
@@ -202,7 +203,7 @@ func (c *conn) Write(p []byte) (int, error) {
 	ctx := c.write.context()
 	if !c.messages {
 		if err := c.ws.Write(ctx, websocket.MessageBinary, p); err != nil {
-			return 0, c.fail(&c.write, err)
+			return 0, c.fail(c.write.passed(), err)
 		}
 		return len(p), nil
 	}
@@ -218,7 +219,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 		b := p[prefix : prefix+size]
 		if err := c.ws.Write(ctx, c.kind(b), b); err != nil {
-			return 0, c.fail(&c.write, err)
+			return 0, c.fail(c.write.passed(), err)
 		}
 		p = p[prefix+size:]
 	}
@@ -229,12 +230,13 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// fail says in the terms of net.Conn why an operation failed.
-func (c *conn) fail(t *timer, err error) error {
+// fail says in the terms of net.Conn why an operation failed. late says that its
+// deadline has passed.
+func (c *conn) fail(late bool, err error) error {
 	switch status := websocket.CloseStatus(err); {
 	case c.closed.Load():
 		return fmt.Errorf("websocket: %w", net.ErrClosed)
-	case t.passed():
+	case late:
 		return fmt.Errorf("websocket: %w", os.ErrDeadlineExceeded)
 	case status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, errors.Is(err, io.EOF):
 		return io.EOF
@@ -250,7 +252,7 @@ func (c *conn) Close() error {
 	c.once.Do(func() {
 		err = nil
 		c.closed.Store(true)
-		c.read.wake()
+		c.read.Wake()
 		go func() {
 			code := websocket.StatusNormalClosure
 			if broken := c.code.Load(); broken != 0 {
@@ -264,13 +266,13 @@ func (c *conn) Close() error {
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
-	c.read.set(t)
+	c.read.Set(t)
 	c.write.set(t)
 	return nil
 }
 
 func (c *conn) SetReadDeadline(t time.Time) error {
-	c.read.set(t)
+	c.read.Set(t)
 	return nil
 }
 
@@ -279,63 +281,61 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// A timer is a deadline as a context, which ends when the deadline passes or,
-// unless the timer is steady, is moved.
-type timer struct {
-	steady bool // to be set before it is used
+// An ending is a deadline as a context, which ends when the deadline passes. It does
+// not end when the deadline is moved, because that would end the connection.
+type ending struct {
+	parent context.Context // to be set before it is used
 
 	mu     sync.Mutex // guards the following
-	parent context.Context
 	ctx    context.Context
 	cancel context.CancelFunc // of ctx; nil: nobody has asked for it
 	t      *time.Timer
 	at     time.Time
 }
 
-func (t *timer) init(parent context.Context) { t.parent = parent }
-
-func (t *timer) context() context.Context {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.cancel == nil {
-		t.ctx, t.cancel = context.WithCancel(t.parent)
+func (e *ending) context() context.Context {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cancel == nil {
+		e.ctx, e.cancel = context.WithCancel(e.parent)
 	}
-	return t.ctx
+	return e.ctx
 }
 
-func (t *timer) passed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return !t.at.IsZero() && !time.Now().Before(t.at)
+func (e *ending) passed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.at.IsZero() && !time.Now().Before(e.at)
 }
 
-// wake ends the context that somebody may be waiting on.
-func (t *timer) wake() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.wakeLocked()
+func (e *ending) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.endLocked()
 }
 
-func (t *timer) wakeLocked() {
-	if t.cancel != nil {
-		t.cancel()
-		t.cancel = nil
+func (e *ending) endLocked() {
+	if e.cancel != nil {
+		e.cancel()
+		e.cancel = nil
 	}
 }
 
-func (t *timer) set(at time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.t != nil {
-		t.t.Stop()
-		t.t = nil
+func (e *ending) set(at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.t != nil {
+		e.t.Stop()
+		e.t = nil
 	}
-	t.at = at
+	e.at = at
+	if at.IsZero() {
+		return
+	}
 	wait := time.Until(at)
-	if !t.steady || !at.IsZero() && wait <= 0 {
-		t.wakeLocked()
+	if wait <= 0 {
+		e.endLocked()
+		return
 	}
-	if !at.IsZero() && wait > 0 {
-		t.t = time.AfterFunc(wait, t.wake)
-	}
+	e.t = time.AfterFunc(wait, e.end)
 }

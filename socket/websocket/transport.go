@@ -9,12 +9,12 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coder/websocket"
 
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
 // A Transport is the networks ws and wss. Addresses are host:port, with the
@@ -72,7 +72,7 @@ func (t Transport) Listen(ctx context.Context, network, address string, o *socke
 	if err != nil {
 		return nil, err
 	}
-	l := &listener{Listener: lis, conns: make(chan net.Conn), done: make(chan struct{})}
+	l := &listener{Listener: lis, queue: accept.NewQueue(nil)}
 	mux := http.NewServeMux()
 	mux.Handle(t.Config.endpoint(), &Handler{Config: t.Config, Serve: l.hand, limit: o.ReadLimit})
 	l.srv = &http.Server{
@@ -81,8 +81,8 @@ func (t Transport) Listen(ctx context.Context, network, address string, o *socke
 		ErrorLog: log.New(io.Discard, "", 0), // strangers would write it: a handshake that fails is a line each
 	}
 	go func() {
-		l.err = l.srv.Serve(lis)
-		l.end()
+		_ = l.srv.Serve(lis) // it ends with the listener, or because that has failed
+		_ = l.queue.Close()  // unless Close has
 	}()
 	return l, nil
 }
@@ -99,36 +99,28 @@ const (
 type listener struct {
 	net.Listener
 	srv   *http.Server
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-	err   error // of the server; read after done is closed
+	queue *accept.Queue
 }
 
 // hand gives conn to Accept and stays until it is closed.
 func (l *listener) hand(c net.Conn, _ *http.Request) {
-	select {
-	case l.conns <- c:
+	if l.queue.Offer(c, nil) {
 		<-c.(*conn).ctx.Done()
-	case <-l.done:
 	}
 }
 
 func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, fmt.Errorf("websocket: accept: %w", net.ErrClosed)
+	c, err := l.queue.Accept()
+	if err != nil {
+		return nil, fmt.Errorf("websocket: accept: %w", err)
 	}
+	return c, nil
 }
-
-func (l *listener) end() { l.once.Do(func() { close(l.done) }) }
 
 // Close stops accepting and ends the connections that were not upgraded yet; those
 // that were accepted stay.
 func (l *listener) Close() error {
-	l.end()
+	_ = l.queue.Close() // the server may have
 	err := l.Listener.Close()
 	_ = l.srv.Close() // of connections on which nothing was said, and the listener again
 	return err
