@@ -38,8 +38,8 @@ func NewHandler(p erpc.Peer, cfg websocket.Config, protoFunc ...erpc.ProtoFunc) 
 func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request) error, protoFunc []erpc.ProtoFunc) http.Handler {
 	pf, messages := choose(protoFunc)
 	cfg.Messages = messages
-	if limit := int64(p.Config().ReadLimit); cfg.ReadLimit == 0 {
-		cfg.ReadLimit = limit
+	if cfg.ReadLimit == 0 {
+		cfg.ReadLimit = int64(p.Config().ReadLimit)
 	}
 	auth := authOf(p)
 	before := cfg.Check

@@ -90,10 +90,12 @@ type packed struct {
 func newPacked(conn net.Conn, a Algorithm) (*packed, error) {
 	p := &packed{Conn: conn}
 	var err error
-	if p.w, err = a.compressor(&p.buf); err != nil {
+	p.w, err = a.compressor(&p.buf)
+	if err != nil {
 		return nil, err
 	}
-	if p.r, err = a.reader(conn); err != nil {
+	p.r, err = a.reader(conn)
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -107,7 +109,8 @@ func (p *packed) Write(b []byte) (int, error) {
 	if p.err != nil || len(b) == 0 {
 		return 0, p.err
 	}
-	if _, p.err = p.w.Write(b); p.err == nil {
+	_, p.err = p.w.Write(b)
+	if p.err == nil {
 		p.err = p.w.Flush()
 	}
 	if p.err == nil {
@@ -116,14 +119,15 @@ func (p *packed) Write(b []byte) (int, error) {
 	if p.err != nil {
 		return 0, p.err
 	}
-	if p.buf.Reset(); p.buf.Cap() > mostKept {
+	p.buf.Reset()
+	if p.buf.Cap() > maxKept {
 		p.buf = bytes.Buffer{}
 	}
 	return len(b), nil
 }
 
-// mostKept is the room, in bytes, that a connection keeps for its next write.
-const mostKept = 64 << 10
+// maxKept is the room, in bytes, that a connection keeps for its next write.
+const maxKept = 64 << 10
 
 // NetConn returns the connection below.
 func (p *packed) NetConn() net.Conn { return p.Conn }

@@ -244,6 +244,45 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
+// noDeadlines is a transport whose connections have none, such as a channel of ssh.
+type noDeadlines struct{ socket.Stream }
+
+func (n noDeadlines) Dial(ctx context.Context, network, addr string, o *socket.Options) (net.Conn, error) {
+	c, err := n.Stream.Dial(ctx, network, addr, o)
+	if err != nil {
+		return nil, err
+	}
+	return withoutDeadlines{c}, nil
+}
+
+type withoutDeadlines struct{ net.Conn }
+
+func (withoutDeadlines) SetDeadline(time.Time) error { return errors.ErrUnsupported }
+
+// A dial ends with its context, though the connection below has no deadlines.
+func TestNoAnswerWithoutDeadlines(t *testing.T) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts, so nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	dialed := make(chan error, 1)
+	go func() {
+		_, err := (Transport{Over: noDeadlines{}}).Dial(ctx, "tcp", lis.Addr().String(), new(socket.Options))
+		dialed <- err
+	}()
+	select {
+	case err := <-dialed:
+		if err == nil {
+			t.Error("dialed nobody")
+		}
+	case <-time.After(patience):
+		t.Error("the dial goes on")
+	}
+}
+
 func TestUnknownAlgorithm(t *testing.T) {
 	tr := Transport{Algorithms: []Algorithm{64}}
 	if _, err := tr.Dial(t.Context(), "tcp", "127.0.0.1:1", new(socket.Options)); err == nil || !strings.Contains(err.Error(), "64") {

@@ -33,7 +33,8 @@ func readHello(conn io.Reader) (set Algorithm, got []byte, ok bool, err error) {
 	for len(got) < helloLen {
 		n, err := conn.Read(got[len(got) : len(got)+1]) // not a byte of what comes behind
 		got = got[:len(got)+n]
-		if i := len(got) - 1; n > 0 && i < len(magic) && got[i] != magic[i] {
+		i := len(got) - 1
+		if n > 0 && i < len(magic) && got[i] != magic[i] {
 			return 0, got, false, nil
 		}
 		if err != nil && len(got) < helloLen {
@@ -45,7 +46,11 @@ func readHello(conn io.Reader) (set Algorithm, got []byte, ok bool, err error) {
 
 // offer offers algs and returns the connection as the other side wants it.
 func offer(ctx context.Context, conn net.Conn, algs []Algorithm) (net.Conn, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() {
+		if conn.SetDeadline(time.Unix(1, 0)) != nil {
+			_ = conn.Close() // a connection without deadlines: Dial closes it in any case
+		}
+	})
 	defer stop()
 	_, err := conn.Write(hello(algs...))
 	var choice Algorithm

@@ -63,7 +63,8 @@ func (c *conn) watchLocked() bool {
 	}
 	first := c.loop == nil
 	if first {
-		if c.loop, err = c.transport.join(); err != nil {
+		c.loop, err = c.transport.join()
+		if err != nil {
 			return false
 		}
 	}

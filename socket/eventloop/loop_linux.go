@@ -65,7 +65,8 @@ func newLoop() (*loop, error) {
 		return nil, fmt.Errorf("eventloop: nonblocking epoll: %w", err)
 	}
 	l := &loop{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd}
-	if l.raw, err = l.epoll.SyscallConn(); err != nil {
+	l.raw, err = l.epoll.SyscallConn()
+	if err != nil {
 		_ = l.epoll.Close() // of no use
 		return nil, fmt.Errorf("eventloop: %w", err)
 	}
@@ -108,7 +109,8 @@ func (l *loop) watched(fd int32) *conn {
 	return l.conns[fd]
 }
 
-// watch asks for one event of c. Its mutex is held, and its descriptor is valid.
+// watch asks for one event of c, whose mutex the caller holds and whose descriptor is
+// valid.
 func (l *loop) watch(c *conn, first bool) error {
 	op := unix.EPOLL_CTL_MOD
 	if first {
@@ -130,8 +132,8 @@ func (l *loop) watch(c *conn, first bool) error {
 	return nil
 }
 
-// forget is for a member that is being closed: the kernel forgets it with its
-// descriptor. The mutex of c is held.
+// forget removes a member that is being closed; the kernel forgets it with its
+// descriptor. The caller holds the mutex of c.
 func (l *loop) forget(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -23,7 +23,7 @@ type flow struct {
 	udp  *net.UDPAddr
 
 	said    chan struct{} // has a value after a packet was sent
-	waiting atomic.Int64  // when the first packet without an answer was sent, after begun; 0: there is none
+	waiting atomic.Int64  // when the first packet without an answer was sent, counted from begun; 0: every packet was answered
 	lost    atomic.Bool   // the other side is gone
 	onLost  atomic.Pointer[func()]
 
@@ -76,7 +76,7 @@ func (f *flow) mayWrite(wantsAnswer bool) bool {
 }
 
 // write sends a packet over the socket. clear says that its segments can be read.
-// One that is not sent any more is no error: KCP sends it again.
+// A packet that is dropped because the other side is lost is not an error.
 func (f *flow) write(udp *net.UDPConn, packet []byte, clear bool) (int, error) {
 	if !f.mayWrite(clear && wantsAnswer(packet)) {
 		return len(packet), nil

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// kcp-go makes a session, of some 300 kB, out of any packet, and sends to its sender
-// for ever. A gate stands in front of it: an address is let in when it has proved
+// kcp-go makes a session, of some 300 kB, out of any packet, and never stops sending to
+// its sender. A gate stands in front of it: an address is let in when it has proved
 // that it reads what is sent to it. Until then the gate keeps nothing about it, and
 // sends it no more than it has sent.
 //

@@ -98,25 +98,27 @@ type recordReader struct {
 	skip int // bytes of the current record that are not
 }
 
-// Read returns io.EOF after the last record. An error of in may be overcome: it
-// goes on where it was.
+// Read returns io.EOF after the last record. After any other error of in, such as a
+// deadline, the next Read goes on where this one stopped.
 func (r *recordReader) Read(p []byte) (int, error) {
 	for r.left == 0 {
 		n, err := r.in.Discard(r.skip)
-		if r.skip -= n; err != nil {
+		r.skip -= n
+		if err != nil {
 			return 0, err
 		}
 		head, err := r.in.Peek(headSize)
 		if err != nil {
 			return 0, err
 		}
-		switch n := int(binary.BigEndian.Uint16(head[1:])); head[0] {
+		size := int(binary.BigEndian.Uint16(head[1:]))
+		switch head[0] {
 		case recordEnd:
 			return 0, io.EOF // again each time
 		case recordData:
-			r.left = n
+			r.left = size
 		default:
-			r.skip = n
+			r.skip = size
 		}
 		if _, err := r.in.Discard(headSize); err != nil {
 			return 0, err

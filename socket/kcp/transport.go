@@ -32,7 +32,7 @@ type Config struct {
 	// used by many connections at a time, as those of kcp-go.
 	Block kcpgo.BlockCrypt
 	// ParityShards are sent for each DataShards packets, so that the other side can
-	// mend losses. A negative number of data shards means none of that.
+	// repair losses. A negative number of data shards switches parity off.
 	DataShards, ParityShards int
 	// SendWindow and ReceiveWindow are how many packets may be under way, and
 	// wait to be read.
@@ -225,7 +225,8 @@ func resolve(ctx context.Context, network, addr string) (*net.UDPAddr, error) {
 	}
 	var fit []net.IPAddr
 	for _, ip := range ips {
-		switch four := ip.IP.To4() != nil; {
+		four := ip.IP.To4() != nil
+		switch {
 		case network == "udp4" && !four, network == "udp6" && four:
 		case four:
 			fit = append([]net.IPAddr{ip}, fit...) // first, as package net does
@@ -242,8 +243,8 @@ func resolve(ctx context.Context, network, addr string) (*net.UDPAddr, error) {
 // udpBuffer is what is asked for by default, in bytes. The system may grant less.
 const udpBuffer = 1 << 20
 
-// takeOver is how long an address that is in use is waited for: a listener that
-// was closed needs it until its last connections have ended.
+// takeOver is how long Listen waits for an address that is in use: a listener that was
+// closed keeps it until its last connection has ended.
 const takeOver = 3 * time.Second
 
 func listenUDP(ctx context.Context, network string, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {

@@ -58,7 +58,7 @@ type Mux struct {
 	closed  bool
 	timers  []*time.Timer     // that end what was closed
 	open    int               // outs that are not closed
-	looking map[net.Conn]bool // nobody has accepted them; true: they are looked at
+	looking map[net.Conn]bool // connections that are not accepted yet; true: their first bytes are still being read
 	from    map[string]int    // how many of them come from an address
 	lookers sync.WaitGroup
 	done    chan struct{} // closed with closed
@@ -138,7 +138,7 @@ func (m *Mux) leave(l *listener) error {
 	return m.lis.Close()
 }
 
-// Serve accepts connections until the mux is closed, which is no error, or its
+// Serve accepts connections until the mux is closed, which it reports as nil, or its
 // listener fails for good.
 func (m *Mux) Serve() error {
 	m.mu.Lock()
@@ -153,7 +153,7 @@ func (m *Mux) Serve() error {
 	return err
 }
 
-// accept looks at what comes until the mux stops, which is no error.
+// accept looks at what comes until the mux stops, which it reports as nil.
 func (m *Mux) accept() error {
 	pause := time.Duration(0)
 	for {
@@ -313,7 +313,8 @@ func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 			m.failed.add(conn.RemoteAddr(), err)
 			return false
 		}
-		if used, to, err = m.first(inner, m.outs); err != nil {
+		used, to, err = m.first(inner, m.outs)
+		if err != nil {
 			return false
 		}
 	}
@@ -402,7 +403,8 @@ func (c *chooser) choose(head []byte, last bool) (*listener, Verdict) {
 	for ; c.out < len(c.outs); c.out++ {
 		l := c.outs[c.out]
 		for ; c.rule < len(l.rules); c.rule++ {
-			switch v := l.rules[c.rule](head); {
+			v := l.rules[c.rule](head)
+			switch {
 			case v == Yes:
 				return l, Yes
 			case v == Maybe && !last:

@@ -56,8 +56,8 @@ func (c *Conn) begin(stream *quicgo.Stream) {
 	c.changed = nil
 }
 
-// change lets those look again who wait for the stream. c.mu is held.
-func (c *Conn) change() {
+// changeLocked wakes those who wait for the stream.
+func (c *Conn) changeLocked() {
 	if c.changed != nil {
 		close(c.changed)
 		c.changed = make(chan struct{})
@@ -98,7 +98,7 @@ func (c *Conn) await(by *time.Time) (*quicgo.Stream, error) {
 func (c *Conn) Read(p []byte) (int, error) {
 	stream, err := c.await(&c.readBy)
 	if err != nil {
-		return 0, c.because("read", err)
+		return 0, c.explain("read", err)
 	}
 	defer c.users.Done()
 	n, err := stream.Read(p)
@@ -106,7 +106,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		err = nil // it comes again
 	}
 	if err != nil {
-		return n, c.because("read", err)
+		return n, c.explain("read", err)
 	}
 	return n, nil
 }
@@ -116,22 +116,22 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) Write(p []byte) (int, error) {
 	stream, err := c.await(&c.writeBy)
 	if err != nil {
-		return 0, c.because("write", err)
+		return 0, c.explain("write", err)
 	}
 	defer c.users.Done()
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	n, err := stream.Write(p)
 	if err != nil {
-		return n, c.because("write", err)
+		return n, c.explain("write", err)
 	}
 	return n, nil
 }
 
-// because says what an error of quic-go means for the caller. Those errors are
+// explain says what an error of quic-go means for the caller. Those errors are
 // all net.ErrClosed and some of them timeouts, which callers take for their own
 // doing.
-func (c *Conn) because(op string, err error) error {
+func (c *Conn) explain(op string, err error) error {
 	c.mu.Lock()
 	closed := c.closed
 	c.mu.Unlock()
@@ -166,7 +166,7 @@ func (c *Conn) Close() error {
 	}
 	c.closed = true
 	stream := c.stream
-	c.change()
+	c.changeLocked()
 	c.mu.Unlock()
 	if stream == nil {
 		go func() {
@@ -233,7 +233,7 @@ func (c *Conn) setDeadline(t time.Time, read, write bool) error {
 		c.writeBy = t
 	}
 	if c.stream == nil {
-		c.change()
+		c.changeLocked()
 		return nil
 	}
 	if read {

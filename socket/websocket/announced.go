@@ -54,7 +54,8 @@ func (w *watched) Read(p []byte) (int, error) {
 		return 0, w.err
 	}
 	n, err := w.in.Read(p)
-	if w.err = w.heads.see(p[:n]); w.err != nil {
+	w.err = w.heads.see(p[:n])
+	if w.err != nil {
 		return 0, w.err
 	}
 	return n, err
@@ -112,7 +113,8 @@ func frameHead(head []byte) (n int64, whole bool) {
 	if head[1]&0x80 != 0 {
 		more = 4
 	}
-	switch short := head[1] & 0x7f; short {
+	short := head[1] & 0x7f
+	switch short {
 	case 126:
 		if len(head) < 4+more {
 			return 0, false

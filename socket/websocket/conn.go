@@ -163,7 +163,7 @@ func (c *conn) pump() {
 	}
 }
 
-// errNotText ends a connection whose other side sends text that is none.
+// errNotText ends a connection on which a text message is not valid UTF-8.
 var errNotText = errors.New("a text message is not valid UTF-8")
 
 // heardText looks at a text message. Whoever sends text is answered with text.
@@ -233,7 +233,8 @@ func (c *conn) Write(p []byte) (int, error) {
 // fail says in the terms of net.Conn why an operation failed. late says that its
 // deadline has passed.
 func (c *conn) fail(late bool, err error) error {
-	switch status := websocket.CloseStatus(err); {
+	status := websocket.CloseStatus(err)
+	switch {
 	case c.closed.Load():
 		return fmt.Errorf("websocket: %w", net.ErrClosed)
 	case late:
