@@ -1,10 +1,8 @@
 package websocket
 
 import (
-	"encoding/base64"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/socket/websocket"
@@ -36,41 +34,12 @@ func NewHandshakeAuthPlugin(check Checker, accept Acceptor) *HandshakeAuthPlugin
 // Name implements [erpc.Plugin].
 func (*HandshakeAuthPlugin) Name() string { return "websocket-handshake-auth" }
 
-// tokenProtocol stands in front of a token among the sub-protocols that clients/js
-// offers, because a page can set no other field of a handshake. The token is in
-// base64url there.
-const tokenProtocol = "erpc.token."
-
 // Token returns the token of a handshake: that of the field Authorization with the
 // scheme Bearer, or the one that getToken of clients/js has returned. It is "" if there
 // is none.
 func Token(r *http.Request) string {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	if ok && strings.EqualFold(scheme, "Bearer") {
-		return strings.TrimSpace(token)
-	}
-	for _, p := range protocolsOf(r) {
-		text, ok := strings.CutPrefix(p, tokenProtocol)
-		if !ok {
-			continue
-		}
-		token, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil {
-			return ""
-		}
-		return string(token)
-	}
-	return ""
-}
-
-// protocolsOf returns the sub-protocols that a client offers.
-func protocolsOf(r *http.Request) (all []string) {
-	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for p := range strings.SplitSeq(line, ",") {
-			all = append(all, strings.TrimSpace(p))
-		}
-	}
-	return all
+	token, _ := websocket.Token(r)
+	return token
 }
 
 // sessionID is the tag of a connection that was allowed.

@@ -39,6 +39,11 @@ func credentials(r *http.Request) (token string, ok bool) {
 	return "", false
 }
 
+// Token returns the token of the request of a handshake, if it has one: that of the
+// header Authorization, without the word Bearer, or the one that a page has sent as a
+// sub-protocol.
+func Token(r *http.Request) (token string, ok bool) { return credentials(r) }
+
 // Credentials returns the token that the request of an accepted connection
 // carried, if it did. Package auth asks for it.
 func (c *conn) Credentials() (token string, ok bool) { return c.token, c.hasToken }

@@ -58,7 +58,7 @@ var below = map[string][]string{
 	"codec/":    {"codec"},
 	"xfer/":     {"xfer", "xfer/internal/"},
 	"proto/":    {"codec", "internal/guard", "message", "proto", "xfer", "xfer/gzip"},
-	"socket/":   {"message", "proto", "socket"},
+	"socket/":   {"message", "proto", "socket", "socket/internal/"},
 	"plugin/":   {"."},
 	"clients/":  {},
 	"mixer/":    {"."},
