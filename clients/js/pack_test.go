@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -64,5 +65,32 @@ func TestPackageNamesItsFiles(t *testing.T) {
 		if _, err := os.Stat(name); err != nil {
 			t.Errorf("the package has a file that is not there: %v", err)
 		}
+	}
+}
+
+// TestReadmeParses has Node.js parse the blocks of README.md.
+func TestReadmeParses(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, part := range strings.Split(string(b), "```js\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		n++
+		file := filepath.Join(t.TempDir(), "block.mjs")
+		if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), node, "--check", file).CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if n == 0 {
+		t.Error("there is none")
 	}
 }
