@@ -16,19 +16,8 @@ type host struct{ *Peer }
 
 // Open implements [proto.Host]. The session counts for MaxSessions.
 func (h host) Open(conn net.Conn, f proto.Func) *message.Status {
-	if !h.takePlace() {
-		_ = conn.Close() // nothing was said on it
-		return message.NewStatusByCodeText(message.CodeExhausted, "peer: too many sessions", false)
-	}
-	c, st := h.serveConn(conn, f)
-	if !st.OK() {
-		h.accepting.Add(-1)
-		return st
-	}
-	if h.cfg.MaxSessions <= 0 || !h.table.count(c) {
-		h.accepting.Add(-1)
-	}
-	return nil
+	_, st := h.ServeConn(conn, f)
+	return st
 }
 
 // Lookup implements [proto.Host].
