@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"net/url"
@@ -8,9 +9,9 @@ import (
 	"slices"
 )
 
-// MaxFormPairs is how many key-value pairs [FormCodec] reads into a map, which
-// takes far more memory than the text of its pairs. Reading into a struct needs
-// no such limit, since unknown keys are dropped.
+// MaxFormPairs is how many key-value pairs [FormCodec] reads into a map, or into
+// the slices and interfaces of a struct: both take far more memory than the text
+// of the pairs. Pairs whose key the struct does not have are not counted.
 const MaxFormPairs = 10_000
 
 // FormCodec writes application/x-www-form-urlencoded text, sorted by key.
@@ -207,4 +208,27 @@ func (w *formWriter) writeStruct(s reflect.Value) error {
 		}
 	}
 	return nil
+}
+
+var _ Coster = FormCodec{}
+
+// Cost implements [Coster]. Each pair counts as one of the largest kind that v
+// can hold, and its text.
+func (FormCodec) Cost(data []byte, v any, limit int) int {
+	if v == nil {
+		return 0
+	}
+	t := reflect.TypeOf(v)
+	if t.Kind() != reflect.Pointer {
+		return 0 // Unmarshal refuses it
+	}
+	pair := plus(ElementCost(t), 32)
+	if t.Elem().Kind() == reflect.Interface {
+		pair = 1 << 10 // it becomes url.Values
+	}
+	text := times(len(data), 2)
+	if quick := plus(text, times(len(data)/2+1, pair)); quick <= limit {
+		return quick
+	}
+	return plus(text, times(min(bytes.Count(data, []byte("&"))+1, MaxFormPairs), pair))
 }

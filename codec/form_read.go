@@ -9,7 +9,7 @@ import (
 )
 
 // errFormPairs says that there are too many pairs for a map.
-var errFormPairs = fmt.Errorf("codec: form: more than %d pairs: read them into a struct, or send less", MaxFormPairs)
+var errFormPairs = fmt.Errorf("codec: form: more than %d pairs: send less in one message, or use another codec such as json", MaxFormPairs)
 
 // formReader goes once over a form text. Its work is linear in the text,
 // whatever the keys are, and what it stores are copies.
@@ -64,8 +64,15 @@ func (r *formReader) readStruct(s reflect.Value) error {
 		return err
 	}
 	seen := make([]int, len(plan.sorted)) // pairs so far, by formField.place
+	pairs := 0                            // stored in slices and interfaces
 	return r.each(func(key, value []byte) error {
 		for _, f := range plan.byName[string(key)] {
+			if f.list || f.any {
+				pairs++
+			}
+			if pairs > MaxFormPairs {
+				return errFormPairs
+			}
 			n := seen[f.place]
 			seen[f.place]++
 			if n > 0 && !f.list && !f.any {

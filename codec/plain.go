@@ -80,3 +80,8 @@ func (PlainCodec) Unmarshal(data []byte, v any) error {
 	}
 	return nil
 }
+
+var _ Coster = PlainCodec{}
+
+// Cost implements [Coster]: the text once, as a string or as bytes.
+func (PlainCodec) Cost(data []byte, _ any, _ int) int { return allocated(len(data)) }

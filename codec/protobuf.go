@@ -66,5 +66,5 @@ func (ProtobufCodec) Unmarshal(data []byte, v any) error {
 	if !m.ProtoReflect().IsValid() {
 		return typeError(NAME_PROTOBUF, v, "the pointer is nil, pass one to a message")
 	}
-	return proto.Unmarshal(data, m)
+	return proto.UnmarshalOptions{RecursionLimit: MaxDepth}.Unmarshal(data, m)
 }

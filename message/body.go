@@ -2,6 +2,7 @@ package message
 
 import (
 	"errors"
+	"math"
 
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/bufpool"
@@ -130,7 +131,8 @@ const copyPiece = 256 << 10 // bytes
 // UnmarshalBody decodes data into the body that was set, or into what the
 // function of [Message.SetNewBody] makes. Without data, or without a body,
 // there is nothing to decode. A *[]byte gets a copy, or a large body itself. A
-// codec that panics gives a [PanicError].
+// body that would decode to more than [codec.DecodeLimit] allows gives an error
+// that wraps [codec.ErrTooLarge], a codec that panics a [PanicError].
 func (m *Message) UnmarshalBody(data []byte) (err error) {
 	if m.body == nil && m.newBody != nil {
 		m.body = m.newBody(&m.Header)
@@ -150,8 +152,47 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 		return err
 	}
 	defer guard.Catch(&err, "codec", c.Name())
-	return c.Unmarshal(data, m.body)
+	return codec.UnmarshalLimit(c, data, m.body, m.decodeLimit(len(data)))
 }
+
+// defaultReadLimit, in bytes, is the read limit for messages that nobody has
+// told theirs.
+const defaultReadLimit = 64 << 20
+
+// decodeLimit is how many bytes a body of n bytes may decode to.
+func (m *Message) decodeLimit(n int) int {
+	wire := int(min(int64(m.size), math.MaxInt32))
+	if wire == 0 {
+		wire = n
+	}
+	limit := m.readLimit
+	if limit == 0 {
+		limit = defaultReadLimit
+	}
+	return codec.DecodeLimit(wire, limit)
+}
+
+// DecodeCost returns how many bytes decoding the body takes at most (see
+// [codec.Coster]), or some number above limit: 0 while the body that it is
+// decoded into is not known, and for bodies that are bytes.
+func (m *Message) DecodeCost(limit int) int {
+	if m.body == nil || len(m.raw) == 0 {
+		return 0
+	}
+	if _, ok := m.body.(*[]byte); ok {
+		return 0
+	}
+	c, err := codec.Get(m.bodyCodec)
+	if err != nil {
+		return 0
+	}
+	return codec.Cost(c, m.raw, m.body, limit)
+}
+
+// SetReadLimit says how long a frame of the connection may be, in bytes, from
+// which follows how much its body may decode to (see [codec.DecodeLimit]).
+// Sockets call it for the messages they read; 0 stands for 64 MiB.
+func (m *Message) SetReadLimit(n int) { m.readLimit = n }
 
 // bytes gives data to *b: a copy, or, if it is large and there is no room in
 // *b, the storage of the message itself.

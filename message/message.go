@@ -22,14 +22,15 @@ type Message struct {
 	Header
 	pipe xfer.XferPipe
 
-	ctx     context.Context
-	body    any
-	newBody NewBodyFunc
-	raw     []byte // undecoded body, part of buf or of what a filter made
-	buf     []byte // storage, kept across resets
-	size    uint32
-	fault   error // of a setting; packing returns it
-	turn    bool  // see InTurn
+	ctx       context.Context
+	body      any
+	newBody   NewBodyFunc
+	raw       []byte // undecoded body, part of buf or of what a filter made
+	buf       []byte // storage, kept across resets
+	size      uint32
+	readLimit int   // see SetReadLimit
+	fault     error // of a setting; packing returns it
+	turn      bool  // see InTurn
 }
 
 // NewBodyFunc returns the value that the body is decoded into, once the header
@@ -83,8 +84,13 @@ func (m *Message) InTurn() bool { return m.turn }
 func (m *Message) SetInTurn(on bool) { m.turn = on }
 
 // Err returns the first error of a setting, such as an unknown transfer
-// filter. A message with an error can't be packed.
-func (m *Message) Err() error { return m.fault }
+// filter, or [ErrMetaTooLong]. A message with an error can't be packed.
+func (m *Message) Err() error {
+	if m.fault != nil {
+		return m.fault
+	}
+	return m.meta.checkSize()
+}
 
 func (m *Message) fail(err error) {
 	if m.fault == nil {
@@ -99,7 +105,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.meta.Reset()
 	m.pipe.Reset()
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
-	m.size, m.fault, m.turn = 0, nil, false
+	m.size, m.readLimit, m.fault, m.turn = 0, 0, nil, false
 	if cap(m.buf) > maxKept {
 		bufpool.Put(m.buf)
 		m.buf = nil

@@ -260,6 +260,7 @@ func TestResetKeepsNothing(t *testing.T) {
 	m.SetMtype(TypeCall)
 	m.SetRaw(m.Store([]byte("raw")))
 	m.SetSize(9)
+	m.SetReadLimit(9)
 	m.SetInTurn(true)
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {

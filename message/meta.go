@@ -2,8 +2,24 @@ package message
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"slices"
 )
+
+// Bounds of the metadata of one message, in every protocol. Each entry takes far
+// more memory than its text, so their number is bounded too.
+const (
+	MaxMeta        = 65535 // bytes of the query text
+	MaxMetaEntries = 1024
+)
+
+// ErrMetaTooLong says that metadata is above [MaxMeta] or [MaxMetaEntries]. Such
+// a message is not sent; if one arrives the connection ends.
+var ErrMetaTooLong = errors.New("message: metadata is too long")
+
+// keptEntries is how many entries keep their storage across resets.
+const keptEntries = 64
 
 // Meta is the metadata of a message: an ordered list of entries that may
 // repeat a key. Metadata read from the wire stays query text until somebody
@@ -177,6 +193,54 @@ func (m *Meta) SetQuery(query []byte) {
 	}
 }
 
+// ReadQuery is [Meta.SetQuery] for text from the network: if it is above
+// [MaxMeta] or [MaxMetaEntries] it returns an error that wraps [ErrMetaTooLong],
+// and m is empty.
+func (m *Meta) ReadQuery(query []byte) error {
+	m.SetQuery(query)
+	err := m.checkSize()
+	if err != nil {
+		m.Reset()
+	}
+	return err
+}
+
+// checkSize returns an ErrMetaTooLong if m is above its bounds.
+func (m *Meta) checkSize() error {
+	size, entries := len(m.raw), len(m.kv)
+	switch {
+	case m.raw != nil && size > MaxMetaEntries: // shorter text cannot have as many
+		entries = bytes.Count(m.raw, []byte{'&'}) + 1
+	case entries > 0:
+		for _, p := range m.kv {
+			size += len(p.k) + len("&")
+			if p.v != "" {
+				size += len("=") + len(p.v)
+			}
+		}
+		size-- // no & behind the last
+		if size > MaxMeta/3 && size <= MaxMeta { // escapes may count
+			size = len(m.AppendQuery(nil))
+		}
+	}
+	if size > MaxMeta || entries > MaxMetaEntries {
+		return fmt.Errorf("%w: %d bytes in %d entries; at most %d and %d are sent", ErrMetaTooLong, size, entries, MaxMeta, MaxMetaEntries)
+	}
+	return nil
+}
+
+// entryWeight is what an entry takes beside its text, in bytes.
+const entryWeight = 64
+
+// Weight returns how many bytes the entries of m may take, apart from the text
+// they were read from.
+func (m *Meta) Weight() int {
+	if m.raw == nil {
+		return len(m.kv) * entryWeight
+	}
+	return len(m.raw) + (bytes.Count(m.raw, []byte{'&'})+1)*entryWeight
+}
+
 // QueryString returns m as query text.
 func (m *Meta) QueryString() []byte { return m.AppendQuery(nil) }
 
@@ -204,8 +268,10 @@ func (m *Meta) AppendQuery(dst []byte) []byte {
 // Reset empties m.
 func (m *Meta) Reset() {
 	m.raw = nil
-	if m.kv != nil {
-		clear(m.kv)
-		m.kv = m.kv[:0]
+	if cap(m.kv) > keptEntries {
+		m.kv = nil
+		return
 	}
+	clear(m.kv)
+	m.kv = m.kv[:0]
 }

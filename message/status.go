@@ -128,7 +128,12 @@ func (s *Status) Copy(newCause ...any) *Status {
 	return &c
 }
 
-// String returns the status as one line of text.
+// maxLogged is how much of message and cause String shows, in bytes: either may
+// come from the other side, and goes to the log.
+const maxLogged = 256
+
+// String returns the status as one line of text. It shows up to 256 bytes of the
+// message and of the cause.
 func (s *Status) String() string {
 	if s == nil {
 		return "code=0"
@@ -136,10 +141,10 @@ func (s *Status) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "code=%d", s.code)
 	if s.msg != "" {
-		fmt.Fprintf(&b, " msg=%q", s.msg)
+		fmt.Fprintf(&b, " msg=%q", cut(s.msg, maxLogged))
 	}
 	if s.cause != nil {
-		fmt.Fprintf(&b, " cause=%q", s.cause)
+		fmt.Fprintf(&b, " cause=%q", cut(s.cause.Error(), maxLogged))
 	}
 	return b.String()
 }
@@ -247,6 +252,18 @@ func FromError(err error) *Status {
 
 const okQuery = "code=0"
 
+// MaxStatus is how long, in bytes, the query text of a status may be in every
+// protocol.
+const MaxStatus = 65535
+
+// cut shortens s to n bytes.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "..."
+}
+
 // AppendQuery appends s as query text: code=0 for success.
 func (s *Status) AppendQuery(dst []byte) []byte {
 	if s == nil {
@@ -263,8 +280,11 @@ func (s *Status) AppendQuery(dst []byte) []byte {
 }
 
 // ParseStatus is the inverse of [Status.AppendQuery]. It keeps nothing of
-// query and returns nil for success.
+// query and returns nil for success. A query above [MaxStatus] is an error.
 func ParseStatus(query []byte) (*Status, error) {
+	if len(query) > MaxStatus {
+		return nil, fmt.Errorf("message: bad status: %d bytes of at most %d", len(query), MaxStatus)
+	}
 	if len(query) == 0 || string(query) == okQuery {
 		return nil, nil
 	}

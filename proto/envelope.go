@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // prefix is the length in front of a frame, in bytes.
@@ -46,7 +47,7 @@ type Envelope struct {
 // Pack is that of [Proto].
 func (e *Envelope) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	start, pipe := len(dst), m.XferPipe()
-	if pipe.Len() > math.MaxUint8 {
+	if pipe.Len() > xfer.MaxFilters {
 		return dst, e.ErrTooManyFilters
 	}
 	dst = append(dst, 0, 0, 0, 0)

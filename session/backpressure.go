@@ -35,7 +35,7 @@ var errTooManyBytes = errors.New("session: too many bytes in flight (InflightLim
 
 // weigh returns how many bytes m takes, as it was read.
 func weigh(m *message.Message) int64 {
-	return max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen()))
+	return max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen())) + int64(m.Meta().Weight())
 }
 
 // A load is what a budget asks of its connection.

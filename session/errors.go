@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
@@ -90,6 +91,9 @@ func goesAway(st *message.Status) bool {
 func (sh *Shared) decodeFailed(err error) *message.Status {
 	if panicked, ok := message.AsPanic(err); ok {
 		return sh.internalError(panicked)
+	}
+	if errors.Is(err, codec.ErrTooLarge) {
+		return newStatus(message.CodeTooLarge, err)
 	}
 	return newStatus(message.CodeBadMessage, err)
 }

@@ -141,6 +141,7 @@ func (s *Socket) ReadOn(m *message.Message) error {
 
 func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	defer guard.Catch(&err, "protocol", "")
+	m.SetReadLimit(s.out.cfg.ReadLimit)
 	return s.proto.Unpack(br, m, s.out.cfg.ReadLimit)
 }
 

@@ -9,8 +9,17 @@ import (
 // DefaultLimit is how many bytes any stage of XferPipe.OnUnpack may make: 64 MiB.
 const DefaultLimit = 64 << 20
 
+// DefaultRatio is how many bytes a filter may make of each byte of a frame,
+// unless it was registered by [RegRatio].
+const DefaultRatio = 128
+
+// minInflated is what a filter may make of any frame, however short, in bytes,
+// as far as the limit of the receiver goes.
+const minInflated = 4 << 20
+
 // ErrTooLarge says that undoing a filter would make more bytes than allowed.
-// Raise the receiver's limit, or send less in one message.
+// Raise the receiver's limit, send less in one message, or register a filter for
+// data that packs very well with [RegRatio].
 var ErrTooLarge = errors.New("xfer: unfiltered data exceeds the limit")
 
 // XferFilter is one transformation of a message's bytes.

@@ -18,6 +18,8 @@ import (
 // TestMain registers, once for the process, what the tests of this package use:
 // v7's filters under the ids of the golden messages, ours, and fakes.
 func TestMain(m *testing.M) {
+	xfer.Reg(inflater{'X', "inflates"})
+	xfer.RegRatio(inflater{'Y', "inflates more"}, 4*xfer.DefaultRatio)
 	gzip.Reg('g', "gizp-5", 5)
 	md5.Reg('m', "md5")
 	zstd.Reg('z', "zstd", 1)

@@ -1,23 +1,22 @@
 package xfer
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
 	"github.com/goerpc/erpc/internal/guard"
 )
 
-// maxFilters is what the count byte on the wire can say.
-const maxFilters = math.MaxUint8
+// MaxFilters is the most filters in one pipe. The wire could say 255, but each
+// costs the receiver time and memory.
+const MaxFilters = 8
 
 // workFactor times the limit is what all stages of one OnUnpackLimit may make
-// together. Without it a frame of a few hundred bytes that names 255 filters
-// could have the receiver inflate its whole limit 255 times over.
+// together.
 const workFactor = 8
 
-// ErrXferPipeTooLong says that a pipe has more than 255 filters.
-var ErrXferPipeTooLong = errors.New("xfer: a pipe holds at most 255 filters")
+// ErrXferPipeTooLong says that a pipe has more than [MaxFilters] filters.
+var ErrXferPipeTooLong = fmt.Errorf("xfer: a pipe holds at most %d filters", MaxFilters)
 
 // XferPipe is the filters of one message, outermost first. The zero value is
 // the empty pipe, and so is a nil pointer for all methods that only read. A
@@ -31,10 +30,10 @@ func NewXferPipe() *XferPipe { return new(XferPipe) }
 
 // Append adds the filters with these ids at the inner end. It returns an error
 // that wraps ErrUnknownFilter or ErrXferPipeTooLong, and leaves the pipe
-// unchanged, if an id is not registered or the pipe would exceed 255 filters.
+// unchanged, if an id is not registered or the pipe would exceed [MaxFilters].
 func (p *XferPipe) Append(ids ...byte) error {
 	n := len(p.entries)
-	if n+len(ids) > maxFilters {
+	if n+len(ids) > MaxFilters {
 		return fmt.Errorf("%w: %d and %d more", ErrXferPipeTooLong, n, len(ids))
 	}
 	for _, id := range ids {
@@ -49,7 +48,7 @@ func (p *XferPipe) Append(ids ...byte) error {
 }
 
 // AppendFrom adds all filters of src, which may be nil or p itself, at the
-// inner end. If the pipe exceeds 255 filters by that, OnPack reports it.
+// inner end. If the pipe exceeds [MaxFilters] by that, OnPack reports it.
 func (p *XferPipe) AppendFrom(src *XferPipe) {
 	if src != nil {
 		p.entries = append(p.entries, src.entries...)
@@ -57,7 +56,7 @@ func (p *XferPipe) AppendFrom(src *XferPipe) {
 }
 
 // Prepend adds all filters of src, which may be nil or p itself, in their order
-// at the outer end. If the pipe exceeds 255 filters by that, OnPack reports it.
+// at the outer end. If the pipe exceeds [MaxFilters] by that, OnPack reports it.
 func (p *XferPipe) Prepend(src *XferPipe) {
 	k := src.Len()
 	if k == 0 {
@@ -125,7 +124,7 @@ func (p *XferPipe) Range(f func(idx int, filter XferFilter) bool) {
 // a *PanicError.
 func (p *XferPipe) OnPack(b []byte) ([]byte, error) {
 	n := p.Len()
-	if n > maxFilters {
+	if n > MaxFilters {
 		return nil, fmt.Errorf("%w: %d", ErrXferPipeTooLong, n)
 	}
 	for i := n - 1; i >= 0; i-- {
@@ -143,8 +142,10 @@ func (p *XferPipe) OnUnpack(b []byte) ([]byte, error) {
 }
 
 // OnUnpackLimit undoes the filters on b, the first id first. No stage may make
-// more than limit bytes, and all stages together no more than 8 times that (or
-// DefaultLimit, if it is more); otherwise the error wraps ErrTooLarge. A limit
+// more than limit bytes, nor more than the ratio of its filter (see [RegRatio])
+// times the length of b, where up to 4 MiB are always allowed. All stages together
+// may make 8 times limit, or DefaultLimit if that is more. Otherwise the error
+// wraps ErrTooLarge. A pipe of more than [MaxFilters] is an error. A limit
 // below 0 counts as 0. The result may be b or a part of it; of the empty pipe
 // it is b, of any length. A filter's panic becomes a *PanicError.
 func (p *XferPipe) OnUnpackLimit(b []byte, limit int) ([]byte, error) {
@@ -152,19 +153,34 @@ func (p *XferPipe) OnUnpackLimit(b []byte, limit int) ([]byte, error) {
 	if n == 0 {
 		return b, nil
 	}
+	if n > MaxFilters {
+		return nil, fmt.Errorf("%w: %d", ErrXferPipeTooLong, n)
+	}
 	limit = max(limit, 0)
+	wire := len(b)
 	work := int64(math.MaxInt64)
 	if int64(limit) < work/workFactor {
 		work = max(int64(limit)*workFactor, DefaultLimit)
 	}
 	for i := range n {
 		var err error
-		if b, err = p.entries[i].unpack(b, int(min(int64(limit), work))); err != nil {
+		e := p.entries[i]
+		room := int64(inflateLimit(wire, limit, e.ratio))
+		if b, err = e.unpack(b, int(min(room, work))); err != nil {
 			return nil, err
 		}
 		work -= int64(len(b))
 	}
 	return b, nil
+}
+
+// InflateLimit is how many bytes wire bytes may inflate to, for formats that
+// compress by themselves: [DefaultRatio] times wire but at least 4 MiB, and at
+// most limit.
+func InflateLimit(wire, limit int) int { return inflateLimit(wire, limit, DefaultRatio) }
+
+func inflateLimit(wire, limit, ratio int) int {
+	return int(min(int64(limit), max(minInflated, int64(wire)*int64(ratio))))
 }
 
 func (e *entry) pack(b []byte) (out []byte, err error) {

@@ -2,6 +2,7 @@ package xfer_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math"
@@ -56,7 +57,7 @@ func TestPipeOfItself(t *testing.T) {
 // TestPrependIntoSpareRoom is where an overlapping copy would go wrong, and
 // checks that the source keeps its own storage.
 func TestPrependIntoSpareRoom(t *testing.T) {
-	p, src := pipe(t, "abcabcabc"), pipe(t, "mm")
+	p, src := pipe(t, "abcabcab"), pipe(t, "mm")
 	p.Reset()
 	if err := p.Append([]byte("abc")...); err != nil {
 		t.Fatal(err)
@@ -123,9 +124,9 @@ func TestAppendFailsWhole(t *testing.T) {
 	if got := string(p.IDs()); got != "ab" {
 		t.Errorf("after an unknown id the pipe is %q", got)
 	}
-	err = p.Append(bytes.Repeat([]byte("c"), 254)...)
+	err = p.Append(bytes.Repeat([]byte("c"), xfer.MaxFilters-1)...)
 	if !errors.Is(err, xfer.ErrXferPipeTooLong) {
-		t.Errorf("256 filters: got %v", err)
+		t.Errorf("one filter too many: got %v", err)
 	}
 	if got := string(p.IDs()); got != "ab" {
 		t.Errorf("after too many ids the pipe is %q", got)
@@ -133,18 +134,21 @@ func TestAppendFailsWhole(t *testing.T) {
 }
 
 func TestLongestPipe(t *testing.T) {
-	p := pipe(t, strings.Repeat("abc", 85))
+	p := pipe(t, strings.Repeat("ab", xfer.MaxFilters/2))
 	packed, err := p.OnPack([]byte("data"))
-	if err != nil || len(packed) != 255+4 {
+	if err != nil || len(packed) != xfer.MaxFilters+4 {
 		t.Fatalf("%d bytes, %v", len(packed), err)
 	}
-	plain, err := p.OnUnpackLimit(packed, 254+4) // what the first stage makes
+	plain, err := p.OnUnpackLimit(packed, xfer.MaxFilters-1+4) // what the first stage makes
 	if err != nil || string(plain) != "data" {
 		t.Errorf("got %q, %v", plain, err)
 	}
 	p.AppendFrom(pipe(t, "a"))
 	if _, err := p.OnPack([]byte("data")); !errors.Is(err, xfer.ErrXferPipeTooLong) {
-		t.Errorf("256 filters: got %v", err)
+		t.Errorf("OnPack with one filter too many: got %v", err)
+	}
+	if _, err := p.OnUnpack(packed); !errors.Is(err, xfer.ErrXferPipeTooLong) {
+		t.Errorf("OnUnpack with one filter too many: got %v", err)
 	}
 }
 
@@ -273,31 +277,73 @@ func TestEveryStageIsCapped(t *testing.T) {
 }
 
 func TestDefaultLimit(t *testing.T) {
-	p := pipe(t, "z")
+	p := pipe(t, "N") // makes as many bytes as it gets
 	for n, want := range map[int]error{xfer.DefaultLimit: nil, xfer.DefaultLimit + 1: xfer.ErrTooLarge} {
-		packed, err := p.OnPack(make([]byte, n))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := p.OnUnpack(packed); !errors.Is(err, want) || err == nil && len(got) != n {
+		if got, err := p.OnUnpack(make([]byte, n)); !errors.Is(err, want) || err == nil && len(got) != n {
 			t.Errorf("%d bytes: got %d, %v; want %v", n, len(got), err, want)
 		}
 	}
 }
 
-// TestWorkOfAllStagesIsBounded: many stages near the limit are refused together,
-// while small messages may pass all 255.
+// TestRatioIsCapped: a short frame inflates to 4 MiB at most, a longer one to
+// DefaultRatio times its length, unless its filter was registered for more.
+func TestRatioIsCapped(t *testing.T) {
+	for _, c := range []struct {
+		ids   string
+		frame int // bytes that arrive
+		made  int // bytes that the filter makes of them
+		ok    bool
+	}{
+		{"X", 10, 4 << 20, true},
+		{"X", 10, 4<<20 + 1, false},
+		{"X", 64 << 10, xfer.DefaultRatio * 64 << 10, true},
+		{"X", 64 << 10, xfer.DefaultRatio*64<<10 + 1, false},
+		{"Y", 64 << 10, 4 * xfer.DefaultRatio * 64 << 10, true},
+		{"Y", 64 << 10, 4*xfer.DefaultRatio*64<<10 + 1, false},
+		{"XX", 64 << 10, xfer.DefaultRatio*64<<10 + 1, false},
+	} {
+		frame := make([]byte, c.frame)
+		binary.BigEndian.PutUint64(frame, uint64(c.made))
+		got, err := pipe(t, c.ids).OnUnpackLimit(frame, xfer.DefaultLimit)
+		if c.ok && (err != nil || len(got) != c.made) || !c.ok && !errors.Is(err, xfer.ErrTooLarge) {
+			t.Errorf("%s made %d bytes of %d: got %d, %v; allowed is %v", c.ids, c.made, c.frame, len(got), err, c.ok)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a ratio of 0 was registered")
+		}
+	}()
+	xfer.RegRatio(inflater{'0', "nothing"}, 0)
+}
+
+// inflater makes as many bytes as the first eight of its input say, if it may.
+type inflater struct {
+	id   byte
+	name string
+}
+
+func (f inflater) ID() byte                            { return f.id }
+func (f inflater) Name() string                        { return f.name }
+func (inflater) OnPack(b []byte) ([]byte, error)       { return b, nil }
+func (f inflater) OnUnpack(src []byte) ([]byte, error) { return f.OnUnpackLimit(src, math.MaxInt) }
+
+func (inflater) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
+	n := binary.BigEndian.Uint64(src)
+	if n > uint64(limit) {
+		return nil, xfer.ErrTooLarge
+	}
+	out := make([]byte, n)
+	copy(out, src[:8])
+	return out, nil
+}
+
+// TestWorkOfAllStagesIsBounded: many stages near the limit are refused together.
 func TestWorkOfAllStagesIsBounded(t *testing.T) {
 	const limit = 16 << 20
 	data := make([]byte, limit)
-	if _, err := pipe(t, strings.Repeat("N", 8)).OnUnpackLimit(data, limit); err != nil {
-		t.Errorf("8 full stages: %v", err)
-	}
-	if _, err := pipe(t, strings.Repeat("N", 9)).OnUnpackLimit(data, limit); !errors.Is(err, xfer.ErrTooLarge) {
-		t.Errorf("9 full stages: got %v, want ErrTooLarge", err)
-	}
-	if _, err := pipe(t, strings.Repeat("N", 255)).OnUnpackLimit(data[:1000], 1000); err != nil {
-		t.Errorf("255 full stages of a small message: %v", err)
+	if _, err := pipe(t, strings.Repeat("N", xfer.MaxFilters)).OnUnpackLimit(data, limit); err != nil {
+		t.Errorf("as many full stages as a pipe holds: %v", err)
 	}
 }
 

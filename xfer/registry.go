@@ -19,6 +19,7 @@ type entry struct {
 	limited LimitedUnpacker // nil if the filter does not implement it
 	id      byte
 	name    string
+	ratio   int // bytes it may make of a byte of the frame
 }
 
 // table is one state of the registry. A published table never changes.
@@ -36,11 +37,20 @@ var (
 // messages flow. It may be called concurrently with everything else. It panics
 // if f is nil, or if another filter has its id or its name; to register the
 // very same value again changes nothing.
-func Reg(f XferFilter) {
+func Reg(f XferFilter) { RegRatio(f, DefaultRatio) }
+
+// RegRatio is [Reg] for a filter that may make up to ratio bytes of each byte of
+// a frame when it undoes OnPack, instead of [DefaultRatio]: for data of the
+// program's own that packs that well. Whoever can send to this process can then
+// make it inflate that much.
+func RegRatio(f XferFilter, ratio int) {
+	if ratio < 1 {
+		panic(fmt.Sprintf("xfer: RegRatio with %d bytes for each byte; choose 1 or more", ratio))
+	}
 	if isNil(f) {
 		panic("xfer: Reg needs a filter, got nil")
 	}
-	e := &entry{filter: f, id: f.ID(), name: f.Name()}
+	e := &entry{filter: f, id: f.ID(), name: f.Name(), ratio: ratio}
 	e.limited, _ = f.(LimitedUnpacker)
 
 	registerMu.Lock()

@@ -12,7 +12,7 @@ import (
 
 // Errors of Pack. The message can't be written in this format; nothing is.
 var (
-	ErrTooManyFilters = errors.New("jsonproto: more than 255 transfer filters")
+	ErrTooManyFilters = errors.New("jsonproto: more than 8 transfer filters")
 	ErrFrameTooLong   = errors.New("jsonproto: frame longer than 4 GiB")
 )
 

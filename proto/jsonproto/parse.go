@@ -74,7 +74,9 @@ func parseInto(m *message.Message, p parser, own bool) error {
 	if !ok {
 		return malformed("escapes of the metadata %.100q", f.meta.b)
 	}
-	m.Meta().SetQuery(meta)
+	if err := m.Meta().ReadQuery(meta); err != nil {
+		return malformed("%w", err)
+	}
 	m.SetRaw(body)
 	return nil
 }

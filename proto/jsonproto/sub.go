@@ -8,6 +8,7 @@ import (
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // NewSubProtoFunc returns a function that makes the JSON sub-protocol of
@@ -129,8 +130,8 @@ func (p *parser) filters() error {
 		if err != nil {
 			return err
 		}
-		if len(*p.ids) == math.MaxUint8 {
-			return malformed("more than 255 transfer filters")
+		if len(*p.ids) == xfer.MaxFilters {
+			return malformed("more than %d transfer filters", xfer.MaxFilters)
 		}
 		*p.ids = append(*p.ids, byte(id))
 		switch p.space(); {

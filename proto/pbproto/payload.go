@@ -129,7 +129,9 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 		copy(s[n:], body)
 		meta, body = s[:n:n], s[n:]
 	}
-	m.Meta().SetQuery(meta)
+	if err := m.Meta().ReadQuery(meta); err != nil {
+		return malformed("%w", err)
+	}
 	m.SetRaw(body)
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 // Errors of Pack. The message can't be written in this format; nothing is.
 var (
-	ErrTooManyFilters = errors.New("pbproto: more than 255 transfer filters")
+	ErrTooManyFilters = errors.New("pbproto: more than 8 transfer filters")
 	ErrFrameTooLong   = errors.New("pbproto: frame longer than 4 GiB")
 	ErrMethodNotUTF8  = errors.New("pbproto: service method is not UTF-8")
 )

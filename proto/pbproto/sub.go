@@ -128,7 +128,9 @@ func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 		copy(s[n:], body)
 		meta, body = s[:n:n], s[n:]
 	}
-	m.Meta().SetQuery(meta)
+	if err := m.Meta().ReadQuery(meta); err != nil {
+		return malformed("%w", err)
+	}
 	if body, err = proto.Unfilter("pbproto", m, body, limit); err != nil {
 		return err
 	}

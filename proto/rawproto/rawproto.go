@@ -30,8 +30,8 @@ import (
 var (
 	ErrMethodTooLong  = errors.New("rawproto: service method longer than 255 bytes")
 	ErrStatusTooLong  = errors.New("rawproto: status longer than 65535 bytes when escaped")
-	ErrMetaTooLong    = errors.New("rawproto: metadata longer than 65535 bytes when escaped")
-	ErrTooManyFilters = errors.New("rawproto: more than 255 transfer filters")
+	ErrMetaTooLong    = message.ErrMetaTooLong
+	ErrTooManyFilters = errors.New("rawproto: more than 8 transfer filters")
 	ErrFrameTooLong   = errors.New("rawproto: frame longer than 4 GiB")
 )
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/xfer"
 )
 
 const limit = 1 << 20 // bytes, of reading in these tests
@@ -156,10 +157,10 @@ func TestWhatDoesNotFitIsAnError(t *testing.T) {
 			t.Errorf("number %d: PackHead gave %q, %v", i, b, ok)
 		}
 	}
-	m := message.New(message.WithXferPipe(bytes.Repeat([]byte("m"), 255)...))
+	m := message.New(message.WithXferPipe(bytes.Repeat([]byte("m"), xfer.MaxFilters)...))
 	m.XferPipe().AppendFrom(message.New(message.WithXferPipe('m')).XferPipe())
 	if _, err := New().Pack(nil, m); !errors.Is(err, ErrTooManyFilters) {
-		t.Errorf("256 filters: %v", err)
+		t.Errorf("one filter too many: %v", err)
 	}
 }
 

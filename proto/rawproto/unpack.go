@@ -27,7 +27,9 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 	if !own {
 		r.b = m.Store(r.b)
 	}
-	m.Meta().SetQuery(r.take(r.u16()))
+	if err := m.Meta().ReadQuery(r.take(r.u16())); err != nil {
+		return malformed("%w", err)
+	}
 	m.SetBodyCodec(byte(r.u8()))
 	if r.bad {
 		return errShort

@@ -3,12 +3,12 @@ package thriftproto
 import (
 	"bufio"
 	"encoding/binary"
-	"math"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // NewBinaryProtoFunc returns a function that makes erpc v7's thrift-binary for a
@@ -22,7 +22,7 @@ func (binaryFormat) Version() (id byte, name string) { return 'b', "thrift-binar
 
 func (binaryFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	start, pipe, kind := len(dst), m.XferPipe(), kindOf(m.Mtype())
-	if pipe.Len() > math.MaxUint8 {
+	if pipe.Len() > xfer.MaxFilters {
 		return dst, ErrTooManyFilters
 	}
 	w := beginHeader(dst, m.Seq(), dialect{header: true})
@@ -124,7 +124,9 @@ func v7Pair(m *message.Message, k, v []byte) error {
 		}
 		m.SetStatus(st)
 	case HeaderMeta:
-		m.Meta().SetQuery(v)
+		if err := m.Meta().ReadQuery(v); err != nil {
+			return malformed("%w", err)
+		}
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 // Errors of Pack. The message can't be written in this format; nothing is.
 var (
-	ErrTooManyFilters = errors.New("thriftproto: more than 255 transfer filters")
+	ErrTooManyFilters = errors.New("thriftproto: more than 8 transfer filters")
 	ErrFilters        = errors.New("thriftproto: this format has no transfer filters, use thrift-binary for them")
 	ErrHeaderTooLong  = errors.New("thriftproto: status and metadata are longer than 262140 bytes")
 	ErrFrameTooLong   = errors.New("thriftproto: frame longer than 1 GiB, the most that thrift allows")

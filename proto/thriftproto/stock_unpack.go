@@ -14,6 +14,7 @@ import (
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/xfer"
 )
 
 func (s *stock) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
@@ -60,6 +61,9 @@ func (s *stock) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 
 func stockPair(m *message.Message, kind thrift.TMessageType, k, v []byte) error {
 	if string(k) != HeaderStatus {
+		if m.Meta().Len() >= message.MaxMetaEntries {
+			return malformed("%w", message.ErrMetaTooLong)
+		}
 		m.Meta().Add(string(k), string(v))
 		return nil
 	}
@@ -135,6 +139,7 @@ func (s *stock) owner(m *message.Message, head []byte) (cut bool) {
 }
 
 func inflate(b []byte, limit int) ([]byte, error) {
+	limit = xfer.InflateLimit(len(b), limit)
 	r, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return nil, malformed("zlib: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -21,6 +22,7 @@ var errDepth = errors.New("nested too deeply")
 // struct. It grows dst by no more than limit bytes, as compact integers are up to
 // eight times larger in binary.
 func transcode(dst, b []byte, fromCompact bool, limit int) ([]byte, error) {
+	limit = min(limit, math.MaxInt32-len(dst)) // int may have 32 bits
 	in, out := bytes.NewBuffer(b), bytes.NewBuffer(dst)
 	t := transcoder{
 		ctx: context.Background(), out: out, most: len(dst) + limit,

@@ -107,7 +107,7 @@ func TestLimitsOfParts(t *testing.T) {
 		"service method":                     "255 bytes",
 		"status, escaped":                    "65535 bytes",
 		"metadata, escaped":                  "65535 bytes",
-		"transfer filters of a message":      "255",
+		"transfer filters of a message":      strconv.Itoa(xfer.MaxFilters),
 		"shutdown of all peers of a process": sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
 		"addresses that have begun a KCP session and not said anything yet": strconv.Itoa(kcp.MaxHalfOpen),
 		"of them from one host":                                  strconv.Itoa(kcp.MaxHalfOpenPerHost),
