@@ -218,7 +218,7 @@ func (m *Meta) checkSize() error {
 				size += len("=") + len(p.v)
 			}
 		}
-		size-- // no & behind the last
+		size--                                   // no & behind the last
 		if size > MaxMeta/3 && size <= MaxMeta { // escapes may count
 			size = len(m.AppendQuery(nil))
 		}
