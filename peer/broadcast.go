@@ -22,7 +22,8 @@ const DefaultBroadcastWait = time.Second
 // the policy Block those that have room are served first; then Broadcast waits
 // for the others, all at the same time, no longer than [DefaultBroadcastWait] and
 // the context of the settings: one slow reader must not hold up the next
-// broadcast. Those that have no room by then fail with CodeExhausted.
+// broadcast. Those that have no room by then fail with CodeExhausted, and are not
+// waited for again before they have read what is queued for them.
 func (p *Peer) Broadcast(serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
 	return broadcast(p.table.all(), serviceMethod, arg, settings)
 }
@@ -63,7 +64,7 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 		failed[c.ID()] = st
 	}
 	var frames packed
-	var full []*session.Engine
+	var full []refused
 	for _, c := range conns {
 		frame, st := frames.of(c, method, arg, settings)
 		if !st.OK() {
@@ -74,7 +75,7 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 		case st.OK():
 			sent++
 		case st.Code() == message.CodeExhausted && c.WouldBlock():
-			full = append(full, c)
+			full = append(full, refused{c, st})
 		default:
 			fail(c, st)
 		}

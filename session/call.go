@@ -235,8 +235,11 @@ func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.S
 	return c.status(m, err)
 }
 
-// WouldBlock reports whether a push waits when the queue is full.
-func (s *Engine) WouldBlock() bool { return s.shared.Socket.Policy == socket.Block }
+// WouldBlock reports whether a push that finds the queue full should wait: the
+// policy says so, and nobody has just waited in vain.
+func (s *Engine) WouldBlock() bool {
+	return s.shared.Socket.Policy == socket.Block && !s.conns.current().sock.WaitsInVain()
+}
 
 // ProtoName returns the name of the protocol of the connection.
 func (s *Engine) ProtoName() string {

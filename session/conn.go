@@ -62,6 +62,7 @@ type conn struct {
 	quiet  *quiescence             // nil: it is not draining
 
 	sawReads uint64 // of the idle sweep, one goroutine: messages read at its last look
+	sawBytes uint64 // the same, of bytes
 	stuck    *stuck // of the stuck sweep, one goroutine; nil: no call waited
 }
 

@@ -313,12 +313,19 @@ func (s *Engine) Stats() Stats {
 	return Stats{c.sock.Stats(), int(c.handlers.Load()), c.pending.Len() + s.later.len()}
 }
 
-// Idle reports whether nothing was received since it was last called. One
+// minActivity is how many bytes of a message that is still arriving keep its
+// session from being idle, between two looks: a byte now and then does not.
+const minActivity = 1 << 10
+
+// Idle reports whether nothing has happened on the connection since it was last
+// called: no message and no large part of one was received, no handler is at
+// work, and no reply is still being written, which the write timeout bounds. One
 // goroutine at a time may call it.
 func (s *Engine) Idle() bool {
 	c := s.conns.current()
-	n := c.sock.Stats().MessagesIn
-	idle := n == c.sawReads && !c.busy() && s.conns.life.state() == Open
-	c.sawReads = n
+	st := c.sock.Stats()
+	idle := st.MessagesIn == c.sawReads && st.BytesIn-c.sawBytes < minActivity &&
+		c.sock.Flushed() && !c.busy() && s.conns.life.state() == Open
+	c.sawReads, c.sawBytes = st.MessagesIn, st.BytesIn
 	return idle
 }

@@ -43,7 +43,7 @@ func newPreSession(s *Engine, c *conn) *preSession {
 
 // limit lets nothing on the connection take longer than the handshake may.
 func (p *preSession) limit() {
-	_ = p.conn.sock.Conn().SetDeadline(p.deadline) // fails only on a closed connection, which the next use tells
+	_ = p.conn.sock.SetDeadline(p.deadline) // fails only on a closed connection, which the next use tells
 }
 
 // finish ends the handshake and returns the connection that it left.
@@ -228,11 +228,11 @@ func (p *preSession) limitRead(ctx context.Context) (undo func()) {
 	if age := p.ContextAge(); age > 0 {
 		sooner(time.Now().Add(age))
 	}
-	nc := p.conn.sock.Conn()
-	_ = nc.SetReadDeadline(end) // fails only on a closed connection, which reading tells
-	stop := context.AfterFunc(ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
+	sock := p.conn.sock
+	_ = sock.SetReadDeadline(end) // fails only on a closed connection, which reading tells
+	stop := context.AfterFunc(ctx, func() { _ = sock.SetReadDeadline(time.Unix(1, 0)) })
 	return func() {
 		stop()
-		_ = nc.SetReadDeadline(p.deadline)
+		_ = sock.SetReadDeadline(p.deadline)
 	}
 }

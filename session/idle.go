@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"net"
 	"os"
 	"sync"
 	"time"
@@ -46,7 +45,7 @@ func (s readerState) next() []readerState { return readerMoves[s] }
 type source interface {
 	Wait() error
 	StartFlush()
-	Conn() net.Conn
+	SetReadDeadline(t time.Time) error
 	// Pollable reports whether waiting needs no buffer, and bears a deadline.
 	Pollable() bool
 	// Watched reports whether an event loop can wait in place of a goroutine.
@@ -181,4 +180,4 @@ func (r *idleReader) restoreDeadlineLocked(src source) {
 }
 
 // setReadDeadline fails only on a closed connection, which reading tells.
-func setReadDeadline(src source, t time.Time) { _ = src.Conn().SetReadDeadline(t) }
+func setReadDeadline(src source, t time.Time) { _ = src.SetReadDeadline(t) }

@@ -53,20 +53,12 @@ func (s *fakeSource) Wait() error {
 	}
 }
 
-// A fakeNetConn is the connection of a source, of which only the read deadline is
-// used.
-type fakeNetConn struct {
-	net.Conn
-	s *fakeSource
-}
-
-func (c fakeNetConn) SetReadDeadline(d time.Time) error {
-	c.s.set(func() { c.s.deadline = d })
+func (s *fakeSource) SetReadDeadline(d time.Time) error {
+	s.set(func() { s.deadline = d })
 	return nil
 }
 
 func (s *fakeSource) StartFlush()    { s.flushed++ }
-func (s *fakeSource) Conn() net.Conn { return fakeNetConn{s: s} }
 func (s *fakeSource) Pollable() bool { return s.pollable }
 func (s *fakeSource) Watched() bool  { return s.watched }
 func (s *fakeSource) OnReadable(f func()) bool {

@@ -51,7 +51,7 @@ func (c *conn) linger(err error, x *exchange) {
 	end := time.Now().Add(maxLinger)
 	var discard [16 << 10]byte
 	for now := time.Now(); now.Before(end); now = time.Now() {
-		_ = nc.SetReadDeadline(now.Add(lingerIdle)) // the loop has its own bound
+		_ = c.sock.SetReadDeadline(now.Add(lingerIdle)) // the loop has its own bound
 		if _, err := nc.Read(discard[:]); err != nil {
 			return
 		}
@@ -64,7 +64,7 @@ func (c *conn) awaitID(err error, x *exchange) {
 	if x == nil || !errors.Is(err, proto.ErrEarly) {
 		return
 	}
-	_ = c.sock.Conn().SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection, which reading tells
+	_ = c.sock.SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection, which reading tells
 	for errors.Is(err, proto.ErrEarly) {
 		err = c.sock.ReadOn(&x.in)
 	}

@@ -3,7 +3,6 @@ package socket
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -22,12 +21,9 @@ type roomWaiter struct {
 	next   *roomWaiter
 }
 
-var roomWaiters = sync.Pool{New: func() any { return &roomWaiter{result: make(chan error, 1)} }}
-
 // push makes a sender the last that waits.
 func (q *roomQueue) push(frame []byte, mode putMode) *roomWaiter {
-	r := roomWaiters.Get().(*roomWaiter)
-	r.frame, r.mode = frame, mode
+	r := &roomWaiter{frame: frame, mode: mode, result: make(chan error, 1)}
 	if q.tail == nil {
 		q.head = r
 	} else {
@@ -78,12 +74,6 @@ func (q *roomQueue) abort(err error) {
 	}
 }
 
-// free gives r back for another sender to use. Nobody else may know of it.
-func (r *roomWaiter) free() {
-	r.frame, r.mode = nil, putMode{}
-	roomWaiters.Put(r)
-}
-
 // waitForRoomLocked returns once the leader has enqueued frame, or why it has
 // not. It unlocks the mutex while it waits. The bytes of a reply count as
 // waiting meanwhile.
@@ -112,7 +102,6 @@ func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 	for moved := w.moved.Load(); ; {
 		select {
 		case err := <-r.result:
-			r.free()
 			return err
 		case <-ctx.Done():
 			return w.giveUp(r, ctx.Err())
@@ -121,9 +110,7 @@ func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 		now := w.moved.Load()
 		if now-moved < uint64(w.cfg.QueueLimit) {
 			w.fail(fmt.Errorf("%w: less than %d bytes in %v while pushes wait", ErrSlowReader, w.cfg.QueueLimit, w.cfg.WriteTimeout))
-			err := <-r.result // fail gives one to all who wait
-			r.free()
-			return err
+			return <-r.result // fail gives one to all who wait
 		}
 		moved = now
 	}
@@ -139,9 +126,8 @@ func (w *writer) giveUp(r *roomWaiter, err error) error {
 	}
 	w.mu.Unlock()
 	if !waited {
-		err = <-r.result
+		return <-r.result
 	}
-	r.free()
 	return err
 }
 

@@ -13,6 +13,8 @@ import (
 type writeWatchdog struct {
 	due   time.Duration // on clock; 0: nothing is being written
 	timer *time.Timer   // nil: none runs
+
+	expiry *time.Timer // stands in for a deadline that could not be set; see deadline.go
 }
 
 var clockStart = time.Now()
@@ -59,7 +61,7 @@ func (d *writeWatchdog) rest() {
 	}
 }
 
-// stop ends the timer.
+// stop ends the timers.
 func (d *writeWatchdog) stop() {
 	if d == nil {
 		return
@@ -68,5 +70,9 @@ func (d *writeWatchdog) stop() {
 	if d.timer != nil {
 		d.timer.Stop()
 		d.timer = nil
+	}
+	if d.expiry != nil {
+		d.expiry.Stop()
+		d.expiry = nil
 	}
 }

@@ -31,7 +31,7 @@ type half struct {
 	n       int // bytes in chunks
 	written int // bytes since the beginning
 	ended   bool
-	broken  error         // for both ends; nil: not
+	broken  error         // ends both directions; nil: not broken
 	changed chan struct{} // closed at the next change
 }
 

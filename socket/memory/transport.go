@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// A Transport connects those who listen and dial on it: network "memory",
-// addresses are any names. The zero value is ready. All methods may be called
+// A Transport connects listeners and dialers inside one process. Its network is
+// "memory"; addresses are any names. The zero value is ready. All methods may be called
 // concurrently.
 type Transport struct {
 	// Faults returns what goes wrong on the next connection, for the bytes
@@ -40,7 +40,7 @@ const Network = "memory"
 // Networks implements [socket.Transport].
 func (t *Transport) Networks() []string { return []string{Network} }
 
-// errTLS: a secret inside one process protects nothing.
+// errTLS refuses TLS: a secret inside one process protects nothing.
 var errTLS = fmt.Errorf("memory: TLS is not available on this transport; leave the peer's TLS configuration out: %w", errors.ErrUnsupported)
 
 // Dial implements [socket.Transport]. Nobody listening is

@@ -31,7 +31,7 @@ type Options struct {
 }
 
 // Run tests the transport that newTransport returns, with a new one for each
-// part. After each part no goroutine and no file descriptor may be left that
+// part; the parts are listed in the documentation of the package. After each part no goroutine and no file descriptor may be left that
 // was not there before; so parts, and what calls Run, must not be parallel.
 func Run(t *testing.T, newTransport func() socket.Transport, o Options) {
 	if o.Patience == 0 {
@@ -62,6 +62,9 @@ func Run(t *testing.T, newTransport func() socket.Transport, o Options) {
 		{"listener close keeps connections", testListenerCloseKeeps},
 		{"a silent client holds up nobody", testSilentClient},
 		{"strangers", testStrangers},
+		{"half-open connections", testHalfOpen},
+		{"write timeout of a socket", testWriteTimeout},
+		{"close of a socket whose buffers are full", testCloseFull},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			checkLeaks(t)

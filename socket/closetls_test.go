@@ -1,0 +1,126 @@
+//go:build unix
+
+package socket
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fillKernel writes to a connection, below TLS, until the kernel takes no more:
+// so TLS is idle, and its close_notify would block.
+func fillKernel(t *testing.T, conn net.Conn) {
+	t.Helper()
+	raw, err := conn.(*tls.Conn).NetConn().(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	junk := make([]byte, 64<<10)
+	full := false
+	for settled := 0; settled < 3; settled++ { // the other side's buffer takes from ours
+		if err := raw.Write(func(fd uintptr) bool {
+			for {
+				if _, err := syscall.Write(int(fd), junk); err != nil {
+					full = errors.Is(err, syscall.EAGAIN)
+					return true
+				}
+				settled = 0
+			}
+		}); err != nil || !full {
+			t.Fatal(err, full)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Close of TLS does not wait for a side that does not read, and ends the
+// connection soon.
+func TestCloseOfTLSOnAFullKernelBuffer(t *testing.T) {
+	a, b := tlsPair(t)
+	fillKernel(t, a)
+	s := newSocket(a, Config{})
+	read := reads(s)
+	start := time.Now()
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if d := time.Since(start); d > lingerTime/2 {
+		t.Errorf("Close took %v", d)
+	}
+	endsSoon(t, "after Close", read)
+	if d := time.Since(start); d > 3*lingerTime {
+		t.Errorf("the connection ended after %v", d)
+	}
+	_ = b.Close()
+}
+
+// A peer closes its sessions one after another: many that are stuck must not add
+// up.
+func TestCloseOfManyStuckOnes(t *testing.T) {
+	cfg := Config{}.Complete()
+	var socks []*Socket
+	for range 20 {
+		a, _ := tlsPair(t)
+		fillKernel(t, a)
+		socks = append(socks, New(a, lengthProto{}, cfg))
+	}
+	start := time.Now()
+	for _, s := range socks {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("20 Closes took %v", d)
+	}
+	eventually(t, "all are closed", func() bool { return cfg.closer.blocked.Load() == 0 })
+}
+
+// That the other side has gone already is not an error of Close.
+func TestCloseAfterTheOtherSideHasGone(t *testing.T) {
+	for _, k := range kinds {
+		for _, reset := range []bool{false, true} {
+			a, b := k.pair(t)
+			s := newSocket(a, Config{})
+			if tc, ok := b.(*tls.Conn); ok {
+				b = tc.NetConn()
+			}
+			if tc, ok := b.(*net.TCPConn); ok && reset {
+				_ = tc.SetLinger(0)
+			}
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			endsSoon(t, k.name, reads(s))
+			_ = s.Send(call(1, nil), ByPolicy, FlushInline) // may find out or not
+			if err := s.Close(); err != nil {
+				t.Errorf("%s, reset %v: %v", k.name, reset, err)
+			}
+		}
+	}
+}
+
+// Whoever closes while another writes over TLS frees both.
+func TestConcurrentCloseOfTLS(t *testing.T) {
+	a, _ := tlsPair(t)
+	s := newSocket(a, Config{QueueLimit: 1 << 20})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for s.Send(call(1, make([]byte, 10_000)), ByPolicy, FlushInline) == nil {
+			}
+		})
+	}
+	time.Sleep(20 * time.Millisecond) // they are stuck by now, or will be
+	for range 3 {
+		wg.Go(func() { _ = s.Close() })
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	within(t, "writers and closers", done)
+}
