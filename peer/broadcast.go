@@ -64,7 +64,7 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 		failed[c.ID()] = st
 	}
 	var frames packed
-	var full []refused
+	var full []*session.Engine
 	for _, c := range conns {
 		frame, st := frames.of(c, method, arg, settings)
 		if !st.OK() {
@@ -75,7 +75,7 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 		case st.OK():
 			sent++
 		case st.Code() == message.CodeExhausted && c.WouldBlock():
-			full = append(full, refused{c, st})
+			full = append(full, c)
 		default:
 			fail(c, st)
 		}

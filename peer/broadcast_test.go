@@ -1,7 +1,6 @@
 package peer_test
 
 import (
-	"context"
 	"net"
 	"strings"
 	"testing"
@@ -83,19 +82,15 @@ func TestBroadcastDoesNotWaitLongForSlowReaders(t *testing.T) {
 		t.Errorf("%d sessions failed, want %d", len(failed), slow)
 	}
 	for id, st := range failed {
-		if st.Code() != message.CodeExhausted || !strings.Contains(st.String(), "as long as a broadcast waits") {
+		if st.Code() != message.CodeExhausted {
 			t.Errorf("%s: %v", id, st)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if _, failed := p.Broadcast("/note", text, message.WithContext(ctx)); len(failed) != slow {
+	start = time.Now()
+	if _, failed := p.Broadcast("/note", text); len(failed) != slow {
 		t.Errorf("%d failed", len(failed))
-	} else {
-		for id, st := range failed {
-			if st.Code() != message.CodeHandleTimeout {
-				t.Errorf("%s: %v", id, st)
-			}
-		}
+	}
+	if d := time.Since(start); d > peer.DefaultBroadcastWait/2 { // they have not read since it waited for them
+		t.Errorf("a further broadcast took %v", d)
 	}
 }
