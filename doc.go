@@ -27,7 +27,8 @@
 //	Dial, DialContext
 //	CountSession, GetSession, RangeSession, Broadcast, Group, Groups
 //	Handle, HandleAll, Path, SubRoute, Router, Root, ToRouter
-//	RouteCall, RouteCallFunc, RoutePush, RoutePushFunc, SetUnknownCall, SetUnknownPush
+//	RouteCall, RouteCallFunc, RoutePush, RoutePushFunc, RouteStream, RouteStreamFunc,
+//	SetUnknownCall, SetUnknownPush
 //	Config, PluginContainer, Stats, Handlers
 //	SetTLSConfig, SetTLSConfigFromFile, TLSConfig
 //	Close, Shutdown, OnClose

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,21 +13,28 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A kind is what calls and pushes differ in when they are registered.
+// A kind is what calls, pushes and streams differ in when they are registered.
 type kind[C any] struct {
-	name  string       // session.RouteCall or session.RoutePush
-	ctx   reflect.Type // the context interface that the receiver embeds
-	outs  int
-	shape string // what a handler looks like, with the receiver or context left open
-	set   func(*session.Spec, func(ctx C, arg any) []reflect.Value)
+	name    string       // session.RouteCall, session.RoutePush or session.RouteStream
+	ctx     reflect.Type // the context interface that the receiver embeds
+	outs    int
+	outcome []reflect.Type                    // that the last result may have
+	shape   string                            // what a handler looks like, with the receiver or context left open
+	badArg  func(reflect.Type) (wants string) // what the argument should be, if it is not that
+	set     func(s *session.Spec, typ reflect.Type, invoke func(ctx C, arg any) []reflect.Value)
 }
 
-var statusType = reflect.TypeFor[*message.Status]()
+var (
+	statusType = reflect.TypeFor[*message.Status]()
+	errorType  = reflect.TypeFor[error]()
+)
 
 var calls = kind[session.CallCtx]{
-	name: session.RouteCall, ctx: reflect.TypeFor[session.CallCtx](), outs: 2,
-	shape: "(arg *A) (R, *erpc.Status)",
-	set: func(s *session.Spec, invoke func(session.CallCtx, any) []reflect.Value) {
+	name: session.RouteCall, ctx: reflect.TypeFor[session.CallCtx](), outs: 2, outcome: []reflect.Type{statusType},
+	shape: "(arg *A) (R, *erpc.Status)", badArg: notAPointer,
+	set: func(s *session.Spec, typ reflect.Type, invoke func(session.CallCtx, any) []reflect.Value) {
+		setArg(s, typ)
+		s.Reply = typ.Out(0)
 		s.Call = func(ctx session.CallCtx, arg any) (any, *message.Status) {
 			out := invoke(ctx, arg)
 			return out[0].Interface(), out[1].Interface().(*message.Status)
@@ -35,13 +43,27 @@ var calls = kind[session.CallCtx]{
 }
 
 var pushes = kind[session.PushCtx]{
-	name: session.RoutePush, ctx: reflect.TypeFor[session.PushCtx](), outs: 1,
-	shape: "(arg *A) *erpc.Status",
-	set: func(s *session.Spec, invoke func(session.PushCtx, any) []reflect.Value) {
+	name: session.RoutePush, ctx: reflect.TypeFor[session.PushCtx](), outs: 1, outcome: []reflect.Type{statusType},
+	shape: "(arg *A) *erpc.Status", badArg: notAPointer,
+	set: func(s *session.Spec, typ reflect.Type, invoke func(session.PushCtx, any) []reflect.Value) {
+		setArg(s, typ)
 		s.Push = func(ctx session.PushCtx, arg any) *message.Status {
 			return invoke(ctx, arg)[0].Interface().(*message.Status)
 		}
 	},
+}
+
+// setArg settles what messages are decoded into.
+func setArg(s *session.Spec, typ reflect.Type) {
+	arg := typ.In(1).Elem()
+	s.Arg, s.NewArg = arg, func() any { return reflect.New(arg).Interface() }
+}
+
+func notAPointer(typ reflect.Type) (wants string) {
+	if typ.Kind() != reflect.Pointer {
+		return "a pointer"
+	}
+	return ""
 }
 
 // RouteCall registers the methods of a controller as handlers of calls and
@@ -140,12 +162,8 @@ func reflected[C any](k *kind[C], name string, typ reflect.Type, f *receivers[C]
 }
 
 func handler[C any](k *kind[C], name string, typ reflect.Type, call func(C, any) []reflect.Value) *session.Handler {
-	arg := typ.In(1).Elem()
-	s := session.Spec{Name: name, Kind: k.name, Arg: arg, NewArg: func() any { return reflect.New(arg).Interface() }}
-	if k.outs == 2 {
-		s.Reply = typ.Out(0)
-	}
-	k.set(&s, call)
+	s := session.Spec{Name: name, Kind: k.name}
+	k.set(&s, typ, call)
 	return session.NewHandler(s)
 }
 
@@ -157,12 +175,19 @@ func (k *kind[C]) misfit(typ reflect.Type, hidden int) string {
 		return "takes any number of arguments"
 	case typ.NumIn() != 2:
 		return fmt.Sprintf("takes %d arguments in place of %d", typ.NumIn()-hidden, 2-hidden)
-	case typ.In(1).Kind() != reflect.Pointer:
-		return fmt.Sprintf("takes a %s, which is not a pointer", typ.In(1))
+	}
+	if wants := k.badArg(typ.In(1)); wants != "" {
+		return fmt.Sprintf("takes a %s, which is not %s", typ.In(1), wants)
+	}
+	switch {
 	case typ.NumOut() != k.outs:
 		return fmt.Sprintf("returns %d values", typ.NumOut())
-	case typ.Out(k.outs-1) != statusType:
-		return fmt.Sprintf("returns a %s where a *erpc.Status must be", typ.Out(k.outs-1))
+	case !slices.Contains(k.outcome, typ.Out(k.outs-1)):
+		want := "*erpc.Status"
+		if len(k.outcome) > 1 {
+			want += " or error"
+		}
+		return fmt.Sprintf("returns a %s where a %s must be", typ.Out(k.outs-1), want)
 	}
 	return ""
 }

@@ -44,12 +44,14 @@ func HandleDownload(r Registrar, path string, fn func(ctx context.Context, w io.
 func handleStream(r Registrar, path string, arg, reply reflect.Type, fn func(session.CallCtx, *session.Stream) error, plugins []plugin.Plugin) string {
 	return r.Handle(session.NewHandler(session.Spec{
 		Name: r.Path(path), Kind: session.RouteStream, Arg: arg, Reply: reply,
-		Stream: func(c session.CallCtx, s *session.Stream) *message.Status {
-			err := fn(c, s)
-			if err == nil || errors.Is(err, io.EOF) { // the end that Recv tells of
-				return nil
-			}
-			return statusOf(err)
-		},
+		Stream: func(c session.CallCtx, s *session.Stream) *message.Status { return streamStatus(fn(c, s)) },
 	}), plugins...)
+}
+
+// streamStatus is the status of a stream whose handler returned err.
+func streamStatus(err error) *message.Status {
+	if err == nil || errors.Is(err, io.EOF) { // the end that Recv tells of
+		return nil
+	}
+	return statusOf(err)
 }
