@@ -82,6 +82,24 @@ func NewFakeCallCmd(serviceMethod string, arg, result any, st *Status) CallCmd {
 	return session.NewCallCmd(serviceMethod, arg, result, st)
 }
 
+// NewUnsentCallCmd is [NewFakeCallCmd] for a call that was certainly not sent, as
+// its Sent method then says.
+func NewUnsentCallCmd(serviceMethod string, arg, result any, st *Status) CallCmd {
+	return session.NewUnsentCall(serviceMethod, arg, result, st)
+}
+
+// A PendingCall is an asynchronous call whose session is yet to be found, for
+// pools. See [session.PendingCall].
+type PendingCall = session.PendingCall
+
+// NewPendingCall returns a pending call. See [session.NewPendingCall].
+func NewPendingCall(serviceMethod string, arg, result any, done chan<- CallCmd, settings ...MessageSetting) *PendingCall {
+	return session.NewPendingCall(serviceMethod, arg, result, done, settings...)
+}
+
+// WithMessage gives a message all that was set in src. See [message.WithMessage].
+func WithMessage(src Message) MessageSetting { return message.WithMessage(src) }
+
 // WithNothing changes nothing.
 func WithNothing() MessageSetting { return message.WithNothing() }
 

@@ -232,7 +232,13 @@ func TestSettings(t *testing.T) {
 	if got := m.XferPipe().IDs(); !bytes.Equal(got, []byte{mirrorFilter}) || m.Err() != nil {
 		t.Errorf("filters %v, error %v", got, m.Err())
 	}
+	if again := New(WithAddMeta("gone", "1"), WithXferPipe(mirrorFilter), WithMessage(m)); again.String() != m.String() || again.Context() != ctx {
+		t.Errorf("another message got %v, want %v", again, m)
+	}
 	m.Reset(WithXferPipe(250), WithXferPipe(251))
+	if err := New(WithMessage(m)).Err(); err == nil || err != m.Err() {
+		t.Errorf("another message has the error %v, want %v", err, m.Err())
+	}
 	if err := m.Err(); !errors.Is(err, xfer.ErrUnknownFilter) || !strings.Contains(err.Error(), "250") {
 		t.Errorf("an unknown filter: %v, want the first of them", err)
 	}

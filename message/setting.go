@@ -82,3 +82,19 @@ func WithXferPipe(ids ...byte) Setting {
 		}
 	}
 }
+
+// WithMessage gives a message all that was set in src: so settings that must run
+// once can serve a message that is sent later, or more than once. src must not be
+// changed meanwhile.
+func WithMessage(src *Message) Setting {
+	return func(m *Message) {
+		m.method, m.status, m.bodyCodec = src.method, src.status, src.bodyCodec
+		m.ctx, m.body, m.newBody = src.ctx, src.body, src.newBody
+		src.meta.CopyTo(&m.meta)
+		m.pipe.Reset()
+		m.pipe.AppendFrom(&src.pipe)
+		if src.fault != nil {
+			m.fail(src.fault)
+		}
+	}
+}

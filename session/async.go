@@ -37,10 +37,11 @@ type asyncCall struct {
 	quit chan struct{}   // closed by abort
 	ch   chan<- *CallCmd // may be nil
 
-	mu      sync.Mutex // guards the following, and conn and seq of the CallCmd
+	mu      sync.Mutex // guards the following, and sess, req, conn and seq of the CallCmd
 	state   machine[asyncState]
 	aborted *message.Status // why it is to end, though no reply came; nil: it is not
 	stop    func()          // ends the watching of its context; nil: none
+	giveUp  func()          // of a PendingCall that has no session yet: nobody waits for its start; else nil
 
 	place *list.Element // in the waitlist of its session, whose mutex guards it
 }
@@ -53,14 +54,6 @@ func newAsyncCall(s *Engine, result any, ch chan<- *CallCmd) *CallCmd {
 	both.async.done, both.async.quit, both.async.ch = make(chan struct{}), make(chan struct{}), ch
 	both.cmd.sess, both.cmd.result, both.cmd.async = s, result, &both.async
 	return &both.cmd
-}
-
-func (cmd *CallCmd) lastSeq() int32 {
-	if a := cmd.async; a != nil {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-	}
-	return cmd.seq
 }
 
 // quit is closed when the call is aborted; nil for a call that can't be.
@@ -117,10 +110,14 @@ func (cmd *CallCmd) abort(st *message.Status) {
 	if a.state.state() == asyncInFlight {
 		c = cmd.conn
 	}
-	seq := cmd.seq
+	seq, s, giveUp := cmd.seq, cmd.sess, a.giveUp
 	a.mu.Unlock()
-	if c == nil {
-		cmd.sess.abortWaiting(cmd)
+	switch {
+	case giveUp != nil:
+		giveUp()
+		return
+	case c == nil:
+		s.abortWaiting(cmd)
 		return
 	}
 	if _, ours := c.pending.Take(seq); !ours {
@@ -160,13 +157,18 @@ func (cmd *CallCmd) finishAsync(st *message.Status) {
 		return
 	}
 	a.state.move(a.state.state(), asyncEnded)
-	stop := a.stop
+	stop, giveUp := a.stop, a.giveUp
 	a.mu.Unlock()
 	cmd.st = st
 	if stop != nil {
 		stop()
 	}
-	cmd.sess.logCalled(cmd)
+	if giveUp != nil {
+		giveUp()
+	}
+	if cmd.sess != nil {
+		cmd.sess.logCalled(cmd)
+	}
 	close(a.done)
 	cmd.deliver()
 }
@@ -191,16 +193,27 @@ func (cmd *CallCmd) deliver() {
 		select {
 		case ch <- cmd:
 			return
-		case <-cmd.sess.CloseNotify():
+		case <-cmd.sessionEnded():
 		}
 		t := time.NewTimer(maxDelivery)
 		defer t.Stop()
 		select {
 		case ch <- cmd:
 		case <-t.C:
-			cmd.sess.Debugf("session %s: nobody took the call to %s from its channel", cmd.sess.ID(), cmd.req.method)
+			if cmd.sess != nil {
+				cmd.sess.Debugf("session %s: nobody took the call to %s from its channel", cmd.sess.ID(), cmd.req.method)
+			}
 		}
 	}()
+}
+
+// sessionEnded is closed when the session of the call has ended, or if the call
+// never had one.
+func (cmd *CallCmd) sessionEnded() <-chan struct{} {
+	if cmd.sess == nil {
+		return ended
+	}
+	return cmd.sess.CloseNotify()
 }
 
 func (a *asyncCall) abortStatus() *message.Status {

@@ -253,7 +253,7 @@ func (s *Engine) ProtoName() string {
 func (s *Engine) begin(cmd *CallCmd, x *exchange, method string, arg any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
 	cmd.start = s.clock()
 	cancel, st = x.compose(message.TypeCall, method, arg, settings)
-	cmd.req.record(&x.out)
+	cmd.record(&x.out)
 	if !st.OK() {
 		return cancel, st
 	}

@@ -33,6 +33,7 @@ type CallCmd struct {
 	sent  atomic.Uint32 // bytes of the frame
 	// mayBeSent is set from before the frame is queued; cleared if it was not.
 	mayBeSent atomic.Bool
+	unknown   bool          // made by NewCallCmd: nobody knows whether it was sent
 	size      uint32        // bytes of the reply's frame
 	start     time.Duration // on clock; 0: not measured
 	cost      time.Duration
@@ -47,6 +48,14 @@ var ended = func() chan struct{} {
 // NewCallCmd returns a call that has ended: for code that stands in for a
 // session.
 func NewCallCmd(serviceMethod string, arg, result any, st *message.Status) *CallCmd {
+	cmd := NewUnsentCall(serviceMethod, arg, result, st)
+	cmd.unknown = true
+	return cmd
+}
+
+// NewUnsentCall is [NewCallCmd] for a call that was certainly not sent, because
+// no session was found for it, for example. [CallCmd.Sent] says so.
+func NewUnsentCall(serviceMethod string, arg, result any, st *message.Status) *CallCmd {
 	return &CallCmd{req: request{method: serviceMethod, body: arg}, result: result, st: st}
 }
 
@@ -70,10 +79,10 @@ func (cmd *CallCmd) Cancel() {
 
 // Sent waits for the end of the call and reports whether the other side may have
 // got it. If not, it was not executed, whatever the status says. Of a command
-// that no session made it is not known, so Sent returns true.
+// made by [NewCallCmd] it is not known, so Sent returns true.
 func (cmd *CallCmd) Sent() bool {
 	<-cmd.Done()
-	return cmd.sess == nil || cmd.mayBeSent.Load()
+	return cmd.unknown || cmd.mayBeSent.Load()
 }
 
 // Status waits for the end of the call and returns its outcome.
@@ -117,21 +126,50 @@ func (cmd *CallCmd) CostTime() time.Duration {
 func (cmd *CallCmd) Output() *message.Message {
 	m := message.New()
 	m.SetMtype(message.TypeCall)
-	m.SetSeq(cmd.lastSeq())
+	cmd.lock()
+	defer cmd.unlock()
+	m.SetSeq(cmd.seq)
 	cmd.req.fill(m)
 	return m
 }
 
 // Context returns the context of the call.
-func (cmd *CallCmd) Context() context.Context { return cmd.req.context() }
+func (cmd *CallCmd) Context() context.Context {
+	cmd.lock()
+	defer cmd.unlock()
+	return cmd.req.context()
+}
 
-// Session returns the session that the call was made on, nil for one that was
-// made by [NewCallCmd].
+// Session returns the session that the call was made on, nil if it has none: of
+// [NewCallCmd], [NewUnsentCall] and a [PendingCall] that has not started.
 func (cmd *CallCmd) Session() Session {
+	cmd.lock()
+	defer cmd.unlock()
 	if cmd.sess == nil {
 		return nil
 	}
 	return cmd.sess
+}
+
+// record makes cmd the call that m, which the settings have made, asks for.
+func (cmd *CallCmd) record(m *message.Message) {
+	cmd.lock()
+	defer cmd.unlock()
+	cmd.req.record(m)
+}
+
+// lock locks what the caller of an asynchronous call may look at while another
+// goroutine sends it. Until a Call has returned nobody else has it.
+func (cmd *CallCmd) lock() {
+	if cmd.async != nil {
+		cmd.async.mu.Lock()
+	}
+}
+
+func (cmd *CallCmd) unlock() {
+	if cmd.async != nil {
+		cmd.async.mu.Unlock()
+	}
 }
 
 // finish ends the call.

@@ -220,7 +220,7 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 	var seqs []int32
 	for i := held; i < held+calls; i++ {
 		cmd := s.AsyncCall("/echo", &i, &results[i], done)
-		seqs = append(seqs, cmd.lastSeq())
+		seqs = append(seqs, cmd.Output().Seq())
 	}
 	timer := time.NewTimer(longest)
 	defer timer.Stop()

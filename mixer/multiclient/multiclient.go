@@ -18,6 +18,11 @@ const (
 // ErrClosed is the cause in the status of what a closed pool was asked to do.
 var ErrClosed = errors.New("multiclient: closed")
 
+// MaxPending is how many asynchronous calls wait for a session at the same time.
+const MaxPending = 10_000
+
+var errTooManyPending = errors.New("multiclient: too many calls wait for a session; the call was not sent")
+
 // A MultiClient is a pool of sessions to one address. All methods may be called
 // concurrently.
 type MultiClient struct {
@@ -35,6 +40,7 @@ type MultiClient struct {
 	dialing int           // dials under way; they count for the quota
 	changed chan struct{} // closed and replaced when a dial or a call has ended
 	waiting int           // callers that wait for that
+	pending int           // asynchronous calls that wait for a session
 	barred  time.Time     // no dial before it, while there are members
 	late    bool          // a dial takes so long that calls wait for none
 	sweep   *time.Timer   // for the idle; nil while there are no members
@@ -73,37 +79,54 @@ func (c *MultiClient) Peer() erpc.Peer { return c.peer }
 // reply, as that of a session does. The context of the settings also bounds the
 // wait for a session; its WithTimeout does not, the peer's DialTimeout does.
 func (c *MultiClient) Call(serviceMethod string, arg, result any, setting ...erpc.MessageSetting) erpc.CallCmd {
-	m, st := c.hire(contextOf(setting))
+	ctx, setting := settle(serviceMethod, arg, setting)
+	m, st := c.hire(ctx, nil)
 	if !st.OK() {
-		return erpc.NewFakeCallCmd(serviceMethod, arg, result, st)
+		return erpc.NewUnsentCallCmd(serviceMethod, arg, result, st)
 	}
 	defer c.release(m)
 	return m.sess.Call(serviceMethod, arg, result, setting...)
 }
 
-// AsyncCall is Call without the wait for the reply; it does wait for a session
-// if one has to be dialed. done, which may be nil, gets the command when the
-// call has ended; it should have room.
+// AsyncCall is Call without any wait: if a session has to be dialed first, the
+// call is sent when that is done, and its command has no session before. At most
+// [MaxPending] calls wait so; one more ends with CodeExhausted. done, which may
+// be nil, gets the command when the call has ended; it should have room.
 func (c *MultiClient) AsyncCall(serviceMethod string, arg, result any, done chan<- erpc.CallCmd, setting ...erpc.MessageSetting) erpc.CallCmd {
-	m, st := c.hire(contextOf(setting))
-	if !st.OK() {
-		cmd := erpc.NewFakeCallCmd(serviceMethod, arg, result, st)
-		if done != nil {
-			done <- cmd
-		}
-		return cmd
+	call := erpc.NewPendingCall(serviceMethod, arg, result, done, setting...)
+	m, d, st := c.ready()
+	switch {
+	case !st.OK():
+		call.Fail(st)
+	case m != nil:
+		c.start(call, m)
+	default:
+		go func() {
+			m, st := c.hire(call.Context(), d)
+			c.pended()
+			if !st.OK() {
+				call.Fail(st)
+				return
+			}
+			c.start(call, m)
+		}()
 	}
-	cmd := m.sess.AsyncCall(serviceMethod, arg, result, done, setting...)
+	return call.Cmd()
+}
+
+// start sends a call over m, which is hired.
+func (c *MultiClient) start(call *erpc.PendingCall, m *member) {
+	call.Start(m.sess)
 	go func() {
-		<-cmd.Done() // it ends with the session at the latest
+		<-call.Cmd().Done() // it ends with the session at the latest
 		c.release(m)
 	}()
-	return cmd
 }
 
 // Push sends arg to serviceMethod over one of the sessions; there is no reply.
 func (c *MultiClient) Push(serviceMethod string, arg any, setting ...erpc.MessageSetting) *erpc.Status {
-	m, st := c.hire(contextOf(setting))
+	ctx, setting := settle(serviceMethod, arg, setting)
+	m, st := c.hire(ctx, nil)
 	if !st.OK() {
 		return st
 	}
@@ -130,7 +153,7 @@ func (c *MultiClient) Close() {
 }
 
 // Stats are the counters of a pool at one moment. The names are those of erpc
-// v7, whose pool calls a session a worker.
+// v7, whose pool calls a session a worker, except Pending, which v7 has not.
 type Stats struct {
 	Worker  int32  // sessions
 	Idle    int32  // sessions with nothing in flight
@@ -140,6 +163,7 @@ type Stats struct {
 	Done    uint64 // calls and pushes that have ended
 	MaxLoad int32  // calls in flight on the busiest session
 	MinLoad int32  // and on the least busy one
+	Pending int32  // asynchronous calls that wait for a session
 }
 
 // Stats returns the counters.
@@ -149,7 +173,7 @@ func (c *MultiClient) Stats() Stats {
 	c.removeEndedLocked()
 	s := Stats{
 		Worker: int32(len(c.members)), Dialing: int32(c.dialing),
-		Created: c.created, Doing: int32(c.doing), Done: c.done,
+		Created: c.created, Doing: int32(c.doing), Done: c.done, Pending: int32(c.pending),
 	}
 	for i, m := range c.members {
 		load := int32(m.load())

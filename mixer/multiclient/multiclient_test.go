@@ -133,6 +133,7 @@ func TestIdleSessionsAreClosed(t *testing.T) {
 		done := make(chan erpc.CallCmd, 3)
 		for range 3 {
 			c.AsyncCall("/wait", 1, nil, done)
+			synctest.Wait()
 		}
 		time.Sleep(10 * idle) // calls in flight keep their sessions
 		check(t, c, multiclient.Stats{Worker: 3, Created: 3, Doing: 3, MaxLoad: 1, MinLoad: 1})
@@ -172,6 +173,7 @@ func TestIdleSessionsAreClosed(t *testing.T) {
 func TestBrokenSessionsAreReplaced(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, r *rig, c *multiclient.MultiClient) {
 		first := c.AsyncCall("/wait", 1, nil, nil)
+		synctest.Wait()
 		second := c.AsyncCall("/wait", 1, nil, nil)
 		synctest.Wait()
 		r.server.RangeSession(func(s erpc.Session) bool {
@@ -203,6 +205,9 @@ func TestDialFails(t *testing.T) {
 		if st := cmd.Status(); st.Code() != erpc.CodeDialFailed || !strings.Contains(st.Cause().Error(), errNoWay.Error()) {
 			t.Errorf("status %v", st)
 		}
+		if cmd.Sent() || c.Call("/who", 7, nil).Sent() {
+			t.Error("a call counts as sent though no session was dialed")
+		}
 		if <-done != cmd {
 			t.Error("another command arrived")
 		}
@@ -214,6 +219,7 @@ func TestDialFails(t *testing.T) {
 		r.net.kill(false)
 		time.Sleep(2 * time.Second) // the pool forgets
 		busy := c.AsyncCall("/wait", 1, nil, nil)
+		synctest.Wait()
 		r.net.kill(true)
 		dials := r.net.dials.Load()
 		for range 3 { // a busy session is better than none
@@ -285,10 +291,13 @@ func TestWaitersGoOn(t *testing.T) {
 // there are busier, does not wait on when one of these is free again.
 func TestFreedSessionServesWaiters(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, r *rig, c *multiclient.MultiClient) {
-		busy := c.AsyncCall("/wait", 1, nil, nil).Session()
+		first := c.AsyncCall("/wait", 1, nil, nil)
+		synctest.Wait()
+		busy := first.Session()
 		r.net.kill(true) // so that the next two go there too
 		for range 2 {
 			c.AsyncCall("/wait", 1, nil, nil)
+			synctest.Wait()
 		}
 		r.net.kill(false)
 		time.Sleep(2 * time.Second) // the pool forgets
@@ -350,6 +359,7 @@ func TestHangingDial(t *testing.T) {
 func TestCloseEndsCalls(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, r *rig, c *multiclient.MultiClient) {
 		waiting := c.AsyncCall("/wait", 1, nil, nil)
+		synctest.Wait()
 		open := r.net.close()
 		defer open()
 		dialing := make(chan *erpc.Status, 1)

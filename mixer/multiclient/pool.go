@@ -27,31 +27,37 @@ func (m *member) load() int { return max(m.hired, m.sess.Stats().Pending) }
 // close ends the session.
 func (m *member) close() { _ = m.sess.Close() } // it is not needed any more, however it ends
 
-// maxHold is how long a call waits for a dial while the pool has a session that
+// MaxHold is how long a call waits for a dial while the pool has a session that
 // could take it. A dial on a healthy network is faster; a hanging one must not
 // hold up calls.
-const maxHold = 50 * time.Millisecond
+const MaxHold = 50 * time.Millisecond
 
-// contextOf returns the context that the settings carry.
-func contextOf(settings []erpc.MessageSetting) context.Context {
+// settle applies the settings of a call or push, once. It returns the context
+// that they carry, and a setting that stands for all of them.
+func settle(serviceMethod string, arg any, settings []erpc.MessageSetting) (context.Context, []erpc.MessageSetting) {
 	if len(settings) == 0 {
-		return context.Background()
+		return context.Background(), nil
 	}
-	return erpc.NewMessage(settings...).Context()
+	m := erpc.NewMessage(erpc.WithServiceMethod(serviceMethod), erpc.WithBody(arg))
+	m.Apply(settings)
+	return m.Context(), []erpc.MessageSetting{erpc.WithMessage(m)}
 }
 
 // hire returns the session for the next call or push, which must release it. It
-// waits for a session as long as ctx lasts if there is none, and for maxHold if
-// the sessions there are busy.
-func (c *MultiClient) hire(ctx context.Context) (*member, *erpc.Status) {
-	patience := time.NewTimer(maxHold)
+// waits for a session as long as ctx lasts if there is none, and for MaxHold if
+// the sessions there are busy. d, which may be nil, is a dial for this caller.
+func (c *MultiClient) hire(ctx context.Context, d *dial) (*member, *erpc.Status) {
+	patience := time.NewTimer(MaxHold)
 	defer patience.Stop()
-	var d *dial // for this caller
 	for held := false; ; {
 		c.mu.Lock()
 		if c.life.Err() != nil {
 			c.mu.Unlock()
-			return nil, erpc.NewStatusByCodeText(erpc.CodeWrongConn, ErrClosed, false)
+			return nil, statusClosed()
+		}
+		if d != nil && d.m != nil { // it was faster than this goroutine
+			c.mu.Unlock()
+			return d.m, nil
 		}
 		var best *member
 		if best, d = c.chooseLocked(d, held); best != nil {
@@ -119,21 +125,36 @@ func (c *MultiClient) hireLocked(m *member) {
 	c.doing++
 }
 
-// ready returns a session that can be used without a wait, hired, or nil.
-func (c *MultiClient) ready() *member {
+// ready returns a session that can be used without a wait, hired. If there is
+// none, it counts the caller among the pending, who must hire a session for the
+// dial d, which may be nil, and then call pended.
+func (c *MultiClient) ready() (*member, *dial, *erpc.Status) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.life.Err() != nil {
-		return nil
+		return nil, nil, statusClosed()
+	}
+	if c.pending >= MaxPending {
+		return nil, nil, erpc.NewStatusByCodeText(erpc.CodeExhausted, errTooManyPending, false)
 	}
 	best, d := c.chooseLocked(nil, false)
-	if d != nil {
-		d.abandoned = true // the caller asks again on a goroutine that may wait
-	}
 	if best != nil {
 		c.hireLocked(best)
+		return best, nil, nil
 	}
-	return best
+	c.pending++
+	return nil, d, nil
+}
+
+// pended ends what ready began.
+func (c *MultiClient) pended() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pending--
+}
+
+func statusClosed() *erpc.Status {
+	return erpc.NewStatusByCodeText(erpc.CodeWrongConn, ErrClosed, false)
 }
 
 // chooseLocked returns the session to use, or the dial that the caller waits

@@ -152,7 +152,7 @@ func (t *Target) once(method string, arg, result any, setting []erpc.MessageSett
 	}
 	done, st := t.breaker.Allow()
 	if !st.OK() {
-		return erpc.NewFakeCallCmd(method, arg, result, st)
+		return erpc.NewUnsentCallCmd(method, arg, result, st)
 	}
 	outcome := canceled // unless the target returns: a panic says nothing about it
 	defer func() { done(outcome) }()
@@ -199,7 +199,7 @@ func (t *Target) repeatable(method string, cmd erpc.CallCmd, st *erpc.Status) bo
 	if errors.Is(st.Cause(), ErrOpen) {
 		return false // which stays so for longer than a retry waits
 	}
-	if passing(st) && notExecuted(cmd, st) {
+	if passing(st) && !cmd.Sent() {
 		return true
 	}
 	return t.r.cfg.Retryable != nil && t.r.cfg.Retryable(method, st)
@@ -213,17 +213,6 @@ func passing(st *erpc.Status) bool {
 		return true
 	}
 	return false
-}
-
-// notExecuted reports whether the call did not reach a handler. The status alone
-// never tells: a handler may return that of a call of its own.
-func notExecuted(cmd erpc.CallCmd, st *erpc.Status) bool {
-	if cmd.Session() == nil {
-		// A stand-in, from a pool that has no session to call on, say. What was
-		// read from a connection has a cause of text alone, which wraps nothing.
-		return st.Code() == erpc.CodeDialFailed && errors.Unwrap(st.Cause()) != nil
-	}
-	return !cmd.Sent()
 }
 
 // wait takes a retry from the budget and waits for its time. It reports whether

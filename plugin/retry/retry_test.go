@@ -20,14 +20,15 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// errDial is a cause as a dialer has it: not text alone, as of a status that was
-// received.
+// errDial is a cause as a dialer has it.
 var errDial = fmt.Errorf("dial: %w", errors.New("connection refused"))
 
 // A script is a target without sessions, such as a pool that can't dial. It
-// answers calls with one code after the other, the last one again and again.
+// answers calls with one code after the other, the last one again and again. What
+// it says of them is not known to be unsent, but for CodeDialFailed.
 type script struct {
 	codes []int32
+	fake  bool // it does not even say that of CodeDialFailed
 	calls atomic.Int32
 }
 
@@ -37,7 +38,19 @@ func (s *script) Call(method string, arg, result any, _ ...erpc.MessageSetting) 
 	if c := s.codes[n-1]; c != 0 {
 		st = erpc.NewStatus(c, "scripted", errDial)
 	}
+	if st.Code() == erpc.CodeDialFailed && !s.fake {
+		return erpc.NewUnsentCallCmd(method, arg, result, st)
+	}
 	return erpc.NewFakeCallCmd(method, arg, result, st)
+}
+
+// The code and the cause of a status prove nothing: a handler may have made both.
+func TestAStandInThatSaysNotDialedProvesNothing(t *testing.T) {
+	s := &script{codes: []int32{erpc.CodeDialFailed, 0}, fake: true}
+	st := retry.New(retry.Config{}).On(s).Call("/m", nil, nil).Status()
+	if st.Code() != erpc.CodeDialFailed || s.calls.Load() != 1 {
+		t.Errorf("%v after %d calls", st, s.calls.Load())
+	}
 }
 
 // TestWhatIsSafe: only what can't have been executed is made again.

@@ -19,6 +19,8 @@ import (
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/codec/thriftcodec"
 	"github.com/goerpc/erpc/internal/process/graceful"
+	"github.com/goerpc/erpc/mixer/multiclient"
+	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/peer/config"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
@@ -110,11 +112,14 @@ func TestLimitsOfParts(t *testing.T) {
 		"transfer filters of a message":      strconv.Itoa(xfer.MaxFilters),
 		"shutdown of all peers of a process": sayDefault(reflect.ValueOf(graceful.DefaultTimeout)),
 		"addresses that have begun a KCP session and not said anything yet": strconv.Itoa(kcp.MaxHalfOpen),
-		"of them from one host":                                  strconv.Itoa(kcp.MaxHalfOpenPerHost),
-		"connections that a mux looks at":                        strconv.Itoa(mux.DefaultUndecided),
-		"of them from one address":                               strconv.Itoa(mux.DefaultUndecidedPerAddress),
-		"bytes that a mux looks at":                              fmt.Sprintf("%d KiB", mux.DefaultPeek>>10),
-		"time until a mux has handed a connection on":            sayDefault(reflect.ValueOf(mux.DefaultTimeout)),
+		"of them from one host":                       strconv.Itoa(kcp.MaxHalfOpenPerHost),
+		"connections that a mux looks at":             strconv.Itoa(mux.DefaultUndecided),
+		"of them from one address":                    strconv.Itoa(mux.DefaultUndecidedPerAddress),
+		"bytes that a mux looks at":                   fmt.Sprintf("%d KiB", mux.DefaultPeek>>10),
+		"time until a mux has handed a connection on": sayDefault(reflect.ValueOf(mux.DefaultTimeout)),
+		"waiting of `Broadcast`, under the policy `block`, for all sessions whose queue is full": sayDefault(reflect.ValueOf(peer.DefaultBroadcastWait)),
+		"waiting of a call of a `MultiClient` for another dial while there is a session":         sayDefault(reflect.ValueOf(multiclient.MaxHold)),
+		"asynchronous calls of a `MultiClient` that wait for a session":                          strconv.Itoa(multiclient.MaxPending),
 		"pairs of a form body":                                   strconv.Itoa(codec.MaxFormPairs),
 		"nesting of a Thrift body":                               strconv.Itoa(thriftcodec.MaxDepth),
 		"what a filter pipe inflates without a protocol's limit": fmt.Sprintf("%d MiB", xfer.DefaultLimit>>20),
