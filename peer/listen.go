@@ -173,7 +173,16 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	if conn == nil {
 		return
 	}
+	exited := true
+	defer func() {
+		if exited { // a hook has ended the goroutine (runtime.Goexit)
+			p.opening.Add(-1)
+			p.accepting.Add(-1)
+			_ = conn.Close() // session.Accept has closed it
+		}
+	}()
 	c, st := p.serveConn(conn, pf)
+	exited = false
 	p.opening.Add(-1)
 	if !st.OK() {
 		p.accepting.Add(-1)

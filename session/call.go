@@ -305,7 +305,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 		offers := c.offerProof(&x.out)
 		seq, inFlight, aborted := cmd.enter(c)
 		if offers && inFlight == 0 {
-			c.proof.state.move(proofOffered, proofNone)
+			c.proof.finish(false)
 		}
 		switch {
 		case aborted != nil:
@@ -327,6 +327,9 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 		} else {
 			st = c.write(&x.out, inFlight > 1)
 		}
+		if offers {
+			c.proof.finish(st.OK())
+		}
 		if st.OK() {
 			cmd.sent.Store(x.out.Size())
 			if cmd.wasAborted() { // and the other side may have heard of it before the call
@@ -334,9 +337,6 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			}
 			s.wrote(x)
 			return nil, true
-		}
-		if offers {
-			c.proof.state.move(proofOffered, proofNone)
 		}
 		if _, ours := c.pending.Take(seq); !ours {
 			return nil, false

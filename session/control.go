@@ -21,18 +21,20 @@ import (
 type proofState int32
 
 const (
-	proofNone    proofState = iota // nothing
-	proofOffered                   // a call named its own number; the hello has not come
-	proofGiven                     // it is adjacent, and understands control messages
+	proofNone     proofState = iota // nothing
+	proofOffering                   // a call that names its own number is being sent
+	proofOffered                    // it was sent; the hello has not come
+	proofGiven                      // it is adjacent, and understands control messages
 )
 
-func (s proofState) String() string { return [...]string{"none", "offered", "given"}[s] }
+func (s proofState) String() string { return [...]string{"none", "offering", "offered", "given"}[s] }
 
 // An offer that could not be sent is taken back.
 var proofMoves = [...][]proofState{
-	proofNone:    {proofOffered, proofGiven},
-	proofOffered: {proofGiven, proofNone},
-	proofGiven:   {},
+	proofNone:     {proofOffering, proofGiven},
+	proofOffering: {proofOffered, proofGiven, proofNone},
+	proofOffered:  {proofGiven},
+	proofGiven:    {},
 }
 
 func (s proofState) next() []proofState { return proofMoves[s] }
@@ -46,12 +48,27 @@ const maxUnsentCancels = 64
 type proof struct {
 	state machine[proofState]
 
-	mu      sync.Mutex // guards the following
-	offered int32      // number of the call that carried the offer
-	cancels []int32    // calls that were cancelled before the hello
+	mu      sync.Mutex    // guards the following
+	offered int32         // number of the call that carried the offer
+	queued  chan struct{} // closed when that call was queued, or not; nil: none is being sent
+	cancels []int32       // calls that were cancelled before the hello
 }
 
 func (p *proof) given() bool { return p.state.state() == proofGiven }
+
+// begin reports whether the caller is to make the offer.
+func (p *proof) begin() bool {
+	if p.state.state() != proofNone {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.state.move(proofNone, proofOffering) {
+		return false
+	}
+	p.queued = make(chan struct{})
+	return true
+}
 
 // offer records that the call seq carries the offer.
 func (p *proof) offer(seq int32) {
@@ -60,12 +77,44 @@ func (p *proof) offer(seq int32) {
 	p.offered = seq
 }
 
+// finish ends what begin began: the offer was sent, or not.
+func (p *proof) finish(sent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	to := proofNone
+	if sent {
+		to = proofOffered
+	}
+	p.state.move(proofOffering, to) // unless the hello was faster
+	close(p.queued)
+	p.queued = nil
+}
+
+// await returns when no offer is being sent, or ctx has ended. A call that came in
+// front of the offer would be refused, if it is, by a side that can't say so in a
+// way that is believed.
+func (p *proof) await(ctx context.Context) {
+	if p.state.state() != proofOffering {
+		return
+	}
+	p.mu.Lock()
+	queued := p.queued
+	p.mu.Unlock()
+	if queued == nil {
+		return
+	}
+	select {
+	case <-queued:
+	case <-ctx.Done():
+	}
+}
+
 // give records that the other side is proven. It returns the calls that it is to
 // be told the cancellation of, and whether this was the first proof.
 func (p *proof) give() (cancels []int32, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	first = p.state.move(proofNone, proofGiven) || p.state.move(proofOffered, proofGiven)
+	first = p.state.move(proofNone, proofGiven) || p.state.move(proofOffering, proofGiven) || p.state.move(proofOffered, proofGiven)
 	cancels = p.cancels
 	p.cancels = nil
 	return cancels, first
@@ -106,10 +155,15 @@ func (c *conn) offerProof(m *message.Message) bool {
 	if m.Meta().RawLen() > 0 || m.Meta().Len() > 0 {
 		m.Meta().Del(metaHello) // of another connection, or somebody else's
 	}
-	if c.proof.state.state() != proofNone || c.answersInOrder() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
+	switch c.proof.state.state() {
+	case proofGiven, proofOffered:
 		return false
 	}
-	if !c.proof.state.move(proofNone, proofOffered) {
+	if c.answersInOrder() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
+		return false
+	}
+	if !c.proof.begin() {
+		c.proof.await(m.Context())
 		return false
 	}
 	c.pending.Jump(drawSeq())

@@ -25,8 +25,12 @@ type server struct {
 	lis      net.Listener
 	shared   *Shared
 	accepted chan *Engine
+	before   atomic.Pointer[func(context.Context) *message.Status] // of each dial; nil: none
 	wg       sync.WaitGroup
 }
+
+// onDial has f called before each dial from now on, which fails if f does.
+func (s *server) onDial(f func(context.Context) *message.Status) { s.before.Store(&f) }
 
 func startServer(t *testing.T, routes Dispatcher, set func(*Shared)) *server {
 	t.Helper()
@@ -74,6 +78,11 @@ func (s *server) next() *Engine {
 }
 
 func (s *server) dial(ctx context.Context) (net.Conn, *message.Status) {
+	if f := s.before.Load(); f != nil {
+		if st := (*f)(ctx); !st.OK() {
+			return nil, st
+		}
+	}
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, "tcp", s.lis.Addr().String())
 	if err != nil {
@@ -347,11 +356,10 @@ func TestBatchBegunWhileRedialing(t *testing.T) {
 	srv := startServer(t, callRoute{call, push}, nil)
 	gate := make(chan struct{})
 	s := srv.connect(-1, nil)
-	inner := s.dial
-	s.dial = func(ctx context.Context) (net.Conn, *message.Status) {
+	srv.onDial(func(context.Context) *message.Status {
 		<-gate
-		return inner(ctx)
-	}
+		return nil
+	})
 	srv.next().End(nil)
 	eventually(t, "redialing", func() bool { return s.State() == Redialing })
 	b := NewBatch(s)
@@ -379,14 +387,13 @@ func TestCallsThatWaitForARedialAreBounded(t *testing.T) {
 	srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })}, nil)
 	s := srv.connect(-1, nil)
 	gate := make(chan struct{})
-	inner := s.dial
-	s.dial = func(ctx context.Context) (net.Conn, *message.Status) {
+	srv.onDial(func(ctx context.Context) *message.Status {
 		select {
 		case <-gate:
 		case <-ctx.Done():
 		}
-		return inner(ctx)
-	}
+		return nil
+	})
 	srv.next().End(nil)
 	eventually(t, "redialing", func() bool { return s.State() == Redialing })
 	before := runtime.NumGoroutine()

@@ -185,7 +185,7 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 		switch {
 		case m.Context().Err() != nil:
 			st = statusContext(m.Context())
-		case isTimeout(err):
+		case isTimeout(err), p.expired.Load():
 			st = newStatus(message.CodeHandleTimeout, err)
 		}
 		m.SetStatus(st)
@@ -230,9 +230,15 @@ func (p *preSession) limitRead(ctx context.Context) (undo func()) {
 	}
 	sock := p.conn.sock
 	_ = sock.SetReadDeadline(end) // fails only on a closed connection, which reading tells
-	stop := context.AfterFunc(ctx, func() { _ = sock.SetReadDeadline(time.Unix(1, 0)) })
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		_ = sock.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, which reading tells
+	})
 	return func() {
-		stop()
-		_ = sock.SetReadDeadline(p.deadline)
+		if !stop() {
+			<-done // or it would undo what follows, and end the session
+		}
+		_ = sock.SetReadDeadline(p.deadline) // fails only on a closed connection, which reading tells
 	}
 }

@@ -20,10 +20,11 @@ func TestMachinesMoveAsMeant(t *testing.T) {
 	checkMoves(t, "remote", []remoteState{remoteServing, remoteLeaving, remoteFinished},
 		"serving leaving finished",
 	)
-	checkMoves(t, "proof", []proofState{proofNone, proofOffered, proofGiven},
-		"none offered given",
-		"offered none", // the call was not sent
-		"none given",   // the other side calls
+	checkMoves(t, "proof", []proofState{proofNone, proofOffering, proofOffered, proofGiven},
+		"none offering offered given",
+		"offering none",       // the call was not sent
+		"none given",          // the other side calls
+		"none offering given", // the hello is faster than the sending
 	)
 	checkMoves(t, "async", []asyncState{asyncSending, asyncInFlight, asyncEnded},
 		"sending in-flight ended",

@@ -12,6 +12,9 @@ type notExecuted struct{ cause error }
 func (e *notExecuted) Error() string { return e.cause.Error() }
 func (e *notExecuted) Unwrap() error { return e.cause }
 
+// errNoCause stands in for the cause of a status that has none.
+var errNoCause = errors.New("")
+
 // NotExecuted reports whether st is the outcome of a call that was certainly not
 // executed, so that it is safe to send it again. It is never the status of a
 // handler, be that one that the handler has from elsewhere and passes on: a refusal
@@ -34,9 +37,24 @@ func Refusal(st *message.Status) *message.Status {
 	}
 	cause := st.Cause()
 	if cause == nil {
-		cause = errors.New(st.Msg())
+		cause = errNoCause
 	}
 	return st.Copy(&notExecuted{cause})
+}
+
+// plain returns st as it goes over the wire, without the mark of Refusal.
+func plain(st *message.Status) *message.Status {
+	if !NotExecuted(st) {
+		return st
+	}
+	r, ok := st.Cause().(*notExecuted)
+	switch {
+	case !ok: // somebody has wrapped it: the text is the same
+		return st
+	case r.cause == errNoCause:
+		return message.NewStatus(st.Code(), st.Msg())
+	}
+	return st.Copy(r.cause)
 }
 
 // markRefused makes m, a reply, say that the call was not executed.

@@ -2,11 +2,13 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -322,8 +324,12 @@ func TestNotExecuted(t *testing.T) {
 	if NotExecuted(nil) || NotExecuted(message.NewStatus(message.CodeExhausted, "busy", cause)) || Refusal(nil) != nil || Refusal(st) != st {
 		t.Error("a status that is none is marked")
 	}
-	if st := Refusal(message.NewStatus(message.CodeExhausted, "busy")); !NotExecuted(st) {
+	bare := message.NewStatus(message.CodeExhausted, "busy")
+	if st := Refusal(bare); !NotExecuted(st) || string(plain(st).AppendQuery(nil)) != string(bare.AppendQuery(nil)) {
 		t.Errorf("without a cause: %v", st)
+	}
+	if got := plain(st); got.Cause() != cause || NotExecuted(got) {
+		t.Errorf("on the wire: %v", got)
 	}
 }
 
@@ -392,14 +398,49 @@ func TestPushLogHasOneLineASecond(t *testing.T) {
 			l.note(log, "s", "/x", "refused", errTooManyHandlers)
 		}
 		time.Sleep(pushLogEvery + time.Millisecond)
+		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n != 2 || !strings.Contains(out.String(), "999 more") {
 			t.Errorf("%d lines: %s", n, out.String())
 		}
 		time.Sleep(2 * pushLogEvery)
+		synctest.Wait()
 		l.note(log, "s", "/x", "refused", errTooManyHandlers)
 		time.Sleep(2 * pushLogEvery)
+		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n != 3 {
 			t.Errorf("%d lines: %s", n, out.String())
 		}
 	})
+}
+
+// TestNoCallInFrontOfTheOffer makes many first calls at the same time: the one that
+// carries the offer arrives first, so that the others can be refused in a way that
+// is believed.
+func TestNoCallInFrontOfTheOffer(t *testing.T) {
+	for range 50 {
+		sh := fakeShared(oneRoute{})
+		sh.RedialTimes = -1
+		s, w := onWire(t, sh, func(context.Context) (net.Conn, *message.Status) {
+			return nil, newStatus(message.CodeDialFailed, "not again")
+		})
+		const calls = 8
+		var begin, wg sync.WaitGroup
+		begin.Add(1)
+		for range calls {
+			wg.Go(func() {
+				begin.Wait()
+				s.AsyncCall("/x", 1, nil, nil)
+			})
+		}
+		begin.Done()
+		for i := range calls {
+			if m := w.receive(); (m.Meta().Peek(metaHello) != nil) != (i == 0) {
+				t.Errorf("message %d is %v", i, m)
+			}
+		}
+		wg.Wait()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

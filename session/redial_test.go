@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -85,14 +84,13 @@ func TestLostSessionIsRedialedByTheNextCall(t *testing.T) {
 		s := srv.connect(1, func(sh *Shared) {
 			sh.Hooks.Store(NewHooks([]plugin.Plugin{&lifeHooks{connects: &connects, disconnects: &disconnects}}))
 		})
-		inner := s.dial
-		s.dial = func(ctx context.Context) (net.Conn, *message.Status) {
+		srv.onDial(func(context.Context) *message.Status {
 			dials.Add(1)
 			if down.Load() {
-				return nil, newStatus(message.CodeDialFailed, "nobody is there")
+				return newStatus(message.CodeDialFailed, "nobody is there")
 			}
-			return inner(ctx)
-		}
+			return nil
+		})
 		call := func() *message.Status {
 			if async {
 				return s.AsyncCall("/h", 1, new(int), nil).Status()
@@ -201,11 +199,10 @@ func TestChangesAreTold(t *testing.T) {
 	srv := startServer(t, callRoute{}, nil)
 	s := srv.connect(-1, nil)
 	gate := make(chan struct{})
-	inner := s.dial
-	s.dial = func(ctx context.Context) (net.Conn, *message.Status) {
+	srv.onDial(func(context.Context) *message.Status {
 		<-gate
-		return inner(ctx)
-	}
+		return nil
+	})
 	changed := s.Changed()
 	if !s.Connected() || !s.Health() {
 		t.Fatal("not connected")

@@ -360,7 +360,7 @@ func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 
 func (x *exchange) fail(st *message.Status) {
 	x.status = st
-	x.out.SetStatus(st)
+	x.out.SetStatus(plain(st))
 	x.out.SetBodyCodec(0)
 	x.out.SetBody(nil)
 }

@@ -14,11 +14,11 @@ import (
 // Metadata, body codec and transfer filters of the settings are those of the
 // stream: the metadata is sent when it is opened, codec and filters apply to each
 // message.
-func (e *Engine) OpenStream(ctx context.Context, method string, settings ...message.Setting) (*Stream, *message.Status) {
+func (s *Engine) OpenStream(ctx context.Context, method string, settings ...message.Setting) (*Stream, *message.Status) {
 	if ctx.Err() != nil {
 		return nil, statusContext(ctx)
 	}
-	x := getExchange(e.conns.current(), roleOutgoing)
+	x := getExchange(s.conns.current(), roleOutgoing)
 	defer putExchange(x)
 	x.out.SetMtype(message.TypeStreamOpen)
 	x.out.SetServiceMethod(method)
@@ -28,9 +28,9 @@ func (e *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 		return nil, newStatus(message.CodeWriteFailed, err)
 	}
 	if x.out.BodyCodec() == 0 {
-		x.out.SetBodyCodec(e.shared.BodyCodec)
+		x.out.SetBodyCodec(s.shared.BodyCodec)
 	}
-	hooks := e.shared.Hooks.Load()
+	hooks := s.shared.Hooks.Load()
 	if hooks.preWriteCall != nil {
 		st := x.hooked(func() *message.Status {
 			return run(hooks.preWriteCall, PreWriteCallPlugin.PreWriteCall, WriteCtx(x))
@@ -39,7 +39,7 @@ func (e *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 			return nil, st
 		}
 	}
-	c, st := e.usable(ctx, nil, false)
+	c, st := s.usable(ctx, nil, false)
 	if !st.OK() {
 		return nil, st
 	}
@@ -48,13 +48,13 @@ func (e *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 	if !st.OK() {
 		return nil, st
 	}
-	s, st := c.openStream(x)
+	stream, st := c.openStream(x)
 	if st.OK() && hooks.postWriteCall != nil {
 		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
 			return run(hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
 		})
 	}
-	return s, st
+	return stream, st
 }
 
 // openStream enters a stream and sends the message in x, which opens it.

@@ -112,7 +112,7 @@ func (r *Rater) take(ctx erpc.ReadCtx) *erpc.Status {
 		return nil
 	}
 	r.refused.Add(1)
-	return erpc.NewStatusByCodeText(erpc.CodeExhausted, ErrRate, false)
+	return erpc.Refusal(erpc.NewStatusByCodeText(erpc.CodeExhausted, ErrRate, false))
 }
 
 // rateKey is where the store of a session has its limiter.

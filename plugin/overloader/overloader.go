@@ -145,16 +145,17 @@ const prefix = "overload: "
 
 func (o *Overloader) status(text string) *erpc.Status {
 	if o.LimitConfig().V7Status {
-		return erpc.NewStatus(erpc.CodeInternalServerError, text)
+		return erpc.Refusal(erpc.NewStatus(erpc.CodeInternalServerError, text))
 	}
-	return erpc.NewStatus(erpc.CodeExhausted, prefix+text)
+	return erpc.Refusal(erpc.NewStatus(erpc.CodeExhausted, prefix+text))
 }
 
 // IsOverload reports whether st says that a limit was reached: of this plugin, or
 // of the framework's own, at the other side or at any one behind that. It is for
 // statistics and for slowing down. It is not a proof that the call was not
 // executed: its handler may have begun, and passed on the status of a call of its
-// own. Package retry repeats only what certainly was not executed.
+// own. [erpc.NotExecuted] is: this plugin's refusals are marked. Package retry
+// repeats only what certainly was not executed.
 func IsOverload(st *erpc.Status) bool {
 	return st.Code() == erpc.CodeExhausted ||
 		st.Code() == erpc.CodeInternalServerError && strings.Contains(st.Msg(), "qps overload, ") // v7's

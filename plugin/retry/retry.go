@@ -199,7 +199,7 @@ func (t *Target) repeatable(method string, cmd erpc.CallCmd, st *erpc.Status) bo
 	if errors.Is(st.Cause(), ErrOpen) {
 		return false // which stays so for longer than a retry waits
 	}
-	if passing(st) && !cmd.Sent() {
+	if passing(st) && (!cmd.Sent() || erpc.NotExecuted(st)) {
 		return true
 	}
 	return t.r.cfg.Retryable != nil && t.r.cfg.Retryable(method, st)

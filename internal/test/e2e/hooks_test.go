@@ -107,8 +107,8 @@ func TestHooksRunInOrderExactlyOnce(t *testing.T) {
 	if !st.OK() {
 		t.Fatal(st)
 	}
-	atClient.expect(t, "dial", in("x y", "PreDial", "PostDial")...)
-	atServer.expect(t, "accept", in("first a b z", "PostAccept")...)
+	atClient.expect(t, "dial", in("x y", "PreDial", "PostDial", "PostOpen")...)
+	atServer.expect(t, "accept", in("first a b z", "PostAccept", "PostOpen")...)
 
 	called := in("x y", "PreWriteCall", "PostWriteCall")
 	answered := in("x y", "PreReadHeader", "PostReadReplyHeader", "PreReadReplyBody", "PostReadReplyBody")
@@ -204,7 +204,7 @@ func TestHooksOfARedial(t *testing.T) {
 			return nil
 		}})
 	id := sess.ID()
-	log.expect(t, "dial", "x.PreNewPeer", "x.PostNewPeer", "x.PreDial", "x.PostDial")
+	log.expect(t, "dial", "x.PreNewPeer", "x.PostNewPeer", "x.PreDial", "x.PostDial", "x.PostOpen")
 	for i := range 3 {
 		if got := kit.Await(t, "the dial hook", again); got != (i > 0) {
 			t.Errorf("connection %d: isRedial is %v", i, got)
@@ -215,7 +215,7 @@ func TestHooksOfARedial(t *testing.T) {
 		if err := kit.Await(t, "a connection", accepted).Close(); err != nil {
 			t.Error(err)
 		}
-		log.expect(t, "redial", "x.PreDial", "x.PostDial")
+		log.expect(t, "redial", "x.PreDial", "x.PostDial", "x.PostOpen")
 	}
 	if sess.ID() != id {
 		t.Errorf("the session %s is called %s after a redial", id, sess.ID())
