@@ -47,6 +47,7 @@ var core = map[string][]string{
 	"plugin/retry":              {".", "internal/backoff"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
+	"erpctest":                  {".", "codec", "session", "socket/memory"},
 	"internal/test/wiretest":    {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
 	"internal/test/kit":         {".", "proto", "proto/rawproto"},          // too
 	"internal/test/chromium":    {},                                        // too

@@ -1,0 +1,63 @@
+package erpctest
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Eventually waits until cond holds. It fails the test, with a sentence that says
+// what did not come true, if that takes longer than 30 seconds. It must run on the
+// goroutine of the test.
+func Eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(maxWait); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("erpctest: %s: not so after %v", what, maxWait)
+		}
+	}
+}
+
+// NoLeaks fails the test if goroutines that it has started run on after its end.
+// It must be the first thing that the test calls, so that it looks last, and the
+// test must not be parallel: the goroutines of another one are not told apart. In
+// a bubble of testing/synctest it is not needed.
+func NoLeaks(t testing.TB) {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		t.Helper()
+		var err error
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // idle workers stay for a second
+			err = goleak.Find(before)
+			if err == nil {
+				return
+			}
+			if time.Now().After(end) {
+				t.Errorf("erpctest: goroutines left behind: %v", err)
+				return
+			}
+		}
+	})
+}
+
+// receive returns what comes out of ch and fails the test if nothing does.
+func receive[T any](t testing.TB, what string, ch <-chan T) T {
+	t.Helper()
+	timer := time.NewTimer(maxWait)
+	defer timer.Stop()
+	select {
+	case v := <-ch:
+		return v
+	case <-timer.C:
+		t.Fatalf("erpctest: %s: nothing after %v", what, maxWait)
+		panic("not reached")
+	}
+}
+
+// A counter counts from 1.
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) next() int { return int(c.n.Add(1)) }
