@@ -84,10 +84,14 @@ func (m *Message) InTurn() bool { return m.turn }
 func (m *Message) SetInTurn(on bool) { m.turn = on }
 
 // Err returns the first error of a setting, such as an unknown transfer
-// filter, or [ErrMetaTooLong]. A message with an error can't be packed.
+// filter, or [ErrMetaTooLong], or [ErrStatusTooLong]. A message with an error
+// can't be packed.
 func (m *Message) Err() error {
 	if m.fault != nil {
 		return m.fault
+	}
+	if err := m.status.checkSize(); err != nil {
+		return err
 	}
 	return m.meta.checkSize()
 }

@@ -37,3 +37,29 @@ func TestMetadataIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusIsBounded: what can be sent is what can be read, to the byte, and a
+// receiver never sees a status that its reader refuses.
+func TestStatusIsBounded(t *testing.T) {
+	const head = len("code=500&msg=m&cause=")
+	for name, c := range map[string]struct {
+		msg, cause string
+		ok         bool
+	}{
+		"short":                {"m", "c", true},
+		"longest":              {"m", strings.Repeat("c", message.MaxStatus-head), true},
+		"a byte more":          {"m", strings.Repeat("c", message.MaxStatus-head+1), false},
+		"longest escaped":      {"m", strings.Repeat("\x00", (message.MaxStatus-head)/3), true},
+		"an escaped byte more": {"m", strings.Repeat("\x00", (message.MaxStatus-head)/3+1), false},
+		"the message":          {strings.Repeat("m", message.MaxStatus), "", false},
+	} {
+		st := message.NewStatus(500, c.msg, c.cause)
+		err := message.New(message.WithStatus(st)).Err()
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, message.ErrStatusTooLong) {
+			t.Errorf("%s: sent with %v, want it allowed: %v", name, err, c.ok)
+		}
+		if _, err := message.ParseStatus(st.AppendQuery(nil)); (err == nil) != c.ok {
+			t.Errorf("%s: read with %v, want it allowed: %v", name, err, c.ok)
+		}
+	}
+}

@@ -256,6 +256,27 @@ const okQuery = "code=0"
 // protocol.
 const MaxStatus = 65535
 
+// ErrStatusTooLong is [Message.Err] of a message whose status is above
+// [MaxStatus].
+var ErrStatusTooLong = fmt.Errorf("message: the status is longer than %d bytes when escaped; send long text as a body", MaxStatus)
+
+// checkSize returns [ErrStatusTooLong] if no receiver reads s. It builds the
+// query text only of a status that may be too long.
+func (s *Status) checkSize() error {
+	if s == nil {
+		return nil
+	}
+	n := len(s.msg)
+	if s.cause != nil {
+		n += len(s.cause.Error())
+	}
+	const frame, escaped = 64, 3 // code and keys; bytes that one byte becomes at most
+	if n <= (MaxStatus-frame)/escaped || len(s.AppendQuery(nil)) <= MaxStatus {
+		return nil
+	}
+	return ErrStatusTooLong
+}
+
 // cut shortens s to n bytes.
 func cut(s string, n int) string {
 	if len(s) <= n {

@@ -169,3 +169,17 @@ func (c *conn) sendUrgent(m *message.Message) error {
 	}
 	return err
 }
+
+// sendEnd is sendUrgent for the end of a stream. If the end can't be packed,
+// because its status or metadata is too long, one that says so takes its place:
+// the other side waits for an end.
+func (c *conn) sendEnd(m *message.Message) error {
+	err := c.sendUrgent(m)
+	var pack *socket.PackError
+	if err == nil || m.Err() == nil && !errors.As(err, &pack) {
+		return err
+	}
+	m.Meta().Reset()
+	m.SetStatus(newStatus(message.CodeInternalServerError, err))
+	return c.sendUrgent(m)
+}

@@ -335,7 +335,11 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	x.out.SetMtype(mtype)
 	x.out.SetSeq(-s.key)
 	fill(&x.out)
-	if err := s.conn.sendUrgent(&x.out); err != nil {
+	send := s.conn.sendUrgent
+	if mtype == message.TypeStreamEnd {
+		send = s.conn.sendEnd
+	}
+	if err := send(&x.out); err != nil {
 		x.Debugf("session %s: %s of the stream to %s not sent: %v", s.conn.sess.ID(), message.TypeText(mtype), s.method, err)
 		return
 	}

@@ -105,7 +105,7 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 		x.out.SetSeq(-s.key)
 		x.out.SetStatus(st)
 		x.out.SetBody(nil)
-		if err := x.conn.sendUrgent(&x.out); err != nil {
+		if err := x.conn.sendEnd(&x.out); err != nil {
 			x.Debugf("session %s: end of the stream to %s not sent: %v", x.conn.sess.ID(), s.method, err)
 		}
 		x.conn.sock.StartFlush()

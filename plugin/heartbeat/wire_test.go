@@ -2,6 +2,7 @@ package heartbeat_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -150,7 +151,7 @@ func TestChanges(t *testing.T) {
 				got = await(t, step.want, heard.arrived)
 			}
 		}
-		for seconds, want := range map[int]time.Duration{-1: 3 * time.Second, 0: 3 * time.Second, 1: time.Second, 1 << 62: 24 * time.Hour} {
+		for seconds, want := range map[int]time.Duration{-1: 3 * time.Second, 0: 3 * time.Second, 1: time.Second, math.MaxInt: 24 * time.Hour} {
 			if p.SetRate(seconds); p.Interval() != want {
 				t.Errorf("SetRate(%d) makes it %v, want %v", seconds, p.Interval(), want)
 			}
