@@ -72,6 +72,9 @@ type (
 	PreCtx = session.PreCtx
 	// A ReadCtx is what a read hook sees. See [session.ReadCtx].
 	ReadCtx = session.ReadCtx
+	// A StreamCtx is what a hook of the messages of a stream sees. See
+	// [session.StreamCtx].
+	StreamCtx = session.StreamCtx
 	// A WriteCtx is what a write hook sees. See [session.WriteCtx].
 	WriteCtx = session.WriteCtx
 	// A CallCtx is embedded by, or passed to, a handler of calls. See

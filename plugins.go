@@ -59,6 +59,10 @@ type (
 	PreReadReplyBodyPlugin = session.PreReadReplyBodyPlugin
 	// PostReadReplyBodyPlugin is [session.PostReadReplyBodyPlugin].
 	PostReadReplyBodyPlugin = session.PostReadReplyBodyPlugin
+	// PreSendMessagePlugin is [session.PreSendMessagePlugin].
+	PreSendMessagePlugin = session.PreSendMessagePlugin
+	// PreRecvMessagePlugin is [session.PreRecvMessagePlugin].
+	PreRecvMessagePlugin = session.PreRecvMessagePlugin
 	// PostDisconnectPlugin is [session.PostDisconnectPlugin].
 	PostDisconnectPlugin = session.PostDisconnectPlugin
 )

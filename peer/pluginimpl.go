@@ -41,6 +41,8 @@ type PluginImpl struct {
 	OnPostReadReplyHeader func(ctx session.ReadCtx) *message.Status
 	OnPreReadReplyBody    func(ctx session.ReadCtx) *message.Status
 	OnPostReadReplyBody   func(ctx session.ReadCtx) *message.Status
+	OnPreSendMessage      func(ctx session.StreamCtx) *message.Status
+	OnPreRecvMessage      func(ctx session.StreamCtx) *message.Status
 	OnPostDisconnect      func(sess session.Base) *message.Status
 }
 
@@ -250,6 +252,22 @@ func (p *PluginImpl) PostReadReplyBody(ctx session.ReadCtx) *message.Status {
 		return nil
 	}
 	return p.OnPostReadReplyBody(ctx)
+}
+
+// PreSendMessage implements [session.PreSendMessagePlugin].
+func (p *PluginImpl) PreSendMessage(ctx session.StreamCtx) *message.Status {
+	if p.OnPreSendMessage == nil {
+		return nil
+	}
+	return p.OnPreSendMessage(ctx)
+}
+
+// PreRecvMessage implements [session.PreRecvMessagePlugin].
+func (p *PluginImpl) PreRecvMessage(ctx session.StreamCtx) *message.Status {
+	if p.OnPreRecvMessage == nil {
+		return nil
+	}
+	return p.OnPreRecvMessage(ctx)
 }
 
 // PostDisconnect implements [session.PostDisconnectPlugin].

@@ -131,6 +131,18 @@ type (
 		plugin.Plugin
 		PostOpen(sess Session, isRedial bool)
 	}
+	// PreSendMessagePlugin is called before a message of a stream is encoded, at
+	// either end. A failed status is what Send returns; the message is not sent.
+	PreSendMessagePlugin interface {
+		plugin.Plugin
+		PreSendMessage(StreamCtx) *message.Status
+	}
+	// PreRecvMessagePlugin is called when the program takes a message of a stream,
+	// before it is decoded. A failed status ends the stream.
+	PreRecvMessagePlugin interface {
+		plugin.Plugin
+		PreRecvMessage(StreamCtx) *message.Status
+	}
 	// PostDisconnectPlugin is called once when a session has ended, if its
 	// connect hooks, or those in front of the one that refused it, had
 	// accepted it. Its status is only logged.
@@ -167,6 +179,8 @@ type Hooks struct {
 	postReadReplyHeader []PostReadReplyHeaderPlugin
 	preReadReplyBody    []PreReadReplyBodyPlugin
 	postReadReplyBody   []PostReadReplyBodyPlugin
+	preSendMessage      []PreSendMessagePlugin
+	preRecvMessage      []PreRecvMessagePlugin
 }
 
 // NewHooks resolves the session hooks of plugins.
@@ -193,6 +207,8 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 		postReadReplyHeader: plugin.Of[PostReadReplyHeaderPlugin](all),
 		preReadReplyBody:    plugin.Of[PreReadReplyBodyPlugin](all),
 		postReadReplyBody:   plugin.Of[PostReadReplyBodyPlugin](all),
+		preSendMessage:      plugin.Of[PreSendMessagePlugin](all),
+		preRecvMessage:      plugin.Of[PreRecvMessagePlugin](all),
 	}
 }
 
@@ -212,6 +228,7 @@ var (
 		reflect.TypeFor[PostReadCallHeaderPlugin](), reflect.TypeFor[PreReadCallBodyPlugin](), reflect.TypeFor[PostReadCallBodyPlugin](),
 		reflect.TypeFor[PostReadPushHeaderPlugin](), reflect.TypeFor[PreReadPushBodyPlugin](), reflect.TypeFor[PostReadPushBodyPlugin](),
 		reflect.TypeFor[PreWriteReplyPlugin](), reflect.TypeFor[PostWriteReplyPlugin](), reflect.TypeFor[PostHandlePlugin](),
+		reflect.TypeFor[PreSendMessagePlugin](), reflect.TypeFor[PreRecvMessagePlugin](),
 	}
 	peerHooks = []reflect.Type{
 		reflect.TypeFor[PostDialPlugin](), reflect.TypeFor[PostAcceptPlugin](), reflect.TypeFor[PostOpenPlugin](), reflect.TypeFor[PostDisconnectPlugin](),

@@ -34,7 +34,6 @@ type Stream struct {
 	sending   chan struct{} // has a value while nobody sends
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
-	unwatch   func() bool // stops waiting for the end of ctx
 	drained   chan struct{}
 	drainOnce sync.Once
 	done      chan struct{} // closed when it has ended
@@ -45,7 +44,11 @@ type Stream struct {
 
 	meta message.Meta // of the opening; not changed once the stream is there
 
-	mu      sync.Mutex // guards the following
+	hooks *Hooks // around its messages; nil until its handler is known
+	swap  *Swap  // for hooks; nil if there are none
+
+	mu      sync.Mutex  // guards the following
+	unwatch func() bool // stops waiting for the end of ctx
 	trailer message.Meta
 }
 
@@ -55,6 +58,7 @@ type streamOutcome struct{ st *message.Status }
 // A streamMessage is one that arrived and was not taken yet.
 type streamMessage struct {
 	codec byte
+	meta  *message.Meta // nil: none
 	body  []byte
 }
 
@@ -110,6 +114,17 @@ func (s *Stream) Trailer() *message.Meta {
 // Counts returns how many messages were sent, and how many were received.
 func (s *Stream) Counts() (sent, received uint64) { return s.sent.Load(), s.got.Load() }
 
+// watch ends the stream with end when ctx has ended.
+func (s *Stream) watch(ctx context.Context, end func()) {
+	unwatch := context.AfterFunc(ctx, end)
+	s.mu.Lock()
+	s.unwatch = unwatch
+	s.mu.Unlock()
+	if s.outcome.Load() != nil { // it ended before it had something to unwatch
+		unwatch()
+	}
+}
+
 // opener reports whether this side opened the stream.
 func (s *Stream) opener() bool { return s.key < 0 }
 
@@ -139,6 +154,12 @@ func (s *Stream) SendContext(ctx context.Context, v any) error {
 	defer putExchange(x)
 	x.out.SetBodyCodec(s.codec)
 	x.out.SetBody(v)
+	if s.hooks.preSendMessage != nil {
+		st := s.hookSend(x)
+		if !st.OK() {
+			return st.Err()
+		}
+	}
 	body, err := x.out.MarshalBody()
 	if err != nil {
 		return newStatus(message.CodeWriteFailed, err).Err()
@@ -223,6 +244,14 @@ func (s *Stream) RecvContext(ctx context.Context, v any) error {
 		s.sendCredit(credit)
 	}
 	s.got.Add(1)
+	if s.hooks.preRecvMessage != nil {
+		st := s.hookRecv(m, v)
+		if !st.OK() {
+			s.finish(st, true)
+			return st.Err()
+		}
+		return nil
+	}
 	if b, ok := v.(*[]byte); ok && b != nil {
 		*b = m.body
 		return nil
@@ -302,8 +331,11 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	}
 	close(s.done)
 	s.cancel(err)
-	if s.unwatch != nil {
-		s.unwatch()
+	s.mu.Lock()
+	unwatch := s.unwatch
+	s.mu.Unlock()
+	if unwatch != nil {
+		unwatch()
 	}
 	s.conn.closeIfDone()
 	return true
@@ -354,6 +386,10 @@ func (s *Stream) dataArrived(x *exchange) {
 		return
 	}
 	m := streamMessage{codec: x.in.BodyCodec()}
+	if x.in.Meta().Len() > 0 {
+		m.meta = new(message.Meta)
+		x.in.Meta().CopyTo(m.meta)
+	}
 	x.in.SetBody(&m.body)
 	if err := x.in.UnmarshalBody(raw); err != nil { // a large body is handed over, not copied
 		s.finish(newStatus(message.CodeBadMessage, err), true)

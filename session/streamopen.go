@@ -48,7 +48,7 @@ func (s *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 	if !st.OK() {
 		return nil, st
 	}
-	stream, st := c.openStream(x)
+	stream, st := c.openStream(x, hooks)
 	if st.OK() && hooks.postWriteCall != nil {
 		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
 			return run(hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
@@ -58,13 +58,14 @@ func (s *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 }
 
 // openStream enters a stream and sends the message in x, which opens it.
-func (c *conn) openStream(x *exchange) (*Stream, *message.Status) {
+func (c *conn) openStream(x *exchange, hooks *Hooks) (*Stream, *message.Status) {
 	ctx := x.out.Context()
 	s, err := newStream(c, x.out.ServiceMethod(), x.out.BodyCodec(), x.out.XferPipe().IDs())
 	if err != nil {
 		return nil, newStatus(message.CodeExhausted, err)
 	}
 	x.out.Meta().CopyTo(&s.meta)
+	s.keepSwap(x, hooks)
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	if !c.streamTable().open(s) {
 		s.inbox.Abort(errConnClosed)
@@ -77,9 +78,6 @@ func (c *conn) openStream(x *exchange) (*Stream, *message.Status) {
 		s.finish(st, false)
 		return nil, st
 	}
-	s.unwatch = context.AfterFunc(ctx, func() { s.abort(statusContext(ctx)) })
-	if s.outcome.Load() != nil { // it ended before it had something to unwatch
-		s.unwatch()
-	}
+	s.watch(ctx, func() { s.abort(statusContext(ctx)) })
 	return s, nil
 }

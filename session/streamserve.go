@@ -32,7 +32,7 @@ func (c *conn) acceptStream(x *exchange) (kept bool) {
 		c.refuseStream(x, code, err)
 		return false
 	}
-	s.unwatch = context.AfterFunc(s.ctx, func() { // the opener's deadline
+	s.watch(s.ctx, func() { // the opener's deadline
 		if errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
 			s.finish(newStatus(message.CodeHandleTimeout, context.DeadlineExceeded), true)
 		}
@@ -158,5 +158,6 @@ func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *messag
 			return h, newStatus(message.CodeExhausted, errTooManyHandlers)
 		}
 	}
+	s.keepSwap(x, hooks)
 	return h, h.spec.Stream(x, s)
 }

@@ -65,6 +65,8 @@ var (
 	_ erpc.PreReadCallBodyPlugin  = (*Secure)(nil)
 	_ erpc.PreReadPushBodyPlugin  = (*Secure)(nil)
 	_ erpc.PreReadReplyBodyPlugin = (*Secure)(nil)
+	_ erpc.PreSendMessagePlugin   = (*Secure)(nil)
+	_ erpc.PreRecvMessagePlugin   = (*Secure)(nil)
 )
 
 // Name returns the name of the plugin.

@@ -196,6 +196,7 @@ func hookEffects(t *testing.T) map[string]effect {
 	_, named := srv.GetSession("named by the server")
 	_, namedHere := cli.GetSession("named by the client")
 	added := srv.PluginContainer().GetByName("added") != nil
+	sends, receives := streamHookEffects(t)
 	const session = "the session, its connection and protocol; may exchange messages"
 	return map[string]effect{
 		"PreNewPeer":         {"its configuration, its plugins", srv.Config().MaxSessionHandlers == 77 && added},
@@ -215,6 +216,8 @@ func hookEffects(t *testing.T) map[string]effect {
 		"PostReadPushBody":   {"the argument", pushBody.C == 3},
 		"PreReadReplyBody":   {"the body that is decoded into", result.B == 2},
 		"PostReadReplyBody":  {"the result", *result == parts{1, 2, 3}},
+		"PreSendMessage":     {"its body and metadata", sends},
+		"PreRecvMessage":     {"its bytes", receives},
 	}
 }
 

@@ -103,6 +103,9 @@ func whatFails(t *testing.T, hook string) string {
 		}
 		return "it can"
 	}
+	if hook == "PreSendMessage" || hook == "PreRecvMessage" {
+		return streamHookFails(t, hook)
+	}
 	const code = 1001
 	var armed atomic.Bool
 	armed.Store(strings.HasSuffix(hook, "NewPeer") || hook == "PostReg" || hook == "PostListen" ||

@@ -1,0 +1,82 @@
+package session
+
+import (
+	"context"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// A StreamCtx is what a hook of the messages of a stream sees.
+type StreamCtx interface {
+	// Swap is the store of the stream, which its hooks of opening have seen, and
+	// Context that of the stream.
+	PreCtx
+	ServiceMethod() string
+	// Opener reports whether this side opened the stream.
+	Opener() bool
+	// Index returns the place of the message among those of its direction, from 0.
+	Index() uint64
+	// Message returns the message: one to be sent with its body, which is not
+	// encoded yet, or one that was received with its bytes, which are not decoded
+	// yet. Its metadata travel with it.
+	Message() *message.Message
+}
+
+// A streamCtx is pooled with its exchange.
+type streamCtx struct {
+	*exchange
+	s     *Stream
+	m     *message.Message
+	index uint64
+}
+
+func (c *streamCtx) Context() context.Context  { return c.s.ctx }
+func (c *streamCtx) ServiceMethod() string     { return c.s.method }
+func (c *streamCtx) Opener() bool              { return c.s.opener() }
+func (c *streamCtx) Index() uint64             { return c.index }
+func (c *streamCtx) Message() *message.Message { return c.m }
+
+// keepSwap makes the store of the exchange that opened the stream that of the
+// stream, if there are hooks which could ask for it.
+func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
+	s.hooks = hooks
+	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil {
+		s.swap = x.Swap()
+	}
+}
+
+// hookSend runs the hooks in front of the encoding of the message in x.
+func (s *Stream) hookSend(x *exchange) *message.Status {
+	x.swap = s.swap
+	return x.hooked(func() *message.Status {
+		ctx := &streamCtx{exchange: x, s: s, m: &x.out, index: s.sent.Load()}
+		return run(s.hooks.preSendMessage, PreSendMessagePlugin.PreSendMessage, StreamCtx(ctx))
+	})
+}
+
+// hookRecv runs the hooks in front of the decoding of a message into v, and
+// decodes it.
+func (s *Stream) hookRecv(m streamMessage, v any) *message.Status {
+	x := getExchange(s.conn, roleOutgoing)
+	defer putExchange(x)
+	x.swap = s.swap
+	x.in.SetMtype(message.TypeStreamData)
+	x.in.SetServiceMethod(s.method)
+	x.in.SetBodyCodec(m.codec)
+	if m.meta != nil {
+		m.meta.CopyTo(x.in.Meta())
+	}
+	x.in.SetBody(v)
+	x.in.SetRaw(m.body)
+	st := x.hooked(func() *message.Status {
+		ctx := &streamCtx{exchange: x, s: s, m: &x.in, index: s.got.Load() - 1}
+		return run(s.hooks.preRecvMessage, PreRecvMessagePlugin.PreRecvMessage, StreamCtx(ctx))
+	})
+	if !st.OK() {
+		return st
+	}
+	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
+		return s.conn.shared.decodeFailed(err)
+	}
+	return nil
+}
