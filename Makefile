@@ -47,6 +47,10 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^TestTwoPagesTalk$$' ./examples/chat
 
+.PHONY: v7-names
+v7-names: ## write docs/v7-names.md
+	cd interop && $(GO) run ./v7names
+
 .PHONY: interop-programs
 interop-programs: # from Debian, those that are missing
 	@missing=; \

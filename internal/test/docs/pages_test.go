@@ -335,6 +335,9 @@ func TestPagesCommands(t *testing.T) {
 			}
 			for command := range strings.Lines(b.text) {
 				words := strings.Fields(command)
+				if page == "docs/migrating.md" && words[0] == "grep" {
+					continue // interop tries it on the examples of v7
+				}
 				if len(words) < 2 || words[0] != "make" {
 					t.Errorf("%v: %q is not a make target, so nothing tests it", b, command)
 					continue
@@ -453,7 +456,7 @@ func TestPagesNameWhatExists(t *testing.T) {
 			}
 		}
 		for _, m := range field.FindAllStringSubmatch(text, -1) {
-			if _, ok := config.FieldByName(m[1]); !ok {
+			if _, ok := config.FieldByName(m[1]); !ok && page != "docs/v7-names.md" { // which has those of v7
 				t.Errorf("%s names PeerConfig.%s, which is no field", page, m[1])
 			}
 		}
