@@ -1,0 +1,261 @@
+package reflect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/goerpc/erpc"
+)
+
+// Methods of the plugin.
+const (
+	ListMethod     = "/erpc.reflect/list"
+	DescribeMethod = "/erpc.reflect/describe"
+
+	ownPrefix = "/erpc.reflect/"
+)
+
+// Version is the version of the replies. A later one only adds fields.
+const Version = 1
+
+// CodeForbidden is the code of a question that [Config.Allow] refuses.
+const CodeForbidden int32 = 403
+
+// maxNames bounds the methods that one call of [DescribeMethod] may name.
+const maxNames = 100
+
+// Config configures a [Plugin]. The zero value shows every method to everybody.
+type Config struct {
+	// Allow decides who may ask; nil is everybody. It may be called concurrently.
+	Allow func(sess erpc.Session) bool
+	// Hide are prefixes of methods that are not shown.
+	Hide []string
+}
+
+// Kinds of methods.
+const (
+	Call   = "call"
+	Push   = "push"
+	Stream = "stream"
+)
+
+// ListArg is the argument of [ListMethod].
+type ListArg struct {
+	Prefix string `json:"prefix,omitempty"` // of the methods to list
+}
+
+// A List is the result of [ListMethod].
+type List struct {
+	Version int      `json:"version"`
+	Methods []Method `json:"methods"` // by name
+	// AnyCall and AnyPush tell that the peer takes methods that are not listed.
+	AnyCall bool `json:"anyCall,omitempty"`
+	AnyPush bool `json:"anyPush,omitempty"`
+}
+
+// A Method is what a service method is.
+type Method struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"` // Call, Push or Stream
+	Doc  string `json:"doc,omitempty"`
+	Safe bool   `json:"safe,omitempty"` // it changes nothing; see erpc.Safe
+	// Arg and Result name the Go types: of a stream, what the handler receives and
+	// sends. They are for people.
+	Arg    string `json:"arg,omitempty"`
+	Result string `json:"result,omitempty"`
+}
+
+// DescribeArg is the argument of [DescribeMethod].
+type DescribeArg struct {
+	Names []string `json:"names"` // at most 100
+}
+
+// Descriptions are the result of [DescribeMethod]. Methods that the peer has not, or
+// hides, are left out.
+type Descriptions struct {
+	Version int           `json:"version"`
+	Methods []Description `json:"methods"`
+	// Files is the FileDescriptorSet of the protobuf messages, encoded, with all
+	// that they import.
+	Files []byte `json:"files,omitempty"`
+}
+
+// A Description is a method with its types.
+type Description struct {
+	Method
+	ArgSchema    *Schema `json:"argSchema,omitempty"`
+	ResultSchema *Schema `json:"resultSchema,omitempty"`
+	// ArgMessage and ResultMessage are the full names of protobuf messages.
+	ArgMessage    string `json:"argMessage,omitempty"`
+	ResultMessage string `json:"resultMessage,omitempty"`
+}
+
+// Plugin is the plugin. All methods may be called concurrently.
+type Plugin struct {
+	cfg Config
+
+	mu       sync.Mutex // guards the following
+	peer     bool       // it has one
+	handlers []*erpc.Handler
+	docs     map[*erpc.Handler]string
+}
+
+var (
+	_ erpc.PostNewPeerPlugin = (*Plugin)(nil)
+	_ erpc.PostRegPlugin     = (*Plugin)(nil)
+)
+
+// New returns the plugin.
+func New(cfg Config) *Plugin {
+	cfg.Hide = slices.Clone(cfg.Hide)
+	return &Plugin{cfg: cfg, docs: map[*erpc.Handler]string{}}
+}
+
+// Name returns the name of the plugin.
+func (*Plugin) Name() string { return "reflect" }
+
+// PostNewPeer registers the methods of the plugin.
+func (p *Plugin) PostNewPeer(peer erpc.EarlyPeer) error {
+	p.mu.Lock()
+	taken := p.peer
+	p.peer = true
+	p.mu.Unlock()
+	if taken {
+		return errors.New("reflect: the plugin serves one peer; make another with New")
+	}
+	erpc.HandleCall(peer, ListMethod, p.list, erpc.Safe())
+	erpc.HandleCall(peer, DescribeMethod, p.describe)
+	return nil
+}
+
+// PostReg takes note of a handler.
+func (p *Plugin) PostReg(h *erpc.Handler) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handlers = append(p.handlers, h)
+	return nil
+}
+
+// Doc returns a plugin for a route, or a group, that gives its methods a line of
+// documentation.
+func (p *Plugin) Doc(line string) erpc.Plugin { return doc{p, line} }
+
+type doc struct {
+	p    *Plugin
+	line string
+}
+
+// Name returns the name of the plugin.
+func (doc) Name() string { return "reflect.Doc" }
+
+// PostReg keeps the line.
+func (d doc) PostReg(h *erpc.Handler) error {
+	d.p.mu.Lock()
+	defer d.p.mu.Unlock()
+	d.p.docs[h] = d.line
+	return nil
+}
+
+// A shown is a handler that may be told of.
+type shown struct {
+	Method
+	h *erpc.Handler
+}
+
+// shown returns the handlers that are not hidden, by name and kind.
+func (p *Plugin) shown() []shown {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []shown
+	for _, h := range p.handlers {
+		if !h.IsUnknown() && !p.hidden(h.Name()) {
+			all = append(all, shown{p.methodLocked(h), h})
+		}
+	}
+	slices.SortFunc(all, func(a, b shown) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
+	})
+	return all
+}
+
+func (p *Plugin) hidden(name string) bool {
+	return strings.HasPrefix(name, ownPrefix) ||
+		slices.ContainsFunc(p.cfg.Hide, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+func (p *Plugin) methodLocked(h *erpc.Handler) Method {
+	m := Method{Name: h.Name(), Kind: Call, Doc: p.docs[h], Safe: h.Safe(), Arg: typeName(h.ArgElemType()), Result: typeName(h.ReplyType())}
+	switch {
+	case h.IsPush():
+		m.Kind = Push
+	case h.IsStream():
+		m.Kind = Stream
+	}
+	return m
+}
+
+// takesAny reports whether there are handlers of methods that have no other.
+func (p *Plugin) takesAny() (call, push bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.handlers {
+		call = call || h.IsUnknown() && h.IsCall()
+		push = push || h.IsUnknown() && h.IsPush()
+	}
+	return call, push
+}
+
+// allowed returns the status of a caller who may not ask.
+func (p *Plugin) allowed(ctx context.Context) error {
+	if p.cfg.Allow == nil || p.cfg.Allow(erpc.CallCtxFrom(ctx).Session()) {
+		return nil
+	}
+	return erpc.NewStatus(CodeForbidden, "Forbidden", "reflect: this session may not ask for methods").Err()
+}
+
+func (p *Plugin) list(ctx context.Context, arg *ListArg) (*List, error) {
+	if err := p.allowed(ctx); err != nil {
+		return nil, err
+	}
+	l := &List{Version: Version, Methods: []Method{}}
+	l.AnyCall, l.AnyPush = p.takesAny()
+	for _, s := range p.shown() {
+		if strings.HasPrefix(s.Name, arg.Prefix) {
+			l.Methods = append(l.Methods, s.Method)
+		}
+	}
+	return l, nil
+}
+
+func (p *Plugin) describe(ctx context.Context, arg *DescribeArg) (*Descriptions, error) {
+	if err := p.allowed(ctx); err != nil {
+		return nil, err
+	}
+	if len(arg.Names) > maxNames {
+		return nil, erpc.NewStatusByCodeText(erpc.CodeBadMessage, fmt.Errorf("reflect: %d names in one call; at most %d are described", len(arg.Names), maxNames), false).Err()
+	}
+	d := &Descriptions{Version: Version, Methods: []Description{}}
+	var files fileSet
+	for _, s := range p.shown() {
+		if !slices.Contains(arg.Names, s.Name) {
+			continue
+		}
+		about := Description{Method: s.Method}
+		about.ArgMessage = files.add(s.h.ArgElemType())
+		about.ResultMessage = files.add(s.h.ReplyType())
+		about.ArgSchema = SchemaOf(s.h.ArgElemType(), false)
+		about.ResultSchema = SchemaOf(s.h.ReplyType(), true)
+		d.Methods = append(d.Methods, about)
+	}
+	var err error
+	d.Files, err = files.encode()
+	if err != nil {
+		return nil, fmt.Errorf("reflect: descriptors: %w", err)
+	}
+	return d, nil
+}
