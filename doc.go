@@ -28,7 +28,7 @@
 //	CountSession, GetSession, RangeSession, Broadcast, Group, Groups
 //	Handle, HandleAll, Path, SubRoute, Router, Root, ToRouter
 //	RouteCall, RouteCallFunc, RoutePush, RoutePushFunc, RouteStream, RouteStreamFunc,
-//	SetUnknownCall, SetUnknownPush
+//	SetUnknownCall, SetUnknownPush, SetUnknownStream
 //	Config, PluginContainer, Stats, Handlers
 //	SetTLSConfig, SetTLSConfigFromFile, TLSConfig
 //	Close, Shutdown, OnClose

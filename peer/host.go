@@ -26,10 +26,13 @@ func (h host) Lookup(method string) (found, safe bool) {
 	return ok, ok && handler.Safe()
 }
 
-// LookupStream implements [proto.Host].
+// LookupStream implements [proto.Host]. A request does not say whether it is for a
+// call or a stream, so the handler of unknown streams is not found: it would take
+// all from that of unknown calls.
 func (h host) LookupStream(method string) (found, safe bool) {
 	handler, ok := h.routes.DispatchStream(method)
-	return ok, ok && handler.Safe()
+	found = ok && !handler.IsUnknown()
+	return found, found && handler.Safe()
 }
 
 // Hold implements [proto.Host].

@@ -26,8 +26,8 @@ type Router struct {
 
 // A table is immutable once published: dispatch takes no lock.
 type table struct {
-	calls, pushes, streams   map[string]*session.Handler
-	unknownCall, unknownPush *session.Handler
+	calls, pushes, streams                  map[string]*session.Handler
+	unknownCall, unknownPush, unknownStream *session.Handler
 }
 
 var _ session.Dispatcher = (*Router)(nil)
@@ -64,8 +64,11 @@ func (r *Router) Dispatch(call bool, method string) (*session.Handler, bool) {
 
 // DispatchStream implements [session.Dispatcher].
 func (r *Router) DispatchStream(method string) (*session.Handler, bool) {
-	h, ok := r.table.Load().streams[method]
-	return h, ok
+	t := r.table.Load()
+	if h, ok := t.streams[method]; ok {
+		return h, true
+	}
+	return t.unknownStream, t.unknownStream != nil
 }
 
 // change publishes a table that f has changed.
@@ -101,6 +104,18 @@ func (r *Router) SetUnknownPush(fn func(session.UnknownPushCtx) *message.Status,
 		Push: func(ctx session.PushCtx, _ any) *message.Status { return fn(ctx.(session.UnknownPushCtx)) },
 	})
 	r.add("the handler of unknown pushes", []*session.Handler{h}, plugins, func(t *table) error { t.unknownPush = h; return nil })
+}
+
+// SetUnknownStream sets the handler of streams that have no other. The last one
+// set counts. HTTP clients do not reach it: what they ask for that nobody handles
+// is a call.
+func (r *Router) SetUnknownStream(fn func(session.CallCtx, *session.Stream) *message.Status, plugins ...plugin.Plugin) {
+	mustHave(fn != nil, "SetUnknownStream")
+	h := session.NewHandler(session.Spec{
+		Name: session.RouteUnknownStream, Kind: session.RouteUnknownStream, Arg: reflect.TypeFor[[]byte](),
+		Stream: fn,
+	})
+	r.add("the handler of unknown streams", []*session.Handler{h}, plugins, func(t *table) error { t.unknownStream = h; return nil })
 }
 
 // A SubRouter registers handlers below a prefix, with plugins of its own.

@@ -75,6 +75,40 @@ func TestRouteStream(t *testing.T) {
 	}
 }
 
+func TestUnknownStream(t *testing.T) {
+	r := newRouter()
+	r.RouteStream(new(Feeds))
+	name := func(method string) string {
+		h, ok := r.DispatchStream(method)
+		if ok != (h != nil) {
+			t.Errorf("%s: found is %v and the handler %v", method, ok, h)
+		}
+		if h == nil {
+			return ""
+		}
+		return h.Name()
+	}
+	if got := name("/other"); got != "" {
+		t.Errorf("without a handler it goes to %q", got)
+	}
+	r.SetUnknownStream(func(session.CallCtx, *session.Stream) *Status { return nil })
+	for method, want := range map[string]string{"/other": session.RouteUnknownStream, "/feeds/watch": "/feeds/watch"} {
+		if got := name(method); got != want {
+			t.Errorf("%s goes to %q, want %q", method, got, want)
+		}
+	}
+	h, _ := r.DispatchStream("/other")
+	if !h.IsUnknown() || !h.IsStream() || h.IsCall() || h.IsPush() {
+		t.Errorf("it is a %s", h.RouterTypeName())
+	}
+	if _, ok := r.Dispatch(true, "/other"); ok {
+		t.Error("it takes calls")
+	}
+	if msg := panicOf(func() { r.SetUnknownStream(nil) }); !strings.Contains(msg, "SetUnknownStream got a nil function") {
+		t.Errorf("nil: %s", msg)
+	}
+}
+
 func TestMistakesWithStreamsPanicWithWhatToDo(t *testing.T) {
 	const shape = "func (*router_test.%s) Do(s *erpc.Stream[In, Out]) *erpc.Status"
 	for name, c := range map[string]struct {

@@ -9,11 +9,12 @@ import (
 
 // What a handler answers to, as [Handler.RouterTypeName] says.
 const (
-	RouteCall        = "CALL"
-	RoutePush        = "PUSH"
-	RouteStream      = "STREAM"
-	RouteUnknownCall = "UNKNOWN_CALL"
-	RouteUnknownPush = "UNKNOWN_PUSH"
+	RouteCall          = "CALL"
+	RoutePush          = "PUSH"
+	RouteStream        = "STREAM"
+	RouteUnknownCall   = "UNKNOWN_CALL"
+	RouteUnknownPush   = "UNKNOWN_PUSH"
+	RouteUnknownStream = "UNKNOWN_STREAM"
 )
 
 // A Handler is what a service method resolves to. Routers make it with
@@ -72,7 +73,11 @@ func (h *Handler) IsStream() bool { return h.spec.Stream != nil }
 
 // IsUnknown reports whether the handler is for methods that have no other.
 func (h *Handler) IsUnknown() bool {
-	return h.spec.Kind == RouteUnknownCall || h.spec.Kind == RouteUnknownPush
+	switch h.spec.Kind {
+	case RouteUnknownCall, RouteUnknownPush, RouteUnknownStream:
+		return true
+	}
+	return false
 }
 
 // RouterTypeName returns what the handler answers to, RouteCall for example.

@@ -407,7 +407,7 @@ func TestMemoryOfALargeFile(t *testing.T) {
 
 // The program as its users start it.
 func TestProgram(t *testing.T) {
-	defer erpc.SetLoggerLevel("INFO")
+	t.Cleanup(func() { erpc.SetLoggerLevel("INFO") })
 	served, fetched := t.TempDir(), t.TempDir()
 	ctx, stop := context.WithCancel(within(t))
 	defer stop()

@@ -1,5 +1,5 @@
-// Package proxy is a plugin that forwards the calls and pushes for which a peer
-// has no handler to other peers.
+// Package proxy is a plugin that forwards the calls, pushes and streams for which
+// a peer has no handler to other peers.
 //
 // It forwards the service method, the bytes of the body with the ID of their
 // codec, the metadata in its order, and the transfer filters. Bodies are never
@@ -12,6 +12,17 @@
 // The reply carries the body with its codec, the metadata and the status of the
 // backend. Only a status about the connection to the backend is replaced, by
 // CodeBadGateway: the caller's own connection is not the broken one.
+//
+// # Streams
+//
+// A stream is opened at the backend with the method, codec, filters and metadata
+// of the client's, and its messages are passed on as they are, in both directions.
+// The proxy takes a message from one side when the other has room for it: a
+// program that does not receive holds back the one that sends, through the proxy,
+// which keeps the windows of both streams and a message in each direction. The
+// end of each side's messages, the metadata that comes with it, the status,
+// deadline and cancellation are passed on as well. Draining is not: a backend that
+// shuts down ends the stream when its handler returns.
 //
 // # Metadata
 //
@@ -35,4 +46,7 @@
 // the replies to the clients of a hub come in over the connections of other
 // clients. A call that waits longer than MaxWait ends with CodeExhausted; it was
 // not forwarded.
+//
+// Streams take no turn: MaxStreams of the peer bounds those of a client, and
+// StreamMemory all of them.
 package proxy

@@ -15,7 +15,11 @@ type PushForwarder interface {
 	Push(serviceMethod string, arg any, setting ...erpc.MessageSetting) *erpc.Status
 }
 
-// A Forwarder sends both on.
+// A StreamForwarder opens streams on. It must be safe for concurrent use.
+type StreamForwarder = erpc.StreamOpener
+
+// A Forwarder sends calls and pushes on. One that is a [StreamForwarder], too, as
+// sessions are, sends streams on.
 type Forwarder interface {
 	CallForwarder
 	PushForwarder
@@ -28,10 +32,10 @@ type Label struct {
 	ServiceMethod string
 }
 
-// NewPlugin returns a plugin that forwards calls and pushes to what fn chooses.
-// A peer can have one proxy. fn is called for each message, concurrently; if it
-// returns nil, the outcome is CodeBadGateway. With a configuration that makes no
-// sense no peer can be made.
+// NewPlugin returns a plugin that forwards calls, pushes and streams to what fn
+// chooses. A peer can have one proxy. fn is called for each message and at the
+// opening of each stream, concurrently; if it returns nil, the outcome is
+// CodeBadGateway. With a configuration that makes no sense no peer can be made.
 func NewPlugin(fn func(*Label) Forwarder, cfg ...Config) erpc.Plugin {
 	return newProxy(
 		func(l *Label) CallForwarder {
@@ -45,17 +49,38 @@ func NewPlugin(fn func(*Label) Forwarder, cfg ...Config) erpc.Plugin {
 				return f
 			}
 			return nil
+		},
+		func(l *Label) (StreamForwarder, *erpc.Status) {
+			f := fn(l)
+			if f == nil {
+				return nil, erpc.NewStatus(erpc.CodeBadGateway, "", errNoBackend)
+			}
+			s, ok := f.(StreamForwarder)
+			if !ok {
+				return nil, erpc.NewStatusByCodeText(erpc.CodeMtypeNotAllowed, erpc.ErrNoStreams, false)
+			}
+			return s, nil
 		}, cfg)
 }
 
 // NewCallPlugin is [NewPlugin] for calls only.
 func NewCallPlugin(fn func(*Label) CallForwarder, cfg ...Config) erpc.Plugin {
-	return newProxy(fn, nil, cfg)
+	return newProxy(fn, nil, nil, cfg)
 }
 
 // NewPushPlugin is [NewPlugin] for pushes only.
 func NewPushPlugin(fn func(*Label) PushForwarder, cfg ...Config) erpc.Plugin {
-	return newProxy(nil, fn, cfg)
+	return newProxy(nil, fn, nil, cfg)
+}
+
+// NewStreamPlugin is [NewPlugin] for streams only.
+func NewStreamPlugin(fn func(*Label) StreamForwarder, cfg ...Config) erpc.Plugin {
+	return newProxy(nil, nil, func(l *Label) (StreamForwarder, *erpc.Status) {
+		if s := fn(l); s != nil {
+			return s, nil
+		}
+		return nil, erpc.NewStatus(erpc.CodeBadGateway, "", errNoBackend)
+	}, cfg)
 }
 
 type proxy struct {
@@ -63,7 +88,11 @@ type proxy struct {
 	mistake error
 	call    func(*Label) CallForwarder // nil: calls are not forwarded
 	push    func(*Label) PushForwarder // nil: pushes are not forwarded
+	stream  chooseStream               // nil: streams are not forwarded
 }
+
+// chooseStream returns where a stream is opened, or why nowhere.
+type chooseStream func(*Label) (StreamForwarder, *erpc.Status)
 
 var (
 	_ erpc.PreNewPeerPlugin  = (*proxy)(nil)
@@ -71,8 +100,8 @@ var (
 	_ erpc.PostRegPlugin     = (*proxy)(nil)
 )
 
-func newProxy(call func(*Label) CallForwarder, push func(*Label) PushForwarder, cfg []Config) *proxy {
-	p := &proxy{call: call, push: push}
+func newProxy(call func(*Label) CallForwarder, push func(*Label) PushForwarder, stream chooseStream, cfg []Config) *proxy {
+	p := &proxy{call: call, push: push, stream: stream}
 	for _, c := range cfg {
 		p.cfg = c
 	}
@@ -94,6 +123,9 @@ func (p *proxy) PostNewPeer(peer erpc.EarlyPeer) error {
 	}
 	if p.push != nil {
 		peer.SetUnknownPush(p.forwardPush)
+	}
+	if p.stream != nil {
+		peer.SetUnknownStream(p.forwardStream)
 	}
 	return nil
 }

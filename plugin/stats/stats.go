@@ -66,7 +66,7 @@ func (s *Stats) PostNewPeer(peer erpc.EarlyPeer) error {
 func (s *Stats) PostReg(h *erpc.Handler) error {
 	switch {
 	case h.IsUnknown():
-	case h.IsCall():
+	case h.IsCall(), h.IsStream(): // hooks see a stream as a call
 		s.handledCalls.add(h.Name())
 	default:
 		s.handledPushes.add(h.Name())
