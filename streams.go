@@ -13,6 +13,10 @@ import (
 // [session.TypedStream].
 type Stream[In, Out any] = session.TypedStream[In, Out]
 
+// An UntypedStream is one end of a stream whose messages have the type that each
+// Send and Recv is given. See [session.Stream].
+type UntypedStream = session.Stream
+
 // StreamOpener can open streams: a session. See [session.StreamOpener].
 type StreamOpener = session.StreamOpener
 
@@ -43,6 +47,10 @@ func SubscribeFrom[R, A any](ctx context.Context, sess StreamOpener, path string
 // A Transfer sends or receives the bytes of one stream, with a checksum and a
 // progress callback. See [session.Transfer].
 type Transfer = session.Transfer
+
+// MetaSHA256 is the key of the checksum in the metadata at the end of a transfer.
+// See [session.MetaSHA256].
+const MetaSHA256 = session.MetaSHA256
 
 // ErrChecksum means that the bytes of a transfer are not those that were sent.
 var ErrChecksum = session.ErrChecksum

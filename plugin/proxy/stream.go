@@ -7,14 +7,12 @@ import (
 	"strings"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/message"
-	"github.com/goerpc/erpc/session"
 )
 
 // forwardStream is the handler of streams that the peer has no other for. It
 // passes messages on in both directions until the backend ends the stream, or the
 // client's context does.
-func (p *proxy) forwardStream(ctx erpc.CallCtx, down *session.Stream) *erpc.Status {
+func (p *proxy) forwardStream(ctx erpc.CallCtx, down *erpc.UntypedStream) *erpc.Status {
 	c := p.client(ctx.Session())
 	label, settings, st := p.prepare(ctx, ctx.Context())
 	if !st.OK() {
@@ -49,7 +47,7 @@ func (p *proxy) forwardStream(ctx erpc.CallCtx, down *session.Stream) *erpc.Stat
 
 // passUp passes on what the client sends. When a message can't be passed on, the
 // stream of the backend ends: it would miss one.
-func passUp(ctx context.Context, down, up *session.Stream) error {
+func passUp(ctx context.Context, down, up *erpc.UntypedStream) error {
 	err := passOn(ctx, down, up)
 	select {
 	case <-ctx.Done():
@@ -62,7 +60,7 @@ func passUp(ctx context.Context, down, up *session.Stream) error {
 		_ = up.Close() // it never fails
 		return err
 	}
-	var meta message.Meta
+	var meta erpc.Meta
 	passTrailer(down.Trailer(), func(k, v string) { meta.Add(k, v) })
 	_ = up.CloseSendMeta(&meta) // fails if the stream has ended: as above
 	return nil
@@ -70,7 +68,7 @@ func passUp(ctx context.Context, down, up *session.Stream) error {
 
 // passOn passes on messages until one side ends. The error is io.EOF when from
 // has no more, or when to has ended well before.
-func passOn(ctx context.Context, from, to *session.Stream) error {
+func passOn(ctx context.Context, from, to *erpc.UntypedStream) error {
 	for {
 		var body []byte
 		if err := from.RecvContext(ctx, &body); err != nil {
@@ -84,9 +82,9 @@ func passOn(ctx context.Context, from, to *session.Stream) error {
 
 // passTrailer adds the metadata of an end that is for the other end of the whole
 // way.
-func passTrailer(meta *message.Meta, add func(k, v string)) {
+func passTrailer(meta *erpc.Meta, add func(k, v string)) {
 	for k, v := range meta.All {
-		if !isErpcs(k) || strings.EqualFold(k, session.MetaSHA256) {
+		if !isErpcs(k) || strings.EqualFold(k, erpc.MetaSHA256) {
 			add(k, v)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/proxy"
 	"github.com/goerpc/erpc/proto/httproto"
-	"github.com/goerpc/erpc/session"
 )
 
 type bytesStream = erpc.Stream[[]byte, []byte]
@@ -142,7 +141,7 @@ func TestStreamsGoThrough(t *testing.T) {
 		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
-		if got := string(s.Raw().(*session.Stream).Trailer().Peek("seen")); got != "v 127.0.0.1" {
+		if got := string(s.Raw().(*erpc.UntypedStream).Trailer().Peek("seen")); got != "v 127.0.0.1" {
 			t.Errorf("metadata %q", got)
 		}
 	})

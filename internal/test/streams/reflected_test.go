@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/session"
 )
 
 // Files is a controller of streams. Its methods use the embedded context and a
@@ -109,7 +108,7 @@ func TestStructHandlersOfStreams(t *testing.T) {
 		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
-		if got := s.Raw().(*session.Stream).Trailer().Peek("count"); string(got) != "1" {
+		if got := s.Raw().(*erpc.UntypedStream).Trailer().Peek("count"); string(got) != "1" {
 			t.Errorf("count %q", got)
 		}
 	})
