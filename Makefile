@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: help run test guards test-386 cross lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
+.PHONY: help run test guards attack test-386 cross lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ guards: ## allocations, memory and the cost of logs, without the race detector
 	$(GO) test -count=1 -run 'Hostile' ./peer/config
 	ERPC_IDLE_SESSIONS=20000 $(GO) test -count=1 -run '^TestIdleMemory$$/^plain$$' ./socket/eventloop
 	ERPC_IDLE_SESSIONS=5000 $(GO) test -count=1 -run '^TestIdleMemory$$/^tcp$$' ./socket/eventloop
+	$(GO) test -count=1 ./internal/test/attack
+
+attack: ## what strangers can do to servers, in full; writes the table of docs/reliability.md
+	ERPC_ATTACK=full $(GO) test -count=1 -timeout 30m ./internal/test/attack -page $(CURDIR)/docs/reliability.md
 
 # What a program of another system or with 32-bit integers compiles.
 CROSS ?= windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386

@@ -1,0 +1,84 @@
+//go:build linux
+
+package attack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goerpc/erpc/internal/test/kit"
+)
+
+// An attack is what strangers do to a door, and what it may cost at most.
+type attack struct {
+	class string // of attacks, as the page names it
+	name  string
+	door  string
+	env   func(t *testing.T) []string // of the victim; nil is none
+	most  cost
+	run   func(s *stranger)
+	// known says why the attack still succeeds. The test fails when it no longer
+	// does, so that the line is taken out.
+	known string
+}
+
+// A measurement is a row of the table of the page.
+type measurement struct {
+	attack
+	sent int64
+	took cost
+}
+
+// TestAttacks runs every attack against a victim of its own.
+func TestAttacks(t *testing.T) {
+	if kit.RaceEnabled {
+		t.Skip("the race detector takes more memory than the attacks")
+	}
+	var table []measurement
+	for _, a := range slices.Concat(decoding(), metadata(), strangers(), floods(), limits(), browsers(), relays()) {
+		t.Run(a.class+"/"+a.name, func(t *testing.T) {
+			var env []string
+			if a.env != nil {
+				env = a.env(t)
+			}
+			s := &stranger{T: t, child: start(t, a.door, env...)}
+			a.run(s)
+			m := measurement{a, s.sent.Load(), s.child.end(t)}
+			t.Logf("%d bytes sent: %.1f MiB, %v of CPU, %d bytes of log", m.sent, float64(m.took.memory)/(1<<20), m.took.cpu, m.took.log)
+			switch broken := append(s.broken, m.exceeded(s.child.log.head())...); {
+			case a.known != "" && len(broken) == 0:
+				t.Errorf("the attack no longer succeeds; take out the line that says it does (%s)", a.known)
+			case a.known == "" && len(broken) > 0:
+				t.Error(strings.Join(broken, "\n"))
+			}
+			table = append(table, m)
+		})
+	}
+	if *page != "" && !t.Failed() {
+		writePage(t, *page, table)
+	}
+}
+
+// exceeded says which of its limits an attack has passed. log is how its log begins.
+func (m measurement) exceeded(log string) (broken []string) {
+	if m.took.memory > m.most.memory {
+		broken = append(broken, fmt.Sprintf("memory grew by %s, more than %s", size(m.took.memory), size(m.most.memory)))
+	}
+	if m.took.cpu > m.most.cpu {
+		broken = append(broken, fmt.Sprintf("it took %v of CPU, more than %v", m.took.cpu, m.most.cpu))
+	}
+	if m.took.log > m.most.log {
+		broken = append(broken, fmt.Sprintf("it made %d bytes of log, more than %d; it begins:\n%s", m.took.log, m.most.log, log))
+	}
+	return broken
+}
+
+// sized returns small, or large if the attacks run in full.
+func sized[T any](small, large T) T {
+	if full {
+		return large
+	}
+	return small
+}
