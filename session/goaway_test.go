@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 	"time"
+
+	"github.com/goerpc/erpc/message"
 )
 
 func TestQuiescence(t *testing.T) {
@@ -54,5 +56,111 @@ func TestIdleConnectionIsQuietSoon(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// proven returns a session whose two sides have proven themselves to each other,
+// and its side at the server.
+func proven(t *testing.T, srv *server, redials int) (s, there *Engine) {
+	t.Helper()
+	s = srv.connect(redials, nil)
+	there = srv.next()
+	if st := s.Call("/h", 0, new(int), WithTimeout(longest)).Status(); !st.OK() {
+		t.Fatal(st)
+	}
+	eventually(t, "the proof", func() bool { return s.conns.current().proof.given() && there.conns.current().proof.given() })
+	return s, there
+}
+
+// drained calls Drain, as a peer does that shuts down, until the session is quiet.
+func drained(t *testing.T, s *Engine) {
+	t.Helper()
+	eventually(t, "a quiet session", func() bool {
+		_, quiet := s.Drain()
+		return quiet
+	})
+}
+
+// TestGoAwayTowardsASideThatRedials: it goes on over another connection at once,
+// and ends the old one when its last call there has ended.
+func TestGoAwayTowardsASideThatRedials(t *testing.T) {
+	release, started := make(chan struct{}), make(chan struct{})
+	srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) {
+		if n == 1 {
+			close(started)
+			<-release
+		}
+		return n, nil
+	})}, nil)
+	s, there := proven(t, srv, -1)
+	old := s.conns.current()
+	slow := s.AsyncCall("/h", 1, new(int), nil)
+	receive(t, started)
+	there.Drain()
+	srv.next()
+	eventually(t, "another connection", func() bool { return s.Connected() && s.conns.current() != old })
+	if st := s.Call("/h", 2, new(int)).Status(); !st.OK() {
+		t.Errorf("a call after the goaway: %v", st)
+	}
+	if old.isClosed() || old.remote.state() != remoteLeaving {
+		t.Errorf("the old connection is closed %v, %v, with a call in flight", old.isClosed(), old.remote.state())
+	}
+	close(release)
+	if st := slow.Status(); !st.OK() {
+		t.Errorf("the call in flight: %v", st)
+	}
+	eventually(t, "the end of the old connection", old.isClosed)
+	receive(t, there.CloseNotify())
+}
+
+// TestGoAwayTowardsASideThatCannotRedial: it makes no more calls, and says bye when
+// its last one has ended.
+func TestGoAwayTowardsASideThatCannotRedial(t *testing.T) {
+	release, started := make(chan struct{}), make(chan struct{})
+	srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) {
+		if n == 1 {
+			close(started)
+			<-release
+		}
+		return n, nil
+	})}, nil)
+	s, there := proven(t, srv, 0)
+	slow := s.AsyncCall("/h", 1, new(int), nil)
+	receive(t, started)
+	if idle, quiet := there.Drain(); idle || quiet {
+		t.Errorf("idle %v, quiet %v, with a handler at work", idle, quiet)
+	}
+	eventually(t, "the goaway", func() bool { return s.conns.current().remote.state() == remoteLeaving })
+	if st := s.Call("/h", 2, new(int)).Status(); st.Code() != message.CodeShuttingDown || !NotExecuted(st) {
+		t.Errorf("a call after the goaway: %v", st)
+	}
+	close(release)
+	if st := slow.Status(); !st.OK() {
+		t.Errorf("the call in flight: %v", st)
+	}
+	begin := time.Now()
+	drained(t, there)
+	if state := there.conns.current().local.state(); state != localAcknowledged {
+		t.Errorf("quiet while %v", state)
+	}
+	if d := time.Since(begin); d > longest/2 {
+		t.Errorf("the bye took %v", d)
+	}
+}
+
+// TestDrainTowardsASideThatIsNotKnown tells it nothing, and waits for silence.
+func TestDrainTowardsASideThatIsNotKnown(t *testing.T) {
+	s, w := onWire(t, fakeShared(callRoute{}), nil)
+	w.send(message.TypePush, 1, "/x")
+	eventually(t, "the push", func() bool { return s.Stats().MessagesIn == 1 })
+	begin := time.Now()
+	drained(t, s)
+	if d := time.Since(begin); d < quietAfter {
+		t.Errorf("quiet after %v", d)
+	}
+	w.silent()
+	w.send(message.TypeCall, 2, "/x")
+	if m := w.receive(); m.Status().Code() != message.CodeShuttingDown || m.Meta().Peek(metaRefused) != nil {
+		t.Errorf("a call while it drains: %v", m)
 	}
 }
