@@ -33,6 +33,7 @@ const (
 	CodeMtypeNotAllowed     = message.CodeMtypeNotAllowed
 	CodeHandleTimeout       = message.CodeHandleTimeout
 	CodeTooLarge            = message.CodeTooLarge
+	CodeUnsupportedCodec    = message.CodeUnsupportedCodec
 	CodeExhausted           = message.CodeExhausted
 	CodeCanceled            = message.CodeCanceled
 	CodeInternalServerError = message.CodeInternalServerError

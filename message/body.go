@@ -132,7 +132,8 @@ const copyPiece = 256 << 10 // bytes
 // function of [Message.SetNewBody] makes. Without data, or without a body,
 // there is nothing to decode. A *[]byte gets a copy, or a large body itself. A
 // body that would decode to more than [codec.DecodeLimit] allows gives an error
-// that wraps [codec.ErrTooLarge], a codec that panics a [PanicError].
+// that wraps [codec.ErrTooLarge], one in a codec that [Message.SetCodecs] leaves
+// out a [codec.NotAcceptedError], a codec that panics a [PanicError].
 func (m *Message) UnmarshalBody(data []byte) (err error) {
 	if m.body == nil && m.newBody != nil {
 		m.body = m.newBody(&m.Header)
@@ -149,6 +150,9 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 	}
 	c, err := codec.Get(m.bodyCodec)
 	if err != nil {
+		return err
+	}
+	if err := m.codecs.Check(c); err != nil {
 		return err
 	}
 	defer guard.Catch(&err, "codec", c.Name())
@@ -193,6 +197,10 @@ func (m *Message) DecodeCost(limit int) int {
 // which follows how much its body may decode to (see [codec.DecodeLimit]).
 // Sockets call it for the messages they read; 0 stands for 64 MiB.
 func (m *Message) SetReadLimit(n int) { m.readLimit = n }
+
+// SetCodecs says which codecs the receiver decodes; nil stands for all that are
+// registered. Sockets call it for the messages they read.
+func (m *Message) SetCodecs(s *codec.Set) { m.codecs = s }
 
 // bytes gives data to *b: a copy, or, if it is large and there is no room in
 // *b, the storage of the message itself.

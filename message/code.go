@@ -16,6 +16,7 @@ const (
 	CodeMtypeNotAllowed     int32 = 405
 	CodeHandleTimeout       int32 = 408
 	CodeTooLarge            int32 = 413 // ours: a message above a limit
+	CodeUnsupportedCodec    int32 = 415 // ours: the receiver does not decode bodies in that codec
 	CodeExhausted           int32 = 429 // ours: too many handlers in flight, or a full queue; not executed
 	CodeCanceled            int32 = 499 // ours: the caller's context was cancelled
 	CodeInternalServerError int32 = 500
@@ -51,6 +52,8 @@ func CodeText(code int32) string {
 		return "Handle Timeout"
 	case CodeTooLarge:
 		return "Message Too Large"
+	case CodeUnsupportedCodec:
+		return "Unsupported Body Codec"
 	case CodeExhausted:
 		return "Exhausted"
 	case CodeCanceled:

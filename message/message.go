@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/bufpool"
 	"github.com/goerpc/erpc/xfer"
 )
@@ -28,9 +29,10 @@ type Message struct {
 	raw       []byte // undecoded body, part of buf or of what a filter made
 	buf       []byte // storage, kept across resets
 	size      uint32
-	readLimit int   // see SetReadLimit
-	fault     error // of a setting; packing returns it
-	turn      bool  // see InTurn
+	readLimit int        // see SetReadLimit
+	codecs    *codec.Set // see SetCodecs
+	fault     error      // of a setting; packing returns it
+	turn      bool       // see InTurn
 }
 
 // NewBodyFunc returns the value that the body is decoded into, once the header
@@ -109,7 +111,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.meta.Reset()
 	m.pipe.Reset()
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
-	m.size, m.readLimit, m.fault, m.turn = 0, 0, nil, false
+	m.size, m.readLimit, m.codecs, m.fault, m.turn = 0, 0, nil, nil, false
 	if cap(m.buf) > maxKept {
 		bufpool.Put(m.buf)
 		m.buf = nil

@@ -267,6 +267,7 @@ func TestResetKeepsNothing(t *testing.T) {
 	m.SetRaw(m.Store([]byte("raw")))
 	m.SetSize(9)
 	m.SetReadLimit(9)
+	m.SetCodecs(codec.NewSet())
 	m.SetInTurn(true)
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {

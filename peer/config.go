@@ -27,6 +27,7 @@ type Config struct {
 	RedialTimes       int32         `yaml:"redial_times" ini:"redial_times" comment:"How often to dial again when a dial fails or a dialed connection breaks; below 0 without end"`
 	RedialInterval    time.Duration `yaml:"redial_interval" ini:"redial_interval" comment:"Time before the second of these attempts; it doubles with each, up to redial_max_interval"`
 	DefaultBodyCodec  string        `yaml:"default_body_codec" ini:"default_body_codec" comment:"Name of the codec of bodies whose message names none"`
+	AcceptCodecs      []string      `yaml:"accept_codecs" ini:"accept_codecs" comment:"Names of the codecs whose bodies are decoded, besides default_body_codec; none is every one that the program has registered"`
 	DefaultSessionAge time.Duration `yaml:"default_session_age" ini:"default_session_age" comment:"Longest life of a session; 0s is for ever"`
 	DefaultContextAge time.Duration `yaml:"default_context_age" ini:"default_context_age" comment:"Longest time of a call or push, on either side; 0s is for ever"`
 	SlowCometDuration time.Duration `yaml:"slow_comet_duration" ini:"slow_comet_duration" comment:"A call or push that takes this long is logged as a warning; 0s is never"`

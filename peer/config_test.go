@@ -85,6 +85,8 @@ func TestValidate(t *testing.T) {
 		"socket_read_buffer is -4": {SocketReadBuffer: -4},
 		"socket_write_buffer is":   {SocketWriteBuffer: -5},
 
+		"accept_codecs: unsupported codec name": {AcceptCodecs: []string{"json", "none"}},
+
 		"redial_interval is -1s":                {RedialInterval: -time.Second},
 		"redial_max_interval is -1ns":           {RedialMaxInterval: -1},
 		"default_session_age is -1ns":           {DefaultSessionAge: -1},

@@ -122,7 +122,7 @@ func (p *Peer) share() {
 		Hooks:  &p.hooks,
 		Socket: socket.Config{
 			QueueLimit: cfg.QueueLimit, ReadLimit: cfg.ReadLimit, WriteTimeout: cfg.WriteTimeout, Policy: cfg.QueuePolicy,
-			FlushDelay: cfg.FlushDelay,
+			FlushDelay: cfg.FlushDelay, Codecs: cfg.codecs(),
 		}.Complete(),
 		BodyCodec:          body.ID(),
 		Logger:             cfg.Logger,

@@ -39,6 +39,11 @@ func (c *Config) checkNames() (errs []error) {
 			errs = append(errs, fmt.Errorf("peer: default_body_codec: %w; register it before the peer is made", err))
 		}
 	}
+	for _, name := range c.AcceptCodecs {
+		if _, err := codec.GetByName(name); err != nil {
+			errs = append(errs, fmt.Errorf("peer: accept_codecs: %w; register it before the peer is made", err))
+		}
+	}
 	for i, l := range c.Listeners {
 		if l.Address == "" {
 			errs = append(errs, fmt.Errorf("peer: listeners[%d].address is empty; give one, such as :9090", i))
@@ -48,6 +53,20 @@ func (c *Config) checkNames() (errs []error) {
 		errs = append(errs, errors.New("peer: listen_address and listeners are both set; move the address into the list"))
 	}
 	return errs
+}
+
+// codecs returns the codecs that a valid configuration accepts; nil is all.
+func (c *Config) codecs() *codec.Set {
+	if len(c.AcceptCodecs) == 0 {
+		return nil
+	}
+	var ids []byte
+	for _, name := range append([]string{c.DefaultBodyCodec}, c.AcceptCodecs...) {
+		if k, err := codec.GetByName(name); err == nil {
+			ids = append(ids, k.ID())
+		}
+	}
+	return codec.NewSet(ids...)
 }
 
 func (c *Config) checkSizes() (errs []error) {

@@ -95,6 +95,9 @@ func (sh *Shared) decodeFailed(err error) *message.Status {
 	if errors.Is(err, codec.ErrTooLarge) {
 		return newStatus(message.CodeTooLarge, err)
 	}
+	if _, ok := errors.AsType[*codec.NotAcceptedError](err); ok {
+		return newStatus(message.CodeUnsupportedCodec, err)
+	}
 	return newStatus(message.CodeBadMessage, err)
 }
 

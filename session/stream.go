@@ -258,6 +258,8 @@ func (s *Stream) RecvContext(ctx context.Context, v any) error {
 	}
 	var in message.Message
 	in.SetBodyCodec(m.codec)
+	in.SetCodecs(s.conn.sess.shared.Socket.Codecs)
+	in.SetReadLimit(s.conn.sess.shared.Socket.ReadLimit)
 	in.SetBody(v)
 	if err := in.UnmarshalBody(m.body); err != nil {
 		return s.conn.sess.shared.decodeFailed(err).Err()

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/internal/workerpool"
 	"github.com/goerpc/erpc/message"
@@ -46,6 +47,7 @@ type Config struct {
 	ReadLimit    int           // bytes of one frame, and of what its filters inflate to
 	WriteTimeout time.Duration // without progress, before the connection ends; < 0: none
 	Policy       Policy        // of pushes; default Block
+	Codecs       *codec.Set    // of the bodies that are decoded; nil: all
 	FlushDelay   time.Duration // how long a message waits for others to share its write; 0: not at all
 
 	blocking *workerpool.Pool[*writer]
@@ -142,6 +144,7 @@ func (s *Socket) ReadOn(m *message.Message) error {
 func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	defer guard.Catch(&err, "protocol", "")
 	m.SetReadLimit(s.out.cfg.ReadLimit)
+	m.SetCodecs(s.out.cfg.Codecs)
 	return s.proto.Unpack(br, m, s.out.cfg.ReadLimit)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
@@ -111,7 +112,11 @@ func decode(m erpc.Message, body any) *erpc.Status {
 	m.SetNewBody(nil)
 	m.SetBody(body)
 	if err := m.UnmarshalBody(raw); err != nil {
-		return erpc.NewStatusByCodeText(erpc.CodeBadMessage, err, false)
+		code := erpc.CodeBadMessage
+		if _, ok := errors.AsType[*codec.NotAcceptedError](err); ok {
+			code = erpc.CodeUnsupportedCodec
+		}
+		return erpc.NewStatusByCodeText(code, err, false)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 package s2
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/goerpc/erpc/xfer"
@@ -86,6 +87,9 @@ func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
 // the limit is the only guard there is.
 func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
 	n, err := s2.DecodedLen(src)
+	if errors.Is(err, s2.ErrTooLarge) { // above the int of a system of 32 bits
+		return nil, fmt.Errorf("xfer/s2: unpack: more than %d bytes: %w", limit, xfer.ErrTooLarge)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("xfer/s2: unpack: %w", err)
 	}

@@ -31,7 +31,7 @@ var core = map[string][]string{
 	"internal/guard":      {},
 	"message":             {"codec", "internal/bufpool", "internal/guard", "xfer"},
 	"proto":               {"internal/bufpool", "message", "xfer"},
-	"socket":              {"internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
+	"socket":              {"codec", "internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
 	"internal/stream":     {},
 	"session":             {"codec", "internal/backoff", "internal/calltable", "internal/guard", "internal/logging", "internal/stream", "internal/workerpool", "message", "plugin", "proto", "socket"},
 	"router":              {"message", "plugin", "session"},

@@ -95,6 +95,8 @@ func sayDefault(v reflect.Value) string {
 		return fmt.Sprintf("%d s", d/time.Second)
 	case ok:
 		return fmt.Sprintf("%d ms", d/time.Millisecond)
+	case v.Kind() == reflect.Slice && v.Len() == 0:
+		return "none"
 	case v.Kind() == reflect.String:
 		return v.String()
 	case v.Int() > 0 && v.Int()%(1<<20) == 0:
