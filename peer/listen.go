@@ -263,6 +263,7 @@ func (p *Peer) handshake(conn net.Conn) error {
 		defer cancel()
 	}
 	if err := h.HandshakeContext(ctx); err != nil {
+		err = tellPlain(err)
 		return fmt.Errorf("peer: handshake with %v: %w", conn.RemoteAddr(), err)
 	}
 	return nil

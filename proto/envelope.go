@@ -3,6 +3,7 @@ package proto
 import (
 	"bufio"
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/goerpc/erpc/message"
@@ -91,7 +92,12 @@ func (e *Envelope) Unpack(r *bufio.Reader, m *message.Message, limit int) error 
 		return Malformed(e.Name, "a frame of %d bytes", size)
 	}
 	if size > min(int64(limit), math.MaxUint32) {
-		return TooLarge(e.Name, size, e.peekOwner(r, m))
+		looks := Foreign(head) // peekOwner may move the bytes
+		err := TooLarge(e.Name, size, e.peekOwner(r, m))
+		if looks != "" {
+			err = fmt.Errorf("%w; %s", err, looks)
+		}
+		return err
 	}
 	m.SetSize(uint32(size))
 	if size <= int64(r.Size()) {
