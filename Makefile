@@ -49,7 +49,7 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestCurl|TestWget|TestFetch)$$' ./proto/httproto
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
-	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^TestTwoPagesTalk$$' ./examples/chat
+	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedWithCurl)$$' ./examples/chat
 
 .PHONY: v7-names
 v7-names: ## write docs/v7-names.md

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
+	"strings"
 
 	"github.com/goerpc/erpc"
 )
@@ -35,6 +38,7 @@ type Message struct {
 
 // handle registers the chat's handlers.
 func (r *rooms) handle(p erpc.Peer) {
+	r.handleFeed(p)
 	chat := p.Router().SubRoute("/chat")
 	erpc.HandleCall(chat, "/join", func(ctx context.Context, arg *Join) (*Members, error) {
 		members, st := r.join(erpc.CallCtxFrom(ctx).Session(), arg.Room, arg.Name)
@@ -50,6 +54,42 @@ func (r *rooms) handle(p erpc.Peer) {
 		}
 		return &n, nil
 	}, inTurn)
+}
+
+// Feed is the argument of the stream /chat/feed, which sends each Message of a
+// room.
+type Feed struct {
+	Room string `json:"room" form:"room"`
+}
+
+// handleFeed registers the feed. It changes nothing, so a browser's EventSource
+// and curl may GET it.
+func (r *rooms) handleFeed(p erpc.Peer) {
+	erpc.HandleStream(p, "/chat/feed", func(ctx context.Context, s *erpc.Stream[Feed, Message]) error {
+		arg, err := s.Recv()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if arg == nil || !fits(arg.Room, longestName) {
+			return erpc.NewStatus(codeBadInput, "name a room, of 1 to 40 characters").Err()
+		}
+		f := r.follow(strings.TrimSpace(arg.Room))
+		defer r.unfollow(f)
+		for {
+			select {
+			case m := <-f.messages:
+				if err := s.Send(&m); err != nil {
+					return err
+				}
+			case <-f.behind:
+				return erpc.NewStatus(codeBehind, "you read more slowly than the room talks").Err()
+			case <-s.Draining():
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}, erpc.Safe())
 }
 
 // inTurn makes what one guest sends arrive in the order of the sending.

@@ -6,7 +6,10 @@
 //
 // prints where to point a browser. A guest of raw TCP calls /chat/join and
 // /chat/say, and is pushed /chat/message and /chat/members; handlers.go has
-// their types.
+// their types. Who only wants to read follows the stream /chat/feed: by any peer,
+// by new EventSource("http://127.0.0.1:8081/chat/feed?room=lobby") in a browser, by
+//
+//	curl -N 'http://127.0.0.1:8081/chat/feed?room=lobby'
 package main
 
 import (
@@ -40,7 +43,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("the page is http://%s/\nguests of raw TCP come to %s\nand curl http://%s/chat/rooms tells which rooms there are\n", s.webAddr, s.rawAddr, s.apiAddr)
+	fmt.Printf("the page is http://%s/\nguests of raw TCP come to %s\ncurl http://%s/chat/rooms tells which rooms there are\nand curl -N 'http://%s/chat/feed?room=lobby' follows one\n", s.webAddr, s.rawAddr, s.apiAddr, s.apiAddr)
 
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)

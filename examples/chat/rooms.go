@@ -14,6 +14,7 @@ const (
 	codeBadInput  = 1001
 	codeNameTaken = 1002
 	codeNoRoom    = 1003
+	codeBehind    = 1004
 )
 
 // Longest texts, in characters.
@@ -38,11 +39,14 @@ type guestKey struct{}
 // of them get the messages in the same order. That is short, because the peer's
 // queue policy never lets a push wait.
 type rooms struct {
-	mu sync.Mutex
-	in map[string][]*guest // in the order of their arrival
+	mu        sync.Mutex
+	in        map[string][]*guest // in the order of their arrival
+	followers map[string]map[*follower]bool
 }
 
-func newRooms() *rooms { return &rooms{in: map[string][]*guest{}} }
+func newRooms() *rooms {
+	return &rooms{in: map[string][]*guest{}, followers: map[string]map[*follower]bool{}}
+}
 
 // join takes the session into a room, out of the one that it may be in. It is
 // told who is there as everybody is; that may be before join returns.
@@ -88,7 +92,9 @@ func (r *rooms) say(sess erpc.Session, text string) (int, *erpc.Status) {
 	if !ok {
 		return 0, erpc.NewStatus(codeNoRoom, "join a room first")
 	}
-	return r.tell(g.room, "/chat/message", Message{Room: g.room, From: g.name, Text: text}), nil
+	m := Message{Room: g.room, From: g.name, Text: text}
+	r.feedLocked(m)
+	return r.tell(g.room, "/chat/message", m), nil
 }
 
 // count returns how many are in each room.

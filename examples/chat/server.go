@@ -25,10 +25,12 @@ var page embed.FS
 // TCP, and an HTTP API.
 type server struct {
 	chat erpc.Peer // guests, of the page and of raw TCP
-	api  erpc.Peer // anybody's questions; nobody there can join
+	api  erpc.Peer // anybody's questions, and the feeds of rooms; nobody there can join
 	http *http.Server
-	web  net.Listener
-	done chan error
+
+	rooms *rooms
+	web   net.Listener
+	done  chan error
 
 	// Where it listens.
 	webAddr, rawAddr, apiAddr string
@@ -37,7 +39,7 @@ type server struct {
 // start begins to serve on the addresses given; port 0 is any free one.
 func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err error) {
 	rooms := newRooms()
-	s := &server{done: make(chan error, 3)}
+	s := &server{done: make(chan error, 3), rooms: rooms}
 	s.chat = erpc.NewPeer(erpc.PeerConfig{
 		ListenAddress: rawAddr, Logger: log,
 		ReadLimit:   64 << 10,
@@ -54,6 +56,7 @@ func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err e
 		n := rooms.count()
 		return &n, nil
 	}, erpc.Safe()) // so that GET may call it
+	rooms.handleFeed(s.api)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
