@@ -56,6 +56,12 @@ func BroadcastTo(sessions []Session, serviceMethod string, arg any, settings ...
 	return peer.BroadcastTo(sessions, serviceMethod, arg, settings...)
 }
 
+// TryBroadcastTo is [BroadcastTo] that waits for no session. See
+// [peer.TryBroadcastTo].
+func TryBroadcastTo(sessions []Session, serviceMethod string, arg any, settings ...MessageSetting) (sent int, failed map[string]*Status) {
+	return peer.TryBroadcastTo(sessions, serviceMethod, arg, settings...)
+}
+
 // LoadConfig reads a section of a YAML or INI file into cfg. See
 // [config.Load].
 func LoadConfig(path, section string, cfg any) error { return config.Load(path, section, cfg) }

@@ -25,12 +25,22 @@ const DefaultBroadcastWait = time.Second
 // broadcast. Those that have no room by then fail with CodeExhausted, and are not
 // waited for again before they have read what is queued for them.
 func (p *Peer) Broadcast(serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
-	return broadcast(p.table.all(), serviceMethod, arg, settings)
+	return broadcast(p.table.all(), true, serviceMethod, arg, settings)
 }
 
 // BroadcastTo is [Peer.Broadcast] for a chosen set of sessions, of one or
 // several peers.
 func BroadcastTo(sessions []session.Session, serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
+	return broadcastTo(sessions, true, serviceMethod, arg, settings)
+}
+
+// TryBroadcastTo is [BroadcastTo] that never waits: a session whose queue is full
+// under the policy Block fails with CodeExhausted.
+func TryBroadcastTo(sessions []session.Session, serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
+	return broadcastTo(sessions, false, serviceMethod, arg, settings)
+}
+
+func broadcastTo(sessions []session.Session, wait bool, serviceMethod string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
 	conns := make([]*session.Engine, 0, len(sessions))
 	failed = map[string]*message.Status{}
 	for _, s := range sessions {
@@ -42,7 +52,7 @@ func BroadcastTo(sessions []session.Session, serviceMethod string, arg any, sett
 			failed[s.ID()] = st
 		}
 	}
-	n, more := broadcast(conns, serviceMethod, arg, settings)
+	n, more := broadcast(conns, wait, serviceMethod, arg, settings)
 	for id, st := range more {
 		failed[id] = st
 	}
@@ -52,7 +62,7 @@ func BroadcastTo(sessions []session.Session, serviceMethod string, arg any, sett
 	return sent + n, failed
 }
 
-func broadcast(conns []*session.Engine, method string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
+func broadcast(conns []*session.Engine, wait bool, method string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
 	ctx := context.Background()
 	if len(settings) > 0 {
 		ctx = message.New(settings...).Context()
@@ -74,7 +84,7 @@ func broadcast(conns []*session.Engine, method string, arg any, settings []messa
 		switch st := c.Send(ctx, frame, true); {
 		case st.OK():
 			sent++
-		case st.Code() == message.CodeExhausted && c.WouldBlock():
+		case st.Code() == message.CodeExhausted && wait && c.WouldBlock():
 			full = append(full, c)
 		default:
 			fail(c, st)

@@ -63,6 +63,7 @@ var below = map[string][]string{
 	"plugin/":   {"."},
 	"clients/":  {},
 	"mixer/":    {"."},
+	"cluster/":  {"."},
 	"examples/": {"."},
 	"cmd/":      {"."},
 }

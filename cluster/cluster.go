@@ -1,0 +1,216 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+)
+
+// A Cluster makes a peer one node of several. It is a plugin of that peer and of
+// no other. All methods may be called concurrently.
+type Cluster struct {
+	engine Engine
+	opt    Options
+	node   string // random for each start: nobody takes it for one that is gone
+
+	peer    erpc.EarlyPeer
+	codec   byte // of bodies that name none
+	life    lifetime
+	topics  topics
+	nodes   nodes
+	pending pending
+	barrier barrier
+	served  served
+	gaps    gaps
+	direct  topic // of what is pushed by address, and to all
+	dropped atomic.Uint64
+
+	mu      sync.Mutex // guards the following
+	stop    context.CancelFunc
+	stopped bool
+	wg      sync.WaitGroup // of what Close waits for
+}
+
+var prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// New returns the cluster of a peer that is about to be made with it:
+//
+//	c := cluster.New(engine, cluster.Options{})
+//	peer := erpc.NewPeer(cfg, c)
+//	err := c.Start(ctx)
+//
+// It panics if the prefix of the options can't be part of a subject.
+func New(engine Engine, opt Options) *Cluster {
+	opt.setDefaults()
+	if !prefixForm.MatchString(opt.Prefix) {
+		panic(fmt.Sprintf("cluster: prefix %q: use letters, digits, '-' and '_'", opt.Prefix))
+	}
+	id := make([]byte, 10)
+	_, _ = rand.Read(id) // never fails
+	c := &Cluster{engine: engine, opt: opt, node: strings.ToLower(base32.StdEncoding.EncodeToString(id))}
+	c.topics.m = map[string]*topic{}
+	c.nodes.m = map[string]*node{}
+	c.pending.m = map[uint64]waiter{}
+	c.served.m = map[servedCall]context.CancelFunc{}
+	c.gaps.m = map[*member]struct{}{}
+	return c
+}
+
+// Name implements [erpc.Plugin].
+func (c *Cluster) Name() string { return "cluster" }
+
+// Node returns the name of this node.
+func (c *Cluster) Node() string { return c.node }
+
+// PostNewPeer implements [erpc.PostNewPeerPlugin].
+func (c *Cluster) PostNewPeer(p erpc.EarlyPeer) error {
+	if c.peer != nil {
+		return errors.New("cluster: one Cluster can't be a plugin of two peers; call New for each")
+	}
+	body, err := codec.GetByName(p.Config().DefaultBodyCodec)
+	if err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	c.peer, c.codec = p, body.ID()
+	return nil
+}
+
+// PostDisconnect implements [erpc.PostDisconnectPlugin]: the session leaves its
+// rooms and its user.
+func (c *Cluster) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
+	v, _ := sess.Swap().LoadOrStore(memberKey{c}, &member{})
+	c.end(v.(*member))
+	return nil
+}
+
+// Start connects the node with the others. When it returns, this node hears them
+// and, as far as they answer within Options.Answer, knows them.
+func (c *Cluster) Start(ctx context.Context) error {
+	if c.peer == nil {
+		return errors.New("cluster: make a peer with this plugin before Start")
+	}
+	if err := c.life.move(lifeNew, lifeStarting); err != nil {
+		return err
+	}
+	if err := c.connect(ctx); err != nil {
+		return errors.Join(err, c.Close())
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.mu.Lock()
+	c.stop = stop
+	c.mu.Unlock()
+	if !c.spawn(func() { c.tick(running) }) {
+		stop()
+	}
+	return c.life.move(lifeStarting, lifeRunning)
+}
+
+// spawn runs f on a goroutine that Close waits for. It returns false after Close.
+func (c *Cluster) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped {
+		return false
+	}
+	c.wg.Go(f)
+	return true
+}
+
+func (c *Cluster) connect(ctx context.Context) error {
+	if err := c.engine.Start(ctx, events{c}); err != nil {
+		return fmt.Errorf("cluster: start the engine: %w", err)
+	}
+	for _, subject := range []string{c.subjectNode(c.node), c.subjectAll()} {
+		if err := c.engine.Subscribe(ctx, subject); err != nil {
+			return fmt.Errorf("cluster: subscribe: %w", err)
+		}
+	}
+	if err := c.send(c.subjectAll(), 0, &envelope{kind: kindHello}); err != nil {
+		return fmt.Errorf("cluster: say hello: %w", err)
+	}
+	return c.meet(ctx)
+}
+
+// meet waits until no node has been new for a tenth of Options.Answer.
+func (c *Cluster) meet(ctx context.Context) error {
+	quiet := c.opt.Answer / 10
+	for end, known := time.Now().Add(c.opt.Answer), -1; ; {
+		n := len(c.Nodes())
+		if n == known || time.Now().After(end) {
+			return nil
+		}
+		known = n
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(quiet):
+		}
+	}
+}
+
+// Close tells the other nodes that this one leaves and ends the engine. Calls that
+// wait for other nodes fail. Sessions stay; close the peer first.
+func (c *Cluster) Close() error {
+	if !c.life.end() {
+		return nil
+	}
+	_ = c.send(c.subjectAll(), 0, &envelope{kind: kindBye}) // they find out anyway
+	c.mu.Lock()
+	c.stopped = true
+	if c.stop != nil {
+		c.stop()
+	}
+	c.mu.Unlock()
+	c.served.end()
+	err := c.engine.Close()
+	c.pending.fail(ErrNotRunning)
+	c.wg.Wait()
+	return err
+}
+
+// tick does what is due: signs of life, subscriptions nobody needs, gaps.
+func (c *Cluster) tick(ctx context.Context) {
+	const step = 50 * time.Millisecond
+	ticker := time.NewTicker(min(step, c.opt.Beat))
+	defer ticker.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			if now.Sub(last) >= c.opt.Beat {
+				last = now
+				_ = c.send(c.subjectAll(), 0, &envelope{kind: kindBeat}) // the next one may pass
+				for _, id := range c.nodes.expire(now.Add(-3 * c.opt.Beat)) {
+					c.pending.gone(id)
+				}
+			}
+			c.retire(now)
+			c.tellGaps()
+		}
+	}
+}
+
+func (c *Cluster) subjectAll() string             { return c.opt.Prefix + ".all" }
+func (c *Cluster) subjectNode(node string) string { return c.opt.Prefix + ".n." + node }
+func (c *Cluster) subjectUser(user string) string { return c.opt.Prefix + ".u." + escape(user) }
+func (c *Cluster) subjectRoom(room string) string { return c.opt.Prefix + ".r." + escape(room) }
+
+// send publishes an envelope of this node.
+func (c *Cluster) send(subject string, token uint64, e *envelope) error {
+	e.node = c.node
+	if e.size() > c.engine.MaxPayload() {
+		return ErrTooLarge
+	}
+	return c.engine.Publish(subject, token, e.encode())
+}

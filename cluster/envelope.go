@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// A kind is what an envelope asks of the node that gets it.
+type kind byte
+
+const (
+	kindPush   kind = 1 + iota // push body to the sessions behind the subject
+	kindAck                    // answer to a push: how many sessions had it
+	kindCall                   // call a session
+	kindCancel                 // end the call with that id
+	kindReply                  // answer to a call
+	kindHello                  // a node is new, or back: answer with a beat
+	kindBeat                   // a node lives
+	kindBye                    // a node leaves
+	kindPing                   // answer with a pong
+	kindPong
+	kindAsk  // who is in the room named by session?
+	kindTell // some of the members
+	kindEnd  // count is how many members there are; the last part of the answer
+	kindMax
+)
+
+func (k kind) String() string {
+	names := [kindMax]string{"", "push", "ack", "call", "cancel", "reply", "hello", "beat", "bye", "ping", "pong", "ask", "tell", "end"}
+	if k == 0 || k >= kindMax {
+		return fmt.Sprintf("kind %d", byte(k))
+	}
+	return names[k]
+}
+
+// An envelope is one message between nodes.
+type envelope struct {
+	kind    kind
+	codec   byte
+	code    int32 // of the status of a reply
+	id      uint64
+	count   uint64 // of sessions, or milliseconds of a call
+	node    string // of the sender
+	session string // whom it is for, or the name of a room
+	except  string // address that is left out
+	method  string
+	text    string // of the status of a reply
+	meta    string // as a query
+	body    []byte
+}
+
+// envelopeVersion is the first byte of every envelope.
+const envelopeVersion = 1
+
+// overhead is what an envelope takes at most besides its strings and body.
+const overhead = 1 + 2 + 3*binary.MaxVarintLen64 + 6*binary.MaxVarintLen64
+
+func (e *envelope) size() int {
+	return overhead + len(e.node) + len(e.session) + len(e.except) + len(e.method) + len(e.text) + len(e.meta) + len(e.body)
+}
+
+func (e *envelope) encode() []byte {
+	b := append(make([]byte, 0, e.size()), envelopeVersion, byte(e.kind), e.codec)
+	b = binary.AppendVarint(b, int64(e.code))
+	b = binary.AppendUvarint(b, e.id)
+	b = binary.AppendUvarint(b, e.count)
+	for _, s := range []string{e.node, e.session, e.except, e.method, e.text, e.meta} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	return append(b, e.body...)
+}
+
+var errEnvelope = errors.New("cluster: malformed envelope")
+
+// decode reads an envelope. Its body is a part of b.
+func decode(b []byte) (*envelope, error) {
+	if len(b) < 3 || b[0] != envelopeVersion || kind(b[1]) == 0 || kind(b[1]) >= kindMax {
+		return nil, errEnvelope
+	}
+	e := &envelope{kind: kind(b[1]), codec: b[2]}
+	b = b[3:]
+	code, n := binary.Varint(b)
+	if n <= 0 || code != int64(int32(code)) {
+		return nil, errEnvelope
+	}
+	e.code, b = int32(code), b[n:]
+	for _, v := range []*uint64{&e.id, &e.count} {
+		x, n := binary.Uvarint(b)
+		if n <= 0 {
+			return nil, errEnvelope
+		}
+		*v, b = x, b[n:]
+	}
+	for _, s := range []*string{&e.node, &e.session, &e.except, &e.method, &e.text, &e.meta} {
+		size, n := binary.Uvarint(b)
+		if n <= 0 || size > uint64(len(b)-n) {
+			return nil, errEnvelope
+		}
+		*s, b = string(b[n:n+int(size)]), b[n+int(size):]
+	}
+	e.body = b
+	return e, nil
+}

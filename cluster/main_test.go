@@ -1,0 +1,9 @@
+package cluster
+
+import (
+	"testing"
+
+	"github.com/goerpc/erpc/internal/test/kit"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }

@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// A Member is a session in a room.
+type Member struct {
+	Address string `json:"address"`
+	User    string `json:"user,omitempty"`
+}
+
+// tellAtOnce is how many members one answer names.
+const tellAtOnce = 1000
+
+// Members returns who is in a room, on all nodes, in no order. With ErrIncomplete
+// come those of the nodes that answered.
+func (c *Cluster) Members(ctx context.Context, room string) ([]Member, error) {
+	answers, err := c.gatherRoom(ctx, room, 1)
+	all := c.localMembers(room)
+	for _, e := range answers {
+		if e.kind != kindTell {
+			continue
+		}
+		var some []Member
+		if err := json.Unmarshal(e.body, &some); err != nil {
+			return all, fmt.Errorf("cluster: members of node %s: %w", e.node, err)
+		}
+		all = append(all, some...)
+	}
+	return all, err
+}
+
+// Count returns how many sessions are in a room, on all nodes.
+func (c *Cluster) Count(ctx context.Context, room string) (int, error) {
+	answers, err := c.gatherRoom(ctx, room, 0)
+	n := len(c.localMembers(room))
+	for _, e := range answers {
+		if e.kind == kindEnd {
+			n += int(min(e.count, 1<<31))
+		}
+	}
+	return n, err
+}
+
+// gatherRoom asks every other node about a room; names says whether for names.
+func (c *Cluster) gatherRoom(ctx context.Context, room string, names uint64) ([]*envelope, error) {
+	if c.life.is() != lifeRunning {
+		return nil, ErrNotRunning
+	}
+	ids := c.Nodes()
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	answers, open, err := c.ask(ctx, ids, &envelope{kind: kindAsk, session: room, count: names})
+	if err == nil && len(open) > 0 {
+		err = fmt.Errorf("%w: %d of %d did not", ErrIncomplete, len(open), len(ids))
+	}
+	return answers, err
+}
+
+func (c *Cluster) localMembers(room string) []Member {
+	t := c.topics.get(c.subjectRoom(room))
+	if t == nil {
+		return nil
+	}
+	all := t.all()
+	members := make([]Member, 0, len(all))
+	for _, m := range all {
+		m.mu.Lock()
+		user := m.user
+		m.mu.Unlock()
+		members = append(members, Member{c.Address(m.sess), user})
+	}
+	return members
+}
+
+// tell answers a kindAsk, in parts that the engine carries.
+func (c *Cluster) tell(e *envelope) {
+	members := c.localMembers(e.session)
+	to := c.subjectNode(e.node)
+	for i := 0; e.count > 0 && i < len(members); i += tellAtOnce {
+		body, err := json.Marshal(members[i:min(i+tellAtOnce, len(members))])
+		if err == nil {
+			err = c.send(to, 0, &envelope{kind: kindTell, id: e.id, body: body})
+		}
+		if err != nil {
+			c.warn("cluster: members for node %s: %v", e.node, err)
+			return // it is told that the answer is incomplete
+		}
+	}
+	c.sendOrWarn(to, &envelope{kind: kindEnd, id: e.id, count: uint64(len(members))})
+}

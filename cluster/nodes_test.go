@@ -1,0 +1,120 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
+)
+
+// quick are options under which nodes notice everything soon.
+var quick = Options{Beat: 50 * time.Millisecond, Answer: 500 * time.Millisecond, Linger: 50 * time.Millisecond}
+
+// A testNode is a node with a server.
+type testNode struct {
+	*Cluster
+	engine *MemoryEngine
+	peer   erpc.Peer
+	addr   string
+}
+
+func newNode(t testing.TB, bus *Memory, cfg erpc.PeerConfig, opt Options) *testNode {
+	t.Helper()
+	n := &testNode{engine: bus.Engine()}
+	n.Cluster = New(n.engine, opt)
+	n.peer, n.addr = kit.Serve(t, cfg, n.Cluster)
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+func newNodes(t testing.TB, count int) []*testNode {
+	t.Helper()
+	bus := NewMemory()
+	nodes := make([]*testNode, count)
+	for i := range nodes {
+		nodes[i] = newNode(t, bus, erpc.PeerConfig{}, quick)
+	}
+	return nodes
+}
+
+// A client is a session seen from both sides.
+type client struct {
+	sess erpc.Session // at the node
+	far  erpc.Session // at the client
+	got  chan string
+	gaps chan Gap
+}
+
+func (n *testNode) client(t testing.TB, name string) *client {
+	t.Helper()
+	c := &client{got: make(chan string, 10_000), gaps: make(chan Gap, 100)}
+	p := kit.Peer(t, erpc.PeerConfig{})
+	ordered := limit.Ordered() // the order on the wire is what is promised
+	erpc.HandlePush(p, "/said", func(_ context.Context, s *string) error { c.got <- *s; return nil }, ordered)
+	erpc.HandlePush(p, GapMethod, func(_ context.Context, g *Gap) error { c.gaps <- *g; return nil })
+	erpc.HandleCall(p, "/double", func(_ context.Context, n *int) (*int, error) { d := 2 * *n; return &d, nil })
+	c.far = kit.Open(t, p, n.addr)
+	kit.Eventually(t, kit.Bound, "the session at the node", func() bool {
+		n.peer.RangeSession(func(s erpc.Session) bool {
+			if s.RemoteAddr().String() == c.far.LocalAddr().String() {
+				c.sess = s
+			}
+			return c.sess == nil
+		})
+		return c.sess != nil
+	})
+	c.sess.SetID(name)
+	return c
+}
+
+func (c *client) wants(t testing.TB, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if s := kit.Await(t, "push "+w, c.got); s != w {
+			t.Errorf("got %q, want %q", s, w)
+		}
+	}
+}
+
+// silent fails the test if something has arrived. Call it after a push that came
+// later by the same way.
+func (c *client) silent(t testing.TB) {
+	t.Helper()
+	select {
+	case s := <-c.got:
+		t.Errorf("got %q, want nothing", s)
+	default:
+	}
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNodesKnowEachOther(t *testing.T) {
+	kit.NoLeaks(t)
+	nodes := newNodes(t, 3)
+	for i, n := range nodes {
+		kit.Eventually(t, kit.Bound, fmt.Sprintf("node %d knows the others", i), func() bool { return len(n.Nodes()) == 2 })
+	}
+	check(t, nodes[0].Close())
+	kit.Eventually(t, kit.Bound, "a node that leaves is forgotten", func() bool { return len(nodes[1].Nodes()) == 1 })
+	nodes[1].engine.SetConnected(false)
+	kit.Eventually(t, kit.Bound, "a node that dies is forgotten", func() bool { return len(nodes[2].Nodes()) == 0 })
+	nodes[1].engine.SetConnected(true)
+	kit.Eventually(t, kit.Bound, "a node that is back is known", func() bool { return len(nodes[2].Nodes()) == 1 && len(nodes[1].Nodes()) == 1 })
+}

@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/goerpc/erpc"
+)
+
+// Options configure a [Cluster]. The zero value works.
+type Options struct {
+	// Prefix begins every subject, so that several clusters can share an engine:
+	// letters, digits, '-' and '_'. "" is "erpc".
+	Prefix string
+	// Beat is the time between two signs of life of a node. A node that misses
+	// three is gone. 0 is 2 s.
+	Beat time.Duration
+	// Answer is how long a node waits for the answers of others: to a barrier of
+	// Join, after which a silent node is not waited for before it is heard again,
+	// to Members and Count. 0 is 1 s.
+	Answer time.Duration
+	// Linger is how long a node keeps the subscription of a room that has lost its
+	// last member there. 0 is 2 s.
+	Linger time.Duration
+	// MaxCalls is how many calls from other nodes run at the same time. More are
+	// refused with CodeExhausted. 0 is 10,000.
+	MaxCalls int
+}
+
+func (o *Options) setDefaults() {
+	if o.Prefix == "" {
+		o.Prefix = "erpc"
+	}
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&o.Beat, 2*time.Second)
+	def(&o.Answer, time.Second)
+	def(&o.Linger, 2*time.Second)
+	if o.MaxCalls <= 0 {
+		o.MaxCalls = 10_000
+	}
+}
+
+// An Option adjusts one push.
+type Option func(*pushing)
+
+type pushing struct {
+	except   string
+	confirm  bool
+	settings []erpc.MessageSetting
+}
+
+// Confirm waits until a node has queued the push for at least one session. It
+// makes the push fail with ErrNobody if no session is there. Without it success
+// means that the engine took the push. Publish and Broadcast do not look at it.
+func Confirm() Option { return func(p *pushing) { p.confirm = true } }
+
+// Except leaves out the session with that address, such as that of the author.
+func Except(address string) Option { return func(p *pushing) { p.except = address } }
+
+// With applies settings of messages: metadata and the codec of the body.
+func With(settings ...erpc.MessageSetting) Option {
+	return func(p *pushing) { p.settings = append(p.settings, settings...) }
+}

@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"fmt"
+
+	"github.com/goerpc/erpc"
+)
+
+// events is the side of a cluster that its engine sees. Nothing here waits: one
+// slow session must not hold up a node.
+type events struct{ c *Cluster }
+
+// Message implements [Events].
+func (ev events) Message(subject string, data []byte) {
+	c := ev.c
+	e, err := decode(data)
+	if err != nil {
+		c.warn("cluster: message to %s: %v", subject, err)
+		return
+	}
+	if e.node != c.node && e.kind != kindBye {
+		if c.nodes.heard(e.node); e.kind == kindHello {
+			c.sendOrWarn(c.subjectNode(e.node), &envelope{kind: kindBeat})
+		}
+	}
+	switch e.kind {
+	case kindPush:
+		c.pushed(subject, e)
+	case kindCall:
+		c.serve(e)
+	case kindCancel:
+		c.served.cancel(servedCall{e.node, e.id})
+	case kindAck, kindReply, kindPong, kindTell, kindEnd:
+		if w, ok := c.pending.get(e.id); ok {
+			w.answer(e)
+		}
+	case kindPing:
+		if e.node != c.node {
+			c.sendOrWarn(c.subjectNode(e.node), &envelope{kind: kindPong, id: e.id})
+		}
+	case kindAsk:
+		if e.node != c.node {
+			c.tell(e)
+		}
+	case kindBye:
+		c.nodes.leave(e.node)
+		c.pending.gone(e.node)
+	}
+}
+
+// Nobody implements [Events].
+func (ev events) Nobody(token uint64) {
+	if w, ok := ev.c.pending.get(token); ok {
+		w.gone("")
+	}
+}
+
+// Dropped implements [Events].
+func (ev events) Dropped(subject string) { ev.c.missed(subject) }
+
+// Down implements [Events].
+func (ev events) Down(err error) { ev.c.warn("cluster: the engine is disconnected: %v", err) }
+
+// Up implements [Events]: members missed what was published meanwhile.
+func (ev events) Up() {
+	if err := ev.c.send(ev.c.subjectAll(), 0, &envelope{kind: kindHello}); err != nil {
+		ev.c.warn("cluster: say hello again: %v", err)
+	}
+	ev.c.missed("")
+}
+
+// pushed hands a push to the sessions it is for, and confirms it.
+func (c *Cluster) pushed(subject string, e *envelope) {
+	var n int
+	switch subject {
+	case c.subjectNode(c.node):
+		if sess, ok := c.peer.GetSession(e.session); ok {
+			n = c.queueTo(&c.direct, []*member{c.member(sess)}, e)
+		}
+	case c.subjectAll():
+		var all []*member
+		c.peer.RangeSession(func(sess erpc.Session) bool {
+			all = append(all, c.member(sess))
+			return true
+		})
+		n = c.queueTo(&c.direct, all, e)
+	default:
+		if t := c.topics.get(subject); t != nil {
+			n = c.queueTo(t, t.all(), e)
+		}
+	}
+	if e.id != 0 {
+		c.sendOrWarn(c.subjectNode(e.node), &envelope{kind: kindAck, id: e.id, count: uint64(n)})
+	}
+}
+
+// queueTo pushes to members without waiting, and notes a gap for those that have no
+// room. A member with a gap gets nothing before it was told.
+func (c *Cluster) queueTo(t *topic, members []*member, e *envelope) (queued int) {
+	t.deliver.Lock()
+	defer t.deliver.Unlock()
+	sessions := make([]erpc.Session, 0, len(members))
+	for _, m := range members {
+		if e.except != "" && c.Address(m.sess) == e.except {
+			continue
+		}
+		if m.addToGap(t) {
+			c.dropped.Add(1)
+			continue
+		}
+		sessions = append(sessions, m.sess)
+	}
+	queued, failed := erpc.TryBroadcastTo(sessions, e.method, e.body, e.settings()...)
+	if len(failed) == 0 {
+		return queued
+	}
+	byID := make(map[string]*member, len(members))
+	for _, m := range members {
+		byID[m.sess.ID()] = m
+	}
+	for id := range failed {
+		if m := byID[id]; m != nil { // else it was renamed this moment
+			c.dropped.Add(1)
+			c.gaps.begin(m, t, 1)
+		}
+	}
+	return queued
+}
+
+func (c *Cluster) sendOrWarn(subject string, e *envelope) {
+	if err := c.send(subject, 0, e); err != nil {
+		c.warn("cluster: answer with %v: %v", e.kind, err)
+	}
+}
+
+func (c *Cluster) warn(format string, args ...any) {
+	c.peer.Config().Logger.Warn(fmt.Sprintf(format, args...))
+}

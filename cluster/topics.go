@@ -1,0 +1,225 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc"
+)
+
+// A topicState is what a node has with the engine for one subject.
+type topicState byte
+
+const (
+	topicNew        topicState = iota // no subscription yet
+	topicSubscribed                   // the engine has it
+	topicEnded                        // out of the table; join makes another
+)
+
+func (s topicState) String() string { return [...]string{"new", "subscribed", "ended"}[s] }
+
+// topicMoves are the transitions.
+var topicMoves = map[topicState][]topicState{
+	topicNew:        {topicSubscribed, topicEnded},
+	topicSubscribed: {topicEnded},
+	topicEnded:      nil,
+}
+
+// A topic is a room or a user that has members on this node.
+type topic struct {
+	subject string
+	room    string // what members know it as; "" for a user
+	linger  time.Duration
+
+	sub   sync.Mutex // serialises the changes of the subscription; taken before mu
+	state topicState // guarded by sub
+
+	deliver sync.Mutex // held while a message, or the push of a gap, is queued
+
+	mu      sync.Mutex // guards the following
+	members map[*member]struct{}
+	list    []*member // of members; nil after a change, never modified
+	empty   time.Time // since when there are no members
+}
+
+// all returns the members. The caller must not modify the result.
+func (t *topic) all() []*member {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.list == nil {
+		t.list = make([]*member, 0, len(t.members))
+		for m := range t.members {
+			t.list = append(t.list, m)
+		}
+	}
+	return t.list
+}
+
+func (t *topic) enter(m *member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.members[m], t.list = struct{}{}, nil
+}
+
+func (t *topic) leave(m *member) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, was := t.members[m]; was {
+		delete(t.members, m)
+		t.list = nil
+		if len(t.members) == 0 {
+			t.empty = time.Now()
+		}
+	}
+}
+
+// emptySince reports whether there have been no members for the linger time.
+func (t *topic) emptySince(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.members) == 0 && now.Sub(t.empty) >= t.linger
+}
+
+// topics are those of a node, by subject.
+type topics struct {
+	mu sync.Mutex // guards m
+	m  map[string]*topic
+}
+
+func (ts *topics) get(subject string) *topic {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.m[subject]
+}
+
+func (ts *topics) obtain(subject, room string, linger time.Duration) *topic {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	t := ts.m[subject]
+	if t == nil {
+		t = &topic{subject: subject, room: room, linger: linger, members: map[*member]struct{}{}, empty: time.Now()}
+		ts.m[subject] = t
+	}
+	return t
+}
+
+func (ts *topics) remove(t *topic) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	delete(ts.m, t.subject)
+}
+
+func (ts *topics) all() []*topic {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	all := make([]*topic, 0, len(ts.m))
+	for _, t := range ts.m {
+		all = append(all, t)
+	}
+	return all
+}
+
+// A member is the part of a session in the cluster.
+type member struct {
+	sess erpc.Session
+
+	mu     sync.Mutex // guards the following
+	ended  bool
+	user   string
+	topics []*topic
+	gaps   map[*topic]uint64 // messages missed since the session had no room
+}
+
+// memberKey finds the member in the store of a session.
+type memberKey struct{ c *Cluster }
+
+func (c *Cluster) member(sess erpc.Session) *member {
+	v, _ := sess.Swap().LoadOrStore(memberKey{c}, &member{sess: sess})
+	return v.(*member)
+}
+
+// join makes m a member of the topic and returns when the engine has the
+// subscription.
+func (c *Cluster) join(ctx context.Context, m *member, subject, room string, linger time.Duration) (*topic, error) {
+	for {
+		t := c.topics.obtain(subject, room, linger)
+		t.sub.Lock()
+		if t.state == topicEnded {
+			t.sub.Unlock()
+			continue
+		}
+		err := c.joinLocked(ctx, t, m)
+		t.sub.Unlock()
+		return t, err
+	}
+}
+
+// joinLocked is join with t.sub held.
+func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member) error {
+	m.mu.Lock()
+	if m.ended {
+		m.mu.Unlock()
+		return ErrSessionEnded
+	}
+	if !slices.Contains(m.topics, t) {
+		m.topics = append(m.topics, t)
+	}
+	t.enter(m)
+	m.mu.Unlock()
+	if t.state == topicSubscribed {
+		return nil
+	}
+	if err := c.engine.Subscribe(ctx, t.subject); err != nil {
+		c.part(m, t)
+		return err
+	}
+	t.state = topicSubscribed
+	return nil
+}
+
+// part ends a membership and reports whether there was one.
+func (c *Cluster) part(m *member, t *topic) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.topics, t)
+	if i < 0 {
+		return false
+	}
+	m.topics = slices.Delete(m.topics, i, i+1)
+	delete(m.gaps, t)
+	t.leave(m)
+	return true
+}
+
+// end ends every membership of a session that has ended.
+func (c *Cluster) end(m *member) {
+	m.mu.Lock()
+	m.ended = true
+	for _, t := range m.topics {
+		t.leave(m)
+	}
+	m.topics, m.gaps = nil, nil
+	m.mu.Unlock()
+	c.gaps.remove(m)
+}
+
+// retire ends the subscriptions that nobody needs any more.
+func (c *Cluster) retire(now time.Time) {
+	for _, t := range c.topics.all() {
+		if !t.emptySince(now) || !t.sub.TryLock() { // somebody joins
+			continue
+		}
+		if t.emptySince(now) && t.state != topicEnded {
+			if t.state == topicSubscribed {
+				if err := c.engine.Unsubscribe(t.subject); err != nil {
+					c.warn("cluster: unsubscribe: %v", err)
+				}
+			}
+			t.state = topicEnded
+			c.topics.remove(t)
+		}
+		t.sub.Unlock()
+	}
+}
