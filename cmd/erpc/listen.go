@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc"
+)
+
+// listenOptions are the flags of listen.
+type listenOptions struct {
+	join  string
+	count int
+}
+
+func listenFlags(o *options, fs *flag.FlagSet) {
+	fs.StringVar(&o.listen.join, "join", "", "call `METHOD=JSON` first, to subscribe for example")
+	fs.IntVar(&o.listen.count, "count", 0, "end after so many pushes; 0 is never")
+}
+
+// A pushed is a push as listen prints it.
+type pushed struct {
+	Time   time.Time           `json:"time"`
+	Method string              `json:"method"`
+	Meta   map[string][]string `json:"meta,omitempty"`
+	Body   json.RawMessage     `json:"body"`
+}
+
+// A printer prints pushes until it has printed enough or printing fails.
+type printer struct {
+	o    *options
+	done chan struct{} // closed at the end
+
+	mu  sync.Mutex // guards the following
+	n   int
+	err error
+	end bool
+}
+
+// push prints one. It is the handler of all pushes.
+func (p *printer) push(ctx erpc.UnknownPushCtx) *erpc.Status {
+	line := pushed{Time: time.Now(), Method: ctx.ServiceMethod(), Meta: map[string][]string{}, Body: asJSON(ctx.InputBodyBytes())}
+	ctx.VisitMeta(func(k, v []byte) { line.Meta[string(k)] = append(line.Meta[string(k)], string(v)) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.end {
+		return nil
+	}
+	p.err = p.o.line(line)
+	p.n++
+	if p.err != nil || p.n == p.o.listen.count {
+		p.end = true
+		close(p.done)
+	}
+	return nil
+}
+
+// ordered lets the pushes of a session be printed in the order of their arrival.
+var ordered = &erpc.PluginImpl{PluginName: "erpc-ordered", OnPostReg: func(h *erpc.Handler) error {
+	h.SetOrdered(true)
+	return nil
+}}
+
+// runListen prints pushes until the program is interrupted or the session ends.
+func runListen(ctx context.Context, o *options, args []string) error {
+	if len(args) != 1 {
+		return usagef("listen takes TARGET")
+	}
+	method, arg, _ := strings.Cut(o.listen.join, "=")
+	if arg != "" && !json.Valid([]byte(arg)) {
+		return usagef("-join: the argument is not JSON")
+	}
+	out := &printer{o: o, done: make(chan struct{})}
+	p, sess, err := o.dial(ctx, args[0], func(p erpc.Peer) { p.SetUnknownPush(out.push, ordered) })
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Close() }() // the outcome is known
+	if method != "" {
+		joinCtx, cancel := context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+		r := request{body: []byte(arg)}
+		err := failed(sess.Call(method, r.argOf(), nil, o.settings(joinCtx)...).Status())
+		if err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-out.done:
+		out.mu.Lock()
+		defer out.mu.Unlock()
+		return out.err
+	case <-sess.CloseNotify():
+		return connectionError{erpc.NewStatusByCodeText(erpc.CodeConnClosed, "the session has ended", false)}
+	}
+}

@@ -1,0 +1,131 @@
+// Command erpc calls and listens to erpc peers from a terminal or a script:
+//
+//	erpc call localhost:9090 /math/add '[1,2,3]'
+//	erpc list localhost:9090
+//
+// docs/cli.md describes it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitOK         = 0
+	exitUsage      = 1 // the command line makes no sense, or output fails
+	exitConnection = 2 // no connection, or it broke
+	exitStatus     = 3 // the other side answered with a status that is not OK
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// stdio is what a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// A command is one of those that the first argument names.
+type command struct {
+	name, args, help string
+	run              func(ctx context.Context, o *options, args []string) error
+	flags            func(o *options, fs *flag.FlagSet) // of its own; nil: none
+	offline          bool                               // it has no target
+}
+
+func commands() []command {
+	return []command{
+		{name: "call", args: "TARGET METHOD [JSON]", help: "call a method and print its result", run: runCall, flags: bodyFlags},
+		{name: "push", args: "TARGET METHOD [JSON]", help: "push to a method; there is no answer", run: runPush, flags: bodyFlags},
+		{name: "listen", args: "TARGET", help: "print what the peer pushes, a line of JSON each", run: runListen, flags: listenFlags},
+		{name: "list", args: "TARGET [PREFIX]", help: "list the methods of a peer that has plugin/reflect", run: runList, flags: formatFlags},
+		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe},
+		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure", run: runBench, flags: benchFlags},
+		{name: "version", help: "print the version", run: runVersion, offline: true},
+	}
+}
+
+// run runs the command of args and returns the exit code.
+func run(ctx context.Context, args []string, std stdio) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		usage(std.err)
+		if len(args) == 0 {
+			return exitUsage
+		}
+		return exitOK
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.start(ctx, args[1:], std)
+		}
+	}
+	fmt.Fprintf(std.err, "erpc: no command %q; erpc help lists them\n", args[0])
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: erpc COMMAND [FLAGS] ARGUMENTS; erpc COMMAND -h shows the flags")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %-22s %s\n", c.name, c.args, c.help)
+	}
+}
+
+// start parses the flags and runs the command.
+func (c command) start(ctx context.Context, args []string, std stdio) int {
+	o := &options{std: std}
+	fs := flag.NewFlagSet("erpc "+c.name, flag.ContinueOnError)
+	fs.SetOutput(std.err)
+	fs.Usage = func() {
+		fmt.Fprintf(std.err, "usage: erpc %s [FLAGS] %s\n%s\n", c.name, c.args, c.help)
+		fs.PrintDefaults()
+	}
+	if !c.offline {
+		o.connectionFlags(fs)
+	}
+	if c.flags != nil {
+		c.flags(o, fs)
+	}
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		return exitUsage // the flag set has said why
+	}
+	return o.exit(c.run(ctx, o, fs.Args()))
+}
+
+// A usageError is a mistake of the command line.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// runVersion prints the version of the module.
+func runVersion(_ context.Context, o *options, _ []string) error {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		if version == "" {
+			version = "(devel)"
+		}
+		version += " " + info.GoVersion
+	}
+	_, err := fmt.Fprintln(o.std.out, "erpc", version)
+	return err
+}

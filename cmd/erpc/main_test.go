@@ -1,0 +1,374 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/erpctest"
+	"github.com/goerpc/erpc/plugin/auth"
+	"github.com/goerpc/erpc/plugin/reflect"
+)
+
+type divide struct{ A, B int }
+
+// register sets the handlers of the server that docs/cli.md calls.
+func register(p erpc.Peer, r *reflect.Plugin) {
+	erpc.HandleCall(p, "/math/add", func(_ context.Context, n *[]int) (*int, error) {
+		sum := 0
+		for _, v := range *n {
+			sum += v
+		}
+		return &sum, nil
+	}, r.Doc("adds numbers"))
+	erpc.HandleCall(p, "/math/divide", func(_ context.Context, d *divide) (*int, error) {
+		if d.B == 0 {
+			return nil, erpc.NewStatus(1234, "division by zero").Err()
+		}
+		n := d.A / d.B
+		return &n, nil
+	})
+	erpc.HandlePush(p, "/chat/say", func(context.Context, *string) error { return nil })
+	// The others are for tests and not on the page.
+	erpc.HandleCall(p, "/chat/join", func(ctx context.Context, name *string) (*bool, error) {
+		return new(bool), erpc.CallCtxFrom(ctx).Session().Push("/welcome", "welcome "+*name).Err()
+	})
+	erpc.HandleCall(p, "/hidden/evil", func(context.Context, *struct{}) (*string, error) {
+		s := "\x1b[2J\u202e\u009b\n"
+		return &s, nil
+	})
+	erpc.HandleCall(p, "/hidden/meta", func(ctx context.Context, _ *struct{}) (*string, error) {
+		s := erpc.CallCtxFrom(ctx).GetMeta("key")
+		return &s, nil
+	})
+	erpc.HandleCall(p, "/hidden/stamp", func(_ context.Context, s *timestamppb.Timestamp) (*timestamppb.Timestamp, error) {
+		return timestamppb.New(s.AsTime().Add(time.Second)), nil
+	})
+}
+
+// serve starts a server and returns its address.
+func serve(t *testing.T, cfg erpc.PeerConfig, hide []string, plugins ...erpc.Plugin) string {
+	t.Helper()
+	r := reflect.New(reflect.Config{Hide: hide})
+	if cfg.ListenAddress == "" {
+		cfg.ListenAddress = "127.0.0.1:0"
+	}
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	p := erpc.NewPeer(cfg, append([]erpc.Plugin{r}, plugins...)...)
+	register(p, r)
+	lis, err := p.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.Serve(lis) }()
+	erpctest.Eventually(t, "Serve", func() bool { return len(p.Listeners()) > 0 })
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	})
+	return lis.Addr().String()
+}
+
+// erpcRun runs the command line in this process.
+func erpcRun(t *testing.T, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	code = run(ctx, args, stdio{strings.NewReader(in), &stdout, &stderr})
+	return code, stdout.String(), stderr.String()
+}
+
+// The commands of docs/cli.md print what the page says.
+func TestPageIsTrue(t *testing.T) {
+	addr := serve(t, erpc.PeerConfig{}, []string{"/hidden/", "/chat/join"})
+	page, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for i, block := range strings.Split(string(page), "```") {
+		text, isText := strings.CutPrefix(block, "text\n")
+		if i%2 == 0 || !isText {
+			continue
+		}
+		for _, c := range strings.Split("\n"+text, "\n$ erpc ")[1:] {
+			line, want, _ := strings.Cut(c, "\n")
+			line, pipe, _ := strings.Cut(line, " | ")
+			args := words(strings.ReplaceAll(line, "localhost:9090", addr))
+			_, out, errs := erpcRun(t, "", args...)
+			ran++
+			got := strings.TrimRight(lines(out+errs), "\n")
+			want = strings.TrimRight(want, "\n")
+			switch {
+			case args[0] == "bench":
+				if !strings.Contains(got, "calls") || errs != "" {
+					t.Errorf("%s prints %s", line, got)
+				}
+			case pipe != "":
+				var m struct{ Body json.RawMessage }
+				if err := json.Unmarshal([]byte(out), &m); err != nil || string(m.Body) != want {
+					t.Errorf("%s prints %s, %v; the page says %s", line, got, err, want)
+				}
+			case got != want:
+				t.Errorf("%s prints\n%s\nthe page says\n%s", line, got, want)
+			}
+		}
+	}
+	if ran < 8 {
+		t.Errorf("only %d commands found on the page", ran)
+	}
+}
+
+// lines returns a text without the space at the ends of lines.
+func lines(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
+}
+
+// words splits a command line at spaces, but not between single quotes.
+func words(line string) (all []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			all[len(all)-1] += part
+			continue
+		}
+		fields := strings.Fields(part)
+		all = append(all, fields...)
+		if strings.HasSuffix(part, " ") {
+			all = append(all, "")
+		}
+	}
+	if all[len(all)-1] == "" {
+		all = all[:len(all)-1]
+	}
+	return all
+}
+
+func TestExitCodes(t *testing.T) {
+	addr := serve(t, erpc.PeerConfig{}, nil)
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := lis.Addr().String()
+	if err := lis.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		code int
+		says string // on the standard error
+	}{
+		{args: nil, code: exitUsage, says: "usage"},
+		{args: []string{"help"}, code: exitOK, says: "bench"},
+		{args: []string{"fly"}, code: exitUsage, says: "fly"},
+		{args: []string{"call", "-h"}, code: exitOK, says: "-timeout"},
+		{args: []string{"call", "-nonsense"}, code: exitUsage, says: "nonsense"},
+		{args: []string{"call", addr}, code: exitUsage, says: "METHOD"},
+		{args: []string{"call", addr, "/math/add", "[1"}, code: exitUsage, says: "not JSON"},
+		{args: []string{"call", addr, "/math/add", "[1,", "2]"}, code: exitUsage, says: "too many"},
+		{args: []string{"call", "host", "/math/add"}, code: exitUsage, says: "host:port"},
+		{args: []string{"call", "-auth", "hunter2", addr, "/math/add"}, code: exitUsage, says: "list of processes"},
+		{args: []string{"call", nobody, "/math/add", "[]"}, code: exitConnection, says: `"code"`},
+		{args: []string{"call", addr, "/nothing"}, code: exitStatus, says: `"code":404`},
+		{args: []string{"describe", addr, "/nothing"}, code: exitStatus, says: "404"},
+		{args: []string{"listen", "-join", "/nothing", addr}, code: exitStatus, says: "404"},
+		{args: []string{"bench", "-c", "0", addr, "/math/add"}, code: exitUsage, says: "-c"},
+		{args: []string{"version"}, code: exitOK},
+	} {
+		code, _, errs := erpcRun(t, "", c.args...)
+		if code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("erpc %q exits with %d and says %q; want %d, %q", c.args, code, errs, c.code, c.says)
+		}
+	}
+}
+
+// A call goes through each kind of target and way to give the argument.
+func TestCallOverTargets(t *testing.T) {
+	sock := filepath.Join(t.TempDir(), "s")
+	tcp := serve(t, erpc.PeerConfig{}, nil)
+	targets := map[string]string{
+		"tcp":  tcp,
+		"json": "json+tcp://" + serve(t, erpc.PeerConfig{Protocol: "json"}, nil),
+		"http": "http://" + serve(t, erpc.PeerConfig{Protocol: "http"}, nil),
+		"ws":   "ws://" + serve(t, erpc.PeerConfig{Network: "ws"}, nil),
+		"unix": "unix://" + serve(t, erpc.PeerConfig{Network: "unix", ListenAddress: sock}, nil),
+	}
+	for name, to := range targets {
+		code, out, errs := erpcRun(t, "", "call", to, "/math/add", "[1, 2]")
+		if code != exitOK || out != "3\n" {
+			t.Errorf("%s: exit %d, %q, %q", name, code, out, errs)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "arg")
+	if err := os.WriteFile(file, []byte("[3]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"@" + file, "-", "[3]"} {
+		if code, out, errs := erpcRun(t, "[3]", "call", "-d", d, tcp, "/math/add"); code != exitOK || out != "3\n" {
+			t.Errorf("-d %s: exit %d, %q, %q", d, code, out, errs)
+		}
+	}
+	t.Setenv("SECRET", "hush")
+	if code, out, errs := erpcRun(t, "", "call", "-v", "-H", "key=${SECRET}", tcp, "/hidden/meta"); code != exitOK || out != "\"hush\"\n" || !strings.Contains(errs, "bytes") {
+		t.Errorf("metadata: exit %d, %q, %q", code, out, errs)
+	}
+}
+
+func TestCallProtobufByReflection(t *testing.T) {
+	addr := serve(t, erpc.PeerConfig{}, nil)
+	for method, want := range map[string]string{"/hidden/stamp": "\"2001-02-03T04:05:07Z\"\n", "/math/add": ""} {
+		code, out, errs := erpcRun(t, "", "call", "-codec", "protobuf", addr, method, `"2001-02-03T04:05:06Z"`)
+		if out != want || (code == exitOK) != (want != "") {
+			t.Errorf("%s: exit %d, %q, %q", method, code, out, errs)
+		}
+	}
+}
+
+func TestTokenOfFileAndEnvironment(t *testing.T) {
+	login := auth.NewCheckerPlugin(auth.CheckToken(func(token string) bool { return token == "hunter2" }))
+	addr := serve(t, erpc.PeerConfig{}, nil, login)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TOKEN", "hunter2")
+	for _, from := range []string{"@" + file, "$TOKEN"} {
+		if code, out, errs := erpcRun(t, "", "call", "-auth", from, addr, "/math/add", "[1]"); code != exitOK || out != "1\n" {
+			t.Errorf("%s: exit %d, %q, %q", from, code, out, errs)
+		}
+	}
+	t.Setenv("ERPC_TOKEN", "wrong")
+	if code, _, errs := erpcRun(t, "", "call", addr, "/math/add", "[1]"); code == exitOK || strings.Contains(errs, "wrong") {
+		t.Errorf("a wrong token: exit %d, %q", code, errs)
+	}
+}
+
+// Nothing that the other side sends steers the terminal, and JSON stays the same
+// value.
+func TestOutputIsHarmless(t *testing.T) {
+	addr := serve(t, erpc.PeerConfig{}, nil)
+	_, out, _ := erpcRun(t, "", "call", addr, "/hidden/evil")
+	var s string
+	if err := json.Unmarshal([]byte(out), &s); err != nil || s != "\x1b[2J\u202e\u009b\n" || strings.ContainsAny(out, "\x1b\u202e\u009b") {
+		t.Errorf("printed %q: %q, %v", out, s, err)
+	}
+	for in, want := range map[string]string{"a\x1b[31m\n": `a\x1b[31m\n`, "\u202eé": `\u202eé`, "\xff": `\ufffd`} {
+		if got := harmless(in); got != want {
+			t.Errorf("harmless(%q) is %q, want %q", in, got, want)
+		}
+	}
+	for _, v := range []string{"\U000e0001", "a\u2028b", "é"} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back string
+		if err := json.Unmarshal([]byte(harmlessJSON(text)), &back); err != nil || back != v {
+			t.Errorf("%q became %q, %v", v, back, err)
+		}
+	}
+}
+
+func TestTargets(t *testing.T) {
+	for s, want := range map[string]target{
+		"h:1":               {network: "tcp", addr: "h:1"},
+		"tcp://h:1/":        {network: "tcp", addr: "h:1"},
+		"raw+tls://h:1":     {network: "tcp", protocol: "raw", tls: true, addr: "h:1"},
+		"ws+json://h:1/p":   {network: "ws", protocol: "json", messages: true, addr: "h:1/p"},
+		"wss://h:1":         {network: "wss", tls: true, addr: "h:1"},
+		"quic://h:1":        {network: "quic", tls: true, addr: "h:1"},
+		"unix:///run/x":     {network: "unix", addr: "/run/x"},
+		"http://h":          {network: "tcp", protocol: "http", addr: "h:80"},
+		"https://h":         {network: "tcp", protocol: "http", tls: true, addr: "h:443"},
+		"tcp://[::1]:1":     {network: "tcp", addr: "[::1]:1"},
+		"h":                 {},
+		"ftp://h:1":         {},
+		"tcp+tls://h:1":     {},
+		"unix://":           {},
+		"tcp://h:1/p":       {},
+		"tcp://user:p@h:1":  {},
+		"ws+json+pb://h:1/": {},
+	} {
+		got, err := parseTarget(s)
+		if (err == nil) != (want != target{}) || err == nil && got != want {
+			t.Errorf("%s is %+v, %v", s, got, err)
+		}
+	}
+}
+
+// Each time lies in a bucket that holds it, and quantiles are right within the
+// width of one.
+func TestHistogram(t *testing.T) {
+	var h histogram
+	for d := time.Duration(1); d < 1<<61; d += d/4 + 1 {
+		b := bucketOf(d)
+		if upper(b) < d || b > 0 && upper(b-1) >= d {
+			t.Fatalf("%d lies in bucket %d, up to %d", d, b, upper(b))
+		}
+	}
+	for i := range 1000 {
+		h.add(time.Duration(i+1) * time.Millisecond)
+	}
+	for q, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.99: 990 * time.Millisecond, 1: time.Second} {
+		if got := h.quantile(q); got < want || got > want+want/32+time.Millisecond {
+			t.Errorf("quantile %v is %v, want %v", q, got, want)
+		}
+	}
+}
+
+// In the open loop a server that stops shows in the calls that it holds up: their
+// times count from the schedule.
+func TestBenchCountsFromSchedule(t *testing.T) {
+	r := reflect.New(reflect.Config{})
+	p := erpc.NewPeer(erpc.PeerConfig{ListenAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)}, r)
+	defer p.Close()
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
+	erpc.HandleCall(p, "/stop", func(context.Context, *struct{}) (*int, error) {
+		select {
+		case <-first:
+			time.Sleep(300 * time.Millisecond)
+		default:
+		}
+		return new(int), nil
+	})
+	lis, err := p.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go p.Serve(lis)
+	code, out, errs := erpcRun(t, "", "bench", "-rate", "100", "-n", "30", "-c", "1", "-o", "json", lis.Addr().String(), "/stop")
+	var rep report
+	if err := json.Unmarshal([]byte(out), &rep); err != nil || code != exitOK {
+		t.Fatalf("exit %d, %q, %q, %v", code, out, errs, err)
+	}
+	if rep.Calls != 30 || rep.P50 < 50*time.Millisecond || rep.Lag < 200*time.Millisecond {
+		t.Errorf("report %+v: the calls behind the one that stopped waited for it", rep)
+	}
+	sum := uint64(0)
+	for _, b := range rep.Buckets {
+		sum += b.Calls
+	}
+	if sum != rep.Calls || fmt.Sprint(rep.Errors) != "map[]" {
+		t.Errorf("histogram of %d calls, errors %v", sum, rep.Errors)
+	}
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/plugin/auth"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket/websocket"
+)
+
+// options are the flags of a command and what it reads and writes.
+type options struct {
+	std stdio
+
+	timeout                    time.Duration
+	ca, cert, key, name, token string
+	insecure, verbose          bool
+	meta                       metaFlag
+
+	data, codec string
+	raw         bool
+	format      string
+	listen      listenOptions
+	bench       benchOptions
+}
+
+// connectionFlags are those of all commands that dial.
+func (o *options) connectionFlags(fs *flag.FlagSet) {
+	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "limit of dialing, and of each call")
+	fs.StringVar(&o.ca, "ca", "", "PEM `file` with the authorities of the server; default those of the system")
+	fs.StringVar(&o.cert, "cert", "", "PEM `file` with the certificate of the client")
+	fs.StringVar(&o.key, "key", "", "PEM `file` with its key")
+	fs.StringVar(&o.name, "servername", "", "`name` in the certificate of the server, if it is not that of the target")
+	fs.BoolVar(&o.insecure, "insecure", false, "do not verify the certificate of the server")
+	fs.StringVar(&o.token, "auth", "", "token to log in with: `@file` or $NAME of the environment; default $ERPC_TOKEN")
+	fs.BoolVar(&o.verbose, "v", false, "tell of metadata, sizes and times on the standard error")
+	fs.Var(&o.meta, "H", "metadata `key=value` or 'key: value', may be repeated; ${NAME} is taken from the environment")
+}
+
+// bodyFlags are those of commands that send an argument.
+func bodyFlags(o *options, fs *flag.FlagSet) {
+	fs.StringVar(&o.data, "d", "", "argument: JSON, `@file`, or - for the standard input")
+	fs.StringVar(&o.codec, "codec", "json", "codec of the argument: json, protobuf (JSON that is converted by reflection), or another whose text is given")
+	fs.BoolVar(&o.raw, "raw", false, "write the result as its bytes are")
+}
+
+func formatFlags(o *options, fs *flag.FlagSet) {
+	fs.StringVar(&o.format, "o", "text", "`format` of the output: text or json")
+}
+
+// metaFlag collects metadata.
+type metaFlag [][2]string
+
+// String implements [flag.Value].
+func (*metaFlag) String() string { return "" }
+
+// Set implements [flag.Value].
+func (m *metaFlag) Set(s string) error {
+	i := strings.IndexAny(s, "=:")
+	if i <= 0 {
+		return errors.New("it is not key=value")
+	}
+	value := s[i+1:]
+	if s[i] == ':' {
+		value = strings.TrimSpace(value)
+	}
+	*m = append(*m, [2]string{s[:i], os.Expand(value, os.Getenv)})
+	return nil
+}
+
+// secret returns a token that is not on the command line, where others see it.
+func secret(from string) (string, error) {
+	switch {
+	case from == "":
+		return os.Getenv("ERPC_TOKEN"), nil
+	case from[0] == '@':
+		b, err := os.ReadFile(from[1:])
+		if err != nil {
+			return "", usagef("-auth: %v", err)
+		}
+		return strings.TrimSpace(string(b)), nil
+	case from[0] == '$':
+		v := os.Getenv(from[1:])
+		if v == "" {
+			return "", usagef("-auth: the environment has no %s", from)
+		}
+		return v, nil
+	}
+	return "", usagef("-auth takes @file or '$NAME': a token on the command line shows in the list of processes")
+}
+
+// dial connects to the target. register, which may be nil, sets handlers before.
+func (o *options) dial(ctx context.Context, to string, register func(erpc.Peer)) (erpc.Peer, erpc.Session, error) {
+	t, err := parseTarget(to)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.timeout <= 0 {
+		return nil, nil, usagef("-timeout must be positive")
+	}
+	tlsConfig, err := o.tlsConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	token, err := secret(o.token)
+	if err != nil {
+		return nil, nil, err
+	}
+	var plugins []erpc.Plugin
+	if token != "" {
+		plugins = append(plugins, auth.NewBearerPlugin(auth.Token(token)))
+	}
+	cfg := erpc.PeerConfig{Network: t.network, DialTimeout: o.timeout, Logger: slog.New(slog.DiscardHandler)}
+	var protos []erpc.ProtoFunc
+	if t.messages {
+		cfg.Transports = append(cfg.Transports, websocket.Transport{Config: websocket.Config{Messages: true}})
+		protos = []erpc.ProtoFunc{jsonproto.NewSubProtoFunc()}
+		if t.protocol == "pb" {
+			protos = []erpc.ProtoFunc{pbproto.NewSubProtoFunc()}
+		}
+	} else {
+		cfg.Protocol = t.protocol
+	}
+	p := erpc.NewPeer(cfg, plugins...)
+	if t.tls {
+		p.SetTLSConfig(tlsConfig)
+	}
+	if register != nil {
+		register(p)
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	sess, st := p.DialContext(ctx, t.addr, protos...)
+	if !st.OK() {
+		return nil, nil, errors.Join(connectionError{st}, p.Close())
+	}
+	o.note("connected to %s", sess.RemoteAddr())
+	return p, sess, nil
+}
+
+func (o *options) tlsConfig() (*tls.Config, error) {
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: o.insecure, ServerName: o.name}
+	if o.ca != "" {
+		pem, err := os.ReadFile(o.ca)
+		if err != nil {
+			return nil, usagef("-ca: %v", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usagef("-ca: %s holds no certificate", o.ca)
+		}
+	}
+	if o.cert != "" || o.key != "" {
+		cert, err := tls.LoadX509KeyPair(o.cert, o.key)
+		if err != nil {
+			return nil, usagef("-cert, -key: %v", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
+}
+
+// settings are those of a call or push.
+func (o *options) settings(ctx context.Context) []erpc.MessageSetting {
+	set := []erpc.MessageSetting{erpc.WithContext(ctx)}
+	for _, kv := range o.meta {
+		set = append(set, erpc.WithAddMeta(kv[0], kv[1]))
+	}
+	return set
+}
+
+// argument returns the bytes of the argument: that behind the method, or of -d.
+func (o *options) argument(args []string) ([]byte, error) {
+	switch {
+	case len(args) > 1:
+		return nil, usagef("%d arguments too many; quote the JSON, and put flags in front of the target", len(args)-1)
+	case len(args) == 1 && o.data != "":
+		return nil, usagef("the argument is given twice: %q and -d", args[0])
+	case len(args) == 1:
+		return o.valid([]byte(args[0]))
+	case o.data == "-":
+		b, err := io.ReadAll(o.std.in)
+		if err != nil {
+			return nil, err
+		}
+		return o.valid(b)
+	case strings.HasPrefix(o.data, "@"):
+		b, err := os.ReadFile(o.data[1:])
+		if err != nil {
+			return nil, usagef("-d: %v", err)
+		}
+		return o.valid(b)
+	}
+	return o.valid([]byte(o.data))
+}
+
+// valid checks an argument that must be JSON.
+func (o *options) valid(b []byte) ([]byte, error) {
+	if o.codec != "json" && o.codec != "protobuf" {
+		_, err := codec.GetByName(o.codec)
+		if err != nil {
+			return nil, usagef("-codec: %v", err)
+		}
+		return b, nil
+	}
+	if len(b) > 0 && !json.Valid(b) {
+		return nil, usagef("the argument is not JSON: %s", harmless(clip(string(b))))
+	}
+	return b, nil
+}
+
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "…"
+	}
+	return s
+}
+
+// note writes a line for -v.
+func (o *options) note(format string, args ...any) {
+	if o.verbose {
+		fmt.Fprintln(o.std.err, "#", harmless(fmt.Sprintf(format, args...)))
+	}
+}
+
+// A connectionError is the status of a connection that is not there.
+type connectionError struct{ st *erpc.Status }
+
+func (e connectionError) Error() string { return e.st.String() }
+
+// A statusError is the status that the other side has answered with.
+type statusError struct{ st *erpc.Status }
+
+func (e statusError) Error() string { return e.st.String() }
+
+// failed returns the error of a status, nil if that is OK.
+func failed(st *erpc.Status) error {
+	switch {
+	case st.OK():
+		return nil
+	case erpc.IsConnError(st):
+		return connectionError{st}
+	}
+	return statusError{st}
+}
+
+// exit reports err and returns the exit code. A status is a line of JSON.
+func (o *options) exit(err error) int {
+	var conn connectionError
+	var status statusError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &conn):
+		fmt.Fprintln(o.std.err, harmlessJSON([]byte(conn.st.JSONString())))
+		return exitConnection
+	case errors.As(err, &status):
+		fmt.Fprintln(o.std.err, harmlessJSON([]byte(status.st.JSONString())))
+		return exitStatus
+	}
+	fmt.Fprintln(o.std.err, "erpc:", harmless(err.Error()))
+	return exitUsage
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// A target is where to dial and what to speak there.
+type target struct {
+	network  string // of the peer: tcp, unix, ws, quic or kcp
+	protocol string // "" is that of the peer
+	tls      bool
+	messages bool // of WebSocket: a message of it is one of erpc
+	addr     string
+}
+
+var (
+	protocols = []string{"raw", "json", "pb", "thrift", "thrift-struct", "http"}
+	networks  = []string{"tcp", "tls", "unix", "ws", "wss", "quic", "kcp"}
+)
+
+// parseTarget parses host:port or a URL whose scheme is a network, a protocol, or
+// both with a plus between them, in any order.
+func parseTarget(s string) (target, error) {
+	if !strings.Contains(s, "://") {
+		t := target{network: "tcp", addr: s}
+		return t, t.check(s)
+	}
+	scheme, rest, _ := strings.Cut(s, "://")
+	t := target{}
+	for part := range strings.SplitSeq(scheme, "+") {
+		switch {
+		case part == "https" && t.protocol == "":
+			t.protocol, t.tls = "http", true
+		case slices.Contains(networks, part) && t.network == "":
+			t.network = part
+		case slices.Contains(protocols, part) && t.protocol == "":
+			t.protocol = part
+		default:
+			return t, usagef("target %q: %q is not a protocol (%s) or a network (%s)", s, part, strings.Join(protocols, ", "), strings.Join(networks, ", "))
+		}
+	}
+	switch t.network {
+	case "", "tls":
+		t.tls = t.tls || t.network == "tls"
+		t.network = "tcp"
+	case "wss", "quic":
+		t.tls = true
+	}
+	if strings.Contains(rest, "@") && t.network != "unix" {
+		return t, usagef("target: a URL may not hold a user or a password; use -auth")
+	}
+	t.addr = rest
+	if t.network == "ws" || t.network == "wss" {
+		t.messages = t.protocol == "json" || t.protocol == "pb"
+	} else if t.network != "unix" {
+		t.addr = strings.TrimSuffix(rest, "/")
+	}
+	if t.protocol == "http" && !strings.Contains(t.addr, ":") {
+		port := "80"
+		if t.tls {
+			port = "443"
+		}
+		t.addr = net.JoinHostPort(t.addr, port)
+	}
+	return t, t.check(s)
+}
+
+// check looks at the address.
+func (t target) check(s string) error {
+	if t.network == "unix" {
+		if t.addr == "" {
+			return usagef("target %q has no path", s)
+		}
+		return nil
+	}
+	hostPort, path, _ := strings.Cut(t.addr, "/")
+	if path != "" && t.network != "ws" && t.network != "wss" {
+		return usagef("target %q: only WebSocket has a path", s)
+	}
+	_, port, err := net.SplitHostPort(hostPort)
+	if err != nil || port == "" {
+		return usagef("target %q is not host:port, nor a URL such as tcp://host:port, raw+tls://host:port, ws+json://host:port/path, unix:///path", s)
+	}
+	_, err = url.Parse("//" + t.addr)
+	if err != nil {
+		return usagef("target %q: %v", s, err)
+	}
+	return nil
+}
