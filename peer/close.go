@@ -12,15 +12,6 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// phase is the life-cycle state of a peer. It only advances.
-type phase int
-
-const (
-	serving  phase = iota
-	draining       // Shutdown: no listeners, no dialing; what was accepted becomes a session still
-	closed
-)
-
 // Close closes the listeners and the sessions, at once: calls end with a
 // status, and what was queued gets a moment to be written. It waits for no
 // handler, so it may be called anywhere; the second time it does nothing.
@@ -68,7 +59,7 @@ func each(sessions []*session.Engine, f func(*session.Engine) error) error {
 func (p *Peer) stopAccepting(to phase) error {
 	p.mu.Lock()
 	first := p.phase == serving
-	p.phase = max(p.phase, to)
+	p.phase = p.phase.to(to)
 	if p.phase == closed {
 		p.cut()
 	}

@@ -44,8 +44,10 @@ func TestGroup(t *testing.T) {
 	srv, s, got := members(t, 4)
 	room := srv.Group("room")
 	for i := range 3 {
-		if !room.Join(s[i]) || !room.Join(s[i]) {
-			t.Error("a session can't join")
+		for range 2 { // the second time changes nothing
+			if !room.Join(s[i]) {
+				t.Error("a session can't join")
+			}
 		}
 	}
 	srv.Group("other").Join(s[0])

@@ -98,7 +98,7 @@ func (p *Peer) ListenOn(network, addr string) (net.Listener, error) {
 // Serve accepts sessions from lis until the peer is closed, and closes lis.
 func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 	p.mu.Lock()
-	if p.phase > serving {
+	if p.phase != serving {
 		p.mu.Unlock()
 		_ = lis.Close() // nobody will use it
 		return ErrClosed

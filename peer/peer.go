@@ -203,7 +203,7 @@ func (p *Peer) Handlers() int { return p.shared.Handlers() }
 func (p *Peer) isStopping() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.phase > serving
+	return p.phase != serving
 }
 
 // isClosed reports whether the peer was closed, or Shutdown has ended.
