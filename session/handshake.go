@@ -187,6 +187,8 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 			st = statusContext(m.Context())
 		case isTimeout(err), p.expired.Load():
 			st = newStatus(message.CodeHandleTimeout, err)
+		case errors.Is(err, proto.ErrTooLarge):
+			st = newStatus(message.CodeTooLarge, err)
 		}
 		m.SetStatus(st)
 		return m
@@ -197,10 +199,20 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 	return m
 }
 
+// maxHandshakeMessage is how long a message may be, in bytes, as sent and as
+// inflated by filters, while the connect hooks of an accepted connection decide
+// whether to let its sender in.
+const maxHandshakeMessage = 64 << 10
+
 // read reads the next message that is not for this package: a call with a
 // deadline makes the other side introduce itself before it answers.
 func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error {
 	ctx := m.Context()
+	if p.dial == nil { // who dials has chosen the other side
+		sock := p.conn.sock
+		sock.LimitRead(maxHandshakeMessage)
+		defer sock.LimitRead(0)
+	}
 	for {
 		if err := p.conn.sock.Read(m); err != nil {
 			return err

@@ -91,6 +91,7 @@ type Socket struct {
 	order proto.Sequencer // proto, if it is one
 	in    reader
 	out   writer
+	limit int // in place of Config.ReadLimit if it is less; 0: none; see LimitRead
 }
 
 // New returns a socket that speaks p on conn. cfg comes from
@@ -127,6 +128,11 @@ func (s *Socket) Read(m *message.Message) (err error) {
 	return err
 }
 
+// LimitRead makes Read refuse messages above n bytes, and what filters inflate to
+// more, even if [Config.ReadLimit] allows them. 0 ends that. Like Read, it must
+// not be called concurrently.
+func (s *Socket) LimitRead(n int) { s.limit = n }
+
 // ReadOn looks again at the message of which Read, or ReadOn, has said
 // [proto.ErrEarly], once more of it is there. It returns why it can't, or what
 // is said of the message now.
@@ -143,9 +149,13 @@ func (s *Socket) ReadOn(m *message.Message) error {
 
 func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	defer guard.Catch(&err, "protocol", "")
-	m.SetReadLimit(s.out.cfg.ReadLimit)
+	limit := s.out.cfg.ReadLimit
+	if s.limit > 0 {
+		limit = min(limit, s.limit)
+	}
+	m.SetReadLimit(limit)
 	m.SetCodecs(s.out.cfg.Codecs)
-	return s.proto.Unpack(br, m, s.out.cfg.ReadLimit)
+	return s.proto.Unpack(br, m, limit)
 }
 
 // Full says what happens to a message that finds the queue full.

@@ -11,6 +11,7 @@ import (
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/xfer/gzip"
 )
 
 // TestLongStatusFailsAtItsSender: a handler that fails with more text than a
@@ -122,6 +123,46 @@ func TestAcceptCodecs(t *testing.T) {
 			async := make(chan erpc.CallCmd, 1)
 			sess.AsyncCall("/call", &point{7}, new(point), async)
 			kit.WantCode(t, "the same, asynchronously", kit.Await(t, "the reply", async).Status(), c.code)
+		})
+	}
+}
+
+// TestMessagesBeforeASessionAreSmall: who has not been let in can't make a peer
+// hold more than 64 KiB, plainly or through a filter, and who was let in can.
+func TestMessagesBeforeASessionAreSmall(t *testing.T) {
+	gzip.Reg('B', "bounds gzip", 5)
+	for _, c := range []struct {
+		name string
+		size int
+		pipe []byte
+		code int32
+	}{
+		{"small", 60 << 10, nil, erpc.CodeOK},
+		{"large", 65 << 10, nil, erpc.CodeTooLarge},
+		{"small, deflated", 60 << 10, []byte{'B'}, erpc.CodeOK},
+		{"large, deflated to a few bytes", 1 << 20, []byte{'B'}, erpc.CodeTooLarge},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			read := make(chan *erpc.Status, 1)
+			first := &erpc.PluginImpl{PluginName: "first", OnPostAccept: func(s erpc.PreSession) *erpc.Status {
+				m := s.PreReceive(func(erpc.Header) any { return new(string) })
+				read <- m.Status()
+				return m.Status()
+			}}
+			srv, addr := kit.Serve(t, erpc.PeerConfig{}, first)
+			erpc.HandleCall(srv, "/same", kit.Same)
+			cli := kit.Peer(t, erpc.PeerConfig{}, &erpc.PluginImpl{PluginName: "knock", OnPostDial: func(s erpc.PreSession, _ bool) *erpc.Status {
+				return s.RawPush("/first", strings.Repeat("x", c.size), erpc.WithXferPipe(c.pipe...))
+			}})
+			sess, st := cli.Dial(addr)
+			if !st.OK() && c.code == erpc.CodeOK {
+				t.Fatal(st)
+			}
+			kit.WantCode(t, "the first message", kit.Await(t, "the first message", read), c.code)
+			if c.code == erpc.CodeOK {
+				body := make([]byte, 1<<20)
+				kit.WantCode(t, "a call of 1 MiB behind it", sess.Call("/same", body, new([]byte)).Status(), erpc.CodeOK)
+			}
 		})
 	}
 }
