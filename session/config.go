@@ -68,6 +68,7 @@ type Shared struct {
 	workers      workerpool.Pool[*exchange]
 	watchdog     watchdog
 	pushLog      pushLog
+	panicLog     panicLog
 	wakes        sync.Pool
 	cmds         sync.Pool // of commands that nobody but their caller sees
 }
@@ -107,7 +108,9 @@ type Dial func(ctx context.Context) (net.Conn, *message.Status)
 // internalError is the status of a panic. What it was is logged, and sent only
 // if the configuration asks for that.
 func (sh *Shared) internalError(err *message.PanicError) *message.Status {
-	sh.Logger.Error("panic", "where", err.Where, "panic", err.Value, "stack", string(err.Stack))
+	if missed, ok := sh.panicLog.allow(time.Now()); ok {
+		sh.Logger.Error("panic", "where", err.Where, "panic", err.Value, "stack", string(err.Stack), "left_out", missed)
+	}
 	if sh.PanicDetail {
 		return message.NewStatus(message.CodeInternalServerError, message.CodeText(message.CodeInternalServerError), err.Value)
 	}

@@ -204,7 +204,7 @@ func (h *fields) decode(m *message.Message, b []byte, limit int) ([]byte, error)
 	case len(h.encoding) == 0 || bytes.EqualFold(h.encoding, []byte("identity")):
 		return b, nil
 	case bytes.EqualFold(h.encoding, []byte("gzip")) || bytes.EqualFold(h.encoding, []byte("x-gzip")):
-		b, err = gzipped.(xfer.LimitedUnpacker).OnUnpackLimit(b, limit)
+		b, err = gzipped.(xfer.LimitedUnpacker).OnUnpackLimit(b, xfer.InflateLimit(len(b), limit))
 	default:
 		return nil, refuse(statusUnsupportedType, "Content-Encoding %.40q; only gzip is known", h.encoding)
 	}

@@ -28,9 +28,11 @@ func floods() []attack {
 		{class: "log", name: "calls of nobody", door: "raw", most: ended, run: func(s *stranger) {
 			s.flood(s.raw(erpc.TypeCall, "/nobody", 'j', nil), sized(2<<20, 20<<20))
 		}},
-		{class: "log", name: "calls of a handler that panics", door: "raw", most: ended, known: "each panic is logged with its stack", run: func(s *stranger) {
-			s.flood(s.raw(erpc.TypeCall, "/panic", 'p', nil), sized(256<<10, 4<<20))
-		}},
+		{class: "log", name: "calls of a handler that panics", door: "raw",
+			// Ten stacks a second, for as long as a slow machine needs.
+			most: cost{ended.memory, ended.cpu, sized[int64](512<<10, 4<<20)}, run: func(s *stranger) {
+				s.flood(s.raw(erpc.TypeCall, "/panic", 'p', nil), sized(256<<10, 4<<20))
+			}},
 		{class: "log", name: "bodies that can't be decoded", door: "raw", most: ended, run: func(s *stranger) {
 			s.flood(s.raw(erpc.TypeCall, "/add", 'j', []byte(`{"A":"x`)), sized(1<<20, 10<<20))
 		}},

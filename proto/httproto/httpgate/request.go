@@ -226,11 +226,12 @@ func (q *request) body() ([]byte, *refusal) {
 		switch coding := strings.Join(q.Header["Content-Encoding"], ","); strings.ToLower(coding) {
 		case "", "identity":
 		case "gzip", "x-gzip":
-			z, err := gzip.NewReader(src)
+			wire := &counted{Reader: src}
+			z, err := gzip.NewReader(wire)
 			if err != nil {
 				return nil, q.readFailed(err)
 			}
-			src = &inflated{z, limit}
+			src = &inflated{src: z, wire: wire, limit: limit}
 		default:
 			return nil, refuse(http.StatusUnsupportedMediaType, "Content-Encoding %.40q; only gzip is known", coding)
 		}
@@ -290,7 +291,7 @@ func (q *request) release() { q.conn.inflight.Add(-int64(q.held)) }
 func (q *request) readFailed(err error) *refusal {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) || errors.Is(err, xfer.ErrTooLarge) {
-		return refuse(http.StatusRequestEntityTooLarge, "a body of more than %d bytes", q.h.bounds.Message)
+		return refuse(http.StatusRequestEntityTooLarge, "a body of more than %d bytes, or %d times what was sent", q.h.bounds.Message, xfer.DefaultRatio)
 	}
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Timeout() {
@@ -328,15 +329,30 @@ func (q *request) unfilter(m *message.Message, b []byte) ([]byte, *refusal) {
 	return b, nil
 }
 
-// inflated bounds what is inflated.
+// counted counts what is read.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (r *counted) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	r.n += n
+	return n, err
+}
+
+// inflated bounds what is inflated, by limit and by what came over the wire for it.
 type inflated struct {
-	src  io.Reader
-	left int
+	src   io.Reader
+	wire  *counted
+	n     int
+	limit int
 }
 
 func (r *inflated) Read(p []byte) (int, error) {
 	n, err := r.src.Read(p)
-	if r.left -= n; r.left < 0 {
+	r.n += n
+	if r.n > xfer.InflateLimit(r.wire.n, r.limit) {
 		return 0, xfer.ErrTooLarge
 	}
 	return n, err
