@@ -159,7 +159,7 @@ func (c *conn) offerProof(m *message.Message) bool {
 	case proofGiven, proofOffered:
 		return false
 	}
-	if c.answersInOrder() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
+	if !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
 		return false
 	}
 	if !c.proof.begin() {
@@ -181,7 +181,7 @@ func (c *conn) carryOffer(m *message.Message, seq int32) {
 
 // acceptOffer answers a call that proves its caller.
 func (c *conn) acceptOffer(m *message.Message) {
-	if m.Meta().RawLen() == 0 || c.proof.given() || c.answersInOrder() {
+	if m.Meta().RawLen() == 0 && m.Meta().Len() == 0 || c.proof.given() {
 		return
 	}
 	seq := m.Seq()

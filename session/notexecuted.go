@@ -82,7 +82,7 @@ func dropMarks(m *message.Message) {
 // readRefusal makes the status of m, a reply, one that NotExecuted knows, if the
 // other side says so and is proven.
 func (c *conn) readRefusal(m *message.Message) {
-	if m.StatusOK() || m.Meta().RawLen() == 0 {
+	if m.StatusOK() || m.Meta().RawLen() == 0 && m.Meta().Len() == 0 {
 		return
 	}
 	mark := m.Meta().Peek(metaRefused)

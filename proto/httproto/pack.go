@@ -187,7 +187,7 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 	}
 	if m.Mtype() == message.TypePush {
 		if method, ok := strings.CutPrefix(m.ServiceMethod(), controlPrefix); ok && serves {
-			return appendControl(dst, method, m.Seq()), nil
+			return appendControl(dst, method, m.Seq(), m.Meta().Get(headerHello)), nil
 		}
 		if err := f.asked.push(); err != nil {
 			return dst, err
@@ -229,16 +229,21 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 const (
 	controlPrefix = "/erpc.control/"
 	headerControl = "X-Erpc-Control"
+	headerHello   = "X-Erpc-Hello" // what a hello proves itself by
 )
 
 // appendControl appends a control message of the side that has accepted the
 // connection. That side sends no requests of its own accord, because it can't
 // know whether there is a proxy in between after all, so this is an interim
 // response, which whoever does not know it passes over.
-func appendControl(dst []byte, method string, seq int32) []byte {
+func appendControl(dst []byte, method string, seq int32, hello string) []byte {
 	dst = append(dst, "HTTP/1.1 102 Processing\r\n"+headerControl+": "...)
 	dst = append(append(dst, method...), "\r\n"...)
-	return append(appendNumbers(dst, message.TypePush, seq), "\r\n"...)
+	dst = appendNumbers(dst, message.TypePush, seq)
+	if hello != "" {
+		dst = append(append(append(dst, headerHello+": "...), hello...), "\r\n"...)
+	}
+	return append(dst, "\r\n"...)
 }
 
 func appendNumbers(dst []byte, mtype byte, seq int32) []byte {

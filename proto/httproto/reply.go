@@ -86,12 +86,15 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 func (f *format) readControl(m *message.Message) (got bool, err error) {
 	h := &f.h
 	h.fill(m.Meta(), &f.text)
-	method := m.Meta().Get(headerControl)
+	method, hello := m.Meta().Get(headerControl), m.Meta().Get(headerHello)
 	if method == "" || byte(h.mtype) != message.TypePush {
 		return false, nil
 	}
 	f.asked.known()
 	m.Meta().Reset()
+	if hello != "" {
+		m.Meta().Set(headerHello, hello)
+	}
 	m.SetMtype(message.TypePush)
 	m.SetSeq(h.seq)
 	m.SetServiceMethod(controlPrefix + method)

@@ -16,7 +16,9 @@ import (
 // changes.
 const (
 	metaTimeout   = "X-Erpc-Timeout" // how long the caller waits, in ms; 0: it may cancel
+	metaHello     = "X-Erpc-Hello"   // names the sequence number, which proves that this side is adjacent
 	controlPrefix = "/erpc.control/"
+	controlHello  = controlPrefix + "hello"
 	controlCancel = controlPrefix + "cancel"
 	controlGoAway = controlPrefix + "goaway"
 	controlBye    = controlPrefix + "bye"

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc/codec"
@@ -25,6 +27,8 @@ type link struct {
 	limit int // bytes of a frame that the session reads
 
 	writing sync.Mutex // serialises frames; held while the session reads one
+
+	known atomic.Bool // the session has said hello
 
 	mu      sync.Mutex // guards the following
 	calls   map[int32]chan *message.Message
@@ -47,6 +51,7 @@ var errLinkClosed = errors.New("httpgate: the session has ended")
 func newLink(host proto.Host, c *conn, token string, ended func()) (*link, *message.Status) {
 	ours, theirs := net.Pipe()
 	l := &link{conn: ours, limit: host.Bounds().Message, calls: map[int32]chan *message.Message{}}
+	l.seq = minCapsSeq + rand.Int32N(maxCapsSeq-minCapsSeq)
 	head, err := credentials(token)
 	if err != nil {
 		return nil, message.NewStatusByCodeText(message.CodeBadMessage, err, false)
@@ -106,8 +111,11 @@ func (l *link) read() {
 				l.refusal = st
 			}
 		case message.TypePush:
-			if m.ServiceMethod() == controlGoAway {
+			switch m.ServiceMethod() {
+			case controlGoAway:
 				l.leave()
+			case controlHello:
+				l.known.Store(true)
 			}
 		case message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
 			l.streamFrame(m)
@@ -189,6 +197,9 @@ func (l *link) call(ctx context.Context, m *message.Message) (reply *message.Mes
 	defer l.exit(seq)
 	m.SetSeq(seq)
 	mark(m, ctx)
+	if !l.known.Load() { // a session takes control messages of nobody else
+		m.Meta().Set(metaHello, strconv.FormatInt(int64(seq), 10))
+	}
 	if st := l.send(m); st != nil {
 		return nil, st
 	}
