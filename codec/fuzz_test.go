@@ -34,20 +34,39 @@ func settles(t *testing.T, c codec.Codec, data []byte, v, w any, equal func(a, b
 	}
 }
 
+// document has what makes much of little: lists of wide rows, pointers and maps.
+type document struct {
+	Rows []row           `json:"rows" xml:"row"`
+	Ptrs []*row          `json:"ptrs" xml:"ptr"`
+	Maps map[string]*row `json:"maps" xml:"-"`
+}
+
+type row struct {
+	Name string   `json:"n" xml:"n,attr"`
+	Nums [8]int64 `json:"-" xml:"-"`
+	Tags []string `json:"t" xml:"t"`
+}
+
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"a":1,"b":"x","l":["p","q"]}`, `null`, `{"a":1e99}`, `[[[[`, `{"l":[null]}`} {
+	for _, s := range []string{`{"a":1,"b":"x","l":["p","q"]}`, `null`, `{"a":1e99}`, `[[[[`, `{"l":[null]}`, `{"rows":[{},{"t":["",""]}],"ptrs":[{},null],"maps":{"":{}}}`, `[{"":0},{}]`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, v := range []any{new(F), new(any), new([]map[string]any), new(document)} {
+			costs(t, codec.JSONCodec{}, data, v)
+		}
 		settles(t, codec.JSONCodec{}, data, new(F), new(F), reflect.DeepEqual)
 	})
 }
 
 func FuzzXML(f *testing.F) {
-	for _, s := range []string{"<F><a>1</a><b>x&lt;y</b><l>p</l><l>q</l></F>", "<F/>", "<F><F><F>", "<!DOCTYPE x><F></F>", "<?xml version='1.1'?>"} {
+	for _, s := range []string{"<F><a>1</a><b>x&lt;y</b><l>p</l><l>q</l></F>", "<F/>", "<F><F><F>", "<!DOCTYPE x><F></F>", "<?xml version='1.1'?>", "<d><row/><row n='x'><t/></row><ptr/></d>"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, v := range []any{new(F), new(document)} {
+			costs(t, codec.XMLCodec{}, data, v)
+		}
 		settles(t, codec.XMLCodec{}, data, new(F), new(F), reflect.DeepEqual)
 	})
 }
@@ -59,6 +78,7 @@ func FuzzPlain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, v := range []any{new(string), new([]byte), new(int8), new(uint64), new(bool)} {
 			w := reflect.New(reflect.TypeOf(v).Elem()).Interface()
+			costs(t, codec.PlainCodec{}, data, reflect.New(reflect.TypeOf(v).Elem()).Interface())
 			settles(t, codec.PlainCodec{}, bytes.Clone(data), v, w, func(a, b any) bool {
 				if a, ok := a.(*[]byte); ok {
 					return bytes.Equal(*a, *b.(*[]byte))
@@ -95,6 +115,9 @@ func FuzzForm(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, v := range []any{new(url.Values), new(map[string]string), new(any)} {
+			costs(t, codec.FormCodec{}, data, v)
+		}
 		settles(t, codec.FormCodec{}, bytes.Clone(data), new(url.Values), new(url.Values), reflect.DeepEqual)
 		// Times compare by their text (zones are pointers), NaN by its bits: so
 		// compare the second encoding with the first.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -249,6 +250,32 @@ func TestWideIsNotDeep(t *testing.T) {
 	data := append(bytes.Repeat([]byte("\x0c\x00\x04\x00"), 10*thriftcodec.MaxDepth), 0)
 	if err := (thriftcodec.Codec{}).Unmarshal(data, new(record)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCostCoversHostileBodies: few bytes that make large values cost at least
+// what they hold, and a limit below that refuses them.
+func TestCostCoversHostileBodies(t *testing.T) {
+	const n = 1 << 16
+	for name, c := range map[string]struct {
+		body []byte
+		held int
+	}{
+		// A struct below a struct, as often as may be: one record each.
+		"a chain": {append(bytes.Repeat([]byte("\x0c\x00\x04"), thriftcodec.MaxDepth-1), make([]byte, thriftcodec.MaxDepth)...),
+			(thriftcodec.MaxDepth - 1) * int(reflect.TypeFor[record]().Size())},
+		// The same field again and again: what stays is one record, but each is made.
+		"wide": {append(bytes.Repeat([]byte("\x0c\x00\x04\x00"), n), 0), int(reflect.TypeFor[record]().Size())},
+	} {
+		if err := (thriftcodec.Codec{}).Unmarshal(c.body, new(record)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if cost := (thriftcodec.Codec{}).Cost(c.body, new(record), c.held-1); cost < c.held {
+			t.Errorf("%s: %d bytes hold %d, the cost is %d", name, len(c.body), c.held, cost)
+		}
+		if err := codec.UnmarshalLimit(thriftcodec.Codec{}, c.body, new(record), c.held-1); !errors.Is(err, codec.ErrTooLarge) {
+			t.Errorf("%s: error %v, want ErrTooLarge", name, err)
+		}
 	}
 }
 
