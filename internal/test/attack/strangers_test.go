@@ -41,8 +41,8 @@ func strangers() []attack {
 			}
 		}},
 		{class: "before authentication", name: "megabytes for a login", door: "token", most: cost{8 << 20, time.Second, 4 << 10}, run: func(s *stranger) {
-				s.exchange(s.raw(erpc.TypeAuthCall, "", 's', make([]byte, sized(24<<20, 60<<20))))
-			}},
+			s.exchange(s.raw(erpc.TypeAuthCall, "", 's', make([]byte, sized(24<<20, 60<<20))))
+		}},
 		{class: "KCP", name: "packets with forged senders", door: "kcp",
 			most: cost{memory: 16 << 20, cpu: sized(2*time.Second, 10*time.Second), log: 4 << 10}, run: forgedPackets},
 		{class: "routes", name: "a login on a route", door: "route", most: fromLittle, run: func(s *stranger) {
