@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/goerpc/erpc/message"
-	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/socket"
 )
 
@@ -139,13 +138,6 @@ func (p *proof) cancel(seq int32) bool {
 		p.cancels = append(p.cancels, seq)
 	}
 	return false
-}
-
-// answersInOrder reports whether the protocol may carry nothing but replies to a
-// side that calls, because there may be a proxy of HTTP in between.
-func (c *conn) answersInOrder() bool {
-	o, ok := c.sock.Proto().(proto.InOrder)
-	return ok && o.AnswersInOrder()
 }
 
 // offerProof makes the next call in the table of the connection, whose message is

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
@@ -29,9 +28,6 @@ type linkStream struct {
 	id     int32
 	window *stream.Window
 	inbox  *stream.Inbox[*message.Message]
-
-	mu  sync.Mutex      // guards the following
-	end *message.Status // how it ended; nil until then, and for a good end
 }
 
 // prove shows the session that this side understands streams. Once is enough.
@@ -159,9 +155,6 @@ func (s *linkStream) finish(st *message.Status) (first bool) {
 	if !st.OK() {
 		err = st.Err()
 	}
-	s.mu.Lock()
-	s.end = st
-	s.mu.Unlock()
 	s.window.Close(err)
 	s.inbox.Close(err)
 	if bye {
@@ -178,13 +171,6 @@ func (s *linkStream) close(st *message.Status) {
 	}
 	s.inbox.Abort(st.Err())
 	s.frame(message.TypeStreamEnd, func(m *message.Message) { m.SetStatus(st) })
-}
-
-// status returns how the stream ended.
-func (s *linkStream) status() *message.Status {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.end
 }
 
 // sendBody sends a message, as it is encoded. It waits for the handler.
