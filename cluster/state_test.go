@@ -34,6 +34,20 @@ func TestLifeFollowsItsTable(t *testing.T) {
 	}
 }
 
+// A topic that has ended stays so: join makes another.
+func TestTopicFollowsItsTable(t *testing.T) {
+	all := []topicState{topicNew, topicSubscribed, topicEnded}
+	for _, from := range all {
+		for _, to := range all {
+			x := topic{state: from}
+			want := to > from
+			if moved := x.moveLocked(to); moved != want || moved && x.state != to || !moved && x.state != from {
+				t.Errorf("%v to %v: moved %v, now %v", from, to, moved, x.state)
+			}
+		}
+	}
+}
+
 func TestStartAndCloseOutOfTurn(t *testing.T) {
 	kit.NoLeaks(t)
 	bus := NewMemory()

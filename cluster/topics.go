@@ -44,6 +44,16 @@ type topic struct {
 	empty   time.Time // since when there are no members
 }
 
+// moveLocked changes the state if the table has that move; t.sub is held. It
+// reports whether it has.
+func (t *topic) moveLocked(to topicState) bool {
+	may := slices.Contains(topicMoves[t.state], to)
+	if may {
+		t.state = to
+	}
+	return may
+}
+
 // all returns the members. The caller must not modify the result.
 func (t *topic) all() []*member {
 	t.mu.Lock()
@@ -175,7 +185,7 @@ func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member) error {
 		c.part(m, t)
 		return err
 	}
-	t.state = topicSubscribed
+	t.moveLocked(topicSubscribed)
 	return nil
 }
 
@@ -217,7 +227,7 @@ func (c *Cluster) retire(now time.Time) {
 					c.warn("cluster: unsubscribe: %v", err)
 				}
 			}
-			t.state = topicEnded
+			t.moveLocked(topicEnded)
 			c.topics.remove(t)
 		}
 		t.sub.Unlock()
