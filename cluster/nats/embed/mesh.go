@@ -1,0 +1,34 @@
+package embed
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+var noContext = context.Background() // a server has none
+
+// mesh returns where the server listens for others.
+func (c *Config) mesh() (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("embed: Listen: %w", err)
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("embed: Listen %q: the port is a number up to 65535", c.Listen)
+	}
+	addr, err := netip.ParseAddr(host)
+	loopback := err == nil && addr.IsLoopback() || host == "localhost"
+	if !loopback && (c.User == "" || c.Password == "") {
+		return "", 0, fmt.Errorf("embed: Listen %q is reachable from other machines: set User and Password", c.Listen)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
+	}
+	return host, port, nil
+}

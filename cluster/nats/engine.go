@@ -1,0 +1,243 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/goerpc/erpc/cluster"
+)
+
+// maxWaiting is how many messages wait for one worker. nats.go drops more, and
+// the members of the room are told of a gap.
+const maxWaiting = 64 << 10
+
+// statusNobody is what a server answers when nobody subscribes to a subject.
+const statusNobody = "503"
+
+// Engine is a [cluster.Engine] over a connection, which it closes at its end.
+type Engine struct {
+	connect func(...nats.Option) (*nats.Conn, error)
+	workers []chan *nats.Msg // a subject has one, which keeps its order
+	stop    chan struct{}
+	wg      sync.WaitGroup
+
+	mu    sync.Mutex // guards the following
+	state state
+	conn  *nats.Conn
+	inbox string                        // where servers say that nobody subscribes
+	subs  map[string]*nats.Subscription // by subject
+}
+
+// A state is where an engine is in its life.
+type state byte
+
+const (
+	stateNew state = iota
+	stateStarted
+	stateClosed
+)
+
+func (s state) String() string { return [...]string{"new", "started", "closed"}[s] }
+
+var _ cluster.Engine = (*Engine)(nil)
+
+// New returns the engine of one node. It dials url, which may name several servers
+// with commas between them, with options for credentials and TLS. Options about
+// reconnecting are the engine's: it never gives up, and queues nothing meanwhile.
+func New(url string, opts ...nats.Option) *Engine {
+	return FromDial(func(own ...nats.Option) (*nats.Conn, error) {
+		return nats.Connect(url, append(append([]nats.Option{}, opts...), own...)...)
+	})
+}
+
+// FromDial is [New] with a function that connects with the options that it is
+// given, after its own.
+func FromDial(connect func(...nats.Option) (*nats.Conn, error)) *Engine {
+	e := &Engine{connect: connect, stop: make(chan struct{}), subs: map[string]*nats.Subscription{}}
+	for range runtime.GOMAXPROCS(0) {
+		e.workers = append(e.workers, make(chan *nats.Msg, maxWaiting))
+	}
+	return e
+}
+
+// Start implements [cluster.Engine]. It fails if no server can be reached.
+func (e *Engine) Start(_ context.Context, ev cluster.Events) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state != stateNew {
+		return fmt.Errorf("nats: the engine is %v; make another", e.state)
+	}
+	conn, err := e.connect(
+		nats.ReconnectBufSize(-1), nats.MaxReconnects(-1),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // else Close did it
+				ev.Down(err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { ev.Up() }),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			if sub != nil && errors.Is(err, nats.ErrSlowConsumer) {
+				ev.Dropped(sub.Subject)
+			}
+		}),
+	)
+	if err != nil {
+		return fmt.Errorf("nats: connect: %w", err)
+	}
+	inbox := nats.NewInbox()
+	if _, err := conn.Subscribe(inbox+".*", func(m *nats.Msg) { nobody(ev, inbox, m) }); err != nil {
+		conn.Close()
+		return fmt.Errorf("nats: subscribe to the inbox: %w", err)
+	}
+	e.conn, e.inbox, e.state = conn, inbox, stateStarted
+	for _, w := range e.workers {
+		e.wg.Go(func() { e.work(w, ev) })
+	}
+	return nil
+}
+
+// nobody reads the token of a publish that had no subscriber.
+func nobody(ev cluster.Events, inbox string, m *nats.Msg) {
+	if m.Header.Get("Status") != statusNobody {
+		return
+	}
+	token, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, inbox+"."), 10, 64)
+	if err == nil {
+		ev.Nobody(token)
+	}
+}
+
+func (e *Engine) work(messages <-chan *nats.Msg, ev cluster.Events) {
+	for {
+		select {
+		case m := <-messages:
+			ev.Message(m.Subject, m.Data)
+		case <-e.stop:
+			return
+		}
+	}
+}
+
+// flushLimit bounds Subscribe whose context has no deadline.
+const flushLimit = 5 * time.Second
+
+// Subscribe implements [cluster.Engine].
+func (e *Engine) Subscribe(ctx context.Context, subject string) error {
+	conn, err := e.subscribe(subject)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	if err := conn.FlushWithContext(ctx); err != nil {
+		return errors.Join(fmt.Errorf("nats: subscribe: %w", err), e.Unsubscribe(subject))
+	}
+	return nil
+}
+
+// subscribe returns the connection that has the subscription, once it is flushed.
+func (e *Engine) subscribe(subject string) (*nats.Conn, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state != stateStarted || !e.conn.IsConnected() {
+		return nil, cluster.ErrDown
+	}
+	if e.subs[subject] == nil {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(subject)) // never fails
+		sub, err := e.conn.ChanSubscribe(subject, e.workers[h.Sum32()%uint32(len(e.workers))])
+		if err != nil {
+			return nil, fmt.Errorf("nats: subscribe: %w", err)
+		}
+		e.subs[subject] = sub
+	}
+	return e.conn, nil
+}
+
+// Unsubscribe implements [cluster.Engine].
+func (e *Engine) Unsubscribe(subject string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	sub := e.subs[subject]
+	if sub == nil {
+		return nil
+	}
+	delete(e.subs, subject)
+	if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		return fmt.Errorf("nats: unsubscribe: %w", err)
+	}
+	return nil
+}
+
+// Publish implements [cluster.Engine].
+func (e *Engine) Publish(subject string, token uint64, data []byte) error {
+	conn, inbox := e.started()
+	if conn == nil || !conn.IsConnected() {
+		return cluster.ErrDown
+	}
+	var err error
+	if token == 0 {
+		err = conn.Publish(subject, data)
+	} else {
+		err = conn.PublishRequest(subject, inbox+"."+strconv.FormatUint(token, 10), data)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, nats.ErrMaxPayload):
+		return cluster.ErrTooLarge
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
+		return cluster.ErrDown
+	}
+	return fmt.Errorf("nats: publish: %w", err)
+}
+
+// started returns the connection, nil before Start.
+func (e *Engine) started() (*nats.Conn, string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.conn, e.inbox
+}
+
+// MaxPayload implements [cluster.Engine]. Before Start it is 1 MiB.
+func (e *Engine) MaxPayload() int {
+	conn, _ := e.started()
+	if conn == nil {
+		return 1 << 20
+	}
+	return int(conn.MaxPayload())
+}
+
+// Close implements [cluster.Engine]. What was published is flushed first.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	was := e.state
+	e.state = stateClosed
+	conn := e.conn
+	e.mu.Unlock()
+	if was != stateStarted {
+		return nil
+	}
+	var err error
+	if conn.IsConnected() {
+		err = conn.FlushTimeout(time.Second)
+	}
+	closed := conn.StatusChanged(nats.CLOSED)
+	conn.Close()
+	<-closed
+	close(e.stop)
+	e.wg.Wait()
+	if err != nil {
+		return fmt.Errorf("nats: flush before the end: %w", err)
+	}
+	return nil
+}
