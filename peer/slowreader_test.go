@@ -93,7 +93,7 @@ func TestSlowReaderDoesNotStopBroadcast(t *testing.T) {
 // The time without a message counts from the end of a reply, not from its
 // beginning; and a request that is arriving is not idleness either.
 func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
-	const idle, size, piece = 150 * time.Millisecond, 1 << 20, 32 << 10 // 32 pieces, one in 20 ms
+	const idle, size, piece = 600 * time.Millisecond, 1 << 20, 32 << 10 // 32 pieces, one in 40 ms
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{IdleTimeout: idle, InflightLimit: 64 << 20})
 	router.HandleCall(srv, "/big", func(context.Context, *map[string]string) (*[]byte, error) {
@@ -108,7 +108,7 @@ func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 	serve(t, srv, "srv")
 	conn := rawClient(t, on, "srv", "/big")
 	buf := make([]byte, piece)
-	for got := 0; got < size; time.Sleep(20 * time.Millisecond) {
+	for got := 0; got < size; time.Sleep(40 * time.Millisecond) {
 		n, err := conn.Read(buf)
 		if err != nil {
 			t.Fatalf("after %d bytes of a reply: %v", got, err)
@@ -127,7 +127,7 @@ func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 			t.Fatalf("with %d bytes of a push to go: %v", len(frame), err)
 		}
 		frame = frame[n:]
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(40 * time.Millisecond)
 	}
 	if n := receive(t, "the upload", arrived); n != size {
 		t.Errorf("%d bytes arrived", n)
@@ -137,7 +137,7 @@ func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 	if frame, err = rawproto.New().Pack(nil, m); err != nil {
 		t.Fatal(err)
 	}
-	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+	for start := time.Now(); ; time.Sleep(40 * time.Millisecond) {
 		if _, err := conn.Write(frame[:1]); err != nil {
 			break // it is over
 		}

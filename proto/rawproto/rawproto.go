@@ -29,7 +29,7 @@ import (
 // Errors of Pack. The message can't be written in this format; nothing is.
 var (
 	ErrMethodTooLong  = errors.New("rawproto: service method longer than 255 bytes")
-	ErrStatusTooLong  = errors.New("rawproto: status longer than 65535 bytes when escaped")
+	ErrStatusTooLong  = message.ErrStatusTooLong
 	ErrMetaTooLong    = message.ErrMetaTooLong
 	ErrTooManyFilters = errors.New("rawproto: more than 8 transfer filters")
 	ErrFrameTooLong   = errors.New("rawproto: frame longer than 4 GiB")

@@ -23,7 +23,8 @@ import (
 // other end does: its messages come in order, none twice, and if its side ends
 // well none is missing.
 type walker struct {
-	rnd  *rand.Rand
+	rnd  *rand.Rand // of the goroutine that sends
+	rest *rand.Rand // of the one that receives
 	s    *erpc.Stream[[]byte, []byte]
 	sent int
 	got  int
@@ -61,8 +62,8 @@ func (w *walker) recv(ctx context.Context) error {
 			return wrongError(fmt.Sprintf("message %q in place of %d", (*m)[:8], w.got))
 		}
 		w.got++
-		if w.rnd.IntN(50) == 0 {
-			time.Sleep(time.Duration(w.rnd.IntN(3)) * time.Millisecond) // the program's work
+		if w.rest.IntN(50) == 0 {
+			time.Sleep(time.Duration(w.rest.IntN(3)) * time.Millisecond) // the program's work
 		}
 	}
 }
@@ -97,7 +98,7 @@ func walk(t *testing.T, seed uint64, length time.Duration) {
 
 	// handle is the other end of every stream.
 	handle := func(ctx context.Context, s *erpc.Stream[[]byte, []byte]) error {
-		w := &walker{rnd: source(), s: s}
+		w := &walker{rnd: source(), rest: source(), s: s}
 		received := make(chan error, 1)
 		go func() { received <- w.recv(context.Background()) }()
 		count := w.rnd.IntN(200)
@@ -130,7 +131,7 @@ func walk(t *testing.T, seed uint64, length time.Duration) {
 		}
 		opened.Add(1)
 		defer s.Close()
-		w := &walker{rnd: r, s: s}
+		w := &walker{rnd: r, rest: source(), s: s}
 		received := make(chan error, 1)
 		go func() { received <- w.recv(context.Background()) }()
 		if err := w.send(r.IntN(200)); err == nil && r.IntN(5) > 0 {
