@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func TestConformance(t *testing.T) {
 	sockettest.Run(t, func() socket.Transport { return websocket.Transport{} }, sockettest.Options{
 		Network: "ws", WriteTimeoutIsFinal: true,
-		Prompt: 10 * time.Second, // the answer to a close waits for the write in front of it, which coder/websocket gives 5 s
+		Patience: time.Minute, Prompt: 10 * time.Second, // the answer to a close waits for the write in front of it, which coder/websocket gives 5 s
 	})
 }
 
