@@ -20,7 +20,7 @@ const (
 	kindBye                    // a node leaves
 	kindPing                   // answer with a pong
 	kindPong
-	kindAsk  // who is in the room named by session?
+	kindAsk  // asks for the members of the room named by session
 	kindTell // some of the members
 	kindEnd  // count is how many members there are; the last part of the answer
 	kindMax

@@ -15,7 +15,7 @@ type Member struct {
 // tellAtOnce is how many members one answer names.
 const tellAtOnce = 1000
 
-// Members returns who is in a room, on all nodes, in no order. With ErrIncomplete
+// Members returns the members of a room, on all nodes, in no order. With ErrIncomplete
 // come those of the nodes that answered.
 func (c *Cluster) Members(ctx context.Context, room string) ([]Member, error) {
 	answers, err := c.gatherRoom(ctx, room, 1)

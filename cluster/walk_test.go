@@ -14,7 +14,7 @@ import (
 // TestRandomWalk joins, leaves, publishes, kills nodes, cuts them off and connects
 // them again. Whatever happens a member gets nothing twice, nothing of a room that
 // it never was in, and the messages of one publisher in order. When nothing
-// happens any more, everybody who is in a room gets what is published.
+// happens any more, every member of a room gets what is published.
 func TestRandomWalk(t *testing.T) {
 	kit.NoLeaks(t)
 	for i := range kit.Times(3, 30) {

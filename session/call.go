@@ -236,7 +236,7 @@ func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.S
 }
 
 // WouldBlock reports whether a push that finds the queue full should wait: the
-// policy says so, and nobody has just waited in vain.
+// policy says so, and no push has just waited without finding room.
 func (s *Engine) WouldBlock() bool {
 	return s.shared.Socket.Policy == socket.Block && !s.conns.current().sock.WaitsInVain()
 }

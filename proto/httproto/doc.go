@@ -40,7 +40,7 @@
 // # Proxies
 //
 // A session of HTTP is not opened before the first request of its connection is
-// there: only then is it known who has sent it. Nothing is written to a client
+// there: only then is its sender known. Nothing is written to a client
 // before. What an erpc peer has not written itself, because a proxy has changed
 // it, is served as an HTTP client's, so an erpc client may call through any
 // reverse proxy; pushes and calls of the server do not reach it then, nor does a
