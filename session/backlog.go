@@ -45,7 +45,6 @@ type backlog struct {
 // enter runs x, or lets it wait. It takes x over, which has its slot.
 func (b *backlog) enter(x *exchange, limit int) {
 	x.start = clock()
-	x.setDeadline() // so that a caller can go while it waits
 	b.mu.Lock()
 	if b.running < limit {
 		b.running++

@@ -251,8 +251,10 @@ func (x *exchange) accept(l *readLoop) outcome {
 }
 
 // dispatch hands x, which has its slot, to a worker, at once or when its turn
-// comes.
+// comes. The message has its deadline before the next one is read: that may be its
+// cancellation.
 func (x *exchange) dispatch(h *Handler) {
+	x.setDeadline()
 	switch {
 	case h.queues():
 		h.backlog.enter(x, int(h.limit))

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"github.com/goerpc/erpc/internal/guard"
@@ -187,8 +188,13 @@ func (x *exchange) handle(h *Handler) (res handled) {
 	if res.st = x.decodeArgument(res.h); !res.st.OK() {
 		return res
 	}
+	isCall := x.in.Mtype() == message.TypeCall
+	if isCall && x.deadline != nil && x.deadline.ctx.Err() != nil { // it waited too long for its turn
+		res.st = newStatus(message.CodeHandleTimeout, context.Cause(x.deadline.ctx))
+		return res
+	}
 	res.executed = true
-	if x.in.Mtype() == message.TypeCall {
+	if isCall {
 		res.body, res.st = res.h.spec.Call(x, arg)
 	} else {
 		res.st = res.h.spec.Push(x, arg)
