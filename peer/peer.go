@@ -191,7 +191,7 @@ func (p *Peer) options() *socket.Options {
 		ReadBuffer:      p.cfg.SocketReadBuffer,
 		WriteBuffer:     p.cfg.SocketWriteBuffer,
 		ReadLimit:       p.cfg.ReadLimit,
-		Wishes:          p.cfg.SocketWishes,
+		BestEffort:      p.cfg.SocketWishes,
 		Inherited:       p.cfg.Inherited,
 	}
 }

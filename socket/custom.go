@@ -8,9 +8,9 @@ import (
 )
 
 // Custom is a transport made of functions: dial through a proxy, listen on
-// what a service manager hands over, wrap each connection. The functions get
-// nothing of the options, TLS included: what they return is used as it is, and to
-// ask for more is an error.
+// what a service manager hands over, wrap each connection. The functions do not
+// get the options, not even TLS: what they return is used as it is, and asking
+// for more is an error.
 type Custom struct {
 	Nets       []string // the networks; those of a built-in transport are replaced
 	DialFunc   func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -30,7 +30,7 @@ func (c Custom) Dial(ctx context.Context, network, addr string, o *Options) (net
 	case o.TLS != nil:
 		return nil, errCustomTLS(network)
 	}
-	if err := o.Apply(network, 0); err != nil {
+	if err := o.Check(network, 0); err != nil {
 		return nil, err
 	}
 	return c.DialFunc(ctx, network, addr)
@@ -44,7 +44,7 @@ func (c Custom) Listen(ctx context.Context, network, addr string, o *Options) (n
 	case o.TLS != nil:
 		return nil, errCustomTLS(network)
 	}
-	if err := o.Apply(network, 0); err != nil {
+	if err := o.Check(network, 0); err != nil {
 		return nil, err
 	}
 	return c.ListenFunc(ctx, network, addr)

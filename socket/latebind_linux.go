@@ -9,8 +9,8 @@ import (
 )
 
 // lateBind lets the kernel choose the port of a socket that is bound to an
-// address when it connects, so that as many connections can be made from the
-// address to each destination as there are ports, and not to all together.
+// address when it connects, so that the ports of the address bound the connections
+// to each destination rather than those to all together.
 func lateBind(d *net.Dialer) {
 	if tcp, ok := d.LocalAddr.(*net.TCPAddr); !ok || tcp.Port != 0 {
 		return

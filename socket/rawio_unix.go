@@ -9,10 +9,10 @@ import (
 )
 
 // pollable returns the raw connection of a TCP or Unix stream socket, nil for
-// any other: something that wraps such a connection may transform the bytes. A
-// Readier does not.
+// any other: a wrapper around such a connection may transform the bytes. A
+// ReadNotifier does not.
 func pollable(conn net.Conn) syscall.RawConn {
-	if r, ok := conn.(Readier); ok {
+	if r, ok := conn.(ReadNotifier); ok {
 		conn = r.NetConn()
 	}
 	var raw syscall.RawConn
@@ -44,7 +44,7 @@ func (w *writer) tryWrite(fd uintptr) bool {
 	return true
 }
 
-// readNow reads what is there without waiting; errAgain if that is nothing.
+// readNow reads what is there without waiting. It returns errAgain if nothing is.
 func readNow(fd int, p []byte) (int, error) {
 	for {
 		n, err := syscall.Read(fd, p)

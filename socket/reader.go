@@ -24,10 +24,10 @@ type reader struct {
 	br    *bufio.Reader
 	err   error
 	fd    int32 // of the poll in progress, else -1
-	loop  bool  // the connection is a Readier, or one is below it
-	from  uint8 // first[from:to] is what the buffer has yet to get
+	loop  bool  // the connection is a ReadNotifier, or one is below it
+	from  uint8 // first[from:to] is not in the buffer yet
 	to    uint8
-	first [40]byte // what was read while there was no buffer; shows protocols whose message a too large one is
+	first [40]byte // what was read while there was no buffer; enough for a protocol to tell whose message it is
 
 	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only
 }

@@ -100,7 +100,7 @@ func New(conn net.Conn, p proto.Proto, cfg *Config) *Socket {
 	s := new(Socket)
 	s.out.init(conn, pollable(conn), cfg)
 	s.in.init(&s.out)
-	s.in.loop = readier(conn) != nil
+	s.in.loop = readNotifier(conn) != nil
 	s.SetProto(p)
 	return s
 }

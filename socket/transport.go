@@ -28,7 +28,7 @@ type Handshaker interface {
 }
 
 // Options are what a peer asks of a transport. The zero value asks for
-// nothing. A transport that can't do what is asked says so with an error.
+// nothing. A transport that can't do what is asked returns an error.
 type Options struct {
 	TLS       *tls.Config // nil: plain, or what the transport needs
 	LocalAddr string      // to dial from; "" leaves the choice to the system
@@ -43,20 +43,20 @@ type Options struct {
 	// that read whole messages; 0 is not known.
 	ReadLimit int
 
-	// Wishes are those of the five above that are to be passed over where the
-	// network has no such thing. The others are an error there, see Apply.
-	Wishes Tunables
+	// BestEffort are those of the five above that a transport ignores where the
+	// network has no such thing. The others are an error there; see Check.
+	BestEffort Tunables
 
-	// Inherited returns the listener for an address that a parent process
-	// handed down, nil if there is none. It may be nil.
+	// Inherited, if set, returns the listener that a parent process handed down
+	// for an address, or nil.
 	Inherited func(network, addr string) (net.Listener, error)
 }
 
 // Stream is the transport of TCP and Unix sockets, with TLS if the options
 // have a configuration: networks tcp, tcp4, tcp6, unix and unixpacket.
 type Stream struct {
-	// Wrap, if it is not nil, returns what is used in place of a connection of
-	// the system: it comes below TLS. An error ends the connection.
+	// Wrap, if set, returns what is used in place of a connection of the
+	// system, below TLS. An error ends the connection.
 	Wrap func(net.Conn) (net.Conn, error)
 }
 
@@ -67,7 +67,7 @@ func (Stream) Networks() []string { return []string{"tcp", "tcp4", "tcp6", "unix
 
 // Dial implements [Transport].
 func (s Stream) Dial(ctx context.Context, network, addr string, o *Options) (net.Conn, error) {
-	if err := o.Apply(network, tunables(network)); err != nil {
+	if err := o.Check(network, tunables(network)); err != nil {
 		return nil, err
 	}
 	d := net.Dialer{KeepAlive: -1} // set by tune
@@ -98,8 +98,8 @@ func (s Stream) Dial(ctx context.Context, network, addr string, o *Options) (net
 	return c, nil
 }
 
-// prepare makes a connection of the system what is used. On an error it is
-// closed.
+// prepare turns a connection of the system into the one that is used. It closes
+// it on an error.
 func (s Stream) prepare(network string, system net.Conn, o *Options) (net.Conn, error) {
 	err := o.tune(system)
 	if err == nil {
@@ -140,7 +140,7 @@ func resolve(network, addr string) (net.Addr, error) {
 // Listen implements [Transport]. A stale Unix socket file is removed; one that
 // somebody listens on is an error.
 func (s Stream) Listen(ctx context.Context, network, addr string, o *Options) (net.Listener, error) {
-	if err := o.Apply(network, tunables(network)); err != nil {
+	if err := o.Check(network, tunables(network)); err != nil {
 		return nil, err
 	}
 	l, err := listen(ctx, network, addr, o)
@@ -183,7 +183,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		conn, err = l.stream.prepare(l.network, conn, l.o)
 		if err != nil {
-			continue // it broke before it began: not an error of the listener
+			continue // it broke before it began; the listener is not to blame
 		}
 		if l.o.TLS != nil {
 			conn = tls.Server(conn, l.o.TLS)
@@ -197,6 +197,6 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) Unwrap() net.Listener { return l.Listener }
 
 // Asked returns the network and the address that the transport was asked to
-// listen on, port 0 included: what a process that inherits the listener will ask
-// for too.
+// listen on, port 0 included. A process that inherits the listener asks for the
+// same.
 func (l *Listener) Asked() (network, addr string) { return l.network, l.addr }

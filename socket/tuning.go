@@ -19,7 +19,7 @@ const (
 	TuneWriteBuffer
 )
 
-// Sets of them that networks have.
+// Sets of tunables that networks have.
 const (
 	TuneBuffers = TuneReadBuffer | TuneWriteBuffer
 	TuneAll     = TuneNoDelay | TuneKeepAlive | TuneKeepAlivePeriod | TuneBuffers
@@ -38,7 +38,7 @@ func (t Tunables) String() string {
 	return strings.Join(names, ", ")
 }
 
-// asked returns what o asks for, wishes included.
+// asked returns what o asks for, by best effort or not.
 func (o *Options) asked() (t Tunables) {
 	for i, is := range []bool{o.NoDelay != nil, o.KeepAlive != nil, o.KeepAlivePeriod != 0, o.ReadBuffer != 0, o.WriteBuffer != 0} {
 		if is {
@@ -48,21 +48,21 @@ func (o *Options) asked() (t Tunables) {
 	return t
 }
 
-// Apply returns an error, which is [errors.ErrUnsupported], if o asks for what a
-// network has no way to do: has is what it can. A transport calls it when it
-// dials and listens. Wishes are no reason for an error; the transport passes
-// over those that it hasn't.
-func (o *Options) Apply(network string, has Tunables) error {
+// Check returns an error that wraps [errors.ErrUnsupported] if o asks for an
+// option that the network does not have: has are those that it has. A transport
+// calls it when it dials and listens. It ignores options that it does not have
+// and that BestEffort names.
+func (o *Options) Check(network string, has Tunables) error {
 	if o == nil {
 		return nil
 	}
-	if unfit := o.asked() &^ o.Wishes &^ has; unfit != 0 {
+	if unfit := o.asked() &^ o.BestEffort &^ has; unfit != 0 {
 		return fmt.Errorf("socket: network %q has no option %s; leave the Socket… field out of the peer's configuration, or choose another network: %w", network, unfit, errors.ErrUnsupported)
 	}
 	return nil
 }
 
-// tunables returns what a network of the system has.
+// tunables returns the options that a network of the system has.
 func tunables(network string) Tunables {
 	if network == "unix" || network == "unixpacket" {
 		return TuneBuffers

@@ -42,7 +42,7 @@ func packetize(network string, conn net.Conn) net.Conn {
 	}
 	raw := pollable(conn)
 	if raw == nil {
-		return conn // there are no such connections where nothing can be polled
+		return conn // systems without polling have no such connections
 	}
 	c := &packetConn{Conn: conn, raw: raw}
 	c.poll = c.fill

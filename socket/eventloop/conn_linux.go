@@ -24,7 +24,7 @@ type conn struct {
 	timer    *time.Timer // that of the deadline, while wake is due; or nil
 }
 
-var _ socket.Readier = (*conn)(nil)
+var _ socket.ReadNotifier = (*conn)(nil)
 
 // start is what deadlines are counted from, on the monotonic clock: an idle
 // connection keeps 8 bytes for its deadline rather than the 24 of a time.Time, and
@@ -40,10 +40,10 @@ func (t *Transport) wrap(c net.Conn) (net.Conn, error) {
 	return &conn{TCPConn: tcp, transport: t}, nil
 }
 
-// NetConn implements [socket.Readier].
+// NetConn implements [socket.ReadNotifier].
 func (c *conn) NetConn() net.Conn { return c.TCPConn }
 
-// OnReadable implements [socket.Readier].
+// OnReadable implements [socket.ReadNotifier].
 func (c *conn) OnReadable(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

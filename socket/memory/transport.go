@@ -104,7 +104,7 @@ func check(o *socket.Options) error {
 	if o.TLS != nil {
 		return errTLS
 	}
-	if err := o.Apply(Network, 0); err != nil {
+	if err := o.Check(Network, 0); err != nil {
 		return fmt.Errorf("memory: there is no kernel, and Transport.Buffer is the buffer: %w", err)
 	}
 	return nil

@@ -15,7 +15,7 @@ import (
 // session would lose its fast path.
 func newPeeker(conn net.Conn) peeker {
 	system := conn
-	if r, ok := conn.(socket.Readier); ok {
+	if r, ok := conn.(socket.ReadNotifier); ok {
 		system = r.NetConn()
 	}
 	switch c := system.(type) {

@@ -39,7 +39,7 @@ func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Option
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
-	if err := o.Apply(Network, tunables); err != nil {
+	if err := o.Check(Network, tunables); err != nil {
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
 	local, err := net.ResolveUDPAddr("udp", addr)

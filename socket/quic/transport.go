@@ -96,7 +96,7 @@ func (t *Transport) Dial(ctx context.Context, _, addr string, o *socket.Options)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("quic: dial %s: %w", addr, err)
 	}
-	if err := o.Apply(Network, tunables); err != nil {
+	if err := o.Check(Network, tunables); err != nil {
 		return nil, fmt.Errorf("quic: dial %s: %w", addr, err)
 	}
 	key := poolKey{addr: addr, local: o.LocalAddr, tls: o.TLS}
