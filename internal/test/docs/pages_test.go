@@ -368,7 +368,7 @@ func sample(t *testing.T, output string) {
 	output = port.ReplaceAllString(output, "PORT")
 	shown := 0
 	for _, b := range readBlocks(t, "README.md") {
-		if b.lang != "text" {
+		if b.lang != "text" || strings.HasPrefix(b.text, "$ ") { // see TestReadmeCommandLine
 			continue
 		}
 		for line := range strings.Lines(b.text) {
@@ -380,6 +380,24 @@ func sample(t *testing.T, output string) {
 	}
 	if shown < 5 {
 		t.Errorf("the README shows %d lines of output", shown)
+	}
+}
+
+// TestReadmeCommandLine: what the README shows of the command erpc stands in
+// docs/cli.md too, which TestPageIsTrue in cmd/erpc tries line by line.
+func TestReadmeCommandLine(t *testing.T) {
+	page := readPage(t, "docs/cli.md")
+	shown := 0
+	for _, b := range readBlocks(t, "README.md") {
+		if b.lang == "text" && strings.HasPrefix(b.text, "$ ") {
+			shown++
+			if !strings.Contains(page, b.text) {
+				t.Errorf("%v: docs/cli.md does not have\n%s", b, b.text)
+			}
+		}
+	}
+	if shown == 0 {
+		t.Error("the README shows no command line")
 	}
 }
 
