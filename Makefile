@@ -95,6 +95,11 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done; \
 	done
 
+STREAM_WALK ?= 30s
+.PHONY: test-streams
+test-streams: ## the suite of streams at full size, and STREAM_WALK of random faults for each seed
+	ERPC_STREAMS=full ERPC_STREAM_WALK=$(STREAM_WALK) $(GO) test -count=1 ./internal/test/streams
+
 .PHONY: test-faults
 test-faults: ## half-open and slow networks between two network namespaces; needs root and iproute2
 	ERPC_NETFAULT=1 $(GO) test -count=1 -v ./internal/test/netfault

@@ -190,11 +190,12 @@ func TestHTTPClientGoesAway(t *testing.T) {
 // A client that reads slowly holds the handler back.
 func TestHTTPClientIsSlow(t *testing.T) {
 	var sent atomic.Int64
+	count := int64(max(1500, scaled(5000))) // 48 MiB: more than the buffers of the system
 	overHTTP(t, func(p erpc.Peer) {
 		erpc.HandleStream(p, "/flood", func(ctx context.Context, s *erpc.Stream[note, []byte]) error {
 			sent.Store(0)
 			line, _ := json.Marshal(strings.Repeat("x", 32<<10)) // it never fails
-			for range 5000 {
+			for range count {
 				if err := s.Send(&line); err != nil {
 					return err
 				}
@@ -215,11 +216,11 @@ func TestHTTPClientIsSlow(t *testing.T) {
 			time.Sleep(50 * time.Millisecond) // between two looks
 			return stopped
 		})
-		if last >= 5000 {
+		if last >= count {
 			t.Error("the handler sent everything to a client that does not read")
 		}
 		rest, err := io.Copy(io.Discard, resp.Body)
-		if want := int64(5000*(32<<10+3) - 1<<20); err != nil || rest != want {
+		if want := count*(32<<10+3) - 1<<20; err != nil || rest != want {
 			t.Errorf("%d bytes, want %d: %v", rest, want, err)
 		}
 	})

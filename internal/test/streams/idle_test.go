@@ -14,10 +14,7 @@ import (
 // and hold nothing.
 func TestIdleStreamsCostLittle(t *testing.T) {
 	const maxIdleStream = 24 << 10
-	count := 10_000
-	if testing.Short() {
-		count = 1000
-	}
+	count := scaled(10_000)
 	wake := make(chan struct{})
 	sess, _ := link(t, func(srv erpc.Peer) {
 		erpc.HandleStream(srv, "/feed", func(ctx context.Context, s *erpc.Stream[note, note]) error {

@@ -238,7 +238,8 @@ func TestAStalledReaderStopsItsSenderOnly(t *testing.T) {
 // Both sides write more than their windows while neither reads; once they do,
 // everything arrives.
 func TestBothWriteMoreThanTheWindow(t *testing.T) {
-	const count, size = 100, 32 << 10
+	const size = 32 << 10 // so four messages are more than a window
+	count := scaled(200)
 	both := func(s *erpc.Stream[[]byte, []byte]) error {
 		failed := make(chan error, 1)
 		go func() {
@@ -351,10 +352,7 @@ func TestMaxStreams(t *testing.T) {
 
 // Many streams come and go on one session, and leave nothing behind.
 func TestManyStreams(t *testing.T) {
-	count := 10_000
-	if testing.Short() {
-		count = 1000
-	}
+	count := scaled(10_000)
 	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: -1, StreamMemory: -1}, erpc.PeerConfig{StreamMemory: -1})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

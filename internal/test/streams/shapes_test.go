@@ -100,8 +100,8 @@ func testShapes(t *testing.T, sess erpc.Session) {
 		return s
 	}
 	t.Run("the handler sends many", func(t *testing.T) {
-		s := open(t, "/count")
-		if err := s.Send(&note{5000}); err != nil {
+		s, count := open(t, "/count"), scaled(5000)
+		if err := s.Send(&note{count}); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
@@ -111,14 +111,14 @@ func testShapes(t *testing.T, sess erpc.Session) {
 			}
 			n++
 		}
-		if n != 5000 {
+		if n != count {
 			t.Errorf("%d messages", n)
 		}
 	})
 	t.Run("the opener sends many", func(t *testing.T) {
 		s := open(t, "/sum")
 		want := 0
-		for i := range 5000 {
+		for i := range scaled(5000) {
 			want += i
 			if err := s.Send(&note{i}); err != nil {
 				t.Fatal(err)
@@ -131,7 +131,7 @@ func testShapes(t *testing.T, sess erpc.Session) {
 	})
 	t.Run("both send", func(t *testing.T) {
 		s := open(t, "/echo")
-		for i := range 2000 {
+		for i := range scaled(2000) {
 			if err := s.Send(&note{i}); err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -22,6 +23,19 @@ var protocols = map[string]erpc.ProtoFunc{
 	"json":          jsonproto.NewJSONProtoFunc(),
 	"protobuf":      pbproto.NewPbProtoFunc(),
 	"thrift binary": thriftproto.NewBinaryProtoFunc(),
+}
+
+// full runs every test at the size that is promised of streams, as make
+// test-streams does. Otherwise most send a tenth of that: make test runs under the
+// race detector, beside other packages.
+var full = os.Getenv("ERPC_STREAMS") == "full"
+
+// scaled returns n, or what of it a quick run does.
+func scaled(n int) int {
+	if full {
+		return n
+	}
+	return n / 10
 }
 
 // A transport is one column of the matrix.
