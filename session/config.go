@@ -64,7 +64,8 @@ type Shared struct {
 	totals       totals // of connections that have ended
 	print        logging.Printer
 	streamMemory *stream.Memory
-	handlers     atomic.Int64 // at work, other than in a leader's place
+	handlers     atomic.Int64 // messages being handled, as conn.handlers
+	working      atomic.Int64 // those whose handler has not returned
 	workers      workerpool.Pool[*exchange]
 	watchdog     watchdog
 	pushLog      pushLog
@@ -99,7 +100,8 @@ func NewShared(cfg Config) *Shared {
 	return sh
 }
 
-// Handlers returns how many handlers work at the moment.
+// Handlers returns how many handlers work at the moment. One whose reply is still
+// being written counts.
 func (sh *Shared) Handlers() int { return int(sh.handlers.Load()) }
 
 // A Dial makes a connection, ready for use.

@@ -47,7 +47,8 @@ type conn struct {
 	proof     proof
 	debts     debts
 
-	handlers    atomic.Int32 // at work, other than on the goroutine that reads
+	handlers    atomic.Int32 // messages being handled, other than on the goroutine that reads: at work, or their reply is being written
+	working     atomic.Int32 // those of handlers whose handler has not returned
 	blocked     atomic.Int32 // those of handlers that the goroutine left which reads now
 	local       machine[localState]
 	remote      machine[remoteState]

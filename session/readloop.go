@@ -33,7 +33,7 @@ type readLoop struct {
 	unflushedSince time.Duration // when the first reply that waits for a flush was made; 0: none does
 
 	epoch   uint64 // of the handoff, in user code; else 0
-	inOrder slot   // of a message that is answered before the next is read
+	inOrder bool   // in a message that is answered before the next is read
 	done    bool   // it ended in good order, or another goroutine reads
 }
 
@@ -152,6 +152,19 @@ func (l *readLoop) enter(now time.Duration) {
 	l.c.watch()
 }
 
+// handlerDone notes that the handler has returned, which runs on this goroutine.
+func (l *readLoop) handlerDone() {
+	if l.epoch&epochBits != epochHandling {
+		return // it was told before
+	}
+	epoch, reads := l.c.handoff.handlerDone(l.epoch)
+	if !reads {
+		epoch = l.epoch - epochHandling + epochReplying
+		l.c.handlerReturned() // the watchdog has counted it, or does so now
+	}
+	l.epoch = epoch
+}
+
 // exit ends what enter began. It reports whether the goroutine still reads; if
 // not, it ends what the watchdog counted for it.
 func (l *readLoop) exit() bool {
@@ -161,6 +174,9 @@ func (l *readLoop) exit() bool {
 		return true
 	}
 	l.done = true
+	if epoch&epochBits == epochHandling { // a hook of a reply, or no handler ran
+		l.c.handlerReturned()
+	}
 	l.c.uncountBlocked()
 	return false
 }
@@ -176,8 +192,8 @@ func (l *readLoop) exited() {
 		} else {
 			l.c.sock.StartFlush()
 		}
-	case l.inOrder.c != nil:
-		l.inOrder.free()
+	case l.inOrder:
+		l.x.slot.free()
 		l.c.readOn()
 	default:
 		go l.c.end(errHookExited, nil)

@@ -31,9 +31,11 @@ func (x *exchange) serveInline(h *Handler, l *readLoop) outcome {
 	}
 	c := x.conn
 	l.enter(l.now)
+	x.slot.loop = l
 	if !x.refusedByDrain() {
 		l.now = x.serve(h, true, l.now)
 	}
+	x.slot = slot{}
 	if l.exit() {
 		c.closeIfDone()
 		return outcome{keep: true, read: true}
@@ -46,11 +48,12 @@ func (x *exchange) serveInline(h *Handler, l *readLoop) outcome {
 // answerInOrder handles a message that is answered before the next is read. It
 // is counted, but not bounded: there is one for each connection at most.
 func (x *exchange) answerInOrder(h *Handler, l *readLoop) {
-	l.inOrder = x.conn.occupy()
+	x.slot, l.inOrder = x.conn.occupy(), true
 	if !x.refusedByDrain() {
 		x.serve(h, false, clock())
 	}
-	l.inOrder.free()
+	l.inOrder = false
+	x.slot.free()
 }
 
 // serveOnWorker handles a CALL or PUSH on a worker and, if it is one of those

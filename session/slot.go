@@ -16,24 +16,36 @@ const yieldEvery = 64
 
 // A slot is the place of one message among those that are being handled: among
 // the handlers of its peer, of its session and of its method, and in the bytes in
-// flight. The zero value is none, and free on it does nothing.
+// flight. It is given back in two steps. The place at work is free when the
+// handler has returned, before the reply is written: a caller that has its reply
+// may call again, and one that does not read keeps nobody else from the handlers.
+// The rest is free when the reply is written, and has a bound of its own, see
+// maxHeld. The zero value is none, and free on it does nothing.
 type slot struct {
 	c       *conn
+	working bool     // the handler has not returned
 	h       *Handler // whose own limit counts the message; nil: none does
 	backlog *backlog // that lets the message run; nil: none
 	weight  int64    // bytes in flight
+
+	loop *readLoop // on whose goroutine the handler runs, in place of all of the above; else nil
 }
+
+// minReplying is how many messages may have their reply written at the least,
+// however few handlers may be at work.
+const minReplying = 64
+
+// maxHeld bounds the messages that are being handled, from when they get their
+// slot until their reply is written, where at most limit handlers are at work.
+func maxHeld(limit int) int64 { return int64(limit) + int64(max(limit, minReplying)) }
 
 // acquire takes the slot of x, whose handler is h, which may be nil. It reports
 // false if a bound is reached.
 func (c *conn) acquire(x *exchange, h *Handler) bool {
 	sh := c.shared
-	if n := c.handlers.Add(1); sh.MaxSessionHandlers > 0 && int(n) > sh.MaxSessionHandlers {
-		c.handlers.Add(-1)
-		return false
-	}
-	s := slot{c: c}
-	if n := sh.handlers.Add(1); sh.MaxHandlers > 0 && int(n) > sh.MaxHandlers {
+	s := c.occupy()
+	if !withinLimit(sh.MaxSessionHandlers, int64(c.working.Load()), int64(c.handlers.Load())) ||
+		!withinLimit(sh.MaxHandlers, sh.working.Load(), sh.handlers.Load()) {
 		s.free()
 		return false
 	}
@@ -51,10 +63,22 @@ func (c *conn) acquire(x *exchange, h *Handler) bool {
 	return true
 }
 
-// handlerDone gives back the place at the handler, which has returned. That is
-// before the reply is written: a caller that has its reply may call again, and one
-// that does not read keeps nobody else from the handler.
+// withinLimit reports whether a message that is counted already may be handled;
+// limit is that of the handlers at work, 0 is none.
+func withinLimit(limit int, working, held int64) bool {
+	return limit <= 0 || working <= int64(limit) && held <= maxHeld(limit)
+}
+
+// handlerDone gives back the place at work: the handler has returned.
 func (s *slot) handlerDone() {
+	if s.loop != nil {
+		s.loop.handlerDone()
+		return
+	}
+	if s.working {
+		s.working = false
+		s.c.handlerReturned()
+	}
 	b, h := s.backlog, s.h
 	s.backlog, s.h = nil, nil
 	if b != nil {
@@ -80,12 +104,24 @@ func (s *slot) free() {
 	c.closeIfDone()
 }
 
-// occupy takes a slot for a message that is handled already, or is the only one
-// of its connection; no bound applies.
+// occupy takes a slot; no bound applies.
 func (c *conn) occupy() slot {
 	c.handlers.Add(1)
 	c.shared.handlers.Add(1)
-	return slot{c: c}
+	c.countWorking()
+	return slot{c: c, working: true}
+}
+
+// countWorking implements [watched].
+func (c *conn) countWorking() {
+	c.working.Add(1)
+	c.shared.working.Add(1)
+}
+
+// handlerReturned ends what countWorking counted.
+func (c *conn) handlerReturned() {
+	c.working.Add(-1)
+	c.shared.working.Add(-1)
 }
 
 // countBlocked implements [watched].
@@ -108,8 +144,8 @@ func (c *conn) uncountBlocked() {
 func (c *conn) mayRunInline() bool {
 	sh := c.shared
 	return c.blocked.Load() == 0 &&
-		(sh.MaxHandlers <= 0 || int(sh.handlers.Load()) < sh.MaxHandlers) &&
-		(sh.MaxSessionHandlers <= 0 || int(c.handlers.Load()) < sh.MaxSessionHandlers)
+		(sh.MaxHandlers <= 0 || int(sh.working.Load()) < sh.MaxHandlers) &&
+		(sh.MaxSessionHandlers <= 0 || int(c.working.Load()) < sh.MaxSessionHandlers)
 }
 
 // awaitRoom lets the reading goroutine wait until there is room in the budget. It

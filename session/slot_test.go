@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
 )
 
 // TestPlacesAreGivenBack makes more calls, one after another, than any limit
@@ -25,15 +26,100 @@ func TestPlacesAreGivenBack(t *testing.T) {
 			there := srv.next()
 			free := func() bool {
 				c := there.conns.current()
-				return srv.shared.Handlers() == 0 && c.handlers.Load() == 0 && c.budget.bytes.Load() == 0 && h.running.Load() == 0
+				return srv.shared.Handlers() == 0 && srv.shared.working.Load() == 0 && c.handlers.Load() == 0 && c.working.Load() == 0 &&
+					c.budget.bytes.Load() == 0 && h.running.Load() == 0
 			}
 			for n := range 30 {
 				if st := s.Call("/h", n, new(int)).Status(); !st.OK() {
 					t.Fatalf("call %d: %v", n, st)
 				}
-				eventually(t, "all given back", free) // the reply may come first
 			}
+			eventually(t, "all given back", free) // the reply may come first
 		})
+	}
+}
+
+// replied is a plugin that is held up when a reply has been written.
+type replied struct {
+	begun chan struct{}
+	leave chan struct{} // closed when it may go on
+}
+
+func newReplied() *replied {
+	return &replied{begun: make(chan struct{}, 1000), leave: make(chan struct{})}
+}
+
+func (*replied) Name() string { return "replied" }
+func (p *replied) PostWriteReply(WriteCtx) *message.Status {
+	p.begun <- struct{}{}
+	<-p.leave
+	return nil
+}
+
+// TestCallerWithItsReplyMayCallAgain: whoever has the reply to a call is not
+// refused because the goroutine that wrote it has not come to an end yet. Where
+// that is, and which limit it is, makes no difference.
+func TestCallerWithItsReplyMayCallAgain(t *testing.T) {
+	for name, set := range map[string]func(*Handler, *Shared){
+		"handler": func(h *Handler, _ *Shared) { h.SetLimit(1) },
+		"session": func(_ *Handler, sh *Shared) { sh.MaxSessionHandlers = 1 },
+		"peer":    func(_ *Handler, sh *Shared) { sh.MaxHandlers = 1 },
+	} {
+		for _, inline := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: "/inline"}[inline], func(t *testing.T) {
+				p := newReplied()
+				h := callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })
+				h.SetHooks(NewHooks([]plugin.Plugin{p}))
+				if inline {
+					h.pace.credit.Store(maxCredit)
+				}
+				srv := startServer(t, callRoute{call: h}, func(sh *Shared) { set(h, sh) })
+				s := srv.connect(0, nil)
+				there := srv.next()
+				for n := range 5 {
+					if st := s.Call("/h", n, new(int)).Status(); !st.OK() {
+						t.Errorf("call %d: %v", n, st)
+					}
+					receive(t, p.begun)
+				}
+				if n := there.Stats().Handlers; n < 4 { // one may be where the connection is read
+					t.Errorf("%d messages count, so that a drain would not wait for the others", n)
+				}
+				close(p.leave)
+				eventually(t, "all given back", func() bool {
+					c := there.conns.current()
+					return srv.shared.Handlers() == 0 && srv.shared.working.Load() == 0 && c.working.Load() == 0
+				})
+			})
+		}
+	}
+}
+
+// TestRepliesBeingWrittenAreBounded refuses calls when as many as may be have a
+// reply that does not get away, although no handler works.
+func TestRepliesBeingWrittenAreBounded(t *testing.T) {
+	for _, limit := range []int{1, 100} {
+		p := newReplied()
+		h := callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })
+		h.SetHooks(NewHooks([]plugin.Plugin{p}))
+		h.pace.credit.Store(minCredit) // all run on workers
+		srv := startServer(t, callRoute{call: h}, func(sh *Shared) { sh.MaxSessionHandlers = limit })
+		s := srv.connect(0, nil)
+		most := limit + max(limit, minReplying)
+		for n := range most {
+			if st := s.Call("/h", n, new(int)).Status(); !st.OK() {
+				t.Fatalf("limit %d: call %d: %v", limit, n, st)
+			}
+			receive(t, p.begun)
+		}
+		if st := s.Call("/h", 1, new(int)).Status(); st.Code() != message.CodeExhausted {
+			t.Errorf("limit %d: with %d replies under way: %v", limit, most, st)
+		}
+		close(p.leave)
+		eventually(t, "no message counted", func() bool { return srv.shared.Handlers() == 0 })
+		if st := s.Call("/h", 1, new(int)).Status(); !st.OK() {
+			t.Errorf("limit %d: afterwards: %v", limit, st)
+		}
 	}
 }
 
@@ -48,8 +134,8 @@ func TestFreeTwice(t *testing.T) {
 		t.Fatal("not acquired")
 	}
 	x.slot.handlerDone()
-	if h.running.Load() != 0 || c.handlers.Load() != 1 {
-		t.Error("handlerDone gives back the place at the handler, and no more")
+	if h.running.Load() != 0 || c.working.Load() != 0 || c.shared.working.Load() != 0 || c.handlers.Load() != 1 {
+		t.Error("handlerDone gives back the place at work, and no more")
 	}
 	for range 2 {
 		x.slot.free()

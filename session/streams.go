@@ -32,7 +32,8 @@ type streams struct {
 	mu       sync.Mutex // guards the following
 	byKey    map[int32]*Stream
 	lastID   int32 // of those that this side opened
-	accepted int   // opened by the other side and not over: the handler, too, has returned
+	accepted int   // opened by the other side, and the handler has not returned
+	ending   int   // the same, whose handler has returned: their end is being written
 	closed   bool
 }
 
@@ -69,7 +70,7 @@ func (t *streams) accept(s *Stream, max int, draining bool) error {
 		return errConnClosed
 	case draining:
 		return errStreamsDraining
-	case max > 0 && t.accepted >= max:
+	case max > 0 && (t.accepted >= max || int64(t.accepted+t.ending) >= maxHeld(max)):
 		return errTooManyStreams
 	}
 	t.accepted++
@@ -102,20 +103,28 @@ func (t *streams) remove(s *Stream) {
 	}
 }
 
-// release frees the place of a stream that was accepted, once its handler has
-// returned.
-func (t *streams) release() {
+// handlerDone frees the place of a stream that was accepted: its handler has
+// returned. That is before its end is sent, so that its opener may open another.
+func (t *streams) handlerDone() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.accepted--
+	t.ending++
+}
+
+// release ends the handling of a stream that was accepted: its end is written.
+func (t *streams) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ending--
 }
 
 // len returns how many streams are open, either side's, and how many handlers
-// of streams are at work.
+// of streams are at work, or have their end written.
 func (t *streams) len() (open, handlers int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.byKey), t.accepted
+	return len(t.byKey), t.accepted + t.ending
 }
 
 // close lets no more streams in.

@@ -75,6 +75,7 @@ func (x *exchange) serveStream(s *Stream) {
 	hooks := c.sess.shared.Hooks.Load()
 	defer func() {
 		if !returned { // the handler ended its goroutine
+			c.streams.Load().handlerDone()
 			x.finishStream(s, hooks, newStatus(message.CodeInternalServerError, ""))
 		}
 		c.streams.Load().release()
@@ -83,6 +84,7 @@ func (x *exchange) serveStream(s *Stream) {
 	}()
 	h, st := x.handleStream(s, hooks)
 	returned = true
+	c.streams.Load().handlerDone()
 	if h != nil {
 		hooks = h.hooks.Load()
 	}

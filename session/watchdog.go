@@ -16,10 +16,14 @@ const (
 // user code to another one. Exactly one goroutine reads at any time: it calls
 // enter and exit around user code, and whoever of exit and the watchdog moves the
 // epoch first decides who reads on. The zero value is ready.
+//
+// The low bits of the epoch are what the reading goroutine does: it reads, is in a
+// handler or hook, or replies; from each it may go back to reading, with the next
+// epoch.
 type handoff struct {
-	epoch   atomic.Uint64 // odd while the reading goroutine is in user code
-	since   atomic.Int64  // when it entered that, on clock
-	watched atomic.Bool   // the watchdog has the connection on its list
+	epoch   atomic.Uint64
+	since   atomic.Int64 // when it entered that, on clock
+	watched atomic.Bool  // the watchdog has the connection on its list
 
 	// Of the watchdog's goroutine, or of add, which puts the connection on the
 	// list:
@@ -27,27 +31,50 @@ type handoff struct {
 	lastEpoch uint64
 }
 
+const (
+	epochHandling = 1 // the handler runs
+	epochReplying = 2 // it has returned
+	epochBits     = 3 // what the reading goroutine does
+	epochStep     = 1 + epochBits
+)
+
 // enter marks the reading goroutine as in user code since now. It returns what
-// exit wants.
+// handlerDone and exit want.
 func (h *handoff) enter(now time.Duration) (epoch uint64) {
 	h.since.Store(int64(now))
-	return h.epoch.Add(1)
+	return h.epoch.Add(epochHandling)
+}
+
+// handlerDone notes that the handler has returned; the reply follows. It returns
+// what exit wants, and whether the caller is still the goroutine that reads.
+func (h *handoff) handlerDone(epoch uint64) (uint64, bool) {
+	next := nextEpoch(epoch) - epochStep + epochReplying
+	if h.epoch.CompareAndSwap(epoch, next) {
+		return next, true
+	}
+	return epoch, false
 }
 
 // exit reports whether the caller is still the goroutine that reads.
-func (h *handoff) exit(epoch uint64) bool { return h.epoch.CompareAndSwap(epoch, epoch+1) }
+func (h *handoff) exit(epoch uint64) bool { return h.epoch.CompareAndSwap(epoch, nextEpoch(epoch)) }
+
+// nextEpoch returns the epoch after that, in which the goroutine reads.
+func nextEpoch(epoch uint64) uint64 { return epoch&^epochBits + epochStep }
 
 // inUserCode reports whether the reading goroutine is in user code.
-func (h *handoff) inUserCode() bool { return h.epoch.Load()&1 == 1 }
+func (h *handoff) inUserCode() bool { return h.epoch.Load()&epochBits != 0 }
 
 // A watched is what the watchdog needs of a connection.
 type watched interface {
-	// countBlocked counts the handler that the reading goroutine is in as one at
-	// work beside it. It is called before another goroutine reads, so that the
-	// handler is counted at any time.
+	// countBlocked counts the message that the reading goroutine handles as one
+	// beside it. It is called before another goroutine reads, so that the message
+	// is counted at any time.
 	countBlocked()
 	// uncountBlocked takes that back: the goroutine came out in time.
 	uncountBlocked()
+	// countWorking counts the handler as one at work. It is called after
+	// countBlocked, and before another goroutine reads.
+	countWorking()
 	// readOn starts another goroutine that reads.
 	readOn()
 	// wakeReader is called when no message has come for a while.
@@ -58,10 +85,13 @@ type watched interface {
 // It reports whether the connection stays on the list.
 func (h *handoff) look(now time.Duration, w watched) bool {
 	n := h.epoch.Load()
-	if n&1 == 1 && now-time.Duration(h.since.Load()) > maxUserCode {
+	if n&epochBits != 0 && now-time.Duration(h.since.Load()) > maxUserCode {
 		w.countBlocked()
-		if h.epoch.CompareAndSwap(n, n+1) {
-			n++
+		if h.epoch.CompareAndSwap(n, nextEpoch(n)) {
+			if n&epochBits == epochHandling {
+				w.countWorking() // the handler may have taken that back already
+			}
+			n = nextEpoch(n)
 			w.readOn()
 		} else {
 			w.uncountBlocked()
@@ -72,7 +102,7 @@ func (h *handoff) look(now time.Duration, w watched) bool {
 		return true
 	}
 	h.idleTicks++
-	if h.idleTicks < maxIdleTicks || n&1 == 1 {
+	if h.idleTicks < maxIdleTicks || n&epochBits != 0 {
 		return true
 	}
 	h.watched.Store(false)

@@ -9,8 +9,8 @@ import (
 
 // A fakeWatched records what the watchdog does.
 type fakeWatched struct {
-	blocked, readers, woken atomic.Int32
-	onCount                 func() // called in countBlocked
+	blocked, working, readers, woken atomic.Int32
+	onCount                          func() // called in countBlocked
 }
 
 func (w *fakeWatched) countBlocked() {
@@ -20,6 +20,7 @@ func (w *fakeWatched) countBlocked() {
 	}
 }
 func (w *fakeWatched) uncountBlocked() { w.blocked.Add(-1) }
+func (w *fakeWatched) countWorking()   { w.working.Add(1) }
 func (w *fakeWatched) readOn()         { w.readers.Add(1) }
 func (w *fakeWatched) wakeReader()     { w.woken.Add(1) }
 
@@ -52,6 +53,34 @@ func TestStuckReaderIsReplaced(t *testing.T) {
 		t.Error("a quick handler lost the connection")
 	}
 	w.check(t, 1, 1, 0)
+}
+
+// TestReplyThatIsStuckIsNotAtWork replaces a reader that is stuck in a hook of the
+// reply: its message is counted, its handler is not.
+func TestReplyThatIsStuckIsNotAtWork(t *testing.T) {
+	for _, returned := range []bool{false, true} {
+		var h handoff
+		var w fakeWatched
+		epoch := h.enter(1)
+		if returned {
+			again, reads := h.handlerDone(epoch)
+			if !reads || again == epoch {
+				t.Error("the reader lost the connection")
+			}
+			epoch = again
+		}
+		if !h.inUserCode() {
+			t.Error("it may block, but is not watched")
+		}
+		h.look(time.Hour, &w)
+		w.check(t, 1, 1, 0)
+		if working := w.working.Load() == 1; working == returned {
+			t.Errorf("handler returned %v, but counts as at work: %v", returned, working)
+		}
+		if _, reads := h.handlerDone(epoch); reads || h.exit(epoch) || h.inUserCode() {
+			t.Error("two goroutines read")
+		}
+	}
 }
 
 // TestReaderThatComesOutInTime leaves user code just when the watchdog has counted

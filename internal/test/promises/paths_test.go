@@ -172,7 +172,7 @@ func (r *rig) prepare(w way, quick string) error {
 	if w.warm {
 		for range 100 {
 			st := r.near.Call(quick, 1, new(int)).Status()
-			if !st.OK() && st.Code() != erpc.CodeExhausted { // of a limit of one, see the promise about that
+			if !st.OK() {
 				return fmt.Errorf("warming up: %v", st)
 			}
 		}

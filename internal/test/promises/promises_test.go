@@ -38,16 +38,8 @@ func (p path) String() string {
 }
 
 // known are the cells that do not hold yet, with the reason: "promise: part of a
-// path". A cell that holds although it is listed fails the test, unless the reason
-// begins with sometimes.
-var known = map[string]string{
-	"a client that waits for its replies is never refused: ": sometimes + "the place of a handler is free only after its reply has been written, which the caller may see first",
-	"MaxHandlers refuses with 429: ":                         sometimes + "the same: all of the next calls may be refused",
-	"MaxSessionHandlers refuses with 429: ":                  sometimes + "the same",
-}
-
-// sometimes begins the reason of a cell that holds or not, by chance.
-const sometimes = "sometimes: "
+// path". A cell that holds although it is listed fails the test.
+var known = map[string]string{}
 
 // A promise is checked on every path. check returns what is wrong.
 type promise struct {
@@ -78,7 +70,7 @@ func TestPromises(t *testing.T) {
 					switch err := pr.check(t, p); {
 					case err != nil && why == "":
 						t.Error(err)
-					case err == nil && why != "" && !strings.HasPrefix(why, sometimes):
+					case err == nil && why != "":
 						t.Errorf("holds now, take it out of the list: %s", why)
 					case err != nil:
 						t.Logf("does not hold, as is known (%s): %v", why, err)

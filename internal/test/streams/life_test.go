@@ -339,13 +339,24 @@ func TestMaxStreams(t *testing.T) {
 	if _, err := streams[0].Recv(); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(bound); ; time.Sleep(time.Millisecond) { // the handler returns after its status is sent
-		err := echo()
-		if err == nil {
-			break
+	if err := echo(); err != nil {
+		t.Errorf("after one has ended: %v", err)
+	}
+}
+
+// TestStreamsOneAfterAnother opens each stream as soon as the one before has
+// ended: with a limit of one, none is refused.
+func TestStreamsOneAfterAnother(t *testing.T) {
+	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: 1}, erpc.PeerConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	for i := range 300 {
+		s := open[note, note](t, ctx, sess, "/echo")
+		if err := s.CloseSend(); err != nil {
+			t.Fatalf("stream %d: %v", i, err)
 		}
-		if time.Now().After(end) {
-			t.Fatalf("after one has ended: %v", err)
+		if _, err := s.Recv(); !errors.Is(err, io.EOF) {
+			t.Fatalf("stream %d: %v", i, err)
 		}
 	}
 }
