@@ -21,6 +21,7 @@ guards: ## allocations, memory and the cost of logs, without the race detector
 	$(GO) test -count=1 -run '^TestAllocationsOfAMessage$$' .
 	$(GO) test -count=1 -run '^TestLevelThatIsOffCostsNothing$$' ./internal/test/e2e
 	$(GO) test -count=1 -run 'Hostile' ./peer/config
+	$(GO) test -count=1 -run 'Bounded|Small|Honest|TooLarge' ./message
 	ERPC_IDLE_SESSIONS=20000 $(GO) test -count=1 -run '^TestIdleMemory$$/^plain$$' ./socket/eventloop
 	ERPC_IDLE_SESSIONS=5000 $(GO) test -count=1 -run '^TestIdleMemory$$/^tcp$$' ./socket/eventloop
 	$(GO) test -count=1 ./internal/test/attack

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,7 +185,7 @@ func (p *pair) call(sess erpc.Session, method string, v Value, code int32) error
 
 // exchanges: whatever comes of a call or push is as it is without the plugins.
 func (p *pair) exchanges(t *testing.T) {
-	large := Value{2, string(make([]byte, 1<<20))}
+	large := Value{2, strings.Repeat("large", 50_000)}
 	for _, c := range []struct {
 		method string
 		v      Value

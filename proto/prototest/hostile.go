@@ -46,7 +46,7 @@ func (s *suite) survive(b []byte, limit int) error {
 
 func checkGarbage(s *suite) error {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 700 {
 		b := make([]byte, rng.IntN(300))
 		for i := range b {
 			b[i] = byte(rng.Uint32())

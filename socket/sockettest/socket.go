@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/goerpc/erpc/message"
@@ -116,28 +117,41 @@ func (f *fixture) sockets(cfg socket.Config) (all []socketTest) {
 	return all
 }
 
-// fill sends until the connection and the queue are full. It reports false if
-// the socket has ended.
-func (f *fixture) fill(s socketTest) bool {
+// fill sends until the connection and the queue seem full, because nothing could be
+// sent for so long, or the socket ends. It reports which.
+func (f *fixture) fill(s socketTest, stalled time.Duration) (full bool) {
 	m := message.New(message.WithBody(random(1 << 20)))
 	m.SetMtype(message.TypePush)
-	var full time.Time // since when nothing could be sent
-	for full.IsZero() || time.Since(full) < 100*time.Millisecond {
+	var since time.Time // nothing could be sent
+	for since.IsZero() || time.Since(since) < stalled {
 		switch err := s.Send(m, socket.NoWait, socket.FlushInline); {
 		case err == nil:
-			full = time.Time{}
+			since = time.Time{}
 		case !errors.Is(err, socket.ErrQueueFull):
 			return false
-		case full.IsZero():
-			full = time.Now()
+		case since.IsZero():
+			since = time.Now()
 		default:
 			time.Sleep(5 * time.Millisecond)
 		}
 		if s.Stats().BytesOut > 1<<30 {
-			f.Fatal("a gigabyte was sent, which nobody reads")
+			f.Errorf("%s: a gigabyte was sent, which nobody reads", s.what)
+			return false
 		}
 	}
 	return true
+}
+
+// fillAll fills all sockets at the same time and says which are full and have not
+// ended.
+func (f *fixture) fillAll(all []socketTest, stalled time.Duration) []bool {
+	full := make([]bool, len(all))
+	var wg sync.WaitGroup
+	for i, s := range all {
+		wg.Go(func() { full[i] = f.fill(s, stalled) })
+	}
+	wg.Wait()
+	return full
 }
 
 // readEnds waits for the end of the reader.
@@ -157,8 +171,11 @@ func (f *fixture) readEnds(s socketTest) {
 // without deadlines.
 func testWriteTimeout(f *fixture) {
 	all := f.sockets(socket.Config{WriteTimeout: 500 * time.Millisecond})
-	for _, s := range all {
-		f.fill(s)
+	// It goes on sending: on a busy machine a connection may seem full before it is.
+	for i, full := range f.fillAll(all, f.Patience) {
+		if full {
+			f.Fatalf("%s: still open after %v without room", all[i].what, f.Patience)
+		}
 	}
 	for _, s := range all {
 		f.readEnds(s)
@@ -172,9 +189,9 @@ func testWriteTimeout(f *fixture) {
 // connection ends soon.
 func testCloseFull(f *fixture) {
 	all := f.sockets(socket.Config{WriteTimeout: -1})
-	for _, s := range all {
-		if !f.fill(s) {
-			f.Fatalf("%s: ended with %v", s.what, s.Err())
+	for i, full := range f.fillAll(all, 100*time.Millisecond) {
+		if !full {
+			f.Fatalf("%s: ended with %v", all[i].what, all[i].Err())
 		}
 	}
 	for _, s := range all {

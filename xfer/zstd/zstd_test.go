@@ -43,7 +43,7 @@ func TestConformance(t *testing.T) {
 // TestLevels is light, as the slow levels take long under the race detector.
 func TestLevels(t *testing.T) {
 	data := xfertest.Text(10_000)
-	for level := range 23 {
+	for _, level := range []int{0, 1, 2, 3, 6, 9, 10, 15, 22} { // around those where the encoder changes
 		f := newFilter(t, level)
 		packed, err := f.OnPack(data)
 		if err != nil {
@@ -169,7 +169,7 @@ func TestEveryTruncationIsAnError(t *testing.T) {
 // a single segment larger than the windows that we take.
 func TestForeignFrames(t *testing.T) {
 	f := newFilter(t, 0)
-	data := xfertest.Text(10 << 20)
+	data := bytes.Repeat(xfertest.Text(1<<20), 10)
 
 	var stream bytes.Buffer
 	w, err := kzstd.NewWriter(&stream, kzstd.WithEncoderConcurrency(1))
