@@ -141,9 +141,9 @@ func (c *Cluster) connect(ctx context.Context) error {
 	return c.meet(ctx)
 }
 
-// meet waits until no node has been new for a tenth of Options.Answer.
+// meet waits until no node has been new for a moment.
 func (c *Cluster) meet(ctx context.Context) error {
-	quiet := c.opt.Answer / 10
+	quiet := min(c.opt.Answer/10, 100*time.Millisecond)
 	for end, known := time.Now().Add(c.opt.Answer), -1; ; {
 		n := len(c.Nodes())
 		if n == known || time.Now().After(end) {

@@ -9,27 +9,46 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/limit"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 // quick are options under which nodes notice everything soon.
 var quick = Options{Beat: 50 * time.Millisecond, Answer: 500 * time.Millisecond, Linger: 50 * time.Millisecond}
 
+// A world is what the nodes of a test share. Its tests run in bubbles of
+// testing/synctest, where time passes only while nobody has anything to do.
+type world struct {
+	*Memory
+	network *memory.Transport // between nodes and clients
+}
+
+func newWorld() *world { return &world{NewMemory(), memory.New()} }
+
+// newPeer returns a peer that talks in memory.
+func (w *world) newPeer(t testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer {
+	t.Helper()
+	cfg.Network, cfg.Transports = memory.Network, []erpc.Transport{w.network}
+	return kit.Peer(t, cfg, plugins...)
+}
+
 // A testNode is a node with a server.
 type testNode struct {
 	*Cluster
+	world  *world
 	engine *MemoryEngine
 	peer   erpc.Peer
 	addr   string
 }
 
-func newNode(t testing.TB, bus *Memory, cfg erpc.PeerConfig, opt Options) *testNode {
+func newNode(t testing.TB, w *world, cfg erpc.PeerConfig, opt Options) *testNode {
 	t.Helper()
-	n := &testNode{engine: bus.Engine()}
+	n := &testNode{world: w, engine: w.Engine()}
 	n.Cluster = New(n.engine, opt)
-	n.peer, n.addr = kit.Serve(t, cfg, n.Cluster)
-	if err := n.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	n.peer = w.newPeer(t, cfg, n.Cluster)
+	lis, err := n.peer.ListenOn(memory.Network, "")
+	check(t, err)
+	n.addr = kit.StartOn(t, n.peer, lis)
+	check(t, n.Start(t.Context()))
 	t.Cleanup(func() {
 		if err := n.Close(); err != nil {
 			t.Error(err)
@@ -40,10 +59,10 @@ func newNode(t testing.TB, bus *Memory, cfg erpc.PeerConfig, opt Options) *testN
 
 func newNodes(t testing.TB, count int) []*testNode {
 	t.Helper()
-	bus := NewMemory()
+	w := newWorld()
 	nodes := make([]*testNode, count)
 	for i := range nodes {
-		nodes[i] = newNode(t, bus, erpc.PeerConfig{}, quick)
+		nodes[i] = newNode(t, w, erpc.PeerConfig{}, quick)
 	}
 	return nodes
 }
@@ -59,7 +78,7 @@ type client struct {
 func (n *testNode) client(t testing.TB, name string) *client {
 	t.Helper()
 	c := &client{got: make(chan string, 10_000), gaps: make(chan Gap, 100)}
-	p := kit.Peer(t, erpc.PeerConfig{})
+	p := n.world.newPeer(t, erpc.PeerConfig{})
 	ordered := limit.Ordered() // the order on the wire is what is promised
 	erpc.HandlePush(p, "/said", func(_ context.Context, s *string) error { c.got <- *s; return nil }, ordered)
 	erpc.HandlePush(p, GapMethod, func(_ context.Context, g *Gap) error { c.gaps <- *g; return nil })
@@ -106,15 +125,16 @@ func check(t testing.TB, err error) {
 }
 
 func TestNodesKnowEachOther(t *testing.T) {
-	kit.NoLeaks(t)
-	nodes := newNodes(t, 3)
-	for i, n := range nodes {
-		kit.Eventually(t, kit.Bound, fmt.Sprintf("node %d knows the others", i), func() bool { return len(n.Nodes()) == 2 })
-	}
-	check(t, nodes[0].Close())
-	kit.Eventually(t, kit.Bound, "a node that leaves is forgotten", func() bool { return len(nodes[1].Nodes()) == 1 })
-	nodes[1].engine.SetConnected(false)
-	kit.Eventually(t, kit.Bound, "a node that dies is forgotten", func() bool { return len(nodes[2].Nodes()) == 0 })
-	nodes[1].engine.SetConnected(true)
-	kit.Eventually(t, kit.Bound, "a node that is back is known", func() bool { return len(nodes[2].Nodes()) == 1 && len(nodes[1].Nodes()) == 1 })
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 3)
+		for i, n := range nodes {
+			kit.Eventually(t, kit.Bound, fmt.Sprintf("node %d knows the others", i), func() bool { return len(n.Nodes()) == 2 })
+		}
+		check(t, nodes[0].Close())
+		kit.Eventually(t, kit.Bound, "a node that leaves is forgotten", func() bool { return len(nodes[1].Nodes()) == 1 })
+		nodes[1].engine.SetConnected(false)
+		kit.Eventually(t, kit.Bound, "a node that dies is forgotten", func() bool { return len(nodes[2].Nodes()) == 0 })
+		nodes[1].engine.SetConnected(true)
+		kit.Eventually(t, kit.Bound, "a node that is back is known", func() bool { return len(nodes[2].Nodes()) == 1 && len(nodes[1].Nodes()) == 1 })
+	})
 }

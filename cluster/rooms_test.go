@@ -5,41 +5,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 func TestPublishReachesMembersOnAllNodes(t *testing.T) {
-	kit.NoLeaks(t)
-	nodes := newNodes(t, 3)
-	a, b, stranger := nodes[0].client(t, "a"), nodes[1].client(t, "b"), nodes[1].client(t, "stranger")
-	check(t, nodes[0].Join(t.Context(), a.sess, "room"))
-	check(t, nodes[0].Join(t.Context(), a.sess, "room")) // changes nothing
-	check(t, nodes[1].Join(t.Context(), b.sess, "room"))
-	check(t, nodes[1].Join(t.Context(), stranger.sess, "other"))
-	check(t, nodes[2].Publish(t.Context(), "room", "/said", "1"))
-	check(t, nodes[0].Publish(t.Context(), "room", "/said", "2", Except(nodes[0].Address(a.sess))))
-	check(t, nodes[0].Publish(t.Context(), "room", "/said", "3"))
-	a.wants(t, "1", "3")
-	b.wants(t, "1", "2", "3")
-	if !nodes[0].Leave(a.sess, "room") || nodes[0].Leave(a.sess, "room") {
-		t.Error("Leave says the wrong thing")
-	}
-	check(t, nodes[2].Publish(t.Context(), "room", "/said", "4"))
-	check(t, nodes[2].Broadcast(t.Context(), "/said", "end"))
-	b.wants(t, "4", "end")
-	a.wants(t, "end")
-	stranger.wants(t, "end")
-	if err := nodes[0].Join(t.Context(), a.sess, ""); err == nil {
-		t.Error("a room without a name can be joined")
-	}
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 3)
+		a, b, stranger := nodes[0].client(t, "a"), nodes[1].client(t, "b"), nodes[1].client(t, "stranger")
+		check(t, nodes[0].Join(t.Context(), a.sess, "room"))
+		check(t, nodes[0].Join(t.Context(), a.sess, "room")) // changes nothing
+		check(t, nodes[1].Join(t.Context(), b.sess, "room"))
+		check(t, nodes[1].Join(t.Context(), stranger.sess, "other"))
+		check(t, nodes[2].Publish(t.Context(), "room", "/said", "1"))
+		check(t, nodes[0].Publish(t.Context(), "room", "/said", "2", Except(nodes[0].Address(a.sess))))
+		check(t, nodes[0].Publish(t.Context(), "room", "/said", "3"))
+		a.wants(t, "1", "3")
+		b.wants(t, "1", "2", "3")
+		if !nodes[0].Leave(a.sess, "room") || nodes[0].Leave(a.sess, "room") {
+			t.Error("Leave says the wrong thing")
+		}
+		check(t, nodes[2].Publish(t.Context(), "room", "/said", "4"))
+		check(t, nodes[2].Broadcast(t.Context(), "/said", "end"))
+		b.wants(t, "4", "end")
+		a.wants(t, "end")
+		stranger.wants(t, "end")
+		if err := nodes[0].Join(t.Context(), a.sess, ""); err == nil {
+			t.Error("a room without a name can be joined")
+		}
+	})
 }
 
 // countingCodec counts how often it encodes.
@@ -60,175 +62,181 @@ func (c countingCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 }
 
 func TestBodyIsEncodedOnceForAllMembers(t *testing.T) {
-	kit.NoLeaks(t)
-	var encoded int
-	codec.Reg(countingCodec{n: &encoded})
-	nodes := newNodes(t, 2)
-	var members []*client
-	for i, n := range []*testNode{nodes[0], nodes[0], nodes[1], nodes[1]} {
-		c := n.client(t, fmt.Sprint(i))
-		check(t, n.Join(t.Context(), c.sess, "room"))
-		members = append(members, c)
-	}
-	check(t, nodes[0].Publish(t.Context(), "room", "/said", "hi", With(erpc.WithBodyCodec(200))))
-	for _, c := range members {
-		c.wants(t, "hi")
-	}
-	if encoded != 1 {
-		t.Errorf("encoded %d times", encoded)
-	}
+	kit.Bubble(t, func(t *testing.T) {
+		var encoded int
+		codec.Reg(countingCodec{n: &encoded})
+		nodes := newNodes(t, 2)
+		var members []*client
+		for i, n := range []*testNode{nodes[0], nodes[0], nodes[1], nodes[1]} {
+			c := n.client(t, fmt.Sprint(i))
+			check(t, n.Join(t.Context(), c.sess, "room"))
+			members = append(members, c)
+		}
+		check(t, nodes[0].Publish(t.Context(), "room", "/said", "hi", With(erpc.WithBodyCodec(200))))
+		for _, c := range members {
+			c.wants(t, "hi")
+		}
+		if encoded != 1 {
+			t.Errorf("encoded %d times", encoded)
+		}
+	})
 }
 
 func TestMetadataTravelsWithPush(t *testing.T) {
-	kit.NoLeaks(t)
-	nodes := newNodes(t, 2)
-	p := kit.Peer(t, erpc.PeerConfig{})
-	got := make(chan string, 1)
-	erpc.HandlePush(p, "/said", func(ctx context.Context, _ *string) error {
-		got <- string(erpc.PushCtxFrom(ctx).PeekMeta("k&=%"))
-		return nil
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 2)
+		p := nodes[1].world.newPeer(t, erpc.PeerConfig{})
+		got := make(chan string, 1)
+		erpc.HandlePush(p, "/said", func(ctx context.Context, _ *string) error {
+			got <- string(erpc.PushCtxFrom(ctx).PeekMeta("k&=%"))
+			return nil
+		})
+		kit.Open(t, p, nodes[1].addr)
+		kit.Eventually(t, kit.Bound, "the session", func() bool { return nodes[1].peer.CountSession() == 1 })
+		check(t, nodes[0].Broadcast(t.Context(), "/said", "hi", With(erpc.WithSetMeta("k&=%", "v&=%"))))
+		if v := kit.Await(t, "push", got); v != "v&=%" {
+			t.Errorf("metadata %q", v)
+		}
 	})
-	kit.Open(t, p, nodes[1].addr)
-	kit.Eventually(t, kit.Bound, "the session", func() bool { return nodes[1].peer.CountSession() == 1 })
-	check(t, nodes[0].Broadcast(t.Context(), "/said", "hi", With(erpc.WithSetMeta("k&=%", "v&=%"))))
-	if v := kit.Await(t, "push", got); v != "v&=%" {
-		t.Errorf("metadata %q", v)
-	}
 }
 
 func TestMembersAndCountOfAllNodes(t *testing.T) {
-	kit.NoLeaks(t)
-	nodes := newNodes(t, 3)
-	a, b := nodes[0].client(t, "a"), nodes[1].client(t, "b")
-	check(t, nodes[0].SetUser(t.Context(), a.sess, "ann"))
-	check(t, nodes[0].Join(t.Context(), a.sess, "room"))
-	check(t, nodes[1].Join(t.Context(), b.sess, "room"))
-	want := []Member{{nodes[0].Address(a.sess), "ann"}, {nodes[1].Address(b.sess), ""}}
-	byAddress := func(a, b Member) int { return strings.Compare(a.Address, b.Address) }
-	slices.SortFunc(want, byAddress)
-	for i, n := range nodes {
-		all, err := n.Members(t.Context(), "room")
-		slices.SortFunc(all, byAddress)
-		if err != nil || !slices.Equal(all, want) {
-			t.Errorf("node %d: %v, %v, want %v", i, all, err, want)
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 3)
+		a, b := nodes[0].client(t, "a"), nodes[1].client(t, "b")
+		check(t, nodes[0].SetUser(t.Context(), a.sess, "ann"))
+		check(t, nodes[0].Join(t.Context(), a.sess, "room"))
+		check(t, nodes[1].Join(t.Context(), b.sess, "room"))
+		want := []Member{{nodes[0].Address(a.sess), "ann"}, {nodes[1].Address(b.sess), ""}}
+		byAddress := func(a, b Member) int { return strings.Compare(a.Address, b.Address) }
+		slices.SortFunc(want, byAddress)
+		for i, n := range nodes {
+			all, err := n.Members(t.Context(), "room")
+			slices.SortFunc(all, byAddress)
+			if err != nil || !slices.Equal(all, want) {
+				t.Errorf("node %d: %v, %v, want %v", i, all, err, want)
+			}
+			if count, err := n.Count(t.Context(), "room"); err != nil || count != 2 {
+				t.Errorf("node %d counts %d, %v", i, count, err)
+			}
+			if count, err := n.Count(t.Context(), "empty"); err != nil || count != 0 {
+				t.Errorf("node %d counts %d, %v in an empty room", i, count, err)
+			}
 		}
-		if count, err := n.Count(t.Context(), "room"); err != nil || count != 2 {
-			t.Errorf("node %d counts %d, %v", i, count, err)
-		}
-		if count, err := n.Count(t.Context(), "empty"); err != nil || count != 0 {
-			t.Errorf("node %d counts %d, %v in an empty room", i, count, err)
-		}
-	}
-	check(t, a.far.Close())
-	kit.Eventually(t, kit.Bound, "a session that ended is no member", func() bool {
-		n, err := nodes[2].Count(t.Context(), "room")
-		return err == nil && n == 1
+		check(t, a.far.Close())
+		kit.Eventually(t, kit.Bound, "a session that ended is no member", func() bool {
+			n, err := nodes[2].Count(t.Context(), "room")
+			return err == nil && n == 1
+		})
 	})
 }
 
 // A node that is cut off without a word does not hang those who ask: they get what
 // the others say until it counts as dead.
 func TestMembersDoNotWaitForDeadNode(t *testing.T) {
-	kit.NoLeaks(t)
-	opt := quick
-	opt.Beat, opt.Answer = time.Second, 100*time.Millisecond
-	bus := NewMemory()
-	a, dead := newNode(t, bus, erpc.PeerConfig{}, opt), newNode(t, bus, erpc.PeerConfig{}, opt)
-	c := a.client(t, "c")
-	dead.engine.SetConnected(false)
-	kit.Within(t, kit.Prompt, "Join", func() { check(t, a.Join(t.Context(), c.sess, "room")) })
-	kit.Within(t, kit.Prompt, "Members", func() {
-		all, err := a.Members(t.Context(), "room")
-		if len(all) != 1 || !errors.Is(err, ErrIncomplete) {
-			t.Errorf("%v, %v, want one and ErrIncomplete", all, err)
-		}
-	})
-	kit.Eventually(t, kit.Bound, "the node is gone", func() bool {
-		_, err := a.Members(t.Context(), "room")
-		return err == nil
+	kit.Bubble(t, func(t *testing.T) {
+		opt := quick
+		opt.Beat, opt.Answer = time.Second, 100*time.Millisecond
+		w := newWorld()
+		a, dead := newNode(t, w, erpc.PeerConfig{}, opt), newNode(t, w, erpc.PeerConfig{}, opt)
+		c := a.client(t, "c")
+		dead.engine.SetConnected(false)
+		kit.Within(t, 2*opt.Answer, "Join", func() { check(t, a.Join(t.Context(), c.sess, "room")) })
+		kit.Within(t, 2*opt.Answer, "Members", func() {
+			all, err := a.Members(t.Context(), "room")
+			if len(all) != 1 || !errors.Is(err, ErrIncomplete) {
+				t.Errorf("%v, %v, want one and ErrIncomplete", all, err)
+			}
+		})
+		kit.Eventually(t, kit.Bound, "the node is gone", func() bool {
+			_, err := a.Members(t.Context(), "room")
+			return err == nil
+		})
 	})
 }
 
 // The subscription outlives the last member by the linger time, and no longer.
 func TestSubscriptionLingersAndEnds(t *testing.T) {
-	kit.NoLeaks(t)
-	nodes := newNodes(t, 1)
-	n, c := nodes[0], nodes[0].client(t, "c")
-	for range 20 { // flapping
-		check(t, n.Join(t.Context(), c.sess, "room"))
-		if n.Stats().Topics != 1 {
-			t.Fatalf("%d topics", n.Stats().Topics)
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 1)
+		n, c := nodes[0], nodes[0].client(t, "c")
+		for range 20 { // flapping
+			check(t, n.Join(t.Context(), c.sess, "room"))
+			if n.Stats().Topics != 1 {
+				t.Fatalf("%d topics", n.Stats().Topics)
+			}
+			n.Leave(c.sess, "room")
 		}
-		n.Leave(c.sess, "room")
-	}
-	kit.Eventually(t, kit.Bound, "the end of the subscription", func() bool { return n.Stats().Topics == 0 })
-	n.engine.bus.mu.Lock()
-	subs := len(n.engine.subjects)
-	n.engine.bus.mu.Unlock()
-	if subs != 2 {
-		t.Errorf("%d subscriptions are left, want those of the node and of all", subs)
-	}
-	check(t, n.Join(t.Context(), c.sess, "room"))
-	check(t, n.Publish(t.Context(), "room", "/said", "hi"))
-	c.wants(t, "hi")
+		kit.Eventually(t, kit.Bound, "the end of the subscription", func() bool { return n.Stats().Topics == 0 })
+		n.engine.bus.mu.Lock()
+		subs := len(n.engine.subjects)
+		n.engine.bus.mu.Unlock()
+		if subs != 2 {
+			t.Errorf("%d subscriptions are left, want those of the node and of all", subs)
+		}
+		check(t, n.Join(t.Context(), c.sess, "room"))
+		check(t, n.Publish(t.Context(), "room", "/said", "hi"))
+		c.wants(t, "hi")
+	})
 }
 
 func TestSessionThatEndedCannotJoin(t *testing.T) {
-	kit.NoLeaks(t)
-	n := newNodes(t, 1)[0]
-	c := n.client(t, "c")
-	check(t, n.Join(t.Context(), c.sess, "room"))
-	check(t, c.far.Close())
-	kit.Eventually(t, kit.Bound, "the end of the session", func() bool { return len(n.Rooms(c.sess)) == 0 })
-	if err := n.Join(t.Context(), c.sess, "room"); !errors.Is(err, ErrSessionEnded) {
-		t.Errorf("%v, want ErrSessionEnded", err)
-	}
+	kit.Bubble(t, func(t *testing.T) {
+		n := newNodes(t, 1)[0]
+		c := n.client(t, "c")
+		check(t, n.Join(t.Context(), c.sess, "room"))
+		check(t, c.far.Close())
+		kit.Eventually(t, kit.Bound, "the end of the session", func() bool { return len(n.Rooms(c.sess)) == 0 })
+		if err := n.Join(t.Context(), c.sess, "room"); !errors.Is(err, ErrSessionEnded) {
+			t.Errorf("%v, want ErrSessionEnded", err)
+		}
+	})
 }
 
 // A member that does not read costs the others nothing. When it reads again it is
 // told what it missed before it gets the next push.
 func TestSlowMemberIsToldOfGap(t *testing.T) {
-	kit.NoLeaks(t)
-	bus := NewMemory()
-	n := newNode(t, bus, erpc.PeerConfig{QueueLimit: 64 << 10}, quick)
-	conn, err := net.Dial("tcp", n.addr)
-	check(t, err)
-	defer conn.Close()
-	kit.Eventually(t, kit.Bound, "the session", func() bool { return n.peer.CountSession() == 1 })
-	var slow erpc.Session
-	n.peer.RangeSession(func(s erpc.Session) bool { slow = s; return false })
-	fast := n.client(t, "fast")
-	check(t, n.Join(t.Context(), slow, "room"))
-	check(t, n.Join(t.Context(), fast.sess, "room"))
-	text := strings.Repeat("x", 32<<10)
-	published := 0
-	for ; n.Stats().Dropped < 5; published++ {
-		check(t, n.Publish(t.Context(), "room", "/said", text))
-		fast.wants(t, text)
-	}
-	if n.Stats().Gaps != 1 {
-		t.Errorf("%d members with a gap, want 1", n.Stats().Gaps)
-	}
-	check(t, conn.SetReadDeadline(time.Now().Add(kit.Bound)))
-	var all []byte
-	buf := make([]byte, 256<<10)
-	for !bytes.Contains(all, []byte(GapMethod)) {
-		k, err := conn.Read(buf)
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		n := newNode(t, w, erpc.PeerConfig{QueueLimit: 64 << 10}, quick)
+		conn, err := w.network.Dial(t.Context(), memory.Network, n.addr, nil)
 		check(t, err)
-		all = append(all, buf[:k]...)
-	}
-	kit.Eventually(t, kit.Bound, "no more gap", func() bool { return n.Stats().Gaps == 0 })
-	check(t, n.Publish(t.Context(), "room", "/said", "the last"))
-	for !bytes.Contains(all, []byte("the last")) {
-		k, err := conn.Read(buf)
-		check(t, err)
-		all = append(all, buf[:k]...)
-	}
-	gap, last := bytes.Index(all, []byte(GapMethod)), bytes.Index(all, []byte("the last"))
-	if gap > last || !bytes.Contains(all[gap:last], fmt.Appendf(nil, `{"room":"room","missed":%d}`, n.Stats().Dropped)) {
-		t.Errorf("the session was not told of %d: %q", n.Stats().Dropped, all[gap:last])
-	}
-	if got := bytes.Count(all, []byte("/said")); uint64(got)+n.Stats().Dropped != uint64(published+1) {
-		t.Errorf("%d came and %d were dropped, of %d", got, n.Stats().Dropped, published+1)
-	}
+		defer conn.Close()
+		synctest.Wait()
+		var slow erpc.Session
+		n.peer.RangeSession(func(s erpc.Session) bool { slow = s; return false })
+		fast := n.client(t, "fast")
+		check(t, n.Join(t.Context(), slow, "room"))
+		check(t, n.Join(t.Context(), fast.sess, "room"))
+		text := strings.Repeat("x", 32<<10)
+		published := 0
+		for ; n.Stats().Dropped < 5; published++ {
+			check(t, n.Publish(t.Context(), "room", "/said", text))
+			fast.wants(t, text)
+			synctest.Wait() // until the queue moves no more
+		}
+		if n.Stats().Gaps != 1 {
+			t.Errorf("%d members with a gap, want 1", n.Stats().Gaps)
+		}
+		var all []byte
+		buf := make([]byte, 256<<10)
+		readUntil := func(text string) {
+			for !bytes.Contains(all, []byte(text)) {
+				k, err := conn.Read(buf)
+				check(t, err)
+				all = append(all, buf[:k]...)
+			}
+		}
+		readUntil(GapMethod)
+		kit.Eventually(t, kit.Bound, "no more gap", func() bool { return n.Stats().Gaps == 0 })
+		check(t, n.Publish(t.Context(), "room", "/said", "the last"))
+		readUntil("the last")
+		gap, last := bytes.Index(all, []byte(GapMethod)), bytes.Index(all, []byte("the last"))
+		if gap > last || !bytes.Contains(all[gap:last], fmt.Appendf(nil, `{"room":"room","missed":%d}`, n.Stats().Dropped)) {
+			t.Errorf("the session was not told of %d: %q", n.Stats().Dropped, all[gap:last])
+		}
+		if got := bytes.Count(all, []byte("/said")); uint64(got)+n.Stats().Dropped != uint64(published+1) {
+			t.Errorf("%d came and %d were dropped, of %d", got, n.Stats().Dropped, published+1)
+		}
+	})
 }

@@ -49,32 +49,33 @@ func TestTopicFollowsItsTable(t *testing.T) {
 }
 
 func TestStartAndCloseOutOfTurn(t *testing.T) {
-	kit.NoLeaks(t)
-	bus := NewMemory()
-	c := New(bus.Engine(), quick)
-	if err := c.Start(t.Context()); err == nil {
-		t.Error("started without a peer")
-	}
-	p := kit.Peer(t, erpc.PeerConfig{}, c)
-	if err := c.Publish(t.Context(), "room", "/said", "hi"); err != ErrNotRunning {
-		t.Errorf("publish before Start: %v", err)
-	}
-	check(t, c.Start(t.Context()))
-	if err := c.Start(t.Context()); err == nil {
-		t.Error("started twice")
-	}
-	check(t, c.Close())
-	check(t, c.Close())
-	if err := c.Start(t.Context()); err == nil {
-		t.Error("started after Close")
-	}
-	if err := c.Broadcast(t.Context(), "/said", "hi"); err != ErrNotRunning {
-		t.Errorf("broadcast after Close: %v", err)
-	}
-	check(t, New(bus.Engine(), quick).Close())
-	if err := c.PostNewPeer(p); err == nil {
-		t.Error("a plugin of two peers")
-	}
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		c := New(w.Engine(), quick)
+		if err := c.Start(t.Context()); err == nil {
+			t.Error("started without a peer")
+		}
+		p := w.newPeer(t, erpc.PeerConfig{}, c)
+		if err := c.Publish(t.Context(), "room", "/said", "hi"); err != ErrNotRunning {
+			t.Errorf("publish before Start: %v", err)
+		}
+		check(t, c.Start(t.Context()))
+		if err := c.Start(t.Context()); err == nil {
+			t.Error("started twice")
+		}
+		check(t, c.Close())
+		check(t, c.Close())
+		if err := c.Start(t.Context()); err == nil {
+			t.Error("started after Close")
+		}
+		if err := c.Broadcast(t.Context(), "/said", "hi"); err != ErrNotRunning {
+			t.Errorf("broadcast after Close: %v", err)
+		}
+		check(t, New(w.Engine(), quick).Close())
+		if err := c.PostNewPeer(p); err == nil {
+			t.Error("a plugin of two peers")
+		}
+	})
 }
 
 func TestPrefixMustFitSubjects(t *testing.T) {

@@ -16,19 +16,20 @@ import (
 // it never was in, and the messages of one publisher in order. When nothing
 // happens any more, every member of a room gets what is published.
 func TestRandomWalk(t *testing.T) {
-	kit.NoLeaks(t)
-	for i := range kit.Times(3, 30) {
+	for i := range kit.Times(20, 1000) {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			t.Logf("seed %d", seed)
-			w := &walk{T: t, rand: rand.New(rand.NewPCG(seed, 0)), bus: NewMemory()}
-			for range 3 {
-				w.newNode()
-			}
-			for range 300 {
-				w.step()
-			}
-			w.finish()
+			kit.Bubble(t, func(t *testing.T) {
+				t.Logf("seed %d", seed)
+				w := &walk{T: t, rand: rand.New(rand.NewPCG(seed, 0)), world: newWorld()}
+				for range 3 {
+					w.newNode()
+				}
+				for range 300 {
+					w.step()
+				}
+				w.finish()
+			})
 		})
 	}
 }
@@ -36,7 +37,7 @@ func TestRandomWalk(t *testing.T) {
 type walk struct {
 	*testing.T
 	rand    *rand.Rand
-	bus     *Memory
+	world   *world
 	nodes   []*walkNode
 	members []*walkMember
 	last    int // number of the last message
@@ -57,7 +58,7 @@ type walkMember struct {
 }
 
 func (w *walk) newNode() {
-	w.nodes = append(w.nodes, &walkNode{testNode: newNode(w, w.bus, erpc.PeerConfig{}, quick)})
+	w.nodes = append(w.nodes, &walkNode{testNode: newNode(w, w.world, erpc.PeerConfig{}, quick)})
 }
 
 func (w *walk) step() {
