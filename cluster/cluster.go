@@ -23,20 +23,22 @@ type Cluster struct {
 	opt    Options
 	node   string // random for each start: nobody takes it for one that is gone
 
-	peer    erpc.EarlyPeer
-	codec   byte // of bodies that name none
-	life    lifetime
-	topics  topics
-	nodes   nodes
-	pending pending
-	barrier barrier
-	served  served
-	gaps    gaps
-	direct  topic // of what is pushed by address, and to all
-	dropped atomic.Uint64
+	peer      erpc.EarlyPeer
+	codec     byte // of bodies that name none
+	life      lifetime
+	topics    topics
+	nodes     nodes
+	pending   pending
+	barrier   barrier
+	served    served
+	gaps      gaps
+	presences presences
+	direct    topic // of what is pushed by address, and to all
+	dropped   atomic.Uint64
 
 	mu      sync.Mutex // guards the following
 	stop    context.CancelFunc
+	offers  announcement
 	stopped bool
 	wg      sync.WaitGroup // of what Close waits for
 }
@@ -60,6 +62,7 @@ func New(engine Engine, opt Options) *Cluster {
 	c := &Cluster{engine: engine, opt: opt, node: strings.ToLower(base32.StdEncoding.EncodeToString(id))}
 	c.topics.m = map[string]*topic{}
 	c.nodes.m = map[string]*node{}
+	c.presences.m = map[string]*presence{}
 	c.pending.m = map[uint64]waiter{}
 	c.served.m = map[servedCall]context.CancelFunc{}
 	c.gaps.m = map[*member]struct{}{}
@@ -135,7 +138,7 @@ func (c *Cluster) connect(ctx context.Context) error {
 			return fmt.Errorf("cluster: subscribe: %w", err)
 		}
 	}
-	if err := c.send(c.subjectAll(), 0, &envelope{kind: kindHello}); err != nil {
+	if err := c.send(c.subjectAll(), 0, c.beat(kindHello)); err != nil {
 		return fmt.Errorf("cluster: say hello: %w", err)
 	}
 	return c.meet(ctx)
@@ -190,12 +193,13 @@ func (c *Cluster) tick(ctx context.Context) {
 		case now := <-ticker.C:
 			if now.Sub(last) >= c.opt.Beat {
 				last = now
-				_ = c.send(c.subjectAll(), 0, &envelope{kind: kindBeat}) // the next one may pass
+				_ = c.send(c.subjectAll(), 0, c.beat(kindBeat)) // the next one may pass
 				for _, id := range c.nodes.expire(now.Add(-3 * c.opt.Beat)) {
 					c.pending.gone(id)
 				}
 			}
 			c.retire(now)
+			c.presences.forgetOld(now)
 			c.tellGaps()
 		}
 	}

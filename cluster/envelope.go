@@ -16,18 +16,19 @@ const (
 	kindCancel                 // end the call with that id
 	kindReply                  // answer to a call
 	kindHello                  // a node is new, or back: answer with a beat
-	kindBeat                   // a node lives
+	kindBeat                   // a node lives; body is its announcement, as in a hello
 	kindBye                    // a node leaves
 	kindPing                   // answer with a pong
 	kindPong
-	kindAsk  // asks for the members of the room named by session
-	kindTell // some of the members
-	kindEnd  // count is how many members there are; the last part of the answer
+	kindAsk  // count is what it asks for
+	kindTell // a part of the answer
+	kindEnd  // its last part
+	kindWho  // asks for a beat; the sender is no node
 	kindMax
 )
 
 func (k kind) String() string {
-	names := [kindMax]string{"", "push", "ack", "call", "cancel", "reply", "hello", "beat", "bye", "ping", "pong", "ask", "tell", "end"}
+	names := [kindMax]string{"", "push", "ack", "call", "cancel", "reply", "hello", "beat", "bye", "ping", "pong", "ask", "tell", "end", "who"}
 	if k == 0 || k >= kindMax {
 		return fmt.Sprintf("kind %d", byte(k))
 	}

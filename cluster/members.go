@@ -10,7 +10,15 @@ import (
 type Member struct {
 	Address string `json:"address"`
 	User    string `json:"user,omitempty"`
+	Info    string `json:"info,omitempty"` // that of [WithInfo]
 }
+
+// What a kindAsk asks for.
+const (
+	askCount   uint64 = iota // how many members a room has: the count of the kindEnd
+	askMembers               // which
+	askOnline                // which of the users in the body, a list in JSON, are here
+)
 
 // tellAtOnce is how many members one answer names.
 const tellAtOnce = 1000
@@ -18,7 +26,7 @@ const tellAtOnce = 1000
 // Members returns the members of a room, on all nodes, in no order. With ErrIncomplete
 // come those of the nodes that answered.
 func (c *Cluster) Members(ctx context.Context, room string) ([]Member, error) {
-	answers, err := c.gatherRoom(ctx, room, 1)
+	answers, err := c.askNodes(ctx, &envelope{kind: kindAsk, session: room, count: askMembers})
 	all := c.localMembers(room)
 	for _, e := range answers {
 		if e.kind != kindTell {
@@ -35,7 +43,7 @@ func (c *Cluster) Members(ctx context.Context, room string) ([]Member, error) {
 
 // Count returns how many sessions are in a room, on all nodes.
 func (c *Cluster) Count(ctx context.Context, room string) (int, error) {
-	answers, err := c.gatherRoom(ctx, room, 0)
+	answers, err := c.askNodes(ctx, &envelope{kind: kindAsk, session: room, count: askCount})
 	n := len(c.localMembers(room))
 	for _, e := range answers {
 		if e.kind == kindEnd {
@@ -45,8 +53,8 @@ func (c *Cluster) Count(ctx context.Context, room string) (int, error) {
 	return n, err
 }
 
-// gatherRoom asks every other node about a room; names says whether for names.
-func (c *Cluster) gatherRoom(ctx context.Context, room string, names uint64) ([]*envelope, error) {
+// askNodes puts a question to every other node.
+func (c *Cluster) askNodes(ctx context.Context, e *envelope) ([]*envelope, error) {
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning
 	}
@@ -54,7 +62,7 @@ func (c *Cluster) gatherRoom(ctx context.Context, room string, names uint64) ([]
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	answers, open, err := c.ask(ctx, ids, &envelope{kind: kindAsk, session: room, count: names})
+	answers, open, err := c.ask(ctx, ids, e)
 	if err == nil && len(open) > 0 {
 		err = fmt.Errorf("%w: %d of %d did not", ErrIncomplete, len(open), len(ids))
 	}
@@ -66,22 +74,26 @@ func (c *Cluster) localMembers(room string) []Member {
 	if t == nil {
 		return nil
 	}
-	all := t.all()
+	all, infos := t.allInfos()
 	members := make([]Member, 0, len(all))
-	for _, m := range all {
+	for i, m := range all {
 		m.mu.Lock()
 		user := m.user
 		m.mu.Unlock()
-		members = append(members, Member{c.Address(m.sess), user})
+		members = append(members, Member{c.Address(m.sess), user, infos[i]})
 	}
 	return members
 }
 
 // tell answers a kindAsk, in parts that the engine carries.
 func (c *Cluster) tell(e *envelope) {
+	if e.count == askOnline {
+		c.tellOnline(e)
+		return
+	}
 	members := c.localMembers(e.session)
 	to := c.subjectNode(e.node)
-	for i := 0; e.count > 0 && i < len(members); i += tellAtOnce {
+	for i := 0; e.count == askMembers && i < len(members); i += tellAtOnce {
 		body, err := json.Marshal(members[i:min(i+tellAtOnce, len(members))])
 		if err == nil {
 			err = c.send(to, 0, &envelope{kind: kindTell, id: e.id, body: body})

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -9,15 +10,21 @@ import (
 	"time"
 )
 
-// nodes are the other nodes that live.
+// nodes are the other nodes. Each beat of one renews its lease, which ends three
+// beats later.
 type nodes struct {
-	mu sync.Mutex // guards m and what is in it
-	m  map[string]*node
+	mu      sync.Mutex // guards the following and what is in it
+	m       map[string]*node
+	cut     bool          // this node hears nobody, so it can't tell who is dead
+	changed chan struct{} // closed at the next change of what nodes announce
 }
 
 type node struct {
 	seen   time.Time
-	silent bool // has not answered a barrier, and was not heard since
+	silent bool   // has not answered a barrier, and was not heard since
+	lost   bool   // its lease ended while this node was cut off
+	said   []byte // what it announced last, encoded
+	offers announcement
 }
 
 // Nodes returns the names of the other nodes that live, sorted.
@@ -29,7 +36,7 @@ func (n *nodes) names(silent bool) []string {
 	defer n.mu.Unlock()
 	names := make([]string, 0, len(n.m))
 	for id, x := range n.m {
-		if silent || !x.silent {
+		if !x.lost && (silent || !x.silent) {
 			names = append(names, id)
 		}
 	}
@@ -41,10 +48,42 @@ func (n *nodes) names(silent bool) []string {
 func (n *nodes) heard(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.m[id] == nil {
-		n.m[id] = &node{}
+	n.heardLocked(id)
+}
+
+func (n *nodes) heardLocked(id string) *node {
+	x := n.m[id]
+	if x == nil {
+		x = &node{}
+		n.m[id] = x
 	}
-	n.m[id].seen, n.m[id].silent = time.Now(), false
+	x.seen, x.silent, x.lost = time.Now(), false, false
+	return x
+}
+
+// announced notes a sign of life that says what the node offers.
+func (n *nodes) announced(id string, said []byte) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	x := n.heardLocked(id)
+	if bytes.Equal(x.said, said) {
+		return nil
+	}
+	offers, err := decodeAnnouncement(said)
+	if err != nil {
+		return err
+	}
+	x.said, x.offers = said, offers
+	n.changeLocked()
+	return nil
+}
+
+// changeLocked wakes those who wait for a change.
+func (n *nodes) changeLocked() {
+	if n.changed != nil {
+		close(n.changed)
+		n.changed = nil
+	}
 }
 
 func (n *nodes) silent(ids []string) {
@@ -60,27 +99,53 @@ func (n *nodes) silent(ids []string) {
 func (n *nodes) lives(id string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.m[id] != nil
+	x := n.m[id]
+	return x != nil && !x.lost
 }
 
 // leave removes a node.
 func (n *nodes) leave(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	delete(n.m, id)
+	if n.m[id] != nil {
+		delete(n.m, id)
+		n.changeLocked()
+	}
 }
 
-// expire removes the nodes not heard since then, and returns them.
+// expire ends the leases of nodes not heard since then, and returns these. What
+// they announced stays while this node is cut off.
 func (n *nodes) expire(since time.Time) (gone []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for id, x := range n.m {
-		if x.seen.Before(since) {
+		if !x.seen.Before(since) {
+			continue
+		}
+		if !x.lost {
 			gone = append(gone, id)
+		}
+		if n.cut {
+			x.lost = true
+		} else {
 			delete(n.m, id)
+			n.changeLocked()
 		}
 	}
 	return gone
+}
+
+// setCut says whether this node hears the others. When it does again, those whose
+// lease has ended get the time to say that they live.
+func (n *nodes) setCut(cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut = cut
+	for _, x := range n.m {
+		if !cut && x.lost {
+			x.seen = time.Now()
+		}
+	}
 }
 
 // maxName is how long a name may be, in bytes, before a hash stands for it.

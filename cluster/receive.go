@@ -18,10 +18,8 @@ func (ev events) Message(subject string, data []byte) {
 		c.warn("cluster: message to %s: %v", subject, err)
 		return
 	}
-	if e.node != c.node && e.kind != kindBye {
-		if c.nodes.heard(e.node); e.kind == kindHello {
-			c.sendOrWarn(c.subjectNode(e.node), &envelope{kind: kindBeat})
-		}
+	if e.node != c.node {
+		c.heard(e)
 	}
 	switch e.kind {
 	case kindPush:
@@ -42,9 +40,26 @@ func (ev events) Message(subject string, data []byte) {
 		if e.node != c.node {
 			c.tell(e)
 		}
+	}
+}
+
+// heard notes what a message says about the node that sent it.
+func (c *Cluster) heard(e *envelope) {
+	switch e.kind {
+	case kindHello, kindBeat:
+		if err := c.nodes.announced(e.node, e.body); err != nil {
+			c.warn("cluster: node %s: %v", e.node, err)
+		}
+		if e.kind == kindHello {
+			c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))
+		}
+	case kindWho:
+		c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))
 	case kindBye:
 		c.nodes.leave(e.node)
 		c.pending.gone(e.node)
+	default:
+		c.nodes.heard(e.node)
 	}
 }
 
@@ -59,11 +74,15 @@ func (ev events) Nobody(token uint64) {
 func (ev events) Dropped(subject string) { ev.c.missed(subject) }
 
 // Down implements [Events].
-func (ev events) Down(err error) { ev.c.warn("cluster: the engine is disconnected: %v", err) }
+func (ev events) Down(err error) {
+	ev.c.nodes.setCut(true)
+	ev.c.warn("cluster: the engine is disconnected: %v", err)
+}
 
 // Up implements [Events]: members missed what was published meanwhile.
 func (ev events) Up() {
-	if err := ev.c.send(ev.c.subjectAll(), 0, &envelope{kind: kindHello}); err != nil {
+	ev.c.nodes.setCut(false)
+	if err := ev.c.send(ev.c.subjectAll(), 0, ev.c.beat(kindHello)); err != nil {
 		ev.c.warn("cluster: say hello again: %v", err)
 	}
 	ev.c.missed("")

@@ -13,15 +13,28 @@ import (
 //
 // The name must not come from the session unchecked: whoever is in a room reads
 // what is said there.
-func (c *Cluster) Join(ctx context.Context, sess erpc.Session, room string) error {
+func (c *Cluster) Join(ctx context.Context, sess erpc.Session, room string, opts ...JoinOption) error {
 	if room == "" {
 		return errors.New("cluster: a room needs a name")
 	}
-	return c.enlist(ctx, c.member(sess), c.subjectRoom(room), room)
+	var j joining
+	for _, o := range opts {
+		o(&j)
+	}
+	return c.enlist(ctx, c.member(sess), c.subjectRoom(room), room, j.info)
 }
 
+// A JoinOption adjusts one [Cluster.Join].
+type JoinOption func(*joining)
+
+type joining struct{ info string }
+
+// WithInfo is what those who ask for the members of the room learn of the session:
+// a name, or a document.
+func WithInfo(info string) JoinOption { return func(j *joining) { j.info = info } }
+
 // enlist is join with the barrier. A session is no member when it fails.
-func (c *Cluster) enlist(ctx context.Context, m *member, subject, room string) error {
+func (c *Cluster) enlist(ctx context.Context, m *member, subject, room, info string) error {
 	if c.life.is() != lifeRunning {
 		return ErrNotRunning
 	}
@@ -29,7 +42,7 @@ func (c *Cluster) enlist(ctx context.Context, m *member, subject, room string) e
 	if room == "" {
 		linger = 0
 	}
-	t, err := c.join(ctx, m, subject, room, linger)
+	t, err := c.join(ctx, m, subject, room, info, linger)
 	if err != nil {
 		return err
 	}
@@ -84,7 +97,7 @@ func (c *Cluster) SetUser(ctx context.Context, sess erpc.Session, user string) e
 		return nil
 	}
 	if user != "" {
-		if err := c.enlist(ctx, m, c.subjectUser(user), ""); err != nil {
+		if err := c.enlist(ctx, m, c.subjectUser(user), "", ""); err != nil {
 			return err
 		}
 	}

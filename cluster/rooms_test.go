@@ -105,9 +105,9 @@ func TestMembersAndCountOfAllNodes(t *testing.T) {
 		nodes := newNodes(t, 3)
 		a, b := nodes[0].client(t, "a"), nodes[1].client(t, "b")
 		check(t, nodes[0].SetUser(t.Context(), a.sess, "ann"))
-		check(t, nodes[0].Join(t.Context(), a.sess, "room"))
+		check(t, nodes[0].Join(t.Context(), a.sess, "room", WithInfo("info of a")))
 		check(t, nodes[1].Join(t.Context(), b.sess, "room"))
-		want := []Member{{nodes[0].Address(a.sess), "ann"}, {nodes[1].Address(b.sess), ""}}
+		want := []Member{{nodes[0].Address(a.sess), "ann", "info of a"}, {nodes[1].Address(b.sess), "", ""}}
 		byAddress := func(a, b Member) int { return strings.Compare(a.Address, b.Address) }
 		slices.SortFunc(want, byAddress)
 		for i, n := range nodes {

@@ -39,7 +39,7 @@ type topic struct {
 	deliver sync.Mutex // held while a message, or the push of a gap, is queued
 
 	mu      sync.Mutex // guards the following
-	members map[*member]struct{}
+	members map[*member]*membership
 	list    []*member // of members; nil after a change, never modified
 	empty   time.Time // since when there are no members
 }
@@ -67,10 +67,20 @@ func (t *topic) all() []*member {
 	return t.list
 }
 
-func (t *topic) enter(m *member) {
+// allInfos returns the members with what they said of themselves.
+func (t *topic) allInfos() (all []*member, infos []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.members[m], t.list = struct{}{}, nil
+	for m, in := range t.members {
+		all, infos = append(all, m), append(infos, in.info)
+	}
+	return all, infos
+}
+
+func (t *topic) enter(m *member, info string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.members[m], t.list = &membership{info: info}, nil
 }
 
 func (t *topic) leave(m *member) {
@@ -109,7 +119,7 @@ func (ts *topics) obtain(subject, room string, linger time.Duration) *topic {
 	defer ts.mu.Unlock()
 	t := ts.m[subject]
 	if t == nil {
-		t = &topic{subject: subject, room: room, linger: linger, members: map[*member]struct{}{}, empty: time.Now()}
+		t = &topic{subject: subject, room: room, linger: linger, members: map[*member]*membership{}, empty: time.Now()}
 		ts.m[subject] = t
 	}
 	return t
@@ -142,6 +152,11 @@ type member struct {
 	gaps   map[*topic]uint64 // messages missed since the session had no room
 }
 
+// A membership is that of one session in one topic. The topic's mutex guards it.
+type membership struct {
+	info string // what the session says of itself to those who ask for members
+}
+
 // memberKey finds the member in the store of a session.
 type memberKey struct{ c *Cluster }
 
@@ -152,7 +167,7 @@ func (c *Cluster) member(sess erpc.Session) *member {
 
 // join makes m a member of the topic and returns when the engine has the
 // subscription.
-func (c *Cluster) join(ctx context.Context, m *member, subject, room string, linger time.Duration) (*topic, error) {
+func (c *Cluster) join(ctx context.Context, m *member, subject, room, info string, linger time.Duration) (*topic, error) {
 	for {
 		t := c.topics.obtain(subject, room, linger)
 		t.sub.Lock()
@@ -160,14 +175,14 @@ func (c *Cluster) join(ctx context.Context, m *member, subject, room string, lin
 			t.sub.Unlock()
 			continue
 		}
-		err := c.joinLocked(ctx, t, m)
+		err := c.joinLocked(ctx, t, m, info)
 		t.sub.Unlock()
 		return t, err
 	}
 }
 
 // joinLocked is join with t.sub held.
-func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member) error {
+func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member, info string) error {
 	m.mu.Lock()
 	if m.ended {
 		m.mu.Unlock()
@@ -176,7 +191,7 @@ func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member) error {
 	if !slices.Contains(m.topics, t) {
 		m.topics = append(m.topics, t)
 	}
-	t.enter(m)
+	t.enter(m, info)
 	m.mu.Unlock()
 	if t.state == topicSubscribed {
 		return nil

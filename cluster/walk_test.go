@@ -16,7 +16,7 @@ import (
 // it never was in, and the messages of one publisher in order. When nothing
 // happens any more, every member of a room gets what is published.
 func TestRandomWalk(t *testing.T) {
-	for i := range kit.Times(20, 1000) {
+	for i := range kit.Times(6, 1000) {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			kit.Bubble(t, func(t *testing.T) {

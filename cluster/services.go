@@ -1,0 +1,124 @@
+package cluster
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// A Service is an address at which a node serves. [Cluster.Announce] tells the
+// others of it.
+type Service struct {
+	Name    string `json:"name"`
+	Address string `json:"address"` // with network, if it is not that of the dialing peer: "quic://host:port"
+	Weight  int    `json:"weight,omitempty"`
+	Zone    string `json:"zone,omitempty"`
+	// Draining says that the node is leaving: it takes no new sessions.
+	Draining bool   `json:"-"`
+	Node     string `json:"-"`
+}
+
+// An announcement is what a node says of itself with each beat.
+type announcement struct {
+	Services []Service `json:"services,omitempty"`
+	Draining bool      `json:"draining,omitempty"`
+}
+
+// encode returns nil for a node with nothing to say.
+func (a announcement) encode() []byte {
+	if len(a.Services) == 0 && !a.Draining {
+		return nil
+	}
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // strings and numbers only
+	}
+	return b
+}
+
+func decodeAnnouncement(b []byte) (a announcement, err error) {
+	if len(b) == 0 {
+		return a, nil
+	}
+	if err := json.Unmarshal(b, &a); err != nil {
+		return announcement{}, fmt.Errorf("cluster: announcement: %w", err)
+	}
+	return a, nil
+}
+
+// Announce replaces what this node tells the others that it serves. They know it
+// at once, and forget it three beats after the last sign of life of the node.
+func (c *Cluster) Announce(services ...Service) {
+	c.announce(func(a *announcement) { a.Services = slices.Clone(services) })
+}
+
+// announce changes what this node says of itself, and says it.
+func (c *Cluster) announce(change func(*announcement)) {
+	c.mu.Lock()
+	change(&c.offers)
+	c.mu.Unlock()
+	c.nodes.mu.Lock()
+	c.nodes.changeLocked()
+	c.nodes.mu.Unlock()
+	if c.life.is() == lifeRunning {
+		_ = c.send(c.subjectAll(), 0, c.beat(kindBeat)) // the next beat says it again
+	}
+}
+
+// beat makes a sign of life.
+func (c *Cluster) beat(k kind) *envelope {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &envelope{kind: k, body: c.offers.encode()}
+}
+
+// Services returns who serves name, on all nodes, in a fixed order. While this node
+// is cut off it returns those it knew last.
+func (c *Cluster) Services(name string) []Service {
+	all := c.nodes.services(name)
+	c.mu.Lock()
+	all = c.offers.append(all, name, c.node)
+	c.mu.Unlock()
+	sortServices(all)
+	return all
+}
+
+// ServicesChanged is closed when Services may return something else. To miss no
+// change, get the channel first.
+func (c *Cluster) ServicesChanged() <-chan struct{} { return c.nodes.awaitChange() }
+
+// append adds the services of that name to all.
+func (a announcement) append(all []Service, name, node string) []Service {
+	for _, s := range a.Services {
+		if s.Name == name {
+			s.Node, s.Draining = node, a.Draining
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func sortServices(all []Service) {
+	slices.SortFunc(all, func(a, b Service) int {
+		return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Node, b.Node))
+	})
+}
+
+func (n *nodes) services(name string) (all []Service) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for id, x := range n.m {
+		all = x.offers.append(all, name, id)
+	}
+	return all
+}
+
+func (n *nodes) awaitChange() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.changed == nil {
+		n.changed = make(chan struct{})
+	}
+	return n.changed
+}

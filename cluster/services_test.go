@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+)
+
+// addresses returns the addresses of services.
+func addresses(all []Service) (found []string) {
+	for _, s := range all {
+		found = append(found, s.Address)
+	}
+	return found
+}
+
+func observe(t testing.TB, w *world) (*Observer, *MemoryEngine) {
+	t.Helper()
+	engine := w.Engine()
+	o, err := Observe(t.Context(), engine, quick, nil)
+	check(t, err)
+	t.Cleanup(func() {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o, engine
+}
+
+func TestAnnouncedServicesAreKnownAtOnce(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		a, b := newNode(t, w, erpc.PeerConfig{}, quick), newNode(t, w, erpc.PeerConfig{}, quick)
+		early, _ := observe(t, w)
+		changed := b.ServicesChanged()
+		a.Announce(Service{Name: "chat", Address: "a:1", Weight: 3, Zone: "z"}, Service{Name: "mail", Address: "a:2"})
+		kit.Await(t, "change", changed)
+		b.Announce(Service{Name: "chat", Address: "b:1"})
+		late, _ := observe(t, w)
+		synctest.Wait()
+		for name, services := range map[string]func(string) []Service{"a": a.Services, "b": b.Services, "early": early.Services, "late": late.Services} {
+			want := []Service{{Name: "chat", Address: "a:1", Weight: 3, Zone: "z", Node: a.Node()}, {Name: "chat", Address: "b:1", Node: b.Node()}}
+			if got := services("chat"); !slices.Equal(got, want) {
+				t.Errorf("%s knows %+v, want %+v", name, got, want)
+			}
+			if got := services("none"); len(got) != 0 {
+				t.Errorf("%s knows %+v of a service that nobody serves", name, got)
+			}
+		}
+		if n := len(a.Nodes()); n != 1 {
+			t.Errorf("%d nodes: an observer is none", n)
+		}
+		a.Announce()
+		check(t, b.Close())
+		synctest.Wait()
+		if got := slices.Concat(a.Services("chat"), early.Services("chat")); len(got) != 0 {
+			t.Errorf("%+v are left of nodes that withdrew or left", got)
+		}
+	})
+}
+
+// Who is cut off can't tell the dead from the living: it goes on with those it knew
+// last, and finds out when it is back.
+func TestLastKnownServicesSurviveCut(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		a, b, dies := newNode(t, w, erpc.PeerConfig{}, quick), newNode(t, w, erpc.PeerConfig{}, quick), newNode(t, w, erpc.PeerConfig{}, quick)
+		o, engine := observe(t, w)
+		b.Announce(Service{Name: "chat", Address: "b:1"})
+		dies.Announce(Service{Name: "chat", Address: "dies:1"})
+		synctest.Wait()
+		a.engine.SetConnected(false)
+		engine.SetConnected(false)
+		dies.engine.SetConnected(false)
+		time.Sleep(time.Hour)
+		want := []string{"b:1", "dies:1"}
+		for name, got := range map[string][]Service{"node": a.Services("chat"), "observer": o.Services("chat")} {
+			if !slices.Equal(addresses(got), want) {
+				t.Errorf("the %s that is cut off knows %q, want %q", name, addresses(got), want)
+			}
+		}
+		if n := a.Nodes(); len(n) != 0 {
+			t.Errorf("%q live for a node that hears nobody", n)
+		}
+		a.engine.SetConnected(true)
+		engine.SetConnected(true)
+		time.Sleep(5 * quick.Beat)
+		for name, got := range map[string][]Service{"node": a.Services("chat"), "observer": o.Services("chat")} {
+			if !slices.Equal(addresses(got), want[:1]) {
+				t.Errorf("the %s that is back knows %q, want %q", name, addresses(got), want[:1])
+			}
+		}
+		if n := a.Nodes(); !slices.Equal(n, []string{b.Node()}) {
+			t.Errorf("%q live, want %q", n, b.Node())
+		}
+	})
+}
