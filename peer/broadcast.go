@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"errors"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/goerpc/erpc/message"
@@ -52,7 +54,7 @@ func broadcastTo(sessions []session.Session, wait bool, serviceMethod string, ar
 			failed[s.ID()] = st
 		}
 	}
-	n, more := broadcast(conns, wait, serviceMethod, arg, settings)
+	n, more := broadcast(slices.Values(conns), wait, serviceMethod, arg, settings)
 	for id, st := range more {
 		failed[id] = st
 	}
@@ -62,7 +64,7 @@ func broadcastTo(sessions []session.Session, wait bool, serviceMethod string, ar
 	return sent + n, failed
 }
 
-func broadcast(conns []*session.Engine, wait bool, method string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
+func broadcast(conns iter.Seq[*session.Engine], wait bool, method string, arg any, settings []message.Setting) (sent int, failed map[string]*message.Status) {
 	ctx := context.Background()
 	if len(settings) > 0 {
 		ctx = message.New(settings...).Context()
@@ -75,7 +77,7 @@ func broadcast(conns []*session.Engine, wait bool, method string, arg any, setti
 	}
 	var frames packed
 	var full []*session.Engine
-	for _, c := range conns {
+	for c := range conns {
 		frame, st := frames.of(c, method, arg, settings)
 		if !st.OK() {
 			fail(c, st)

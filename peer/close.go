@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"iter"
 	"net"
 	"slices"
 	"sync"
@@ -46,9 +47,9 @@ func gather[T any](calls []func() T) []T {
 }
 
 // each calls f for every session, several at a time, and joins the errors.
-func each(sessions []*session.Engine, f func(*session.Engine) error) error {
-	calls := make([]func() error, 0, len(sessions))
-	for _, s := range sessions {
+func each(sessions iter.Seq[*session.Engine], f func(*session.Engine) error) error {
+	var calls []func() error
+	for s := range sessions {
 		calls = append(calls, func() error { return f(s) })
 	}
 	return errors.Join(gather(calls)...)
@@ -144,7 +145,7 @@ func (p *Peer) drained() (idle, quiet bool) {
 	p.mu.Unlock()
 	quiet = !accepting && p.opening.Load() == 0
 	idle = p.Handlers() == 0 && p.answering.Load() == 0 // also those of sessions that have ended
-	for _, c := range p.table.all() {
+	for c := range p.table.all() {
 		i, q := c.Drain()
 		idle, quiet = idle && i, quiet && q
 	}

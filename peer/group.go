@@ -62,7 +62,7 @@ func (g Group) Broadcast(serviceMethod string, arg any, except []session.Session
 	if len(except) > 0 {
 		members = slices.DeleteFunc(members, func(s *session.Engine) bool { return slices.Contains(except, session.Session(s)) })
 	}
-	return broadcast(members, true, serviceMethod, arg, settings)
+	return broadcast(slices.Values(members), true, serviceMethod, arg, settings)
 }
 
 // groups are the memberships of a peer's sessions, from both ends. The zero value

@@ -90,7 +90,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.closing, p.cut = context.WithCancel(context.Background())
-	p.table.sessions = map[string]*session.Engine{}
+	p.table.sessions = map[string]member{}
 	for _, t := range append([]socket.Transport{socket.Stream{}}, cfg.Transports...) {
 		for _, network := range t.Networks() {
 			p.transports[network] = t
@@ -238,7 +238,7 @@ func (p *Peer) sweepStuck() {
 			return
 		case <-t.C:
 		}
-		for _, c := range p.table.all() {
+		for c := range p.table.all() {
 			c.EndStuck(p.cfg.StuckTimeout)
 		}
 	}
@@ -257,7 +257,7 @@ func (p *Peer) sweep() {
 		case <-t.C:
 		}
 		now := map[*session.Engine]bool{}
-		for _, c := range p.table.all() {
+		for c := range p.table.all() {
 			switch {
 			case !c.Idle():
 			case idle[c]:

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"strings"
@@ -15,23 +16,50 @@ type table struct {
 	mu       sync.Mutex          // guards the following
 	next     uint64              // numbers ids that addresses don't make unique
 	reserved map[string]struct{} // ids of sessions whose connect hooks run
-	sessions map[string]*session.Engine
+	sessions map[string]member
+	roster   roster                       // of sessions
 	accepted map[*session.Engine]struct{} // sessions that count for MaxSessions
-	list     []*session.Engine            // of sessions; nil after a change, never modified
 	replaced map[*session.Engine]struct{} // that lost their id to a newer one and are about to end
 }
 
-// all returns the sessions. The caller must not modify the result.
-func (t *table) all() []*session.Engine {
+// A member is a session and its place in the roster.
+type member struct {
+	c     *session.Engine
+	place int
+}
+
+// all returns the sessions as they are now, whatever happens to them later.
+func (t *table) all() iter.Seq[*session.Engine] {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.list == nil {
-		t.list = make([]*session.Engine, 0, len(t.sessions))
-		for _, c := range t.sessions {
-			t.list = append(t.list, c)
+	chunks := t.roster.all()
+	t.mu.Unlock()
+	return func(yield func(*session.Engine) bool) {
+		for _, chunk := range chunks {
+			for _, c := range chunk {
+				if !yield(c) {
+					return
+				}
+			}
 		}
 	}
-	return t.list
+}
+
+// enterLocked gives c an id that nobody has.
+func (t *table) enterLocked(c *session.Engine, id string) {
+	t.sessions[id] = member{c, t.roster.add(c)}
+}
+
+// leaveLocked takes c's id away, if it has it.
+func (t *table) leaveLocked(c *session.Engine) {
+	id := c.ID()
+	m := t.sessions[id]
+	if m.c != c {
+		return
+	}
+	delete(t.sessions, id)
+	if moved := t.roster.remove(m.place); moved != nil {
+		t.sessions[moved.ID()] = member{moved, m.place}
+	}
 }
 
 // reserve returns an id for a connection that is about to become a session: the
@@ -102,21 +130,23 @@ func isDefault(c *session.Engine, id string) bool {
 func (p *Peer) Bind(c *session.Engine, id string) {
 	t := &p.table
 	t.mu.Lock()
-	older := t.sessions[id]
+	older := t.sessions[id].c
 	if older != nil && older != c && isDefault(c, id) {
 		id, older = t.numberLocked(id), nil
 	}
-	if old := c.ID(); t.sessions[old] == c {
-		delete(t.sessions, old)
-	}
-	c.Rename(id)
-	if _, lost := t.replaced[c]; lost || c.State() == session.Closed {
-		older = nil
-	} else {
-		t.sessions[id] = c
-	}
+	t.leaveLocked(c)
 	if older == c {
 		older = nil
+	}
+	if _, lost := t.replaced[c]; lost || c.State() == session.Closed {
+		older = nil
+		c.Rename(id)
+	} else {
+		if older != nil {
+			t.leaveLocked(older)
+		}
+		c.Rename(id)
+		t.enterLocked(c, id)
 	}
 	if older != nil {
 		if t.replaced == nil {
@@ -124,7 +154,6 @@ func (p *Peer) Bind(c *session.Engine, id string) {
 		}
 		t.replaced[older] = struct{}{} // until Gone
 	}
-	t.list = nil
 	t.mu.Unlock()
 	if older != nil {
 		older.End(session.ErrReplaced)
@@ -137,10 +166,7 @@ func (p *Peer) Gone(c *session.Engine) {
 	t := &p.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if id := c.ID(); t.sessions[id] == c {
-		delete(t.sessions, id)
-		t.list = nil
-	}
+	t.leaveLocked(c)
 	delete(t.replaced, c)
 	if _, counted := t.accepted[c]; counted {
 		delete(t.accepted, c)
@@ -174,17 +200,17 @@ func (p *Peer) CountSession() int {
 func (p *Peer) GetSession(id string) (session.Session, bool) {
 	p.table.mu.Lock()
 	defer p.table.mu.Unlock()
-	c, ok := p.table.sessions[id]
+	m, ok := p.table.sessions[id]
 	if !ok {
 		return nil, false // not a nil *Conn in an interface
 	}
-	return c, true
+	return m.c, true
 }
 
 // RangeSession calls fn for each session that was open when it began, until fn
 // returns false.
 func (p *Peer) RangeSession(fn func(sess session.Session) bool) {
-	for _, c := range p.table.all() {
+	for c := range p.table.all() {
 		if !fn(c) {
 			return
 		}

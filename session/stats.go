@@ -1,6 +1,7 @@
 package session
 
 import (
+	"iter"
 	"sync"
 	"time"
 
@@ -43,9 +44,9 @@ func add(sum *socket.Stats, s socket.Stats) {
 
 // Totals returns the counters of the sessions given and of all connections that
 // have ended.
-func (sh *Shared) Totals(sessions []*Engine) Totals {
+func (sh *Shared) Totals(sessions iter.Seq[*Engine]) Totals {
 	var t Totals
-	for _, s := range sessions {
+	for s := range sessions {
 		if s.conns.current().isClosed() {
 			continue
 		}

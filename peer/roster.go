@@ -1,0 +1,90 @@
+package peer
+
+import (
+	"slices"
+
+	"github.com/goerpc/erpc/session"
+)
+
+// rosterChunk is how many sessions a chunk of a roster has. A change after a
+// snapshot copies up to two chunks.
+const rosterChunk = 256
+
+// A roster is a list of sessions of which a snapshot costs one pointer for each
+// chunk, however often the list changes between snapshots. A place in it is a
+// number that changes only when remove says so. The zero value is empty. Its
+// owner locks.
+type roster struct {
+	chunks   []rosterPart
+	snapshot [][]*session.Engine // nil after a change
+	epoch    uint64              // the number of snapshots
+}
+
+// A rosterPart is a chunk. All but the last are full.
+type rosterPart struct {
+	sessions []*session.Engine
+	epoch    uint64 // of the roster when the chunk was copied; a snapshot may have an older one
+}
+
+func (r *roster) len() int {
+	n := len(r.chunks)
+	if n == 0 {
+		return 0
+	}
+	return (n-1)*rosterChunk + len(r.chunks[n-1].sessions)
+}
+
+// all returns the sessions. The caller must not modify the result, which later
+// changes leave as it is.
+func (r *roster) all() [][]*session.Engine {
+	if r.snapshot == nil {
+		r.snapshot = make([][]*session.Engine, len(r.chunks))
+		for i := range r.chunks {
+			r.snapshot[i] = r.chunks[i].sessions
+		}
+		r.epoch++
+	}
+	return r.snapshot
+}
+
+// add returns the place of c, which is new.
+func (r *roster) add(c *session.Engine) (place int) {
+	place = r.len()
+	if place%rosterChunk == 0 {
+		r.chunks = append(r.chunks, rosterPart{epoch: r.epoch})
+	}
+	part := r.own(place)
+	part.sessions = append(part.sessions, c)
+	return place
+}
+
+// remove empties a place. The last session moves into it: remove returns that, or
+// nil if none has moved.
+func (r *roster) remove(place int) (moved *session.Engine) {
+	last := r.len() - 1
+	end := r.own(last)
+	n := len(end.sessions) - 1
+	moved = end.sessions[n]
+	end.sessions[n] = nil // for the collector
+	end.sessions = end.sessions[:n]
+	if n == 0 {
+		r.chunks[len(r.chunks)-1] = rosterPart{}
+		r.chunks = r.chunks[:len(r.chunks)-1]
+	}
+	if place == last {
+		return nil
+	}
+	r.own(place).sessions[place%rosterChunk] = moved
+	return moved
+}
+
+// own returns the chunk of a place, which no snapshot has.
+func (r *roster) own(place int) *rosterPart {
+	part := &r.chunks[place/rosterChunk]
+	if part.epoch != r.epoch {
+		part.sessions = slices.Clone(part.sessions)
+		part.epoch = r.epoch
+	}
+	r.snapshot = nil
+	return part
+}
