@@ -114,14 +114,41 @@ func (h *handoff) look(now time.Duration, w watched) bool {
 }
 
 // A watchdog looks after the connections of one owner on which messages were
-// handled lately. It sleeps while there are none. The zero value is ready.
+// handled lately. The zero value is ready.
 //
-// A look at a connection costs some ten nanoseconds, and all are looked at in one
-// tick: a peer with 10,000 connections that are all busy spends up to a quarter of
-// a processor on it (BenchmarkLookAtAll).
+// It has several lists, so that many processors that put connections on it do not
+// wait for one mutex, nor for a look at all of them. It uses one more for each
+// watchSpread connections, because each list that has any wakes a goroutine every
+// tick.
 type watchdog struct {
+	lists [watchLists]watchlist
+	conns atomic.Int32 // on all lists
+}
+
+const (
+	watchLists  = 16
+	watchSpread = 256
+)
+
+func (d *watchdog) add(h *handoff, w watched) {
+	if h.watched.Load() {
+		return
+	}
+	n := d.conns.Load()
+	used := min(watchLists, 1+n/watchSpread)
+	d.lists[n%used].add(d, h, w)
+}
+
+// maxWatchShare bounds the part of a processor that a watchlist takes: 1 in so many.
+// A look at a connection costs some ten nanoseconds, so that a list of more than
+// 2,000 busy ones is looked at less often than each tick (BenchmarkLookAtAll).
+const maxWatchShare = 20
+
+// A watchlist is a part of the connections of a watchdog. Its goroutine runs while
+// there are any. The zero value is ready.
+type watchlist struct {
 	mu      sync.Mutex // guards the following
-	list    []watchedConn
+	conns   []watchedConn
 	running bool
 }
 
@@ -130,42 +157,50 @@ type watchedConn struct {
 	w watched
 }
 
-func (d *watchdog) add(h *handoff, w watched) {
-	if h.watched.Load() {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (l *watchlist) add(d *watchdog, h *handoff, w watched) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if h.watched.Swap(true) {
 		return
 	}
+	d.conns.Add(1)
 	h.idleTicks = 0
-	d.list = append(d.list, watchedConn{h, w})
-	if !d.running {
-		d.running = true
-		go d.run()
+	l.conns = append(l.conns, watchedConn{h, w})
+	if !l.running {
+		l.running = true
+		go l.run(d)
 	}
 }
 
-func (d *watchdog) run() {
+func (l *watchlist) run(d *watchdog) {
+	pause := watchTick
 	for again := true; again; {
-		time.Sleep(watchTick)
-		again = d.lookAtAll(clock())
+		time.Sleep(pause)
+		began := clock()
+		var gone int
+		gone, again = l.lookAtAll(began)
+		d.conns.Add(-int32(gone))
+		pause = watchPause(clock() - began)
 	}
 }
 
-// lookAtAll reports whether any connection is left to look at.
-func (d *watchdog) lookAtAll(now time.Duration) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	keep := d.list[:0]
-	for _, c := range d.list {
+// watchPause is the time to the next look after one that took so long.
+func watchPause(took time.Duration) time.Duration { return max(watchTick, took*(maxWatchShare-1)) }
+
+// lookAtAll returns how many connections have left the list, and whether any is
+// left to look at.
+func (l *watchlist) lookAtAll(now time.Duration) (gone int, again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keep := l.conns[:0]
+	for _, c := range l.conns {
 		if c.h.look(now, c.w) {
 			keep = append(keep, c)
 		}
 	}
-	clear(d.list[len(keep):])
-	d.list = keep
-	d.running = len(keep) > 0
-	return d.running
+	gone = len(l.conns) - len(keep)
+	clear(l.conns[len(keep):])
+	l.conns = keep
+	l.running = len(keep) > 0
+	return gone, l.running
 }

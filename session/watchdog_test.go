@@ -140,26 +140,77 @@ func TestWatchdogSleepsWithoutConnections(t *testing.T) {
 		wq.check(t, 0, 0, 1)
 		wb.check(t, 1, 1, 1)
 		synctest.Wait()
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.running || len(d.list) > 0 {
-			t.Errorf("running %v with %d connections", d.running, len(d.list))
+		for i := range d.lists {
+			l := &d.lists[i]
+			l.mu.Lock()
+			if l.running || len(l.conns) > 0 {
+				t.Errorf("list %d: running %v with %d connections", i, l.running, len(l.conns))
+			}
+			l.mu.Unlock()
 		}
 	})
 }
 
+// However many connections are busy, looking at them takes a bounded part of a
+// processor.
+func TestLooksTakeABoundedShare(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: watchTick, watchTick / 100: watchTick, time.Millisecond: 19 * time.Millisecond, time.Second: 19 * time.Second,
+	} {
+		if got := watchPause(took); got != want {
+			t.Errorf("after %v: %v, want %v", took, got, want)
+		}
+	}
+}
+
+// Few connections share one list, many are spread over more, and each is looked at.
+func TestEachConnectionIsLookedAt(t *testing.T) {
+	for _, n := range []int{watchSpread, 3 * watchSpread, 2 * watchLists * watchSpread} {
+		synctest.Test(t, func(t *testing.T) {
+			var d watchdog
+			conns := make([]struct {
+				h handoff
+				w fakeWatched
+			}, n)
+			for i := range conns {
+				conns[i].h.enter(clock())
+				d.add(&conns[i].h, &conns[i].w)
+			}
+			used, longest := 0, 0
+			for i := range d.lists {
+				d.lists[i].mu.Lock()
+				if k := len(d.lists[i].conns); k > 0 {
+					used, longest = used+1, max(longest, k)
+				}
+				d.lists[i].mu.Unlock()
+			}
+			if want := min(n/watchSpread, watchLists); used != want || longest > 3*n/want {
+				t.Errorf("%d connections are on %d lists, the longest has %d; want %d lists", n, used, longest, want)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+			for i := range conns {
+				conns[i].w.check(t, 1, 1, 1)
+			}
+			if k := d.conns.Load(); k != 0 {
+				t.Errorf("%d connections counted, want none", k)
+			}
+		})
+	}
+}
+
 func BenchmarkLookAtAll(b *testing.B) {
-	var d watchdog
+	var l watchlist
 	var w fakeWatched
-	d.running = true
+	l.running = true
 	for range 10_000 {
 		h := new(handoff)
 		h.watched.Store(true)
 		h.enter(0)
-		d.list = append(d.list, watchedConn{h, &w})
+		l.conns = append(l.conns, watchedConn{h, &w})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		d.lookAtAll(0)
+		l.lookAtAll(0)
 	}
 }
