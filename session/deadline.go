@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -220,7 +221,7 @@ func callerTimeout(m *message.Message) (left time.Duration, marked bool) {
 	}
 	ms, err := strconv.ParseUint(string(v), 10, 64)
 	switch {
-	case errors.Is(err, strconv.ErrRange):
+	case errors.Is(err, strconv.ErrRange) && len(bytes.Trim(v, "0123456789")) == 0: // the error comes before the whole is read
 		return maxTimeout, true
 	case err != nil:
 		return 0, false

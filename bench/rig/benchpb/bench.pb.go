@@ -328,7 +328,7 @@ const file_bench_proto_rawDesc = "" +
 	"\x06num131\x18\x83\x01 \x01(\x05R\x06num131\x12\x17\n" +
 	"\x06num150\x18\x96\x01 \x01(\x05R\x06num150\x12\x17\n" +
 	"\x06num271\x18\x8f\x02 \x01(\x05R\x06num271\x12\x17\n" +
-	"\x06num280\x18\x98\x02 \x01(\x05R\x06num280B+Z)github.com/goerpc/erpc/bench/rig/benchpbb\x06proto3"
+	"\x06num280\x18\x98\x02 \x01(\x05R\x06num280B*Z(github.com/goerpc/erpc/bench/rig/benchpbb\x06proto3"
 
 var (
 	file_bench_proto_rawDescOnce sync.Once
