@@ -20,29 +20,35 @@ func HandlePush[A any](peerOrSubRouter router.Registrar, path string, fn func(ct
 
 // Call sends arg to the handler at path and returns its reply. A failed status
 // comes back as a [*StatusError], which errors.As finds. See [session.Call].
-func Call[R any](ctx context.Context, sess Caller, path string, arg any, settings ...MessageSetting) (*R, error) {
-	return session.Call[R](ctx, sess, path, arg, settings...)
+func Call[R any](ctx context.Context, to CallMaker, path string, arg any, settings ...MessageSetting) (*R, error) {
+	return session.Call[R](ctx, to, path, arg, settings...)
 }
 
 // CallValue is [Call] for a result that is a value, such as an int. See
 // [session.CallValue].
-func CallValue[R any](ctx context.Context, sess Caller, path string, arg any, settings ...MessageSetting) (R, error) {
-	return session.CallValue[R](ctx, sess, path, arg, settings...)
+func CallValue[R any](ctx context.Context, to CallMaker, path string, arg any, settings ...MessageSetting) (R, error) {
+	return session.CallValue[R](ctx, to, path, arg, settings...)
 }
 
 // CallMeta is [Call] that returns the metadata of the reply too. See
 // [session.CallMeta].
-func CallMeta[R any](ctx context.Context, sess Caller, path string, arg any, settings ...MessageSetting) (*R, *Meta, error) {
-	return session.CallMeta[R](ctx, sess, path, arg, settings...)
+func CallMeta[R any](ctx context.Context, to CallMaker, path string, arg any, settings ...MessageSetting) (*R, *Meta, error) {
+	return session.CallMeta[R](ctx, to, path, arg, settings...)
 }
 
 // A Method is a service method with its types, for both ends to share. See
 // [router.Method].
 type Method[A, R any] = router.Method[A, R]
 
-// A Caller can call and push: a session, a pool of them, a target of
-// plugin/retry. See [session.Caller].
+// A Caller can call and push: a session, or a pool of them. See [session.Caller].
 type Caller = session.Caller
+
+// A CallMaker makes calls: any [Caller], or a target of plugin/retry. See
+// [session.CallMaker].
+type CallMaker = session.CallMaker
+
+// A Pusher sends pushes: any [Caller]. See [session.Pusher].
+type Pusher = session.Pusher
 
 // CallCtxFrom returns the CallCtx of a typed handler of calls. See
 // [session.CallCtxFrom].

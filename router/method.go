@@ -20,7 +20,7 @@ func (m Method[A, R]) Handle(r Registrar, fn func(ctx context.Context, arg *A) (
 }
 
 // Call calls m. See [session.Call].
-func (m Method[A, R]) Call(ctx context.Context, to session.Caller, arg *A, settings ...message.Setting) (*R, error) {
+func (m Method[A, R]) Call(ctx context.Context, to session.CallMaker, arg *A, settings ...message.Setting) (*R, error) {
 	return session.Call[R](ctx, to, m.Name, arg, settings...)
 }
 
@@ -30,7 +30,7 @@ func (m Method[A, R]) HandlePush(r Registrar, fn func(ctx context.Context, arg *
 }
 
 // Push pushes arg to m. Success means that it was queued.
-func (m Method[A, R]) Push(ctx context.Context, to session.Caller, arg *A, settings ...message.Setting) error {
+func (m Method[A, R]) Push(ctx context.Context, to session.Pusher, arg *A, settings ...message.Setting) error {
 	all := append([]message.Setting{message.WithContext(ctx)}, settings...)
 	return to.Push(m.Name, arg, all...).Err()
 }

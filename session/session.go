@@ -30,19 +30,30 @@ type Base interface {
 	Logger
 }
 
-// A Caller can start exchanges with the remote peer.
-type Caller interface {
+// A CallMaker makes calls: any [Caller], or what chooses one for each call, as a
+// target of plugin/retry does.
+type CallMaker interface {
 	// Call sends arg to serviceMethod and waits for the reply, which is
 	// decoded into result. It ends with the reply, the context of the
 	// settings, or the session, whichever comes first.
 	Call(serviceMethod string, arg, result any, setting ...message.Setting) *CallCmd
+}
+
+// A Pusher sends pushes: any [Caller].
+type Pusher interface {
+	// Push sends arg to serviceMethod; there is no reply. Success means that
+	// it was queued.
+	Push(serviceMethod string, arg any, setting ...message.Setting) *message.Status
+}
+
+// A Caller can start exchanges with the remote peer.
+type Caller interface {
+	CallMaker
+	Pusher
 	// AsyncCall is Call without the wait. done, which may be nil, gets the
 	// command when the call has ended; it should have room. arg must stay as
 	// it is until then: a call that is sent again is encoded again.
 	AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, setting ...message.Setting) *CallCmd
-	// Push sends arg to serviceMethod; there is no reply. Success means that
-	// it was queued.
-	Push(serviceMethod string, arg any, setting ...message.Setting) *message.Status
 }
 
 // Ages are the limits in time of a session; 0 is none.

@@ -8,7 +8,7 @@ import (
 
 // Call calls serviceMethod on to and returns the reply. It ends with ctx. A
 // failed status comes back as a [*message.StatusError].
-func Call[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
+func Call[R any](ctx context.Context, to CallMaker, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
 	res := new(R)
 	all := settings
 	if ctx != context.Background() || len(settings) > 0 { // else it has neither an end nor values
@@ -28,7 +28,7 @@ func Call[R any](ctx context.Context, to Caller, serviceMethod string, arg any, 
 
 // CallValue is [Call] for a result that is a value rather than a pointer, such as
 // an int. After an error it is the zero value.
-func CallValue[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (R, error) {
+func CallValue[R any](ctx context.Context, to CallMaker, serviceMethod string, arg any, settings ...message.Setting) (R, error) {
 	res, err := Call[R](ctx, to, serviceMethod, arg, settings...)
 	if err != nil {
 		var none R
@@ -39,7 +39,7 @@ func CallValue[R any](ctx context.Context, to Caller, serviceMethod string, arg 
 
 // CallMeta is [Call] that returns the metadata of the reply too, also after an
 // error. It is never nil.
-func CallMeta[R any](ctx context.Context, to Caller, serviceMethod string, arg any, settings ...message.Setting) (*R, *message.Meta, error) {
+func CallMeta[R any](ctx context.Context, to CallMaker, serviceMethod string, arg any, settings ...message.Setting) (*R, *message.Meta, error) {
 	res := new(R)
 	all := append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
 	cmd := to.Call(serviceMethod, arg, res, all...)

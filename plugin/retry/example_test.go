@@ -43,8 +43,7 @@ func Example() {
 		next++
 		return []erpc.Session{gone, here}[(next-1)%2]
 	})
-	var text string
-	st := target.Call("/hi", nil, &text).Status()
-	fmt.Println(text, st.OK(), r.Stats().Retries)
-	// Output: hello true 1
+	text, err := erpc.CallValue[string](context.Background(), target, "/hi", nil)
+	fmt.Println(text, err, r.Stats().Retries)
+	// Output: hello <nil> 1
 }

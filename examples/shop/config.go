@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/overloader"
+	"github.com/goerpc/erpc/plugin/retry"
+)
+
+// Config is the file shop.yaml: a section for each service. What a section leaves
+// out has the value that SetDefaults gives it.
+type Config struct {
+	Gateway GatewayConfig `yaml:"gateway" ini:"gateway"`
+	Orders  OrdersConfig  `yaml:"orders" ini:"orders"`
+	Stock   StockConfig   `yaml:"stock" ini:"stock"`
+	Payment PaymentConfig `yaml:"payment" ini:"payment"`
+}
+
+// GatewayConfig is that of the service that customers reach.
+type GatewayConfig struct {
+	HTTP   string          `yaml:"http" ini:"http" comment:"Address for customers"`
+	Orders string          `yaml:"orders" ini:"orders" comment:"Address of the service orders"`
+	Peer   erpc.PeerConfig `yaml:"peer" ini:"peer" comment:"default_context_age is the time of a request"`
+	Retry  retry.Config    `yaml:"retry" ini:"retry" comment:"Calls that orders has refused unexecuted"`
+}
+
+// OrdersConfig is that of the service that takes orders through their states.
+type OrdersConfig struct {
+	Peer      erpc.PeerConfig        `yaml:"peer" ini:"peer"`
+	Overload  overloader.LimitConfig `yaml:"overload" ini:"overload"`
+	Stock     string                 `yaml:"stock" ini:"stock" comment:"Address of the service stock"`
+	Payment   string                 `yaml:"payment" ini:"payment" comment:"Address of the service payment"`
+	Retry     retry.Config           `yaml:"retry" ini:"retry" comment:"Calls that stock or payment has refused unexecuted"`
+	MaxOrders int                    `yaml:"max_orders" ini:"max_orders" comment:"Orders that are kept; more are refused"`
+	Settle    time.Duration          `yaml:"settle" ini:"settle" comment:"How often orders that got stuck half-way are taken up again"`
+}
+
+// StockConfig is that of the service that has the items.
+type StockConfig struct {
+	Peer     erpc.PeerConfig        `yaml:"peer" ini:"peer"`
+	Overload overloader.LimitConfig `yaml:"overload" ini:"overload"`
+	Items    []ItemConfig           `yaml:"items" ini:"items"`
+}
+
+// An ItemConfig is what the stock has of one item at the start.
+type ItemConfig struct {
+	Name  string `yaml:"name" ini:"name"`
+	Count int    `yaml:"count" ini:"count"`
+	Cents int64  `yaml:"cents" ini:"cents" comment:"Price of one"`
+}
+
+// PaymentConfig is that of the service that takes the money.
+type PaymentConfig struct {
+	Peer     erpc.PeerConfig        `yaml:"peer" ini:"peer"`
+	Overload overloader.LimitConfig `yaml:"overload" ini:"overload"`
+	MaxCents int64                  `yaml:"max_cents" ini:"max_cents" comment:"What a customer may spend altogether"`
+}
+
+// SetDefaults is called before the file is read.
+func (c *Config) SetDefaults() {
+	for _, p := range []*erpc.PeerConfig{&c.Gateway.Peer, &c.Orders.Peer, &c.Stock.Peer, &c.Payment.Peer} {
+		p.SetDefaults()
+		p.RedialTimes = -1 // a service that restarts is found again
+	}
+	c.Gateway.Peer.DefaultContextAge = 3 * time.Second
+	c.Orders.MaxOrders = 100_000
+	c.Orders.Settle = 5 * time.Second
+}
+
+// Validate is called after the file was read.
+func (c *Config) Validate() error {
+	switch {
+	case c.Gateway.Peer.DefaultContextAge <= 0:
+		return errors.New("gateway.peer.default_context_age must be above 0: a request without an end may hang")
+	case c.Orders.MaxOrders <= 0 || c.Orders.Settle <= 0:
+		return errors.New("orders: max_orders and settle must be above 0")
+	}
+	return errors.Join(
+		c.Gateway.Retry.Validate(), c.Orders.Retry.Validate(),
+		c.Orders.Overload.Validate(), c.Stock.Overload.Validate(), c.Payment.Overload.Validate())
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/retry"
+)
+
+// A gateway is what customers reach by HTTP. PUT /orders/{id} places an order,
+// and may be repeated with the same id until it is answered; GET /orders/{id} asks
+// for one. GET /healthz tells whether orders is reachable.
+type gateway struct{ orders backend }
+
+func startGateway(ctx context.Context, cfg *Config, log *slog.Logger, observers []erpc.Plugin) (_ *service, err error) {
+	c := cfg.Gateway
+	c.Peer.Logger = log
+	r := retry.New(c.Retry)
+	p := erpc.NewPeer(c.Peer, slices.Concat(observers, []erpc.Plugin{r})...)
+	defer func() {
+		if err != nil {
+			_ = p.Close() // the error says more
+		}
+	}()
+	orders, err := dial(ctx, p, c.Orders, r)
+	if err != nil {
+		return nil, err
+	}
+	lis, err := net.Listen("tcp", c.HTTP)
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{orders}
+	s := &service{peer: p, addr: lis.Addr().String(), done: make(chan error, 1)}
+	s.web = &http.Server{Handler: g.handler(p), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	go func() { s.done <- s.web.Serve(lis) }()
+	return s, nil
+}
+
+// handler makes calls of the peer's own handlers out of requests. Their context
+// ends with the request, or when it is as old as the peer's configuration lets it
+// be, and so do the calls that they make: each carries what is left of the time.
+func (g *gateway) handler(p erpc.Peer) http.Handler {
+	erpc.HandleCall(p, "/gateway/place", func(ctx context.Context, arg *Place) (*Order, error) {
+		arg.ID = erpc.CallCtxFrom(ctx).GetMeta("{id}")
+		return placeOrder.Call(ctx, g.orders, arg)
+	})
+	erpc.HandleCall(p, "/gateway/find", func(ctx context.Context, arg *OrderID) (*Order, error) {
+		return findOrder.Call(ctx, g.orders, arg)
+	}, erpc.Safe()) // so that GET may call it
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if !g.orders.sess.Connected() {
+			http.Error(w, "no connection to orders", http.StatusServiceUnavailable)
+		}
+	})
+	mux.Handle("/orders/", erpc.HTTPHandler(p, erpc.HTTPConfig{
+		Routes: []erpc.HTTPRoute{
+			{Pattern: "PUT /orders/{id}", Method: "/gateway/place"},
+			{Pattern: "GET /orders/{id}", Method: "/gateway/find"},
+		},
+		Status: httpStatus,
+	}))
+	return mux
+}
+
+// httpStatus is what customers see of a code. An order that was refused is no
+// failure, so it is 200, with its reason.
+func httpStatus(code int32) int {
+	switch code {
+	case codeBadOrder:
+		return http.StatusBadRequest
+	case codeUnknownOrder:
+		return http.StatusNotFound
+	case codeOtherOrder:
+		return http.StatusConflict
+	case erpc.CodeExhausted, erpc.CodeConnClosed, erpc.CodeDialFailed:
+		return http.StatusServiceUnavailable // PUT it again
+	case erpc.CodeHandleTimeout:
+		return http.StatusGatewayTimeout // PUT it again
+	}
+	if code >= 400 && code < 600 {
+		return int(code)
+	}
+	return http.StatusInternalServerError
+}
