@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -31,7 +30,7 @@ type Stream struct {
 	window *stream.Window
 	inbox  *stream.Inbox[streamMessage]
 
-	sending   chan struct{} // has a value while nobody sends
+	out       outgoing
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 	drained   chan struct{}
@@ -55,13 +54,6 @@ type Stream struct {
 // A streamOutcome is how a stream ended.
 type streamOutcome struct{ st *message.Status }
 
-// A streamMessage is one that arrived and was not taken yet.
-type streamMessage struct {
-	codec byte
-	meta  *message.Meta // nil: none
-	body  []byte
-}
-
 func newStream(c *conn, method string, codec byte, pipe []byte) (*Stream, error) {
 	inbox, err := stream.NewInbox[streamMessage](c.sess.shared.streamMemory)
 	if err != nil {
@@ -71,11 +63,11 @@ func newStream(c *conn, method string, codec byte, pipe []byte) (*Stream, error)
 		conn: c, method: method, codec: codec, pipe: pipe,
 		window:  stream.NewWindow(stream.InitialWindow),
 		inbox:   inbox,
-		sending: make(chan struct{}, 1),
+		out:     outgoing{turn: make(chan struct{}, 1)},
 		drained: make(chan struct{}),
 		done:    make(chan struct{}),
 	}
-	s.sending <- struct{}{}
+	s.out.turn <- struct{}{}
 	return s, nil
 }
 
@@ -128,78 +120,6 @@ func (s *Stream) watch(ctx context.Context, end func()) {
 // opener reports whether this side opened the stream.
 func (s *Stream) opener() bool { return s.key < 0 }
 
-// Send encodes v and sends it. It waits while the other side's program has not
-// taken enough of what was sent before, and while the connection does not take
-// more. It returns the status of a stream that has ended, and io.EOF if that is
-// OK. Success means that the message was queued, not that it was received.
-func (s *Stream) Send(v any) error { return s.SendContext(s.ctx, v) }
-
-// SendContext is Send that also gives up with ctx. The stream stays whole.
-func (s *Stream) SendContext(ctx context.Context, v any) error {
-	select {
-	case <-s.sending:
-	case <-ctx.Done():
-		return s.gaveUp(ctx)
-	case <-s.done:
-		return s.ended()
-	}
-	defer func() { s.sending <- struct{}{} }()
-	switch s.life.State() {
-	case stream.SendClosed:
-		return fmt.Errorf("session: the stream to %s: nothing can be sent after CloseSend", s.method)
-	case stream.Ended:
-		return s.ended()
-	}
-	x := getExchange(s.conn, roleOutgoing)
-	defer putExchange(x)
-	x.out.SetBodyCodec(s.codec)
-	x.out.SetBody(v)
-	if s.hooks.preSendMessage != nil {
-		st := s.hookSend(x)
-		if !st.OK() {
-			return st.Err()
-		}
-	}
-	body, err := x.out.MarshalBody()
-	if err != nil {
-		return newStatus(message.CodeWriteFailed, err).Err()
-	}
-	if len(body) > s.conn.sess.shared.StreamMessageLimit {
-		return newStatus(message.CodeTooLarge, errStreamTooLarge).Err()
-	}
-	full, err := s.window.Acquire(ctx, stream.Charge(len(body)))
-	if err != nil {
-		return s.gaveUp(ctx)
-	}
-	mtype := message.TypeStreamData
-	if full {
-		mtype = message.TypeStreamFull
-	}
-	x.out.SetBody(body)
-	if err := s.write(x, mtype, ctx); err != nil {
-		return err
-	}
-	s.sent.Add(1)
-	return nil
-}
-
-// write sends the message in x as a frame of the stream.
-func (s *Stream) write(x *exchange, mtype byte, ctx context.Context) error {
-	x.out.SetMtype(mtype)
-	x.out.SetSeq(-s.key)
-	x.out.SetContext(ctx)
-	if len(s.pipe) > 0 {
-		message.WithXferPipe(s.pipe...)(&x.out)
-	}
-	if st := s.conn.write(&x.out, true); !st.OK() {
-		// The window counts a message that was not sent, and a receiver would
-		// miss it: the stream can't go on.
-		s.finish(st, true)
-		return st.Err()
-	}
-	return nil
-}
-
 // gaveUp is the error of an operation whose context ended.
 func (s *Stream) gaveUp(ctx context.Context) error {
 	if s.outcome.Load() != nil {
@@ -226,47 +146,6 @@ func (s *Stream) Status() *message.Status {
 // Done is closed when the stream has ended.
 func (s *Stream) Done() <-chan struct{} { return s.done }
 
-// Recv waits for the next message and decodes it into v. A *[]byte gets the bytes
-// as they are. When the other side sends no more it returns io.EOF; when the
-// stream ended in another way, the status.
-func (s *Stream) Recv(v any) error { return s.RecvContext(context.Background(), v) }
-
-// RecvContext is Recv that also gives up with ctx. The stream stays whole.
-func (s *Stream) RecvContext(ctx context.Context, v any) error {
-	m, credit, due, err := s.inbox.Take(ctx)
-	if err != nil {
-		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-			return statusContext(ctx).Err()
-		}
-		return err
-	}
-	if due {
-		s.sendCredit(credit)
-	}
-	s.got.Add(1)
-	if s.hooks.preRecvMessage != nil {
-		st := s.hookRecv(m, v)
-		if !st.OK() {
-			s.finish(st, true)
-			return st.Err()
-		}
-		return nil
-	}
-	if b, ok := v.(*[]byte); ok && b != nil {
-		*b = m.body
-		return nil
-	}
-	var in message.Message
-	in.SetBodyCodec(m.codec)
-	in.SetCodecs(s.conn.sess.shared.Socket.Codecs)
-	in.SetReadLimit(s.conn.sess.shared.Socket.ReadLimit)
-	in.SetBody(v)
-	if err := in.UnmarshalBody(m.body); err != nil {
-		return s.conn.sess.shared.decodeFailed(err).Err()
-	}
-	return nil
-}
-
 // CloseSend tells the other side that no more messages come. Only the side that
 // opened the stream may call it; a handler returns instead.
 func (s *Stream) CloseSend() error { return s.CloseSendMeta(nil) }
@@ -276,8 +155,8 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	if !s.opener() {
 		return errors.New("session: a handler ends its stream by returning")
 	}
-	<-s.sending // behind the messages that are being sent
-	defer func() { s.sending <- struct{}{} }()
+	<-s.out.turn // behind the messages that are being sent
+	defer func() { s.out.turn <- struct{}{} }()
 	if !s.life.Move(stream.SendClosed) {
 		if s.life.State() == stream.Ended {
 			return s.ended()
@@ -378,33 +257,6 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 		return
 	}
 	s.conn.sock.StartFlush()
-}
-
-// dataArrived queues a message. It runs on the reading goroutine.
-func (s *Stream) dataArrived(x *exchange) {
-	raw := x.in.Raw()
-	if len(raw) > s.conn.sess.shared.StreamMessageLimit {
-		s.finish(newStatus(message.CodeTooLarge, errStreamTooLarge), true)
-		return
-	}
-	m := streamMessage{codec: x.in.BodyCodec()}
-	if x.in.Meta().Len() > 0 {
-		m.meta = new(message.Meta)
-		x.in.Meta().CopyTo(m.meta)
-	}
-	x.in.SetBody(&m.body)
-	if err := x.in.UnmarshalBody(raw); err != nil { // a large body is handed over, not copied
-		s.finish(newStatus(message.CodeBadMessage, err), true)
-		return
-	}
-	err := s.inbox.Put(m, stream.Charge(len(raw)), x.in.Mtype() == message.TypeStreamFull)
-	switch {
-	case err == nil, errors.Is(err, stream.ErrEnded):
-	case errors.Is(err, stream.ErrMemory):
-		s.finish(newStatus(message.CodeExhausted, err), true)
-	default:
-		s.finish(newStatus(message.CodeBadMessage, err), true)
-	}
 }
 
 // endArrived handles the end that the other side has sent.

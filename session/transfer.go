@@ -174,7 +174,8 @@ type chunkReader struct {
 	sum      hash.Hash
 	progress func(int64)
 	got      int64
-	chunk    []byte // not read yet
+	m        streamMessage // of which chunk is a part
+	chunk    []byte        // not read yet
 	err      error
 }
 
@@ -188,12 +189,41 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 	}
 	n := copy(p, r.chunk)
 	r.chunk = r.chunk[n:]
+	if len(r.chunk) == 0 {
+		r.m.release()
+	}
 	return n, nil
+}
+
+// WriteTo implements [io.WriterTo]: chunks are written from where they lie.
+func (r *chunkReader) WriteTo(w io.Writer) (written int64, err error) {
+	for {
+		for len(r.chunk) == 0 && r.err == nil {
+			r.next()
+		}
+		switch {
+		case len(r.chunk) > 0:
+		case errors.Is(r.err, io.EOF):
+			return written, nil
+		default:
+			return written, r.err
+		}
+		n, err := w.Write(r.chunk)
+		written += int64(n)
+		r.chunk = r.chunk[n:]
+		if err == nil && len(r.chunk) > 0 {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return written, err
+		}
+		r.m.release()
+	}
 }
 
 // next receives a chunk, or settles how the transfer ended.
 func (r *chunkReader) next() {
-	r.err = r.s.Recv(&r.chunk)
+	r.err = r.receive()
 	switch {
 	case r.err == nil:
 		_, _ = r.sum.Write(r.chunk) // it never fails
@@ -209,6 +239,17 @@ func (r *chunkReader) next() {
 			r.err = ErrChecksum
 		}
 	}
+}
+
+// receive makes the next message the chunk, which stays where it was received
+// unless there are hooks to see it.
+func (r *chunkReader) receive() error {
+	if r.s.hooks.preRecvMessage != nil {
+		return r.s.Recv(&r.chunk)
+	}
+	m, err := r.s.take(context.Background())
+	r.m, r.chunk = m, m.body
+	return err
 }
 
 // Close implements [io.Closer].

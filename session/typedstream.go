@@ -61,6 +61,21 @@ func (s *TypedStream[In, Out]) RecvContext(ctx context.Context) (*In, error) {
 	return m, nil
 }
 
+// RecvInto is Recv into a message of the caller's, who may use it again for the
+// next one: bytes go into the room that *m has; any other message is cleared
+// first.
+func (s *TypedStream[In, Out]) RecvInto(m *In) error {
+	raw, ok := s.raw.(interface {
+		RecvInto(ctx context.Context, v any) error
+	})
+	if _, isBytes := any(m).(*[]byte); isBytes && ok {
+		return raw.RecvInto(context.Background(), m)
+	}
+	var zero In
+	*m = zero
+	return s.raw.RecvContext(context.Background(), m)
+}
+
 // All yields the messages until the other side sends no more. Any other end is
 // the last pair's error. A loop that is left early closes the stream, as
 // [Stream.Close] does.

@@ -3,6 +3,8 @@ package socket
 import (
 	"context"
 	"errors"
+	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -11,12 +13,18 @@ import (
 )
 
 // A large body that is bytes already is not copied: its sender becomes the
-// leader and writes it from where it lies, with writes that may block. What
-// others send meanwhile is queued. If the sender's context ends, or the socket
+// leader and writes it from where it lies, with writes that may block. What is
+// queued already, the head of the frame at its end, goes with it in one write.
+// What others send meanwhile is queued. If the sender's context ends, or the socket
 // is closed, the write is interrupted; the rest is then copied and left to a
 // goroutine, because half a frame can't be taken back.
 
-const largeBody = 256 << 10 // bytes of a body that is worth it
+// Bytes of a body that is worth it. A message of a stream is worth it sooner: its
+// sender is held back anyway, and the next one of it waits.
+const (
+	largeBody       = 256 << 10
+	largeStreamBody = 16 << 10
+)
 
 // errInterrupted ends the writing of a leader that is not to be held any more.
 var errInterrupted = errors.New("socket: interrupted")
@@ -42,7 +50,11 @@ func (s *Socket) split(m *message.Message, mode putMode) (head, body []byte, ok 
 		}
 	}
 	waits := mode.full == ByPolicy && mode.policy == Block
-	if len(body) < largeBody || s.out.raw == nil || m.Err() != nil || s.order != nil || !waits {
+	large := largeBody
+	if mtype := m.Mtype(); mtype == message.TypeStreamData || mtype == message.TypeStreamFull {
+		large = largeStreamBody
+	}
+	if len(body) < large || s.out.raw == nil || m.Err() != nil || s.order != nil || !waits {
 		return nil, nil, false
 	}
 	p, ok := s.proto.(proto.HeadPacker)
@@ -76,7 +88,10 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	defer unwatch()
 	for c != nil {
 		w.buf = c.b
-		w.writeErr = w.writeBlocking()
+		w.writeErr = w.writeTogether(c)
+		if w.writeErr == nil {
+			w.writeErr = w.writeBlocking()
+		}
 		if w.writeErr == errInterrupted {
 			w.leaveRest(c)
 			return nil
@@ -94,6 +109,29 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	}
 	w.mu.Unlock()
 	w.flush(false)
+	return err
+}
+
+// writeTogether makes one write of c and the beginning of the body behind it, so
+// that the head of a frame is no packet of its own. What it leaves of both, if
+// that takes too long for one, is left to writeBlocking.
+func (w *writer) writeTogether(c *chunk) error {
+	body := c.next
+	if w.gather == nil || len(c.b) == 0 || body == nil || body.kind != lentBody {
+		return nil
+	}
+	if err := w.boundWrite(); err != nil {
+		return err
+	}
+	pieces := net.Buffers{c.b, body.b[:min(len(body.b), rawPiece)]}
+	n, err := pieces.WriteTo(w.gather)
+	w.moved.Add(uint64(n))
+	first := min(int(n), len(c.b))
+	w.buf = c.b[first:]
+	body.cut(int(n) - first)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
 	return err
 }
 

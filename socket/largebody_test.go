@@ -56,11 +56,17 @@ func randomBody(n int) []byte {
 // Large bodies and small messages of several senders arrive whole, each
 // sender's in order.
 func TestLargeBodiesKeepFramesWhole(t *testing.T) {
+	t.Run("calls", func(t *testing.T) { testFramesWhole(t, message.TypeCall, 5<<20+123, 6) })
+	t.Run("messages of streams", func(t *testing.T) { testFramesWhole(t, message.TypeStreamData, 64<<10, 200) })
+	t.Run("the least of them", func(t *testing.T) { testFramesWhole(t, message.TypeStreamFull, largeStreamBody, 200) })
+}
+
+func testFramesWhole(t *testing.T, mtype byte, size, each int) {
 	s, other := streamPair(t, Config{QueueLimit: 512 << 10})
 	in := New(other, rawproto.New(), Config{}.Complete())
-	body := randomBody(5<<20 + 123)
+	body := randomBody(size)
 	want := sha256.Sum256(body)
-	const senders, each = 4, 6
+	const senders = 4
 	var wg sync.WaitGroup
 	for g := range senders {
 		wg.Go(func() {
@@ -69,8 +75,8 @@ func TestLargeBodiesKeepFramesWhole(t *testing.T) {
 				if i%2 == 1 {
 					m.SetBody([]byte("small"))
 				}
-				m.SetMtype(message.TypeCall)
-				m.SetSeq(int32(g*100 + i))
+				m.SetMtype(mtype)
+				m.SetSeq(int32(g*1000 + i))
 				if err := s.Send(m, ByPolicy, FlushYield); err != nil {
 					t.Errorf("sender %d, message %d: %v", g, i, err)
 				}
@@ -86,7 +92,7 @@ func TestLargeBodiesKeepFramesWhole(t *testing.T) {
 		if err := in.Read(&m); err != nil {
 			t.Fatal(err)
 		}
-		g, i := int(m.Seq())/100, int(m.Seq())%100
+		g, i := int(m.Seq())/1000, int(m.Seq())%1000
 		if i != next[g] {
 			t.Fatalf("message %d of sender %d came when %d was due", i, g, next[g])
 		}
@@ -298,4 +304,58 @@ func TestPackHeadAgreesWithPack(t *testing.T) {
 	if _, _, ok := s.split(m, putMode{policy: Block}); ok {
 		t.Error("a small body is split")
 	}
+	m.SetMtype(message.TypeStreamData)
+	for n, want := range map[int]bool{largeStreamBody - 1: false, largeStreamBody: true} {
+		m.SetBody(body[:n])
+		if _, _, ok := s.split(m, putMode{policy: Block}); ok != want {
+			t.Errorf("a message of a stream with %d bytes: split %v, want %v", n, ok, want)
+		}
+	}
+}
+
+// The head of a frame is no packet of its own: it leaves in one write with the
+// body, also behind what was queued before, and on a connection of an event loop.
+func TestHeadGoesWithItsBody(t *testing.T) {
+	body := randomBody(largeStreamBody)
+	for _, queued := range []int{0, 10} {
+		s, other := streamPair(t, Config{})
+		counted := &countedConn{Conn: s.out.gather}
+		s.out.conn = counted // sees the writes that are not made together
+		for range queued {
+			if err := s.Send(small(t.Context(), message.TypePush), ByPolicy, FlushLater); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := small(t.Context(), message.TypeStreamData)
+		m.SetBody(body)
+		if err := s.Send(m, ByPolicy, FlushInline); err != nil {
+			t.Fatal(err)
+		}
+		if counted.writes != 0 {
+			t.Errorf("%d writes beside the one of all", counted.writes)
+		}
+		if got := s.out.moved.Load(); got != s.Stats().BytesOut {
+			t.Errorf("%d bytes of %d counted as written", got, s.Stats().BytesOut)
+		}
+		in := New(other, rawproto.New(), Config{}.Complete())
+		for i := range queued + 1 {
+			var got message.Message
+			if err := in.Read(&got); err != nil {
+				t.Fatal(err)
+			}
+			if i == queued && !bytes.Equal(got.Raw(), body) {
+				t.Error("the body arrived changed")
+			}
+		}
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	writes int
+}
+
+func (c *countedConn) Write(b []byte) (int, error) {
+	c.writes++
+	return c.Conn.Write(b)
 }

@@ -33,6 +33,8 @@ type writer struct {
 	try  func(fd uintptr) bool
 	cfg  *Config
 
+	gather net.Conn // conn, or the one of the system below it, that writes several buffers at once; nil: it can't
+
 	waiting atomic.Int64  // bytes of replies that wait for room, or that their senders write
 	waiters atomic.Int64  // how many replies these are
 	moved   atomic.Uint64 // bytes that the connection has taken
@@ -60,6 +62,12 @@ type writer struct {
 func (w *writer) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
 	w.conn, w.raw, w.cfg = conn, raw, cfg
 	w.try = w.tryWrite
+	if raw != nil {
+		w.gather = conn
+		if r, ok := conn.(ReadNotifier); ok {
+			w.gather = r.NetConn()
+		}
+	}
 }
 
 // A putMode says how a frame is enqueued.

@@ -21,6 +21,16 @@ func (r *ring[T]) push(v T) {
 	r.n++
 }
 
+// drop removes the newest value. The ring must not be empty.
+func (r *ring[T]) drop() T {
+	var zero T
+	r.n--
+	at := (r.head + r.n) & (len(r.buf) - 1)
+	v := r.buf[at]
+	r.buf[at] = zero
+	return v
+}
+
 // pop removes the oldest value. The ring must not be empty.
 func (r *ring[T]) pop() T {
 	var zero T

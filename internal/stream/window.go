@@ -70,6 +70,17 @@ func (w *Window) Acquire(ctx context.Context, charge int64) (full bool, err erro
 	}
 }
 
+// Undo takes back the last Acquire: its message was not sent. No other may have
+// been acquired since.
+func (w *Window) Undo() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.charges.len() > 0 { // else the other side has credited what it can't have got
+		w.unacked -= w.charges.drop()
+	}
+	w.wakeLocked()
+}
+
 // Credit records that the other side has consumed count messages in all, and
 // that its window is size bytes now. A credit that is older than one before
 // changes nothing.

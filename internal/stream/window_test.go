@@ -83,6 +83,36 @@ func TestACreditIsCumulative(t *testing.T) {
 	}
 }
 
+// A message that was not sent gives back its part of the window, and is not counted
+// by the credits that follow.
+func TestUndo(t *testing.T) {
+	w := NewWindow(1000)
+	w.Undo() // of nothing
+	acquire(t, w, 300)
+	if !acquire(t, w, 700) {
+		t.Fatal("the window is not full")
+	}
+	w.Undo()
+	if n, charge := w.Unacked(); n != 1 || charge != 300 {
+		t.Errorf("%d messages, %d bytes are left of one of 300 bytes", n, charge)
+	}
+	acquire(t, w, 500)
+	if err := w.Credit(2, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Credit(3, 0); !errors.Is(err, ErrCredit) {
+		t.Errorf("credit for the message that was not sent: %v", err)
+	}
+	for i := range 20 { // the ring grows meanwhile
+		acquire(t, w, int64(i+1))
+		acquire(t, w, 1)
+		w.Undo()
+	}
+	if n, charge := w.Unacked(); n != 20 || charge != 20*21/2 {
+		t.Errorf("%d messages, %d bytes", n, charge)
+	}
+}
+
 func TestAnAnnouncedWindowIsBounded(t *testing.T) {
 	w := NewWindow(InitialWindow)
 	if err := w.Credit(0, 1<<60); err != nil {

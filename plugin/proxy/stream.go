@@ -69,9 +69,9 @@ func passUp(ctx context.Context, down, up *erpc.UntypedStream) error {
 // passOn passes on messages until one side ends. The error is io.EOF when from
 // has no more, or when to has ended well before.
 func passOn(ctx context.Context, from, to *erpc.UntypedStream) error {
+	var body []byte
 	for {
-		var body []byte
-		if err := from.RecvContext(ctx, &body); err != nil {
+		if err := from.RecvInto(ctx, &body); err != nil {
 			return err
 		}
 		if err := to.SendContext(ctx, body); err != nil {

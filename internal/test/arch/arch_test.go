@@ -33,7 +33,7 @@ var core = map[string][]string{
 	"proto":               {"internal/bufpool", "message", "xfer"},
 	"socket":              {"codec", "internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
 	"internal/stream":     {},
-	"session":             {"codec", "internal/backoff", "internal/calltable", "internal/guard", "internal/logging", "internal/stream", "internal/workerpool", "message", "plugin", "proto", "socket"},
+	"session":             {"codec", "internal/backoff", "internal/bufpool", "internal/calltable", "internal/guard", "internal/logging", "internal/stream", "internal/workerpool", "message", "plugin", "proto", "socket"},
 	"router":              {"message", "plugin", "session"},
 	"router/dispatcher":   {"message", "plugin", "router", "session"},
 	"peer":                {"codec", "internal/backoff", "internal/guard", "internal/logging", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},

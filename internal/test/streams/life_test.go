@@ -10,10 +10,12 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 const bound = 30 * time.Second // of every wait
@@ -446,6 +448,82 @@ func TestShutdown(t *testing.T) {
 	_, err := stubborn.Recv()
 	wantCode(t, "the stubborn stream", err, erpc.CodeShuttingDown)
 	receive(t, "Shutdown", done)
+}
+
+// A message whose context ends before the connection takes it is not sent, and the
+// stream goes on as if it had never been.
+func TestSendContextLeavesTheStreamWhole(t *testing.T) {
+	for _, size := range []int{1 << 10, 60 << 10} { // queued, and written from where it lies
+		t.Run(fmt.Sprint(size), func(t *testing.T) { testSendGivesUp(t, size) })
+	}
+}
+
+func testSendGivesUp(t *testing.T, size int) {
+	var held atomic.Bool // the server stops reading
+	release := make(chan struct{})
+	sess, srv := link(t, func(srv erpc.Peer) {
+		erpc.HandleStream(srv, "/numbers", func(_ context.Context, s *erpc.Stream[[]byte, note]) error {
+			n := 0
+			for m, err := range s.All() {
+				if err != nil {
+					return err
+				}
+				if int((*m)[0]) != n {
+					return erpc.NewStatus(1001, fmt.Sprintf("message %d in place of %d", (*m)[0], n)).Err()
+				}
+				n++
+			}
+			return s.Send(&note{n})
+		})
+		erpc.HandlePush(srv, "/filler", func(context.Context, *[]byte) error { return nil })
+	}, erpc.PeerConfig{}, erpc.PeerConfig{QueueLimit: 64 << 10})
+	srv.PluginContainer().AppendRight(&erpc.PluginImpl{PluginName: "hold", OnPreReadHeader: func(erpc.PreCtx) error {
+		if held.Load() {
+			<-release
+		}
+		return nil
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
+	defer cancel()
+	s := open[[]byte, note](t, ctx, sess, "/numbers")
+	defer s.Close()
+	m := make([]byte, size)
+	sent := 0
+	send := func(ctx context.Context) error {
+		m[0] = byte(sent)
+		err := s.SendContext(ctx, &m)
+		if err == nil {
+			sent++
+		}
+		return err
+	}
+	if err := send(ctx); err != nil {
+		t.Fatal(err)
+	}
+	held.Store(true)
+	for _, n := range []int{32 << 10, 100} { // fill the queue, and the buffers of the system
+		for full := false; !full; {
+			short, stop := context.WithTimeout(ctx, 200*time.Millisecond)
+			full = !sess.Push("/filler", make([]byte, n), erpc.WithContext(short)).OK()
+			stop()
+		}
+	}
+	for range 3 {
+		short, stop := context.WithTimeout(ctx, 20*time.Millisecond)
+		wantCode(t, "Send that the connection does not take", send(short), erpc.CodeHandleTimeout)
+		stop()
+	}
+	held.Store(false)
+	close(release)
+	for range 5 {
+		if err := send(ctx); err != nil {
+			t.Fatalf("Send after that: %v", err)
+		}
+	}
+	got, err := s.CloseAndRecv()
+	if err != nil || got.N != sent {
+		t.Errorf("%v, %v; %d were sent", got, err, sent)
+	}
 }
 
 func TestTransfers(t *testing.T) {

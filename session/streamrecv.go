@@ -1,0 +1,143 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/goerpc/erpc/internal/bufpool"
+	"github.com/goerpc/erpc/internal/stream"
+	"github.com/goerpc/erpc/message"
+)
+
+// A streamMessage is one that arrived and was not taken yet.
+type streamMessage struct {
+	codec   byte
+	meta    *message.Meta // nil: none
+	body    []byte
+	storage []byte // what body is a part of, for others to use once body is not; nil: body is its own
+}
+
+// release gives the memory of the message back. Nobody may use its body any more.
+func (m *streamMessage) release() {
+	bufpool.Put(m.storage)
+	m.body, m.storage = nil, nil
+}
+
+// minKept is the length, in bytes, from which the body of a message stays in the
+// storage that it was read into, rather than being copied.
+const minKept = 16 << 10
+
+// newStreamMessage takes the message in x over, body and all.
+func newStreamMessage(x *exchange) streamMessage {
+	m := streamMessage{codec: x.in.BodyCodec()}
+	if x.in.Meta().Len() > 0 {
+		m.meta = new(message.Meta)
+		x.in.Meta().CopyTo(m.meta)
+	}
+	raw := x.in.Raw()
+	switch {
+	case len(raw) >= minKept:
+		m.body, m.storage = raw[:len(raw):len(raw)], x.in.GiveStorage()
+	case len(raw) > 0:
+		m.body = append([]byte(nil), raw...)
+	}
+	return m
+}
+
+// dataArrived queues a message. It runs on the reading goroutine.
+func (s *Stream) dataArrived(x *exchange) {
+	n := len(x.in.Raw())
+	if n > s.conn.shared.StreamMessageLimit {
+		s.finish(newStatus(message.CodeTooLarge, errStreamTooLarge), true)
+		return
+	}
+	err := s.inbox.Put(newStreamMessage(x), stream.Charge(n), x.in.Mtype() == message.TypeStreamFull)
+	switch {
+	case err == nil, errors.Is(err, stream.ErrEnded):
+	case errors.Is(err, stream.ErrMemory):
+		s.finish(newStatus(message.CodeExhausted, err), true)
+	default:
+		s.finish(newStatus(message.CodeBadMessage, err), true)
+	}
+}
+
+// Recv waits for the next message and decodes it into v. A *[]byte gets the bytes
+// as they are, in memory that is the caller's from then on. When the other side
+// sends no more Recv returns io.EOF; when the stream ended in another way, the
+// status.
+func (s *Stream) Recv(v any) error { return s.RecvContext(context.Background(), v) }
+
+// RecvContext is Recv that also gives up with ctx. The stream stays whole.
+func (s *Stream) RecvContext(ctx context.Context, v any) error {
+	m, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	if b, ok := v.(*[]byte); ok && b != nil {
+		*b = nil // what the last message was is the caller's to keep
+		if s.hooks.preRecvMessage == nil {
+			*b = m.body
+			return nil
+		}
+	}
+	return s.decode(&m, v)
+}
+
+// RecvInto is RecvContext that copies the bytes of a message into the room that a
+// *[]byte has, and grows it if it is too small: a program that is done with a
+// message before it receives the next one needs no memory for each.
+func (s *Stream) RecvInto(ctx context.Context, v any) error {
+	m, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	b, ok := v.(*[]byte)
+	if !ok || b == nil {
+		return s.decode(&m, v)
+	}
+	if s.hooks.preRecvMessage != nil {
+		return s.decode(&m, b)
+	}
+	*b = append((*b)[:0], m.body...)
+	m.release()
+	return nil
+}
+
+// take waits for the next message and tells the other side that it was taken.
+func (s *Stream) take(ctx context.Context) (streamMessage, error) {
+	m, credit, due, err := s.inbox.Take(ctx)
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			err = statusContext(ctx).Err()
+		}
+		return streamMessage{}, err
+	}
+	if due {
+		s.sendCredit(credit)
+	}
+	s.got.Add(1)
+	return m, nil
+}
+
+// decode decodes m, after the hooks, into v, and gives the memory of m back if no
+// part of it is v's.
+func (s *Stream) decode(m *streamMessage, v any) error {
+	if s.hooks.preRecvMessage != nil {
+		st := s.hookRecv(*m, v)
+		if !st.OK() {
+			s.finish(st, true)
+			return st.Err()
+		}
+		return nil
+	}
+	var in message.Message
+	in.SetBodyCodec(m.codec)
+	in.SetCodecs(s.conn.shared.Socket.Codecs)
+	in.SetReadLimit(s.conn.shared.Socket.ReadLimit)
+	in.SetBody(v)
+	if err := in.UnmarshalBody(m.body); err != nil {
+		return s.conn.shared.decodeFailed(err).Err()
+	}
+	m.release() // codecs keep nothing of their input
+	return nil
+}

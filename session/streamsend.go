@@ -1,0 +1,154 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/goerpc/erpc/internal/bufpool"
+	"github.com/goerpc/erpc/internal/stream"
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
+)
+
+// How the messages that one end of a stream sends share writes.
+const (
+	// minBurst is how many messages sent one after another, with none received in
+	// between, show that the program sends without waiting for answers: those that
+	// follow are written by another goroutine while the program makes the next.
+	minBurst = 2
+	// maxShared is the size, in bytes, from which a message is worth a write of
+	// its own.
+	maxShared = 16 << 10
+	// maxScratch is the largest buffer that a stream keeps to encode messages in.
+	maxScratch = 4 << 10
+)
+
+// An outgoing is the sending half of a stream. Whoever has taken the value of turn
+// owns the rest, and puts the value back.
+type outgoing struct {
+	turn  chan struct{}
+	body  []byte // of the message being sent, encoded
+	spare []byte // to encode the next one in
+	size  int    // of the last message that was encoded
+	burst int    // messages sent since the program last received one
+	got   uint64 // how many it had received then
+}
+
+// encode makes body what x's message is encoded as. Bytes stay where they are.
+func (o *outgoing) encode(m *message.Message) (err error) {
+	switch m.Body().(type) {
+	case nil, []byte, *[]byte:
+		o.body, err = m.MarshalBody()
+		return err
+	}
+	dst := o.spare
+	if o.size >= bufpool.Min {
+		dst = bufpool.Get(o.size)
+	}
+	o.body, err = m.AppendBody(dst[:0])
+	if err != nil {
+		return err
+	}
+	o.size, o.spare = len(o.body), o.body
+	return nil
+}
+
+// sent gives up the memory of the message that was sent, but for a small buffer.
+func (o *outgoing) sent() {
+	o.body = nil
+	if cap(o.spare) > maxScratch {
+		bufpool.Put(o.spare)
+		o.spare = nil
+	}
+}
+
+// flush says who writes the message, of which got were received before it. more
+// reports that the program has messages to receive, so it will not wait now.
+func (o *outgoing) flush(got uint64, more bool) socket.Flush {
+	if got != o.got {
+		o.got, o.burst = got, 0
+	}
+	o.burst++
+	switch {
+	case len(o.body) >= maxShared:
+		return socket.FlushInline
+	case more || o.burst > minBurst:
+		return socket.FlushAsync
+	}
+	return socket.FlushYield
+}
+
+// Send encodes v and sends it. It waits while the other side's program has not
+// taken enough of what was sent before, and while the connection does not take
+// more. It returns the status of a stream that has ended, and io.EOF if that is
+// OK. Success means that the message was queued, not that it was received. v is
+// the caller's again when Send returns.
+func (s *Stream) Send(v any) error { return s.SendContext(s.ctx, v) }
+
+// SendContext is Send that also gives up with ctx. The stream stays whole.
+func (s *Stream) SendContext(ctx context.Context, v any) error {
+	select {
+	case <-s.out.turn:
+	case <-ctx.Done():
+		return s.gaveUp(ctx)
+	case <-s.done:
+		return s.ended()
+	}
+	defer func() { s.out.turn <- struct{}{} }()
+	switch s.life.State() {
+	case stream.SendClosed:
+		return fmt.Errorf("session: the stream to %s: nothing can be sent after CloseSend", s.method)
+	case stream.Ended:
+		return s.ended()
+	}
+	x := getExchange(s.conn, roleOutgoing)
+	defer putExchange(x)
+	defer s.out.sent()
+	x.out.SetBodyCodec(s.codec)
+	x.out.SetBody(v)
+	if s.hooks.preSendMessage != nil {
+		st := s.hookSend(x)
+		if !st.OK() {
+			return st.Err()
+		}
+	}
+	if err := s.out.encode(&x.out); err != nil {
+		return newStatus(message.CodeWriteFailed, err).Err()
+	}
+	n := len(s.out.body)
+	if n > s.conn.shared.StreamMessageLimit {
+		return newStatus(message.CodeTooLarge, errStreamTooLarge).Err()
+	}
+	full, err := s.window.Acquire(ctx, stream.Charge(n))
+	if err != nil {
+		return s.gaveUp(ctx)
+	}
+	x.out.SetMtype(message.TypeStreamData)
+	if full {
+		x.out.SetMtype(message.TypeStreamFull)
+	}
+	x.out.SetBody(&s.out.body)
+	return s.write(ctx, x)
+}
+
+// write sends the message in x as a frame of the stream.
+func (s *Stream) write(ctx context.Context, x *exchange) error {
+	x.out.SetSeq(-s.key)
+	x.out.SetContext(ctx)
+	if len(s.pipe) > 0 {
+		message.WithXferPipe(s.pipe...)(&x.out)
+	}
+	waiting, _ := s.inbox.Len()
+	err := s.conn.sock.Send(&x.out, socket.ByPolicy, s.out.flush(s.got.Load(), waiting > 0))
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) { // nothing was sent
+		s.window.Undo()
+		return s.gaveUp(ctx)
+	}
+	if st := s.conn.status(&x.out, err); !st.OK() {
+		s.finish(st, true)
+		return st.Err()
+	}
+	s.sent.Add(1)
+	return nil
+}
