@@ -172,7 +172,8 @@ func (c *conn) sendUrgent(m *message.Message) error {
 }
 
 // sendEnd is sendUrgent for the end of a stream. If the end can't be packed,
-// because its status or metadata is too long, one that says so takes its place:
+// because its status is too long or it has a filter that is not registered, for
+// example, one that says so takes its place:
 // the other side waits for an end.
 func (c *conn) sendEnd(m *message.Message) error {
 	err := c.sendUrgent(m)
@@ -180,7 +181,10 @@ func (c *conn) sendEnd(m *message.Message) error {
 	if err == nil || m.Err() == nil && !errors.As(err, &pack) {
 		return err
 	}
-	m.Meta().Reset()
+	mtype, seq := m.Mtype(), m.Seq()
+	m.Reset()
+	m.SetMtype(mtype)
+	m.SetSeq(seq)
 	m.SetStatus(newStatus(message.CodeInternalServerError, err))
 	return c.sendUrgent(m)
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -182,7 +183,7 @@ func TestCallEndsWithTheConnection(t *testing.T) {
 	if u.context() != u.context() {
 		t.Error("the context is made twice")
 	}
-	if totals := u.shared.Totals(nil); totals.Ended != 1 {
+	if totals := u.shared.Totals(slices.Values([]*Engine(nil))); totals.Ended != 1 {
 		t.Errorf("%d connections have ended", totals.Ended)
 	}
 }

@@ -339,8 +339,9 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
 			st = newStatus(message.CodeInternalServerError, st.Cause())
 		}
-		x.out.XferPipe().Reset()
-		x.out.Meta().Reset()
+		x.out.Reset() // with what can't be sent, such as a filter that is not registered
+		x.out.SetMtype(message.TypeReply)
+		x.out.SetSeq(x.in.Seq())
 		x.fail(st)
 		st = x.send(noFlush)
 	}
