@@ -305,12 +305,17 @@ type Stats struct {
 	socket.Stats
 	Handlers int // at work
 	Pending  int // calls that wait for their reply
+	Streams  int // open, whichever side opened them
 }
 
 // Stats implements [Session].
 func (s *Engine) Stats() Stats {
 	c := s.conns.current()
-	return Stats{c.sock.Stats(), int(c.handlers.Load()), c.pending.Len() + s.later.len()}
+	st := Stats{Stats: c.sock.Stats(), Handlers: int(c.handlers.Load()), Pending: c.pending.Len() + s.later.len()}
+	if t := c.streams.Load(); t != nil {
+		st.Streams, _ = t.len()
+	}
+	return st
 }
 
 // minActivity is how many bytes of a message that is still arriving keep its

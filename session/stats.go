@@ -53,6 +53,7 @@ func (sh *Shared) Totals(sessions iter.Seq[*Engine]) Totals {
 		st := s.Stats()
 		add(&t.Stats.Stats, st.Stats)
 		t.Pending += st.Pending
+		t.Streams += st.Streams
 		t.Connections++
 	}
 	t.Handlers = sh.Handlers()

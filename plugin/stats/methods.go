@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -11,10 +12,35 @@ const (
 	Other   = "(other)"   // called here, above the limit of names
 )
 
+// maxCodes is how many status codes of one method are counted one by one.
+const maxCodes = 32
+
+// OtherCode stands in [Method.Codes] for all codes above the first 32.
+const OtherCode int32 = 0
+
 // method counts one method of one kind.
 type method struct {
 	started, sent, ended, errors atomic.Uint64
 	latency                      histogram
+	stream                       atomic.Bool // it is handled here, and its handlers are of streams
+
+	mu    sync.Mutex // guards codes
+	codes map[int32]uint64
+}
+
+// failed counts a failure. A handler, or the peer that it asks, may make up any
+// code, so their number is bounded.
+func (m *method) failed(code int32) {
+	m.errors.Add(1)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.codes == nil {
+		m.codes = make(map[int32]uint64)
+	}
+	if _, ok := m.codes[code]; !ok && len(m.codes) >= maxCodes {
+		code = OtherCode
+	}
+	m.codes[code]++
 }
 
 // methods are those of one kind.
@@ -66,10 +92,11 @@ func (t *methods) get(name string) *method {
 
 // Method is the counts of one method.
 type Method struct {
-	Started uint64 // calls and pushes that were to be made, or that arrived
-	Sent    uint64 // of those made here: written; of calls handled here: answered
-	Ended   uint64 // those whose reply came, or whose handling has ended
-	Errors  uint64 // of those: with a status that is a failure
+	Started uint64           // calls and pushes that were to be made, or that arrived
+	Sent    uint64           // of those made here: written; of calls handled here: answered
+	Ended   uint64           // those whose reply came, or whose handling has ended
+	Errors  uint64           // of those: with a status that is a failure
+	Codes   map[int32]uint64 // Errors by status code
 	Latency Histogram
 }
 
@@ -79,7 +106,11 @@ func (t *methods) snapshot() map[string]Method {
 	s := make(map[string]Method, len(t.m))
 	for name, m := range t.m {
 		// Backwards, so that no count is above the one that comes before it.
-		c := Method{Errors: m.errors.Load(), Latency: m.latency.snapshot()}
+		c := Method{Latency: m.latency.snapshot()}
+		m.mu.Lock()
+		c.Codes = maps.Clone(m.codes)
+		m.mu.Unlock()
+		c.Errors = m.errors.Load()
 		c.Ended = m.ended.Load()
 		c.Sent = m.sent.Load()
 		c.Started = m.started.Load()

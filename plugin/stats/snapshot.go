@@ -6,17 +6,33 @@ import (
 	"slices"
 )
 
-// A Snapshot is all counts at about one time. Counts begin with the peer.
-type Snapshot struct {
+// Methods are the counts of all methods by name.
+type Methods struct {
 	HandledCalls  map[string]Method
 	HandledPushes map[string]Method // without Sent
 	Calls         map[string]Method // made here
 	Pushes        map[string]Method // made here: Started and Sent
-	Dials         uint64            // attempts
-	Dialed        uint64            // those that succeeded, but for redials
-	Redialed      uint64
-	Accepted      uint64
-	AcceptErrors  uint64 // of the listeners: out of file descriptors, for example
+}
+
+// Methods returns the counts of the methods, at a cost that does not depend on
+// how many sessions there are.
+func (s *Stats) Methods() Methods {
+	return Methods{
+		HandledCalls:  s.handledCalls.snapshot(),
+		HandledPushes: s.handledPushes.snapshot(),
+		Calls:         s.calls.snapshot(),
+		Pushes:        s.pushes.snapshot(),
+	}
+}
+
+// A Snapshot is all counts at about one time. Counts begin with the peer.
+type Snapshot struct {
+	Methods
+	Dials        uint64 // attempts
+	Dialed       uint64 // those that succeeded, but for redials
+	Redialed     uint64
+	Accepted     uint64
+	AcceptErrors uint64 // of the listeners: out of file descriptors, for example
 	Ends
 	Traffic            // of all sessions, also those that have ended
 	Sessions []Session // by their ids
@@ -36,14 +52,11 @@ func (s *Snapshot) Queued() (n int) {
 // Snapshot returns the counts.
 func (s *Stats) Snapshot() *Snapshot {
 	n := &Snapshot{
-		HandledCalls:  s.handledCalls.snapshot(),
-		HandledPushes: s.handledPushes.snapshot(),
-		Calls:         s.calls.snapshot(),
-		Pushes:        s.pushes.snapshot(),
-		Accepted:      s.accepted.Load(),
-		Redialed:      s.redialed.Load(),
-		Dialed:        s.dialed.Load(),
-		Dials:         s.dials.Load(),
+		Methods:  s.Methods(),
+		Accepted: s.accepted.Load(),
+		Redialed: s.redialed.Load(),
+		Dialed:   s.dialed.Load(),
+		Dials:    s.dials.Load(),
 	}
 	if p := s.peer.Load(); p != nil {
 		n.AcceptErrors = (*p).Stats().AcceptErrors

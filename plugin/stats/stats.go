@@ -20,6 +20,7 @@ type Stats struct {
 	handledCalls, handledPushes, calls, pushes methods
 	dials, dialed, redialed, accepted          atomic.Uint64
 	sessions                                   sessions
+	slowest                                    slowest
 	peer                                       atomic.Pointer[erpc.EarlyPeer] // nil: none was made with it
 }
 
@@ -67,7 +68,7 @@ func (s *Stats) PostReg(h *erpc.Handler) error {
 	switch {
 	case h.IsUnknown():
 	case h.IsCall(), h.IsStream(): // hooks see a stream as a call
-		s.handledCalls.add(h.Name())
+		s.handledCalls.add(h.Name()).stream.Store(h.IsStream())
 	default:
 		s.handledPushes.add(h.Name())
 	}
@@ -138,16 +139,20 @@ func (s *Stats) PostWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 // PostReadReplyHeader counts that it was answered.
 func (s *Stats) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
 	if k, ok := s.marked(ctx); ok {
-		k.end(ctx.StatusOK())
+		s.end(ctx, k, Called)
 	}
 	return nil
 }
 
-func (k mark) end(ok bool) {
-	k.m.latency.observe(time.Since(k.begin))
+func (s *Stats) end(ctx erpc.ReadCtx, k mark, kind Kind) {
+	took := time.Since(k.begin)
+	k.m.latency.observe(took)
 	k.m.ended.Add(1)
-	if !ok {
-		k.m.errors.Add(1)
+	if !ctx.StatusOK() {
+		k.m.failed(ctx.Status().Code())
+	}
+	if !k.m.stream.Load() { // a stream takes as long as its two sides want
+		s.slowest.observe(ctx, k.begin, took, kind)
 	}
 }
 
@@ -186,6 +191,10 @@ func (s *Stats) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
 // PostHandle counts that a call or push has been handled.
 func (s *Stats) PostHandle(ctx erpc.ReadCtx) {
 	if k, ok := s.marked(ctx); ok {
-		k.end(ctx.StatusOK())
+		kind := HandledCall
+		if ctx.Input().Mtype() == erpc.TypePush {
+			kind = HandledPush
+		}
+		s.end(ctx, k, kind)
 	}
 }
