@@ -105,6 +105,10 @@ test-streams: ## the suite of streams at full size, and STREAM_WALK of random fa
 test-faults: ## half-open and slow networks between two network namespaces; needs root and iproute2
 	ERPC_NETFAULT=1 $(GO) test -count=1 -v ./internal/test/netfault
 
+.PHONY: dashboard
+dashboard: ## a peer under load, with its dashboard at http://127.0.0.1:9091/
+	$(GO) run ./examples/dashboard
+
 SOAK ?= 10m
 soak: ## mixed load and faults for SOAK; every call must be accounted for
 	@mkdir -p bin

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/chromium"
 )
 
 // quote returns a value as JavaScript.
@@ -29,26 +30,32 @@ func texts(selector string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.textContent)`, selector)
 }
 
-// shows waits until the elements of a list have just these texts.
-func (p *tab) shows(list string, want ...string) {
-	p.t.Helper()
-	p.wait(fmt.Sprintf(`JSON.stringify(%s) === JSON.stringify(%s)`, texts("#"+list+" li"), quote(p.t, want)))
+// A tab is a page of the chat.
+type tab struct {
+	t *testing.T
+	*chromium.Tab
 }
 
-func (p *tab) join(room, name string) {
+// shows waits until the elements of a list have just these texts.
+func (p tab) shows(list string, want ...string) {
 	p.t.Helper()
-	p.wait(`document.getElementById("state").textContent === "open"`)
-	p.run(fmt.Sprintf(`{
+	p.Wait(fmt.Sprintf(`JSON.stringify(%s) === JSON.stringify(%s)`, texts("#"+list+" li"), quote(p.t, want)))
+}
+
+func (p tab) join(room, name string) {
+	p.t.Helper()
+	p.Wait(`document.getElementById("state").textContent === "open"`)
+	p.Run(fmt.Sprintf(`{
 		document.getElementById("name").value = %s;
 		document.getElementById("room").value = %s;
 		document.querySelector("#join button").click();
 	}`, quote(p.t, name), quote(p.t, room)), nil)
 }
 
-func (p *tab) say(text string) {
+func (p tab) say(text string) {
 	p.t.Helper()
-	p.wait(`!document.getElementById("send").disabled && document.getElementById("text").value === ""`)
-	p.run(fmt.Sprintf(`{
+	p.Wait(`!document.getElementById("send").disabled && document.getElementById("text").value === ""`)
+	p.Run(fmt.Sprintf(`{
 		document.getElementById("text").value = %s;
 		document.getElementById("send").click();
 	}`, quote(p.t, text)), nil)
@@ -57,9 +64,9 @@ func (p *tab) say(text string) {
 // TestTwoPagesTalk has two people with browsers and a Go program on raw TCP
 // talk to each other.
 func TestTwoPagesTalk(t *testing.T) {
-	b := startBrowser(t)
+	b := chromium.New(t)
 	s := serve(t)
-	anna, ben := b.open("http://"+s.webAddr+"/"), b.open("http://"+s.webAddr+"/")
+	anna, ben := tab{t, b.Open("http://" + s.webAddr + "/")}, tab{t, b.Open("http://" + s.webAddr + "/")}
 	anna.join("lobby", "Anna")
 	anna.shows("members", "Anna")
 	ben.join("lobby", "Ben")
@@ -84,13 +91,13 @@ func TestTwoPagesTalk(t *testing.T) {
 	anna.shows("messages", said...)
 	ben.shows("messages", said...)
 	var title string
-	if ben.run(`document.title`, &title); title != "erpc chat" {
+	if ben.Run(`document.title`, &title); title != "erpc chat" {
 		t.Errorf("the title is %q", title)
 	}
 
-	for name, p := range map[string]*tab{"Anna": anna, "Ben": ben} { // each is shown who it is
-		p.wait(fmt.Sprintf(`JSON.stringify(%s) === %s`, texts("#members .me"), quote(t, `["`+name+`"]`)))
-		p.wait(`document.querySelectorAll("#messages .me").length === 1`)
+	for name, p := range map[string]tab{"Anna": anna, "Ben": ben} { // each is shown who it is
+		p.Wait(fmt.Sprintf(`JSON.stringify(%s) === %s`, texts("#members .me"), quote(t, `["`+name+`"]`)))
+		p.Wait(`document.querySelectorAll("#messages .me").length === 1`)
 	}
 
 	// The page's fetch, from another origin than the API's.
@@ -99,19 +106,19 @@ func TestTwoPagesTalk(t *testing.T) {
 	anna.say("Who is in the garden?")
 	gopher.hears(Message{"lobby", "Anna", "Who is in the garden?"})
 	var rooms map[string]int
-	anna.run(fmt.Sprintf(`fetch("http://%s/chat/rooms", { headers: { "Content-Type": "application/json" } }).then((r) => r.json())`, s.apiAddr), &rooms)
+	anna.Run(fmt.Sprintf(`fetch("http://%s/chat/rooms", { headers: { "Content-Type": "application/json" } }).then((r) => r.json())`, s.apiAddr), &rooms)
 	if len(rooms) != 2 || rooms["lobby"] != 3 || rooms["garden"] != 1 {
 		t.Errorf("fetch got %v", rooms)
 	}
 	var refused string
-	anna.run(fmt.Sprintf(`fetch("http://%s/no/such").then(async (r) => r.status + " " + await r.text())`, s.apiAddr), &refused)
+	anna.Run(fmt.Sprintf(`fetch("http://%s/no/such").then(async (r) => r.status + " " + await r.text())`, s.apiAddr), &refused)
 	if refused != `404 {"code":404,"msg":"Not Found","cause":""}` {
 		t.Errorf("fetch of nothing got %s", refused)
 	}
 
 	// A name that is taken is said so, and nothing is lost.
 	anna.join("lobby", "gopher")
-	anna.wait(`document.querySelector("#messages li.note")?.textContent === "gopher is already here"`)
+	anna.Wait(`document.querySelector("#messages li.note")?.textContent === "gopher is already here"`)
 
 	// A page whose connection breaks comes back to its room by itself.
 	s.chat.RangeSession(func(sess erpc.Session) bool {
@@ -133,9 +140,9 @@ func TestTwoPagesTalk(t *testing.T) {
 	if err := os.MkdirAll(shots, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, p := range map[string]*tab{"anna": anna, "ben": ben} {
+	for name, p := range map[string]tab{"anna": anna, "ben": ben} {
 		file := filepath.Join(shots, "chat-"+name+".png")
-		p.screenshot(file)
+		p.Screenshot(file)
 		f, err := os.Open(file)
 		if err != nil {
 			t.Fatal(err)
@@ -147,10 +154,10 @@ func TestTwoPagesTalk(t *testing.T) {
 		}
 	}
 
-	ben.close()
+	ben.Close()
 	gopher.sees("lobby", "Anna", "gopher")
 	anna.shows("members", "Anna", "gopher")
-	if thrown := b.exceptions(); len(thrown) > 0 {
+	if thrown := b.Exceptions(); len(thrown) > 0 {
 		t.Errorf("the pages threw\n%s", strings.Join(thrown, "\n"))
 	}
 }

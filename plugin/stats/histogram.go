@@ -70,5 +70,8 @@ func (h Histogram) Quantile(q float64) time.Duration {
 			return last
 		}
 	}
+	if seen == 0 {
+		return 0
+	}
 	return last
 }

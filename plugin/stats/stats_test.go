@@ -112,8 +112,10 @@ func TestQuantile(t *testing.T) {
 			t.Errorf("%v: %s, want %s", q, got, want)
 		}
 	}
-	if got := (stats.Histogram{}).Quantile(0.5); got != 0 {
-		t.Errorf("of nothing: %s", got)
+	for _, nothing := range []stats.Histogram{{}, {Buckets: []stats.Bucket{{Bound: time.Second}, {}}}} {
+		if got := nothing.Quantile(0.5); got != 0 {
+			t.Errorf("of nothing: %s", got)
+		}
 	}
 }
 

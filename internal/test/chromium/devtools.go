@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package chromium
 
 import (
 	"context"
@@ -15,13 +15,11 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-
-	"github.com/goerpc/erpc/internal/test/chromium"
 )
 
-// A browser is a headless Chromium, driven over the DevTools protocol: JSON
+// A Browser is a headless Chromium, driven over the DevTools protocol: JSON
 // over one WebSocket, requests with ids and events without.
-type browser struct {
+type Browser struct {
 	t    *testing.T
 	conn *websocket.Conn
 
@@ -42,11 +40,12 @@ type answer struct {
 	} `json:"error"`
 }
 
-// startBrowser skips the test where there is no Chromium.
-func startBrowser(t *testing.T) *browser {
+// New starts a browser that the end of the test kills. Where there is no Chromium it
+// skips the test, as [Start] does.
+func New(t *testing.T) *Browser {
 	t.Helper()
-	dir, ended := chromium.Start(t, "about:blank", "--window-size=900,600")
-	b := &browser{t: t, pending: map[int]chan answer{}}
+	dir, ended := Start(t, "about:blank", "--window-size=900,600", "--hide-scrollbars")
+	b := &Browser{t: t, pending: map[int]chan answer{}}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	url, err := endpoint(ctx, filepath.Join(dir, "DevToolsActivePort"), ended)
@@ -90,7 +89,7 @@ func endpoint(ctx context.Context, file string, ended <-chan struct{}) (string, 
 }
 
 // read hands answers out until the connection ends.
-func (b *browser) read() {
+func (b *Browser) read() {
 	for {
 		_, data, err := b.conn.Read(context.Background())
 		var a answer
@@ -119,7 +118,7 @@ func (b *browser) read() {
 
 // do sends a command to a page, "" for the browser itself, and waits for its
 // result.
-func (b *browser) do(page, method string, params, result any) error {
+func (b *Browser) do(page, method string, params, result any) error {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	ch := make(chan answer, 1)
@@ -160,28 +159,29 @@ func (b *browser) do(page, method string, params, result any) error {
 	}
 }
 
-func (b *browser) must(page, method string, params, result any) {
+func (b *Browser) must(page, method string, params, result any) {
 	b.t.Helper()
 	if err := b.do(page, method, params, result); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// exceptions returns what the pages threw and did not catch.
-func (b *browser) exceptions() []string {
+// Exceptions returns what the pages threw and did not catch.
+func (b *Browser) Exceptions() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.thrown
 }
 
-// A tab is a page in a window and with a profile of its own, as another person
+// A Tab is a page in a window and with a profile of its own, as another person
 // has it.
-type tab struct {
-	*browser
+type Tab struct {
+	*Browser
 	target, session string
 }
 
-func (b *browser) open(url string) *tab {
+// Open opens a page.
+func (b *Browser) Open(url string) *Tab {
 	b.t.Helper()
 	type m = map[string]any
 	var made struct {
@@ -193,12 +193,12 @@ func (b *browser) open(url string) *tab {
 	b.must("", "Target.createTarget", m{"url": url, "browserContextId": made.Context, "newWindow": true, "width": 900, "height": 600}, &made)
 	b.must("", "Target.attachToTarget", m{"targetId": made.Target, "flatten": true}, &made)
 	b.must(made.Session, "Runtime.enable", nil, nil)
-	return &tab{b, made.Target, made.Session}
+	return &Tab{b, made.Target, made.Session}
 }
 
-// run evaluates JavaScript, waits for the promise if it is one, and fails if it
+// Run evaluates JavaScript, waits for the promise if it is one, and fails if it
 // throws.
-func (p *tab) run(script string, result any) {
+func (p *Tab) Run(script string, result any) {
 	p.t.Helper()
 	var out struct {
 		Result struct {
@@ -222,8 +222,8 @@ func (p *tab) run(script string, result any) {
 	}
 }
 
-// wait waits until a JavaScript expression is true.
-func (p *tab) wait(condition string) {
+// Wait waits until a JavaScript expression is true.
+func (p *Tab) Wait(condition string) {
 	p.t.Helper()
 	script := fmt.Sprintf(`new Promise((resolve) => {
 		const end = Date.now() + %d;
@@ -234,16 +234,16 @@ func (p *tab) wait(condition string) {
 			else setTimeout(look, 10);
 		};
 		look();
-	})`, (patience / 2).Milliseconds(), condition)
+	})`, patience.Milliseconds(), condition)
 	var html string
-	p.run(script, &html)
+	p.Run(script, &html)
 	if html != "" {
 		p.t.Fatalf("never true: %s\n%s", condition, html)
 	}
 }
 
-// screenshot writes a PNG file.
-func (p *tab) screenshot(file string) {
+// Screenshot writes a PNG file.
+func (p *Tab) Screenshot(file string) {
 	p.t.Helper()
 	var shot struct {
 		Data []byte `json:"data"` // base64 in JSON
@@ -254,7 +254,17 @@ func (p *tab) screenshot(file string) {
 	}
 }
 
-func (p *tab) close() {
+// Close closes the page.
+func (p *Tab) Close() {
 	p.t.Helper()
 	p.must("", "Target.closeTarget", map[string]any{"targetId": p.target}, nil)
+}
+
+// Show makes the window of the page so large, in pixels, and shows it in the scheme
+// of colours "light" or "dark".
+func (p *Tab) Show(width, height int, scheme string) {
+	p.t.Helper()
+	type m = map[string]any
+	p.must(p.session, "Emulation.setDeviceMetricsOverride", m{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}, nil)
+	p.must(p.session, "Emulation.setEmulatedMedia", m{"features": []m{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }

@@ -1,0 +1,159 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/reflect"
+)
+
+// form is one of the answer of api/handlers: a method that the call form can call.
+type form struct {
+	Name   string `json:"name"`
+	Kind   string `json:"kind"`
+	Arg    string `json:"arg"` // the Go type, for people
+	Result string `json:"result"`
+}
+
+func formOf(h *erpc.Handler) form {
+	f := form{Name: h.Name(), Kind: kindCall, Arg: typeName(h.ArgElemType()), Result: typeName(h.ReplyType())}
+	switch {
+	case h.IsPush():
+		f.Kind = kindPush
+	case h.IsStream():
+		f.Kind = kindStream
+	}
+	return f
+}
+
+func typeName(t interface{ String() string }) string {
+	if t == nil {
+		return ""
+	}
+	return strings.TrimLeft(t.String(), "*")
+}
+
+func (d *Dashboard) forms(*http.Request) (any, error) {
+	list := []form{}
+	for _, h := range d.registered() {
+		list = append(list, formOf(h))
+	}
+	return list, nil
+}
+
+// description is the answer of api/describe.
+type description struct {
+	form
+	Example      string          `json:"example"` // of an argument, as JSON
+	ArgSchema    *reflect.Schema `json:"argSchema"`
+	ResultSchema *reflect.Schema `json:"resultSchema"`
+	Target       string          `json:"target"` // of the command erpc
+}
+
+// describe takes method and kind.
+func (d *Dashboard) describe(r *http.Request) (any, error) {
+	for _, h := range d.registered() {
+		f := formOf(h)
+		if f.Name != r.FormValue("method") || f.Kind != r.FormValue("kind") {
+			continue
+		}
+		v := description{form: f, ArgSchema: reflect.SchemaOf(h.ArgElemType(), false), ResultSchema: reflect.SchemaOf(h.ReplyType(), true), Target: d.target()}
+		b, err := json.MarshalIndent(example(v.ArgSchema, v.ArgSchema, 0), "", "  ")
+		if err != nil {
+			return nil, fmt.Errorf("dashboard: example of %s: %w", f.Name, err)
+		}
+		v.Example = string(b)
+		return v, nil
+	}
+	return nil, refusal{http.StatusNotFound, "no such method is registered"}
+}
+
+// maxExample bounds how deep an example is, as types may refer to themselves.
+const maxExample = 6
+
+// example returns a value that fits a schema, whose references are in root.
+func example(s, root *reflect.Schema, depth int) any {
+	switch {
+	case s == nil || depth > maxExample:
+		return nil
+	case s.Ref != "":
+		return example(root.Defs[strings.TrimPrefix(s.Ref, "#/$defs/")], root, depth+1)
+	case len(s.AnyOf) > 0:
+		return example(s.AnyOf[0], root, depth+1)
+	}
+	switch s.Type {
+	case "string":
+		if s.Format == "date-time" {
+			return "2006-01-02T15:04:05Z"
+		}
+		return ""
+	case "integer", "number":
+		return 0
+	case "boolean":
+		return false
+	case "array":
+		list := []any{}
+		n := 1
+		if s.MinItems != nil {
+			n = min(*s.MinItems, 8)
+		}
+		for range n {
+			if v := example(s.Items, root, depth+1); v != nil {
+				list = append(list, v)
+			}
+		}
+		return list
+	case "object":
+		object := map[string]any{}
+		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+			object[name] = example(s.Properties[name], root, depth+1)
+		}
+		return object
+	}
+	return nil
+}
+
+// target returns how the command erpc names this peer.
+func (d *Dashboard) target() string {
+	if d.cfg.Target != "" {
+		return d.cfg.Target
+	}
+	listeners := d.peer.Listeners()
+	if len(listeners) == 0 {
+		return "HOST:PORT"
+	}
+	cfg, addr := d.peer.Config(), listeners[0].Addr()
+	protocol := ""
+	if cfg.Protocol != "" && cfg.Protocol != "raw" {
+		protocol = cfg.Protocol
+	}
+	place, scheme := local(addr.String()), []string{}
+	if protocol != "" {
+		scheme = append(scheme, protocol)
+	}
+	switch network := addr.Network(); {
+	case strings.HasPrefix(network, "unix"):
+		scheme = append(scheme, "unix")
+	case d.peer.TLSConfig() != nil:
+		scheme = append(scheme, "tls")
+	}
+	if len(scheme) == 0 {
+		return place
+	}
+	return strings.Join(scheme, "+") + "://" + place
+}
+
+// local returns an address that can be dialed on this machine.
+func local(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
+}

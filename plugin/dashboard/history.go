@@ -1,0 +1,126 @@
+package dashboard
+
+import (
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/stats"
+)
+
+// keep is how far back the history goes, and maxPoints how many points that are.
+const (
+	keep      = 5 * time.Minute
+	maxPoints = int(keep / minInterval)
+)
+
+// A sample is what a peer has counted and holds at one time.
+type sample struct {
+	at         time.Time
+	peer       erpc.PeerStats
+	methods    stats.Methods
+	heap       uint64 // bytes
+	goroutines uint64
+}
+
+// handled returns how many calls, pushes and failures of both this peer has handled.
+func (s sample) handled() (calls, pushes, errors uint64) {
+	for _, m := range s.methods.HandledCalls {
+		calls += m.Ended
+		errors += m.Errors
+	}
+	for _, m := range s.methods.HandledPushes {
+		pushes += m.Ended
+		errors += m.Errors
+	}
+	return calls, pushes, errors
+}
+
+// made returns how many calls and pushes of this peer were sent.
+func (s sample) made() (n uint64) {
+	for _, m := range s.methods.Calls {
+		n += m.Sent
+	}
+	for _, m := range s.methods.Pushes {
+		n += m.Sent
+	}
+	return n
+}
+
+// A point is what the charts show of one time: rates a second since the point
+// before, and what there is.
+type point struct {
+	At          int64   `json:"at"` // milliseconds
+	Calls       float64 `json:"calls"`
+	Pushes      float64 `json:"pushes"`
+	Errors      float64 `json:"errors"`
+	Made        float64 `json:"made"`
+	BytesIn     float64 `json:"bytesIn"`
+	BytesOut    float64 `json:"bytesOut"`
+	MessagesIn  float64 `json:"messagesIn"`
+	MessagesOut float64 `json:"messagesOut"`
+	Dropped     float64 `json:"dropped"`
+	Handlers    int     `json:"handlers"`
+	Pending     int     `json:"pending"`
+	Queued      int     `json:"queued"`
+	Sessions    int     `json:"sessions"`
+	Streams     int     `json:"streams"`
+	Heap        uint64  `json:"heap"`
+	Goroutines  uint64  `json:"goroutines"`
+}
+
+// between returns the point of the later of two samples.
+func between(a, b sample) point {
+	seconds := b.at.Sub(a.at).Seconds()
+	rate := func(from, to uint64) float64 {
+		if seconds <= 0 || to < from { // connections that end take counts along for a moment
+			return 0
+		}
+		return float64(to-from) / seconds
+	}
+	callsA, pushesA, errorsA := a.handled()
+	callsB, pushesB, errorsB := b.handled()
+	return point{
+		At:          b.at.UnixMilli(),
+		Calls:       rate(callsA, callsB),
+		Pushes:      rate(pushesA, pushesB),
+		Errors:      rate(errorsA, errorsB),
+		Made:        rate(a.made(), b.made()),
+		BytesIn:     rate(a.peer.BytesIn, b.peer.BytesIn),
+		BytesOut:    rate(a.peer.BytesOut, b.peer.BytesOut),
+		MessagesIn:  rate(a.peer.MessagesIn, b.peer.MessagesIn),
+		MessagesOut: rate(a.peer.MessagesOut, b.peer.MessagesOut),
+		Dropped:     rate(a.peer.Dropped, b.peer.Dropped),
+		Handlers:    b.peer.Handlers,
+		Pending:     b.peer.Pending,
+		Queued:      b.peer.Queued,
+		Sessions:    b.peer.Sessions,
+		Streams:     b.peer.Streams,
+		Heap:        b.heap,
+		Goroutines:  b.goroutines,
+	}
+}
+
+// A history is the points of the last minutes. The zero value is empty.
+type history struct{ points []point }
+
+// add enters the point between two samples.
+func (h *history) add(before, now sample) {
+	if before.at.IsZero() {
+		return
+	}
+	if len(h.points) == maxPoints {
+		h.points = h.points[:copy(h.points, h.points[1:])]
+	}
+	h.points = append(h.points, between(before, now))
+}
+
+// after returns a copy of the points of the last minutes that are later than a time
+// in milliseconds.
+func (h *history) after(at int64, now time.Time) []point {
+	at = max(at, now.Add(-keep).UnixMilli())
+	i := len(h.points)
+	for i > 0 && h.points[i-1].At > at {
+		i--
+	}
+	return append([]point{}, h.points[i:]...)
+}

@@ -1,0 +1,97 @@
+package dashboard
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// How often samples are taken. The one that nobody looks at may cost a thousandth
+// of a processor, the one that somebody looks at a fiftieth: with very many sessions
+// they become rarer.
+const (
+	minInterval  = time.Second
+	idleShare    = 1000
+	watchedShare = 50
+	viewerStays  = 10 * time.Second // after the last request
+)
+
+// A pace says how often something may be done that costs time. Its zero value has
+// not been done yet.
+type pace struct {
+	costs [4]time.Duration // the last ones
+	n     int              // how often it was done
+}
+
+// took notes what it cost.
+func (p *pace) took(d time.Duration) {
+	p.costs[p.n%len(p.costs)] = d
+	p.n++
+}
+
+// cost returns the least of the last costs: the others were those of a machine that
+// did something else meanwhile.
+func (p *pace) cost() time.Duration {
+	if p.n == 0 {
+		return 0
+	}
+	return slices.Min(p.costs[:min(p.n, len(p.costs))])
+}
+
+// interval returns the time from one to the next.
+func (p *pace) interval(share time.Duration) time.Duration {
+	return max(minInterval, share*p.cost())
+}
+
+// A sampler records the history of a peer.
+type sampler struct {
+	measure func() sample
+	clock   func() time.Time // for the cost
+
+	mu      sync.Mutex // guards the following
+	pace    pace
+	seen    time.Time // when somebody looked last
+	last    sample    // its zero value is none
+	history history
+	trends  trends
+}
+
+func newSampler(measure func() sample) *sampler {
+	return &sampler{measure: measure, clock: time.Now}
+}
+
+// record takes a sample if it is time, and returns when to come again.
+func (s *sampler) record(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	share := time.Duration(idleShare)
+	if now.Sub(s.seen) < viewerStays {
+		share = watchedShare
+	}
+	s.takeLocked(now, share)
+	return max(minInterval/10, s.last.at.Add(s.pace.interval(share)).Sub(now))
+}
+
+// look calls f with what was recorded, for somebody who looks: the last sample is
+// new. f must not keep the history or the trends.
+func (s *sampler) look(now time.Time, f func(sample, *history, *trends)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = now
+	s.takeLocked(now, watchedShare)
+	f(s.last, &s.history, &s.trends)
+}
+
+func (s *sampler) takeLocked(now time.Time, share time.Duration) {
+	// A tick of a timer may come a little early.
+	if now.Sub(s.last.at) < s.pace.interval(share)*9/10 {
+		return
+	}
+	begin := s.clock()
+	next := s.measure()
+	next.at = now
+	s.history.add(s.last, next)
+	s.trends.add(next)
+	s.last = next
+	s.pace.took(s.clock().Sub(begin))
+}

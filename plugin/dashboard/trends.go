@@ -1,0 +1,133 @@
+package dashboard
+
+import (
+	"time"
+
+	"github.com/goerpc/erpc/plugin/stats"
+)
+
+// The trend of a method is a count for each tick of the last minutes, and a
+// histogram for each of the last minute.
+const (
+	tick       = 5 * time.Second
+	ticks      = int(keep / tick)
+	recent     = 12 // ticks that rates and percentiles are of
+	maxBuckets = 24 // of a histogram of package stats
+)
+
+// Kinds of methods.
+const (
+	kindCall     = "call"
+	kindPush     = "push"
+	kindStream   = "stream"
+	kindMadeCall = "made call"
+	kindMadePush = "made push"
+)
+
+type methodKey struct{ kind, name string }
+
+// A trend holds counts modulo 2³², of which differences are right.
+type trend struct {
+	done, failed [ticks + 1]uint32
+	buckets      [recent + 1][maxBuckets]uint32
+}
+
+// trends are those of all methods that the peer counts. The zero value is empty.
+type trends struct {
+	n  int // ticks so far; tick i is at index i modulo the length
+	at [ticks + 1]time.Time
+	of map[methodKey]*trend
+}
+
+// each calls f for every method of a sample. Streams are not told from calls.
+func each(m stats.Methods, f func(methodKey, stats.Method)) {
+	for kind, all := range map[string]map[string]stats.Method{
+		kindCall: m.HandledCalls, kindPush: m.HandledPushes, kindMadeCall: m.Calls, kindMadePush: m.Pushes,
+	} {
+		for name, c := range all {
+			f(methodKey{kind, name}, c)
+		}
+	}
+}
+
+// done returns how often a method was used, as far as this peer can see.
+func done(kind string, c stats.Method) uint64 {
+	if kind == kindMadePush {
+		return c.Sent
+	}
+	return c.Ended
+}
+
+// add is a tick, unless the last one was a moment ago.
+func (t *trends) add(s sample) {
+	if t.n > 0 && s.at.Sub(t.time(t.n-1)) < tick-minInterval/2 {
+		return
+	}
+	if t.of == nil {
+		t.of = map[methodKey]*trend{}
+	}
+	i := t.n
+	t.n++
+	t.at[i%len(t.at)] = s.at
+	each(s.methods, func(key methodKey, c stats.Method) {
+		m := t.of[key]
+		if m == nil {
+			m = &trend{}
+			t.of[key] = m
+		}
+		m.done[i%len(m.done)] = uint32(done(key.kind, c))
+		m.failed[i%len(m.failed)] = uint32(c.Errors)
+		m.buckets[i%len(m.buckets)] = counts(c.Latency)
+	})
+}
+
+func (t *trends) time(i int) time.Time { return t.at[i%len(t.at)] }
+
+func counts(h stats.Histogram) (c [maxBuckets]uint32) {
+	for i, b := range h.Buckets {
+		c[min(i, maxBuckets-1)] += uint32(b.Count)
+	}
+	return c
+}
+
+// A lately is what a method has done in about the last minute, and a value a second
+// for each tick of the last minutes, oldest first.
+type lately struct {
+	seconds      float64 // that the following are of
+	done, failed uint32
+	latency      stats.Histogram
+	spark        []float64
+}
+
+// lately returns that of a method, up to the sample s.
+func (t *trends) lately(key methodKey, c stats.Method, s sample) (l lately) {
+	m := t.of[key]
+	if m == nil || t.n == 0 { // counted for the first time since the last tick
+		m = &trend{}
+	}
+	first := max(0, t.n-recent)
+	if t.n > 0 {
+		l.seconds = s.at.Sub(t.time(first)).Seconds()
+		l.done = uint32(done(key.kind, c)) - m.done[first%len(m.done)]
+		l.failed = uint32(c.Errors) - m.failed[first%len(m.failed)]
+		l.latency = since(m.buckets[first%len(m.buckets)], c.Latency)
+	}
+	l.spark = make([]float64, 0, ticks)
+	for i := max(1, t.n-ticks); i < t.n; i++ {
+		n := m.done[i%len(m.done)] - m.done[(i-1)%len(m.done)]
+		l.spark = append(l.spark, float64(n)/t.time(i).Sub(t.time(i-1)).Seconds())
+	}
+	return l
+}
+
+// since returns what a histogram has counted since it had these counts.
+func since(before [maxBuckets]uint32, h stats.Histogram) stats.Histogram {
+	now := counts(h)
+	d := stats.Histogram{Buckets: make([]stats.Bucket, 0, len(h.Buckets))}
+	for i, b := range h.Buckets {
+		n := uint64(now[min(i, maxBuckets-1)] - before[min(i, maxBuckets-1)])
+		d.Buckets = append(d.Buckets, stats.Bucket{Bound: b.Bound, Count: n})
+		d.Count += n
+	}
+	return d
+}
