@@ -20,21 +20,23 @@ import (
 // no other. All methods may be called concurrently.
 type Cluster struct {
 	engine Engine
+	log    Log // nil if the engine is none
 	opt    Options
 	node   string // random for each start: nobody takes it for one that is gone
 
-	peer      erpc.EarlyPeer
-	codec     byte // of bodies that name none
-	life      lifetime
-	topics    topics
-	nodes     nodes
-	pending   pending
-	barrier   barrier
-	served    served
-	gaps      gaps
-	presences presences
-	direct    topic // of what is pushed by address, and to all
-	dropped   atomic.Uint64
+	peer       erpc.EarlyPeer
+	codec      byte // of bodies that name none
+	queueLimit int  // of a session, in bytes
+	life       lifetime
+	topics     topics
+	nodes      nodes
+	pending    pending
+	barrier    barrier
+	served     served
+	gaps       gaps
+	presences  presences
+	direct     topic // of what is pushed by address, and to all
+	dropped    atomic.Uint64
 
 	mu      sync.Mutex // guards the following
 	stop    context.CancelFunc
@@ -60,6 +62,7 @@ func New(engine Engine, opt Options) *Cluster {
 	id := make([]byte, 10)
 	_, _ = rand.Read(id) // never fails
 	c := &Cluster{engine: engine, opt: opt, node: strings.ToLower(base32.StdEncoding.EncodeToString(id))}
+	c.log, _ = engine.(Log)
 	c.topics.m = map[string]*topic{}
 	c.nodes.m = map[string]*node{}
 	c.presences.m = map[string]*presence{}
@@ -85,6 +88,7 @@ func (c *Cluster) PostNewPeer(p erpc.EarlyPeer) error {
 		return fmt.Errorf("cluster: %w", err)
 	}
 	c.peer, c.codec = p, body.ID()
+	c.queueLimit = p.Config().QueueLimit
 	return nil
 }
 
@@ -101,6 +105,9 @@ func (c *Cluster) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 func (c *Cluster) Start(ctx context.Context) error {
 	if c.peer == nil {
 		return errors.New("cluster: make a peer with this plugin before Start")
+	}
+	if c.log == nil && len(c.opt.History) > 0 {
+		return errors.New("cluster: the engine keeps no messages; leave Options.History out")
 	}
 	if err := c.life.move(lifeNew, lifeStarting); err != nil {
 		return err
@@ -140,6 +147,9 @@ func (c *Cluster) connect(ctx context.Context) error {
 	}
 	if err := c.send(c.subjectAll(), 0, c.beat(kindHello)); err != nil {
 		return fmt.Errorf("cluster: say hello: %w", err)
+	}
+	if err := c.keep(ctx); err != nil {
+		return err
 	}
 	return c.meet(ctx)
 }
@@ -186,7 +196,8 @@ func (c *Cluster) tick(ctx context.Context) {
 	const step = 50 * time.Millisecond
 	ticker := time.NewTicker(min(step, c.opt.Beat))
 	defer ticker.Stop()
-	for last := time.Now(); ; {
+	last := time.Now()
+	for verified := last; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -201,6 +212,11 @@ func (c *Cluster) tick(ctx context.Context) {
 			c.retire(now)
 			c.presences.forgetOld(now)
 			c.tellGaps()
+			c.unblock()
+			if now.Sub(verified) >= verifyEvery {
+				verified = now
+				c.spawn(func() { c.verify(ctx) }) // false only after Close
+			}
 		}
 	}
 }
@@ -208,7 +224,6 @@ func (c *Cluster) tick(ctx context.Context) {
 func (c *Cluster) subjectAll() string             { return c.opt.Prefix + ".all" }
 func (c *Cluster) subjectNode(node string) string { return c.opt.Prefix + ".n." + node }
 func (c *Cluster) subjectUser(user string) string { return c.opt.Prefix + ".u." + escape(user) }
-func (c *Cluster) subjectRoom(room string) string { return c.opt.Prefix + ".r." + escape(room) }
 
 // send publishes an envelope of this node.
 func (c *Cluster) send(subject string, token uint64, e *envelope) error {

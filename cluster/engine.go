@@ -27,6 +27,9 @@ type Engine interface {
 type Events interface {
 	// Message delivers data, which nobody changes any more.
 	Message(subject string, data []byte)
+	// Stored is Message for what a [Log] keeps. prev is the Seq of the message before
+	// it in the same subject, 0 if nothing of it is kept.
+	Stored(subject string, at Position, prev uint64, data []byte)
 	// Nobody says that nobody subscribed to the subject of that Publish.
 	Nobody(token uint64)
 	// Dropped says that messages of a subject were lost; "" stands for all.

@@ -20,6 +20,8 @@ var (
 	// ErrNodeGone says that the node of a session went away during a call, which
 	// may have been executed or not.
 	ErrNodeGone = erpc.NewStatus(erpc.CodeConnClosed, "cluster: the node of the session is gone").Err()
+	// ErrTooManyRooms says that a session is in Options.MaxRooms rooms.
+	ErrTooManyRooms = erpc.NewStatus(erpc.CodeExhausted, "cluster: the session is in too many rooms").Err()
 	// ErrSessionEnded says that a session can't join because it has ended.
 	ErrSessionEnded = erpc.NewStatus(erpc.CodeConnClosed, "cluster: the session has ended").Err()
 )

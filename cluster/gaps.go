@@ -16,6 +16,9 @@ const GapMethod = "/erpc.cluster/gap"
 type Gap struct {
 	Room   string `json:"room"`   // "" for pushes that came by no room
 	Missed uint64 `json:"missed"` // at least so many; 0 if nobody knows
+	// Position is that of the next push of a room with history, which does not have
+	// what the session missed any more.
+	Position string `json:"position,omitempty"`
 }
 
 // gaps are the members with a gap that they were not told.
@@ -72,6 +75,10 @@ func (m *member) addToGap(t *topic) bool {
 func (c *Cluster) missed(subject string) {
 	for _, t := range c.topics.all() {
 		if subject != "" && t.subject != subject {
+			continue
+		}
+		if t.kept {
+			c.doubt(t, nil)
 			continue
 		}
 		t.deliver.Lock()

@@ -13,10 +13,13 @@ const maxQueued = 64 << 20
 type Memory struct {
 	mu   sync.Mutex                            // guards subs and every engine's subjects
 	subs map[string]map[*MemoryEngine]struct{} // by subject
+	logs memoryLogs                            // its mutex is taken after mu
 }
 
 // NewMemory returns a medium without nodes.
-func NewMemory() *Memory { return &Memory{subs: map[string]map[*MemoryEngine]struct{}{}} }
+func NewMemory() *Memory {
+	return &Memory{subs: map[string]map[*MemoryEngine]struct{}{}, logs: memoryLogs{m: map[string]*memoryLog{}}}
+}
 
 // Engine returns the engine of one more node.
 func (m *Memory) Engine() *MemoryEngine {

@@ -117,6 +117,9 @@ func (ev observed) Message(_ string, data []byte) {
 	}
 }
 
+// Stored implements [Events].
+func (observed) Stored(string, Position, uint64, []byte) {}
+
 // Nobody implements [Events].
 func (observed) Nobody(uint64) {}
 

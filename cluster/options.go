@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -24,6 +25,11 @@ type Options struct {
 	// MaxCalls is how many calls from other nodes run at the same time. More are
 	// refused with CodeExhausted. 0 is 10,000.
 	MaxCalls int
+	// MaxRooms is how many rooms a session may be in. It is refused more with
+	// CodeExhausted. 0 is 1,000.
+	MaxRooms int
+	// History says which rooms keep messages. The engine must be a [Log].
+	History []History
 }
 
 func (o *Options) setDefaults() {
@@ -38,6 +44,13 @@ func (o *Options) setDefaults() {
 	def(&o.Beat, 2*time.Second)
 	def(&o.Answer, time.Second)
 	def(&o.Linger, 2*time.Second)
+	if o.MaxRooms <= 0 {
+		o.MaxRooms = 1000
+	}
+	o.History = slices.Clone(o.History)
+	for i := range o.History {
+		o.History[i].setDefaults()
+	}
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = 10_000
 	}

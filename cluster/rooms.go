@@ -2,7 +2,7 @@ package cluster
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/goerpc/erpc"
 )
@@ -14,14 +14,84 @@ import (
 // The name must not come from the session unchecked: whoever is in a room reads
 // what is said there.
 func (c *Cluster) Join(ctx context.Context, sess erpc.Session, room string, opts ...JoinOption) error {
-	if room == "" {
-		return errors.New("cluster: a room needs a name")
+	_, err := c.enter(ctx, sess, room, Position{}, opts)
+	return err
+}
+
+// A Joined is the outcome of [Cluster.Resume].
+type Joined struct {
+	// Recovered says that the session gets everything that was published since the
+	// position it gave. Else it must start afresh: it gets what comes from now on.
+	Recovered bool `json:"recovered"`
+	// Position is where the pushes go on from; "" in a room without history.
+	Position string `json:"position"`
+}
+
+// Resume is [Cluster.Join] for a session that was in the room before, perhaps on
+// another node, and has the position of the last push that it got there. What was
+// published since is pushed to it first. "" is for a session that has no position:
+// it is not recovered. In a room without history nobody is.
+func (c *Cluster) Resume(ctx context.Context, sess erpc.Session, room, position string, opts ...JoinOption) (Joined, error) {
+	since, err := ParsePosition(position)
+	if err != nil {
+		return Joined{}, err
+	}
+	return c.enter(ctx, sess, room, since, opts)
+}
+
+// maxRoomName is how long the name of a room may be, in bytes.
+const maxRoomName = 1024
+
+var errRoomName = erpc.NewStatus(erpc.CodeBadMessage, fmt.Sprintf("cluster: the name of a room has 1 to %d bytes", maxRoomName)).Err()
+
+// enter makes a session a member, from a position on if that is not zero.
+func (c *Cluster) enter(ctx context.Context, sess erpc.Session, room string, since Position, opts []JoinOption) (Joined, error) {
+	if room == "" || len(room) > maxRoomName {
+		return Joined{}, errRoomName
 	}
 	var j joining
 	for _, o := range opts {
 		o(&j)
 	}
-	return c.enlist(ctx, c.member(sess), c.subjectRoom(room), room, j.info)
+	m := c.member(sess)
+	t, err := c.enlist(ctx, m, c.subjectRoom(room), room, j.info)
+	if err != nil || !t.kept {
+		return Joined{}, err
+	}
+	joined, err := c.begin(ctx, t, m, since)
+	if err != nil {
+		c.part(m, t)
+		return Joined{}, err
+	}
+	return joined, nil
+}
+
+// begin says from which position on a member of a room with history gets pushes.
+func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position) (Joined, error) {
+	t.mu.Lock()
+	in, heard := t.members[m], t.feed.heard
+	fresh := in != nil && (in.state == feedWaiting || since != Position{})
+	if fresh {
+		in.moveLocked(feedWaiting)
+	}
+	t.mu.Unlock()
+	if !fresh { // it has left, or is a member already
+		return Joined{}, nil
+	}
+	page, err := c.log.Read(ctx, t.subject, since, pageSize)
+	if err != nil {
+		return Joined{}, err
+	}
+	if !page.Complete {
+		since = page.Top
+	}
+	t.mu.Lock()
+	in.at = since
+	in.moveLocked(feedBehind)
+	t.mu.Unlock()
+	c.catchUp(t, since, heard, Page{Entries: page.Entries, Top: page.Top, More: page.More, Complete: true})
+	c.read(t)
+	return Joined{page.Complete, since.String()}, nil
 }
 
 // A JoinOption adjusts one [Cluster.Join].
@@ -34,9 +104,9 @@ type joining struct{ info string }
 func WithInfo(info string) JoinOption { return func(j *joining) { j.info = info } }
 
 // enlist is join with the barrier. A session is no member when it fails.
-func (c *Cluster) enlist(ctx context.Context, m *member, subject, room, info string) error {
+func (c *Cluster) enlist(ctx context.Context, m *member, subject, room, info string) (*topic, error) {
 	if c.life.is() != lifeRunning {
-		return ErrNotRunning
+		return nil, ErrNotRunning
 	}
 	linger := c.opt.Linger
 	if room == "" {
@@ -44,13 +114,13 @@ func (c *Cluster) enlist(ctx context.Context, m *member, subject, room, info str
 	}
 	t, err := c.join(ctx, m, subject, room, info, linger)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.pass(ctx); err != nil {
 		c.part(m, t)
-		return err
+		return nil, err
 	}
-	return nil
+	return t, nil
 }
 
 // Leave ends a membership and reports whether there was one. A message that is on
@@ -83,7 +153,14 @@ func (c *Cluster) Publish(ctx context.Context, room, serviceMethod string, arg a
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return c.send(c.subjectRoom(room), 0, e)
+	if c.historyOf(room) == nil {
+		return c.send(c.subjectRoom(room), 0, e)
+	}
+	e.node = c.node
+	if e.size() > c.engine.MaxPayload() {
+		return ErrTooLarge
+	}
+	return c.log.Append(ctx, c.subjectRoom(room), e.encode())
 }
 
 // SetUser says whose session it is. A user may have sessions on several nodes. ""
@@ -97,7 +174,7 @@ func (c *Cluster) SetUser(ctx context.Context, sess erpc.Session, user string) e
 		return nil
 	}
 	if user != "" {
-		if err := c.enlist(ctx, m, c.subjectUser(user), "", ""); err != nil {
+		if _, err := c.enlist(ctx, m, c.subjectUser(user), "", ""); err != nil {
 			return err
 		}
 	}

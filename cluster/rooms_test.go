@@ -240,3 +240,25 @@ func TestSlowMemberIsToldOfGap(t *testing.T) {
 		}
 	})
 }
+
+func TestSessionIsInSoManyRooms(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		opt := quick
+		opt.MaxRooms = 3
+		n := newNode(t, newWorld(), erpc.PeerConfig{}, opt)
+		c := n.client(t, "c")
+		check(t, n.SetUser(t.Context(), c.sess, "ann")) // counts as none
+		for _, room := range []string{"1", "2", "3", "3"} {
+			check(t, n.Join(t.Context(), c.sess, room))
+		}
+		err := n.Join(t.Context(), c.sess, "4")
+		if !errors.Is(err, ErrTooManyRooms) || erpc.StatusFromError(err).Code() != erpc.CodeExhausted {
+			t.Errorf("a fourth room: %v, want ErrTooManyRooms", err)
+		}
+		n.Leave(c.sess, "1")
+		check(t, n.Join(t.Context(), c.sess, "4"))
+		if err := n.Join(t.Context(), c.sess, strings.Repeat("x", maxRoomName+1)); err == nil {
+			t.Error("a room with an endless name")
+		}
+	})
+}

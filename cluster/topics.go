@@ -32,6 +32,7 @@ type topic struct {
 	subject string
 	room    string // what members know it as; "" for a user
 	linger  time.Duration
+	kept    bool // it is a room with history
 
 	sub   sync.Mutex // serialises the changes of the subscription; taken before mu
 	state topicState // guarded by sub
@@ -42,6 +43,7 @@ type topic struct {
 	members map[*member]*membership
 	list    []*member // of members; nil after a change, never modified
 	empty   time.Time // since when there are no members
+	feed    feed
 }
 
 // moveLocked changes the state if the table has that move; t.sub is held. It
@@ -80,7 +82,11 @@ func (t *topic) allInfos() (all []*member, infos []string) {
 func (t *topic) enter(m *member, info string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.members[m], t.list = &membership{info: info}, nil
+	if in := t.members[m]; in != nil {
+		in.info = info
+		return
+	}
+	t.members[m], t.list = &membership{m: m, info: info}, nil
 }
 
 func (t *topic) leave(m *member) {
@@ -114,12 +120,12 @@ func (ts *topics) get(subject string) *topic {
 	return ts.m[subject]
 }
 
-func (ts *topics) obtain(subject, room string, linger time.Duration) *topic {
+func (ts *topics) obtain(subject, room string, kept bool, linger time.Duration) *topic {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	t := ts.m[subject]
 	if t == nil {
-		t = &topic{subject: subject, room: room, linger: linger, members: map[*member]*membership{}, empty: time.Now()}
+		t = &topic{subject: subject, room: room, kept: kept, linger: linger, members: map[*member]*membership{}, empty: time.Now()}
 		ts.m[subject] = t
 	}
 	return t
@@ -154,7 +160,10 @@ type member struct {
 
 // A membership is that of one session in one topic. The topic's mutex guards it.
 type membership struct {
-	info string // what the session says of itself to those who ask for members
+	m     *member
+	info  string // what the session says of itself to those who ask for members
+	state feedState
+	at    Position // of the last message queued, in a room with history
 }
 
 // memberKey finds the member in the store of a session.
@@ -169,7 +178,7 @@ func (c *Cluster) member(sess erpc.Session) *member {
 // subscription.
 func (c *Cluster) join(ctx context.Context, m *member, subject, room, info string, linger time.Duration) (*topic, error) {
 	for {
-		t := c.topics.obtain(subject, room, linger)
+		t := c.topics.obtain(subject, room, room != "" && c.historyOf(room) != nil, linger)
 		t.sub.Lock()
 		if t.state == topicEnded {
 			t.sub.Unlock()
@@ -188,7 +197,12 @@ func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member, info stri
 		m.mu.Unlock()
 		return ErrSessionEnded
 	}
-	if !slices.Contains(m.topics, t) {
+	member := slices.Contains(m.topics, t)
+	if !member && t.room != "" && m.roomsLocked() >= c.opt.MaxRooms {
+		m.mu.Unlock()
+		return ErrTooManyRooms
+	}
+	if !member {
 		m.topics = append(m.topics, t)
 	}
 	t.enter(m, info)
@@ -247,4 +261,14 @@ func (c *Cluster) retire(now time.Time) {
 		}
 		t.sub.Unlock()
 	}
+}
+
+// roomsLocked counts the rooms; m.mu is held.
+func (m *member) roomsLocked() (n int) {
+	for _, t := range m.topics {
+		if t.room != "" {
+			n++
+		}
+	}
+	return n
 }

@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +14,10 @@ import (
 )
 
 // TestRandomWalk joins, leaves, publishes, kills nodes, cuts them off and connects
-// them again. Whatever happens a member gets nothing twice, nothing of a room that
+// them again, and loses live messages of the room that keeps all. Whatever happens a member gets nothing twice, nothing of a room that
 // it never was in, and the messages of one publisher in order. When nothing
-// happens any more, every member of a room gets what is published.
+// happens any more, every member of a room gets what is published, and those of the
+// room with history have got everything that was published since they joined.
 func TestRandomWalk(t *testing.T) {
 	for i := range kit.Times(6, 1000) {
 		seed := rand.Uint64()
@@ -40,8 +43,9 @@ type walk struct {
 	world   *world
 	nodes   []*walkNode
 	members []*walkMember
-	last    int // number of the last message
-	joined  int // number of the last member
+	last    int   // number of the last message
+	joined  int   // number of the last member
+	kept    []int // numbers of what the room with history took
 }
 
 type walkNode struct {
@@ -51,14 +55,16 @@ type walkNode struct {
 
 type walkMember struct {
 	*client
-	node *walkNode
-	in   map[string]bool
-	was  map[string]bool
-	seen map[string]int // last number by publisher and room
+	node  *walkNode
+	in    map[string]bool
+	was   map[string]bool
+	seen  map[string]int // last number by publisher and room
+	since int            // number of the last message when it joined the room with history
+	kept  []int          // what it got of that
 }
 
 func (w *walk) newNode() {
-	w.nodes = append(w.nodes, &walkNode{testNode: newNode(w, w.world, erpc.PeerConfig{}, quick)})
+	w.nodes = append(w.nodes, &walkNode{testNode: newNode(w, w.world, erpc.PeerConfig{}, walkOptions())})
 }
 
 func (w *walk) step() {
@@ -74,6 +80,9 @@ func (w *walk) step() {
 	case k < 20 && len(w.members) > 0:
 		m := w.members[w.rand.IntN(len(w.members))]
 		if err := m.node.Join(w.Context(), m.sess, room); err == nil {
+			if room == keptRoom && !m.in[room] {
+				m.since, m.kept = w.last, nil
+			}
 			m.in[room], m.was[room] = true, true
 		} else if !m.node.off {
 			w.Errorf("join: %v", err)
@@ -85,8 +94,10 @@ func (w *walk) step() {
 		m := w.members[w.rand.IntN(len(w.members))]
 		m.node.Leave(m.sess, room)
 		delete(m.in, room)
-	case k < 90:
+	case k < 88:
 		w.publish(n, room)
+	case k < 90:
+		n.engine.loseStored()
 	case k < 95:
 		n.off = !n.off
 		n.engine.SetConnected(!n.off)
@@ -103,6 +114,9 @@ func (w *walk) publish(n *walkNode, room string) (number int) {
 	err := n.Publish(w.Context(), room, "/said", fmt.Sprintf("%s|%s|%d", n.Node(), room, w.last))
 	if (err != nil) != n.off {
 		w.Errorf("publish on a node that is off: %v: %v", n.off, err)
+	}
+	if err == nil && room == keptRoom {
+		w.kept = append(w.kept, w.last)
 	}
 	return w.last
 }
@@ -143,6 +157,9 @@ func (w *walk) take(m *walkMember, s string) (room string, number int) {
 		w.Errorf("%s got %d after %d of one publisher in %s", m.sess.ID(), number, m.seen[from], room)
 	}
 	m.seen[from] = number
+	if room == keptRoom && number > m.since {
+		m.kept = append(m.kept, number)
+	}
 	return room, number
 }
 
@@ -186,5 +203,31 @@ func (w *walk) finish() {
 			}
 		}
 		w.drain(m)
+		if !m.in[keptRoom] {
+			continue
+		}
+		want := w.kept[sort.SearchInts(w.kept, m.since+1):]
+		if !slices.Equal(m.kept, want) {
+			w.Errorf("%s joined after %d and got %v of the room with history, want %v", m.sess.ID(), m.since, m.kept, want)
+		}
+	}
+}
+
+// keptRoom has a history.
+const keptRoom = "room 2"
+
+func walkOptions() Options {
+	opt := quick
+	opt.History = []History{{Rooms: keptRoom, Size: 10_000, Age: 24 * time.Hour}}
+	return opt
+}
+
+// loseStored loses what waits for the node, as an engine does that is overrun.
+func (e *MemoryEngine) loseStored() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.state == memoryUp {
+		e.queue, e.queued, e.lost = nil, 0, true
+		e.wakeLocked()
 	}
 }

@@ -25,16 +25,22 @@ const statusNobody = "503"
 
 // Engine is a [cluster.Engine] over a connection, which it closes at its end.
 type Engine struct {
+	// Store says how rooms with history are kept. Set it before Start.
+	Store Store
+
 	connect func(...nats.Option) (*nats.Conn, error)
 	workers []chan *nats.Msg // a subject has one, which keeps its order
 	stop    chan struct{}
+	ctx     context.Context // ends with stop
+	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
-	mu    sync.Mutex // guards the following
-	state state
-	conn  *nats.Conn
-	inbox string                        // where servers say that nobody subscribes
-	subs  map[string]*nats.Subscription // by subject
+	mu     sync.Mutex // guards the following
+	state  state
+	conn   *nats.Conn
+	inbox  string                        // where servers say that nobody subscribes
+	subs   map[string]*nats.Subscription // by subject
+	groups map[string]group              // what is kept, by the beginning of subjects
 }
 
 // A state is where an engine is in its life.
@@ -62,7 +68,8 @@ func New(url string, opts ...nats.Option) *Engine {
 // FromDial is [New] with a function that connects with the options that it is
 // given, after its own.
 func FromDial(connect func(...nats.Option) (*nats.Conn, error)) *Engine {
-	e := &Engine{connect: connect, stop: make(chan struct{}), subs: map[string]*nats.Subscription{}}
+	e := &Engine{connect: connect, stop: make(chan struct{}), subs: map[string]*nats.Subscription{}, groups: map[string]group{}}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
 	for range runtime.GOMAXPROCS(0) {
 		e.workers = append(e.workers, make(chan *nats.Msg, maxWaiting))
 	}
@@ -83,7 +90,10 @@ func (e *Engine) Start(_ context.Context, ev cluster.Events) error {
 				ev.Down(err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { ev.Up() }),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			e.keepAgain()
+			ev.Up()
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if sub != nil && errors.Is(err, nats.ErrSlowConsumer) {
 				ev.Dropped(sub.Subject)
@@ -120,7 +130,9 @@ func (e *Engine) work(messages <-chan *nats.Msg, ev cluster.Events) {
 	for {
 		select {
 		case m := <-messages:
-			ev.Message(m.Subject, m.Data)
+			if !e.stored(m, ev) {
+				ev.Message(m.Subject, m.Data)
+			}
 		case <-e.stop:
 			return
 		}
@@ -190,15 +202,10 @@ func (e *Engine) Publish(subject string, token uint64, data []byte) error {
 	} else {
 		err = conn.PublishRequest(subject, inbox+"."+strconv.FormatUint(token, 10), data)
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, nats.ErrMaxPayload):
-		return cluster.ErrTooLarge
-	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
-		return cluster.ErrDown
+	if err != nil {
+		return publishError(err)
 	}
-	return fmt.Errorf("nats: publish: %w", err)
+	return nil
 }
 
 // started returns the connection, nil before Start.
@@ -231,6 +238,7 @@ func (e *Engine) Close() error {
 	if conn.IsConnected() {
 		err = conn.FlushTimeout(time.Second)
 	}
+	e.cancel()
 	closed := conn.StatusChanged(nats.CLOSED)
 	conn.Close()
 	<-closed

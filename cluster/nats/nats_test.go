@@ -194,11 +194,13 @@ type events struct {
 	nobody       chan uint64
 }
 
-func (ev *events) Message(string, []byte) { ev.messages.Add(1) }
-func (ev *events) Nobody(token uint64)    { ev.nobody <- token }
-func (ev *events) Dropped(string)         {}
-func (ev *events) Down(error)             {}
-func (ev *events) Up()                    { ev.up.Add(1) }
+func (ev *events) Message(string, []byte)                          { ev.messages.Add(1) }
+func (ev *events) Stored(string, cluster.Position, uint64, []byte) {}
+
+func (ev *events) Nobody(token uint64) { ev.nobody <- token }
+func (ev *events) Dropped(string)      {}
+func (ev *events) Down(error)          {}
+func (ev *events) Up()                 { ev.up.Add(1) }
 
 func TestEngineBeforeStartAndAfterClose(t *testing.T) {
 	kit.NoLeaks(t)

@@ -34,8 +34,20 @@ type Config struct {
 	MaxPayload int32
 	// Ready is how long Start waits for the server. 0 is 10 s.
 	Ready time.Duration
+	// Store is where the server keeps rooms with history: on one server, or on three
+	// of a mesh that keep their names and directories. nil keeps none.
+	Store *Store
 	// Logger gets warnings and errors of the server. nil discards them.
 	Logger *slog.Logger
+}
+
+// A Store is a directory for JetStream.
+type Store struct {
+	// Dir belongs to this server alone.
+	Dir string
+	// MaxBytes is how much the directory holds; 0 is 1 GiB. Memory is bounded by the
+	// same.
+	MaxBytes int64
 }
 
 // A Server is one that runs. Close ends it.
@@ -43,6 +55,7 @@ type Server struct {
 	server *server.Server
 	log    *log
 	user   nats.Option
+	store  engine.Store
 }
 
 // Start runs a server. What keeps it from serving comes back as an error.
@@ -57,7 +70,7 @@ func Start(cfg Config) (*Server, error) {
 	}
 	l := &log{to: cfg.Logger, fatal: make(chan error, 1)}
 	s.SetLoggerV2(l, false, false, false)
-	running := &Server{s, l, nats.UserInfo(opts.Username, opts.Password)}
+	running := &Server{s, l, nats.UserInfo(opts.Username, opts.Password), cfg.store()}
 	s.Start()
 	ready := cfg.Ready
 	if ready <= 0 {
@@ -97,11 +110,19 @@ func (s *Server) MeshAddr() string {
 	return ""
 }
 
+// ConnectOptions are those with which a program of this process connects to the
+// server, for what the engine does not do.
+func (s *Server) ConnectOptions() []nats.Option {
+	return []nats.Option{nats.InProcessServer(s.server), s.user}
+}
+
 // Engine returns the engine of a node of this process.
 func (s *Server) Engine() *engine.Engine {
-	return engine.FromDial(func(own ...nats.Option) (*nats.Conn, error) {
-		return nats.Connect("", append([]nats.Option{nats.InProcessServer(s.server), s.user}, own...)...)
+	e := engine.FromDial(func(own ...nats.Option) (*nats.Conn, error) {
+		return nats.Connect("", append(s.ConnectOptions(), own...)...)
 	})
+	e.Store = s.store
+	return e
 }
 
 // Close ends the server and waits until it has ended. Close the clusters that use
@@ -122,6 +143,9 @@ func (c *Config) options() (*server.Options, error) {
 	}
 	if opts.MaxPayload <= 0 {
 		opts.MaxPayload = 8 << 20
+	}
+	if err := c.keep(opts); err != nil {
+		return nil, err
 	}
 	if c.Listen == "" {
 		if len(c.Routes) > 0 {

@@ -1,0 +1,310 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
+)
+
+// Metadata of a push of a room with history. A client that keeps the position can
+// give it to [Cluster.Resume].
+const (
+	MetaRoom     = "X-Erpc-Room"
+	MetaPosition = "X-Erpc-Pos"
+)
+
+// How members of a room with history get every message, in order and once: each has
+// the position of the last one queued for it. A live message names the one before
+// it, so whoever does not have that is behind, and reads the log. So is whoever had
+// no room in its queue, was cut off, or joins from an old position. One goroutine a
+// room reads, for all members at one position together; what comes live meanwhile
+// is kept, so that the reading ends.
+
+// pageSize is how many messages one reading of a log returns.
+const pageSize = 100
+
+// maxRecent is how many live messages are kept while somebody is behind.
+const maxRecent = 1024
+
+// A live is a message of a log as it came from the engine.
+type live struct {
+	at   Position
+	prev uint64 // of the message before it; 0 if the log has none
+	e    *envelope
+}
+
+// A feed is what a topic with history has besides its members.
+type feed struct {
+	reading bool     // a goroutine runs feedRounds
+	heard   Position // of the last live message
+	recent  []live   // while reading
+}
+
+// Stored implements [Events].
+func (ev events) Stored(subject string, at Position, prev uint64, data []byte) {
+	c := ev.c
+	e, err := decode(data)
+	if err != nil || e.kind != kindPush {
+		c.warn("cluster: stored message to %s: %v", subject, errors.Join(err, errEnvelope))
+		return
+	}
+	t := c.topics.get(subject)
+	if t == nil {
+		return
+	}
+	t.deliver.Lock()
+	defer t.deliver.Unlock()
+	t.mu.Lock()
+	t.feed.heard = at
+	if t.feed.reading && len(t.feed.recent) < maxRecent {
+		t.feed.recent = append(t.feed.recent, live{at, prev, e})
+	}
+	t.mu.Unlock()
+	c.pushStored(t, t.inState(feedLive, nil), live{at, prev, e})
+	c.read(t)
+}
+
+// pushStored queues a message for those members that have the one before it. t.deliver is
+// held.
+func (c *Cluster) pushStored(t *topic, members []*membership, l live) {
+	t.mu.Lock()
+	var ready []*membership
+	for _, in := range members {
+		switch {
+		case t.members[in.m] != in || in.state != feedLive && in.state != feedBehind || in.at.covers(l.at):
+		case in.at.Epoch != l.at.Epoch || in.at.Seq < l.prev:
+			in.moveLocked(feedBehind)
+		case l.e.except != "" && c.Address(in.m.sess) == l.e.except:
+			in.at = l.at
+		default:
+			ready = append(ready, in)
+		}
+	}
+	t.mu.Unlock()
+	failed := c.queueAt(t, ready, l.at, l.e)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, in := range ready {
+		if failed[in] {
+			in.moveLocked(feedBlocked)
+		} else {
+			in.at = l.at
+		}
+	}
+}
+
+// queueAt pushes a message with its position, and returns those who had no room.
+func (c *Cluster) queueAt(t *topic, to []*membership, at Position, e *envelope) map[*membership]bool {
+	if len(to) == 0 {
+		return nil
+	}
+	sessions := make([]erpc.Session, len(to))
+	for i, in := range to {
+		sessions[i] = in.m.sess
+	}
+	settings := append(e.settings(), erpc.WithSetMeta(MetaRoom, t.room), erpc.WithSetMeta(MetaPosition, at.String()))
+	_, refused := erpc.TryBroadcastTo(sessions, e.method, e.body, settings...)
+	if len(refused) == 0 {
+		return nil
+	}
+	failed := map[*membership]bool{}
+	for _, in := range to {
+		if refused[in.m.sess.ID()] != nil {
+			failed[in] = true
+		}
+	}
+	return failed
+}
+
+// inState returns the members in a state, of those at a position if that is given.
+func (t *topic) inState(s feedState, at *Position) (found []*membership) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, in := range t.members {
+		if in.state == s && (at == nil || in.at == *at) {
+			found = append(found, in)
+		}
+	}
+	return found
+}
+
+// read starts the goroutine that reads the log if somebody is behind.
+func (c *Cluster) read(t *topic) {
+	t.mu.Lock()
+	begin := !t.feed.reading && t.anyLocked(feedBehind)
+	if begin {
+		t.feed.reading = true
+	}
+	t.mu.Unlock()
+	if begin {
+		c.spawn(func() { c.readRounds(t) }) // after Close nobody needs it
+	}
+}
+
+func (t *topic) anyLocked(s feedState) bool {
+	for _, in := range t.members {
+		if in.state == s {
+			return true
+		}
+	}
+	return false
+}
+
+// readRounds brings up those who are behind, the last first.
+func (c *Cluster) readRounds(t *topic) {
+	for {
+		since, heard, ok := t.nextBehind()
+		if !ok {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), readLimit)
+		page, err := c.log.Read(ctx, t.subject, since, pageSize)
+		cancel()
+		if err != nil {
+			if !errors.Is(err, ErrDown) {
+				c.warn("cluster: history of room %q: %v", t.room, err)
+			}
+			t.mu.Lock()
+			for _, in := range t.members {
+				if in.state == feedBehind {
+					in.moveLocked(feedBlocked)
+				}
+			}
+			t.mu.Unlock()
+			continue
+		}
+		c.catchUp(t, since, heard, page)
+	}
+}
+
+// readLimit bounds one reading of a log.
+const readLimit = 5 * time.Second
+
+// nextBehind returns the lowest position of members that are behind, and what was
+// heard last. Without any it ends the reading.
+func (t *topic) nextBehind() (since, heard Position, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, in := range t.members {
+		if in.state == feedBehind && (!ok || in.at.Seq < since.Seq) {
+			since, ok = in.at, true
+		}
+	}
+	if !ok {
+		t.feed.reading, t.feed.recent = false, nil
+	}
+	return since, t.feed.heard, ok
+}
+
+// catchUp hands a page to the members at its beginning. heard is what was heard
+// last before it was read.
+func (c *Cluster) catchUp(t *topic, since, heard Position, page Page) {
+	t.deliver.Lock()
+	defer t.deliver.Unlock()
+	group := t.inState(feedBehind, &since)
+	if !page.Complete {
+		group = c.startAfresh(t, group, page.Top)
+	}
+	for _, entry := range page.Entries {
+		e, err := decode(entry.Data)
+		if err != nil {
+			c.warn("cluster: history of room %q: %v", t.room, err)
+			continue
+		}
+		c.pushStored(t, group, live{entry.At, 0, e})
+	}
+	t.mu.Lock()
+	recent := t.feed.recent
+	for _, in := range group {
+		if in.state == feedBehind && !page.More && page.Top.Epoch == in.at.Epoch && page.Top.Seq > in.at.Seq {
+			in.at = page.Top
+		}
+	}
+	t.mu.Unlock()
+	for _, l := range recent {
+		c.pushStored(t, group, l)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, in := range group {
+		all := in.at.covers(t.feed.heard) || t.feed.heard == heard
+		if in.state == feedBehind && !page.More && all {
+			in.moveLocked(feedLive)
+		}
+	}
+}
+
+// startAfresh tells members that the log does not have what they missed, and
+// returns those who had room for that. They go on at a position. t.deliver is held.
+func (c *Cluster) startAfresh(t *topic, group []*membership, at Position) (told []*membership) {
+	gap := Gap{Room: t.room, Position: at.String()}
+	for _, in := range group {
+		_, failed := erpc.TryBroadcastTo([]erpc.Session{in.m.sess}, GapMethod, &gap, erpc.WithBodyCodec(codec.ID_JSON))
+		t.mu.Lock()
+		if len(failed) > 0 {
+			in.moveLocked(feedBlocked)
+		} else {
+			in.at = at
+			told = append(told, in)
+		}
+		t.mu.Unlock()
+	}
+	return told
+}
+
+// unblock lets those read again whose queue has drained to half.
+func (c *Cluster) unblock() {
+	for _, t := range c.topics.all() {
+		if !t.kept {
+			continue
+		}
+		for _, in := range t.inState(feedBlocked, nil) {
+			if in.m.sess.Stats().Queued*2 > c.queueLimit {
+				continue
+			}
+			t.mu.Lock()
+			in.moveLocked(feedBehind)
+			t.mu.Unlock()
+		}
+		c.read(t)
+	}
+}
+
+// doubt makes live members of a room look into the log, because messages may not
+// have come. With a position, those do that don't have it.
+func (c *Cluster) doubt(t *topic, top *Position) {
+	t.mu.Lock()
+	for _, in := range t.members {
+		if in.state == feedLive && (top == nil || !in.at.covers(*top)) {
+			in.moveLocked(feedBehind)
+		}
+	}
+	t.mu.Unlock()
+	c.read(t)
+}
+
+// verifyEvery is how often a node looks whether the last message of a room has come.
+// Of one in the middle it learns from the next.
+const verifyEvery = 30 * time.Second
+
+// verify looks at every room with history.
+func (c *Cluster) verify(ctx context.Context) {
+	for _, t := range c.topics.all() {
+		if !t.kept || len(t.all()) == 0 {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, readLimit)
+		top, err := c.log.Top(ctx, t.subject)
+		cancel()
+		switch {
+		case err == nil:
+			c.doubt(t, &top)
+		case !errors.Is(err, ErrDown):
+			c.warn("cluster: top of room %q: %v", t.room, err)
+			return // the others will not do better
+		}
+	}
+}

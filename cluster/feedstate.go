@@ -1,0 +1,35 @@
+package cluster
+
+import "slices"
+
+// A feedState is where a member of a room with history gets its pushes from.
+type feedState byte
+
+const (
+	feedWaiting feedState = iota // nowhere: it joins, and does not know since when
+	feedLive                     // from the engine, as they come
+	feedBehind                   // from the log, until it has caught up
+	feedBlocked                  // nowhere: its queue is full, or the log can't be read
+)
+
+func (s feedState) String() string {
+	return [...]string{"waiting", "live", "behind", "blocked"}[s]
+}
+
+// feedMoves are the transitions. Everybody may join again.
+var feedMoves = map[feedState][]feedState{
+	feedWaiting: {feedLive, feedBehind},
+	feedLive:    {feedBehind, feedBlocked, feedWaiting},
+	feedBehind:  {feedLive, feedBlocked, feedWaiting},
+	feedBlocked: {feedBehind, feedWaiting},
+}
+
+// moveLocked changes the state if the table has that move, and reports whether it
+// has. The topic's mu is held.
+func (in *membership) moveLocked(to feedState) bool {
+	may := slices.Contains(feedMoves[in.state], to)
+	if may {
+		in.state = to
+	}
+	return may
+}

@@ -1,0 +1,233 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/goerpc/erpc/cluster"
+)
+
+// A Store says how the servers keep the rooms with history.
+type Store struct {
+	// Replicas is how many servers have a copy: 1, 3 or 5. 0 is 1.
+	Replicas int
+	// Memory keeps messages in the memory of the servers instead of files.
+	Memory bool
+}
+
+// A stream of JetStream keeps the subjects of one group. A message goes to the
+// subject with storePrefix in front; the leader stores it and publishes it to the
+// subject itself, with its number and that of the message before it there. So a
+// node subscribes to a room with history as to any other.
+const storePrefix = "log."
+
+// A group is what an engine knows of one stream.
+type group struct {
+	stream string
+	size   int
+	age    time.Duration
+	epoch  string // when it was created
+}
+
+var _ cluster.Log = (*Engine)(nil)
+
+// keepLimit bounds Keep whose context has no deadline: servers that start together
+// choose a leader first.
+const keepLimit = 30 * time.Second
+
+// Keep implements [cluster.Log].
+func (e *Engine) Keep(ctx context.Context, name string, size int, age time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, keepLimit)
+	defer cancel()
+	for {
+		err := e.create(ctx, name, size, age)
+		var api *jetstream.APIError
+		wait := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &api) && api.Code == 503
+		if !wait {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("nats: JetStream: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// createLimit bounds one request to create a stream.
+const createLimit = 5 * time.Second
+
+// create makes the stream of a group, or changes its limits.
+func (e *Engine) create(ctx context.Context, name string, size int, age time.Duration) error {
+	conn, _ := e.started()
+	if conn == nil || !conn.IsConnected() {
+		return cluster.ErrDown
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return fmt.Errorf("nats: JetStream: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, createLimit)
+	defer cancel()
+	storage := jetstream.FileStorage
+	if e.Store.Memory {
+		storage = jetstream.MemoryStorage
+	}
+	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:              streamName(name),
+		Subjects:          []string{storePrefix + name + ".>"},
+		MaxMsgsPerSubject: int64(size),
+		MaxAge:            age,
+		Discard:           jetstream.DiscardOld,
+		Duplicates:        min(age, 2*time.Second),
+		Storage:           storage,
+		Replicas:          max(e.Store.Replicas, 1),
+		RePublish:         &jetstream.RePublish{Source: storePrefix + name + ".>", Destination: name + ".>"},
+		AllowDirect:       true,
+	})
+	if err != nil {
+		return fmt.Errorf("nats: stream of %s: %w", name, err)
+	}
+	info := stream.CachedInfo()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.groups[name] = group{info.Config.Name, size, age, epoch(info.Created)}
+	return nil
+}
+
+func epoch(created time.Time) string { return strconv.FormatInt(created.UnixNano(), 36) }
+
+// streamName makes a name without dots, not too long for a directory.
+func streamName(group string) string {
+	if len(group) <= 100 {
+		return strings.ReplaceAll(group, ".", "_")
+	}
+	h := fnv.New128a()
+	_, _ = h.Write([]byte(group)) // never fails
+	return fmt.Sprintf("history_%x", h.Sum(nil))
+}
+
+// groupOf returns the group of a subject.
+func (e *Engine) groupOf(subject string) (name string, g group, err error) {
+	name = subject[:max(strings.LastIndexByte(subject, '.'), 0)]
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	g, ok := e.groups[name]
+	switch {
+	case e.state != stateStarted || !e.conn.IsConnected():
+		return name, g, cluster.ErrDown
+	case !ok:
+		return name, g, fmt.Errorf("nats: no Keep for the group of subject %s", subject)
+	}
+	return name, g, nil
+}
+
+// keepAgain makes the streams that are gone: those in the memory of a server that
+// started again.
+func (e *Engine) keepAgain() {
+	e.mu.Lock()
+	groups := make(map[string]group, len(e.groups))
+	for name, g := range e.groups {
+		groups[name] = g
+	}
+	e.mu.Unlock()
+	for name, g := range groups {
+		ctx, cancel := context.WithTimeout(e.ctx, keepLimit)
+		_ = e.create(ctx, name, g.size, g.age) // Append and Read find out
+		cancel()
+	}
+}
+
+// Append implements [cluster.Log]. After an error that is not ErrDown the message
+// may be stored.
+func (e *Engine) Append(ctx context.Context, subject string, data []byte) error {
+	name, g, err := e.groupOf(subject)
+	if err != nil {
+		return err
+	}
+	err = e.store(ctx, subject, data)
+	if errors.Is(err, nats.ErrNoResponders) { // the stream is gone, or has no leader
+		if err := e.Keep(ctx, name, g.size, g.age); err != nil {
+			return err
+		}
+		err = e.store(ctx, subject, data)
+	}
+	return err
+}
+
+// store publishes to the stream and waits until it has the message.
+func (e *Engine) store(ctx context.Context, subject string, data []byte) error {
+	reply, err := e.request(ctx, storePrefix+subject, data)
+	if err != nil {
+		return err
+	}
+	var ack struct {
+		Error  *jetstream.APIError `json:"error"`
+		Stream string              `json:"stream"`
+	}
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return fmt.Errorf("nats: answer of the stream: %w", err)
+	}
+	if ack.Error != nil {
+		return fmt.Errorf("nats: store: %w", ack.Error)
+	}
+	return nil
+}
+
+// request sends a request and maps what goes wrong.
+func (e *Engine) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	conn, _ := e.started()
+	if conn == nil || !conn.IsConnected() {
+		return nil, cluster.ErrDown
+	}
+	ctx, cancel := context.WithTimeout(ctx, flushLimit)
+	defer cancel()
+	m, err := conn.RequestWithContext(ctx, subject, data)
+	if err != nil {
+		return nil, publishError(err)
+	}
+	return m, nil
+}
+
+// stored passes on a message that the leader of a stream has published. It reports
+// whether m is one.
+func (e *Engine) stored(m *nats.Msg, ev cluster.Events) bool {
+	if m.Header.Get(jetstream.StreamHeader) == "" {
+		return false
+	}
+	_, g, err := e.groupOf(m.Subject)
+	if err != nil {
+		return true // it is read back when the connection is
+	}
+	at, err := position(m.Header, g.epoch)
+	prev, err2 := strconv.ParseUint(m.Header.Get(jetstream.LastSequenceHeader), 10, 64)
+	if err != nil || err2 != nil {
+		ev.Dropped(m.Subject)
+		return true
+	}
+	ev.Stored(m.Subject, at, prev, m.Data)
+	return true
+}
+
+// position reads where a message is stored.
+func position(h nats.Header, epoch string) (at cluster.Position, err error) {
+	at.Epoch = epoch
+	if at.Seq, err = strconv.ParseUint(h.Get(jetstream.SequenceHeader), 10, 64); err != nil {
+		return at, fmt.Errorf("nats: number of a stored message: %w", err)
+	}
+	stored, err := time.Parse(time.RFC3339Nano, h.Get(jetstream.TimeStampHeaer))
+	if err != nil {
+		return at, fmt.Errorf("nats: time of a stored message: %w", err)
+	}
+	at.Time = stored.UnixNano()
+	return at, nil
+}
