@@ -312,7 +312,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			return aborted, false
 		case inFlight == 0 && s.failOver(c):
 			continue
-		case inFlight == 0 && c.remote.state() != remoteServing && s.State() == Open:
+		case inFlight == 0 && c.remote.state().leaves() && s.State() == Open:
 			return Refusal(newStatus(message.CodeShuttingDown, errGoesAway)), false
 		case inFlight == 0:
 			return statusClosed(s.Err()), false

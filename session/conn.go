@@ -109,17 +109,24 @@ func (c *conn) close(cause error) error {
 	c.closeStreams(cause)
 	err := c.sock.Close()
 	c.shared.totals.add(c.sock.Stats())
-	if left := c.pending.Close(); len(left) > 0 {
-		st := statusClosed(cause)
-		for _, cmd := range left {
-			cmd.finish(st)
-		}
-	}
+	c.endCalls(cause)
 	c.deadlines.close(errConnEnded)
 	if cancel != nil {
 		cancel(errConnEnded)
 	}
 	return err
+}
+
+// endCalls ends all calls of this side, and lets no more be sent.
+func (c *conn) endCalls(cause error) {
+	left := c.pending.Close()
+	if len(left) == 0 {
+		return
+	}
+	st := statusClosed(cause)
+	for _, cmd := range left {
+		cmd.finish(st)
+	}
 }
 
 func (c *conn) isClosed() bool {

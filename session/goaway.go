@@ -37,20 +37,27 @@ func (s localState) next() []localState { return localMoves[s] }
 type remoteState int32
 
 const (
-	remoteServing  remoteState = iota // it takes calls
-	remoteLeaving                     // its goaway has come; calls of this side may be in flight still
-	remoteFinished                    // the last call has ended: bye was sent, or the connection closed
+	remoteServing    remoteState = iota // it takes calls
+	remoteLeaving                       // its goaway has come; calls of this side may be in flight still
+	remoteHalfClosed                    // it has ended what it sends; its last calls may be in flight still
+	remoteFinished                      // the last call has ended: bye was sent, or the connection closed
 )
 
-func (s remoteState) String() string { return [...]string{"serving", "leaving", "finished"}[s] }
+func (s remoteState) String() string {
+	return [...]string{"serving", "leaving", "half-closed", "finished"}[s]
+}
 
 var remoteMoves = [...][]remoteState{
-	remoteServing:  {remoteLeaving},
-	remoteLeaving:  {remoteFinished},
-	remoteFinished: {},
+	remoteServing:    {remoteLeaving, remoteHalfClosed},
+	remoteLeaving:    {remoteFinished},
+	remoteHalfClosed: {remoteFinished},
+	remoteFinished:   {},
 }
 
 func (s remoteState) next() []remoteState { return remoteMoves[s] }
+
+// leaves reports whether the other side goes away in good order.
+func (s remoteState) leaves() bool { return s == remoteLeaving || s == remoteFinished }
 
 // How long a side that is not known to understand goaway must have sent no
 // message. One that has not sent any, and connected a moment ago, may be a client
@@ -130,10 +137,19 @@ func (c *conn) leave() {
 	c.closeIfDone()
 }
 
-// closeIfDone ends a connection whose other side goes away once nothing is at
-// work on it. It is called whenever something has ended there.
+// closeIfDone ends a connection whose other side goes away, or sends no more, once
+// nothing is at work on it. It is called whenever something has ended there.
 func (c *conn) closeIfDone() {
-	if c.remote.state() != remoteLeaving || c.pending.Len() > 0 || c.busy() || !c.remote.move(remoteLeaving, remoteFinished) {
+	state := c.remote.state()
+	switch state {
+	case remoteServing, remoteFinished:
+		return
+	}
+	if c.pending.Len() > 0 || c.busy() || !c.remote.move(state, remoteFinished) {
+		return
+	}
+	if state == remoteHalfClosed {
+		go c.endHalfClosed()
 		return
 	}
 	if c.replaceable {

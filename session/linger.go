@@ -23,6 +23,9 @@ func (c *conn) end(err error, x *exchange) {
 		c.shared.Logger.Warn("connection ended", "session", c.up.ID(), "remote", c.sock.Conn().RemoteAddr(), "err", err)
 		c.linger(err, x)
 	}
+	if errors.Is(err, io.EOF) && c.halfClose() {
+		return
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		err = errConnClosed
 	}

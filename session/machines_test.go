@@ -17,8 +17,9 @@ func TestMachinesMoveAsMeant(t *testing.T) {
 	checkMoves(t, "local", []localState{localServing, localDraining, localTold, localAcknowledged},
 		"serving draining told acknowledged",
 	)
-	checkMoves(t, "remote", []remoteState{remoteServing, remoteLeaving, remoteFinished},
+	checkMoves(t, "remote", []remoteState{remoteServing, remoteLeaving, remoteHalfClosed, remoteFinished},
 		"serving leaving finished",
+		"serving half-closed finished", // handlers were at work
 	)
 	checkMoves(t, "proof", []proofState{proofNone, proofOffering, proofOffered, proofGiven},
 		"none offering offered given",

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"syscall"
@@ -104,3 +105,11 @@ func (c *packetConn) Write(p []byte) (n int, err error) {
 
 // NetConn returns the connection of the system.
 func (c *packetConn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends what is sent.
+func (c *packetConn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return fmt.Errorf("socket: close one direction: %w", errors.ErrUnsupported)
+}

@@ -1,6 +1,8 @@
 package mux
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 )
@@ -26,6 +28,14 @@ func (c *headed) Read(p []byte) (int, error) {
 
 // NetConn returns the connection below, which lacks the first bytes.
 func (c *headed) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends what is sent, if the connection can end that alone.
+func (c *headed) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return fmt.Errorf("mux: close one direction: %w", errors.ErrUnsupported)
+}
 
 // A peeker looks at the first bytes of a connection.
 type peeker interface {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
@@ -183,12 +184,25 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, method string, p
 		q.answerPush(l.push(m))
 		return
 	}
-	reply, st := l.call(r.Context(), m)
+	reply, st := l.call(r.Context(), m, graceOf(r))
 	if st != nil {
 		q.answerStatus(st)
 		return
 	}
 	q.answer(reply)
+}
+
+// halfClosedGrace is how long the handler goes on for a client of HTTP/1 that is
+// gone or, which looks the same, only sends no more and reads its answer.
+const halfClosedGrace = 500 * time.Millisecond
+
+// graceOf returns how long a call goes on when the context of its request has
+// ended. HTTP/2 says what it cancels.
+func graceOf(r *http.Request) time.Duration {
+	if r.ProtoMajor > 1 {
+		return 0
+	}
+	return halfClosedGrace
 }
 
 // maxStreamMemory is how many bytes the streams of all clients may hold that wait

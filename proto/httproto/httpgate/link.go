@@ -186,10 +186,10 @@ func (l *link) exit(seq int32) {
 	}
 }
 
-// call sends a CALL and waits for the reply. When ctx ends, the handler's
-// context does; the reply is waited for all the same, because a client that has
-// closed its sending side only still reads.
-func (l *link) call(ctx context.Context, m *message.Message) (reply *message.Message, st *message.Status) {
+// call sends a CALL and waits for the reply. When ctx has ended, so does the
+// handler's context after the grace; the reply is waited for all the same, because
+// a client that has closed its sending side only still reads.
+func (l *link) call(ctx context.Context, m *message.Message, grace time.Duration) (reply *message.Message, st *message.Status) {
 	seq, ch, st := l.enter()
 	if st != nil {
 		return nil, st
@@ -206,8 +206,14 @@ func (l *link) call(ctx context.Context, m *message.Message) (reply *message.Mes
 	select {
 	case reply = <-ch:
 	case <-ctx.Done():
-		l.control(controlCancel, seq)
-		reply = <-ch
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case reply = <-ch:
+		case <-t.C:
+			l.control(controlCancel, seq)
+			reply = <-ch
+		}
 	}
 	if reply == nil {
 		return nil, message.NewStatusByCodeText(message.CodeShuttingDown, errLinkClosed, false)

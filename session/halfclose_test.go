@@ -1,0 +1,135 @@
+package session
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto/rawproto"
+)
+
+// An endingConn delivers some bytes and then the end, and swallows what is written.
+// It has no deadlines.
+type endingConn struct {
+	net.Conn // for the methods that nobody calls
+	in       []byte
+	once     sync.Once
+	closed   chan struct{}
+}
+
+func newEndingConn(in []byte) *endingConn { return &endingConn{in: in, closed: make(chan struct{})} }
+
+func (c *endingConn) Read(p []byte) (int, error) {
+	n := copy(p, c.in)
+	c.in = c.in[n:]
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+func (c *endingConn) Write(p []byte) (int, error)      { return len(p), nil }
+func (c *endingConn) Close() error                     { c.once.Do(func() { close(c.closed) }); return nil }
+func (c *endingConn) SetDeadline(time.Time) error      { return nil }
+func (c *endingConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *endingConn) SetWriteDeadline(time.Time) error { return nil }
+func (c *endingConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c *endingConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+
+// A halfConn can be closed in one direction.
+type halfConn struct{ *endingConn }
+
+func (halfConn) CloseWrite() error { return nil }
+
+// A wrapConn is one around another.
+type wrapConn struct{ halfConn }
+
+func (c wrapConn) NetConn() net.Conn { return c.endingConn }
+
+func callFrames(t *testing.T, calls int) (b []byte) {
+	t.Helper()
+	p := rawproto.New()
+	for seq := range int32(calls) {
+		m := message.New(message.WithBodyCodec('j'), message.WithBody(seq))
+		m.SetMtype(message.TypeCall)
+		m.SetSeq(seq + 1)
+		m.SetServiceMethod("/h")
+		var err error
+		b, err = p.Pack(b, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// TestHalfClosedSideIsWaitedFor as long as handlers end, no longer than a while
+// beyond that, and only where half an end is possible.
+func TestHalfClosedSideIsWaitedFor(t *testing.T) {
+	stuck := func(ctx context.Context) { <-ctx.Done() }
+	second := func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	half := func(c *endingConn) net.Conn { return halfConn{c} }
+	for _, c := range []struct {
+		name   string
+		conn   func(*endingConn) net.Conn
+		calls  int
+		handle func(context.Context)
+		set    func(*conn)
+		after  time.Duration // the connection is closed
+	}{
+		{"handler that ends", half, 1, second, nil, time.Second},
+		{"one that never ends", half, 1, stuck, nil, maxHalfClosed},
+		{"eight one after another", half, 8, second, nil, 8 * time.Second},
+		{"no handler", half, 0, nil, nil, 0},
+		{"no half end", func(c *endingConn) net.Conn { return c }, 1, second, nil, 0},
+		{"no half end below", func(c *endingConn) net.Conn { return wrapConn{halfConn{c}} }, 1, second, nil, 0},
+		{"proven", half, 1, second, func(c *conn) { c.proof.give() }, 0},
+		{"to be redialed", half, 1, second, func(c *conn) { c.replaceable = true }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended := 0
+				h := NewHandler(Spec{
+					Name: "/h", Kind: RouteCall, NewArg: func() any { return new(int) },
+					Call: func(ctx CallCtx, _ any) (any, *message.Status) {
+						c.handle(ctx.Context())
+						ended++
+						return 1, nil
+					},
+				})
+				h.SetOrdered(true)
+				h.pace.credit.Store(minCredit)
+				nc := newEndingConn(callFrames(t, c.calls))
+				s := newEngine(fakeShared(callRoute{call: h}), c.conn(nc), rawproto.New, "s", nil)
+				if c.set != nil {
+					c.set(s.conns.current())
+				}
+				begun := time.Now()
+				if _, st := s.open(func(*Hooks, PreSession) *message.Status { return nil }); !st.OK() {
+					t.Fatal(st)
+				}
+				<-nc.closed
+				if d := time.Since(begun); d < c.after || d > c.after+100*time.Millisecond {
+					t.Errorf("closed after %v, want %v", d, c.after)
+				}
+				synctest.Wait()
+				if s.State() != Closed || s.Stats().Handlers != 0 {
+					t.Errorf("the session is %v, with %d handlers", s.State(), s.Stats().Handlers)
+				}
+				if c.after > 0 && ended != c.calls {
+					t.Errorf("%d of %d handlers ended", ended, c.calls)
+				}
+				time.Sleep(time.Minute) // until workers and timers have gone
+			})
+		})
+	}
+}
