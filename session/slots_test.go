@@ -8,13 +8,15 @@ import (
 )
 
 // TestSlotsAgainstTheirSums acquires and frees slots at random: each bound lets in
-// exactly as many as it says, and what is held is what is counted.
+// exactly as many as it says, and what is held is what is counted. Those whose
+// handler has returned have a bound of their own.
 func TestSlotsAgainstTheirSums(t *testing.T) {
 	type held struct {
 		s    slot
 		h    *Handler
 		left bool // its handler has returned
 	}
+	heldUp := false // by replies alone, once at least
 	for seed := range uint64(50) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		maxPeer, maxSession, limit := 3+rnd.IntN(4), 2+rnd.IntN(4), 1+rnd.IntN(3)
@@ -33,15 +35,19 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 			}
 			return n
 		}
-		for step := range 200 {
-			switch op := rnd.IntN(5); {
-			case op < 3:
+		for step := range 400 {
+			switch op := rnd.IntN(20); {
+			case op < 11:
 				u := []*unit{a, b}[rnd.IntN(2)]
 				h := []*Handler{limited, free, nil}[rnd.IntN(3)]
 				x := u.inbound(message.TypeCall, 1, "/h", 1)
 				x.in.SetSize(uint32(rnd.IntN(1000)))
-				running := count(func(s held) bool { return s.h == limited && !s.left })
-				want := len(all) < maxPeer && count(func(s held) bool { return s.s.c == u.conn }) < maxSession && (h != limited || running < limit)
+				works := func(s held) bool { return !s.left }
+				here := func(s held) bool { return s.s.c == u.conn }
+				atWork := count(works) < maxPeer && count(func(s held) bool { return here(s) && works(s) }) < maxSession &&
+					(h != limited || count(func(s held) bool { return s.h == limited && works(s) }) < limit)
+				want := atWork && len(all) < int(maxHeld(maxPeer)) && count(here) < int(maxHeld(maxSession))
+				heldUp = heldUp || atWork && !want
 				if got := u.acquire(x, h); got != want {
 					t.Fatalf("seed %d, step %d: acquired %v, want %v", seed, step, got, want)
 				}
@@ -50,7 +56,7 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 				}
 				x.slot = slot{}
 				putExchange(x)
-			case op == 3 && len(all) > 0:
+			case op < 19 && len(all) > 0:
 				s := &all[rnd.IntN(len(all))]
 				s.s.handlerDone()
 				s.left = true
@@ -67,6 +73,9 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 						weight += s.s.weight
 					}
 				}
+				if n := count(func(s held) bool { return s.s.c == u.conn && !s.left }); int(u.working.Load()) != n {
+					t.Fatalf("seed %d, step %d: %d handlers work, want %d", seed, step, u.working.Load(), n)
+				}
 				if n := count(func(s held) bool { return s.s.c == u.conn }); int(u.handlers.Load()) != n || u.budget.bytes.Load() != weight {
 					t.Fatalf("seed %d, step %d: %d handlers and %d bytes, want %d and %d", seed, step, u.handlers.Load(), u.budget.bytes.Load(), n, weight)
 				}
@@ -76,6 +85,9 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 			}
 		}
 		_ = b.close(nil)
+	}
+	if !heldUp {
+		t.Error("the bound of the replies was never reached")
 	}
 }
 
@@ -98,7 +110,8 @@ func TestWeightIsWhatAMessageTakes(t *testing.T) {
 	}
 }
 
-// TestBlockedHandlerIsCounted as one at work, until it comes out of user code.
+// TestBlockedHandlerIsCounted beside the goroutine that reads, until it comes out of
+// user code.
 func TestBlockedHandlerIsCounted(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	if !u.mayRunInline() {
