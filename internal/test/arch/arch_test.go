@@ -45,6 +45,7 @@ var core = map[string][]string{
 	// transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
 	"plugin/retry":              {".", "internal/backoff"},
+	"cluster/lookup":            {".", "cluster", "internal/backoff"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
 	"erpctest":                  {".", "codec", "session", "socket/memory"},

@@ -1,0 +1,27 @@
+package lookup
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// docs/limits.md says what Options are by default.
+func TestLimitsAreThoseOfThePage(t *testing.T) {
+	var opt Options
+	opt.setDefaults()
+	page, err := os.ReadFile("../../docs/limits.md")
+	check(t, err)
+	for _, row := range []string{
+		fmt.Sprintf("| `Options.Attempts` | %d |", opt.Attempts),
+		fmt.Sprintf("| `Options.Failures` | %d |", opt.Failures),
+		fmt.Sprintf("`Options.Ejection`, %.0f s, and twice as long each time, %.0f s at most", opt.Ejection.Seconds(), maxEjection.Seconds()),
+		fmt.Sprintf("| `MaxPending` | %d |", MaxPending),
+		fmt.Sprintf("| `MaxSticky` | %d |", MaxSticky),
+	} {
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/limits.md does not say %q", row)
+		}
+	}
+}
