@@ -3,13 +3,19 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: help run test guards attack test-386 cross lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
+.PHONY: help run run-cluster test-cluster test guards attack test-386 cross lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a server and two clients, each a process of its own; ends by itself
 	@mkdir -p bin && $(GO) build -o bin/hello ./examples/hello && bin/hello
+
+run-cluster: ## three nodes and six clients that chat; one node is killed; ends by itself
+	@mkdir -p bin && cd cluster/nats && $(GO) build -o ../../bin/cluster ./example && ../../bin/cluster $(CLUSTER_FLAGS)
+
+test-cluster: ## meshes that lose a server, and make run-cluster, with servers inside and outside
+	cd cluster/nats && ERPC_CLUSTER=full $(GO) test -count=1 ./...
 
 test: lint guards ## everything that must pass
 	$(GO) test -race -shuffle=on ./...

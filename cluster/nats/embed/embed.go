@@ -1,5 +1,5 @@
 // Package embed runs a NATS server in the process of a node: a single one, or a
-// part of a mesh. There is no storage.
+// part of a mesh. It can keep rooms with history.
 package embed
 
 import (

@@ -71,7 +71,7 @@ var below = map[string][]string{
 
 // publicToo are packages that users of the façade import beside it, so what is
 // built like a user's code may too.
-var publicToo = []string{"codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "mixer/", "clients/"}
+var publicToo = []string{"cluster", "codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "mixer/", "clients/", "cluster/"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {

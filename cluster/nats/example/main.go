@@ -1,0 +1,46 @@
+// Command example is three nodes and six clients that chat in two rooms: one that
+// keeps what is said, and one that does not. Then a node is killed.
+//
+//	make run-cluster
+//
+// starts the nodes as processes of their own, with a NATS server in each. With
+// -nats nats://host:4222 they use that server instead, which needs JetStream.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+// maxStory bounds the whole run, so that nobody waits for one that hangs.
+const maxStory = 5 * time.Minute
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == "node" {
+		return runNode(ctx, args[1:], out)
+	}
+	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	url := flags.String("nats", "", "a NATS server with JetStream; without it each node runs one")
+	words := flags.Int("words", 300, "how much is said in each room")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxStory)
+	defer cancel()
+	return tell(ctx, out, *url, *words)
+}
