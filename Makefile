@@ -58,6 +58,7 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedWithCurl)$$' ./examples/chat
+	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestInBrowser|TestOtherSitesInBrowser|TestScreenshots)$$' ./plugin/dashboard ./examples/dashboard
 
 .PHONY: v7-names
 v7-names: ## write docs/v7-names.md
@@ -114,6 +115,10 @@ test-faults: ## half-open and slow networks between two network namespaces; need
 .PHONY: dashboard
 dashboard: ## a peer under load, with its dashboard at http://127.0.0.1:9091/
 	$(GO) run ./examples/dashboard
+
+.PHONY: dashboard-picture
+dashboard-picture: ## write docs/dashboard.png, after five minutes of load; needs Chromium
+	ERPC_DASHBOARD_PICTURE=$(CURDIR)/docs/dashboard.png $(GO) test -count=1 -timeout 15m -run '^TestScreenshots$$' ./examples/dashboard
 
 SOAK ?= 10m
 soak: ## mixed load and faults for SOAK; every call must be accounted for

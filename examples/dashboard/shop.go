@@ -83,7 +83,7 @@ func (s *shop) serve(lis net.Listener) {
 func (s *shop) login(ctx context.Context, name *string) (*bool, error) {
 	sess := erpc.CallCtxFrom(ctx).Session()
 	sess.Swap().Store(nameKey{}, *name)
-	room := "chat of the " + strings.Fields("north south east west")[len(*name)%4]
+	room := "chat of the " + strings.Fields("north south east west")[s.peer.Group("customers").Len()%4]
 	ok := s.peer.Group("customers").Join(sess) && s.peer.Group(room).Join(sess)
 	return &ok, nil
 }

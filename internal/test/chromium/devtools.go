@@ -190,9 +190,10 @@ func (b *Browser) Open(url string) *Tab {
 		Session string `json:"sessionId"`
 	}
 	b.must("", "Target.createBrowserContext", nil, &made)
-	b.must("", "Target.createTarget", m{"url": url, "browserContextId": made.Context, "newWindow": true, "width": 900, "height": 600}, &made)
+	b.must("", "Target.createTarget", m{"url": "about:blank", "browserContextId": made.Context, "newWindow": true, "width": 900, "height": 600}, &made)
 	b.must("", "Target.attachToTarget", m{"targetId": made.Target, "flatten": true}, &made)
 	b.must(made.Session, "Runtime.enable", nil, nil)
+	b.must(made.Session, "Page.navigate", m{"url": url}, nil) // returns when scripts run in the new page
 	return &Tab{b, made.Target, made.Session}
 }
 

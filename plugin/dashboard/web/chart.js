@@ -4,7 +4,7 @@
 import { h, s, text } from "./dom.js";
 import { clock } from "./format.js";
 
-const W = 480, H = 132, LEFT = 54, RIGHT = 8, TOP = 8, BOTTOM = 20;
+const H = 132, LEFT = 54, RIGHT = 8, TOP = 8, BOTTOM = 20; // pixels
 
 // ceil returns the end of a scale: a round number, of units of the base.
 function ceil(max, base) {
@@ -19,7 +19,7 @@ function ceil(max, base) {
 export class Chart {
   // series are { name, of: (point) => number, color: "a" or "b" or "bad" }.
   constructor({ title, series, format, base = 1000, millis }) {
-    Object.assign(this, { series, format, base, millis, points: [] });
+    Object.assign(this, { series, format, base, millis, points: [], width: 400 });
     this.grid = s("g", { class: "grid" });
     this.lines = series.map((line) => ({
       ...line,
@@ -30,7 +30,7 @@ export class Chart {
     }));
     this.cursor = s("line", { class: "cursor", y1: TOP, y2: H - BOTTOM, visibility: "hidden" });
     this.time = h("span", { class: "time" });
-    this.svg = s("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": title,
+    this.svg = s("svg", { height: H, role: "img", "aria-label": title,
       onpointermove: (e) => this.point(e), onpointerleave: () => this.point(null) },
     this.grid, this.lines.map((l) => l.area), this.lines.map((l) => l.path), this.cursor, this.lines.map((l) => l.dot));
     this.element = h("figure", { class: "chart card" },
@@ -42,6 +42,7 @@ export class Chart {
   update(points, now) {
     this.points = points;
     this.now = now;
+    this.width = this.svg.clientWidth || this.width; // 0 before it is shown
     this.max = ceil(Math.max(0, ...points.flatMap((p) => this.series.map((l) => l.of(p)))), this.base);
     this.drawGrid();
     for (const line of this.lines) {
@@ -53,7 +54,7 @@ export class Chart {
     this.show();
   }
 
-  x(at) { return LEFT + (W - LEFT - RIGHT) * Math.max(0, 1 - (this.now - at) / this.millis); }
+  x(at) { return LEFT + (this.width - LEFT - RIGHT) * Math.max(0, 1 - (this.now - at) / this.millis); }
   y(v) { return TOP + (H - TOP - BOTTOM) * (1 - v / this.max); }
 
   drawGrid() {
@@ -62,7 +63,7 @@ export class Chart {
     const minutes = this.millis / 60000;
     const times = minutes >= 2 ? [...Array(Math.floor(minutes) + 1).keys()] : [0, minutes];
     this.grid.replaceChildren(
-      ...marks.flatMap((v) => [s("line", { x1: LEFT, x2: W - RIGHT, y1: this.y(v), y2: this.y(v) }), label(LEFT - 6, this.y(v) + 4, "end", this.format(v))]),
+      ...marks.flatMap((v) => [s("line", { x1: LEFT, x2: this.width - RIGHT, y1: this.y(v), y2: this.y(v) }), label(LEFT - 6, this.y(v) + 4, "end", this.format(v))]),
       ...times.map((m) => label(this.x(this.now - m * 60000), H - 5, m === 0 ? "end" : m * 60000 >= this.millis ? "start" : "middle", m === 0 ? "now" : "−" + m + "m")));
   }
 
@@ -71,8 +72,8 @@ export class Chart {
       this.at = undefined;
     } else {
       const box = this.svg.getBoundingClientRect();
-      const x = (event.clientX - box.left) / box.width * W;
-      this.at = this.now - (1 - (x - LEFT) / (W - LEFT - RIGHT)) * this.millis;
+      const x = event.clientX - box.left;
+      this.at = this.now - (1 - (x - LEFT) / (this.width - LEFT - RIGHT)) * this.millis;
     }
     this.show();
   }

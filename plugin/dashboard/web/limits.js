@@ -15,8 +15,8 @@ function gauge() {
 
 const columns = [
   { title: "Limit", cell: (l) => l.name },
-  { title: "Now", num: true, cell: (l) => (l.now < 0 ? "not counted" : amount(l, l.now)) },
-  { title: "At most", num: true, cell: (l) => (l.max ? amount(l, l.max) : "no limit") },
+  { title: "Now", num: true, hint: "– is not counted", cell: (l) => (l.now < 0 ? "–" : amount(l, l.now)) },
+  { title: "At most", num: true, wide: true, cell: (l) => (l.max ? amount(l, l.max) : "no limit") },
   { title: "How near", grow: true, cell: (l, td) => {
     const g = once(td, gauge), near = share(l);
     g.element.hidden = near === undefined;
