@@ -21,7 +21,8 @@ type Config struct {
 	// of a stranger can make its own name resolve to this machine (DNS rebinding).
 	Hosts []string `yaml:"hosts" ini:"hosts" comment:"Names of hosts under which browsers may ask for the dashboard, besides localhost and IP addresses"`
 	// Actions lets viewers end sessions, push to them, call methods of this peer and
-	// set the level of the log. It needs Authorize.
+	// set the level of the log. It needs Authorize: set that before you read a file
+	// in which actions are on.
 	Actions bool `yaml:"actions" ini:"actions" comment:"Let viewers end sessions, push, call methods and set the level of the log; the program must say who may"`
 	// Target is the peer in the command that the call form shows, as the command
 	// erpc takes it: tls://example.org:9090. "" is the address of the first listener.

@@ -581,6 +581,8 @@ func TestActions(t *testing.T) {
 		"call that fails":      {"call", `{"method":"/fail","kind":"call","body":1234}`, 200, `"code":1234`},
 		"call of nothing":      {"call", `{"method":"/nothing","kind":"call","body":1}`, 200, `"code":404`},
 		"call of a stream":     {"call", `{"method":"/echo","kind":"stream","body":1}`, 400, "stream"},
+		"stream as a call":     {"call", `{"method":"/echo","kind":"call","body":1}`, 400, "stream"},
+		"call of no kind":      {"call", `{"method":"/add","body":1}`, 400, "stream"},
 		"call of no path":      {"call", `{"method":"math","kind":"call","body":1}`, 400, "slash"},
 		"call of another host": {"call", `{"method":"//evil.example.com/x","kind":"call","body":1}`, 200, `"code":40`},
 		"push here":            {"call", `{"method":"/note","kind":"push","body":"x"}`, 200, `"code":0`},

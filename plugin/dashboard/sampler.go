@@ -84,7 +84,7 @@ func (s *sampler) look(now time.Time, f func(sample, *history, *trends)) {
 
 func (s *sampler) takeLocked(now time.Time, share time.Duration) {
 	// A tick of a timer may come a little early.
-	if now.Sub(s.last.at) < s.pace.interval(share)*9/10 {
+	if now.Sub(s.last.at) < s.pace.interval(share)-minInterval/10 {
 		return
 	}
 	begin := s.clock()

@@ -37,6 +37,7 @@ export class Chart {
       h("figcaption", {}, h("h2", {}, title), this.time,
         h("span", { class: "legend" }, this.lines.map((l) => h("span", {}, h("i", { class: "key " + l.color }), l.name + " ", l.value)))),
       this.svg);
+    new ResizeObserver(() => { if (this.now) this.update(this.points, this.now); }).observe(this.svg);
   }
 
   update(points, now) {

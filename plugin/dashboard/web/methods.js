@@ -1,4 +1,4 @@
-import { h, link, text } from "./dom.js";
+import { address, h, text } from "./dom.js";
 import { get } from "./api.js";
 import { Spark } from "./chart.js";
 import { Table, once } from "./table.js";
@@ -10,7 +10,9 @@ const SHOWN = 200; // rows; the filter finds others
 export const methodColumns = [
   { title: "Method", name: true, grow: true, sort: "name", cell: (m, td) => {
     const cell = once(td, () => {
-      const name = h("span"), kind = h("span", { class: "tag" });
+      // What is registered here can be called from the form; a row keeps its method.
+      const form = ["call", "push", "stream"].includes(m.kind) && !m.name.startsWith("(");
+      const name = form ? h("a", { href: address("call", { method: m.name, kind: m.kind }) }) : h("span"), kind = h("span", { class: "tag" });
       return { element: h("span", { class: "method" }, name, kind), name, kind };
     });
     text(cell.name, m.name);

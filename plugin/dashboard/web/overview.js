@@ -18,7 +18,7 @@ const charts = [
   { title: "Bytes a second", format: bytes, base: 1024, series: [{ name: "in", of: (p) => p.bytesIn, color: "a" }, { name: "out", of: (p) => p.bytesOut, color: "b" }] },
   { title: "Messages a second", format: short, series: [{ name: "in", of: (p) => p.messagesIn, color: "a" }, { name: "out", of: (p) => p.messagesOut, color: "b" }] },
   { title: "In flight", format: short, series: [{ name: "handlers", of: (p) => p.handlers, color: "a" }, { name: "own calls", of: (p) => p.pending, color: "b" }] },
-  { title: "Sessions and streams", format: short, series: [{ name: "sessions", of: (p) => p.sessions, color: "a" }, { name: "streams", of: (p) => p.streams, color: "b" }] },
+  { title: "Open", format: short, series: [{ name: "sessions", of: (p) => p.sessions, color: "a" }, { name: "streams", of: (p) => p.streams, color: "b" }] },
   { title: "Waiting to be written", format: bytes, base: 1024, series: [{ name: "queued", of: (p) => p.queued, color: "a" }] },
   { title: "Heap", format: bytes, base: 1024, series: [{ name: "in use", of: (p) => p.heap, color: "a" }] },
   { title: "Goroutines", format: short, series: [{ name: "goroutines", of: (p) => p.goroutines, color: "a" }] },
