@@ -35,6 +35,9 @@ type Cluster struct {
 	served     served
 	gaps       gaps
 	presences  presences
+	leaving    leaving
+	lost       atomic.Uint64
+	cuts       atomic.Uint64
 	direct     topic // of what is pushed by address, and to all
 	dropped    atomic.Uint64
 
@@ -66,6 +69,7 @@ func New(engine Engine, opt Options) *Cluster {
 	c.topics.m = map[string]*topic{}
 	c.nodes.m = map[string]*node{}
 	c.presences.m = map[string]*presence{}
+	c.leaving.since = map[erpc.Session]time.Time{}
 	c.pending.m = map[uint64]waiter{}
 	c.served.m = map[servedCall]context.CancelFunc{}
 	c.gaps.m = map[*member]struct{}{}
@@ -191,10 +195,12 @@ func (c *Cluster) Close() error {
 	return err
 }
 
+// tickStep is how often a node looks what is due.
+const tickStep = 50 * time.Millisecond
+
 // tick does what is due: signs of life, subscriptions nobody needs, gaps.
 func (c *Cluster) tick(ctx context.Context) {
-	const step = 50 * time.Millisecond
-	ticker := time.NewTicker(min(step, c.opt.Beat))
+	ticker := time.NewTicker(min(tickStep, c.opt.Beat))
 	defer ticker.Stop()
 	last := time.Now()
 	for verified := last; ; {
@@ -213,6 +219,7 @@ func (c *Cluster) tick(ctx context.Context) {
 			c.presences.forgetOld(now)
 			c.tellGaps()
 			c.unblock()
+			c.seeOff(now)
 			if now.Sub(verified) >= verifyEvery {
 				verified = now
 				c.spawn(func() { c.verify(ctx) }) // false only after Close

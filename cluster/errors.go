@@ -26,6 +26,9 @@ var (
 	ErrSessionEnded = erpc.NewStatus(erpc.CodeConnClosed, "cluster: the session has ended").Err()
 )
 
+// errDraining is why a node that drains is not ready.
+var errDraining = errors.New("cluster: the node is draining")
+
 // ErrIncomplete says that not every node answered in time. What comes with it is
 // what the others said.
 var ErrIncomplete = errors.New("cluster: not every node answered")

@@ -35,9 +35,15 @@ type MemoryEngine struct {
 
 	mu     sync.Mutex // guards the following; taken after bus.mu
 	state  memoryState
-	queue  []func(Events)
+	queue  []queuedEvent
 	queued int // bytes
 	lost   bool
+}
+
+// A queuedEvent waits for a node. Those of size 0 are never dropped.
+type queuedEvent struct {
+	size int
+	tell func(Events)
 }
 
 // memoryState is the life of a memory engine.
@@ -81,8 +87,8 @@ func (e *MemoryEngine) run(ev Events) {
 			if len(queue) == 0 && !lost {
 				break
 			}
-			for _, f := range queue {
-				f(ev)
+			for _, q := range queue {
+				q.tell(ev)
 			}
 			if lost {
 				ev.Dropped("")
@@ -101,7 +107,7 @@ func (e *MemoryEngine) put(size int, f func(Events)) {
 	if size > 0 && (e.queued+size > maxQueued || e.state != memoryUp) {
 		e.lost = e.lost || e.state == memoryUp
 	} else {
-		e.queue, e.queued = append(e.queue, f), e.queued+size
+		e.queue, e.queued = append(e.queue, queuedEvent{size, f}), e.queued+size
 	}
 	e.wakeLocked()
 }

@@ -135,6 +135,12 @@ func (n *nodes) expire(since time.Time) (gone []string) {
 	return gone
 }
 
+func (n *nodes) isCut() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.cut
+}
+
 // setCut says whether this node hears the others. When it does again, those whose
 // lease has ended get the time to say that they live.
 func (n *nodes) setCut(cut bool) {

@@ -28,6 +28,10 @@ type Options struct {
 	// MaxRooms is how many rooms a session may be in. It is refused more with
 	// CodeExhausted. 0 is 1,000.
 	MaxRooms int
+	// ConnAge is how old an accepted session may become, give or take a tenth. Then
+	// it is told to go, so that clients spread over nodes that were added: it ends
+	// when its calls have, and a client that redials comes back. 0 is no limit.
+	ConnAge time.Duration
 	// History says which rooms keep messages. The engine must be a [Log].
 	History []History
 }

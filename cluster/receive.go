@@ -71,10 +71,14 @@ func (ev events) Nobody(token uint64) {
 }
 
 // Dropped implements [Events].
-func (ev events) Dropped(subject string) { ev.c.missed(subject) }
+func (ev events) Dropped(subject string) {
+	ev.c.lost.Add(1)
+	ev.c.missed(subject)
+}
 
 // Down implements [Events].
 func (ev events) Down(err error) {
+	ev.c.cuts.Add(1)
 	ev.c.nodes.setCut(true)
 	ev.c.warn("cluster: the engine is disconnected: %v", err)
 }

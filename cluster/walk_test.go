@@ -227,7 +227,8 @@ func (e *MemoryEngine) loseStored() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.state == memoryUp {
-		e.queue, e.queued, e.lost = nil, 0, true
+		e.queue = slices.DeleteFunc(e.queue, func(q queuedEvent) bool { return q.size > 0 })
+		e.queued, e.lost = 0, true
 		e.wakeLocked()
 	}
 }

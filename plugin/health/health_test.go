@@ -1,0 +1,153 @@
+package health_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/health"
+	"github.com/goerpc/erpc/socket/memory"
+)
+
+func TestMain(m *testing.M) { kit.Main(m) }
+
+func newPeer(t *testing.T, network *memory.Transport, plugins ...erpc.Plugin) erpc.Peer {
+	return kit.Peer(t, erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{network}}, plugins...)
+}
+
+// asked is what HTTP says.
+func asked(t *testing.T, h http.Handler) (code int, r health.Report) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if err := json.Unmarshal(w.Body.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, r
+}
+
+// Ready says over HTTP and over erpc what the checks say; Live says that the process
+// lives, whatever they do.
+func TestChecksDecideReadiness(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		network := memory.New()
+		h := health.New()
+		p := newPeer(t, network, h)
+		if code, r := asked(t, h.Ready()); code != http.StatusServiceUnavailable || r.Problems["peer"] == "" {
+			t.Errorf("before it listens: %d, %+v", code, r)
+		}
+		lis, err := p.ListenOn(memory.Network, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sess := kit.Open(t, newPeer(t, network), kit.StartOn(t, p, lis))
+		var broken atomic.Bool
+		h.Add("disk", func(context.Context) error {
+			if broken.Load() {
+				return errors.New("it is full")
+			}
+			return nil
+		})
+		for _, bad := range []bool{false, true, false} {
+			broken.Store(bad)
+			time.Sleep(time.Second)
+			want := http.StatusOK
+			if bad {
+				want = http.StatusServiceUnavailable
+			}
+			code, r := asked(t, h.Ready())
+			if code != want || r.Ready == bad || (r.Problems["disk"] == "it is full") != bad {
+				t.Errorf("broken %v: %d, %+v", bad, code, r)
+			}
+			over, err := erpc.Call[health.Report](t.Context(), sess, health.Method, nil)
+			if err != nil || over.Ready == bad || over.Problems["disk"] != r.Problems["disk"] {
+				t.Errorf("broken %v, over erpc: %+v, %v", bad, over, err)
+			}
+			if code, _ := asked(t, h.Live()); code != http.StatusOK {
+				t.Errorf("broken %v: not alive: %d", bad, code)
+			}
+		}
+	})
+}
+
+// Shutdown makes a peer not ready while its handlers still work.
+func TestShutdownFlipsReadinessFirst(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		network := memory.New()
+		h := health.New()
+		p := newPeer(t, network, h)
+		begun, end := make(chan struct{}), make(chan struct{})
+		erpc.HandleCall(p, "/wait", func(context.Context, *int) (*int, error) {
+			close(begun)
+			<-end
+			return new(int), nil
+		})
+		lis, err := p.ListenOn(memory.Network, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sess := kit.Open(t, newPeer(t, network), kit.StartOn(t, p, lis))
+		if code, r := asked(t, h.Ready()); code != http.StatusOK {
+			t.Errorf("%d, %+v", code, r)
+		}
+		replied, down := make(chan error, 1), make(chan error, 1)
+		go func() {
+			_, err := erpc.Call[int](context.Background(), sess, "/wait", 1)
+			replied <- err
+		}()
+		<-begun
+		go func() { down <- p.Shutdown(context.Background()) }()
+		time.Sleep(time.Millisecond)
+		if code, r := asked(t, h.Ready()); code != http.StatusServiceUnavailable || r.Ready {
+			t.Errorf("while it shuts down: %d, %+v", code, r)
+		}
+		close(end)
+		if err := kit.Await(t, "reply", replied); err != nil {
+			t.Error(err)
+		}
+		if err := kit.Await(t, "shutdown", down); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Whoever asks often costs one check a second, and one that hangs is cut off.
+func TestChecksAreNotRunForEachQuestion(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		h := health.New()
+		var runs atomic.Int64
+		h.Add("slow", func(ctx context.Context) error {
+			runs.Add(1)
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		before := time.Now()
+		done := make(chan health.Report, 100)
+		for range cap(done) {
+			go func() { done <- h.Check(t.Context()) }()
+		}
+		for range cap(done) {
+			if r := kit.Await(t, "check", done); r.Ready || r.Problems["slow"] == "" {
+				t.Errorf("%+v", r)
+			}
+		}
+		if n := runs.Load(); n != 1 || time.Since(before) != 2*time.Second {
+			t.Errorf("%d runs for a hundred questions, in %v", n, time.Since(before))
+		}
+	})
+}
+
+func TestHealthIsForOnePeer(t *testing.T) {
+	h := health.New()
+	p := kit.Peer(t, erpc.PeerConfig{}, h)
+	if err := h.PostNewPeer(p); err == nil {
+		t.Error("a plugin of two peers")
+	}
+}
