@@ -303,15 +303,18 @@ func (s *Engine) ageEnd() time.Duration { return time.Duration(s.ages.end.Load()
 // Stats are the counters of a connection.
 type Stats struct {
 	socket.Stats
-	Handlers int // at work
-	Pending  int // calls that wait for their reply
-	Streams  int // open, whichever side opened them
+	Handlers int   // at work
+	Pending  int   // calls that wait for their reply
+	Streams  int   // open, whichever side opened them
+	InFlight int64 // bytes that count for Config.InflightLimit
 }
 
 // Stats implements [Session].
 func (s *Engine) Stats() Stats {
 	c := s.conns.current()
 	st := Stats{Stats: c.sock.Stats(), Handlers: int(c.handlers.Load()), Pending: c.pending.Len() + s.later.len()}
+	_, unread := c.sock.Waiting()
+	st.InFlight = c.budget.bytes.Load() + unread
 	if t := c.streams.Load(); t != nil {
 		st.Streams, _ = t.len()
 	}

@@ -11,8 +11,9 @@ import (
 // Totals are the counters of all connections of an owner, past and present.
 type Totals struct {
 	Stats
-	Connections int // open
-	Ended       int // connections that have ended; a redial makes another
+	Connections  int   // open
+	Ended        int   // connections that have ended; a redial makes another
+	StreamMemory int64 // bytes that count for Config.StreamMemory
 }
 
 // totals are the counters of connections that have ended. The zero value is
@@ -54,9 +55,11 @@ func (sh *Shared) Totals(sessions iter.Seq[*Engine]) Totals {
 		add(&t.Stats.Stats, st.Stats)
 		t.Pending += st.Pending
 		t.Streams += st.Streams
+		t.InFlight += st.InFlight
 		t.Connections++
 	}
 	t.Handlers = sh.Handlers()
+	t.StreamMemory = sh.streamMemory.Used()
 	sh.totals.mu.Lock()
 	defer sh.totals.mu.Unlock()
 	add(&t.Stats.Stats, sh.totals.sum)

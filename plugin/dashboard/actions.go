@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -40,13 +41,11 @@ func (d *Dashboard) say(r *http.Request, action string, args ...any) {
 // kickText is the reason if the viewer gives none.
 const kickText = "an operator has ended the session"
 
-// kick ends a session; with reconnect the other side is asked to come back, which
-// behind a load balancer may be to another peer.
+// kick ends a session. The other side is asked not to come back.
 func (d *Dashboard) kick(r *http.Request) (any, error) {
 	var arg struct {
-		Key       string `json:"key"`
-		Reconnect bool   `json:"reconnect"`
-		Reason    string `json:"reason"`
+		Key    string `json:"key"`
+		Reason string `json:"reason"`
 	}
 	if err := decode(r, &arg); err != nil {
 		return nil, err
@@ -55,17 +54,15 @@ func (d *Dashboard) kick(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if arg.Reason == "" {
-		arg.Reason = kickText
-	}
-	d.say(r, "session ended", "session", sess.ID(), "reconnect", arg.Reconnect, "reason", clip(arg.Reason))
-	code := erpc.CodeUnauthorized
-	if arg.Reconnect {
-		code = erpc.CodeShuttingDown
-	}
-	// The session ends, whatever the connection says to that.
-	_ = sess.CloseWith(erpc.NewStatus(code, erpc.CodeText(code), clip(arg.Reason)), arg.Reconnect)
+	reason := clip(cmp.Or(arg.Reason, kickText))
+	d.say(r, "session ended", "session", sess.ID(), "reason", reason)
+	endWith(sess, erpc.CodeUnauthorized, reason, false)
 	return fine, nil
+}
+
+// endWith ends a session, whatever its connection says to that.
+func endWith(sess erpc.Session, code int32, reason string, reconnect bool) {
+	_ = sess.CloseWith(erpc.NewStatus(code, erpc.CodeText(code), reason), reconnect) // the connection may be broken
 }
 
 // push sends a PUSH with a body of JSON to a session.

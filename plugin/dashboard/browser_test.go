@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -158,6 +159,17 @@ func TestInBrowser(t *testing.T) {
 	p.to("call")
 	p.Run(fmt.Sprintf(`[...document.querySelectorAll(".methods a")].find((a) => a.textContent === %s).click()`, quote(t, hostile)), nil)
 	p.Wait(fmt.Sprintf(`document.querySelector("form h2").textContent === %s`, quote(t, hostile)))
+	arg := "{\"a\":\"it's $(exit 3) `exit 4` !x \\u001b\"}"
+	p.fill("form textarea", arg)
+	p.fill("form input[type=password]", "secret")
+	var command string
+	p.Run(`document.querySelector(".command code").textContent`, &command)
+	// The shell of whoever pastes it must see just these arguments.
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", "erpc() { printf '%s\\0' \"$@\"; }\n"+command).Output()
+	want := strings.Join([]string{"call", "-auth", "$ERPC_TOKEN", s.addr, hostile, arg, ""}, "\x00")
+	if err != nil || string(out) != want {
+		t.Errorf("the command %q has the arguments %q, %v; want %q", command, out, err, want)
+	}
 	p.harmless("call")
 
 	p.to("sessions")
@@ -179,6 +191,8 @@ func TestInBrowser(t *testing.T) {
 		t.Errorf("the client heard %q", line)
 	}
 	p.harmless("session")
+	p.click(".goaway")
+	p.shows(".actions output", "takes no more calls")
 	p.click(".danger")
 	kit.Await(t, "the end of the session", s.sess.CloseNotify())
 	p.shows("#trouble", "the session has ended")

@@ -32,8 +32,9 @@ type Config struct {
 	// refuses it and is logged, not shown. Actions are the requests with the method
 	// POST. Nil lets everybody look who reaches the dashboard.
 	Authorize func(*http.Request) error `yaml:"-" ini:"-"`
-	// User names whose session it is, such as the identity of plugin/auth. It may be
-	// called concurrently, and for every session while somebody filters them.
+	// User names whose session it is; nil is the user of the cluster, or the identity
+	// of plugin/auth. It may be called concurrently, and for every session while
+	// somebody filters them, so it must be quick.
 	User func(erpc.Session) string `yaml:"-" ini:"-"`
 	// Cluster adds users, rooms and nodes.
 	Cluster Cluster `yaml:"-" ini:"-"`

@@ -31,6 +31,7 @@ type Dashboard struct {
 	gate     http.Handler // calls methods of the peer
 	sessions meetings
 	census   census
+	leaving  sync.Map // stores of sessions that were told to go away
 
 	mu       sync.Mutex // guards the following
 	handlers []*erpc.Handler

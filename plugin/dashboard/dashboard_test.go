@@ -18,6 +18,7 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/cluster"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/dashboard"
 	"github.com/goerpc/erpc/plugin/stats"
 )
@@ -438,6 +439,25 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// Sessions show the identity of plugin/auth.
+func TestIdentities(t *testing.T) {
+	login := auth.NewLogin(auth.LoginConfig{Check: func(_ context.Context, _ auth.Session, c auth.Credentials) (*auth.Identity, *erpc.Status) {
+		return &auth.Identity{Name: c.Token}, nil
+	}})
+	d := dashboard.New(dashboard.Config{})
+	srv := kit.Peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1"}, login, d)
+	kit.Dial(t, kit.Start(t, srv), erpc.PeerConfig{}, auth.NewBearerPlugin(auth.Token("ann")))
+	s := &site{t: t, d: d, peer: srv}
+	var page sessionPage
+	kit.Eventually(t, kit.Bound, "the session", func() bool {
+		s.get("sessions", &page)
+		return page.Total == 1
+	})
+	if page.Sessions[0].User != "ann" {
+		t.Errorf("the user is %q", page.Sessions[0].User)
+	}
+}
+
 func TestStreams(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
 	stream, err := erpc.OpenStream[string, string](t.Context(), s.sess, "/echo")
@@ -529,6 +549,12 @@ func TestLimits(t *testing.T) {
 	if l := find(v.Sessions, "max_session_handlers"); l.Max != int64(s.peer.Config().MaxSessionHandlers) || l.Key == "" {
 		t.Errorf("%+v", l)
 	}
+	if l := find(v.Sessions, "inflight_limit"); l.Max != int64(s.peer.Config().InflightLimit) || l.Now <= 0 {
+		t.Errorf("%+v", l) // the message of /wait is being handled
+	}
+	if l := find(v.Peer, "stream_memory"); l.Max != int64(s.peer.Config().StreamMemory) || l.Now != 0 {
+		t.Errorf("%+v", l)
+	}
 	if l := find(v.Sessions, "read_limit"); l.Max != int64(s.peer.Config().ReadLimit) || l.Now != -1 {
 		t.Errorf("%+v", l)
 	}
@@ -594,6 +620,7 @@ func TestActions(t *testing.T) {
 		"unknown field":        {"level", `{"level":"WARN","x":1}`, 400, "JSON"},
 		"no JSON":              {"push", `<xml>`, 400, "JSON"},
 		"too much":             {"push", `{"method":"` + strings.Repeat("x", 1<<20), 413, "1 MiB"},
+		"goaway of nobody":     {"goaway", `{"key":"eA"}`, 404, "ended"},
 		"kick of nobody":       {"kick", `{"key":"eA"}`, 404, "ended"},
 	} {
 		code, body := s.post(c.action, c.arg)
@@ -613,7 +640,46 @@ func TestActions(t *testing.T) {
 	kit.Await(t, "the end of the session", s.sess.CloseNotify())
 }
 
-// The dashboard is told what it may not show.
+// A session that goes away fails no call: the one in flight ends, and the next goes
+// over a new connection.
+func TestGoAway(t *testing.T) {
+	s := newSite(t, dashboard.Config{Actions: true, Authorize: anyone})
+	cli := kit.Peer(t, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Millisecond})
+	sess := kit.Open(t, cli, s.addr)
+	ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
+	defer cancel()
+	if _, err := erpc.Call[int](ctx, sess, "/add", &kit.Sum{A: 1}); err != nil { // with a timeout: it offers what it understands
+		t.Fatal(err)
+	}
+	old := sess.LocalAddr().String()
+	waiting := sess.AsyncCall("/wait", 1, nil, make(chan erpc.CallCmd, 1))
+	kit.Eventually(t, kit.Bound, "the call", func() bool { return s.method("/wait", "call").Open == 1 })
+	key := base64.RawURLEncoding.EncodeToString([]byte(old))
+	for range 3 { // more than once changes nothing
+		if code, body := s.post("goaway", `{"key":"`+key+`"}`); code != 200 {
+			t.Fatalf("%d %s", code, body)
+		}
+	}
+	for range 20 {
+		if _, err := erpc.Call[int](ctx, sess, "/add", &kit.Sum{A: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(s.kept)
+	kit.Await(t, "the end of the call in flight", waiting.Done())
+	if st := waiting.Status(); !st.OK() {
+		t.Error(st)
+	}
+	kit.Eventually(t, kit.Bound, "the end of the old session", func() bool {
+		_, there := s.peer.GetSession(old)
+		return !there
+	})
+	if sess.LocalAddr().String() == old || !sess.Connected() {
+		t.Errorf("the session is at %s, connected %v", sess.LocalAddr(), sess.Connected())
+	}
+}
+
+// Actions are logged with who did them, and without secrets.
 func TestActionsAreLogged(t *testing.T) {
 	var log kit.Log
 	d := dashboard.New(dashboard.Config{Actions: true, Authorize: anyone})

@@ -41,14 +41,14 @@ func (d *Dashboard) limits(*http.Request) (any, error) {
 		Peer: []limit{
 			{Name: "max_sessions", Max: bound(cfg.MaxSessions), Now: int64(d.sessions.accepted())},
 			{Name: "max_handlers", Max: bound(cfg.MaxHandlers), Now: int64(peer.peer.Handlers)},
-			{Name: "stream_memory", Max: bound(cfg.StreamMemory), Now: uncounted, Bytes: true},
+			{Name: "stream_memory", Max: bound(cfg.StreamMemory), Now: peer.peer.StreamMemory, Bytes: true},
 			{Name: "GOMEMLIMIT", Max: memoryLimit(), Now: int64(memory()), Bytes: true},
 		},
 		Sessions: []limit{
 			{Name: "max_session_handlers", Max: bound(cfg.MaxSessionHandlers)},
 			{Name: "max_streams", Max: bound(cfg.MaxStreams)},
 			{Name: "queue_limit", Max: bound(cfg.QueueLimit), Bytes: true},
-			{Name: "inflight_limit", Max: bound(cfg.InflightLimit), Now: uncounted, Bytes: true},
+			{Name: "inflight_limit", Max: bound(cfg.InflightLimit), Bytes: true},
 			{Name: "read_limit", Max: bound(cfg.ReadLimit), Now: uncounted, Bytes: true},
 			{Name: "stream_message_limit", Max: bound(cfg.StreamMessageLimit), Now: uncounted, Bytes: true},
 		},
@@ -57,6 +57,7 @@ func (d *Dashboard) limits(*http.Request) (any, error) {
 		nearest(&v.Sessions[0], list, func(r *row) int { return r.Handlers })
 		nearest(&v.Sessions[1], list, func(r *row) int { return r.Streams })
 		nearest(&v.Sessions[2], list, func(r *row) int { return r.Queued })
+		nearest(&v.Sessions[3], list, func(r *row) int { return int(r.InFlight) })
 	})
 	v.Times = []age{
 		{"call_timeout", cfg.CallTimeout.Milliseconds()},

@@ -31,13 +31,14 @@ type figures struct {
 	Handlers    int    `json:"handlers"`
 	Pending     int    `json:"pending"`
 	Streams     int    `json:"streams"`
+	InFlight    int64  `json:"inFlight"` // bytes
 }
 
 func figuresOf(sess erpc.Session) figures {
 	s := sess.Stats()
 	return figures{
 		BytesIn: s.BytesIn, BytesOut: s.BytesOut, MessagesIn: s.MessagesIn, MessagesOut: s.MessagesOut,
-		Dropped: s.Dropped, Queued: s.Queued, Handlers: s.Handlers, Pending: s.Pending, Streams: s.Streams,
+		Dropped: s.Dropped, Queued: s.Queued, Handlers: s.Handlers, Pending: s.Pending, Streams: s.Streams, InFlight: s.InFlight,
 	}
 }
 

@@ -116,7 +116,7 @@ func (d *Dashboard) api(w http.ResponseWriter, r *http.Request, name string) {
 		"streams": d.streams, "rooms": d.rooms, "limits": d.limits, "handlers": d.forms, "describe": d.describe,
 	}
 	acts := map[string]func(*http.Request) (any, error){
-		"kick": d.kick, "push": d.push, "call": d.call, "level": d.level,
+		"kick": d.kick, "goaway": d.goaway, "push": d.push, "call": d.call, "level": d.level,
 	}
 	run, allow := views[name], "GET, HEAD"
 	if run == nil {

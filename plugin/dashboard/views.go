@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
@@ -224,12 +225,18 @@ func (d *Dashboard) sessionRow(r row) sessionRow {
 	return s
 }
 
+// user names whose session it is: see Config.User.
 func (d *Dashboard) user(sess erpc.Session) string {
-	switch {
-	case d.cfg.User != nil:
+	if d.cfg.User != nil {
 		return d.cfg.User(sess)
-	case d.cfg.Cluster != nil:
-		return d.cfg.Cluster.User(sess)
+	}
+	if d.cfg.Cluster != nil {
+		if user := d.cfg.Cluster.User(sess); user != "" {
+			return user
+		}
+	}
+	if who := auth.IdentityOf(sess); who != nil {
+		return who.Name
 	}
 	return ""
 }

@@ -47,6 +47,7 @@ export function session(params) {
         ["Bytes", bytes(v.bytesIn) + " in, " + bytes(v.bytesOut) + " out"],
         ["Dropped", whole(v.dropped)],
         ["Streams", whole(v.streams)],
+        ["Being handled", bytes(v.inFlight)],
         ["Ages", (v.age ? "session " + long(v.age) : "session without limit") + ", " + (v.context ? "calls " + long(v.context) : "calls without limit")],
         ["Groups", v.groups.join(", ") || "–"],
         ["Rooms", v.rooms.join(", ") || "–"],
@@ -72,9 +73,10 @@ function actionsOf(key) {
       text(said, err.message);
     }
   }
-  const end = (reconnect) => () => {
-    if (confirm(reconnect ? "End this session and ask the other side to come back?" : "End this session?")) run("kick", { reconnect, reason: reason.value }, "The session has ended.");
+  const kick = () => {
+    if (confirm("End this session, and the calls that are in flight?")) run("kick", { reason: reason.value }, "The session has ended.");
   };
+  const goaway = () => run("goaway", {}, "The session takes no more calls, and ends with its last one.");
   const push = (event) => {
     event.preventDefault();
     let value;
@@ -87,8 +89,8 @@ function actionsOf(key) {
     run("push", { method: method.value, body: value }, "The push was queued.");
   };
   const element = h("section", { class: "actions card", hidden: true }, h("h2", {}, "Actions"),
-    h("div", { class: "row" }, reason, h("button", { type: "button", class: "danger", onclick: end(false) }, "End session"),
-      h("button", { type: "button", onclick: end(true) }, "Ask to reconnect")),
+    h("div", { class: "row" }, reason, h("button", { type: "button", class: "danger", onclick: kick }, "End session"),
+      h("button", { type: "button", class: "goaway", title: "No more calls are taken; those in flight end, and the other side dials again if it redials", onclick: goaway }, "Go away in good order")),
     h("form", { class: "row", onsubmit: push }, method, body, h("button", {}, "Push")), said);
   return { element };
 }
