@@ -212,9 +212,10 @@ func (c *Cluster) tick(ctx context.Context) {
 				last = now
 				_ = c.send(c.subjectAll(), 0, c.beat(kindBeat)) // the next one may pass
 				for _, id := range c.nodes.expire(now.Add(-3 * c.opt.Beat)) {
-					c.pending.gone(id)
+					c.nodeGone(id)
 				}
 			}
+			c.publishChanges() // before the topics of some end
 			c.retire(now)
 			c.presences.forgetOld(now)
 			c.tellGaps()

@@ -20,15 +20,16 @@ const (
 	kindBye                    // a node leaves
 	kindPing                   // answer with a pong
 	kindPong
-	kindAsk  // count is what it asks for
-	kindTell // a part of the answer
-	kindEnd  // its last part
-	kindWho  // asks for a beat; the sender is no node
+	kindAsk    // count is what it asks for
+	kindTell   // a part of the answer
+	kindEnd    // its last part
+	kindWho    // asks for a beat; the sender is no node
+	kindChange // body is a Change, in JSON
 	kindMax
 )
 
 func (k kind) String() string {
-	names := [kindMax]string{"", "push", "ack", "call", "cancel", "reply", "hello", "beat", "bye", "ping", "pong", "ask", "tell", "end", "who"}
+	names := [kindMax]string{"", "push", "ack", "call", "cancel", "reply", "hello", "beat", "bye", "ping", "pong", "ask", "tell", "end", "who", "change"}
 	if k == 0 || k >= kindMax {
 		return fmt.Sprintf("kind %d", byte(k))
 	}

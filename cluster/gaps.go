@@ -77,6 +77,7 @@ func (c *Cluster) missed(subject string) {
 		if subject != "" && t.subject != subject {
 			continue
 		}
+		t.missChanges()
 		if t.kept {
 			c.doubt(t, nil)
 			continue

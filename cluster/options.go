@@ -28,6 +28,9 @@ type Options struct {
 	// MaxRooms is how many rooms a session may be in. It is refused more with
 	// CodeExhausted. 0 is 1,000.
 	MaxRooms int
+	// Changes are how the names of rooms begin whose members can be told who joins
+	// and leaves: see [WithChanges]. All nodes must have the same.
+	Changes []string
 	// ConnAge is how old an accepted session may become, give or take a tenth. Then
 	// it is told to go, so that clients spread over nodes that were added: it ends
 	// when its calls have, and a client that redials comes back. 0 is no limit.
@@ -51,6 +54,7 @@ func (o *Options) setDefaults() {
 	if o.MaxRooms <= 0 {
 		o.MaxRooms = 1000
 	}
+	o.Changes = slices.Clone(o.Changes)
 	o.History = slices.Clone(o.History)
 	for i := range o.History {
 		o.History[i].setDefaults()

@@ -32,6 +32,10 @@ func (ev events) Message(subject string, data []byte) {
 		if w, ok := c.pending.get(e.id); ok {
 			w.answer(e)
 		}
+	case kindChange:
+		if t := c.topics.get(subject); t != nil {
+			c.tellChange(t, e.body)
+		}
 	case kindPing:
 		if e.node != c.node {
 			c.sendOrWarn(c.subjectNode(e.node), &envelope{kind: kindPong, id: e.id})
@@ -57,7 +61,7 @@ func (c *Cluster) heard(e *envelope) {
 		c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))
 	case kindBye:
 		c.nodes.leave(e.node)
-		c.pending.gone(e.node)
+		c.nodeGone(e.node)
 	default:
 		c.nodes.heard(e.node)
 	}

@@ -54,7 +54,7 @@ func (c *Cluster) enter(ctx context.Context, sess erpc.Session, room string, sin
 		o(&j)
 	}
 	m := c.member(sess)
-	t, err := c.enlist(ctx, m, c.subjectRoom(room), room, j.info)
+	t, err := c.enlist(ctx, m, c.subjectRoom(room), room, j)
 	if err != nil || !t.kept {
 		return Joined{}, err
 	}
@@ -97,14 +97,17 @@ func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position
 // A JoinOption adjusts one [Cluster.Join].
 type JoinOption func(*joining)
 
-type joining struct{ info string }
+type joining struct {
+	info    string
+	changes bool
+}
 
 // WithInfo is what those who ask for the members of the room learn of the session:
 // a name, or a document.
 func WithInfo(info string) JoinOption { return func(j *joining) { j.info = info } }
 
 // enlist is join with the barrier. A session is no member when it fails.
-func (c *Cluster) enlist(ctx context.Context, m *member, subject, room, info string) (*topic, error) {
+func (c *Cluster) enlist(ctx context.Context, m *member, subject, room string, as joining) (*topic, error) {
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning
 	}
@@ -112,7 +115,7 @@ func (c *Cluster) enlist(ctx context.Context, m *member, subject, room, info str
 	if room == "" {
 		linger = 0
 	}
-	t, err := c.join(ctx, m, subject, room, info, linger)
+	t, err := c.join(ctx, m, subject, room, as, linger)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +177,7 @@ func (c *Cluster) SetUser(ctx context.Context, sess erpc.Session, user string) e
 		return nil
 	}
 	if user != "" {
-		if _, err := c.enlist(ctx, m, c.subjectUser(user), "", ""); err != nil {
+		if _, err := c.enlist(ctx, m, c.subjectUser(user), "", joining{}); err != nil {
 			return err
 		}
 	}

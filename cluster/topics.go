@@ -33,6 +33,7 @@ type topic struct {
 	room    string // what members know it as; "" for a user
 	linger  time.Duration
 	kept    bool // it is a room with history
+	tell    bool // its members can ask for changes
 
 	sub   sync.Mutex // serialises the changes of the subscription; taken before mu
 	state topicState // guarded by sub
@@ -44,6 +45,7 @@ type topic struct {
 	list    []*member // of members; nil after a change, never modified
 	empty   time.Time // since when there are no members
 	feed    feed
+	changes changes
 }
 
 // moveLocked changes the state if the table has that move; t.sub is held. It
@@ -79,14 +81,15 @@ func (t *topic) allInfos() (all []*member, infos []string) {
 	return all, infos
 }
 
-func (t *topic) enter(m *member, info string) {
+func (t *topic) enter(m *member, as joining) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if in := t.members[m]; in != nil {
-		in.info = info
+		in.info, in.changes = as.info, as.changes
 		return
 	}
-	t.members[m], t.list = &membership{m: m, info: info}, nil
+	t.members[m], t.list = &membership{m: m, info: as.info, changes: as.changes}, nil
+	t.noteLocked(m, true)
 }
 
 func (t *topic) leave(m *member) {
@@ -95,6 +98,7 @@ func (t *topic) leave(m *member) {
 	if _, was := t.members[m]; was {
 		delete(t.members, m)
 		t.list = nil
+		t.noteLocked(m, false)
 		if len(t.members) == 0 {
 			t.empty = time.Now()
 		}
@@ -120,13 +124,16 @@ func (ts *topics) get(subject string) *topic {
 	return ts.m[subject]
 }
 
-func (ts *topics) obtain(subject, room string, kept bool, linger time.Duration) *topic {
+// obtain returns the topic with the subject of fresh, which it enters if there is
+// none.
+func (ts *topics) obtain(fresh *topic) *topic {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	t := ts.m[subject]
+	t := ts.m[fresh.subject]
 	if t == nil {
-		t = &topic{subject: subject, room: room, kept: kept, linger: linger, members: map[*member]*membership{}, empty: time.Now()}
-		ts.m[subject] = t
+		t = fresh
+		t.members, t.empty = map[*member]*membership{}, time.Now()
+		ts.m[t.subject] = t
 	}
 	return t
 }
@@ -160,10 +167,12 @@ type member struct {
 
 // A membership is that of one session in one topic. The topic's mutex guards it.
 type membership struct {
-	m     *member
-	info  string // what the session says of itself to those who ask for members
-	state feedState
-	at    Position // of the last message queued, in a room with history
+	m            *member
+	info         string // what the session says of itself to those who ask for members
+	changes      bool   // it asked for changes
+	missedChange bool   // it had no room for one, or it did not come
+	state        feedState
+	at           Position // of the last message queued, in a room with history
 }
 
 // memberKey finds the member in the store of a session.
@@ -176,22 +185,26 @@ func (c *Cluster) member(sess erpc.Session) *member {
 
 // join makes m a member of the topic and returns when the engine has the
 // subscription.
-func (c *Cluster) join(ctx context.Context, m *member, subject, room, info string, linger time.Duration) (*topic, error) {
+func (c *Cluster) join(ctx context.Context, m *member, subject, room string, as joining, linger time.Duration) (*topic, error) {
 	for {
-		t := c.topics.obtain(subject, room, room != "" && c.historyOf(room) != nil, linger)
+		t := c.topics.obtain(&topic{
+			subject: subject, room: room, linger: linger,
+			kept: room != "" && c.historyOf(room) != nil,
+			tell: room != "" && c.tellsChanges(room),
+		})
 		t.sub.Lock()
 		if t.state == topicEnded {
 			t.sub.Unlock()
 			continue
 		}
-		err := c.joinLocked(ctx, t, m, info)
+		err := c.joinLocked(ctx, t, m, as)
 		t.sub.Unlock()
 		return t, err
 	}
 }
 
 // joinLocked is join with t.sub held.
-func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member, info string) error {
+func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member, as joining) error {
 	m.mu.Lock()
 	if m.ended {
 		m.mu.Unlock()
@@ -205,7 +218,7 @@ func (c *Cluster) joinLocked(ctx context.Context, t *topic, m *member, info stri
 	if !member {
 		m.topics = append(m.topics, t)
 	}
-	t.enter(m, info)
+	t.enter(m, as)
 	m.mu.Unlock()
 	if t.state == topicSubscribed {
 		return nil
