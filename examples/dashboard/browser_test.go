@@ -31,7 +31,7 @@ func TestScreenshots(t *testing.T) {
 	_, d := openShop(t, 40, 5)
 	b := chromium.New(t)
 	p := b.Open("http://" + d.Addr().String() + "/")
-	p.Wait(`document.querySelectorAll(".chart").length > 0`)
+	p.Wait(`document.querySelector(".chart .line").getAttribute("d").split("L").length > 5`) // seconds
 	if file := os.Getenv(picture); file != "" {
 		time.Sleep(5 * time.Minute) // until the charts are full
 		p.Show(1280, 860, "light")

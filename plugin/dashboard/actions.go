@@ -119,7 +119,7 @@ func (d *Dashboard) call(r *http.Request) (any, error) {
 	if err := decode(r, &arg); err != nil {
 		return nil, err
 	}
-	if !strings.HasPrefix(arg.Method, "/") || arg.Kind != kindCall && arg.Kind != kindPush || d.streamNames()[arg.Method] {
+	if !strings.HasPrefix(arg.Method, "/") || arg.Kind != kindCall && arg.Kind != kindPush || d.isStream(arg.Method) {
 		return nil, refusal{http.StatusBadRequest, "a call needs a method that begins with a slash and is not that of a stream"}
 	}
 	inner, err := http.NewRequestWithContext(r.Context(), http.MethodPost, (&url.URL{Scheme: "http", Host: "localhost", Path: arg.Method}).String(), bytes.NewReader(arg.Body))

@@ -522,6 +522,45 @@ func TestRooms(t *testing.T) {
 	}
 }
 
+// The rooms and nodes of a cluster are shown.
+func TestCluster(t *testing.T) {
+	medium := cluster.NewMemory()
+	c, other := cluster.New(medium.Engine(), cluster.Options{}), cluster.New(medium.Engine(), cluster.Options{})
+	kit.Peer(t, erpc.PeerConfig{}, other)
+	s := newSite(t, dashboard.Config{Cluster: c}, c)
+	for _, node := range []*cluster.Cluster{c, other} {
+		if err := node.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		defer node.Close()
+	}
+	if err := c.Join(t.Context(), s.only(), "lobby"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetUser(t.Context(), s.only(), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Rooms   []struct{ Name string }
+		Cluster struct {
+			Node  string
+			Nodes []string
+		}
+	}
+	kit.Eventually(t, kit.Bound, "the other node", func() bool {
+		s.get("rooms", &v)
+		return len(v.Cluster.Nodes) == 1
+	})
+	if v.Cluster.Node != c.Node() || v.Cluster.Nodes[0] != other.Node() || len(v.Rooms) != 1 || v.Rooms[0].Name != "lobby" {
+		t.Errorf("%+v", v)
+	}
+	var page sessionPage
+	s.get("sessions?filter=ann", &page)
+	if page.Total != 1 || page.Sessions[0].User != "ann" {
+		t.Errorf("%+v", page)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
 	waiting := s.sess.AsyncCall("/wait", 1, nil, make(chan erpc.CallCmd, 1))

@@ -32,6 +32,11 @@ func formOf(h *erpc.Handler) form {
 	return f
 }
 
+// isStream reports whether the handler of a method is of streams.
+func (d *Dashboard) isStream(method string) bool {
+	return slices.ContainsFunc(d.registered(), func(h *erpc.Handler) bool { return h.IsStream() && h.Name() == method })
+}
+
 func typeName(t interface{ String() string }) string {
 	if t == nil {
 		return ""

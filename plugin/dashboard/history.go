@@ -35,6 +35,24 @@ func (s sample) handled() (calls, pushes, errors uint64) {
 	return calls, pushes, errors
 }
 
+// latency returns how long the calls handled so far took, those of all methods
+// together.
+func (s sample) latency() (sum stats.Histogram) {
+	for _, m := range s.methods.HandledCalls {
+		if m.Stream { // it lasts as long as its two sides want
+			continue
+		}
+		if sum.Buckets == nil {
+			sum.Buckets = make([]stats.Bucket, len(m.Latency.Buckets))
+		}
+		for i, b := range m.Latency.Buckets {
+			sum.Buckets[i].Bound = b.Bound
+			sum.Buckets[i].Count += b.Count
+		}
+	}
+	return sum
+}
+
 // made returns how many calls and pushes of this peer were sent.
 func (s sample) made() (n uint64) {
 	for _, m := range s.methods.Calls {
@@ -59,6 +77,8 @@ type point struct {
 	MessagesIn  float64 `json:"messagesIn"`
 	MessagesOut float64 `json:"messagesOut"`
 	Dropped     float64 `json:"dropped"`
+	P50         int64   `json:"p50"` // of the calls handled, in nanoseconds; 0 if there was none
+	P99         int64   `json:"p99"`
 	Handlers    int     `json:"handlers"`
 	Pending     int     `json:"pending"`
 	Queued      int     `json:"queued"`
@@ -79,6 +99,7 @@ func between(a, b sample) point {
 	}
 	callsA, pushesA, errorsA := a.handled()
 	callsB, pushesB, errorsB := b.handled()
+	latency := since(counts(a.latency()), b.latency())
 	return point{
 		At:          b.at.UnixMilli(),
 		Calls:       rate(callsA, callsB),
@@ -90,6 +111,8 @@ func between(a, b sample) point {
 		MessagesIn:  rate(a.peer.MessagesIn, b.peer.MessagesIn),
 		MessagesOut: rate(a.peer.MessagesOut, b.peer.MessagesOut),
 		Dropped:     rate(a.peer.Dropped, b.peer.Dropped),
+		P50:         int64(latency.Quantile(0.5)),
+		P99:         int64(latency.Quantile(0.99)),
 		Handlers:    b.peer.Handlers,
 		Pending:     b.peer.Pending,
 		Queued:      b.peer.Queued,

@@ -120,7 +120,10 @@ func TestHistory(t *testing.T) {
 	count := func() stats.Methods {
 		n := uint64(now().Unix() - 1_000_000)
 		return stats.Methods{
-			HandledCalls:  map[string]stats.Method{"/a": {Ended: 10 * n, Errors: n}, "/b": {Ended: 5 * n}},
+			HandledCalls: map[string]stats.Method{
+				"/a": {Ended: 10 * n, Errors: n, Latency: histogramOf(10*n, 0, 0)}, "/b": {Ended: 5 * n, Latency: histogramOf(0, 2*n, 0)},
+				"/s": {Stream: true, Latency: histogramOf(0, 0, 50*n)},
+			},
 			HandledPushes: map[string]stats.Method{"/p": {Ended: 3 * n, Errors: n}},
 			Calls:         map[string]stats.Method{"/c": {Sent: 2 * n}},
 		}
@@ -136,7 +139,7 @@ func TestHistory(t *testing.T) {
 		t.Fatalf("%d points of %d, want %d", len(points), len(h.points), maxPoints)
 	}
 	for i, p := range points {
-		if p.Calls != 15 || p.Pushes != 3 || p.Errors != 2 || p.Made != 2 || p.Heap != 7 {
+		if p.Calls != 15 || p.Pushes != 3 || p.Errors != 2 || p.Made != 2 || p.Heap != 7 || p.P50 != int64(time.Millisecond) || p.P99 != int64(time.Second) {
 			t.Fatalf("point %d: %+v", i, p)
 		}
 	}

@@ -17,13 +17,12 @@ type streamView struct {
 }
 
 func (d *Dashboard) streams(*http.Request) (any, error) {
-	names := d.streamNames()
 	v := streamView{Methods: []methodRow{}, Sessions: []sessionRow{}}
 	d.sampler.look(time.Now(), func(s sample, _ *history, t *trends) {
 		v.Open = s.peer.Streams
 		each(s.methods, func(key methodKey, c stats.Method) {
-			if key.kind == kindCall && names[key.name] {
-				v.Methods = append(v.Methods, methodOf(key, c, s, t, true))
+			if key.kind == kindStream {
+				v.Methods = append(v.Methods, methodOf(key, c, s, t))
 			}
 		})
 	})

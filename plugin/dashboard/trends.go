@@ -39,13 +39,17 @@ type trends struct {
 	of map[methodKey]*trend
 }
 
-// each calls f for every method of a sample. Streams are not told from calls.
+// each calls f for every method of a sample.
 func each(m stats.Methods, f func(methodKey, stats.Method)) {
 	for kind, all := range map[string]map[string]stats.Method{
 		kindCall: m.HandledCalls, kindPush: m.HandledPushes, kindMadeCall: m.Calls, kindMadePush: m.Pushes,
 	} {
 		for name, c := range all {
-			f(methodKey{kind, name}, c)
+			key := methodKey{kind, name}
+			if c.Stream {
+				key.kind = kindStream
+			}
+			f(key, c)
 		}
 	}
 }

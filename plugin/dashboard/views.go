@@ -131,10 +131,9 @@ func codesOf(m map[int32]uint64) []code {
 }
 
 func (d *Dashboard) methods(*http.Request) (any, error) {
-	streams := d.streamNames()
 	list := []methodRow{}
 	d.sampler.look(time.Now(), func(s sample, _ *history, t *trends) {
-		each(s.methods, func(key methodKey, c stats.Method) { list = append(list, methodOf(key, c, s, t, streams[key.name])) })
+		each(s.methods, func(key methodKey, c stats.Method) { list = append(list, methodOf(key, c, s, t)) })
 	})
 	slices.SortFunc(list, func(a, b methodRow) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
@@ -142,14 +141,11 @@ func (d *Dashboard) methods(*http.Request) (any, error) {
 	return list, nil
 }
 
-func methodOf(key methodKey, c stats.Method, s sample, t *trends, isStream bool) methodRow {
+func methodOf(key methodKey, c stats.Method, s sample, t *trends) methodRow {
 	l := t.lately(key, c, s)
 	m := methodRow{
 		Name: clip(key.name), Kind: key.kind, Total: done(key.kind, c), Failed: c.Errors, Codes: codesOf(c.Codes), Spark: l.spark,
 		P50: int64(l.latency.Quantile(0.5)), P99: int64(l.latency.Quantile(0.99)),
-	}
-	if isStream && key.kind == kindCall {
-		m.Kind = kindStream
 	}
 	if key.kind != kindMadePush {
 		m.Open = c.Started - min(c.Started, c.Ended)
@@ -161,17 +157,6 @@ func methodOf(key methodKey, c stats.Method, s sample, t *trends, isStream bool)
 		m.Rate, m.Failing = float64(l.done)/l.seconds, float64(l.failed)/l.seconds
 	}
 	return m
-}
-
-// streamNames are the methods whose handlers are of streams.
-func (d *Dashboard) streamNames() map[string]bool {
-	names := map[string]bool{}
-	for _, h := range d.registered() {
-		if h.IsStream() {
-			names[h.Name()] = true
-		}
-	}
-	return names
 }
 
 // slowCall is one of the answer of api/slow.

@@ -96,6 +96,7 @@ type Method struct {
 	Sent    uint64           // of those made here: written; of calls handled here: answered
 	Ended   uint64           // those whose reply came, or whose handling has ended
 	Errors  uint64           // of those: with a status that is a failure
+	Stream  bool             // handled here, by a handler of streams; its Latency is how long they lasted
 	Codes   map[int32]uint64 // Errors by status code
 	Latency Histogram
 }
@@ -106,7 +107,7 @@ func (t *methods) snapshot() map[string]Method {
 	s := make(map[string]Method, len(t.m))
 	for name, m := range t.m {
 		// Backwards, so that no count is above the one that comes before it.
-		c := Method{Latency: m.latency.snapshot()}
+		c := Method{Latency: m.latency.snapshot(), Stream: m.stream.Load()}
 		m.mu.Lock()
 		c.Codes = maps.Clone(m.codes)
 		m.mu.Unlock()

@@ -73,6 +73,9 @@ func TestSlowestOfPeers(t *testing.T) {
 	for range stream.All() { // none comes
 	}
 	kit.Eventually(t, kit.Bound, "the end of the stream", func() bool { return at.Methods().HandledCalls["/stream"].Ended == 1 })
+	if m := at.Methods().HandledCalls; !m["/stream"].Stream || m["/slow"].Stream {
+		t.Error("streams are not told from calls")
+	}
 	for what, s := range map[Kind]*Stats{HandledCall: at, Called: from} {
 		var slow *SlowCall
 		for _, c := range s.Slowest() {

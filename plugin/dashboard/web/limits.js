@@ -15,7 +15,7 @@ function gauge() {
 
 const columns = [
   { title: "Limit", cell: (l) => l.name },
-  { title: "Now", num: true, hint: "– is not counted", cell: (l) => (l.now < 0 ? "–" : amount(l, l.now)) },
+  { title: "Now", num: true, hint: "≤ is the limit of what is not counted", cell: (l) => (l.now >= 0 ? amount(l, l.now) : l.max ? "≤ " + amount(l, l.max) : "–") },
   { title: "At most", num: true, wide: true, cell: (l) => (l.max ? amount(l, l.max) : "no limit") },
   { title: "How near", grow: true, cell: (l, td) => {
     const g = once(td, gauge), near = share(l);

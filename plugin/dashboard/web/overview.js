@@ -1,7 +1,9 @@
 import { h, link, text } from "./dom.js";
 import { Chart } from "./chart.js";
 import { post } from "./api.js";
-import { bytes, long, short, whole } from "./format.js";
+import { bytes, long, short, span, whole } from "./format.js";
+
+const time = (ns) => (ns > 0 ? span(ns) : "0");
 
 const tiles = [
   { title: "Calls handled", unit: "/s", of: (p) => short(p.calls), about: (o) => whole(o.total.calls) + " in all", page: "methods" },
@@ -15,11 +17,11 @@ const tiles = [
 const charts = [
   { title: "Handled a second", format: short, series: [{ name: "calls", of: (p) => p.calls, color: "a" }, { name: "pushes", of: (p) => p.pushes, color: "b" }] },
   { title: "Errors a second", format: short, series: [{ name: "errors", of: (p) => p.errors, color: "bad" }] },
+  { title: "Calls took at most", format: time, series: [{ name: "p50", of: (p) => p.p50, color: "a" }, { name: "p99", of: (p) => p.p99, color: "b" }] },
   { title: "Bytes a second", format: bytes, base: 1024, series: [{ name: "in", of: (p) => p.bytesIn, color: "a" }, { name: "out", of: (p) => p.bytesOut, color: "b" }] },
-  { title: "Messages a second", format: short, series: [{ name: "in", of: (p) => p.messagesIn, color: "a" }, { name: "out", of: (p) => p.messagesOut, color: "b" }] },
   { title: "In flight", format: short, series: [{ name: "handlers", of: (p) => p.handlers, color: "a" }, { name: "own calls", of: (p) => p.pending, color: "b" }] },
-  { title: "Open", format: short, series: [{ name: "sessions", of: (p) => p.sessions, color: "a" }, { name: "streams", of: (p) => p.streams, color: "b" }] },
   { title: "Waiting to be written", format: bytes, base: 1024, series: [{ name: "queued", of: (p) => p.queued, color: "a" }] },
+  { title: "Open", format: short, series: [{ name: "sessions", of: (p) => p.sessions, color: "a" }, { name: "streams", of: (p) => p.streams, color: "b" }] },
   { title: "Heap", format: bytes, base: 1024, series: [{ name: "in use", of: (p) => p.heap, color: "a" }] },
   { title: "Goroutines", format: short, series: [{ name: "goroutines", of: (p) => p.goroutines, color: "a" }] },
 ];

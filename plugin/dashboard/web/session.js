@@ -15,7 +15,7 @@ export function session(params) {
     new Chart({ title: "Bytes a second", format: bytes, base: 1024, millis: LENGTH, series: [{ name: "in", of: (p) => p.bytesIn, color: "a" }, { name: "out", of: (p) => p.bytesOut, color: "b" }] }),
     new Chart({ title: "Messages a second", format: short, millis: LENGTH, series: [{ name: "in", of: (p) => p.messagesIn, color: "a" }, { name: "out", of: (p) => p.messagesOut, color: "b" }] }),
     new Chart({ title: "Waiting to be written", format: bytes, base: 1024, millis: LENGTH, series: [{ name: "queued", of: (p) => p.queued, color: "a" }] }),
-    new Chart({ title: "In flight", format: short, millis: LENGTH, series: [{ name: "handlers", of: (p) => p.handlers, color: "a" }, { name: "calls from here", of: (p) => p.pending, color: "b" }] }),
+    new Chart({ title: "In flight", format: short, millis: LENGTH, series: [{ name: "handlers", of: (p) => p.handlers, color: "a" }, { name: "own calls", of: (p) => p.pending, color: "b" }] }),
   ];
   const actions = actionsOf(params.key);
 
