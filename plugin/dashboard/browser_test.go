@@ -227,3 +227,21 @@ func TestOtherSitesInBrowser(t *testing.T) {
 	}
 	kit.Answers(t, s.sess)
 }
+
+// Numbers are short, and never without their unit.
+func TestNumbersInBrowser(t *testing.T) {
+	p, _ := openPage(t, newSite(t, dashboard.Config{Listen: "127.0.0.1:0"}))
+	for expression, want := range map[string]string{
+		`short(0)`: "0", `short(0.001)`: "<0.01", `short(0.5)`: "0.5", `short(9.999)`: "10", `short(42.42)`: "42.4", `short(100)`: "100",
+		`short(999.7)`: "1k", `short(1000)`: "1k", `short(1234)`: "1.23k", `short(99999)`: "100k", `short(999999)`: "1M", `short(1e15)`: "1000T", `short(NaN)`: "–",
+		`whole(1234567)`: "1,234,567",
+		`bytes(0)`:       "0 B", `bytes(1023)`: "1023 B", `bytes(1024)`: "1 KiB", `bytes(1536)`: "1.5 KiB", `bytes(64 * 2 ** 20)`: "64 MiB", `bytes(undefined)`: "–",
+		`span(0)`: "–", `span(999)`: "999 ns", `span(50000)`: "50 µs", `span(2.5e6)`: "2.5 ms", `span(1e10)`: "10 s",
+		`long(0)`: "0s", `long(250)`: "250ms", `long(59999)`: "59s", `long(61000)`: "1m 1s", `long(3600000)`: "1h 0m", `long(90061000)`: "1d 1h",
+	} {
+		var got string
+		if p.Run(`import("./format.js").then((f) => f.`+expression+`)`, &got); got != want {
+			t.Errorf("%s is %q, want %q", expression, got, want)
+		}
+	}
+}

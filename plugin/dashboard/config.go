@@ -32,6 +32,9 @@ type Config struct {
 	// refuses it and is logged, not shown. Actions are the requests with the method
 	// POST. Nil lets everybody look who reaches the dashboard.
 	Authorize func(*http.Request) error `yaml:"-" ini:"-"`
+	// Challenge is the header WWW-Authenticate of what Authorize refuses, which is then
+	// 401 in place of 403: with Basic realm="erpc" browsers ask for a password.
+	Challenge string `yaml:"challenge" ini:"challenge" comment:"WWW-Authenticate of a refusal; Basic realm=\"erpc\" makes browsers ask for a password"`
 	// User names whose session it is; nil is the user of the cluster, or the identity
 	// of plugin/auth. It may be called concurrently, and for every session while
 	// somebody filters them, so it must be quick.

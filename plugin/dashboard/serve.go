@@ -50,7 +50,12 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.cfg.Authorize != nil {
 		if err := d.cfg.Authorize(r); err != nil {
 			d.log().Info("dashboard: refused", "remote", r.RemoteAddr, "path", clip(r.URL.Path), "err", err)
-			answerError(w, http.StatusForbidden, "you may not do that")
+			status := http.StatusForbidden
+			if d.cfg.Challenge != "" {
+				w.Header().Set("WWW-Authenticate", d.cfg.Challenge)
+				status = http.StatusUnauthorized
+			}
+			answerError(w, status, "you may not do that")
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"math"
 	"time"
 
 	"github.com/goerpc/erpc/plugin/stats"
@@ -94,8 +95,8 @@ func counts(h stats.Histogram) (c [maxBuckets]uint32) {
 	return c
 }
 
-// A lately is what a method has done in about the last minute, and a value a second
-// for each tick of the last minutes, oldest first.
+// A lately is what a method has done in about the last minute, and a rate for each
+// tick of the last minutes, oldest first; none if all are 0.
 type lately struct {
 	seconds      float64 // that the following are of
 	done, failed uint32
@@ -117,9 +118,15 @@ func (t *trends) lately(key methodKey, c stats.Method, s sample) (l lately) {
 		l.latency = since(m.buckets[first%len(m.buckets)], c.Latency)
 	}
 	l.spark = make([]float64, 0, ticks)
+	idle := true
 	for i := max(1, t.n-ticks); i < t.n; i++ {
 		n := m.done[i%len(m.done)] - m.done[(i-1)%len(m.done)]
-		l.spark = append(l.spark, float64(n)/t.time(i).Sub(t.time(i-1)).Seconds())
+		idle = idle && n == 0
+		rate := float64(n) / t.time(i).Sub(t.time(i-1)).Seconds()
+		l.spark = append(l.spark, math.Round(rate*100)/100) // with few digits, as there are many
+	}
+	if idle {
+		l.spark = l.spark[:0]
 	}
 	return l
 }

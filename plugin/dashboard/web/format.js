@@ -8,7 +8,7 @@ export function short(n) {
   if (a < 0.01) return "<0.01";
   if (a < 10) return trim(n.toFixed(2));
   if (a < 100) return trim(n.toFixed(1));
-  if (a < 1000) return n.toFixed(0);
+  if (a < 999.5) return n.toFixed(0);
   for (const [unit, size] of [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
     if (a >= size * 0.9995) return trim(digits(n / size)) + unit;
   }
