@@ -40,7 +40,7 @@ func TestPack(t *testing.T) {
 		files = append(files, f.Path)
 	}
 	slices.Sort(files)
-	if want := []string{"README.md", "erpc.d.ts", "erpc.js", "package.json", "streams.js"}; packs[0].Name != "@goerpc/erpc" || !slices.Equal(files, want) {
+	if want := []string{"README.md", "erpc.d.ts", "erpc.js", "package.json", "rooms.d.ts", "rooms.js", "streams.js"}; packs[0].Name != "@goerpc/erpc" || !slices.Equal(files, want) {
 		t.Errorf("%s has %q, want %q", packs[0].Name, files, want)
 	}
 }

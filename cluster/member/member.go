@@ -6,7 +6,6 @@ package member
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,7 +30,8 @@ type Rooms struct {
 // A room is one that the client is in.
 type room struct {
 	at      cluster.Position
-	version int // grows with each change of at
+	version int  // grows with each change of at
+	joined  bool // Join has succeeded
 }
 
 var (
@@ -106,6 +106,7 @@ func (r *Rooms) join(ctx context.Context, to erpc.Caller, name string) (recovere
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	x.joined = true
 	if !joined.Recovered && x.version == version { // else a push has come meanwhile
 		x.at, x.version = at, version+1
 	}
@@ -165,7 +166,13 @@ func (r *Rooms) PostOpen(sess erpc.Session, _ bool) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	names := slices.Sorted(maps.Keys(r.m))
+	var names []string
+	for name, x := range r.m {
+		if x.joined { // else Join calls over the other connection
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
 	r.wg.Go(func() {
 		defer cancel()
 		for _, name := range names {

@@ -1,6 +1,7 @@
 // Uses all that erpc.d.ts declares. tsc checks it; see types_test.go. A line
 // behind @ts-expect-error has to be refused.
 import { connect, Code, Peer, StatusError } from "../erpc.js";
+import { Rooms } from "../rooms.js";
 import type { CallOptions, CloseInfo, Context, Options, SendOptions, State, Token } from "../erpc.js";
 
 const token: Token = { token: "secret", expires: Date.now() + 1000 };
@@ -63,3 +64,16 @@ peer.state = "open";
 connect();
 // @ts-expect-error
 const typo = Code.NotFond;
+
+async function rooms(): Promise<void> {
+  const rooms = new Rooms(peer, "/join", { afresh: (room: string) => console.log(room) });
+  rooms.on<{ text: string }>("/said", (m, ctx) => console.log(m.text, ctx.meta.from)).on("/untyped", async () => {});
+  await rooms.join("lobby", { timeout: 100 });
+  const at: string = rooms.position("lobby");
+  await rooms.leave("lobby");
+  rooms.close();
+  // @ts-expect-error: a name is text
+  await rooms.join(1);
+  console.log(at);
+}
+rooms();
