@@ -109,7 +109,7 @@ func TestOldSessionsGo(t *testing.T) {
 		opt.ConnAge = 10 * time.Second
 		n := newNode(t, w, erpc.PeerConfig{}, opt)
 		erpc.HandleCall(n.peer, "/work", func(context.Context, *int) (*int, error) {
-			time.Sleep(time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 			return new(int), nil
 		})
 		far := kit.Open(t, w.newPeer(t, erpc.PeerConfig{RedialTimes: -1}), n.addr)

@@ -50,8 +50,11 @@ func (w *world) newNode() *node {
 	})}
 	n.peer = w.newPeer(erpc.PeerConfig{}, n.Cluster)
 	n.HandleJoin(n.peer, "/join", func(_ context.Context, _ erpc.Session, room string) error {
-		if room == "secret" {
+		switch room {
+		case "secret":
 			return errors.New("not for you")
+		case "slow":
+			time.Sleep(time.Second)
 		}
 		return nil
 	})
@@ -204,4 +207,24 @@ func TestHandleJoinNeedsAuthorize(t *testing.T) {
 		}
 	}()
 	cluster.New(cluster.NewMemory().Engine(), cluster.Options{}).HandleJoin(nil, "/join", nil)
+}
+
+// A connection that is made while a first join is under way does not join, too: the
+// client would be told to start afresh before it has begun.
+func TestJoinUnderWayIsNotMadeTwice(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		w := &world{t, cluster.NewMemory(), memory.New()}
+		n := w.newNode()
+		c := w.newClient()
+		sess := kit.Open(t, c.peer, n.addr)
+		joined := make(chan error, 1)
+		go func() { joined <- c.rooms.Join(context.Background(), sess, "slow") }()
+		synctest.Wait()
+		kit.Open(t, c.peer, n.addr)
+		check(t, kit.Await(t, "join", joined))
+		time.Sleep(5 * time.Second)
+		if len(c.afresh) > 0 {
+			t.Errorf("told to start afresh in %q", <-c.afresh)
+		}
+	})
 }

@@ -31,8 +31,6 @@ type Engine struct {
 	connect func(...nats.Option) (*nats.Conn, error)
 	workers []chan *nats.Msg // a subject has one, which keeps its order
 	stop    chan struct{}
-	ctx     context.Context // ends with stop
-	cancel  context.CancelFunc
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex // guards the following
@@ -41,6 +39,8 @@ type Engine struct {
 	inbox  string                        // where servers say that nobody subscribes
 	subs   map[string]*nats.Subscription // by subject
 	groups map[string]group              // what is kept, by the beginning of subjects
+	link   context.Context               // ends when the connection breaks, and then another begins
+	unlink context.CancelFunc
 }
 
 // A state is where an engine is in its life.
@@ -69,7 +69,7 @@ func New(url string, opts ...nats.Option) *Engine {
 // given, after its own.
 func FromDial(connect func(...nats.Option) (*nats.Conn, error)) *Engine {
 	e := &Engine{connect: connect, stop: make(chan struct{}), subs: map[string]*nats.Subscription{}, groups: map[string]group{}}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.link, e.unlink = context.WithCancel(context.Background())
 	for range runtime.GOMAXPROCS(0) {
 		e.workers = append(e.workers, make(chan *nats.Msg, maxWaiting))
 	}
@@ -86,6 +86,7 @@ func (e *Engine) Start(_ context.Context, ev cluster.Events) error {
 	conn, err := e.connect(
 		nats.ReconnectBufSize(-1), nats.MaxReconnects(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			e.relink()
 			if err != nil { // else Close did it
 				ev.Down(err)
 			}
@@ -238,7 +239,6 @@ func (e *Engine) Close() error {
 	if conn.IsConnected() {
 		err = conn.FlushTimeout(time.Second)
 	}
-	e.cancel()
 	closed := conn.StatusChanged(nats.CLOSED)
 	conn.Close()
 	<-closed

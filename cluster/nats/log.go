@@ -141,7 +141,7 @@ func (e *Engine) keepAgain() {
 	}
 	e.mu.Unlock()
 	for name, g := range groups {
-		ctx, cancel := context.WithTimeout(e.ctx, keepLimit)
+		ctx, cancel := context.WithTimeout(e.linked(), keepLimit)
 		_ = e.create(ctx, name, g.size, g.age) // Append and Read find out
 		cancel()
 	}
@@ -189,13 +189,39 @@ func (e *Engine) request(ctx context.Context, subject string, data []byte) (*nat
 	if conn == nil || !conn.IsConnected() {
 		return nil, cluster.ErrDown
 	}
+	link := e.linked()
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
+	defer context.AfterFunc(link, cancel)() // the answer would go to a connection that is gone
 	m, err := conn.RequestWithContext(ctx, subject, data)
-	if err != nil {
+	switch {
+	case err != nil && link.Err() != nil:
+		return nil, errBroken
+	case err != nil:
 		return nil, publishError(err)
 	}
 	return m, nil
+}
+
+// errBroken is not ErrDown: what was asked for may have been done.
+var errBroken = errors.New("nats: the connection broke before the server had answered; a message may be stored or not")
+
+// linked returns the context of the current connection.
+func (e *Engine) linked() context.Context {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.link
+}
+
+// relink ends what waits for an answer over a connection that broke.
+func (e *Engine) relink() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unlink()
+	e.link, e.unlink = context.WithCancel(context.Background())
+	if e.state == stateClosed {
+		e.unlink()
+	}
 }
 
 // stored passes on a message that the leader of a stream has published. It reports

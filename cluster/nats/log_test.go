@@ -245,8 +245,14 @@ func TestMeshKeepsHistoryWithoutOneServer(t *testing.T) {
 // keeper is a node that keeps rooms.
 func keeper(t testing.TB, e cluster.Engine) *node {
 	t.Helper()
+	return keeperThatWaits(t, e, 20*time.Second)
+}
+
+// keeperThatWaits is one that waits so long for the answers of others.
+func keeperThatWaits(t testing.TB, e cluster.Engine, answer time.Duration) *node {
+	t.Helper()
 	n := &node{Cluster: cluster.New(e, cluster.Options{
-		Answer:  20 * time.Second,
+		Answer:  answer,
 		History: []cluster.History{{Rooms: "kept", Size: 1000}},
 	})}
 	n.peer, n.addr = kit.Serve(t, erpc.PeerConfig{}, n.Cluster)
