@@ -134,6 +134,13 @@ func TestInBrowser(t *testing.T) {
 	p.to("slow")
 	p.shows("td.name", hostile+"/unknown")
 	p.harmless("slow")
+	hanging := make(chan erpc.CallCmd, 50)
+	for range cap(hanging) {
+		s.sess.AsyncCall("/wait", 1, nil, hanging)
+	}
+	p.Wait(`document.querySelectorAll(".table")[0].querySelectorAll("tbody tr").length === 50`)
+	close(s.kept)
+	p.Wait(`document.querySelectorAll(".table")[0].querySelectorAll("tbody tr").length === 0`)
 
 	p.to("streams")
 	p.shows(".note", "1 open")

@@ -373,23 +373,38 @@ func TestNamesOfStrangersMakeNoRows(t *testing.T) {
 
 func TestSlowCalls(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
-	close(s.kept)
 	if _, err := erpc.Call[int](t.Context(), s.sess, hostile, 1); err == nil {
 		t.Fatal("it did not fail")
 	}
-	var list []struct {
+	waiting := s.sess.AsyncCall("/wait", 1, nil, make(chan erpc.CallCmd, 1))
+	type slow struct {
 		Method, Kind, ID, Key, Text string
 		Took, At                    int64
 		Code                        int
 	}
-	kit.Eventually(t, kit.Bound, "the call", func() bool {
-		s.get("slow", &list)
-		return len(list) == 1
+	var v struct{ Running, Slowest []slow }
+	kit.Eventually(t, kit.Bound, "the calls", func() bool {
+		s.get("slow", &v)
+		return len(v.Slowest) == 1 && len(v.Running) == 1
 	})
-	id, err := base64.RawURLEncoding.DecodeString(list[0].Key)
-	if c := list[0]; err != nil || string(id) != s.only().ID() || c.ID != string(id) || c.Method != hostile || c.Kind != "handled call" || c.Code != 404 || c.Took <= 0 || c.At == 0 {
-		t.Errorf("%+v", c)
+	for name, c := range map[string]struct{ got, want slow }{
+		"slowest": {v.Slowest[0], slow{Method: hostile, Kind: "handled call", Code: 404, Text: "Not Found"}},
+		"running": {v.Running[0], slow{Method: "/wait", Kind: "handled call"}},
+	} {
+		id, err := base64.RawURLEncoding.DecodeString(c.got.Key)
+		if err != nil || string(id) != s.only().ID() || c.got.ID != string(id) || c.got.Took <= 0 || c.got.At == 0 {
+			t.Errorf("%s: %+v", name, c.got)
+		}
+		if c.got.ID, c.got.Key, c.got.Took, c.got.At = "", "", 0, 0; c.got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, c.got, c.want)
+		}
 	}
+	close(s.kept)
+	kit.Await(t, "the call", waiting.Done())
+	kit.Eventually(t, kit.Bound, "the end of the call", func() bool {
+		s.get("slow", &v)
+		return len(v.Slowest) == 2 && len(v.Running) == 0
+	})
 }
 
 type sessionRow struct {

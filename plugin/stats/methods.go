@@ -20,6 +20,7 @@ const OtherCode int32 = 0
 
 // method counts one method of one kind.
 type method struct {
+	name                         string
 	started, sent, ended, errors atomic.Uint64
 	latency                      histogram
 	stream                       atomic.Bool // it is handled here, and its handlers are of streams
@@ -65,7 +66,7 @@ func (t *methods) entry(name string) *method {
 	if t.m == nil {
 		t.m = make(map[string]*method)
 	}
-	m := new(method)
+	m := &method{name: name}
 	t.m[name] = m
 	return m
 }

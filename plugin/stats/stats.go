@@ -21,6 +21,7 @@ type Stats struct {
 	dials, dialed, redialed, accepted          atomic.Uint64
 	sessions                                   sessions
 	slowest                                    slowest
+	running                                    running
 	peer                                       atomic.Pointer[erpc.EarlyPeer] // nil: none was made with it
 }
 
@@ -109,19 +110,30 @@ func (s *Stats) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 type mark struct {
 	m     *method
 	begin time.Time
+	entry // of what is handled here
 }
 
 type markKey struct{ *Stats }
 
-func (s *Stats) begin(ctx erpc.PreCtx, m *method) {
+func (s *Stats) begin(ctx erpc.PreCtx, m *method) *mark {
 	m.started.Add(1)
-	ctx.Swap().Store(markKey{s}, mark{m, time.Now()})
+	k := &mark{m: m, begin: time.Now()}
+	ctx.Swap().Store(markKey{s}, k)
+	return k
 }
 
-func (s *Stats) marked(ctx erpc.PreCtx) (mark, bool) {
+// arrived is begin for what is handled here.
+func (s *Stats) arrived(ctx erpc.ReadCtx, m *method, kind Kind) {
+	k := s.begin(ctx, m)
+	if !m.stream.Load() { // a stream is not a call that takes long
+		s.running.enter(k, kind, ctx)
+	}
+}
+
+func (s *Stats) marked(ctx erpc.PreCtx) (*mark, bool) {
 	v, _ := ctx.Swap().Load(markKey{s})
-	m, ok := v.(mark)
-	return m, ok
+	k, ok := v.(*mark)
+	return k, ok
 }
 
 // PreWriteCall counts a call made here.
@@ -144,7 +156,7 @@ func (s *Stats) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return nil
 }
 
-func (s *Stats) end(ctx erpc.ReadCtx, k mark, kind Kind) {
+func (s *Stats) end(ctx erpc.ReadCtx, k *mark, kind Kind) {
 	took := time.Since(k.begin)
 	k.m.latency.observe(took)
 	k.m.ended.Add(1)
@@ -170,7 +182,7 @@ func (s *Stats) PostWritePush(ctx erpc.WriteCtx) *erpc.Status {
 
 // PostReadCallHeader counts a call that arrived.
 func (s *Stats) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
-	s.begin(ctx, s.handledCalls.get(ctx.ServiceMethod()))
+	s.arrived(ctx, s.handledCalls.get(ctx.ServiceMethod()), HandledCall)
 	return nil
 }
 
@@ -184,17 +196,14 @@ func (s *Stats) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 
 // PostReadPushHeader counts a push that arrived.
 func (s *Stats) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
-	s.begin(ctx, s.handledPushes.get(ctx.ServiceMethod()))
+	s.arrived(ctx, s.handledPushes.get(ctx.ServiceMethod()), HandledPush)
 	return nil
 }
 
 // PostHandle counts that a call or push has been handled.
 func (s *Stats) PostHandle(ctx erpc.ReadCtx) {
 	if k, ok := s.marked(ctx); ok {
-		kind := HandledCall
-		if ctx.Input().Mtype() == erpc.TypePush {
-			kind = HandledPush
-		}
-		s.end(ctx, k, kind)
+		s.running.leave(k)
+		s.end(ctx, k, k.kind)
 	}
 }

@@ -235,7 +235,7 @@ func (p *Tab) Wait(condition string) {
 			else setTimeout(look, 10);
 		};
 		look();
-	})`, patience.Milliseconds(), condition)
+	})`, (patience / 2).Milliseconds(), condition)
 	var html string
 	p.Run(script, &html)
 	if html != "" {

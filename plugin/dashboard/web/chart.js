@@ -17,9 +17,10 @@ function ceil(max, base) {
 }
 
 export class Chart {
-  // series are { name, of: (point) => number, color: "a" or "b" or "bad" }.
-  constructor({ title, series, format, base = 1000, millis }) {
-    Object.assign(this, { series, format, base, millis, points: [], width: 400 });
+  // series are { name, of: (point) => number, color: "a" or "b" or "bad" }. With log,
+  // the scale is logarithmic and begins at that value in place of 0.
+  constructor({ title, series, format, base = 1000, millis, log }) {
+    Object.assign(this, { series, format, base, millis, log, points: [], width: 400 });
     this.grid = s("g", { class: "grid" });
     this.lines = series.map((line) => ({
       ...line,
@@ -44,7 +45,8 @@ export class Chart {
     this.points = points;
     this.now = now;
     this.width = this.svg.clientWidth || this.width; // 0 before it is shown
-    this.max = ceil(Math.max(0, ...points.flatMap((p) => this.series.map((l) => l.of(p)))), this.base);
+    const max = Math.max(0, ...points.flatMap((p) => this.series.map((l) => l.of(p))));
+    this.max = this.log ? 10 ** Math.ceil(Math.log10(Math.max(max, 100 * this.log)) - 1e-9) : ceil(max, this.base);
     this.drawGrid();
     for (const line of this.lines) {
       const at = points.map((p) => this.x(p.at).toFixed(1) + " " + this.y(line.of(p)).toFixed(1));
@@ -56,10 +58,20 @@ export class Chart {
   }
 
   x(at) { return LEFT + (this.width - LEFT - RIGHT) * Math.max(0, 1 - (this.now - at) / this.millis); }
-  y(v) { return TOP + (H - TOP - BOTTOM) * (1 - v / this.max); }
+  y(v) {
+    const share = this.log ? Math.log(Math.max(v, this.log) / this.log) / Math.log(this.max / this.log) : v / this.max;
+    return TOP + (H - TOP - BOTTOM) * (1 - share);
+  }
+
+  // marks are the values that the scale names.
+  marks() {
+    if (!this.log) return this.max > 1 ? [0, this.max / 2, this.max] : [0, this.max];
+    const decades = Math.round(Math.log10(this.max / this.log));
+    return [...Array(decades + 1).keys()].filter((i) => decades < 5 || i % 2 === 0).map((i) => this.log * 10 ** i);
+  }
 
   drawGrid() {
-    const marks = this.max > 1 ? [0, this.max / 2, this.max] : [0, this.max];
+    const marks = this.marks();
     const label = (x, y, anchor, t) => { const e = s("text", { x, y, "text-anchor": anchor }); e.textContent = t; return e; };
     const minutes = this.millis / 60000;
     const times = minutes >= 2 ? [...Array(Math.floor(minutes) + 1).keys()] : [0, minutes];

@@ -17,7 +17,7 @@ const tiles = [
 const charts = [
   { title: "Handled a second", format: short, series: [{ name: "calls", of: (p) => p.calls, color: "a" }, { name: "pushes", of: (p) => p.pushes, color: "b" }] },
   { title: "Errors a second", format: short, series: [{ name: "errors", of: (p) => p.errors, color: "bad" }] },
-  { title: "Calls took at most", format: time, series: [{ name: "p50", of: (p) => p.p50, color: "a" }, { name: "p99", of: (p) => p.p99, color: "b" }] },
+  { title: "Calls took at most", format: time, log: 1e4, series: [{ name: "p50", of: (p) => p.p50, color: "a" }, { name: "p99", of: (p) => p.p99, color: "b" }] },
   { title: "Bytes a second", format: bytes, base: 1024, series: [{ name: "in", of: (p) => p.bytesIn, color: "a" }, { name: "out", of: (p) => p.bytesOut, color: "b" }] },
   { title: "In flight", format: short, series: [{ name: "handlers", of: (p) => p.handlers, color: "a" }, { name: "own calls", of: (p) => p.pending, color: "b" }] },
   { title: "Waiting to be written", format: bytes, base: 1024, series: [{ name: "queued", of: (p) => p.queued, color: "a" }] },

@@ -32,7 +32,8 @@ export class Table {
     this.rows = new Map();
     let next = this.body.firstChild;
     for (const row of list) {
-      const key = this.key(row);
+      let key = this.key(row);
+      while (this.rows.has(key)) key += "'"; // rows that can't be told from each other are still as many
       let tr = before.get(key);
       before.delete(key);
       if (!tr) tr = h("tr", {}, this.columns.map((c) => h("td", { class: classes(c) })));
