@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: help run run-cluster test-cluster test guards attack test-386 cross lint test-interop bench bench-full bench-smoke bench-check bench-baseline fuzz soak cover clean
+.PHONY: help run run-cluster test-cluster test guards attack test-386 cross lint test-interop bench bench-full bench-cluster bench-smoke bench-check bench-baseline fuzz soak cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench: ## against other frameworks, about five minutes; writes docs/performance.
 
 bench-full: ## the same with longer samples and more rounds
 	$(MAKE) -C bench bench-full
+
+bench-cluster: ## one room of 15,000 sessions on one node and on three; prints a table for docs/cluster.md
+	cd cluster/nats && $(GO) run ./bench
 
 bench-smoke: ## does the benchmark run? writes nothing
 	$(MAKE) -C bench bench-smoke

@@ -95,7 +95,7 @@ func (c *Cluster) takeChanges(t *topic) (change Change, any bool) {
 // publishChanges tells all nodes, this one included, what has changed here, and
 // members that missed a change that there were some.
 func (c *Cluster) publishChanges() {
-	for _, t := range c.topics.all() {
+	for _, t := range c.topics.allSpecial() {
 		if !t.tell {
 			continue
 		}
@@ -177,7 +177,7 @@ func (t *topic) missChanges() {
 // nodeGone ends what waits for a node, and tells members that those there have left.
 func (c *Cluster) nodeGone(node string) {
 	c.pending.gone(node)
-	for _, t := range c.topics.all() {
+	for _, t := range c.topics.allSpecial() {
 		if !t.tell {
 			continue
 		}

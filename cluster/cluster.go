@@ -38,7 +38,8 @@ type Cluster struct {
 	leaving    leaving
 	lost       atomic.Uint64
 	cuts       atomic.Uint64
-	direct     topic // of what is pushed by address, and to all
+	warned     atomic.Int64 // when a log that can't be read was last spoken of
+	direct     topic        // of what is pushed by address, and to all
 	dropped    atomic.Uint64
 
 	mu      sync.Mutex // guards the following
@@ -67,6 +68,7 @@ func New(engine Engine, opt Options) *Cluster {
 	c := &Cluster{engine: engine, opt: opt, node: strings.ToLower(base32.StdEncoding.EncodeToString(id))}
 	c.log, _ = engine.(Log)
 	c.topics.m = map[string]*topic{}
+	c.topics.special = map[*topic]struct{}{}
 	c.nodes.m = map[string]*node{}
 	c.presences.m = map[string]*presence{}
 	c.leaving.since = map[erpc.Session]time.Time{}

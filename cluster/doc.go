@@ -10,5 +10,6 @@
 //
 // Messages are delivered at most once, and those of one publisher to one room in
 // the order in which they were published. A session that missed messages gets a
-// push of [GapMethod]. docs/cluster.md says what holds when something fails.
+// push of [GapMethod]. In a room with history, see [Options], it gets them, on
+// whatever node it comes back: see [Cluster.Resume]. docs/cluster.md says what holds when something fails.
 package cluster

@@ -38,9 +38,10 @@ type live struct {
 
 // A feed is what a topic with history has besides its members.
 type feed struct {
-	reading bool     // a goroutine runs feedRounds
-	heard   Position // of the last live message
-	recent  []live   // while reading
+	reading bool      // a goroutine runs feedRounds
+	heard   Position  // of the last live message
+	recent  []live    // while reading
+	retry   time.Time // when to read again after an error
 }
 
 // Stored implements [Events].
@@ -164,10 +165,9 @@ func (c *Cluster) readRounds(t *topic) {
 		page, err := c.log.Read(ctx, t.subject, since, pageSize)
 		cancel()
 		if err != nil {
-			if !errors.Is(err, ErrDown) {
-				c.warn("cluster: history of room %q: %v", t.room, err)
-			}
+			c.warnOfLog(t, err)
 			t.mu.Lock()
+			t.feed.retry = time.Now().Add(retryPause)
 			for _, in := range t.members {
 				if in.state == feedBehind {
 					in.moveLocked(feedBlocked)
@@ -177,6 +177,29 @@ func (c *Cluster) readRounds(t *topic) {
 			continue
 		}
 		c.catchUp(t, since, heard, page)
+	}
+}
+
+// retryPause is between two readings of a log that fail.
+const retryPause = time.Second
+
+// pausing reports whether the log of the topic has just failed.
+func (t *topic) pausing() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Now().Before(t.feed.retry)
+}
+
+// warnEvery is between two lines about a log that can't be read, of all rooms.
+const warnEvery = 10 * time.Second
+
+// warnOfLog says that the log of a room can't be read, unless it said so of another a
+// moment ago, or the node knows that it is cut off.
+func (c *Cluster) warnOfLog(t *topic, err error) {
+	now := time.Now().UnixNano()
+	last := c.warned.Load()
+	if !errors.Is(err, ErrDown) && now-last >= int64(warnEvery) && c.warned.CompareAndSwap(last, now) {
+		c.warn("cluster: history of room %q: %v", t.room, err)
 	}
 }
 
@@ -257,8 +280,8 @@ func (c *Cluster) startAfresh(t *topic, group []*membership, at Position) (told 
 
 // unblock lets those read again whose queue has drained to half.
 func (c *Cluster) unblock() {
-	for _, t := range c.topics.all() {
-		if !t.kept {
+	for _, t := range c.topics.allSpecial() {
+		if !t.kept || t.pausing() {
 			continue
 		}
 		for _, in := range t.inState(feedBlocked, nil) {
@@ -292,7 +315,7 @@ const verifyEvery = 30 * time.Second
 
 // verify looks at every room with history.
 func (c *Cluster) verify(ctx context.Context) {
-	for _, t := range c.topics.all() {
+	for _, t := range c.topics.allSpecial() {
 		if !t.kept || len(t.all()) == 0 {
 			continue
 		}
@@ -302,8 +325,8 @@ func (c *Cluster) verify(ctx context.Context) {
 		switch {
 		case err == nil:
 			c.doubt(t, &top)
-		case !errors.Is(err, ErrDown):
-			c.warn("cluster: top of room %q: %v", t.room, err)
+		default:
+			c.warnOfLog(t, err)
 			return // the others will not do better
 		}
 	}

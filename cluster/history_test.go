@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -444,4 +446,59 @@ func TestFeedFollowsItsTable(t *testing.T) {
 			t.Errorf("nothing leaves %v", from)
 		}
 	}
+}
+
+// unreadable is an engine whose log can't be read while fails is set.
+type unreadable struct {
+	*MemoryEngine
+	fails atomic.Bool
+	reads atomic.Int64
+}
+
+func (e *unreadable) Read(ctx context.Context, subject string, since Position, limit int) (Page, error) {
+	e.reads.Add(1)
+	if e.fails.Load() {
+		return Page{}, errors.New("the disk is gone")
+	}
+	return e.MemoryEngine.Read(ctx, subject, since, limit)
+}
+
+// A log that can't be read is asked once a second, spoken of every ten, and loses
+// nothing.
+func TestLogThatFailsIsAskedAgain(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		e := &unreadable{MemoryEngine: w.Engine()}
+		log := &kit.Log{Min: slog.LevelWarn}
+		n := &testNode{Cluster: New(e, keeping(1000)), world: w, engine: e.MemoryEngine}
+		n.peer = w.newPeer(t, erpc.PeerConfig{Logger: slog.New(log)}, n.Cluster)
+		lis, err := n.peer.ListenOn(memory.Network, "")
+		check(t, err)
+		n.addr = kit.StartOn(t, n.peer, lis)
+		check(t, n.Start(t.Context()))
+		defer func() { check(t, n.Close()) }()
+		r := n.reader(t)
+		check(t, n.Join(t.Context(), r.sess, "kept"))
+		want := n.says(t, 1, 3)
+		synctest.Wait()
+		e.fails.Store(true)
+		e.loseStored()
+		n.doubt(n.topics.get(n.subjectRoom("kept")), nil)
+		want = append(want, n.says(t, 4, 6)...)
+		before := e.reads.Load()
+		time.Sleep(20 * time.Second)
+		if k := e.reads.Load() - before; k < 10 || k > 25 {
+			t.Errorf("it was asked %d times in 20 s", k)
+		}
+		if k := len(log.Says("disk")); k < 1 || k > 3 {
+			t.Errorf("%d lines in 20 s", k)
+		}
+		if _, err := n.Resume(t.Context(), n.reader(t).sess, "kept", ""); err == nil {
+			t.Error("a session has joined a room whose log can't be read")
+		}
+		e.fails.Store(false)
+		time.Sleep(2 * time.Second)
+		got, _ := r.takes()
+		same(t, "after the failure", got, want)
+	})
 }

@@ -40,7 +40,7 @@ func (c *Cluster) Stats() Stats {
 
 // countBehind counts the members that are not live.
 func (c *Cluster) countBehind() (n int) {
-	for _, t := range c.topics.all() {
+	for _, t := range c.topics.allSpecial() {
 		if t.kept {
 			n += len(t.inState(feedBehind, nil)) + len(t.inState(feedBlocked, nil))
 		}

@@ -114,8 +114,10 @@ func (t *topic) emptySince(now time.Time) bool {
 
 // topics are those of a node, by subject.
 type topics struct {
-	mu sync.Mutex // guards m
+	mu sync.Mutex // guards the following
 	m  map[string]*topic
+	// Those with history, or whose members can ask for changes: few of many.
+	special map[*topic]struct{}
 }
 
 func (ts *topics) get(subject string) *topic {
@@ -134,6 +136,9 @@ func (ts *topics) obtain(fresh *topic) *topic {
 		t = fresh
 		t.members, t.empty = map[*member]*membership{}, time.Now()
 		ts.m[t.subject] = t
+		if t.kept || t.tell {
+			ts.special[t] = struct{}{}
+		}
 	}
 	return t
 }
@@ -142,6 +147,18 @@ func (ts *topics) remove(t *topic) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	delete(ts.m, t.subject)
+	delete(ts.special, t)
+}
+
+// allSpecial returns the topics with history or changes.
+func (ts *topics) allSpecial() []*topic {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	all := make([]*topic, 0, len(ts.special))
+	for t := range ts.special {
+		all = append(all, t)
+	}
+	return all
 }
 
 func (ts *topics) all() []*topic {

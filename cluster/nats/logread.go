@@ -201,12 +201,16 @@ func (e *Engine) complete(ctx context.Context, subject string, since cluster.Pos
 	return ok && oldest.Seq <= since.Seq, err
 }
 
+// maxRead is how many bytes one reading returns: about what the queue of a slow member
+// takes.
+const maxRead = 1 << 20
+
 // direct reads messages of a subject from seq on, at once.
 func (e *Engine) direct(ctx context.Context, g group, subject string, seq uint64, limit int) (entries []cluster.Entry, more bool, err error) {
 	conn, _ := e.started()
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
-	body, err := json.Marshal(map[string]any{"batch": limit, "seq": seq, "next_by_subj": storePrefix + subject})
+	body, err := json.Marshal(map[string]any{"batch": limit, "max_bytes": maxRead, "seq": seq, "next_by_subj": storePrefix + subject})
 	if err != nil {
 		return nil, false, fmt.Errorf("nats: %w", err)
 	}
