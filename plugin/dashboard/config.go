@@ -29,7 +29,7 @@ type Config struct {
 	Target string `yaml:"target" ini:"target" comment:"Target of the erpc command that the call form shows; empty is the address of the first listener"`
 
 	// Authorize decides over each request, those for pages included; an error
-	// refuses it and is logged, not shown. Actions are the requests with the method
+	// refuses it and is logged, at most one each second, not shown. Actions are the requests with the method
 	// POST. Nil lets everybody look who reaches the dashboard.
 	Authorize func(*http.Request) error `yaml:"-" ini:"-"`
 	// Challenge is the header WWW-Authenticate of what Authorize refuses, which is then

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
@@ -32,6 +33,7 @@ type Dashboard struct {
 	sessions meetings
 	census   census
 	leaving  sync.Map // stores of sessions that were told to go away
+	refused  lograte.Limiter
 
 	mu       sync.Mutex // guards the following
 	handlers []*erpc.Handler

@@ -4,12 +4,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/dashboard"
 )
 
@@ -91,6 +94,21 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
+// A stranger who asks again and again fills no log.
+func TestRefusalsFillNoLog(t *testing.T) {
+	var log kit.Log
+	d := dashboard.New(dashboard.Config{Authorize: func(*http.Request) error { return errors.New("nobody may") }})
+	s := &site{t: t, d: d, peer: kit.Peer(t, erpc.PeerConfig{Logger: slog.New(&log)}, d)}
+	begin := time.Now()
+	for range 1000 {
+		s.ask("GET", "/"+strings.Repeat("x", 1000), "")
+	}
+	lines := log.Says("nobody may")
+	if max := 2 + int(time.Since(begin)/time.Second); len(lines) < 1 || len(lines) > max || len(lines[0]) > 600 {
+		t.Errorf("%d lines, want 1 to %d: %.700q", len(lines), max, lines)
+	}
+}
+
 // The mount point without its slash leads to the one with it.
 func TestMountPoint(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
@@ -98,9 +116,10 @@ func TestMountPoint(t *testing.T) {
 	mux.Handle("/whole/", s.d)
 	mux.Handle("/stripped", http.StripPrefix("/stripped", s.d))
 	mux.Handle("/stripped/", http.StripPrefix("/stripped", s.d))
+	mux.Handle("/", http.StripPrefix("/", s.d))
 	web := httptest.NewServer(mux)
 	defer web.Close()
-	for _, path := range []string{"/whole", "/whole/", "/stripped", "/stripped/", "/stripped?x=1"} {
+	for _, path := range []string{"/", "/whole", "/whole/", "/stripped", "/stripped/", "/stripped?x=1"} {
 		resp, err := http.Get(web.URL + path)
 		if err != nil {
 			t.Fatal(err)

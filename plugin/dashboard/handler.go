@@ -46,7 +46,9 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if d.cfg.Authorize != nil {
 		if err := d.cfg.Authorize(r); err != nil {
-			d.log().Info("dashboard: refused", "remote", r.RemoteAddr, "path", clip(r.URL.Path), "err", err)
+			d.refused.Do(func(leftOut uint64) {
+				d.log().Info("dashboard: refused", "remote", r.RemoteAddr, "path", clip(r.URL.Path), "err", err, "left_out", leftOut)
+			})
 			status := http.StatusForbidden
 			if d.cfg.Challenge != "" {
 				w.Header().Set("WWW-Authenticate", d.cfg.Challenge)
@@ -94,13 +96,13 @@ func (d *Dashboard) page(w http.ResponseWriter, r *http.Request, name string) {
 		answerError(w, http.StatusMethodNotAllowed, "pages are only for GET")
 		return
 	}
-	switch {
-	case r.URL.Path == "": // the mount point without its slash, which relative addresses need
-		original, _, _ := strings.Cut(r.RequestURI, "?")
-		w.Header().Set("Location", path.Base(original)+"/")
+	original, _, _ := strings.Cut(r.RequestURI, "?") // before http.StripPrefix
+	if r.URL.Path == "" && !strings.HasSuffix(original, "/") {
+		w.Header().Set("Location", path.Base(original)+"/") // relative addresses need the slash
 		w.WriteHeader(http.StatusMovedPermanently)
 		return
-	case name == "":
+	}
+	if name == "" {
 		name = "index.html"
 	}
 	content, err := fs.ReadFile(assets, name)
