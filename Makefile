@@ -117,7 +117,7 @@ test-faults: ## half-open and slow networks between two network namespaces; need
 
 .PHONY: dashboard
 dashboard: ## a peer under load, with its dashboard at http://127.0.0.1:9091/
-	$(GO) run ./examples/dashboard
+	@mkdir -p bin && $(GO) build -o bin/dashboard ./examples/dashboard && bin/dashboard
 
 .PHONY: dashboard-picture
 dashboard-picture: ## write docs/dashboard.png, after five minutes of load; needs Chromium

@@ -204,8 +204,15 @@ func TestInBrowser(t *testing.T) {
 	kit.Await(t, "the end of the session", s.sess.CloseNotify())
 	p.shows("#trouble", "the session has ended")
 
+	p.to("overview") // goes on after that
+	p.Wait(`document.getElementById("trouble").hidden`)
+	if err := s.peer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.shows("#trouble", "The peer does not answer")
+
 	var title string
-	if p.Run(`document.title`, &title); title != "Session · erpc" {
+	if p.Run(`document.title`, &title); title != "Overview · erpc" {
 		t.Errorf("the title is %q", title)
 	}
 	if thrown := b.Exceptions(); len(thrown) > 0 {
