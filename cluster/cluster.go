@@ -38,6 +38,8 @@ type Cluster struct {
 	leaving    leaving
 	lost       atomic.Uint64
 	cuts       atomic.Uint64
+	beaten     atomic.Int64 // when the last beat was sent, in nanoseconds since 1970; 0: it came back
+	lag        atomic.Int64 // how long one took to come back
 	warned     atomic.Int64 // when a log that can't be read was last spoken of
 	direct     topic        // of what is pushed by address, and to all
 	dropped    atomic.Uint64
@@ -212,6 +214,7 @@ func (c *Cluster) tick(ctx context.Context) {
 		case now := <-ticker.C:
 			if now.Sub(last) >= c.opt.Beat {
 				last = now
+				c.beaten.Store(now.UnixNano())
 				_ = c.send(c.subjectAll(), 0, c.beat(kindBeat)) // the next one may pass
 				for _, id := range c.nodes.expire(now.Add(-3 * c.opt.Beat)) {
 					c.nodeGone(id)

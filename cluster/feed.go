@@ -59,12 +59,16 @@ func (ev events) Stored(subject string, at Position, prev uint64, data []byte) {
 	t.deliver.Lock()
 	defer t.deliver.Unlock()
 	t.mu.Lock()
+	back := t.feed.heard.Epoch == at.Epoch && at.Seq < t.feed.heard.Seq
 	t.feed.heard = at
 	if t.feed.reading && len(t.feed.recent) < maxRecent {
 		t.feed.recent = append(t.feed.recent, live{at, prev, e})
 	}
 	t.mu.Unlock()
 	c.pushStored(t, t.inState(feedLive, nil), live{at, prev, e})
+	if back { // the log began again, and the engine has not noticed
+		c.doubt(t, nil)
+	}
 	c.read(t)
 }
 

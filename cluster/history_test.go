@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/socket/memory"
@@ -500,5 +501,27 @@ func TestLogThatFailsIsAskedAgain(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		got, _ := r.takes()
 		same(t, "after the failure", got, want)
+	})
+}
+
+// A log that begins again while the engine still names the old epoch shows itself by
+// a number that is too small: members look into the log.
+func TestNumberThatGoesBackMakesMembersLook(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		n := newKeepers(t, newWorld(), 1, 1000)[0]
+		r := n.reader(t)
+		check(t, n.Join(t.Context(), r.sess, "kept"))
+		n.says(t, 1, 5)
+		_, text := r.takes()
+		at, err := ParsePosition(text)
+		check(t, err)
+		n.world.ForgetHistory()
+		at.Seq = 1
+		e := &envelope{kind: kindPush, node: n.Node(), method: "/said", codec: codec.ID_JSON, body: []byte(`"new"`)}
+		events{n.Cluster}.Stored(n.subjectRoom("kept"), at, 0, e.encode())
+		synctest.Wait()
+		if g := kit.Await(t, "the word that it must start afresh", r.gaps); g.Position == "" || g.Position == text {
+			t.Errorf("%+v, want the position in the log that began again", g)
+		}
 	})
 }

@@ -141,11 +141,14 @@ func TestStatsInTextOfPrometheus(t *testing.T) {
 		synctest.Wait()
 		nodes[0].engine.loseStored()
 		synctest.Wait()
-		if s = nodes[0].Stats(); !s.Connected || !s.Ready || s.Lost == 0 {
+		nodes[0].beaten.Store(time.Now().Add(-3 * time.Millisecond).UnixNano())
+		check(t, nodes[0].send(nodes[0].subjectAll(), 0, nodes[0].beat(kindBeat)))
+		synctest.Wait()
+		if s = nodes[0].Stats(); s.Lag != 3*time.Millisecond || !s.Connected || !s.Ready || s.Lost == 0 {
 			t.Errorf("of a node that is back, and lost messages: %+v", s)
 		}
 		text := string(s.AppendPrometheus(nil))
-		for name, value := range map[string]any{"ready": 1, "engine_cuts_total": 1, "nodes": s.Nodes, "engine_lost_total": s.Lost} {
+		for name, value := range map[string]any{"ready": 1, "engine_cuts_total": 1, "nodes": s.Nodes, "engine_lag_seconds": 0.003, "engine_lost_total": s.Lost} {
 			if line := fmt.Sprintf("\nerpc_cluster_%s %v\n", name, value); !strings.Contains(text, line) {
 				t.Errorf("%q is missing in\n%s", line, text)
 			}

@@ -1,14 +1,18 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/socket/memory"
 )
 
 func TestPushReachesSessionOnAnyNode(t *testing.T) {
@@ -224,5 +228,82 @@ func TestTooManyCallsAreRefused(t *testing.T) {
 		cancel()
 		kit.Await(t, "the end of the call", failed)
 		kit.Await(t, "the end of the handler", ended)
+	})
+}
+
+// slowClient is a session that does not read.
+func slowClient(t *testing.T, n *testNode) (sess erpc.Session, conn net.Conn) {
+	t.Helper()
+	conn, err := n.world.network.Dial(t.Context(), memory.Network, n.addr, nil)
+	check(t, err)
+	t.Cleanup(func() { _ = conn.Close() }) // the test may have done it
+	synctest.Wait()
+	n.peer.RangeSession(func(s erpc.Session) bool {
+		if s.RemoteAddr().String() == conn.LocalAddr().String() {
+			sess = s
+		}
+		return sess == nil
+	})
+	return sess, conn
+}
+
+// A push to a session that does not read is dropped and counted, and nobody confirms
+// it; the session is told when it reads again.
+func TestPushToSlowSessionIsCounted(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		a, b := newNode(t, w, erpc.PeerConfig{}, quick), newNode(t, w, erpc.PeerConfig{QueueLimit: 64 << 10}, quick)
+		slow, conn := slowClient(t, b)
+		check(t, b.SetUser(t.Context(), slow, "ann"))
+		text := strings.Repeat("x", 32<<10)
+		for _, push := range []func(...Option) error{
+			func(o ...Option) error { return a.PushSession(t.Context(), b.Address(slow), "/said", text, o...) },
+			func(o ...Option) error { return a.PushUser(t.Context(), "ann", "/said", text, o...) },
+		} {
+			for dropped := b.Stats().Dropped; b.Stats().Dropped == dropped; synctest.Wait() {
+				check(t, push())
+			}
+			if err := push(Confirm()); !errors.Is(err, ErrNobody) {
+				t.Errorf("confirmed: %v, want ErrNobody", err)
+			}
+		}
+		var all []byte
+		buf := make([]byte, 256<<10)
+		for bytes.Count(all, []byte(GapMethod)) < 2 { // that of the session, and that of the user
+			k, err := conn.Read(buf)
+			check(t, err)
+			all = append(all, buf[:k]...)
+		}
+		kit.Eventually(t, kit.Bound, "no more gap", func() bool { return b.Stats().Gaps == 0 })
+	})
+}
+
+// A push to a session of a node that has just died is lost, without an error; one
+// that is to be confirmed says that nobody knows, and once the node counts as dead
+// nobody is there.
+func TestPushToDeadNode(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 2)
+		c := nodes[1].client(t, "c")
+		check(t, nodes[1].SetUser(t.Context(), c.sess, "ann"))
+		address := nodes[1].Address(c.sess)
+		// It keeps its subscriptions, but nothing comes out of them.
+		nodes[1].engine.mu.Lock()
+		nodes[1].engine.state = memoryDown
+		nodes[1].engine.mu.Unlock()
+		check(t, nodes[0].PushSession(t.Context(), address, "/said", "hi"))
+		check(t, nodes[0].PushUser(t.Context(), "ann", "/said", "hi"))
+		failed := make(chan error, 2)
+		go func() { failed <- nodes[0].PushSession(context.Background(), address, "/said", "hi", Confirm()) }()
+		go func() { failed <- nodes[0].PushUser(context.Background(), "ann", "/said", "hi", Confirm()) }()
+		for range cap(failed) {
+			if err := kit.Await(t, "confirmation", failed); !errors.Is(err, ErrNodeGone) {
+				t.Errorf("confirmed: %v, want ErrNodeGone", err)
+			}
+		}
+		if err := nodes[0].PushSession(t.Context(), address, "/said", "hi"); !errors.Is(err, ErrNobody) {
+			t.Errorf("after its death: %v, want ErrNobody", err)
+		}
+		c.silent(t)
 	})
 }

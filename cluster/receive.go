@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/goerpc/erpc"
 )
@@ -20,6 +21,8 @@ func (ev events) Message(subject string, data []byte) {
 	}
 	if e.node != c.node {
 		c.heard(e)
+	} else if e.kind == kindBeat {
+		c.measureLag(time.Now())
 	}
 	switch e.kind {
 	case kindPush:
@@ -44,6 +47,13 @@ func (ev events) Message(subject string, data []byte) {
 		if e.node != c.node {
 			c.tell(e)
 		}
+	}
+}
+
+// measureLag notes how long the last beat of this node took through the engine.
+func (c *Cluster) measureLag(now time.Time) {
+	if sent := c.beaten.Swap(0); sent > 0 {
+		c.lag.Store(now.UnixNano() - sent)
 	}
 }
 

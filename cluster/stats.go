@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Stats are counters of a node.
@@ -11,14 +12,15 @@ type Stats struct {
 	Ready     bool // see [Cluster.Ready]
 	Connected bool // to the engine
 	Draining  bool
-	Nodes     int    // other nodes that live
-	Topics    int    // rooms and users with a subscription here
-	Pending   int    // questions and calls to other nodes without an answer
-	Gaps      int    // sessions that missed pushes and were not told yet
-	Behind    int    // members of rooms with history that read the log
-	Dropped   uint64 // pushes to a session without room, since the start
-	Lost      uint64 // times that the engine said that it lost messages
-	Cuts      uint64 // times that the engine was disconnected
+	Lag       time.Duration // how long the last message of this node to itself took through the engine
+	Nodes     int           // other nodes that live
+	Topics    int           // rooms and users with a subscription here
+	Pending   int           // questions and calls to other nodes without an answer
+	Gaps      int           // sessions that missed pushes and were not told yet
+	Behind    int           // members of rooms with history that read the log
+	Dropped   uint64        // pushes to a session without room, since the start
+	Lost      uint64        // times that the engine said that it lost messages
+	Cuts      uint64        // times that the engine was disconnected
 }
 
 // Stats returns the counters.
@@ -27,6 +29,7 @@ func (c *Cluster) Stats() Stats {
 		Ready:     c.Ready() == nil,
 		Connected: c.life.is() == lifeRunning && !c.nodes.isCut(),
 		Draining:  c.draining(),
+		Lag:       time.Duration(c.lag.Load()),
 		Behind:    c.countBehind(),
 		Lost:      c.lost.Load(),
 		Cuts:      c.cuts.Load(),
@@ -58,6 +61,7 @@ func (s Stats) AppendPrometheus(dst []byte) []byte {
 		{"ready", "gauge", "1 if the node should get sessions", number(s.Ready)},
 		{"engine_connected", "gauge", "1 if the node is connected to the others", number(s.Connected)},
 		{"draining", "gauge", "1 if the node is leaving", number(s.Draining)},
+		{"engine_lag_seconds", "gauge", "how long a message of the node to itself takes through the engine", s.Lag.Seconds()},
 		{"nodes", "gauge", "other nodes that live", s.Nodes},
 		{"topics", "gauge", "rooms and users with a subscription", s.Topics},
 		{"pending", "gauge", "questions and calls to other nodes without an answer", s.Pending},

@@ -237,3 +237,24 @@ func TestEngineBeforeStartAndAfterClose(t *testing.T) {
 		t.Errorf("%d messages, want 1; nobody was told %d times", ev.messages.Load(), len(ev.nobody))
 	}
 }
+
+// What a node of a mesh announces is known to the others and to an observer on
+// another server, and forgotten when the node leaves.
+func TestServicesOfMesh(t *testing.T) {
+	kit.NoLeaks(t)
+	servers := mesh(t, 2)
+	a, b := newNode(t, servers[0].Engine()), newNode(t, servers[1].Engine())
+	knows(t, []*node{a, b})
+	o, err := cluster.Observe(t.Context(), servers[1].Engine(), cluster.Options{}, nil)
+	check(t, err)
+	defer func() { check(t, o.Close()) }()
+	a.Announce(cluster.Service{Name: "chat", Address: a.addr})
+	for name, services := range map[string]func(string) []cluster.Service{"node": b.Services, "observer": o.Services} {
+		kit.Eventually(t, kit.Bound, "the "+name+" knows the service", func() bool {
+			s := services("chat")
+			return len(s) == 1 && s[0].Address == a.addr && s[0].Node == a.Node()
+		})
+	}
+	check(t, a.Close())
+	kit.Eventually(t, kit.Bound, "the service is forgotten", func() bool { return len(b.Services("chat"))+len(o.Services("chat")) == 0 })
+}
