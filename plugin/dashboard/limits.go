@@ -17,7 +17,7 @@ type limitView struct {
 
 // A limit is a bound of the configuration and how near to it the peer is.
 type limit struct {
-	Name  string `json:"name"` // its key in configuration files
+	Name  string `json:"name"` // its key in configuration files, or what the system calls it
 	Max   int64  `json:"max"`  // 0 is none
 	Now   int64  `json:"now"`  // -1 if nobody counts it
 	Bytes bool   `json:"bytes,omitempty"`
@@ -37,11 +37,13 @@ func (d *Dashboard) limits(*http.Request) (any, error) {
 	cfg := d.peer.Config()
 	var peer sample
 	d.sampler.look(time.Now(), func(s sample, _ *history, _ *trends) { peer = s })
+	files, maxFiles := openFiles()
 	v := limitView{
 		Peer: []limit{
 			{Name: "max_sessions", Max: bound(cfg.MaxSessions), Now: int64(d.sessions.accepted())},
 			{Name: "max_handlers", Max: bound(cfg.MaxHandlers), Now: int64(peer.peer.Handlers)},
 			{Name: "stream_memory", Max: bound(cfg.StreamMemory), Now: peer.peer.StreamMemory, Bytes: true},
+			{Name: "open files", Max: maxFiles, Now: files},
 			{Name: "GOMEMLIMIT", Max: memoryLimit(), Now: int64(memory()), Bytes: true},
 		},
 		Sessions: []limit{

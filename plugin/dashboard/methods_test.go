@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"encoding/base64"
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/goerpc/erpc"
@@ -194,6 +195,9 @@ func TestLimits(t *testing.T) {
 	}
 	if l := find(v.Peer, "stream_memory"); l.Max != int64(s.peer.Config().StreamMemory) || l.Now != 0 {
 		t.Errorf("%+v", l)
+	}
+	if files := find(v.Peer, "open files"); runtime.GOOS == "linux" && (files.Max <= 0 || files.Now == 0 || files.Now > files.Max) {
+		t.Errorf("%+v", files)
 	}
 	if l := find(v.Sessions, "read_limit"); l.Max != int64(s.peer.Config().ReadLimit) || l.Now != -1 {
 		t.Errorf("%+v", l)
