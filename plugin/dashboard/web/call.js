@@ -6,14 +6,16 @@ function quote(arg) {
   return /^[\w@%+=:,./-]+$/.test(arg) ? arg : "'" + arg.replaceAll("'", "'\\''") + "'";
 }
 
+// command writes the command that does what the form does; of calls and pushes, as
+// erpc opens no streams.
 export function command(about, body, token) {
-  const verb = about.kind === "push" ? "push" : about.kind === "stream" ? "stream" : "call";
+  const verb = about.kind === "push" ? "push" : "call";
   let arg = body.trim();
   try {
     arg = JSON.stringify(JSON.parse(arg));
   } catch { /* it is not JSON yet */ }
   const auth = token ? " -auth '$ERPC_TOKEN'" : "";
-  return "erpc " + verb + auth + " " + quote(about.target) + " " + quote(about.name) + (arg && verb !== "stream" ? " " + quote(arg) : "");
+  return "erpc " + verb + auth + " " + quote(about.target) + " " + quote(about.name) + (arg ? " " + quote(arg) : "");
 }
 
 export function call(params) {
@@ -24,13 +26,14 @@ export function call(params) {
   const body = h("textarea", { rows: 10, spellcheck: "false", "aria-label": "Argument as JSON", oninput: drawCommand });
   const token = h("input", { type: "password", autocomplete: "off", placeholder: "Token, if the method wants one", "aria-label": "Token", oninput: drawCommand });
   const code = h("code"), copied = h("output");
+  const shell = h("section", {}, h("h3", {}, "As a command"), h("div", { class: "command" }, code, h("button", { type: "button", onclick: copy }, "Copy"), copied));
   const send = h("button", {}, "Call");
   const result = h("pre", { class: "result", hidden: true });
   const schema = h("pre");
   const form = h("form", { class: "card", hidden: true, onsubmit: submit }, title, types, body,
     h("div", { class: "row" }, token, send),
     result,
-    h("h3", {}, "As a command"), h("div", { class: "command" }, code, h("button", { type: "button", onclick: copy }, "Copy"), copied),
+    shell,
     h("details", {}, h("summary", {}, "Schemas"), schema));
   const pick = h("p", { class: "empty card" }, "Choose a method.");
 
@@ -102,7 +105,9 @@ export function call(params) {
         drawCommand();
       }
       actions = last.actions;
-      send.hidden = token.hidden = !actions || about?.kind === "stream";
+      const stream = about?.kind === "stream"; // which a form can't open
+      send.hidden = token.hidden = !actions || stream;
+      shell.hidden = body.hidden = stream;
       text(send, about?.kind === "push" ? "Push" : "Call");
     },
   };
