@@ -1,8 +1,10 @@
 package lookup
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -79,10 +81,12 @@ type Client struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex    // guards the following
-	targets []*target     // sorted by address
-	known   chan struct{} // closed when targets is known, or with the client
-	pending int           // asynchronous calls that wait for a session
+	known chan struct{} // closed when targets is known
+
+	mu      sync.Mutex // guards the following
+	targets []*target  // sorted by address
+	failed  error      // why the resolver has not answered yet
+	pending int        // asynchronous calls that wait for a session
 }
 
 var _ erpc.Caller = (*Client)(nil)
@@ -117,6 +121,9 @@ func (c *Client) resolve() {
 		set, err := c.from.Resolve(c.ctx)
 		if err != nil {
 			c.opt.OnError(err)
+			c.mu.Lock()
+			c.failed = err
+			c.mu.Unlock()
 			if !backoff.Sleep(c.ctx, max(pause.Next(), time.Millisecond)) {
 				return
 			}
@@ -177,14 +184,37 @@ var (
 	errClosed = errors.New("lookup: the client is closed")
 )
 
-// acquire picks a target that is not among those tried, if it can, and counts a
-// call for it. It waits for the first answer of the resolver.
-func (c *Client) acquire(ctx context.Context, tried []*target) (*target, *erpc.Status) {
+// MaxWait is how long a call waits for the first answer of the resolver.
+const MaxWait = 10 * time.Second
+
+// awaitAnswer returns when the targets are known, or the client is closed.
+func (c *Client) awaitAnswer(ctx context.Context) *erpc.Status {
+	select {
+	case <-c.known:
+		return nil
+	default: // only the first calls need a timer
+	}
+	timer := time.NewTimer(MaxWait)
+	defer timer.Stop()
 	select {
 	case <-c.known:
 	case <-c.ctx.Done():
 	case <-ctx.Done():
-		return nil, contextStatus(ctx)
+		return contextStatus(ctx)
+	case <-timer.C:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return erpc.NewStatus(erpc.CodeDialFailed, erpc.CodeText(erpc.CodeDialFailed), fmt.Errorf("lookup: the resolver has not answered for %v: %w", MaxWait, cmp.Or(c.failed, errNone)))
+	}
+	return nil
+}
+
+// acquire picks a target that is not among those tried, if it can, and counts a
+// call for it. It waits for the first answer of the resolver, no longer than
+// [MaxWait].
+func (c *Client) acquire(ctx context.Context, tried []*target) (*target, *erpc.Status) {
+	if st := c.awaitAnswer(ctx); !st.OK() {
+		return nil, st
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -326,7 +327,13 @@ func TestCallWaitsForResolver(t *testing.T) {
 		if erpc.StatusFromError(err).Code() != erpc.CodeHandleTimeout {
 			t.Errorf("%v, want CodeHandleTimeout", err)
 		}
+		before := time.Now()
+		_, err = erpc.CallValue[string](context.Background(), c, "/where", "")
+		if st := erpc.StatusFromError(err); st.Code() != erpc.CodeDialFailed || !strings.Contains(fmt.Sprint(st.Cause()), "not yet") || time.Since(before) != MaxWait {
+			t.Errorf("without a deadline: %v after %v, want CodeDialFailed with the reason after %v", err, time.Since(before), MaxWait)
+		}
 		m.become(nil, "a")
+		time.Sleep(10 * time.Second)
 		if got := where(t, c, 1); got["a"] != 1 {
 			t.Errorf("%v", got)
 		}

@@ -15,6 +15,7 @@ func TestLimitsAreThoseOfThePage(t *testing.T) {
 	check(t, err)
 	for _, row := range []string{
 		fmt.Sprintf("| `Options.Attempts` | %d |", opt.Attempts),
+		fmt.Sprintf("| `MaxWait` | %.0f s |", MaxWait.Seconds()),
 		fmt.Sprintf("| `Options.Failures` | %d |", opt.Failures),
 		fmt.Sprintf("`Options.Ejection`, %.0f s, and twice as long each time, %.0f s at most", opt.Ejection.Seconds(), maxEjection.Seconds()),
 		fmt.Sprintf("| `MaxPending` | %d |", MaxPending),
