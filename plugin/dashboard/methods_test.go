@@ -111,7 +111,7 @@ func TestNamesOfStrangersMakeNoRows(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
 	before := len(s.ask("GET", "/api/methods", "").Body.Bytes())
 	const batch = 1000
-	names := batch * kit.Times(20, 100)
+	names := batch * kit.Times(5, 100)
 	done := make(chan erpc.CallCmd, batch)
 	for i := 0; i < names; i += batch {
 		for j := range batch {
