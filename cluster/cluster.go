@@ -38,6 +38,7 @@ type Cluster struct {
 	leaving    leaving
 	lost       atomic.Uint64
 	cuts       atomic.Uint64
+	beats      uint64       // numbered signs of life that were sent; only the tick uses it
 	beaten     atomic.Int64 // when the last beat was sent, in nanoseconds since 1970; 0: it came back
 	lag        atomic.Int64 // how long one took to come back
 	warned     atomic.Int64 // when a log that can't be read was last spoken of
@@ -215,7 +216,7 @@ func (c *Cluster) tick(ctx context.Context) {
 			if now.Sub(last) >= c.opt.Beat {
 				last = now
 				c.beaten.Store(now.UnixNano())
-				_ = c.send(c.subjectAll(), 0, c.beat(kindBeat)) // the next one may pass
+				c.sendBeat()
 				for _, id := range c.nodes.expire(now.Add(-3 * c.opt.Beat)) {
 					c.nodeGone(id)
 				}
@@ -231,6 +232,16 @@ func (c *Cluster) tick(ctx context.Context) {
 				c.spawn(func() { c.verify(ctx) }) // false only after Close
 			}
 		}
+	}
+}
+
+// sendBeat sends a sign of life to all, with a number that shows them whether they
+// got those before. The tick calls it.
+func (c *Cluster) sendBeat() {
+	e := c.beat(kindBeat)
+	e.id = c.beats + 1
+	if err := c.send(c.subjectAll(), 0, e); err == nil { // else the next one may pass
+		c.beats++
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 	kindCancel                 // end the call with that id
 	kindReply                  // answer to a call
 	kindHello                  // a node is new, or back: answer with a beat
-	kindBeat                   // a node lives; body is its announcement, as in a hello
+	kindBeat                   // a node lives; body is its announcement, as in a hello, and id counts those for all
 	kindBye                    // a node leaves
 	kindPing                   // answer with a pong
 	kindPong

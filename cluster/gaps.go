@@ -88,6 +88,7 @@ func (c *Cluster) missed(subject string) {
 		}
 		t.deliver.Unlock()
 	}
+	c.spawn(c.tellGaps) // at once: until then they get nothing
 }
 
 // tellGaps tells the members with room in their queue.

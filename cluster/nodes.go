@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -17,12 +18,16 @@ type nodes struct {
 	m       map[string]*node
 	cut     bool          // this node hears nobody, so it can't tell who is dead
 	changed chan struct{} // closed at the next change of what nodes announce
+	// Numbers of the last beats of nodes whose lease ended while this node was not
+	// cut off: perhaps the way between them was, and they come back.
+	departed map[string]uint64
 }
 
 type node struct {
 	seen   time.Time
 	silent bool   // has not answered a barrier, and was not heard since
 	lost   bool   // its lease ended while this node was cut off
+	beat   uint64 // number of the last beat that all nodes got; 0 if unknown
 	said   []byte // what it announced last, encoded
 	offers announcement
 }
@@ -61,21 +66,40 @@ func (n *nodes) heardLocked(id string) *node {
 	return x
 }
 
-// announced notes a sign of life that says what the node offers.
-func (n *nodes) announced(id string, said []byte) error {
+// announced notes a sign of life that says what the node offers. A number that is not
+// 0 counts the beats for all; missed says that some did not come, so neither did
+// other messages of that node.
+func (n *nodes) announced(id string, number uint64, said []byte) (missed bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	x := n.heardLocked(id)
+	if number > 0 {
+		last := cmp.Or(x.beat, n.departed[id])
+		missed = last > 0 && number > last+1
+		x.beat = number
+		delete(n.departed, id)
+	}
 	if bytes.Equal(x.said, said) {
-		return nil
+		return missed, nil
 	}
 	offers, err := decodeAnnouncement(said)
 	if err != nil {
-		return err
+		return missed, err
 	}
 	x.said, x.offers = said, offers
 	n.changeLocked()
-	return nil
+	return missed, nil
+}
+
+// maxDeparted bounds the memory of nodes that are gone.
+const maxDeparted = 1000
+
+// departLocked remembers the last beat of a node whose lease ended.
+func (n *nodes) departLocked(id string, x *node) {
+	if n.departed == nil || len(n.departed) >= maxDeparted {
+		n.departed = map[string]uint64{}
+	}
+	n.departed[id] = x.beat
 }
 
 // changeLocked wakes those who wait for a change.
@@ -128,6 +152,7 @@ func (n *nodes) expire(since time.Time) (gone []string) {
 		if n.cut {
 			x.lost = true
 		} else {
+			n.departLocked(id, x)
 			delete(n.m, id)
 			n.changeLocked()
 		}
@@ -147,7 +172,9 @@ func (n *nodes) setCut(cut bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cut = cut
+	clear(n.departed)
 	for _, x := range n.m {
+		x.beat = 0 // Up knows that messages were missed
 		if !cut && x.lost {
 			x.seen = time.Now()
 		}

@@ -61,8 +61,13 @@ func (c *Cluster) measureLag(now time.Time) {
 func (c *Cluster) heard(e *envelope) {
 	switch e.kind {
 	case kindHello, kindBeat:
-		if err := c.nodes.announced(e.node, e.body); err != nil {
+		missed, err := c.nodes.announced(e.node, e.id, e.body)
+		if err != nil {
 			c.warn("cluster: node %s: %v", e.node, err)
+		}
+		if missed { // the way from that node was cut
+			c.lost.Add(1)
+			c.missed("")
 		}
 		if e.kind == kindHello {
 			c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))

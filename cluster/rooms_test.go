@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,13 @@ type countingCodec struct {
 	n *int
 }
 
+// countEncodings registers the codec, once for all runs of the test.
+var countEncodings = sync.OnceValue(func() *int {
+	n := new(int)
+	codec.Reg(countingCodec{n: n})
+	return n
+})
+
 func (c countingCodec) ID() byte     { return 200 }
 func (c countingCodec) Name() string { return "counting" }
 func (c countingCodec) Marshal(v any) ([]byte, error) {
@@ -63,8 +71,8 @@ func (c countingCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 
 func TestBodyIsEncodedOnceForAllMembers(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
-		var encoded int
-		codec.Reg(countingCodec{n: &encoded})
+		encoded := countEncodings()
+		*encoded = 0
 		nodes := newNodes(t, 2)
 		var members []*client
 		for i, n := range []*testNode{nodes[0], nodes[0], nodes[1], nodes[1]} {
@@ -76,8 +84,8 @@ func TestBodyIsEncodedOnceForAllMembers(t *testing.T) {
 		for _, c := range members {
 			c.wants(t, "hi")
 		}
-		if encoded != 1 {
-			t.Errorf("encoded %d times", encoded)
+		if *encoded != 1 {
+			t.Errorf("encoded %d times", *encoded)
 		}
 	})
 }
@@ -259,6 +267,71 @@ func TestSessionIsInSoManyRooms(t *testing.T) {
 		check(t, n.Join(t.Context(), c.sess, "4"))
 		if err := n.Join(t.Context(), c.sess, strings.Repeat("x", maxRoomName+1)); err == nil {
 			t.Error("a room with an endless name")
+		}
+	})
+}
+
+// A way between two nodes that is cut, while both are connected, is no silent hole:
+// members are told when it is there again, whether the nodes took each other for dead
+// or not.
+func TestCutBetweenNodesIsToldAsGap(t *testing.T) {
+	for name, length := range map[string]time.Duration{"short": 2 * quick.Beat, "long": 10 * quick.Beat} {
+		t.Run(name, func(t *testing.T) {
+			kit.Bubble(t, func(t *testing.T) {
+				nodes := newNodes(t, 2)
+				c := nodes[0].client(t, "c")
+				check(t, nodes[0].Join(t.Context(), c.sess, "room"))
+				time.Sleep(2 * quick.Beat) // so that beats are counted
+				bus := nodes[0].world.Memory
+				subjects := []string{nodes[0].subjectAll(), nodes[0].subjectRoom("room"), nodes[0].subjectNode(nodes[0].Node())}
+				bus.mu.Lock()
+				for _, s := range subjects {
+					delete(bus.subs[s], nodes[0].engine)
+				}
+				bus.mu.Unlock()
+				check(t, nodes[1].Publish(t.Context(), "room", "/said", "lost"))
+				time.Sleep(length)
+				bus.mu.Lock()
+				for _, s := range subjects {
+					if bus.subs[s] == nil {
+						bus.subs[s] = map[*MemoryEngine]struct{}{}
+					}
+					bus.subs[s][nodes[0].engine] = struct{}{}
+				}
+				bus.mu.Unlock()
+				if g := kit.Await(t, "gap", c.gaps); g.Room != "room" {
+					t.Errorf("told of a gap in %q, want room", g.Room)
+				}
+				check(t, nodes[1].Publish(t.Context(), "room", "/said", "again"))
+				c.wants(t, "again")
+				time.Sleep(time.Second)
+				if len(c.gaps) > 0 || nodes[0].Stats().Lost != 1 {
+					t.Errorf("%d more gaps, and %d losses are counted", len(c.gaps), nodes[0].Stats().Lost)
+				}
+			})
+		})
+	}
+}
+
+// Nobody is told of a gap while nothing is lost.
+func TestNoGapWithoutLoss(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		nodes := newNodes(t, 3)
+		c := nodes[0].client(t, "c")
+		check(t, nodes[0].Join(t.Context(), c.sess, "room"))
+		for range 20 {
+			nodes[1].Announce(Service{Name: "chat", Address: "x"})
+			check(t, nodes[2].Publish(t.Context(), "room", "/said", "hi"))
+			c.wants(t, "hi")
+			time.Sleep(quick.Beat)
+		}
+		check(t, nodes[1].Close())
+		nodes[2].engine.SetConnected(false)
+		time.Sleep(time.Second)
+		nodes[2].engine.SetConnected(true)
+		time.Sleep(time.Second)
+		if len(c.gaps) > 0 || nodes[0].Stats().Lost != 0 {
+			t.Errorf("%d gaps, and %d losses are counted", len(c.gaps), nodes[0].Stats().Lost)
 		}
 	})
 }

@@ -258,3 +258,63 @@ func TestServicesOfMesh(t *testing.T) {
 	check(t, a.Close())
 	kit.Eventually(t, kit.Bound, "the service is forgotten", func() bool { return len(b.Services("chat"))+len(o.Services("chat")) == 0 })
 }
+
+// A route between two servers that is cut is no silent hole: each node is connected
+// to its own server and told nothing, but finds out from the beats that did not come.
+func TestCutRouteIsToldAsGap(t *testing.T) {
+	kit.NoLeaks(t)
+	first := start(t, embed.Config{Listen: "127.0.0.1:0"})
+	x := newWire(t, first.MeshAddr())
+	defer func() {
+		x.set(true)
+		_ = x.lis.Close()
+		x.wg.Wait()
+	}()
+	second := start(t, embed.Config{Listen: "127.0.0.1:0", Routes: []string{x.lis.Addr().String()}})
+	beating := func(e cluster.Engine) *node { // fast, so that the test is short
+		n := &node{Cluster: cluster.New(e, cluster.Options{Beat: 100 * time.Millisecond, Answer: 20 * time.Second})}
+		n.peer, n.addr = kit.Serve(t, erpc.PeerConfig{}, n.Cluster)
+		check(t, n.Start(t.Context()))
+		t.Cleanup(func() {
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return n
+	}
+	a, b := beating(first.Engine()), beating(second.Engine())
+	knows(t, []*node{a, b})
+	gaps := make(chan cluster.Gap, 1000)
+	got := make(chan string, 1000)
+	p := kit.Peer(t, erpc.PeerConfig{})
+	erpc.HandlePush(p, cluster.GapMethod, func(_ context.Context, g *cluster.Gap) error { gaps <- *g; return nil })
+	erpc.HandlePush(p, "/said", func(_ context.Context, s *string) error { got <- *s; return nil })
+	kit.Open(t, p, a.addr)
+	var sess erpc.Session
+	kit.Eventually(t, kit.Bound, "the session", func() bool {
+		a.peer.RangeSession(func(s erpc.Session) bool { sess = s; return false })
+		return sess != nil
+	})
+	check(t, a.Join(t.Context(), sess, "room"))
+	check(t, b.Publish(t.Context(), "room", "/said", "before"))
+	kit.Await(t, "push", got)
+	time.Sleep(500 * time.Millisecond) // until beats are counted
+	for len(gaps) > 0 {
+		<-gaps // a slow machine misses beats of its own
+	}
+	x.set(true)
+	kit.Eventually(t, kit.Bound, "the nodes lose each other", func() bool { return len(a.Nodes())+len(b.Nodes()) == 0 })
+	check(t, b.Publish(t.Context(), "room", "/said", "lost"))
+	x.set(false)
+	if g := kit.Await(t, "gap", gaps); g.Room != "room" {
+		t.Errorf("told of a gap in %q, want room", g.Room)
+	}
+	kit.Eventually(t, kit.Bound, "a push after the cut", func() bool {
+		check(t, b.Publish(t.Context(), "room", "/said", "after"))
+		time.Sleep(10 * time.Millisecond)
+		return len(got) > 0
+	})
+	if s := <-got; s != "after" {
+		t.Errorf("got %q", s)
+	}
+}
