@@ -25,6 +25,7 @@ const HELLO = "X-Erpc-Hello"; // names the number of its own message, which no p
 const REFUSED = 4000;
 const MALFORMED = 4400; // what we close with when the other side sends no message of erpc
 const PROTOCOL = "erpc"; // the sub-protocol that is offered beside the next two
+const CLOSES = 1000; // how long a close event may take after an error, in milliseconds
 const REFUSAL = "erpc.refused"; // the one that a server chooses to refuse
 const TOKEN = "erpc.token."; // the sub-protocol that is a token, in base64url
 const RENEW = 30_000; // milliseconds before it expires that a token is taken for old
@@ -274,7 +275,7 @@ export class Peer {
     };
     ws.onmessage = (event) => { if (this.#ws === ws) this.#receive(event.data); };
     ws.onclose = (event) => this.#broken(ws, event);
-    ws.onerror = () => {}; // onclose follows
+    ws.onerror = () => setTimeout(() => this.#broken(ws), CLOSES); // onclose follows at once, but not in Node.js 20 after a refused handshake
   }
 
   // Returns the token to connect with. It is asked for again when it is about to

@@ -68,3 +68,9 @@ test("a client is told that the history does not reach back", async () => {
   peer.close();
   speaker.close();
 });
+
+test("a server that is not ready yet is tried again", async () => {
+  const peer = connect(url.replace(/one$/, "later/one"), { minBackoff: 10, maxBackoff: 50 });
+  assert.equal(await peer.call("/say", 3), 3);
+  peer.close();
+});

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,7 +66,16 @@ func chatNode(t *testing.T, mux *http.ServeMux, path string, bus *cluster.Memory
 			t.Error(err)
 		}
 	})
-	mux.Handle(path, websocket.NewJSONServeHandler(p, nil))
+	serve := websocket.NewJSONServeHandler(p, nil)
+	mux.Handle(path, serve)
+	var asked atomic.Int64
+	mux.HandleFunc("/later"+path, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 1 {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		serve.ServeHTTP(w, r)
+	})
 }
 
 // TestRoomsInNode runs rooms.test.mjs in Node.js.
@@ -92,7 +102,7 @@ func TestRoomsInNode(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "# pass 3") {
+	if !strings.Contains(string(out), "# pass 4") {
 		t.Errorf("not all tests were run:\n%s", out)
 	}
 }
