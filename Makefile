@@ -83,6 +83,10 @@ bench-full: ## the same with longer samples and more rounds
 bench-cluster: ## one room of 15,000 sessions on one node and on three; prints a table for docs/cluster.md
 	cd cluster/nats && $(GO) run ./bench
 
+.PHONY: bench-streams
+bench-streams: ## streams against io.Copy, grpc-go, connect-go and drpc, two minutes; writes docs/performance/streams.md
+	$(MAKE) -C bench bench-streams
+
 bench-smoke: ## does the benchmark run? writes nothing
 	$(MAKE) -C bench bench-smoke
 
