@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// The run log has a record of each call and push. It is written at the level
+// The run log has a record of each call, push and stream. It is written at the level
 // INFO if the peer asks for it (CountTime or PrintDetail), else at DEBUG, and
 // at WARNING for what took the slow threshold or longer.
 
@@ -59,6 +59,10 @@ func (x *exchange) logHandled(cost time.Duration) {
 	if !s.Enabled(s.shared.logLevel(cost)) {
 		return
 	}
+	if x.stream != nil {
+		s.record("STREAM<-", x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr { return x.stream.describe(x.status) })
+		return
+	}
 	what, out := "PUSH<-", (*message.Message)(nil)
 	if x.in.Mtype() == message.TypeCall {
 		what, out = "CALL<-", &x.out
@@ -88,6 +92,27 @@ func (s *Engine) logCalled(cmd *CallCmd) {
 		cmd.meta.CopyTo(in.Meta())
 		return []slog.Attr{s.describe("send", out), s.describe("recv", in)}
 	})
+}
+
+// logStream records a stream that this side has opened, at its end.
+func (s *Engine) logStream(stream *Stream, st *message.Status) {
+	cost := time.Duration(0)
+	if stream.begin != 0 {
+		cost = clock() - stream.begin
+	}
+	if !s.Enabled(s.shared.logLevel(cost)) {
+		return
+	}
+	s.record("STREAM->", stream.method, "", cost, func() []slog.Attr { return stream.describe(st) })
+}
+
+// describe is a stream in the run log: how many messages, and how it ended.
+func (s *Stream) describe(st *message.Status) []slog.Attr {
+	attrs := []slog.Attr{slog.Uint64("sent", s.sent.Load()), slog.Uint64("received", s.inbox.Arrived())}
+	if !st.OK() {
+		attrs = append(attrs, slog.String("status", st.String()))
+	}
+	return attrs
 }
 
 // logPushed records a PUSH to the other side.

@@ -54,7 +54,7 @@ func (x *exchange) decodeReply(cmd *CallCmd) *message.Status {
 	x.in.SetBody(cmd.result)
 	x.status = x.in.Status()
 	hooks := x.conn.shared.Hooks.Load()
-	if !hooks.onReply() {
+	if !hooks.onReply() || cmd.req.method == controlCaps { // hooks have not seen that call either
 		return x.decodeResult()
 	}
 	x.swap = cmd.swap

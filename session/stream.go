@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
@@ -41,7 +42,8 @@ type Stream struct {
 	sent    atomic.Uint64 // messages
 	got     atomic.Uint64
 
-	meta message.Meta // of the opening; not changed once the stream is there
+	meta  message.Meta  // of the opening; not changed once the stream is there
+	begin time.Duration // on clock, when this side opened it; 0: nobody wants to know
 
 	hooks *Hooks // around its messages; nil until its handler is known
 	swap  *Swap  // for hooks; nil if there are none
@@ -210,6 +212,9 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	if t := s.conn.streams.Load(); t != nil {
 		t.remove(s)
 	}
+	if s.opener() {
+		s.conn.sess.logStream(s, st)
+	}
 	close(s.done)
 	s.cancel(err)
 	s.mu.Lock()
@@ -259,8 +264,9 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	s.conn.sock.StartFlush()
 }
 
-// endArrived handles the end that the other side has sent.
-func (s *Stream) endArrived(x *exchange) {
+// endArrived handles the end that the other side has sent. It reports whether it
+// keeps x.
+func (s *Stream) endArrived(x *exchange) (kept bool) {
 	s.mu.Lock()
 	x.in.Meta().CopyTo(&s.trailer)
 	s.mu.Unlock()
@@ -269,9 +275,14 @@ func (s *Stream) endArrived(x *exchange) {
 		if s.life.Move(stream.RecvClosed) {
 			s.inbox.Close(io.EOF)
 		}
-		return
+		return false
+	}
+	if s.opener() && s.hooks.postReadReplyHeader != nil {
+		go s.finishHooked(x) // nothing follows the end, so nothing waits for the hooks
+		return true
 	}
 	s.finish(st, false)
+	return false
 }
 
 // creditArrived lets the sender go on.

@@ -40,8 +40,29 @@ func (c *streamCtx) Message() *message.Message { return c.m }
 // stream, if there are hooks which could ask for it.
 func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
 	s.hooks = hooks
-	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil {
+	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil || hooks.postReadReplyHeader != nil {
 		s.swap = x.Swap()
+	}
+}
+
+// finishHooked ends the stream where it was opened, with the end in x, which is
+// its reply: the hooks for headers of replies see it first. There is no body, so
+// those for bodies have nothing to see. It owns x.
+func (s *Stream) finishHooked(x *exchange) {
+	st := newStatus(message.CodeInternalServerError, errHookExited)
+	defer func() {
+		s.finish(st, false)
+		putExchange(x)
+	}()
+	x.role, x.swap, x.stream = roleReply, s.swap, s
+	x.in.SetServiceMethod(s.method)
+	x.status = x.in.Status()
+	failed := x.hooked(func() *message.Status {
+		return run(s.hooks.postReadReplyHeader, PostReadReplyHeaderPlugin.PostReadReplyHeader, ReadCtx(x))
+	})
+	st = x.in.Status()
+	if !failed.OK() {
+		st = failed
 	}
 }
 

@@ -65,6 +65,7 @@ func (c *conn) openStream(x *exchange, hooks *Hooks) (*Stream, *message.Status) 
 		return nil, newStatus(message.CodeExhausted, err)
 	}
 	x.out.Meta().CopyTo(&s.meta)
+	s.begin = c.sess.clock()
 	s.keepSwap(x, hooks)
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	if !c.streamTable().open(s) {

@@ -215,7 +215,7 @@ func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
 	case message.TypeStreamData, message.TypeStreamFull:
 		s.dataArrived(x)
 	case message.TypeStreamEnd:
-		s.endArrived(x)
+		return s.endArrived(x), nil
 	case message.TypeStreamCredit:
 		s.creditArrived(x.in.ServiceMethod())
 	}

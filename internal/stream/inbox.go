@@ -167,6 +167,14 @@ func (b *Inbox[T]) Len() (messages int, charge int64) {
 	return b.queue.len(), b.queued
 }
 
+// Arrived returns how many messages have arrived, taken or not, but for those that
+// were dropped.
+func (b *Inbox[T]) Arrived() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken + uint64(b.queue.len())
+}
+
 // shrinkLocked gives back what is reserved above need bytes.
 func (b *Inbox[T]) shrinkLocked(need int64) {
 	if b.reserved > need {

@@ -37,6 +37,30 @@ func take(t *testing.T, b *Inbox[int], want int) (c Credit, due bool) {
 
 // Credit is due after half a window, after 64 messages, or when the sender says
 // that it has used its window up; never for each message.
+func TestArrivedCountsWhatIsTakenAndWhatIsNot(t *testing.T) {
+	b, err := NewInbox[int](new(Memory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := b.Put(i, 1, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if _, _, _, err := b.Take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.Arrived(); n != 5 {
+		t.Errorf("%d have arrived, want 5", n)
+	}
+	b.Abort(errors.New("the end"))
+	if n := b.Arrived(); n != 2 {
+		t.Errorf("%d are not dropped, want 2", n)
+	}
+}
+
 func TestWhenCreditIsDue(t *testing.T) {
 	for _, c := range []struct {
 		name   string

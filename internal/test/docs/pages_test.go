@@ -30,7 +30,7 @@ import (
 var pages []string // set by TestMain
 
 func allPages() (pages []string) {
-	for _, pattern := range []string{"*.md", "docs/*.md", "bench/*.md", "interop/*.md", "clients/*/*.md", "examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "bench/*.md", "interop/*.md", "clients/*/*.md", "examples/*/*.md"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			panic(err)
