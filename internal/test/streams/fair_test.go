@@ -20,7 +20,7 @@ func TestCallsBesideBusyStreams(t *testing.T) {
 }
 
 func testCallsBeside(t *testing.T, size int) {
-	const streams, calls = 4, 100
+	const streams = 4
 	sess, _ := link(t, func(srv erpc.Peer) {
 		erpc.HandleStream(srv, "/sink", func(_ context.Context, s *erpc.Stream[[]byte, note]) error {
 			var m []byte
@@ -35,7 +35,7 @@ func testCallsBeside(t *testing.T, size int) {
 	ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
 	defer cancel()
 	flood, stop := context.WithCancel(ctx)
-	ended := make(chan int, streams)
+	ended, calls := make(chan int, streams), scaled(200)
 	for range streams {
 		s := open[[]byte, note](t, flood, sess, "/sink")
 		go func() {
