@@ -2,6 +2,7 @@ package session
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/goerpc/erpc/message"
@@ -57,9 +58,12 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 				x.slot = slot{}
 				putExchange(x)
 			case op < 19 && len(all) > 0:
-				s := &all[rnd.IntN(len(all))]
-				s.s.handlerDone()
-				s.left = true
+				i := rnd.IntN(len(all))
+				if rnd.IntN(4) > 0 { // one that works, if any does; else perhaps a second time
+					i = max(0, slices.IndexFunc(all, func(s held) bool { return !s.left }))
+				}
+				all[i].s.handlerDone()
+				all[i].left = true
 			case len(all) > 0:
 				i := rnd.IntN(len(all))
 				all[i].s.free()

@@ -139,10 +139,16 @@ func (d *watchdog) add(h *handoff, w watched) {
 	d.lists[n%used].add(d, h, w)
 }
 
-// maxWatchShare bounds the part of a processor that a watchlist takes: 1 in so many.
-// A look at a connection costs some ten nanoseconds, so that a list of more than
-// 2,000 busy ones is looked at less often than each tick (BenchmarkLookAtAll).
-const maxWatchShare = 20
+const (
+	// maxWatchShare bounds the part of a processor that a watchlist takes: 1 in so
+	// many. A look at a connection costs some ten nanoseconds, so that a list of
+	// more than 2,000 busy ones is looked at less often than each tick
+	// (BenchmarkLookAtAll).
+	maxWatchShare = 20
+	// maxWatchPause bounds how long a handler that blocks holds up its connection. A
+	// look that seems to take long was preempted.
+	maxWatchPause = 16 * watchTick
+)
 
 // A watchlist is a part of the connections of a watchdog. Its goroutine runs while
 // there are any. The zero value is ready.
@@ -185,7 +191,9 @@ func (l *watchlist) run(d *watchdog) {
 }
 
 // watchPause is the time to the next look after one that took so long.
-func watchPause(took time.Duration) time.Duration { return max(watchTick, took*(maxWatchShare-1)) }
+func watchPause(took time.Duration) time.Duration {
+	return min(max(watchTick, took*(maxWatchShare-1)), maxWatchPause)
+}
 
 // lookAtAll returns how many connections have left the list, and whether any is
 // left to look at.
