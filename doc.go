@@ -35,9 +35,9 @@
 //
 // Of a [Session]:
 //
-//	Call, AsyncCall, Push, OpenStream
+//	Call, AsyncCall, Push, OpenStream, Flush
 //	ID, SetID, LocalAddr, RemoteAddr, Peer, Swap, Stats
-//	Health, CloseNotify, Close
+//	Health, Connected, Changed, Err, CloseNotify, Close, CloseWith
 //	SessionAge, SetSessionAge, ContextAge, SetContextAge
 //	Printf, Tracef, Debugf, Infof, Noticef, Warnf, Errorf, Criticalf, Panicf, Fatalf
 //
@@ -45,7 +45,7 @@
 // Close and the logging functions:
 //
 //	PreCall, PreSend, PreReceive, PreReply, RawPush
-//	ModifySocket, ControlFD, GetProtoFunc, NetConn, AnswersInOrder
+//	ModifySocket, ControlFD, GetProtoFunc, NetConn, AnswersInOrder, Err
 //
 // Of a [CallCtx], besides the logging functions; a [PushCtx] has those that are
 // not about the reply:

@@ -28,6 +28,10 @@ type Info interface {
 type Base interface {
 	Info
 	Logger
+	// Err returns why the session has ended, or is lost; nil if it was closed on
+	// this side or has not ended. If the other side has closed it with a reason,
+	// that is a [ClosedError], which errors.As finds.
+	Err() error
 }
 
 // A CallMaker makes calls: any [Caller], or what chooses one for each call, as a
@@ -93,8 +97,7 @@ type Life interface {
 // A Session is an established conversation. All methods may be called
 // concurrently.
 type Session interface {
-	Info
-	Logger
+	Base
 	Caller
 	Ages
 	Life

@@ -30,8 +30,8 @@ func TestRootPageListsMethods(t *testing.T) {
 		complete bool
 	}{
 		{"Those of a [Peer]:", reflect.TypeFor[erpc.Peer](), internal, true},
-		{"Of a [Session]:", reflect.TypeFor[erpc.Session](), nil, false},
-		{"Of a [PreSession],", reflect.TypeFor[erpc.PreSession](), []string{"ID", "SetID", "LocalAddr", "RemoteAddr", "Peer", "Swap", "Close", "SessionAge", "SetSessionAge", "ContextAge", "SetContextAge"}, false},
+		{"Of a [Session]:", reflect.TypeFor[erpc.Session](), nil, true},
+		{"Of a [PreSession],", reflect.TypeFor[erpc.PreSession](), []string{"ID", "SetID", "LocalAddr", "RemoteAddr", "Peer", "Swap", "Close", "SessionAge", "SetSessionAge", "ContextAge", "SetContextAge"}, true},
 		{"Of a [CallCtx],", reflect.TypeFor[erpc.CallCtx](), nil, true},
 		{"Of a [CallCmd],", reflect.TypeFor[erpc.CallCmd](), nil, false},
 		{"Of a [Status],", reflect.TypeFor[*erpc.Status](), nil, false},
