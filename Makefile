@@ -60,6 +60,10 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedWithCurl)$$' ./examples/chat
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestInBrowser|TestOtherSitesInBrowser|TestNumbersInBrowser|TestScreenshots)$$' ./plugin/dashboard ./examples/dashboard
 
+.PHONY: generate
+generate: ## Go code of the .proto files of the example and of the generator's tests
+	$(GO) test -count=1 -run '^TestGeneratedCode$$' ./cmd/protoc-gen-erpc -update
+
 .PHONY: v7-names
 v7-names: ## write docs/v7-names.md
 	cd interop && $(GO) run ./v7names

@@ -23,7 +23,8 @@ const MaxFormPairs = 10_000
 // In a struct,
 //
 //   - the tag `form:"key"` gives the key, which otherwise is the field's name;
-//     `form:"-"` leaves the field out, as are unexported fields;
+//     `form:"-"` leaves the field out, as are unexported fields; a field of a
+//     generated protobuf message is read by its name in the .proto, too;
 //   - slices and arrays of scalars repeat their key, in their order; a []byte
 //     field is such a slice: one number per byte;
 //   - a struct without a tag, embedded or named, is flattened: its fields

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,6 +23,7 @@ type formPlan struct {
 // formField is one field, perhaps of a flattened struct.
 type formField struct {
 	name  string // the key
+	alias string // another key to read: the name of a field in a .proto
 	key   string // the key, escaped, and "="
 	path  []int  // field indices from the outermost struct
 	place int    // index in formPlan.sorted
@@ -66,6 +68,11 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 	for i, f := range p.sorted {
 		f.place = i
 		p.byName[f.name] = append(p.byName[f.name], f)
+	}
+	for _, f := range p.sorted {
+		if f.alias != "" && p.byName[f.alias] == nil {
+			p.byName[f.alias] = []*formField{f}
+		}
 	}
 	formPlans.Store(t, p)
 	return p, nil
@@ -116,7 +123,7 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 		if name == "" {
 			name = f.Name
 		}
-		field := &formField{name: name, key: url.QueryEscape(name) + "=", path: here, time: rfc3339}
+		field := &formField{name: name, alias: protoName(f.Tag), key: url.QueryEscape(name) + "=", path: here, time: rfc3339}
 		elem := ft
 		if ft.Kind() == reflect.Slice || ft.Kind() == reflect.Array {
 			field.list = true
@@ -141,6 +148,17 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 		b.fields = append(b.fields, field)
 	}
 	return nil
+}
+
+// protoName returns the name that a field of a generated protobuf message has in
+// its .proto, "" of any other field.
+func protoName(tag reflect.StructTag) string {
+	for part := range strings.SplitSeq(tag.Get("protobuf"), ",") {
+		if name, ok := strings.CutPrefix(part, "name="); ok {
+			return name
+		}
+	}
+	return ""
 }
 
 // isFormValue reports whether one pair can carry a value of type t.

@@ -14,6 +14,10 @@ type PbEmpty = emptypb.Empty
 // and older generated ones (github.com/golang/protobuf, gogo/protobuf) through
 // its adapter. As no value it also takes nil, struct{} and *struct{}, which are
 // written as zero bytes and read from any.
+//
+// Messages with the methods of protoc-gen-go-vtproto are encoded by these. They
+// are decoded by UnmarshalVT, too, unless their type can contain itself: that
+// method knows no limit of depth. Neither method checks that strings are UTF-8.
 type ProtobufCodec struct{}
 
 var _ Appender = ProtobufCodec{}
@@ -34,6 +38,8 @@ func (c ProtobufCodec) Marshal(v any) ([]byte, error) { return c.MarshalAppend(n
 func (ProtobufCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 	var m proto.Message
 	switch v := v.(type) {
+	case vtMarshaler:
+		return appendVT(dst, v)
 	case proto.Message:
 		m = v
 	case nil, *struct{}, struct{}:
@@ -65,6 +71,10 @@ func (ProtobufCodec) Unmarshal(data []byte, v any) error {
 	}
 	if !m.ProtoReflect().IsValid() {
 		return typeError(NAME_PROTOBUF, v, "the pointer is nil, pass one to a message")
+	}
+	if vt, ok := decodesVT(m); ok {
+		proto.Reset(m)
+		return vt.UnmarshalVT(data)
 	}
 	return proto.UnmarshalOptions{RecursionLimit: MaxDepth}.Unmarshal(data, m)
 }

@@ -49,9 +49,12 @@ var core = map[string][]string{
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
 	"erpctest":                  {".", "codec", "session", "socket/memory"},
-	"internal/test/wiretest":    {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
-	"internal/test/kit":         {".", "proto", "proto/rawproto"},          // too
-	"internal/test/chromium":    {},                                        // too
+	// What generated code of protobuf services is built on, and the message of pushes.
+	"protobuf":               {".", "codec", "router"},
+	"protobuf/erpc/v1":       {},
+	"internal/test/wiretest": {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
+	"internal/test/kit":      {".", "proto", "proto/rawproto"},          // too
+	"internal/test/chromium": {},                                        // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a
@@ -71,7 +74,7 @@ var below = map[string][]string{
 
 // publicToo are packages that users of the façade import beside it, so what is
 // built like a user's code may too.
-var publicToo = []string{"cluster", "codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "xfer/", "codec/", "mixer/", "clients/", "cluster/"}
+var publicToo = []string{"cluster", "codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "protobuf", "protobuf/", "xfer/", "codec/", "mixer/", "clients/", "cluster/"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -131,6 +134,9 @@ func mayImport(pkg, to string) bool {
 	if strings.HasPrefix(to+"/", pkg+"/") || strings.HasPrefix(pkg, to+"/") && to != "." {
 		return true // a part of itself, or what it is a part of
 	}
+	if parts := strings.SplitN(pkg, "/", 3); family == "cmd/" && len(parts) == 3 && strings.HasPrefix(to, parts[0]+"/"+parts[1]+"/") {
+		return true // two parts of one command
+	}
 	if slices.Contains(may, ".") {
 		may = append(slices.Clone(may), publicToo...)
 	}
@@ -161,6 +167,28 @@ func TestPeerAloneIsSmall(t *testing.T) {
 			t.Errorf("peer compiles %s, which is no part of the layers", own)
 		case !ours && !strings.HasPrefix(dep, "google.golang.org/protobuf/") && !strings.HasPrefix(dep, "golang.org/x/sys/"):
 			t.Errorf("peer compiles %s", dep)
+		}
+	}
+}
+
+// Programs that import the façade get nothing of the tools around it.
+func TestFacadeHoldsNoTools(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "./examples/hello").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module) {
+		t.Fatalf("go list says %q", deps)
+	}
+	for _, dep := range deps {
+		for _, tool := range []string{
+			module + "/cmd/", module + "/plugin/", module + "/erpctest", module + "/protobuf", module + "/cluster",
+			"github.com/bufbuild/", "google.golang.org/protobuf/compiler/", "google.golang.org/protobuf/types/dynamicpb", "testing",
+		} {
+			if strings.HasPrefix(dep, tool) {
+				t.Errorf("the façade or examples/hello compiles %s", dep)
+			}
 		}
 	}
 }

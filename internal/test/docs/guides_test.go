@@ -13,7 +13,7 @@ import (
 // is a program, and then a block of text.
 var guides = []string{
 	"docs/getting-started.md", "docs/errors.md", "docs/authentication.md", "docs/delivery.md", "docs/configuration.md",
-	"docs/deployment.md", "docs/observability.md", "docs/large-files.md", "docs/extending.md",
+	"docs/deployment.md", "docs/observability.md", "docs/large-files.md", "docs/extending.md", "docs/protobuf.md",
 }
 
 // The programs of the guides print what the pages say.

@@ -231,7 +231,7 @@ var imports = []string{
 	"bufio", "bytes", "compress/flate", "context", "encoding/hex", "errors", "fmt", "io", "log", "log/slog", "net", "net/http", "os", "strings", "testing", "time", "go.uber.org/goleak",
 	module, module + "/cluster", module + "/codec", module + "/codec/thriftcodec", module + "/proto", module + "/proto/rawproto", module + "/proto/thriftproto", module + "/message",
 	module + "/socket", module + "/xfer", module + "/xfer/gzip", module + "/xfer/md5", module + "/xfer/s2", module + "/xfer/zstd",
-	module + "/plugin/acl", module + "/plugin/auth", module + "/plugin/dashboard", module + "/plugin/limit", module + "/plugin/reflect", module + "/plugin/retry",
+	module + "/examples/protobuf/chat", module + "/examples/protobuf/chat/chaterpc", module + "/plugin/acl", module + "/plugin/auth", module + "/plugin/dashboard", module + "/plugin/limit", module + "/plugin/reflect", module + "/plugin/retry",
 }
 
 // wholeProgram makes a program of a fragment: declarations, or statements
@@ -401,6 +401,24 @@ func TestReadmeCommandLine(t *testing.T) {
 	}
 }
 
+// TestReadmeProto: what the README shows of a .proto file stands in
+// docs/protobuf.md too, whose example is compiled and run.
+func TestReadmeProto(t *testing.T) {
+	page := readPage(t, "docs/protobuf.md")
+	shown := 0
+	for _, b := range readBlocks(t, "README.md") {
+		if b.lang == "proto" {
+			shown++
+			if !strings.Contains(page, b.text) {
+				t.Errorf("%v: docs/protobuf.md does not have\n%s", b, b.text)
+			}
+		}
+	}
+	if shown == 0 {
+		t.Error("the README shows no .proto")
+	}
+}
+
 func TestPagesConfigurationsLoad(t *testing.T) {
 	loaded := 0
 	for _, page := range pages {
@@ -436,6 +454,8 @@ func TestPagesBlocksAreChecked(t *testing.T) {
 			case b.lang == "text" && page == "docs/cli.md": // see TestPageIsTrue in cmd/erpc
 			case b.lang == "text" && (page == "README.md" || page == "docs/architecture.md"): // see sample; a drawing
 			case b.lang == "text" && slices.Contains(guides, page): // see TestGuidesRun
+			case b.lang == "proto" && page == "README.md": // see TestReadmeProto
+			case b.lang == "proto" && page == "docs/protobuf.md": // see TestPageShowsThisExample in examples/protobuf
 			case b.lang == "text" && page == "docs/wire.md": // layouts, see internal/test/wirepage
 			case b.lang == "mermaid" && page == "docs/reliability.md": // see TestDiagramIsTheTable in session
 			case b.lang == "diff" && (page == "docs/migrating.md" || page == "docs/extending.md"): // from erpc v7, which is not ours to compile

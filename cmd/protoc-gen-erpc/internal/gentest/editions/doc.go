@@ -1,0 +1,2 @@
+// Package editions is a case of the tests of protoc-gen-erpc.
+package editions

@@ -1,0 +1,2 @@
+// Package samepackage is a case of the tests of protoc-gen-erpc.
+package samepackage

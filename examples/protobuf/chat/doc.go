@@ -1,0 +1,2 @@
+// Package chat holds the messages of chat.proto.
+package chat
