@@ -33,9 +33,14 @@ const (
 
 var errTooManyBytes = errors.New("session: too many bytes in flight (InflightLimit); the message was not executed")
 
-// weigh returns how many bytes m takes, as it was read.
+// handlingCost is what a message on a worker takes beside its bytes, in bytes: its
+// exchange, and the stack of a goroutine. Of messages of ten bytes a limit of
+// 64 MiB would let a million in otherwise.
+const handlingCost = 4 << 10
+
+// weigh returns how many bytes m, as it was read, takes while it is handled.
 func weigh(m *message.Message) int64 {
-	return max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen())) + int64(m.Meta().Weight())
+	return handlingCost + max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen())) + int64(m.Meta().Weight())
 }
 
 // A load is what a budget asks of its connection.

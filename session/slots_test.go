@@ -101,15 +101,15 @@ func TestWeightIsWhatAMessageTakes(t *testing.T) {
 	m := message.New()
 	m.SetSize(100)
 	m.SetRaw(make([]byte, 40))
-	if n := weigh(m); n != 100 {
+	if n := weigh(m); n != handlingCost+100 {
 		t.Errorf("a frame of 100 bytes weighs %d", n)
 	}
 	m.SetRaw(make([]byte, 4000))
-	if n := weigh(m); n != 4000 {
+	if n := weigh(m); n != handlingCost+4000 {
 		t.Errorf("a body of 4000 bytes weighs %d", n)
 	}
 	m.Meta().Set("key", "value")
-	if n := weigh(m); n <= 4000+int64(len("keyvalue")) {
+	if n := weigh(m); n <= handlingCost+4000+int64(len("keyvalue")) {
 		t.Errorf("with metadata it weighs %d", n)
 	}
 }

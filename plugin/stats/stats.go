@@ -110,7 +110,8 @@ func (s *Stats) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 type mark struct {
 	m     *method
 	begin time.Time
-	entry // of what is handled here
+	opens bool // the exchange opens a stream of the other side
+	entry      // of what is handled here
 }
 
 type markKey struct{ *Stats }
@@ -138,7 +139,8 @@ func (s *Stats) marked(ctx erpc.PreCtx) (*mark, bool) {
 
 // PreWriteCall counts a call made here.
 func (s *Stats) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
-	s.begin(ctx, s.calls.get(ctx.Output().ServiceMethod()))
+	k := s.begin(ctx, s.calls.get(ctx.Output().ServiceMethod()))
+	k.opens = ctx.Output().Mtype() != erpc.TypeCall
 	return nil
 }
 
@@ -163,7 +165,7 @@ func (s *Stats) end(ctx erpc.ReadCtx, k *mark, kind Kind) {
 	if !ctx.StatusOK() {
 		k.m.failed(ctx.Status().Code())
 	}
-	if !k.m.stream.Load() { // a stream takes as long as its two sides want
+	if !k.opens && !k.m.stream.Load() { // a stream takes as long as its two sides want
 		s.slowest.observe(ctx, k.begin, took, kind)
 	}
 }

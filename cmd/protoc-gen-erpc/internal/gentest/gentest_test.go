@@ -345,7 +345,9 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-type echo struct{ samepackage.UnimplementedPingerHandler }
+type echo struct {
+	samepackage.UnimplementedPingerHandler
+}
 
 func (echo) Echo(_ context.Context, in *samepackage.Ping) (*samepackage.Ping, error) { return in, nil }
 
