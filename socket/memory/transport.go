@@ -49,6 +49,9 @@ func (t *Transport) Dial(ctx context.Context, network, addr string, o *socket.Op
 	if err := check(o); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil { // or Offer could choose to succeed
+		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: err}
+	}
 	t.mu.Lock()
 	l := t.listeners[addr]
 	t.next++
