@@ -17,12 +17,10 @@ import (
 const Version1 = true
 
 // A Caller is what a generated client calls through: a session, a pool of them, a
-// target of plugin/retry. A client whose service has pushes needs the Push method
-// of [erpc.Caller] too, one with streams the method of [erpc.StreamOpener]; a
+// target of plugin/retry. A client whose service has pushes needs the method of
+// [erpc.Pusher] too, one with streams that of [erpc.StreamOpener]; a
 // Caller without them fails these methods with CodeInvalidOp.
-type Caller interface {
-	Call(serviceMethod string, arg, result any, setting ...erpc.MessageSetting) erpc.CallCmd
-}
+type Caller = erpc.CallMaker
 
 // A Broadcaster pushes to many sessions: a peer, or what [Members] returns.
 type Broadcaster interface {
@@ -62,33 +60,19 @@ func (c Client) with(more []erpc.MessageSetting) []erpc.MessageSetting {
 	return slices.Concat(c.settings, more)
 }
 
-// within is with for a message that ends with ctx.
-func (c Client) within(ctx context.Context, more []erpc.MessageSetting) []erpc.MessageSetting {
-	return slices.Concat([]erpc.MessageSetting{erpc.WithContext(ctx)}, c.settings, more)
-}
-
 // Call calls a method and returns its result. It ends with ctx. A failed status
 // comes back as a [*erpc.StatusError].
 func Call[R any](ctx context.Context, c Client, method string, in proto.Message, settings []erpc.MessageSetting) (*R, error) {
-	if full, ok := c.to.(erpc.Caller); ok {
-		return erpc.Call[R](ctx, full, method, in, c.with(settings)...)
-	}
-	out := new(R)
-	if st := c.to.Call(method, in, out, c.within(ctx, settings)...).Status(); !st.OK() {
-		return nil, st.Err()
-	}
-	return out, nil
+	return erpc.Call[R](ctx, c.to, method, in, c.with(settings)...)
 }
 
 // Push pushes to a method. Success means that the message was queued.
 func Push(ctx context.Context, c Client, method string, in proto.Message, settings []erpc.MessageSetting) error {
-	to, ok := c.to.(interface {
-		Push(serviceMethod string, arg any, setting ...erpc.MessageSetting) *erpc.Status
-	})
+	to, ok := c.to.(erpc.Pusher)
 	if !ok {
 		return unable("push")
 	}
-	return to.Push(method, in, c.within(ctx, settings)...).Err()
+	return to.Push(method, in, slices.Concat([]erpc.MessageSetting{erpc.WithContext(ctx)}, c.settings, settings)...).Err()
 }
 
 // Subscribe opens a stream, sends in as its only message and yields what the
