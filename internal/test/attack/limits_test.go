@@ -118,6 +118,7 @@ func TestConnectionsCostWhatThePageSays(t *testing.T) {
 	large := make([]byte, 512<<10)
 	for name, frame := range map[string]func(s *stranger) []byte{
 		"large calls to a slow handler": func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', large) },
+		"small calls to a slow handler": func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', large[:10]) },
 		"unread large replies":          func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/echo", 'p', large) },
 		"unread small replies":          func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/echo", 'p', large[:10]) },
 		"half a message": func(s *stranger) []byte {
