@@ -23,7 +23,7 @@ const (
 	kindAsk    // count is what it asks for
 	kindTell   // a part of the answer
 	kindEnd    // its last part
-	kindWho    // asks for a beat; the sender is no node
+	kindWho    // asks for a beat; the sender is not a node
 	kindChange // body is a Change, in JSON
 	kindMax
 )

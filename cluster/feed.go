@@ -18,10 +18,10 @@ const (
 
 // How members of a room with history get every message, in order and once: each has
 // the position of the last one queued for it. A live message names the one before
-// it, so whoever does not have that is behind, and reads the log. So is whoever had
-// no room in its queue, was cut off, or joins from an old position. One goroutine a
-// room reads, for all members at one position together; what comes live meanwhile
-// is kept, so that the reading ends.
+// it, so a member without that one is behind, and reads the log. So does a member
+// that had no room in its queue, was cut off, or joins from an old position. One
+// goroutine a room reads, for all members at one position together; what comes live
+// meanwhile is kept, so that the reading ends.
 
 // pageSize is how many messages one reading of a log returns.
 const pageSize = 100

@@ -65,7 +65,7 @@ type Entry struct {
 }
 
 // A Position is a place among the messages of a room. A log that was lost, and
-// begins again, has another epoch. The zero Position is no place.
+// begins again, has another epoch. The zero Position is unset.
 type Position struct {
 	Epoch string // without dots
 	Seq   uint64 // grows in a room, not by ones

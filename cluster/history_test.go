@@ -376,7 +376,7 @@ func TestExceptIsLeftOutOfHistory(t *testing.T) {
 	})
 }
 
-// Who asks for history of an engine that keeps nothing learns it when the node
+// A program that asks for history of an engine without a log learns it when the node
 // starts.
 func TestHistoryNeedsLog(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A node that drains is no longer looked up, takes nobody in, and sends its sessions
+// A node that drains is no longer looked up, accepts no sessions, and sends its own
 // away one after the other; calls that run end well.
 func TestDrainOverSpreadsGoaways(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 type nodes struct {
 	mu      sync.Mutex // guards the following and what is in it
 	m       map[string]*node
-	cut     bool          // this node hears nobody, so it can't tell who is dead
+	cut     bool          // this node hears no other node, so it cannot tell which ones are dead
 	changed chan struct{} // closed at the next change of what nodes announce
 	// Numbers of the last beats of nodes whose lease ended while this node was not
 	// cut off: perhaps the way between them was, and they come back.

@@ -271,7 +271,7 @@ func TestSessionIsInSoManyRooms(t *testing.T) {
 	})
 }
 
-// A way between two nodes that is cut, while both are connected, is no silent hole:
+// A cut between two nodes that are both connected does not go unnoticed:
 // members are told when it is there again, whether the nodes took each other for dead
 // or not.
 func TestCutBetweenNodesIsToldAsGap(t *testing.T) {

@@ -63,7 +63,7 @@ func TestAnnouncedServicesAreKnownAtOnce(t *testing.T) {
 	})
 }
 
-// Who is cut off can't tell the dead from the living: it goes on with those it knew
+// A node that is cut off cannot tell dead nodes from live ones: it keeps those it knew
 // last, and finds out when it is back.
 func TestLastKnownServicesSurviveCut(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {

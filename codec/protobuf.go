@@ -17,7 +17,7 @@ type PbEmpty = emptypb.Empty
 //
 // Messages with the methods of protoc-gen-go-vtproto are encoded by these. They
 // are decoded by UnmarshalVT, too, unless their type can contain itself: that
-// method knows no limit of depth. Neither method checks that strings are UTF-8.
+// method has no limit of depth. Neither method checks that strings are UTF-8.
 type ProtobufCodec struct{}
 
 var _ Appender = ProtobufCodec{}

@@ -28,8 +28,8 @@ type Config struct {
 	RedialInterval    time.Duration `yaml:"redial_interval" ini:"redial_interval" comment:"Time before the second of these attempts; it doubles with each, up to redial_max_interval"`
 	DefaultBodyCodec  string        `yaml:"default_body_codec" ini:"default_body_codec" comment:"Name of the codec of bodies whose message names none"`
 	AcceptCodecs      []string      `yaml:"accept_codecs" ini:"accept_codecs" comment:"Names of the codecs whose bodies are decoded, besides default_body_codec; none is every one that the program has registered"`
-	DefaultSessionAge time.Duration `yaml:"default_session_age" ini:"default_session_age" comment:"Longest life of a session; 0s is for ever"`
-	DefaultContextAge time.Duration `yaml:"default_context_age" ini:"default_context_age" comment:"Longest time of a call or push, on either side; 0s is for ever"`
+	DefaultSessionAge time.Duration `yaml:"default_session_age" ini:"default_session_age" comment:"Longest life of a session; 0s is no limit"`
+	DefaultContextAge time.Duration `yaml:"default_context_age" ini:"default_context_age" comment:"Longest time of a call or push, on either side; 0s is no limit"`
 	SlowCometDuration time.Duration `yaml:"slow_comet_duration" ini:"slow_comet_duration" comment:"A call or push that takes this long is logged as a warning; 0s is never"`
 	PrintDetail       bool          `yaml:"print_detail" ini:"print_detail" comment:"Log each call and push with metadata and body"`
 	CountTime         bool          `yaml:"count_time" ini:"count_time" comment:"Log each call and push with the time it took"`
@@ -51,7 +51,7 @@ type Config struct {
 	HandshakeTimeout   time.Duration `yaml:"handshake_timeout" ini:"handshake_timeout" comment:"Limit of TLS handshake and connect hooks; 0s is 10s, below 0 none"`
 	IdleTimeout        time.Duration `yaml:"idle_timeout" ini:"idle_timeout" comment:"A session that sends no whole message for so long ends; 0s is never"`
 	StuckTimeout       time.Duration `yaml:"stuck_timeout" ini:"stuck_timeout" comment:"A connection on which calls wait and nothing arrives for so long ends; 0s is never"`
-	CallTimeout        time.Duration `yaml:"call_timeout" ini:"call_timeout" comment:"Longest time of a call from here that brings no time of its own; 0s is for ever"`
+	CallTimeout        time.Duration `yaml:"call_timeout" ini:"call_timeout" comment:"Longest time of a call from here that brings no time of its own; 0s is no limit"`
 	FlushDelay         time.Duration `yaml:"flush_delay" ini:"flush_delay" comment:"How long a message waits for others to share its write; 0s is not at all"`
 	MaxHandlers        int           `yaml:"max_handlers" ini:"max_handlers" comment:"Handlers at work at the same time; 0 is 100000, below 0 no limit"`
 	MaxSessionHandlers int           `yaml:"max_session_handlers" ini:"max_session_handlers" comment:"The same for one session; 0 is 10000, below 0 no limit"`

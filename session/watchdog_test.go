@@ -105,7 +105,7 @@ func TestSilentConnectionIsLetGo(t *testing.T) {
 	looks := 0
 	for h.look(0, &w) {
 		if looks++; looks > 2*maxIdleTicks {
-			t.Fatal("it is watched for ever")
+			t.Fatal("it is watched without end")
 		}
 	}
 	w.check(t, 0, 0, 1)

@@ -13,7 +13,7 @@ var errNoDeadline = fmt.Errorf("socket: connection closed because its deadline h
 
 // SetDeadline sets the deadline of the connection for reads and writes. A
 // connection that refuses deadlines, as an SSH channel does, is closed when the
-// time has come: whoever reads must not wait for ever.
+// time has come: the reader must not wait forever.
 func (s *Socket) SetDeadline(t time.Time) error {
 	return s.out.deadline(t, s.out.conn.SetDeadline(t))
 }

@@ -113,7 +113,7 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 }
 
 // writeTogether makes one write of c and the beginning of the body behind it, so
-// that the head of a frame is no packet of its own. What it leaves of both, if
+// that the head of a frame is not a packet of its own. What it leaves of both, if
 // that takes too long for one, is left to writeBlocking.
 func (w *writer) writeTogether(c *chunk) error {
 	body := c.next

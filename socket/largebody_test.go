@@ -313,7 +313,7 @@ func TestPackHeadAgreesWithPack(t *testing.T) {
 	}
 }
 
-// The head of a frame is no packet of its own: it leaves in one write with the
+// The head of a frame is not a packet of its own: it leaves in one write with the
 // body, also behind what was queued before, and on a connection of an event loop.
 func TestHeadGoesWithItsBody(t *testing.T) {
 	body := randomBody(largeStreamBody)

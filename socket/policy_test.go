@@ -228,7 +228,7 @@ func TestDisconnectEndsBothDirections(t *testing.T) {
 }
 
 // What many writers leave in the queue is bounded by the limit whatever the
-// policy, and nobody waits for ever once the socket is closed.
+// policy, and no sender waits once the socket is closed.
 func TestManyWritersStayBelowLimit(t *testing.T) {
 	for _, policy := range []Policy{Block, DropNew, DropOld} {
 		t.Run(string(policy), func(t *testing.T) {

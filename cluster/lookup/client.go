@@ -31,7 +31,7 @@ type Options struct {
 	// after any failure of the connection, and hedged.
 	Safe func(serviceMethod string) bool
 	// HedgeAfter is how long a call of a Safe method waits for its reply before it
-	// is sent to another instance, too. 0 is for ever.
+	// is also sent to another instance. 0 means never.
 	HedgeAfter time.Duration
 	// Failures in a row eject an instance for Ejection, and twice as long each time
 	// after that. 0 is 5; below 0 nothing does. 0 is 10 s.

@@ -73,7 +73,7 @@ func TestLeastLoadedTakesWhoHasLessToDo(t *testing.T) {
 	}
 }
 
-// Whoever picks calls what it picked, so load spreads as weights say.
+// Each pick is followed by a call to it, so the load follows the weights.
 func TestLeastLoadedSpreadsByWeight(t *testing.T) {
 	all := fakes(3, 1, 1, 1)
 	for range 6000 {

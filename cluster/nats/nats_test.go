@@ -259,7 +259,7 @@ func TestServicesOfMesh(t *testing.T) {
 	kit.Eventually(t, kit.Bound, "the service is forgotten", func() bool { return len(b.Services("chat"))+len(o.Services("chat")) == 0 })
 }
 
-// A route between two servers that is cut is no silent hole: each node is connected
+// A cut route between two servers does not go unnoticed: each node is connected
 // to its own server and told nothing, but finds out from the beats that did not come.
 func TestCutRouteIsToldAsGap(t *testing.T) {
 	kit.NoLeaks(t)

@@ -61,7 +61,7 @@ func (c *client) opened(sess erpc.Session, isRedial bool) {
 	}
 	if _, err := c.enter(context.Background(), sess); err != nil {
 		c.peer.Config().Logger.Warn("the room can't be entered again", "room", c.room, "err", err)
-		_ = sess.Close() // so that whoever plays learns of it
+		_ = sess.Close() // so that the player notices
 	}
 }
 

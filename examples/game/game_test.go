@@ -295,7 +295,7 @@ func TestStrangersStayOutside(t *testing.T) {
 		"another role":   strings.Replace(mint(secret, "ann", "player"), "player", "admin", 1),
 		"too long":       mint(secret, strings.Repeat("x", 41), "player"),
 	} {
-		// A dial that went on for ever would end with the test's binary.
+		// Without a limit, a dial that never succeeds would run until the test binary ends.
 		_, err := play(context.Background(), r.cfg, "game", token, "lobby", func(*State) {})
 		if erpc.StatusFromError(err).Code() != erpc.CodeUnauthorized {
 			t.Errorf("%s: %v", name, err)

@@ -25,7 +25,7 @@ func login(secret string) erpc.Plugin {
 		Check: func(_ context.Context, _ auth.Session, c auth.Credentials) (*auth.Identity, *erpc.Status) {
 			part := strings.Split(c.Token, ":")
 			if len(part) != 3 || part[0] == "" || len(part[0]) > 40 || !auth.Equal(c.Token, mint(secret, part[0], part[1])) {
-				return nil, erpc.NewStatus(erpc.CodeUnauthorized, "this is no token of ours")
+				return nil, erpc.NewStatus(erpc.CodeUnauthorized, "unknown token")
 			}
 			return &auth.Identity{Name: part[0], Roles: []string{part[1]}}, nil
 		},

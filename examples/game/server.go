@@ -31,7 +31,7 @@ func newServer(cfg erpc.PeerConfig, secret string, grace time.Duration) *server 
 		steer:   limit.NewRate(limit.Rate{Per: limit.PerSession, Limit: 60, Burst: 60}),
 	}
 	cfg.ReadLimit = 4 << 10 // players have little to say
-	// A player who does not read loses states, and nobody else waits.
+	// A player that reads too slowly loses old states; the other players do not wait.
 	cfg.QueuePolicy, cfg.QueueLimit = socket.DropOld, 64<<10
 	s.peer = erpc.NewPeer(cfg,
 		login(secret),

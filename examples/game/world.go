@@ -17,7 +17,7 @@ const (
 // A world is what happens in all rooms. It knows nothing of sessions. All methods
 // may be called concurrently.
 type world struct {
-	grace time.Duration // how long the place of a player who has lost the connection is kept
+	grace time.Duration // how long a disconnected player keeps its place
 
 	mu    sync.Mutex // guards the following
 	tick  uint64

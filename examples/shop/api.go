@@ -24,7 +24,7 @@ const (
 )
 
 // An OrderID is chosen by the customer. It makes every step of an order
-// idempotent: whoever does not know whether a step was done asks for it again.
+// idempotent: a caller that does not know whether a step was done repeats it.
 type OrderID struct {
 	ID string `json:"id" form:"id"` // a form is what parameters of a path come as
 }

@@ -27,7 +27,7 @@ type orders struct {
 }
 
 // An order is one of them. Its place never changes; turn, which has room for one,
-// is held by whoever takes the order on, and guards the rest.
+// is held by the goroutine that settles the order, and guards the rest.
 type order struct {
 	place  Place
 	turn   chan struct{}
@@ -81,7 +81,7 @@ func (o *orders) placed(ctx context.Context, arg *Place) (*Order, error) {
 	return o.advance(ctx, x)
 }
 
-// find is the handler of findOrder. It waits for nobody but who takes the order on.
+// find is the handler of findOrder. It waits only for the goroutine that settles the order.
 func (o *orders) find(ctx context.Context, id *OrderID) (*Order, error) {
 	o.mu.Lock()
 	x := o.all[id.ID]

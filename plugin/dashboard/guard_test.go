@@ -94,7 +94,7 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
-// A stranger who asks again and again fills no log.
+// A stranger that asks repeatedly does not fill the log.
 func TestRefusalsFillNoLog(t *testing.T) {
 	var log kit.Log
 	d := dashboard.New(dashboard.Config{Authorize: func(*http.Request) error { return errors.New("nobody may") }})

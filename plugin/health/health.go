@@ -41,8 +41,8 @@ type Health struct {
 	checks map[string]*check
 }
 
-// A check runs at most once at a time, and not more often than checkEvery: whoever
-// asks costs the database nothing.
+// A check runs at most once at a time, and not more often than checkEvery, however
+// often it is asked for.
 type check struct {
 	f func(context.Context) error
 

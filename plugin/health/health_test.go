@@ -118,7 +118,7 @@ func TestShutdownFlipsReadinessFirst(t *testing.T) {
 	})
 }
 
-// Whoever asks often costs one check a second, and one that hangs is cut off.
+// Frequent questions cost one check a second, and a check that hangs is cut off.
 func TestChecksAreNotRunForEachQuestion(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		h := health.New()

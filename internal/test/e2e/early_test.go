@@ -136,7 +136,7 @@ func TestPreCallOfAHandler(t *testing.T) {
 	}))
 }
 
-// Nobody waits for ever for an early message.
+// No goroutine waits forever for an early message.
 func TestPreReceiveEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  erpc.PeerConfig
