@@ -24,7 +24,7 @@ test: lint guards ## everything that must pass
 
 # The race detector allocates and is slow, so these say nothing under it.
 guards: ## allocations, memory and the cost of logs, without the race detector
-	$(GO) test -count=1 -run '^TestAllocationsOfAMessage$$' .
+	$(GO) test -count=1 -run '^TestAllocationsOfAMessage$$' ./internal/test/cost
 	$(GO) test -count=1 -run '^TestLevelThatIsOffCostsNothing$$' ./internal/test/e2e
 	$(GO) test -count=1 -run 'Hostile' ./peer/config
 	$(GO) test -count=1 -run 'Bounded|Small|Honest|TooLarge' ./message
@@ -96,7 +96,7 @@ bench-smoke: ## does the benchmark run? writes nothing
 
 # The hot functions, each with its allocations.
 BENCHMARKS = $(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 \
-	  . ./codec ./message ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./router ./session ./socket ./xfer
+	  ./internal/test/cost ./codec ./message ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./router ./session ./socket ./xfer
 
 bench-check: ## Go benchmarks of the hot functions against the committed figures
 	@mkdir -p bin

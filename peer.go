@@ -2,15 +2,18 @@ package erpc
 
 import (
 	"crypto/tls"
+	"net/http"
 
 	"github.com/goerpc/erpc/codec/thriftcodec"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/peer/config"
 	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/proto/httproto/httpgate"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/proto/thriftproto"
+	"github.com/goerpc/erpc/router"
 	"github.com/goerpc/erpc/socket/eventloop"
 	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/quic"
@@ -92,3 +95,20 @@ type ListenerAddress = peer.ListenerAddress
 
 // A Group is a named set of sessions of one peer. See [peer.Group].
 type Group = peer.Group
+
+type (
+	// An HTTPConfig adjusts an [HTTPHandler]; its zero value works. See
+	// [httpgate.Config].
+	HTTPConfig = httpgate.Config
+	// An HTTPRoute is a path with parameters that stands for a service method.
+	// See [httpgate.Route].
+	HTTPRoute = httpgate.Route
+)
+
+// HTTPHandler returns a handler that lets HTTP clients call the handlers of p,
+// to be mounted in any HTTP server. See [httpgate.Handler].
+func HTTPHandler(p Peer, cfg HTTPConfig) http.Handler { return httpgate.New(p.Host(), cfg) }
+
+// Safe returns the plugin that marks handlers as changing nothing, so that HTTP
+// clients may call them with GET. See [router.Safe].
+func Safe() Plugin { return router.Safe() }

@@ -2,6 +2,8 @@ package erpc
 
 import (
 	"context"
+	"io"
+	"iter"
 
 	"github.com/goerpc/erpc/router"
 	"github.com/goerpc/erpc/session"
@@ -69,3 +71,77 @@ func NotExecuted(st *Status) bool { return session.NotExecuted(st) }
 // Refusal marks st, of a hook in front of a handler, as that of a call that is not
 // executed. See [session.Refusal].
 func Refusal(st *Status) *Status { return session.Refusal(st) }
+
+// A Stream is one end of a stream that receives In and sends Out. See
+// [session.TypedStream].
+type Stream[In, Out any] = session.TypedStream[In, Out]
+
+// An UntypedStream is one end of a stream whose messages have the type that each
+// Send and Recv is given. See [session.Stream].
+type UntypedStream = session.Stream
+
+// StreamOpener can open streams: a session. See [session.StreamOpener].
+type StreamOpener = session.StreamOpener
+
+// HandleStream registers a typed handler of streams with a peer or sub-router. The
+// stream ends with what the handler returns. See [router.HandleStream].
+func HandleStream[In, Out any](peerOrSubRouter router.Registrar, path string, fn func(ctx context.Context, s *Stream[In, Out]) error, plugins ...Plugin) string {
+	return router.HandleStream(peerOrSubRouter, path, fn, plugins...)
+}
+
+// OpenStream opens a stream that sends Out and receives In to the handler at path
+// of the other side. See [session.OpenStream].
+func OpenStream[Out, In any](ctx context.Context, sess StreamOpener, path string, settings ...MessageSetting) (*Stream[In, Out], error) {
+	return session.OpenStream[Out, In](ctx, sess, path, settings...)
+}
+
+// Subscribe opens a stream, sends arg as its only message and yields what the
+// handler sends. See [session.Subscribe].
+func Subscribe[R, A any](ctx context.Context, sess StreamOpener, path string, arg *A, settings ...MessageSetting) iter.Seq2[*R, error] {
+	return session.Subscribe[R](ctx, sess, path, arg, settings...)
+}
+
+// SubscribeFrom is Subscribe that goes on over another connection, from the
+// position that next makes of the last message. See [session.SubscribeFrom].
+func SubscribeFrom[R, A any](ctx context.Context, sess StreamOpener, path string, next func(last *R) *A, settings ...MessageSetting) iter.Seq2[*R, error] {
+	return session.SubscribeFrom(ctx, sess, path, next, settings...)
+}
+
+// A Transfer sends or receives the bytes of one stream, with a checksum and a
+// progress callback. See [session.Transfer].
+type Transfer = session.Transfer
+
+// MetaSHA256 is the key of the checksum in the metadata at the end of a transfer.
+// See [session.MetaSHA256].
+const MetaSHA256 = session.MetaSHA256
+
+// ErrChecksum means that the bytes of a transfer are not those that were sent.
+var ErrChecksum = session.ErrChecksum
+
+// ErrNoStreams is the cause of the status of a stream that could not be opened
+// because the other side, a proxy in between, or the protocol does not support
+// streams. See [session.ErrNoStreams].
+var ErrNoStreams = session.ErrNoStreams
+
+// Upload sends all of r to the handler of uploads at path. See
+// [session.Transfer.Upload].
+func Upload(ctx context.Context, sess StreamOpener, path string, r io.Reader, settings ...MessageSetting) error {
+	return Transfer{Settings: settings}.Upload(ctx, sess, path, r)
+}
+
+// Download returns the bytes that the handler of downloads at path sends. See
+// [session.Transfer.Download].
+func Download(ctx context.Context, sess StreamOpener, path string, settings ...MessageSetting) (io.ReadCloser, error) {
+	return Transfer{Settings: settings}.Download(ctx, sess, path)
+}
+
+// HandleUpload registers a handler that reads uploads. See [router.HandleUpload].
+func HandleUpload(peerOrSubRouter router.Registrar, path string, fn func(ctx context.Context, r io.Reader) error, plugins ...Plugin) string {
+	return router.HandleUpload(peerOrSubRouter, path, fn, plugins...)
+}
+
+// HandleDownload registers a handler that writes downloads. See
+// [router.HandleDownload].
+func HandleDownload(peerOrSubRouter router.Registrar, path string, fn func(ctx context.Context, w io.Writer) error, plugins ...Plugin) string {
+	return router.HandleDownload(peerOrSubRouter, path, fn, plugins...)
+}

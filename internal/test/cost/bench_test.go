@@ -1,4 +1,4 @@
-package erpc_test
+package cost
 
 import (
 	"context"

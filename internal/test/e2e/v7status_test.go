@@ -1,4 +1,4 @@
-package erpc_test
+package e2e
 
 import (
 	"errors"
