@@ -18,25 +18,28 @@ type CallCmd struct {
 	req    request
 	result any
 
-	conn       *conn // that it was last sent on; of an AsyncCall: see asyncCall
-	seq        int32
-	sends      int           // how often it was sent
-	resendable bool          // it may be sent once more if the other side did not execute it
-	wake       chan struct{} // of Call: gets one value at the end; pooled
-	late       *exchange     // of Call: the reply, if the caller is to decode it
-	async      *asyncCall    // of AsyncCall; else nil
+	conn  *conn         // that it was last sent on; of an AsyncCall: see asyncCall
+	wake  chan struct{} // of Call: gets one value at the end; pooled
+	late  *exchange     // of Call: the reply, if the caller is to decode it
+	async *asyncCall    // of AsyncCall; else nil
 
 	st    *message.Status
-	codec byte // of the reply
 	meta  message.Meta
 	swap  *Swap
-	sent  atomic.Uint32 // bytes of the frame
+	start time.Duration // on clock; 0: not measured
+	cost  time.Duration
+
+	// The small fields stand together, so that a command fits into 256 bytes: one
+	// more costs each Call an allocation of 288.
+	seq        int32
+	sends      int8          // how often it was sent
+	resendable bool          // it may be sent once more if the other side did not execute it
+	codec      byte          // of the reply
+	unknown    bool          // made by NewCallCmd: nobody knows whether it was sent
+	size       uint32        // bytes of the reply's frame
+	sent       atomic.Uint32 // bytes of the frame
 	// mayBeSent is set from before the frame is queued; cleared if it was not.
 	mayBeSent atomic.Bool
-	unknown   bool          // made by NewCallCmd: nobody knows whether it was sent
-	size      uint32        // bytes of the reply's frame
-	start     time.Duration // on clock; 0: not measured
-	cost      time.Duration
 }
 
 var ended = func() chan struct{} {
