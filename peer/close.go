@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net"
 	"slices"
@@ -14,8 +15,9 @@ import (
 )
 
 // Close closes the listeners and the sessions, at once: calls end with a
-// status, and what was queued gets a moment to be written. It waits for no
-// handler, so it may be called anywhere; the second time it does nothing.
+// status, and what was queued gets a moment to be written; [Peer.Flush] waits for
+// that. Close waits for no handler, so it may be called anywhere; the second time
+// it does nothing.
 func (p *Peer) Close() error {
 	err := p.stopAccepting(closed)
 	return errors.Join(err, each(p.table.all(), func(c *session.Engine) error {
@@ -91,6 +93,21 @@ func (p *Peer) Listeners() []net.Listener {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.listeners)
+}
+
+// Flush returns once the connections of all sessions have taken what was queued
+// before, such as pushes: a Close that follows loses nothing of it. Those that
+// have not when ctx ends, or whose connection breaks, are named in the error.
+func (p *Peer) Flush(ctx context.Context) error {
+	for s := range p.table.all() { // so that those that do not read keep no other waiting
+		s.StartFlush()
+	}
+	return each(p.table.all(), func(s *session.Engine) error {
+		if err := s.Flush(ctx); err != nil {
+			return fmt.Errorf("peer: session %s: %w", s.ID(), err)
+		}
+		return nil
+	})
 }
 
 const (

@@ -191,10 +191,19 @@ func (s *connections) end(cause error) (left []*conn, connected bool) {
 		s.stop()
 	}
 	s.signalLocked()
-	left = append([]*conn{s.now.Load()}, s.former...)
+	left = s.allLocked()
 	s.former = nil
 	return left, s.opened != 0
 }
+
+// all returns the connections, the current one first.
+func (s *connections) all() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.allLocked()
+}
+
+func (s *connections) allLocked() []*conn { return append([]*conn{s.now.Load()}, s.former...) }
 
 // forget takes c out of the former connections.
 func (s *connections) forget(c *conn) {

@@ -242,11 +242,19 @@ func (s *Engine) Changed() <-chan struct{} {
 
 // Flush implements [Session].
 func (s *Engine) Flush(ctx context.Context) error {
-	err := s.conns.current().sock.Flush(ctx)
-	if err != nil {
-		return fmt.Errorf("session: flush: %w", err)
+	for _, c := range s.conns.all() { // what was queued before a goaway leaves over a former one
+		if err := c.sock.Flush(ctx); err != nil {
+			return fmt.Errorf("session: flush: %w", err)
+		}
 	}
 	return nil
+}
+
+// StartFlush begins to write what is queued, and does not wait for that.
+func (s *Engine) StartFlush() {
+	for _, c := range s.conns.all() {
+		c.sock.StartFlush()
+	}
 }
 
 // Health implements [Session].

@@ -108,7 +108,8 @@ type Session interface {
 	// it, which ends.
 	SetID(id string)
 	// Flush returns once the connection has taken what was queued before, such as
-	// pushes, or with the reason why it does not.
+	// pushes, or with the reason why it does not: the end of the connection, or of
+	// ctx. What it has taken is not lost by a Close that follows.
 	Flush(ctx context.Context) error
 	// Stats returns the counters of the current connection.
 	Stats() Stats

@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/socket/memory"
+)
+
+// A link is what two peers of a test talk over.
+type link struct {
+	name string
+	cfg  func() erpc.PeerConfig
+	tls  bool
+}
+
+// links are those of the transports that differ in how they write and close.
+var links = []link{
+	{name: "tcp", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{} }},
+	{name: "tls", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{} }, tls: true},
+	{name: "ws", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{Network: "ws"} }},
+	{name: "quic", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{Network: "quic"} }, tls: true},
+	{name: "kcp", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{Network: "kcp"} }},
+	{name: "memory", cfg: func() erpc.PeerConfig {
+		return erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{memory.New()}}
+	}},
+}
+
+// peers returns a server, with the plugins, and a client on the link. set changes
+// the configuration of both.
+func (l link) peers(t *testing.T, set func(*erpc.PeerConfig), plugins ...erpc.Plugin) (srv, cli erpc.Peer) {
+	t.Helper()
+	cfg := l.cfg()
+	set(&cfg)
+	cli = kit.Peer(t, cfg)
+	if cfg.Network != memory.Network {
+		cfg.LocalIP = "127.0.0.1"
+	}
+	srv = kit.Peer(t, cfg, plugins...)
+	if l.tls {
+		secure := kit.Medium{}.TLS()
+		for _, p := range []interface{ SetTLSConfig(*tls.Config) }{srv, cli} {
+			p.SetTLSConfig(secure)
+		}
+	}
+	return srv, cli
+}
+
+// TestCloseAfterFlushLosesNothing: what Flush has seen off arrives, though its
+// sender closes straight after it. The other side begins to read later than a
+// Close alone would wait.
+func TestCloseAfterFlushLosesNothing(t *testing.T) {
+	kit.NoLeaks(t)
+	const pushes = 1000
+	for _, l := range links {
+		for name, flush := range map[string]func(context.Context, erpc.Peer, erpc.Session) error{
+			"session": func(ctx context.Context, _ erpc.Peer, s erpc.Session) error { return s.Flush(ctx) },
+			"peer":    func(ctx context.Context, p erpc.Peer, _ erpc.Session) error { return p.Flush(ctx) },
+		} {
+			t.Run(l.name+" "+name, func(t *testing.T) {
+				t.Parallel()
+				read := make(chan struct{})
+				srv, cli := l.peers(t, func(c *erpc.PeerConfig) { c.QueueLimit = 64 << 20 }, &erpc.PluginImpl{
+					PluginName:      "gate",
+					OnPreReadHeader: func(erpc.PreCtx) error { <-read; return nil },
+				})
+				var got atomic.Int64
+				erpc.HandlePush(srv, "/note", func(context.Context, *string) error {
+					got.Add(1)
+					return nil
+				})
+				sess := kit.Open(t, cli, kit.Start(t, srv))
+				text := strings.Repeat("x", 16<<10) // 16 MB, more than the buffers below hold
+				for range pushes {
+					if st := sess.Push("/note", &text); !st.OK() {
+						t.Fatal(st)
+					}
+				}
+				time.AfterFunc(1500*time.Millisecond, func() { close(read) })
+				ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
+				defer cancel()
+				if err := flush(ctx, cli, sess); err != nil {
+					t.Fatal(err)
+				}
+				if err := cli.Close(); err != nil {
+					t.Error(err)
+				}
+				kit.Eventually(t, kit.Bound, "all pushes", func() bool { return got.Load() == pushes })
+			})
+		}
+	}
+}
+
+// TestFlushTowardsASideThatDoesNotRead: it ends with its context, and says for
+// whom.
+func TestFlushTowardsASideThatDoesNotRead(t *testing.T) {
+	kit.NoLeaks(t)
+	done := make(chan struct{})
+	stuck := kit.TCP.Script(t, func(*kit.Wire) { <-done })
+	defer close(done)
+	srv, honest := kit.Serve(t, erpc.PeerConfig{})
+	got := make(chan int, 1)
+	erpc.HandlePush(srv, "/note", func(_ context.Context, b *[]byte) error { got <- len(*b); return nil })
+	cli := kit.Peer(t, erpc.PeerConfig{QueueLimit: 64 << 20})
+	slow, quick := kit.Open(t, cli, stuck), kit.Open(t, cli, honest)
+	text := strings.Repeat("x", 1<<20)
+	for range 32 {
+		if st := slow.Push("/note", &text); !st.OK() {
+			t.Fatal(st)
+		}
+	}
+	if st := quick.Push("/note", &[]byte{1, 2, 3}); !st.OK() {
+		t.Fatal(st)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	err := cli.Flush(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), slow.ID()) || strings.Contains(err.Error(), quick.ID()) {
+		t.Errorf("Flush: %v", err)
+	}
+	if n := kit.Await(t, "the push to the other side", got); n != 3 {
+		t.Errorf("%d bytes", n)
+	}
+	_ = slow.Close() // its connection is stuck
+	if err := slow.Flush(t.Context()); err == nil {
+		t.Error("a session that has ended was flushed")
+	}
+	if err := quick.Flush(t.Context()); err != nil {
+		t.Errorf("a session with nothing to flush: %v", err)
+	}
+}
