@@ -17,6 +17,19 @@ run-cluster: ## three nodes and six clients that chat; one node is killed; ends 
 test-cluster: ## meshes that lose a server, and make run-cluster, with servers inside and outside
 	cd cluster/nats && ERPC_CLUSTER=full $(GO) test -count=1 ./...
 
+.PHONY: test-install
+test-install: ## the modules from outside of the repository: go get, go install, a program
+	ERPC_INSTALL=full $(GO) test -count=1 ./internal/test/install
+
+# go mod tidy knows nothing of go.work.
+.PHONY: tidy
+tidy: ## go mod tidy in the modules that users import
+	$(GO) mod tidy
+	@set -e; for module in cluster/nats plugin/otel; do \
+	  ( cd $$module && $(GO) mod edit -replace github.com/goerpc/erpc=../.. && \
+	    { GOWORK=off $(GO) mod tidy; st=$$?; $(GO) mod edit -dropreplace github.com/goerpc/erpc; exit $$st; } ); \
+	done
+
 test: lint guards ## everything that must pass
 	$(GO) test -race -shuffle=on ./...
 	cd plugin/otel && $(GO) vet ./... && $(GO) test -race -shuffle=on ./...

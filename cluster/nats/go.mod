@@ -3,7 +3,7 @@ module github.com/goerpc/erpc/cluster/nats
 go 1.26.0
 
 require (
-	github.com/goerpc/erpc v0.0.0
+	github.com/goerpc/erpc v0.1.0
 	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
 )
@@ -33,5 +33,3 @@ require (
 	gopkg.in/ini.v1 v1.67.3 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
-
-replace github.com/goerpc/erpc => ../..

@@ -3,7 +3,7 @@ module github.com/goerpc/erpc/plugin/otel
 go 1.26.0
 
 require (
-	github.com/goerpc/erpc v0.0.0
+	github.com/goerpc/erpc v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/metric v1.47.0
@@ -42,5 +42,3 @@ require (
 	gopkg.in/ini.v1 v1.67.3 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
-
-replace github.com/goerpc/erpc => ../..
