@@ -15,9 +15,6 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/router"
 	"github.com/goerpc/erpc/socket/eventloop"
-	"github.com/goerpc/erpc/socket/kcp"
-	"github.com/goerpc/erpc/socket/quic"
-	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // ErrClosed is returned by ListenAndServe and Serve of a peer that was closed,
@@ -25,9 +22,10 @@ import (
 var ErrClosed = peer.ErrClosed
 
 // NewPeer returns a peer with every built-in codec, and with the transports of
-// TCP, Unix sockets, QUIC, KCP and WebSocket, and the event loop. A program that
-// wants none of these but the first two calls [peer.New]. NewPeer panics on a
-// configuration or plugin that can't work. See [peer.New].
+// TCP, Unix sockets and the event loop. Those of QUIC, KCP and WebSocket bring
+// large dependencies: a program that uses one imports its package below socket
+// and names it in PeerConfig.Transports; package socket/all has them all. NewPeer
+// panics on a configuration or plugin that can't work. See [peer.New].
 func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	thriftcodec.Reg()
 	process.Fill(&cfg)
@@ -40,7 +38,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	if cfg.Protocols == nil {
 		cfg.Protocols = protocols()
 	}
-	cfg.Transports = append([]Transport{&quic.Transport{}, kcp.Transport{}, websocket.Transport{}, &eventloop.Transport{}}, cfg.Transports...)
+	cfg.Transports = append([]Transport{&eventloop.Transport{}}, cfg.Transports...)
 	p := peer.New(cfg, globalLeftPlugin...)
 	peers.Add(p)
 	return p

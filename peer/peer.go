@@ -74,7 +74,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	cfg.SetDefaults()
 	listenProtos, err := cfg.resolveProtocols()
-	if err = errors.Join(err, cfg.Validate()); err != nil {
+	if err = errors.Join(err, cfg.Validate(), cfg.checkNetworks()); err != nil {
 		panic(err)
 	}
 	var warn []func(error)
@@ -97,7 +97,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 		}
 	}
 	if p.transports[cfg.Network] == nil {
-		panic(fmt.Errorf("peer: network %q is unknown; it must be one of the built-in tcp, tcp4, tcp6, unix, unixpacket or of Config.Transports; those of the packages below socket are added there, and erpc.NewPeer adds quic, kcp, ws, wss and evtcp", cfg.Network))
+		panic(fmt.Errorf("peer: network %q is unknown; use tcp, tcp4, tcp6, unix, unixpacket, or the network of one of Config.Transports", cfg.Network))
 	}
 	if t, _ := cfg.tlsConfig(); t != nil { // Validate has seen its error
 		p.SetTLSConfig(t)

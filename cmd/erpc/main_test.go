@@ -19,6 +19,7 @@ import (
 	"github.com/goerpc/erpc/erpctest"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/reflect"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 type divide struct{ A, B int }
@@ -65,6 +66,7 @@ func serve(t *testing.T, cfg erpc.PeerConfig, hide []string, plugins ...erpc.Plu
 		cfg.ListenAddress = "127.0.0.1:0"
 	}
 	cfg.Logger = slog.New(slog.DiscardHandler)
+	cfg.Transports = all.Transports()
 	p := erpc.NewPeer(cfg, append([]erpc.Plugin{r}, plugins...)...)
 	register(p, r)
 	lis, err := p.Listen()

@@ -19,6 +19,7 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket/all"
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
@@ -124,7 +125,7 @@ func (o *options) dial(ctx context.Context, to string, register func(erpc.Peer))
 	if token != "" {
 		plugins = append(plugins, auth.NewBearerPlugin(auth.Token(token)))
 	}
-	cfg := erpc.PeerConfig{Network: t.network, DialTimeout: o.timeout, Logger: slog.New(slog.DiscardHandler)}
+	cfg := erpc.PeerConfig{Network: t.network, Transports: all.Transports(), DialTimeout: o.timeout, Logger: slog.New(slog.DiscardHandler)}
 	var protos []erpc.ProtoFunc
 	if t.messages {
 		cfg.Transports = append(cfg.Transports, websocket.Transport{Config: websocket.Config{Messages: true}})

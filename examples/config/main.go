@@ -16,6 +16,7 @@ import (
 	"os"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 // Config is what the file holds: a section for each of the two peers.
@@ -52,6 +53,8 @@ func run(w io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
+	// The file may name any network, so the program has all transports.
+	cfg.Server.Transports, cfg.Client.Transports = all.Transports(), all.Transports()
 	srv := erpc.NewPeer(cfg.Server)
 	defer srv.Close()
 	srv.RouteCall(new(Math))

@@ -1,11 +1,8 @@
 // Package kcp is the transport of KCP, a reliable stream over UDP that trades
-// bandwidth for latency. It registers the networks "kcp", "udp", "udp4" and
+// bandwidth for latency. It has the networks "kcp", "udp", "udp4" and
 // "udp6"; the first three are the same, the numbers choose the version of IP.
 //
-//	cfg := erpc.PeerConfig{Network: "kcp"}
-//
-// A peer of erpc.NewPeer has the transport with its defaults; one with another
-// [Config] is added to PeerConfig.Transports.
+//	cfg := erpc.PeerConfig{Network: "kcp", Transports: []erpc.Transport{kcp.Transport{}}}
 //
 // KCP itself has neither a beginning nor an end: dialing nobody succeeds, and
 // nobody learns that the other side has closed or is gone. So two peers of ours

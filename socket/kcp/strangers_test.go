@@ -155,7 +155,7 @@ const exitEnv = "ERPC_KCP_EXIT" // how the client process ends: Close or Shutdow
 
 // exitClient dials, calls, and exits right after it has closed.
 func exitClient(how, addr string) int {
-	p := erpc.NewPeer(erpc.PeerConfig{Network: kcp.Network, Logger: slog.New(slog.DiscardHandler)})
+	p := erpc.NewPeer(erpc.PeerConfig{Network: kcp.Network, Transports: []erpc.Transport{kcp.Transport{}}, Logger: slog.New(slog.DiscardHandler)})
 	sess, st := p.Dial(addr)
 	if !st.OK() {
 		return 2
@@ -177,7 +177,7 @@ func TestExitAfterClose(t *testing.T) {
 	for _, how := range []string{"session", "peer"} {
 		t.Run(how, func(t *testing.T) {
 			ended := make(chan time.Time, 1)
-			srv := erpc.NewPeer(erpc.PeerConfig{Network: kcp.Network, LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)}, &erpc.PluginImpl{
+			srv := erpc.NewPeer(erpc.PeerConfig{Network: kcp.Network, Transports: []erpc.Transport{kcp.Transport{}}, LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)}, &erpc.PluginImpl{
 				PluginName:       "end",
 				OnPostDisconnect: func(erpc.BaseSession) *erpc.Status { ended <- time.Now(); return nil },
 			})

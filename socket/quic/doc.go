@@ -1,12 +1,10 @@
 // Package quic is the transport of QUIC: each session is one stream of a QUIC
-// connection, encrypted always. It registers the network "quic".
+// connection, encrypted always. It has the network "quic".
 //
-//	p := erpc.NewPeer(erpc.PeerConfig{Network: "quic"})
+//	p := erpc.NewPeer(erpc.PeerConfig{Network: "quic", Transports: []erpc.Transport{&quic.Transport{}}})
 //	p.SetTLSConfig(tlsConfig) // needed on both sides
 //
-// A peer of erpc.NewPeer has the transport with its defaults; one that shares
-// connections, or has another configuration of quic-go, is added to
-// PeerConfig.Transports.
+// [Transport] has options that share connections and configure quic-go.
 //
 // # Application protocols
 //

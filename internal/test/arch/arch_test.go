@@ -52,9 +52,10 @@ var core = map[string][]string{
 	// What generated code of protobuf services is built on, and the message of pushes.
 	"protobuf":               {".", "codec", "router"},
 	"protobuf/erpc/v1":       {},
-	"internal/test/wiretest": {".", "message", "xfer/gzip", "xfer/md5"}, // only for tests
-	"internal/test/kit":      {".", "proto", "proto/rawproto"},          // too
-	"internal/test/chromium": {},                                        // too
+	"socket/all":             {"socket", "socket/eventloop", "socket/kcp", "socket/quic", "socket/websocket"},
+	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"}, // only for tests
+	"internal/test/kit":      {".", "proto", "proto/rawproto", "socket/all"},          // too
+	"internal/test/chromium": {},                                                      // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a
@@ -171,8 +172,9 @@ func TestPeerAloneIsSmall(t *testing.T) {
 	}
 }
 
-// Programs that import the façade get nothing of the tools around it.
-func TestFacadeHoldsNoTools(t *testing.T) {
+// Programs that import the façade get nothing of the tools around it, and none of
+// the transports that bring large dependencies.
+func TestFacadeIsSmall(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "./examples/hello").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +187,7 @@ func TestFacadeHoldsNoTools(t *testing.T) {
 		for _, tool := range []string{
 			module + "/cmd/", module + "/plugin/", module + "/erpctest", module + "/protobuf", module + "/cluster",
 			"github.com/bufbuild/", "google.golang.org/protobuf/compiler/", "google.golang.org/protobuf/types/dynamicpb", "testing",
+			"github.com/quic-go/", "github.com/xtaci/", "github.com/coder/", module + "/socket/all", module + "/mixer/",
 		} {
 			if strings.HasPrefix(dep, tool) {
 				t.Errorf("the façade or examples/hello compiles %s", dep)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 // memoryCap is how much a victim may allocate before the system refuses: more
@@ -96,6 +97,7 @@ func (v *victim) newPeer(cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer 
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
+	cfg.Transports = append(all.Transports(), cfg.Transports...)
 	p := erpc.NewPeer(cfg, plugins...)
 	erpc.HandleCall(p, "/add", kit.Add)
 	erpc.HandleCall(p, "/echo", kit.Same)

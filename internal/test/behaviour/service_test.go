@@ -11,6 +11,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/wiretest"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 const (
@@ -49,8 +50,9 @@ func newRig(t *testing.T, p protocol, on transport, more func(r *rig, server, cl
 		Network: on.network, LocalIP: "127.0.0.1", ProtoFunc: p.new, DefaultBodyCodec: p.codec,
 		Logger: slog.New(slog.DiscardHandler),
 	}
+	cfg.Transports = all.Transports()
 	if on.new != nil {
-		cfg.Transports = []erpc.Transport{on.new()}
+		cfg.Transports = append(cfg.Transports, on.new())
 	}
 	server, client := cfg, cfg
 	if strings.HasPrefix(on.network, "unix") {

@@ -2,13 +2,17 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/socket/all"
 )
 
-// A peer of the façade speaks every built-in network by its name alone.
+// A peer with package all's transports speaks every network by its name.
 func TestNetworksByName(t *testing.T) {
 	for _, c := range []struct {
 		network string
@@ -19,7 +23,7 @@ func TestNetworksByName(t *testing.T) {
 			name += " over TLS"
 		}
 		t.Run(name, func(t *testing.T) {
-			cfg := erpc.PeerConfig{Network: c.network, LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)}
+			cfg := erpc.PeerConfig{Network: c.network, Transports: all.Transports(), LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)}
 			cli := erpc.NewPeer(cfg)
 			if c.network == "unix" || c.network == "unixpacket" {
 				cfg.ListenAddress = t.TempDir() + "/socket"
@@ -61,4 +65,54 @@ func TestUnknownNetworkPanics(t *testing.T) {
 		}
 	}()
 	erpc.NewPeer(erpc.PeerConfig{Network: "carrier-pigeon"})
+}
+
+// A configuration that names a transport which the program has not imported is
+// told what to import, and which of its keys asks for it.
+func TestUnlinkedTransport(t *testing.T) {
+	for network, path := range map[string]string{
+		"quic": "socket/quic", "kcp": "socket/kcp", "udp": "socket/kcp", "udp6": "socket/kcp",
+		"ws": "socket/websocket", "wss": "socket/websocket", "memory": "socket/memory",
+	} {
+		for key, cfg := range map[string]erpc.PeerConfig{
+			"network":              {Network: network},
+			"listeners[1].network": {Listeners: []peer.ListenConfig{{Address: ":1"}, {Address: ":2", Network: network}}},
+		} {
+			unlinked := madeOf(t, cfg)
+			if unlinked == nil {
+				t.Errorf("%s %s: no error that names an import", key, network)
+				continue
+			}
+			if want := "github.com/goerpc/erpc/" + path; unlinked.Import != want || unlinked.Key != key || unlinked.Network != network {
+				t.Errorf("%s %s: %+v", key, network, unlinked)
+			}
+			for _, part := range []string{key, network, unlinked.Import, unlinked.Value, "socket/all"} {
+				if !strings.Contains(unlinked.Error(), part) {
+					t.Errorf("%s %s: %q does not name %s", key, network, unlinked, part)
+				}
+			}
+			if network != "memory" {
+				cfg.Transports = all.Transports()
+				if unlinked := madeOf(t, cfg); unlinked != nil {
+					t.Errorf("%s %s with all transports: %v", key, network, unlinked)
+				}
+			}
+		}
+	}
+}
+
+// madeOf makes a peer of cfg and returns the error that NewPeer panics with
+// where a transport is missing.
+func madeOf(t *testing.T, cfg erpc.PeerConfig) (unlinked *peer.UnlinkedError) {
+	t.Helper()
+	defer func() {
+		if err, ok := recover().(error); ok && !errors.As(err, &unlinked) {
+			t.Error(err)
+		}
+	}()
+	p := erpc.NewPeer(cfg)
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	return nil
 }

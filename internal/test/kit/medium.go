@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 // A Medium is what peers of a test talk over.
@@ -50,6 +51,7 @@ func (m Medium) Peer(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) 
 	if cfg.Logger == nil {
 		cfg.Logger = Quiet()
 	}
+	cfg.Transports = append(all.Transports(), cfg.Transports...)
 	p := erpc.NewPeer(cfg, plugins...)
 	if m.Secure {
 		p.SetTLSConfig(m.TLS())

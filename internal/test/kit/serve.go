@@ -5,15 +5,17 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/all"
 )
 
-// Peer returns a peer that logs nothing unless cfg says where, and is closed at
-// the end of the test.
+// Peer returns a peer with all transports that logs nothing unless cfg says
+// where, and is closed at the end of the test.
 func Peer(t testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer {
 	t.Helper()
 	if cfg.Logger == nil {
 		cfg.Logger = Quiet()
 	}
+	cfg.Transports = append(all.Transports(), cfg.Transports...)
 	p := erpc.NewPeer(cfg, plugins...)
 	t.Cleanup(func() {
 		if err := p.Close(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 // A cable is what a relay does to packets, in both directions.
@@ -151,7 +152,7 @@ func TestRelay(t *testing.T) {
 		} {
 			t.Run(network+"/"+name, func(t *testing.T) {
 				t.Parallel() // mostly waiting
-				cfg := erpc.PeerConfig{Network: network, Logger: slog.New(slog.DiscardHandler)}
+				cfg := erpc.PeerConfig{Network: network, Transports: all.Transports(), Logger: slog.New(slog.DiscardHandler)}
 				client := erpc.NewPeer(cfg)
 				cfg.ListenAddress = "127.0.0.1:0"
 				server := erpc.NewPeer(cfg)

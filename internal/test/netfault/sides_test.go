@@ -11,6 +11,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/plugin/heartbeat"
+	"github.com/goerpc/erpc/socket/all"
 	"github.com/goerpc/erpc/socket/kcp"
 )
 
@@ -69,6 +70,7 @@ func (teller) PostDisconnect(erpc.BaseSession) *erpc.Status { say("gone"); retur
 
 func serve(cfg erpc.PeerConfig, ended <-chan struct{}) error {
 	cfg.ListenAddress = net.JoinHostPort(serverIP, port)
+	cfg.Transports = all.Transports()
 	p := erpc.NewPeer(cfg, heartbeat.NewPong(), teller{})
 	if cfg.Network == "quic" {
 		p.SetTLSConfig(erpc.GenerateTLSConfigForServer())
@@ -94,6 +96,7 @@ func call(cfg erpc.PeerConfig, ended <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	cfg.Transports = all.Transports()
 	cfg.RedialTimes = -1
 	cfg.RedialInterval = 50 * time.Millisecond
 	cfg.RedialMaxInterval = 500 * time.Millisecond

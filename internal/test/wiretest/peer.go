@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/all"
 )
 
 // Limit bounds everything that a test waits for.
@@ -90,6 +91,7 @@ func newPeer(tb testing.TB, cfg erpc.PeerConfig, plugins []erpc.Plugin) *Peer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Transports = append(all.Transports(), cfg.Transports...)
 	p := &Peer{Peer: erpc.NewPeer(cfg, plugins...), pushes: make(chan Pushed, 64)}
 	tb.Cleanup(func() { _ = p.Close() }) // a second time for a server, whose error was looked at
 	return p
