@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/codec"
 )
 
 // A request is a call or push that can be made more than once.
@@ -19,23 +18,16 @@ type request struct {
 
 // prepare converts the argument to its codec.
 func (o *options) prepare(ctx context.Context, sess erpc.Session, method string, arg []byte) (*request, error) {
-	r := &request{method: method, body: arg, result: func(b []byte) ([]byte, error) { return b, nil }}
-	if o.codec == "protobuf" {
-		msg, err := describeProto(ctx, sess, r.method)
-		if err != nil {
-			return nil, err
-		}
-		r.body, err = msg.encode(arg)
-		if err != nil {
-			return nil, err
-		}
-		r.result = msg.decode
-	}
-	c, err := codec.GetByName(o.codec)
+	conv, err := o.converter(ctx, sess, method)
 	if err != nil {
-		return nil, usagef("-codec: %v", err)
+		return nil, err
 	}
-	r.set = []erpc.MessageSetting{erpc.WithBodyCodec(c.ID()), erpc.WithAcceptBodyCodec(c.ID())}
+	r := &request{method: method, result: conv.decode}
+	r.body, err = conv.encode(arg)
+	if err != nil {
+		return nil, err
+	}
+	r.set = []erpc.MessageSetting{erpc.WithBodyCodec(conv.codec), erpc.WithAcceptBodyCodec(conv.codec)}
 	return r, nil
 }
 
@@ -71,7 +63,7 @@ func runCall(ctx context.Context, o *options, args []string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(o.std.out, harmlessJSON(asJSON(text)))
+		_, err = fmt.Fprintln(o.std.out, o.paintJSON(harmlessJSON(oneLine(asJSON(text)))))
 		return err
 	})
 }

@@ -12,14 +12,11 @@ import (
 )
 
 // listenOptions are the flags of listen.
-type listenOptions struct {
-	join  string
-	count int
-}
+type listenOptions struct{ join string }
 
 func listenFlags(o *options, fs *flag.FlagSet) {
 	fs.StringVar(&o.listen.join, "join", "", "call `METHOD=JSON` first, to subscribe for example")
-	fs.IntVar(&o.listen.count, "count", 0, "end after so many pushes; 0 is never")
+	fs.IntVar(&o.count, "count", 0, "end after so many pushes; 0 is never")
 }
 
 // A pushed is a push as listen prints it.
@@ -52,7 +49,7 @@ func (p *printer) push(ctx erpc.UnknownPushCtx) *erpc.Status {
 	}
 	p.err = p.o.line(line)
 	p.n++
-	if p.err != nil || p.n == p.o.listen.count {
+	if p.err != nil || p.n == p.o.count {
 		p.end = true
 		close(p.done)
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 )
 
@@ -44,18 +45,30 @@ type command struct {
 	name, args, help string
 	run              func(ctx context.Context, o *options, args []string) error
 	flags            func(o *options, fs *flag.FlagSet) // of its own; nil: none
-	offline          bool                               // it has no target
+	target           targetUse
 }
+
+// targetUse says what the first argument of a command is.
+type targetUse uint8
+
+const (
+	dials    targetUse = iota // where to dial
+	mayDial                   // that, unless -proto or -protoset is given
+	listens                   // where to listen
+	noTarget                  // something else; all arguments are passed on as they are
+)
 
 func commands() []command {
 	return []command{
 		{name: "call", args: "TARGET METHOD [JSON]", help: "call a method and print its result", run: runCall, flags: bodyFlags},
 		{name: "push", args: "TARGET METHOD [JSON]", help: "push to a method; there is no answer", run: runPush, flags: bodyFlags},
+		{name: "stream", args: "TARGET METHOD [JSON]", help: "open a stream, send messages and print what comes", run: runStream, flags: streamFlags},
 		{name: "listen", args: "TARGET", help: "print what the peer pushes, a line of JSON each", run: runListen, flags: listenFlags},
-		{name: "list", args: "TARGET [PREFIX]", help: "list the methods of a peer that has plugin/reflect", run: runList, flags: formatFlags},
-		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe},
+		{name: "list", args: "TARGET [PREFIX]", help: "list the methods of a peer that has plugin/reflect, or of -proto files", run: runList, flags: listFlags, target: mayDial},
+		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe, flags: describeFlags, target: mayDial},
 		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure", run: runBench, flags: benchFlags},
-		{name: "version", help: "print the version", run: runVersion, offline: true},
+		{name: "context", args: "[list | set [FLAGS] NAME TARGET | remove NAME]", help: "save targets with their flags under names", run: runContext, target: noTarget},
+		{name: "version", help: "print the version", run: runVersion, target: noTarget},
 	}
 }
 
@@ -86,14 +99,22 @@ func usage(w io.Writer) {
 
 // start parses the flags and runs the command.
 func (c command) start(ctx context.Context, args []string, std stdio) int {
-	o := &options{std: std}
+	o := &options{std: std, color: "auto"}
 	fs := flag.NewFlagSet("erpc "+c.name, flag.ContinueOnError)
 	fs.SetOutput(std.err)
 	fs.Usage = func() {
 		fmt.Fprintf(std.err, "usage: erpc %s [FLAGS] %s\n%s\n", c.name, c.args, c.help)
 		fs.PrintDefaults()
 	}
-	if !c.offline {
+	o.colorFlag(fs)
+	switch c.target {
+	case noTarget:
+		if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+			fs.Usage()
+			return exitOK
+		}
+		return o.exit(c.run(ctx, o, args))
+	case dials, mayDial:
 		o.connectionFlags(fs)
 	}
 	if c.flags != nil {
@@ -106,7 +127,31 @@ func (c command) start(ctx context.Context, args []string, std stdio) int {
 	if err != nil {
 		return exitUsage // the flag set has said why
 	}
-	return o.exit(c.run(ctx, o, fs.Args()))
+	if o.color != "auto" && o.color != "always" && o.color != "never" {
+		return o.exit(usagef("-color is auto, always or never"))
+	}
+	args, err = c.resolve(o, fs)
+	if err != nil {
+		return o.exit(err)
+	}
+	return o.exit(c.run(ctx, o, args))
+}
+
+// resolve returns the arguments with a saved target replaced by what it stands for.
+func (c command) resolve(o *options, fs *flag.FlagSet) ([]string, error) {
+	args := slices.Clone(fs.Args())
+	if c.target == listens || len(args) == 0 || c.target == mayDial && o.schemas() {
+		return args, nil
+	}
+	to, err := o.resolve(fs, args[0])
+	if err != nil {
+		return nil, err
+	}
+	if c.target == mayDial && o.schemas() { // the saved flags say so
+		return args[1:], nil
+	}
+	args[0] = to
+	return args, nil
 }
 
 // A usageError is a mistake of the command line.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/erpctest"
+	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/reflect"
 	"github.com/goerpc/erpc/socket/all"
@@ -41,6 +43,8 @@ func register(p erpc.Peer, r *reflect.Plugin) {
 		return &n, nil
 	})
 	erpc.HandlePush(p, "/chat/say", func(context.Context, *string) error { return nil })
+	registerStreams(p)
+	chaterpc.RegisterChat(p, chatServer{})
 	// The others are for tests and not on the page.
 	erpc.HandleCall(p, "/chat/join", func(ctx context.Context, name *string) (*bool, error) {
 		return new(bool), erpc.CallCtxFrom(ctx).Session().Push("/welcome", "welcome "+*name).Err()
@@ -52,6 +56,19 @@ func register(p erpc.Peer, r *reflect.Plugin) {
 	erpc.HandleCall(p, "/hidden/meta", func(ctx context.Context, _ *struct{}) (*string, error) {
 		s := erpc.CallCtxFrom(ctx).GetMeta("key")
 		return &s, nil
+	})
+	erpc.HandleCall(p, "/hidden/form", func(_ context.Context, d *divide) (*struct {
+		A    int
+		Tags []string
+	}, error) {
+		return &struct {
+			A    int
+			Tags []string
+		}{d.A * d.B, []string{"x", "y"}}, nil
+	})
+	erpc.HandleCall(p, "/hidden/echo", func(_ context.Context, text *string) (*string, error) {
+		*text += "!"
+		return text, nil
 	})
 	erpc.HandleCall(p, "/hidden/stamp", func(_ context.Context, s *timestamppb.Timestamp) (*timestamppb.Timestamp, error) {
 		return timestamppb.New(s.AsTime().Add(time.Second)), nil
@@ -97,22 +114,30 @@ func erpcRun(t *testing.T, in string, args ...string) (code int, out, errs strin
 
 // The commands of docs/cli.md print what the page says.
 func TestPageIsTrue(t *testing.T) {
-	addr := serve(t, erpc.PeerConfig{}, []string{"/hidden/", "/chat/join"})
+	home(t)
+	addr := serve(t, erpc.PeerConfig{}, []string{"/hidden/", "/chat/join", "/chat.v1."})
 	page, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Chdir("../../examples/protobuf/chat") // where chat.proto is
 	ran := 0
+	command := regexp.MustCompile(`^(?:echo '(.*)' \| )?erpc (.*?)(?: \| (.*))?$`)
 	for i, block := range strings.Split(string(page), "```") {
 		text, isText := strings.CutPrefix(block, "text\n")
 		if i%2 == 0 || !isText {
 			continue
 		}
-		for _, c := range strings.Split("\n"+text, "\n$ erpc ")[1:] {
+		for _, c := range strings.Split("\n"+text, "\n$ ")[1:] {
 			line, want, _ := strings.Cut(c, "\n")
-			line, pipe, _ := strings.Cut(line, " | ")
-			args := words(strings.ReplaceAll(line, "localhost:9090", addr))
-			_, out, errs := erpcRun(t, "", args...)
+			parts := command.FindStringSubmatch(line)
+			if parts == nil {
+				t.Errorf("this test does not know how to run %q", line)
+				continue
+			}
+			in, pipe := parts[1], parts[3]
+			args := words(strings.ReplaceAll(parts[2], "localhost:9090", addr))
+			_, out, errs := erpcRun(t, in, args...)
 			ran++
 			got := strings.TrimRight(lines(out+errs), "\n")
 			want = strings.TrimRight(want, "\n")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/cmd/erpc/internal/descriptors"
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/proto/jsonproto"
@@ -32,11 +33,54 @@ type options struct {
 	insecure, verbose          bool
 	meta                       metaFlag
 
-	data, codec string
-	raw         bool
-	format      string
-	listen      listenOptions
-	bench       benchOptions
+	protos, dirs, sets listFlag
+
+	data, codec   string
+	raw, template bool
+	format, color string
+	count         int
+	listen        listenOptions
+	bench         benchOptions
+}
+
+// schemaFlags are those of commands that need to know types.
+func (o *options) schemaFlags(fs *flag.FlagSet) {
+	fs.Var(&o.protos, "proto", "`.proto` file with the types of the methods, may be repeated; no protoc is needed")
+	fs.Var(&o.dirs, "I", "`directory` in which files and imports of -proto are looked for, may be repeated; default the current one")
+	fs.Var(&o.sets, "protoset", "`file` with a descriptor set, with all imports, in place of -proto; may be repeated")
+}
+
+// schemas reports whether the flags name files with types.
+func (o *options) schemas() bool { return len(o.protos)+len(o.sets) > 0 }
+
+// descriptors returns the types of those files, nil if there are none.
+func (o *options) descriptors(ctx context.Context) (set *descriptors.Set, err error) {
+	switch {
+	case !o.schemas():
+		return nil, nil
+	case len(o.protos) > 0 && len(o.sets) > 0:
+		return nil, usagef("give -proto or -protoset, not both")
+	case len(o.protos) > 0:
+		set, err = descriptors.Compile(ctx, o.dirs, o.protos...)
+	default:
+		set, err = descriptors.Read(o.sets...)
+	}
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	return set, nil
+}
+
+// A listFlag is a flag that may be repeated.
+type listFlag []string
+
+// String implements [flag.Value].
+func (*listFlag) String() string { return "" }
+
+// Set implements [flag.Value].
+func (l *listFlag) Set(s string) error {
+	*l = append(*l, s)
+	return nil
 }
 
 // connectionFlags are those of all commands that dial.
@@ -55,15 +99,24 @@ func (o *options) connectionFlags(fs *flag.FlagSet) {
 // bodyFlags are those of commands that send an argument.
 func bodyFlags(o *options, fs *flag.FlagSet) {
 	fs.StringVar(&o.data, "d", "", "argument: JSON, `@file`, or - for the standard input")
-	fs.StringVar(&o.codec, "codec", "json", "codec of the argument: json, protobuf (JSON that is converted by reflection), or another whose text is given")
+	o.codecFlag(fs)
+	o.schemaFlags(fs)
 	fs.BoolVar(&o.raw, "raw", false, "write the result as its bytes are")
+}
+
+func (o *options) codecFlag(fs *flag.FlagSet) {
+	fs.StringVar(&o.codec, "codec", "", "codec of the bodies: json, protobuf, form or plain, which JSON is converted to, or another whose text is given; default json, with -proto or -protoset protobuf")
+}
+
+func (o *options) colorFlag(fs *flag.FlagSet) {
+	fs.StringVar(&o.color, "color", "auto", "auto, always or never: color the output")
 }
 
 func formatFlags(o *options, fs *flag.FlagSet) {
 	fs.StringVar(&o.format, "o", "text", "`format` of the output: text or json")
 }
 
-// metaFlag collects metadata.
+// metaFlag collects metadata, as it is written.
 type metaFlag [][2]string
 
 // String implements [flag.Value].
@@ -79,7 +132,7 @@ func (m *metaFlag) Set(s string) error {
 	if s[i] == ':' {
 		value = strings.TrimSpace(value)
 	}
-	*m = append(*m, [2]string{s[:i], os.Expand(value, os.Getenv)})
+	*m = append(*m, [2]string{s[:i], value})
 	return nil
 }
 
@@ -179,7 +232,7 @@ func (o *options) tlsConfig() (*tls.Config, error) {
 func (o *options) settings(ctx context.Context) []erpc.MessageSetting {
 	set := []erpc.MessageSetting{erpc.WithContext(ctx)}
 	for _, kv := range o.meta {
-		set = append(set, erpc.WithAddMeta(kv[0], kv[1]))
+		set = append(set, erpc.WithAddMeta(kv[0], os.Expand(kv[1], os.Getenv)))
 	}
 	return set
 }
@@ -211,8 +264,9 @@ func (o *options) argument(args []string) ([]byte, error) {
 
 // valid checks an argument that must be JSON.
 func (o *options) valid(b []byte) ([]byte, error) {
-	if o.codec != "json" && o.codec != "protobuf" {
-		_, err := codec.GetByName(o.codec)
+	name := o.codecName()
+	if name != codec.NAME_JSON && name != codec.NAME_PROTOBUF {
+		_, err := codec.GetByName(name)
 		if err != nil {
 			return nil, usagef("-codec: %v", err)
 		}
@@ -267,12 +321,21 @@ func (o *options) exit(err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &conn):
-		fmt.Fprintln(o.std.err, harmlessJSON([]byte(conn.st.JSONString())))
+		o.printStatus(conn.st)
 		return exitConnection
 	case errors.As(err, &status):
-		fmt.Fprintln(o.std.err, harmlessJSON([]byte(status.st.JSONString())))
+		o.printStatus(status.st)
 		return exitStatus
 	}
 	fmt.Fprintln(o.std.err, "erpc:", harmless(err.Error()))
 	return exitUsage
+}
+
+// printStatus writes a status as a line of JSON.
+func (o *options) printStatus(st *erpc.Status) {
+	text := harmlessJSON([]byte(st.JSONString()))
+	if o.colored(o.std.err) {
+		text = red.of(text)
+	}
+	fmt.Fprintln(o.std.err, text)
 }

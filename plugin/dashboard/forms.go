@@ -3,7 +3,6 @@ package dashboard
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -69,7 +68,7 @@ func (d *Dashboard) describe(r *http.Request) (any, error) {
 			continue
 		}
 		v := description{form: f, ArgSchema: reflect.SchemaOf(h.ArgElemType(), false), ResultSchema: reflect.SchemaOf(h.ReplyType(), true), Target: d.target()}
-		b, err := json.MarshalIndent(example(v.ArgSchema, v.ArgSchema, 0), "", "  ")
+		b, err := json.MarshalIndent(v.ArgSchema.Example(), "", "  ")
 		if err != nil {
 			return nil, fmt.Errorf("dashboard: example of %s: %w", f.Name, err)
 		}
@@ -77,51 +76,6 @@ func (d *Dashboard) describe(r *http.Request) (any, error) {
 		return v, nil
 	}
 	return nil, refusal{http.StatusNotFound, "no such method is registered"}
-}
-
-// maxExample bounds how deep an example is, as types may refer to themselves.
-const maxExample = 6
-
-// example returns a value that fits a schema, whose references are in root.
-func example(s, root *reflect.Schema, depth int) any {
-	switch {
-	case s == nil || depth > maxExample:
-		return nil
-	case s.Ref != "":
-		return example(root.Defs[strings.TrimPrefix(s.Ref, "#/$defs/")], root, depth+1)
-	case len(s.AnyOf) > 0:
-		return example(s.AnyOf[0], root, depth+1)
-	}
-	switch s.Type {
-	case "string":
-		if s.Format == "date-time" {
-			return "2006-01-02T15:04:05Z"
-		}
-		return ""
-	case "integer", "number":
-		return 0
-	case "boolean":
-		return false
-	case "array":
-		list := []any{}
-		n := 1
-		if s.MinItems != nil {
-			n = min(*s.MinItems, 8)
-		}
-		for range n {
-			if v := example(s.Items, root, depth+1); v != nil {
-				list = append(list, v)
-			}
-		}
-		return list
-	case "object":
-		object := map[string]any{}
-		for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-			object[name] = example(s.Properties[name], root, depth+1)
-		}
-		return object
-	}
-	return nil
 }
 
 // target returns how the command erpc names this peer.

@@ -44,6 +44,13 @@ const (
 	Stream = "stream"
 )
 
+// Shapes of streams.
+const (
+	ServerStream = "server" // one message, many answers
+	ClientStream = "client" // many messages, one answer
+	BothStream   = "both"   // many of both
+)
+
 // ListArg is the argument of [ListMethod].
 type ListArg struct {
 	Prefix string `json:"prefix,omitempty"` // of the methods to list
@@ -62,8 +69,11 @@ type List struct {
 type Method struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"` // Call, Push or Stream
-	Doc  string `json:"doc,omitempty"`
-	Safe bool   `json:"safe,omitempty"` // it changes nothing; see erpc.Safe
+	// Shape tells who sends how much in a stream, where that is known: of the
+	// services of .proto files.
+	Shape string `json:"shape,omitempty"`
+	Doc   string `json:"doc,omitempty"`
+	Safe  bool   `json:"safe,omitempty"` // it changes nothing; see erpc.Safe
 	// Arg and Result name the Go types: of a stream, what the handler receives and
 	// sends. They are for people.
 	Arg    string `json:"arg,omitempty"`
@@ -194,7 +204,7 @@ func (p *Plugin) methodLocked(h *erpc.Handler) Method {
 	case h.IsPush():
 		m.Kind = Push
 	case h.IsStream():
-		m.Kind = Stream
+		m.Kind, m.Shape = Stream, shapeOf(h)
 	}
 	return m
 }

@@ -3,6 +3,7 @@ package reflect_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/erpctest"
+	"github.com/goerpc/erpc/examples/protobuf/chat"
+	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
@@ -78,7 +81,7 @@ func TestSchemaFollowsJSON(t *testing.T) {
 		t.Errorf("%d properties, %d keys are written: %s", len(def.Properties), len(keys), text)
 	}
 	for key, want := range map[string]reflect.Schema{
-		"id": {Type: "integer"}, "Name": {Type: "string"}, "count": {Type: "string"}, "any": {},
+		"id": {Type: "integer"}, "Name": {Type: "string"}, "count": {Type: "string", Examples: []string{"0"}}, "any": {},
 		"at": {Type: "string", Format: "date-time"}, "children": {Ref: "#/$defs/reflect_test.page_github.com_goerpc_erpc_plugin_reflect_test.node_"},
 	} {
 		got := *def.Properties[key]
@@ -182,5 +185,55 @@ func TestAllowAndBounds(t *testing.T) {
 				t.Errorf("status %v, want code %d", st, c.code)
 			}
 		})
+	}
+}
+
+// An example has every field, fits the type, and is bounded for any schema.
+func TestExample(t *testing.T) {
+	s := reflect.SchemaOf(stdreflect.TypeFor[node](), false)
+	text, err := json.Marshal(s.Example())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys map[string]any
+	if err := json.Unmarshal(text, &keys); err != nil || len(keys) != len(s.Defs["reflect_test.node"].Properties) {
+		t.Errorf("example %s, %v", text, err)
+	}
+	if err := json.Unmarshal(text, new(node)); err != nil {
+		t.Errorf("%s: %v", text, err)
+	}
+	wide := &reflect.Schema{Ref: "#/$defs/x", Defs: map[string]*reflect.Schema{"x": {Type: "object", Properties: map[string]*reflect.Schema{}}}}
+	for i := range 500 {
+		wide.Defs["x"].Properties[fmt.Sprint(i)] = &reflect.Schema{Ref: "#/$defs/x"}
+	}
+	text, err = json.Marshal(wide.Example())
+	if err != nil || len(text) > 100_000 {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	if (*reflect.Schema)(nil).Example() != nil {
+		t.Error("no schema has an example")
+	}
+}
+
+// The shape of a stream is that of the service in its .proto file.
+func TestShapes(t *testing.T) {
+	r := reflect.New(reflect.Config{})
+	_, cli := erpctest.Config{ServerPlugins: []erpc.Plugin{r}}.Pair(t, func(p erpc.Peer) {
+		chaterpc.RegisterChat(p, chaterpc.UnimplementedChatHandler{})
+		erpc.HandleStream(p, "/chat.v1.Chat/Say", func(context.Context, *erpc.Stream[int, int]) error { return nil })
+		erpc.HandleStream(p, "/other", func(context.Context, *erpc.Stream[chat.Room, chat.Line]) error { return nil })
+	}, nil)
+	list, err := erpc.Call[reflect.List](t.Context(), cli, reflect.ListMethod, &reflect.ListArg{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list.Methods {
+		want := ""
+		if m.Name == "/chat.v1.Chat/Watch" {
+			want = reflect.ServerStream
+		}
+		if m.Shape != want {
+			t.Errorf("%s has the shape %q, want %q", m.Name, m.Shape, want)
+		}
 	}
 }

@@ -18,6 +18,8 @@ type Schema struct {
 	Type        string             `json:"type,omitempty"`
 	Format      string             `json:"format,omitempty"`
 	Encoding    string             `json:"contentEncoding,omitempty"`
+	Enum        []string           `json:"enum,omitempty"`
+	Examples    []string           `json:"examples,omitempty"`
 	Minimum     *int               `json:"minimum,omitempty"`
 	Items       *Schema            `json:"items,omitempty"`
 	MinItems    *int               `json:"minItems,omitempty"`
@@ -158,7 +160,11 @@ func (b *builder) object(t reflect.Type) *Schema {
 	for _, f := range fieldsOf(t) {
 		of := b.schema(f.typ)
 		if f.text && (of.Type == "integer" || of.Type == "number" || of.Type == "boolean") {
-			of = &Schema{Type: "string"}
+			text := "0"
+			if of.Type == "boolean" {
+				text = "false"
+			}
+			of = &Schema{Type: "string", Examples: []string{text}}
 		}
 		s.Properties[f.name] = of
 		if b.written && !f.optional {

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/goerpc/erpc/cmd/erpc/internal/saved"
+)
+
+// contextFlags are the flags that are saved with a target: those that more than one
+// command has.
+func contextFlags(o *options, fs *flag.FlagSet) {
+	o.connectionFlags(fs)
+	o.codecFlag(fs)
+	o.schemaFlags(fs)
+}
+
+// runContext saves, lists and removes names of targets.
+func runContext(_ context.Context, o *options, args []string) error {
+	if len(args) == 0 {
+		args = []string{"list"}
+	}
+	path, err := saved.Path()
+	if err != nil {
+		return err
+	}
+	all, err := saved.Load(path)
+	if err != nil {
+		return err
+	}
+	switch verb, rest := args[0], args[1:]; {
+	case verb == "list" && len(rest) == 0:
+		w := tabwriter.NewWriter(o.std.out, 0, 8, 2, ' ', 0)
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", o.paint(bold, harmless(name)), harmless(all[name].Target), harmless(flagText(all[name].Flags)))
+		}
+		return w.Flush()
+	case verb == "set":
+		return o.setContext(path, all, rest)
+	case verb == "remove" && len(rest) == 1:
+		if _, ok := all[rest[0]]; !ok {
+			return usagef("there is no context %q", rest[0])
+		}
+		delete(all, rest[0])
+		return all.Save(path)
+	}
+	return usagef("context takes list, set [FLAGS] NAME TARGET, or remove NAME")
+}
+
+// flagText writes flags as they were given.
+func flagText(flags map[string][]string) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		for _, v := range flags[name] {
+			words = append(words, "-"+name+"="+v)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// setContext saves a target with the flags in front of it.
+func (o *options) setContext(path string, all saved.Targets, args []string) error {
+	given := &givenFlags{options: &options{std: o.std}, values: map[string][]string{}}
+	fs := flag.NewFlagSet("erpc context set", flag.ContinueOnError)
+	fs.SetOutput(o.std.err)
+	contextFlags(given.options, fs)
+	record := flag.NewFlagSet("erpc context set", flag.ContinueOnError)
+	record.SetOutput(o.std.err)
+	fs.VisitAll(func(f *flag.Flag) { record.Var(recorder{f, given}, f.Name, f.Usage) })
+	if err := record.Parse(args); err != nil {
+		return usagef("context set takes the flags of a connection, then NAME TARGET")
+	}
+	args = record.Args()
+	if len(args) != 2 || !saved.IsName(args[0]) {
+		return usagef("context set takes [FLAGS] NAME TARGET; a name has letters, digits, dots, dashes and underscores")
+	}
+	if _, err := parseTarget(args[1]); err != nil {
+		return err
+	}
+	all[args[0]] = saved.Target{Target: args[1], Flags: given.values}
+	return all.Save(path)
+}
+
+// givenFlags are the flags of a command line as they are to be saved.
+type givenFlags struct {
+	options *options
+	values  map[string][]string
+}
+
+// A recorder checks a flag, by setting it, and keeps its text.
+type recorder struct {
+	f     *flag.Flag
+	given *givenFlags
+}
+
+// String implements [flag.Value].
+func (r recorder) String() string {
+	if r.f == nil {
+		return ""
+	}
+	return r.f.DefValue
+}
+
+// IsBoolFlag lets flags of bools stand alone.
+func (r recorder) IsBoolFlag() bool {
+	b, ok := r.f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// Set implements [flag.Value].
+func (r recorder) Set(s string) error {
+	if err := r.f.Value.Set(s); err != nil {
+		return err
+	}
+	text, err := lasting(r.f.Name, s)
+	if err != nil {
+		return err
+	}
+	r.given.values[r.f.Name] = append(r.given.values[r.f.Name], text)
+	return nil
+}
+
+// secretKey matches keys of metadata whose values are no one's business.
+var secretKey = regexp.MustCompile(`(?i)auth|token|secret|passw|cookie|api.?key`)
+
+// lasting returns the value of a flag as it means the same in another directory. A
+// secret is not saved, only where it is.
+func lasting(name, value string) (string, error) {
+	switch name {
+	case "auth":
+		if file, ok := strings.CutPrefix(value, "@"); ok {
+			path, err := filepath.Abs(file)
+			return "@" + path, err
+		}
+		if !strings.HasPrefix(value, "$") {
+			return "", usagef("it takes @file or '$NAME'; a token is not saved")
+		}
+	case "H":
+		key, rest, _ := strings.Cut(strings.Replace(value, ":", "=", 1), "=")
+		if secretKey.MatchString(key) && os.Expand(rest, func(string) string { return "" }) == rest {
+			return "", usagef("a secret is not saved; write '%s=${NAME}' and set NAME in the environment", key)
+		}
+	case "ca", "cert", "key", "proto", "I", "protoset":
+		return filepath.Abs(value)
+	}
+	return value, nil
+}
+
+// resolve replaces the name of a saved target by what it stands for. Flags that were
+// given count more than saved ones; those that the command has not are left out.
+func (o *options) resolve(fs *flag.FlagSet, to string) (string, error) {
+	if !saved.IsName(to) {
+		return to, nil
+	}
+	path, err := saved.Path()
+	if err != nil {
+		return to, nil // what it would say is of no help: there is nothing saved
+	}
+	all, err := saved.Load(path)
+	if err != nil {
+		return "", err
+	}
+	t, ok := all[to]
+	if !ok {
+		return "", usagef("target %q is not host:port, nor a URL such as tls://host:port, nor saved; erpc context list shows what is", to)
+	}
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, values := range t.Flags {
+		if given[name] || fs.Lookup(name) == nil {
+			continue
+		}
+		for _, v := range values {
+			if err := fs.Set(name, v); err != nil {
+				return "", usagef("context %s: -%s %s: %v", to, name, v, err)
+			}
+		}
+	}
+	return t.Target, nil
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/cmd/erpc/internal/descriptors"
+	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/plugin/reflect"
+)
+
+// A converter makes the bodies of one codec of JSON, and JSON of them. Each method
+// has its own.
+type converter struct {
+	codec  byte
+	encode func(text []byte) ([]byte, error) // an argument
+	decode func(body []byte) ([]byte, error) // a result
+}
+
+// codecName returns what -codec says: protobuf if there are descriptors, else json.
+func (o *options) codecName() string {
+	switch {
+	case o.codec != "":
+		return o.codec
+	case o.schemas():
+		return codec.NAME_PROTOBUF
+	}
+	return codec.NAME_JSON
+}
+
+// converter returns that of a method. The peer is asked for its types only if they
+// are needed and not known.
+func (o *options) converter(ctx context.Context, sess erpc.Session, method string) (converter, error) {
+	name := o.codecName()
+	c, err := codec.GetByName(name)
+	if err != nil {
+		return converter{}, usagef("-codec: %v", err)
+	}
+	conv := converterOf(c.ID())
+	if name != codec.NAME_PROTOBUF {
+		return conv, nil
+	}
+	m, err := o.method(ctx, sess, method)
+	if err != nil {
+		return converter{}, err
+	}
+	if m.In == nil {
+		return converter{}, usagef("the argument of %s is not a protobuf message, or the peer does not tell of it; use -codec json", method)
+	}
+	conv.encode, conv.decode = m.EncodeArg, m.DecodeResult
+	return conv, nil
+}
+
+// converterOf returns that of a codec whose bodies need no types: form and plain
+// take JSON as well as their own text, and all others their own bytes.
+func converterOf(id byte) converter {
+	same := func(b []byte) ([]byte, error) { return b, nil }
+	c := converter{id, same, same}
+	switch id {
+	case codec.ID_FORM:
+		c.encode, c.decode = formOf, ofForm
+	case codec.ID_PLAIN:
+		c.encode, c.decode = plainOf, func(b []byte) ([]byte, error) { return json.Marshal(string(b)) }
+	}
+	return c
+}
+
+// formOf converts an object to a form.
+func formOf(text []byte) ([]byte, error) {
+	var object map[string]any
+	if json.Unmarshal(text, &object) != nil {
+		return text, nil // it is a form already
+	}
+	values := url.Values{}
+	for key, v := range object {
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		for _, v := range list {
+			switch v := v.(type) {
+			case string:
+				values.Add(key, v)
+			case map[string]any, []any:
+				return nil, usagef("a form has no objects and no lists of lists; %s is one", key)
+			case nil:
+			default:
+				values.Add(key, number(v))
+			}
+		}
+	}
+	return []byte(values.Encode()), nil
+}
+
+// number writes a number or bool of JSON.
+func number(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v) // it came from JSON, so it has a form
+	}
+	return string(b)
+}
+
+// ofForm converts a form to an object, with lists where keys are repeated.
+func ofForm(body []byte) ([]byte, error) {
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, fmt.Errorf("the result is not a form: %w", err)
+	}
+	object := make(map[string]any, len(values))
+	for key, list := range values {
+		object[key] = list
+		if len(list) == 1 {
+			object[key] = list[0]
+		}
+	}
+	return json.Marshal(object)
+}
+
+// plainOf takes the quotes from a string.
+func plainOf(text []byte) ([]byte, error) {
+	var s string
+	if json.Unmarshal(text, &s) != nil {
+		return text, nil // numbers are the same, and all else is text
+	}
+	return []byte(s), nil
+}
+
+// method returns the method with its messages: of the .proto files or descriptor
+// sets that the flags name, or else as the peer tells.
+func (o *options) method(ctx context.Context, sess erpc.Session, name string) (descriptors.Method, error) {
+	set, err := o.descriptors(ctx)
+	if err != nil {
+		return descriptors.Method{}, err
+	}
+	if set != nil {
+		m, ok := set.Method(name)
+		if !ok {
+			return m, usagef("the .proto files have no method %s; erpc list with the same flags shows what they have", name)
+		}
+		return m, nil
+	}
+	d, err := ask[reflect.Descriptions](ctx, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: []string{name}})
+	if err != nil {
+		return descriptors.Method{}, err
+	}
+	if len(d.Methods) == 0 {
+		return descriptors.Method{}, notThere()
+	}
+	return described(d, d.Methods[0])
+}
+
+// described returns a method with the messages that the peer has told of.
+func described(d *reflect.Descriptions, about reflect.Description) (descriptors.Method, error) {
+	var files descriptorpb.FileDescriptorSet
+	if err := proto.Unmarshal(d.Files, &files); err != nil {
+		return descriptors.Method{}, fmt.Errorf("descriptors of the peer: %w", err)
+	}
+	set, err := descriptors.New(&files)
+	if err != nil {
+		return descriptors.Method{}, fmt.Errorf("of the peer: %w", err)
+	}
+	return set.Described(about)
+}
