@@ -203,6 +203,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	s.window.Close(err)
 	if s.opener() {
 		s.inbox.Close(err) // what has arrived can still be taken
+		s.inbox.Release()  // or forgotten: nobody has to
 	} else {
 		s.inbox.Abort(err)
 	}

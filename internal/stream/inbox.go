@@ -32,8 +32,8 @@ const maxUncredited = 64
 // program, one goroutine at a time. All other methods may be called concurrently.
 //
 // An inbox reserves its window from the memory of the peer for as long as more
-// messages may come, and the bytes above that which a large message needs. What
-// is left in a closed one is not counted: it is the program's to take or to drop.
+// messages may come, and the bytes above that which a large message needs. After
+// [Inbox.Close] it keeps what is queued reserved, until it is taken or dropped.
 type Inbox[T any] struct {
 	memory *Memory
 	ready  chan struct{} // has a value when there may be something to take
@@ -46,7 +46,11 @@ type Inbox[T any] struct {
 	taken    uint64 // messages, since the beginning
 	owed     int64  // charge of the messages taken since the last credit
 	owedN    int    // their number
-	end      error  // what Take returns when the queue is empty; nil: more may come
+	offset   int64  // charge of the messages taken since the beginning
+	credited int64  // the same, at the last credit
+	granted  int64  // the window that it announced
+	growth   growth
+	end      error // what Take returns when the queue is empty; nil: more may come
 }
 
 type entry[T any] struct {
@@ -61,7 +65,7 @@ func NewInbox[T any](memory *Memory) (*Inbox[T], error) {
 	if !memory.Reserve(InitialWindow) {
 		return nil, ErrMemory
 	}
-	return &Inbox[T]{memory: memory, ready: make(chan struct{}, 1), window: InitialWindow, reserved: InitialWindow}, nil
+	return &Inbox[T]{memory: memory, ready: make(chan struct{}, 1), window: InitialWindow, granted: InitialWindow, reserved: InitialWindow}, nil
 }
 
 // Put queues a message that has arrived. full is what the sender said of its
@@ -81,6 +85,7 @@ func (b *Inbox[T]) Put(value T, charge int64, full bool) error {
 		}
 		b.reserved += more
 	}
+	b.growth.arrived(b.offset + b.queued)
 	b.queued += charge
 	b.queue.push(entry[T]{value, charge, full})
 	b.signal()
@@ -120,24 +125,29 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 	}
 	b.queued -= e.charge
 	b.taken++
+	b.offset += e.charge
 	b.owed += e.charge
 	b.owedN++
 	if b.end != nil { // nothing more comes, so nobody waits for credit
+		b.shrinkLocked(b.queued)
 		return e.value, Credit{}, false
 	}
-	if e.full && empty && b.window < MaxWindow && b.memory.Reserve(b.window) {
+	if e.full && empty && b.window < MaxWindow && b.growth.usedUp(b.offset, b.window) && b.memory.Reserve(b.window) {
 		b.reserved += b.window
-		b.window *= 2 // the program keeps up, and the sender is held back
+		b.window *= 2 // the program keeps up
 	}
 	b.shrinkLocked(max(b.window, b.queued))
 	if due = e.full || b.owed >= b.window/2 || b.owedN >= maxUncredited; due {
+		b.growth.credited(b.credited + b.granted)
 		b.owed, b.owedN = 0, 0
+		b.credited, b.granted = b.offset, b.window
 	}
 	return e.value, Credit{Count: b.taken, Window: b.window}, due
 }
 
 // Close lets no more messages in. Those that are queued can still be taken; then
-// Take returns err. Only the first call does anything.
+// Take returns err. Somebody has to take them, or to call [Inbox.Abort] or
+// [Inbox.Release], or they stay reserved. Only the first call does anything.
 func (b *Inbox[T]) Close(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -145,8 +155,18 @@ func (b *Inbox[T]) Close(err error) {
 		return
 	}
 	b.end = err
-	b.shrinkLocked(0)
+	b.shrinkLocked(b.queued)
 	b.signal()
+}
+
+// Release reserves nothing any more for what is queued in a closed inbox: the
+// program may still take it, or forget it.
+func (b *Inbox[T]) Release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.end != nil {
+		b.shrinkLocked(0)
+	}
 }
 
 // Abort is Close for a stream whose program takes nothing more: it drops what is

@@ -92,25 +92,35 @@ func TestWhenCreditIsDue(t *testing.T) {
 	}
 }
 
-// The window doubles when the sender is held back and the program keeps up, and
-// only then.
+// The window doubles when the sender is held back, the program keeps up and the
+// window is used up in less than two round trips; it stays below its bound.
 func TestTheWindowGrows(t *testing.T) {
-	b := newInbox(t, NewMemory(0))
-	want := int64(InitialWindow)
-	for i := range 10 {
-		put(t, b, i, 256, true)
-		c, _ := take(t, b, i)
-		want = min(2*want, MaxWindow)
-		if c.Window != want {
-			t.Errorf("window %d after %d full ones, want %d", c.Window, i+1, want)
+	synctest.Test(t, func(t *testing.T) {
+		b := newInbox(t, NewMemory(0))
+		largest := int64(0)
+		for i := range 40 {
+			put(t, b, i, b.window, true)
+			c, _ := take(t, b, i)
+			if c.Window != largest && c.Window != 2*largest && largest > 0 {
+				t.Errorf("window %d after %d", c.Window, largest)
+			}
+			largest = c.Window
+			time.Sleep(time.Millisecond) // a round trip
 		}
-	}
-	b = newInbox(t, NewMemory(0))
-	put(t, b, 1, 256, true)
-	put(t, b, 2, 256, true)
-	if c, _ := take(t, b, 1); c.Window != InitialWindow {
-		t.Errorf("window %d although a message waits: the program does not keep up", c.Window)
-	}
+		if largest != MaxWindow {
+			t.Errorf("window %d, want %d", largest, MaxWindow)
+		}
+		b = newInbox(t, NewMemory(0))
+		for i := range 40 { // the same, but a message waits behind it: the program does not keep up
+			put(t, b, 2*i, InitialWindow/2, true)
+			put(t, b, 2*i+1, 256, false)
+			if c, _ := take(t, b, 2*i); c.Window != InitialWindow {
+				t.Fatalf("window %d although a message waits", c.Window)
+			}
+			take(t, b, 2*i+1)
+			time.Sleep(time.Millisecond)
+		}
+	})
 }
 
 func TestOverrun(t *testing.T) {
@@ -163,6 +173,7 @@ func TestMemoryBounds(t *testing.T) {
 	if err := a.Put(1, InitialWindow+1, false); !errors.Is(err, ErrMemory) {
 		t.Errorf("a message that does not fit: %v", err)
 	}
+	a.growth = growth{roundTrip: time.Hour, since: time.Now(), short: minShort - 1} // it would grow
 	put(t, a, 1, 256, true)
 	if c, _ := take(t, a, 1); c.Window != InitialWindow {
 		t.Errorf("the window grew to %d without memory", c.Window)
@@ -288,5 +299,38 @@ func BenchmarkPutAndTake(b *testing.B) {
 		if _, _, _, err := box.Take(context.Background()); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What was not taken stays reserved when the sender has ended its side, so that
+// half-closed streams are bounded as well, until it is taken or let go.
+func TestAClosedInboxKeepsWhatIsQueuedReserved(t *testing.T) {
+	for name, c := range map[string]struct {
+		then func(*Inbox[int])
+		want int64
+	}{
+		"closed":   {func(*Inbox[int]) {}, 3 << 20},
+		"taken":    {func(b *Inbox[int]) { take(t, b, 1); take(t, b, 2) }, 0},
+		"half":     {func(b *Inbox[int]) { take(t, b, 1) }, 2 << 20},
+		"aborted":  {func(b *Inbox[int]) { b.Abort(ErrEnded) }, 0},
+		"released": {func(b *Inbox[int]) { b.Release(); take(t, b, 1) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := NewMemory(0)
+			b := newInbox(t, m)
+			b.window = 4 << 20
+			put(t, b, 1, 1<<20, false)
+			put(t, b, 2, 2<<20, false)
+			b.Close(ErrEnded)
+			c.then(b)
+			if m.Used() != c.want {
+				t.Errorf("%d bytes are reserved, want %d", m.Used(), c.want)
+			}
+		})
+	}
+	b := newInbox(t, NewMemory(0))
+	b.Release() // it is not closed
+	if b.memory.Used() != InitialWindow {
+		t.Errorf("%d bytes are reserved for an open inbox", b.memory.Used())
 	}
 }

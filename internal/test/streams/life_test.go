@@ -348,6 +348,57 @@ func TestMaxStreams(t *testing.T) {
 
 // TestStreamsOneAfterAnother opens each stream as soon as the one before has
 // ended: with a limit of one, none is refused.
+// What half-closed streams hold counts: the opener can't make the other side hold
+// more than its memory for streams by ending its side of each.
+func TestHalfClosedStreamsStayWithinTheMemory(t *testing.T) {
+	const size, memory, opened = 2 << 20, 8 << 20, 12
+	release := make(chan struct{})
+	sess, _ := link(t, func(srv erpc.Peer) {
+		erpc.HandleStream(srv, "/hold", func(ctx context.Context, s *erpc.Stream[[]byte, note]) error {
+			select {
+			case <-release:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			n := 0
+			for m, err := range s.All() {
+				if err != nil {
+					return err
+				}
+				n += len(*m)
+			}
+			return s.Send(&note{n})
+		})
+	}, erpc.PeerConfig{StreamMemory: memory}, erpc.PeerConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	ended := make(chan error, opened)
+	chunk := make([]byte, size)
+	for range opened {
+		s := open[[]byte, note](t, ctx, sess, "/hold")
+		if err := s.Send(&chunk); err != nil {
+			wantCode(t, "Send", err, erpc.CodeExhausted)
+		}
+		_ = s.CloseSend() // what Recv says counts
+		go func() {
+			m, err := s.Recv()
+			if err == nil && m.N != size {
+				err = fmt.Errorf("%d bytes arrived", m.N)
+			}
+			ended <- err
+		}()
+	}
+	for range opened - memory/size { // those that did not fit, before anybody has taken anything
+		wantCode(t, "a stream above the memory", receive(t, "a refusal", ended), erpc.CodeExhausted)
+	}
+	close(release)
+	for range memory / size {
+		if err := receive(t, "the end of a stream", ended); err != nil && code(err) != erpc.CodeExhausted {
+			t.Error(err)
+		}
+	}
+}
+
 func TestStreamsOneAfterAnother(t *testing.T) {
 	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: 1}, erpc.PeerConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), bound)

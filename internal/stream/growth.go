@@ -1,0 +1,65 @@
+package stream
+
+import "time"
+
+// minShort is how many times in a row a window has to be too small before it grows.
+const minShort = 2
+
+// A growth decides when a window is to grow: when the sender, which is held back
+// by it, uses it up in less than two round trips. A larger one would then let the
+// connection carry more. Otherwise the connection, or one of the programs, is what
+// limits the stream, and a larger window would only fill the queues between them,
+// in which everything else on the connection waits as well.
+//
+// Once may be chance: processors are given to goroutines in slices, so much of a
+// window may be taken in an instant after a pause.
+//
+// Offsets are charges since the beginning of the stream. The zero value is ready.
+type growth struct {
+	roundTrip time.Duration // the shortest seen; 0: none yet
+
+	// A credit whose round trip is being measured. No message at beyond or behind it
+	// can have been sent before the credit arrived, because those before it do not
+	// allow that. asked is zero if there is none.
+	asked  time.Time
+	beyond int64
+
+	since time.Time // when the window was last used up; zero: not yet
+	taken int64     // the offset of what had been taken then
+	short int       // how many times in a row it was used up too soon
+}
+
+// credited notes that a credit is sent. The one before it lets the sender send
+// messages in front of the offset limit.
+func (g *growth) credited(limit int64) {
+	if g.asked.IsZero() {
+		g.asked, g.beyond = time.Now(), limit
+	}
+}
+
+// arrived notes a message at an offset.
+func (g *growth) arrived(offset int64) {
+	if g.asked.IsZero() || offset < g.beyond {
+		return
+	}
+	took := max(time.Since(g.asked), 1)
+	if g.roundTrip == 0 || took < g.roundTrip {
+		g.roundTrip = took
+	}
+	g.asked = time.Time{}
+}
+
+// usedUp notes that the sender is held back by a window of that size, and that the
+// program has taken everything in front of the offset. It reports whether the
+// window is to grow.
+func (g *growth) usedUp(offset, window int64) bool {
+	now := time.Now()
+	took, taken, first := now.Sub(g.since), offset-g.taken, g.since.IsZero()
+	g.since, g.taken = now, offset
+	if first || g.roundTrip == 0 || float64(taken)*float64(2*g.roundTrip) <= float64(window)*float64(took) {
+		g.short = 0
+		return false
+	}
+	g.short = (g.short + 1) % minShort
+	return g.short == 0
+}
