@@ -23,8 +23,9 @@ const MaxFormPairs = 10_000
 // In a struct,
 //
 //   - the tag `form:"key"` gives the key, which otherwise is the field's name;
-//     `form:"-"` leaves the field out, as are unexported fields; a field of a
-//     generated protobuf message is read by its name in the .proto, too;
+//     `form:"-"` leaves the field out, as are unexported fields; a field without
+//     that tag is read, too, by the name in its tag json, by that in the .proto if
+//     it is of a generated protobuf message, and by its own in any case of ASCII;
 //   - slices and arrays of scalars repeat their key, in their order; a []byte
 //     field is such a slice: one number per byte;
 //   - a struct without a tag, embedded or named, is flattened: its fields

@@ -3,6 +3,7 @@ package codec
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -18,18 +19,41 @@ var timeType = reflect.TypeFor[time.Time]()
 type formPlan struct {
 	sorted []*formField            // by key; fields of one key in their order
 	byName map[string][]*formField // by key, unescaped
+	// byFold are fields without a tag form by their key in lower case, unless a
+	// field before them has it, too. None is longer than maxFold.
+	byFold map[string][]*formField
+}
+
+// maxFold is the longest key, in bytes, that is looked up in any case.
+const maxFold = 64
+
+// find returns the fields of a key that was read: those with that name or, if there
+// are none, the one whose name in the code is key in another case.
+func (p *formPlan) find(key []byte) []*formField {
+	if f := p.byName[string(key)]; f != nil || len(key) > maxFold {
+		return f
+	}
+	var lower [maxFold]byte
+	for i, b := range key {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		lower[i] = b
+	}
+	return p.byFold[string(lower[:len(key)])]
 }
 
 // formField is one field, perhaps of a flattened struct.
 type formField struct {
-	name  string // the key
-	alias string // another key to read: the name of a field in a .proto
-	key   string // the key, escaped, and "="
-	path  []int  // field indices from the outermost struct
-	place int    // index in formPlan.sorted
-	list  bool   // a slice or array of scalars
-	any   bool   // an interface, which takes any number of values
-	time  *timeFormat
+	name    string   // the key
+	aliases []string // other keys to read: the names of the field in a .proto and in JSON
+	fold    bool     // the key is read in any case
+	key     string   // the key, escaped, and "="
+	path    []int    // field indices from the outermost struct
+	place   int      // index in formPlan.sorted
+	list    bool     // a slice or array of scalars
+	any     bool     // an interface, which takes any number of values
+	time    *timeFormat
 }
 
 // get returns the field of s; an invalid value if a pointer on the way is nil.
@@ -63,15 +87,25 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 	if err := b.add(t, nil); err != nil {
 		return nil, err
 	}
+	b.inOrder = slices.Clone(b.fields)
 	slices.SortStableFunc(b.fields, func(x, y *formField) int { return cmp.Compare(x.name, y.name) })
 	p := &formPlan{sorted: b.fields, byName: make(map[string][]*formField)}
 	for i, f := range p.sorted {
 		f.place = i
 		p.byName[f.name] = append(p.byName[f.name], f)
 	}
+	named := maps.Clone(p.byName)
 	for _, f := range p.sorted {
-		if f.alias != "" && p.byName[f.alias] == nil {
-			p.byName[f.alias] = []*formField{f}
+		for _, alias := range f.aliases {
+			if named[alias] == nil { // else it is the key of another field
+				p.byName[alias] = []*formField{f}
+			}
+		}
+	}
+	p.byFold = make(map[string][]*formField)
+	for _, f := range b.inOrder {
+		if fold := strings.ToLower(f.name); f.fold && len(fold) <= maxFold && p.byFold[fold] == nil {
+			p.byFold[fold] = []*formField{f}
 		}
 	}
 	formPlans.Store(t, p)
@@ -79,9 +113,10 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 }
 
 type formPlanner struct {
-	outer  reflect.Type
-	within []reflect.Type // the structs being flattened, outermost first
-	fields []*formField
+	outer   reflect.Type
+	within  []reflect.Type // the structs being flattened, outermost first
+	fields  []*formField
+	inOrder []*formField // the same as they stand in the type
 }
 
 func (b *formPlanner) fail(f reflect.StructField, hint string) error {
@@ -123,7 +158,11 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 		if name == "" {
 			name = f.Name
 		}
-		field := &formField{name: name, alias: protoName(f.Tag), key: url.QueryEscape(name) + "=", path: here, time: rfc3339}
+		aliases, hiddenInJSON := otherNames(f.Tag)
+		if f.Tag.Get("form") != "" {
+			aliases = nil
+		}
+		field := &formField{name: name, aliases: aliases, fold: f.Tag.Get("form") == "" && !hiddenInJSON, key: url.QueryEscape(name) + "=", path: here, time: rfc3339}
 		elem := ft
 		if ft.Kind() == reflect.Slice || ft.Kind() == reflect.Array {
 			field.list = true
@@ -150,15 +189,20 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 	return nil
 }
 
-// protoName returns the name that a field of a generated protobuf message has in
-// its .proto, "" of any other field.
-func protoName(tag reflect.StructTag) string {
+// otherNames returns the names that a field without a tag form has elsewhere: in JSON
+// and, if it is of a generated protobuf message, in its .proto. hidden reports that
+// JSON leaves it out.
+func otherNames(tag reflect.StructTag) (names []string, hidden bool) {
 	for part := range strings.SplitSeq(tag.Get("protobuf"), ",") {
 		if name, ok := strings.CutPrefix(part, "name="); ok {
-			return name
+			names = append(names, name)
 		}
 	}
-	return ""
+	json := tag.Get("json")
+	if name, _, _ := strings.Cut(json, ","); name != "" && json != "-" {
+		names = append(names, name)
+	}
+	return names, json == "-"
 }
 
 // isFormValue reports whether one pair can carry a value of type t.

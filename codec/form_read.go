@@ -66,7 +66,7 @@ func (r *formReader) readStruct(s reflect.Value) error {
 	seen := make([]int, len(plan.sorted)) // pairs so far, by formField.place
 	pairs := 0                            // stored in slices and interfaces
 	return r.each(func(key, value []byte) error {
-		for _, f := range plan.byName[string(key)] {
+		for _, f := range plan.find(key) {
 			if f.list || f.any {
 				pairs++
 			}

@@ -235,3 +235,43 @@ func TestFormReadsLikeNetURL(t *testing.T) {
 		}
 	}
 }
+
+// TestFormNames: a field without a tag form is found by what else it is called, so that
+// a parameter of a path or a query is not lost silently.
+func TestFormNames(t *testing.T) {
+	type target struct {
+		ID      int    `json:"id"`
+		UserID  int    `json:"user_id,omitempty"`
+		Tagged  string `form:"tag" json:"other"`
+		Plain   string
+		Plain2  string `json:"plain"` // JSON's name wins over that of Plain in another case
+		Hidden  string `json:"-"`
+		NoName  string `json:",omitempty"`
+		noField string
+	}
+	long := strings.Repeat("x", 100)
+	for text, want := range map[string]target{
+		"id=1":                   {ID: 1},
+		"ID=1":                   {ID: 1},
+		"Id=1&id=2":              {ID: 1}, // the first counts, whatever it is called
+		"user_id=2":              {UserID: 2},
+		"userid=2":               {UserID: 2},
+		"tag=a":                  {Tagged: "a"},
+		"other=a&tagged=b&TAG=c": {},
+		"Plain=a&plain=b":        {Plain: "a", Plain2: "b"},
+		"PLAIN=a":                {Plain: "a"},
+		"hidden=a":               {},
+		"Hidden=a":               {Hidden: "a"}, // as erpc v7 does
+		"noname=a":               {NoName: "a"},
+		"nofield=a&noField=b":    {},
+		long + "=1&id=3":         {ID: 3},
+	} {
+		var v target
+		if err := (codec.FormCodec{}).Unmarshal([]byte(text), &v); err != nil || v != want {
+			t.Errorf("%s: %+v, %v, want %+v", text, v, err, want)
+		}
+	}
+	if b, err := (codec.FormCodec{}).Marshal(target{ID: 1, noField: "x"}); err != nil || !strings.HasPrefix(string(b), "Hidden=&ID=1&") {
+		t.Errorf("written as %s, %v: the names of erpc v7 are those of the fields", b, err)
+	}
+}
