@@ -21,9 +21,9 @@ func (h host) Open(conn net.Conn, f proto.Func) *message.Status {
 }
 
 // Lookup implements [proto.Host].
-func (h host) Lookup(method string) (found, safe bool) {
+func (h host) Lookup(method string) proto.Target {
 	handler, ok := h.routes.Dispatch(true, method)
-	return ok, ok && handler.Safe()
+	return proto.Target{Found: ok, Safe: ok && handler.Safe(), Unknown: ok && handler.IsUnknown()}
 }
 
 // LookupStream implements [proto.Host]. A request does not say whether it is for a

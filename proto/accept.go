@@ -37,17 +37,23 @@ type Host interface {
 	// connect hooks have run; a status that is not OK says why there is no
 	// session, and conn is closed then.
 	Open(conn net.Conn, f Func) *message.Status
-	// Lookup reports whether a CALL to the method has a handler, and whether
-	// that is marked safe: it changes nothing, so that anybody may be made to
-	// call it.
-	Lookup(method string) (found, safe bool)
-	// LookupStream is Lookup for handlers of streams.
+	// Lookup returns what answers a CALL to the method.
+	Lookup(method string) Target
+	// LookupStream reports the same of handlers of streams. That of unknown
+	// streams counts as none.
 	LookupStream(method string) (found, safe bool)
 	// Hold counts a request whose answer is not written yet. A peer that shuts
 	// down waits until release was called.
 	Hold() (release func())
 	// Bounds returns the limits of the peer.
 	Bounds() Bounds
+}
+
+// A Target is the handler of a method.
+type Target struct {
+	Found   bool
+	Safe    bool // it changes nothing, so that anybody may be made to call it
+	Unknown bool // it is the handler of methods that have no other
 }
 
 // Bounds are what a peer lets a client take. 0 is no bound.

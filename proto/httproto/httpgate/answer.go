@@ -44,7 +44,7 @@ func (q *request) fail(st *message.Status, code int) {
 	}
 	header := q.w.Header()
 	switch {
-	case code == http.StatusMethodNotAllowed:
+	case code == http.StatusMethodNotAllowed && header.Get("Allow") == "":
 		header.Set("Allow", q.h.allow)
 	case code == http.StatusUnauthorized && header.Get("Www-Authenticate") == "":
 		header.Set("Www-Authenticate", q.h.cfg.Challenge)

@@ -50,11 +50,18 @@ type Config struct {
 }
 
 // A Route has requests of a pattern call a service method. A pattern is that of
-// [http.ServeMux], such as "GET /users/{id}". The handler finds the value of {id}
-// in the metadata under the key "{id}", and in its argument if the request has
-// no body, as a pair of a form. GET and HEAD are let through if the handler is
-// marked safe.
-type Route struct{ Pattern, Method string }
+// [http.ServeMux], such as "GET /users/{id}"; requests of other methods get 405.
+// The handler finds the value of {id} in the metadata under the key "{id}", and in
+// its argument if the request has no body, as a pair of a form: in the field with
+// that name in its tag form or json or, whatever the case, in its code. GET and HEAD
+// are let through if the handler is marked safe, or the route is.
+type Route struct {
+	Pattern, Method string
+	// Safe says that the method changes nothing, and Stream that it is one of streams.
+	// They are for methods whose handlers are behind a proxy: those of the peer are
+	// marked and known themselves.
+	Safe, Stream bool
+}
 
 func (c Config) complete() Config {
 	if c.MaxFields == 0 {
@@ -97,7 +104,7 @@ func parameters(pattern string) []string {
 
 // mux returns what finds the route of a request, nil if there are no routes. It
 // panics on patterns that can't work, which is a mistake in the program.
-func (c Config) mux(serve func(w http.ResponseWriter, r *http.Request, method string, path []string)) *http.ServeMux {
+func (c Config) mux(serve func(w http.ResponseWriter, r *http.Request, to Route, path []string)) *http.ServeMux {
 	if len(c.Routes) == 0 {
 		return nil
 	}
@@ -107,7 +114,7 @@ func (c Config) mux(serve func(w http.ResponseWriter, r *http.Request, method st
 			panic(fmt.Sprintf("httpgate: the route %q names no service method", route.Pattern))
 		}
 		names := parameters(route.Pattern)
-		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { serve(w, r, route.Method, names) })
+		mux.HandleFunc(route.Pattern, func(w http.ResponseWriter, r *http.Request) { serve(w, r, route, names) })
 	}
 	return mux
 }

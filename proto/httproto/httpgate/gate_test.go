@@ -169,7 +169,8 @@ func TestRoutes(t *testing.T) {
 	p, _ := newPeer(t, erpc.PeerConfig{})
 	url := "http://" + serve(t, p, httproto.Config{Routes: []httproto.Route{
 		{Pattern: "GET /users/{id}", Method: "/user"}, {Pattern: "POST /users/{id}/rename", Method: "/user"},
-		{Pattern: "GET /changes/{id}", Method: "/change"},
+		{Pattern: "GET /changes/{id}", Method: "/change"}, {Pattern: "GET /elsewhere/{id}", Method: "/change", Safe: true},
+		{Pattern: "PUT /users/{id}", Method: "/user"}, {Pattern: "GET /{any}", Method: "/user"},
 	}})
 	for _, tc := range []struct {
 		method, path, body string
@@ -179,12 +180,24 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/users/7?name=anna", "", 200, `"7 anna, path 7, query anna"`},
 		{"GET", "/users/7?id=8", "", 200, `"7 , path 7, query "`},
 		{"POST", "/users/7/rename", `{"id":3,"name":"ben"}`, 200, `"3 ben, path 7, query "`},
-		{"GET", "/users/7/rename", "", 404, ""},
+		{"GET", "/users/7/rename", "", 405, "POST, OPTIONS"},
+		{"POST", "/users/7", "{}", 405, "GET, HEAD, PUT, OPTIONS"},
+		{"DELETE", "/users/7", "", 405, "GET, HEAD, PUT, OPTIONS"},
+		{"PUT", "/users/7", `{"id":3}`, 200, `"3 , path 7, query "`},
+		{"GET", "/no/such/path", "", 404, ""},
+		{"POST", "/no/such/path", "{}", 404, ""},
 		{"GET", "/user?id=5", "", 200, `"5 , path , query "`},
+		{"POST", "/user", `{"id":5}`, 200, `"5 , path , query "`}, // a method of its own, though GET /{any} has that path
 		{"GET", "/changes/1", "", 405, ""},
+		{"GET", "/elsewhere/1", "", 200, "1"},
 	} {
-		if res, body := do(t, client(t), tc.method, url+tc.path, tc.body); res.StatusCode != tc.status || tc.want != "" && body != tc.want {
-			t.Errorf("%s %s: %s %s, want %d %s", tc.method, tc.path, res.Status, body, tc.status, tc.want)
+		res, body := do(t, client(t), tc.method, url+tc.path, tc.body)
+		got := body
+		if tc.status == 405 {
+			got = res.Header.Get("Allow")
+		}
+		if res.StatusCode != tc.status || tc.want != "" && got != tc.want {
+			t.Errorf("%s %s: %s %s, Allow %q; want %d %s", tc.method, tc.path, res.Status, body, res.Header.Get("Allow"), tc.status, tc.want)
 		}
 	}
 	if _, body := do(t, client(t), "GET", url+"/user", "", "Id", "9"); body != `"0 , path , query "` {

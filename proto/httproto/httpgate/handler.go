@@ -89,8 +89,31 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.mux.ServeHTTP(w, r)
 			return
 		}
+		if t := h.host.Lookup(r.URL.Path); !t.Found || t.Unknown {
+			if allow := h.routeMethods(r); allow != "" {
+				w.Header().Set("Allow", allow)
+				h.refuse(w, r, status(message.CodeMtypeNotAllowed, "the method must be one of "+allow), http.StatusMethodNotAllowed)
+				return
+			}
+		}
 	}
-	h.serve(w, r, r.URL.Path, nil)
+	h.serve(w, r, Route{Method: r.URL.Path}, nil)
+}
+
+// routeMethods returns the methods with which the path of r is that of a route, ""
+// if it is that of none.
+func (h *Handler) routeMethods(r *http.Request) string {
+	var allow []string
+	other := *r
+	for _, other.Method = range h.cfg.Methods {
+		if _, pattern := h.mux.Handler(&other); pattern != "" {
+			allow = append(allow, other.Method)
+		}
+	}
+	if allow == nil {
+		return ""
+	}
+	return strings.Join(append(allow, http.MethodOptions), ", ")
 }
 
 // guard says what is wrong with a request before anybody looks at its body.
@@ -123,14 +146,17 @@ func (h *Handler) knows(host string) bool {
 	return err == nil && h.hosts[name]
 }
 
-// safe reports whether a GET may call the method. If not, it says why.
-func (h *Handler) safe(r *http.Request, method string) (st *message.Status, code int) {
-	if h.cfg.UnsafeGET || r.Method != http.MethodGet && r.Method != http.MethodHead {
+// safe reports whether a GET may call the method of the route. If not, it says why.
+func (h *Handler) safe(r *http.Request, to Route) (st *message.Status, code int) {
+	if h.cfg.UnsafeGET || to.Safe || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, 0
 	}
-	found, safe := h.host.Lookup(method)
-	if !found {
-		found, safe = h.host.LookupStream(method)
+	t := h.host.Lookup(to.Method)
+	found, safe := t.Found, t.Safe
+	if !found || t.Unknown {
+		if streams, safeStream := h.host.LookupStream(to.Method); streams {
+			found, safe = true, safeStream
+		}
 	}
 	switch {
 	case !found:
@@ -141,10 +167,10 @@ func (h *Handler) safe(r *http.Request, method string) (st *message.Status, code
 	return nil, 0
 }
 
-// serve answers a request by calling method. path are the parameters of its
-// route.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, method string, path []string) {
-	if st, code := h.safe(r, method); st != nil {
+// serve answers a request by calling the method of a route. path are the parameters of
+// that.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, to Route, path []string) {
+	if st, code := h.safe(r, to); st != nil {
 		h.refuse(w, r, st, code)
 		return
 	}
@@ -157,7 +183,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, method string, p
 		}
 		defer c.closeLink()
 	}
-	q := &request{Request: r, h: h, w: w, conn: c, method: method, path: path}
+	q := &request{Request: r, h: h, w: w, conn: c, method: to.Method, stream: to.Stream, path: path}
 	defer q.release()
 	if q.isStream() {
 		l, release, st := c.linkFor(token(r))
@@ -209,15 +235,19 @@ func graceOf(r *http.Request) time.Duration {
 // to be written to them.
 const maxStreamMemory = 64 << 20
 
-// isStream reports whether the method has a handler of streams, and none of calls.
+// isStream reports whether the route says so or the method has a handler of streams,
+// and none of calls but that of unknown ones.
 // Erpc peers, which say so by X-Mtype, have no streams over HTTP.
 func (q *request) isStream() bool {
 	if len(q.Header["X-Mtype"]) > 0 {
 		return false
 	}
-	call, _ := q.h.host.Lookup(q.method)
+	if q.stream {
+		return true
+	}
+	call := q.h.host.Lookup(q.method)
 	streams, _ := q.h.host.LookupStream(q.method)
-	return streams && !call
+	return streams && (!call.Found || call.Unknown)
 }
 
 // token returns the credentials of a request: those of the scheme Bearer, or the

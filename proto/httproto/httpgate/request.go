@@ -24,6 +24,7 @@ type request struct {
 	w        http.ResponseWriter
 	conn     *conn
 	method   string    // the service method
+	stream   bool      // it is one of streams, as its route says
 	path     []string  // names of the parameters of the route
 	held     int       // bytes of the budget of conn
 	deadline time.Time // of reading the body
