@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/proto/jsonproto"
@@ -70,6 +71,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 	return &websocket.Handler{Config: cfg, Serve: func(conn net.Conn, _ *http.Request) {
 		s, st := p.ServeConn(conn, pf)
 		if !st.OK() {
+			awaitClose(conn)
 			return
 		}
 		if auth != nil && auth.accept != nil {
@@ -79,7 +81,24 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 			}
 		}
 		<-s.CloseNotify()
+		awaitClose(conn)
 	}}
+}
+
+// maxClose is how long the last messages of a session may take. It is longer than the
+// session itself lets them.
+const maxClose = 10 * time.Second
+
+// awaitClose waits until the session, which has ended, has closed its connection: that
+// is when its last messages are written, such as why it was refused. The connection is
+// closed when the handler returns.
+func awaitClose(conn net.Conn) {
+	late := time.NewTimer(maxClose) // a hook may have put another connection in its place, which does not close it
+	defer late.Stop()
+	select {
+	case <-websocket.Closed(conn):
+	case <-late.C:
+	}
 }
 
 // choose returns the protocol, and whether it is a sub-protocol.

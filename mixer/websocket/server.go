@@ -16,7 +16,8 @@ import (
 )
 
 // A Server is a peer that accepts sessions over WebSocket, on an HTTP server of
-// its own that can answer other requests too.
+// its own that can answer other requests too. Typed handlers are registered at the
+// field Peer, as Handle is a method for requests: erpc.HandleCall(s.Peer, …).
 type Server struct {
 	*peer.Peer
 	// Config may be changed before ListenAndServe.

@@ -99,6 +99,16 @@ func Tag(c net.Conn) any {
 	return nil
 }
 
+// Closed returns a channel that is closed when c was closed on this side, what was
+// written before that has left, and the other side has answered or can't. It is nil
+// if c is no connection of this package.
+func Closed(c net.Conn) <-chan struct{} {
+	if c, ok := c.(*conn); ok {
+		return c.ctx.Done()
+	}
+	return nil
+}
+
 func (c *conn) LocalAddr() net.Addr  { return c.local }
 func (c *conn) RemoteAddr() net.Addr { return c.remote }
 
