@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/health"
+)
+
+// What the service behind the gateway offers.
+var (
+	upper     = erpc.Method[Text, Answer]{Name: "/text/upper"}
+	countCall = erpc.Method[struct{}, int64]{Name: "/text/admin/count"} // for those who have the role admin
+)
+
+const watchTicks = "/text/ticks" // a stream of numbers
+
+// A Text is what is to be written in capitals.
+type Text struct {
+	Text string `json:"text"`
+}
+
+// An Answer says who has answered whom, too.
+type Answer struct {
+	Text     string `json:"text"`
+	User     string `json:"user"`
+	Instance string `json:"instance"`
+}
+
+// An instance serves texts.
+type instance struct {
+	peer erpc.Peer
+	addr string
+	done chan error
+
+	answered atomic.Int64
+}
+
+func startText(_ TextConfig, addr string, log *slog.Logger) (*instance, error) {
+	p := erpc.NewPeer(erpc.PeerConfig{ListenAddress: addr, Logger: log}, health.New())
+	lis, err := p.Listen()
+	if err != nil {
+		_ = p.Close() // it has not served yet
+		return nil, err
+	}
+	i := &instance{peer: p, addr: lis.Addr().String(), done: make(chan error, 1)}
+	upper.Handle(p, func(ctx context.Context, t *Text) (*Answer, error) {
+		i.answered.Add(1)
+		user := erpc.CallCtxFrom(ctx).GetMeta(metaUser)
+		return &Answer{strings.ToUpper(t.Text), user, i.addr}, nil
+	})
+	countCall.Handle(p, func(context.Context, *struct{}) (*int64, error) {
+		n := i.answered.Load()
+		return &n, nil
+	})
+	erpc.HandleStream(p, watchTicks, func(ctx context.Context, s *erpc.Stream[struct{}, int]) error {
+		every := time.NewTicker(100 * time.Millisecond)
+		defer every.Stop()
+		for n := 1; ; n++ {
+			if err := s.Send(&n); err != nil {
+				return err
+			}
+			select {
+			case <-every.C:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	go func() { i.done <- p.Serve(lis) }()
+	return i, nil
+}
+
+// Addr returns where the instance listens.
+func (i *instance) Addr() string { return i.addr }
+
+// Done gets why the instance does not serve any more.
+func (i *instance) Done() <-chan error { return i.done }
+
+// Shutdown ends the instance in good order; the gateway calls another one.
+func (i *instance) Shutdown(ctx context.Context) error { return i.peer.Shutdown(ctx) }
