@@ -31,6 +31,7 @@ type server struct {
 	calls   atomic.Int64
 	hold    chan struct{} // if not nil, /where waits until it is closed
 	fails   atomic.Bool   // /where fails as a gateway does
+	denies  atomic.Bool   // the handler of /where answers with an error of its own
 	refuses atomic.Bool   // calls are refused in front of the handler
 }
 
@@ -60,6 +61,9 @@ func (f *fleet) start(address string) *server {
 		s.calls.Add(1)
 		if s.fails.Load() {
 			return nil, erpc.NewStatus(erpc.CodeBadGateway, "out of order").Err()
+		}
+		if s.denies.Load() {
+			return nil, erpc.NewStatus(1000, "no such order").Err()
 		}
 		if s.hold != nil {
 			select {
@@ -376,6 +380,32 @@ func TestHedgedCall(t *testing.T) {
 		}
 		if more := f.servers["a"].calls.Load() + f.servers["b"].calls.Load() - n; more != 2 {
 			t.Errorf("two calls that are not safe were executed %d times", more)
+		}
+	})
+}
+
+// An error of the handler is an answer: a hedged call does not wait for the other
+// instance, which would give the same. A failure of an instance is none.
+func TestHedgedCallEndsWithFirstAnswer(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		f := newFleet(t, "a", "b")
+		f.servers["a"].hold = make(chan struct{})
+		c := f.client(Addresses("a", "b"), Options{
+			Picker: RoundRobin(), HedgeAfter: 10 * time.Millisecond, Safe: func(string) bool { return true },
+		})
+		f.servers["b"].denies.Store(true)
+		for range 2 { // each is the first once
+			before := time.Now()
+			_, err := erpc.CallValue[string](t.Context(), c, "/where", "")
+			if st := erpc.StatusFromError(err); st.Code() != 1000 || time.Since(before) > 10*time.Millisecond {
+				t.Errorf("%v after %v, want the error of b at once", err, time.Since(before))
+			}
+		}
+		f.servers["b"].denies.Store(false)
+		f.servers["b"].fails.Store(true)
+		time.AfterFunc(time.Second, func() { close(f.servers["a"].hold) })
+		if got := where(t, c, 1); got["a"] != 1 {
+			t.Errorf("%v, want a, since b fails", got)
 		}
 	})
 }

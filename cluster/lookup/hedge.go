@@ -16,8 +16,9 @@ type attempt struct {
 }
 
 // hedged makes a call, and after HedgeAfter a second one with another instance. The
-// first that succeeds is the outcome; the other is canceled. If both fail, that of
-// the last is.
+// first answer is the outcome, be it an error of the handler, which the other instance
+// would give as well; the other call is canceled. If both instances fail, the outcome
+// is that of the last.
 func (c *Client) hedged(ctx context.Context, method string, arg, result any, settings []erpc.MessageSetting) erpc.CallCmd {
 	into := reflect.ValueOf(result)
 	if into.Kind() != reflect.Pointer || into.IsNil() {
@@ -55,6 +56,8 @@ func (c *Client) hedged(ctx context.Context, method string, arg, result any, set
 			st := a.cmd.Status()
 			if st.OK() {
 				into.Elem().Set(a.result.Elem())
+			}
+			if !failure(st) {
 				return a.cmd
 			}
 			if !hedged && ctx.Err() == nil && c.repeatable(method, a.cmd, st) {
