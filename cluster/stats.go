@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -51,32 +52,47 @@ func (c *Cluster) countBehind() (n int) {
 	return n
 }
 
+// A Metric is one of the counters, with the name that Prometheus has for it.
+type Metric struct {
+	Name    string // such as erpc_cluster_nodes
+	Help    string
+	Counter bool // it only grows, else it is a gauge
+	Value   float64
+}
+
+// Metrics returns the counters for whoever passes them on.
+func (s Stats) Metrics() []Metric {
+	const gauge, counter = false, true
+	return []Metric{
+		{"erpc_cluster_ready", "1 if the node should get sessions", gauge, number(s.Ready)},
+		{"erpc_cluster_engine_connected", "1 if the node is connected to the others", gauge, number(s.Connected)},
+		{"erpc_cluster_draining", "1 if the node is leaving", gauge, number(s.Draining)},
+		{"erpc_cluster_engine_lag_seconds", "how long a message of the node to itself takes through the engine", gauge, s.Lag.Seconds()},
+		{"erpc_cluster_nodes", "other nodes that live", gauge, float64(s.Nodes)},
+		{"erpc_cluster_topics", "rooms and users with a subscription", gauge, float64(s.Topics)},
+		{"erpc_cluster_pending", "questions and calls to other nodes without an answer", gauge, float64(s.Pending)},
+		{"erpc_cluster_gaps", "sessions that missed pushes and were not told yet", gauge, float64(s.Gaps)},
+		{"erpc_cluster_behind", "members of rooms with history that read the log", gauge, float64(s.Behind)},
+		{"erpc_cluster_dropped_total", "pushes to a session without room", counter, float64(s.Dropped)},
+		{"erpc_cluster_engine_lost_total", "times that the engine lost messages", counter, float64(s.Lost)},
+		{"erpc_cluster_engine_cuts_total", "times that the engine was disconnected", counter, float64(s.Cuts)},
+	}
+}
+
 // AppendPrometheus appends the counters in the text format of Prometheus.
 func (s Stats) AppendPrometheus(dst []byte) []byte {
 	b := bytes.NewBuffer(dst)
-	for _, m := range []struct {
-		name, kind, help string
-		value            any
-	}{
-		{"ready", "gauge", "1 if the node should get sessions", number(s.Ready)},
-		{"engine_connected", "gauge", "1 if the node is connected to the others", number(s.Connected)},
-		{"draining", "gauge", "1 if the node is leaving", number(s.Draining)},
-		{"engine_lag_seconds", "gauge", "how long a message of the node to itself takes through the engine", s.Lag.Seconds()},
-		{"nodes", "gauge", "other nodes that live", s.Nodes},
-		{"topics", "gauge", "rooms and users with a subscription", s.Topics},
-		{"pending", "gauge", "questions and calls to other nodes without an answer", s.Pending},
-		{"gaps", "gauge", "sessions that missed pushes and were not told yet", s.Gaps},
-		{"behind", "gauge", "members of rooms with history that read the log", s.Behind},
-		{"dropped_total", "counter", "pushes to a session without room", s.Dropped},
-		{"engine_lost_total", "counter", "times that the engine lost messages", s.Lost},
-		{"engine_cuts_total", "counter", "times that the engine was disconnected", s.Cuts},
-	} {
-		fmt.Fprintf(b, "# HELP erpc_cluster_%s %s\n# TYPE erpc_cluster_%s %s\nerpc_cluster_%s %v\n", m.name, m.help, m.name, m.kind, m.name, m.value)
+	for _, m := range s.Metrics() {
+		kind := "gauge"
+		if m.Counter {
+			kind = "counter"
+		}
+		fmt.Fprintf(b, "# HELP %s %s\n# TYPE %s %s\n%s %s\n", m.Name, m.Help, m.Name, kind, m.Name, strconv.FormatFloat(m.Value, 'f', -1, 64))
 	}
 	return b.Bytes()
 }
 
-func number(yes bool) int {
+func number(yes bool) float64 {
 	if yes {
 		return 1
 	}
