@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,9 +40,9 @@ func (c *Cluster) call(ctx context.Context, address, method string, arg any, set
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
 	}
-	node, session, ok := strings.Cut(address, "/")
-	if !ok || node != c.node && !c.nodes.lives(node) {
-		return nil, ErrNobody
+	node, session, err := c.find(address)
+	if err != nil {
+		return nil, err
 	}
 	e, err := c.encode(kindCall, method, arg, settings)
 	if err != nil {

@@ -140,7 +140,7 @@ func (c *Cluster) pushChange(t *topic, to []*membership, change []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, in := range to {
-		in.missedChange = failed[in.m.sess.ID()] != nil
+		in.missedChange = in.missedChange || failed[in.m.sess.ID()] != nil
 	}
 }
 
@@ -150,6 +150,7 @@ func (c *Cluster) tellMissed(t *topic) {
 	var to []*membership
 	for _, in := range t.members {
 		if in.missedChange {
+			in.missedChange = false // unless it has no room for this either
 			to = append(to, in)
 		}
 	}

@@ -58,6 +58,9 @@ func (c *Cluster) askNodes(ctx context.Context, e *envelope) ([]*envelope, error
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning
 	}
+	if c.nodes.isCut() { // those that it hears no more may live
+		return nil, ErrDown
+	}
 	ids := c.Nodes()
 	if len(ids) == 0 {
 		return nil, nil

@@ -60,12 +60,25 @@ func (c *Cluster) PushSession(ctx context.Context, address, serviceMethod string
 	if err != nil {
 		return err
 	}
-	node, session, ok := strings.Cut(address, "/")
-	if !ok || node != c.node && !c.nodes.lives(node) {
-		return ErrNobody
+	node, session, err := c.find(address)
+	if err != nil {
+		return err
 	}
 	e.session = session
 	return c.deliver(ctx, c.subjectNode(node), node, e, p.confirm)
+}
+
+// find returns the node and the session of an address. A node that is cut off cannot
+// say that another is gone.
+func (c *Cluster) find(address string) (node, session string, err error) {
+	node, session, ok := strings.Cut(address, "/")
+	switch {
+	case ok && (node == c.node || c.nodes.lives(node)):
+		return node, session, nil
+	case ok && c.nodes.isCut():
+		return "", "", ErrDown
+	}
+	return "", "", ErrNobody
 }
 
 // PushUser pushes arg to every session of a user.
