@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 60s
 
-.PHONY: help run run-cluster test-cluster test guards attack test-386 cross lint test-interop bench bench-full bench-cluster bench-smoke bench-check bench-baseline fuzz soak cover clean
+.PHONY: help run run-cluster test-cluster test guards attack test-386 cross lint test-interop bench bench-full bench-cluster bench-smoke bench-check bench-baseline bench-test fuzz soak cover clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,17 +107,23 @@ bench-streams: ## streams against io.Copy, grpc-go, connect-go and drpc, two min
 bench-smoke: ## does the benchmark run? writes nothing
 	$(MAKE) -C bench bench-smoke
 
-# The hot functions, each with its allocations.
-BENCHMARKS = $(GO) test -run '^$$' -bench . -benchmem -benchtime 200ms -count 6 \
-	  ./internal/test/cost ./codec ./message ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./router ./session ./socket ./xfer
+# The hot functions. Figures that do not depend on the machine are compared,
+# times are printed.
+BENCHMARKS = $(GO) test -run '^$$' -bench . -benchmem -benchtime 100ms -count 4 -cpu 2 \
+	  ./internal/test/cost ./internal/calltable ./internal/stream ./internal/workerpool ./codec ./message \
+	  ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./router ./session ./socket ./xfer
 
-bench-check: ## Go benchmarks of the hot functions against the committed figures
+bench-check: ## fails if hot functions cost more allocations, bytes or system calls than bench/baseline.txt says
 	@mkdir -p bin
-	$(BENCHMARKS) > bin/bench.txt
-	$(GO) tool benchstat bench/baseline.txt bin/bench.txt
+	@$(BENCHMARKS) > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	@$(GO) tool benchstat bench/baseline.txt bin/bench.txt
+	$(GO) run ./internal/test/cost/compare bench/baseline.txt bin/bench.txt
 
 bench-baseline: ## make what this machine measures the committed figures
 	$(BENCHMARKS) > bench/baseline.txt
+
+bench-test: ## tests of the benchmark, a module of its own
+	$(MAKE) -C bench bench-test
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \

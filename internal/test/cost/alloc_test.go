@@ -16,7 +16,7 @@ func TestAllocationsOfAMessage(t *testing.T) {
 	if kit.RaceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	_, sess := benchPair(t)
+	sess := newPair(t).sess
 	text := wrapperspb.String("hello, world")
 	var body any = make([]byte, 100)
 	result := make([]byte, 0, 200)

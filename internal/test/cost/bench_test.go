@@ -17,10 +17,15 @@ func (*echo) Text(arg *wrapperspb.StringValue) (*wrapperspb.StringValue, *erpc.S
 	return arg, nil
 }
 
-// benchPair returns a client's session with a server of its own, in one process.
-func benchPair(b testing.TB) (srv erpc.Peer, sess erpc.Session) {
+// A pair is a client's session with a server of its own, in one process.
+type pair struct {
+	srv, cli erpc.Peer
+	sess     erpc.Session
+}
+
+func newPair(b testing.TB) pair {
 	quiet := slog.New(slog.DiscardHandler)
-	srv = erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", DefaultBodyCodec: "protobuf", Logger: quiet})
+	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", DefaultBodyCodec: "protobuf", Logger: quiet})
 	erpc.HandleCall(srv, "/bytes", func(_ context.Context, arg *[]byte) (*[]byte, error) { return arg, nil })
 	erpc.HandleCall(srv, "/typed", func(_ context.Context, arg *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 		return arg, nil
@@ -43,26 +48,50 @@ func benchPair(b testing.TB) (srv erpc.Peer, sess erpc.Session) {
 	if !st.OK() {
 		b.Fatal(st)
 	}
-	return srv, sess
+	return pair{srv, cli, sess}
+}
+
+// traffic are the counters of both ends.
+func (p pair) traffic() erpc.PeerStats {
+	sum, c := p.srv.Stats(), p.cli.Stats()
+	sum.Reads += c.Reads
+	sum.Writes += c.Writes
+	sum.BytesOut += c.BytesOut
+	return sum
+}
+
+// report adds the system calls of both ends and their bytes on the wire, divided
+// by n, to the figures of b. They do not depend on the machine where one caller
+// waits for each reply; where many call, they tell how well writes are shared.
+func (p pair) report(b *testing.B, before erpc.PeerStats, n int) {
+	after := p.traffic()
+	per := func(after, before uint64) float64 { return float64(after-before) / float64(n) }
+	b.ReportMetric(per(after.Writes, before.Writes), "writes/call")
+	b.ReportMetric(per(after.Reads, before.Reads), "reads/call")
+	b.ReportMetric(per(after.BytesOut, before.BytesOut), "wire-B/call")
 }
 
 func benchCalls(b *testing.B, callers int, call func(erpc.Session) *erpc.Status) {
-	_, sess := benchPair(b)
-	if st := call(sess); !st.OK() {
-		b.Fatal(st)
+	p := newPair(b)
+	for range 100 { // pools fill, and the handler earns its place
+		if st := call(p.sess); !st.OK() {
+			b.Fatal(st)
+		}
 	}
+	before := p.traffic()
 	b.ReportAllocs()
 	b.SetParallelism(callers)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if st := call(sess); !st.OK() {
+			if st := call(p.sess); !st.OK() {
 				b.Error(st)
 				return
 			}
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+	p.report(b, before, b.N)
 }
 
 var body100 = make([]byte, 100)
@@ -107,4 +136,51 @@ func BenchmarkCallJSON(b *testing.B) {
 
 func BenchmarkPush(b *testing.B) {
 	benchCalls(b, 50, func(s erpc.Session) *erpc.Status { return s.Push("/push", body100) })
+}
+
+// One caller: each call is a write of the client and one of the server.
+func BenchmarkOneCaller(b *testing.B) {
+	p := newPair(b)
+	result := make([]byte, 0, 200)
+	call := func() {
+		if st := p.sess.Call("/bytes", body100, &result).Status(); !st.OK() {
+			b.Fatal(st)
+		}
+	}
+	for range 100 {
+		call()
+	}
+	before := p.traffic()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		call()
+	}
+	p.report(b, before, b.N)
+}
+
+// A batch of a hundred calls is one write, and so are its replies.
+func BenchmarkBatch100(b *testing.B) {
+	const size = 100
+	p := newPair(b)
+	var results [size][]byte
+	do := func() {
+		batch := erpc.NewBatch(p.sess)
+		for i := range results {
+			batch.Call("/bytes", body100, &results[i])
+		}
+		if st := batch.Do(context.Background()); !st.OK() {
+			b.Fatal(st)
+		}
+	}
+	for range 10 {
+		do()
+	}
+	before := p.traffic()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		do()
+	}
+	p.report(b, before, b.N*size)
 }

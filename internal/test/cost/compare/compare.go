@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A tolerance is what a figure may be above the committed one: a part of it, and
+// an amount.
+type tolerance struct{ part, amount float64 }
+
+// tolerances are those of the units that count. The collector empties pools now
+// and then, which adds a little memory; a new object of one call adds at least
+// one allocation.
+var tolerances = map[string]tolerance{
+	"allocs/op":   {0.005, 0.5},
+	"B/op":        {0.02, 16},
+	"reads/call":  {0.1, 0.01},
+	"writes/call": {0.1, 0.01},
+	"wire-B/call": {0.01, 0.5},
+}
+
+// loose are figures that depend on the machine, with what they may be above.
+var loose = []struct {
+	benchmark, unit string
+	tolerance
+}{
+	// How much waits in the queue depends on who gets the processor, and so do
+	// the buffers of it.
+	{".BenchmarkPush", "B/op", tolerance{2, 0}},
+	// A writer of gzip has a megabyte. How often the collector takes it from its
+	// pool depends on how long the benchmark runs.
+	{"/xfer.BenchmarkPipe", "B/op", tolerance{1, 64}},
+	// How many of a hundred callers share a write depends on the processors.
+	{".BenchmarkCall", "reads/call", tolerance{1, 0.02}},
+	{".BenchmarkCall", "writes/call", tolerance{1, 0.02}},
+}
+
+func allowed(benchmark, unit string) (tolerance, bool) {
+	for _, l := range loose {
+		if l.unit == unit && strings.Contains(benchmark, l.benchmark) {
+			return l.tolerance, true
+		}
+	}
+	t, ok := tolerances[unit]
+	return t, ok
+}
+
+// compare returns how many figures it compared, and what is wrong. A benchmark or
+// figure that only one side has is wrong, too: it is not guarded.
+func compare(committed, measured figures) (compared int, complaints []string) {
+	for _, name := range slices.Sorted(maps.Keys(committed)) {
+		now, ok := measured[name]
+		if !ok {
+			complaints = append(complaints, name+" is committed and was not measured")
+			continue
+		}
+		for _, unit := range slices.Sorted(maps.Keys(committed[name])) {
+			t, counts := allowed(name, unit)
+			if !counts {
+				continue
+			}
+			was := committed[name][unit]
+			is, ok := now[unit]
+			compared++
+			switch most := was + was*t.part + t.amount; {
+			case !ok:
+				complaints = append(complaints, fmt.Sprintf("%s: %s is committed and was not measured", name, unit))
+			case is > most:
+				complaints = append(complaints, fmt.Sprintf("%s: %g %s, committed are %g, at most %.4g", name, is, unit, was, most))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(measured)) {
+		if committed[name] == nil {
+			complaints = append(complaints, name+" has no committed figures")
+		}
+	}
+	return compared, complaints
+}
