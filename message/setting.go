@@ -63,7 +63,11 @@ func AcceptBodyCodec(meta *Meta) (id byte, ok bool) {
 	if meta.Len() == 0 {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(meta.Peek(MetaAcceptBodyCodec)), 10, 8)
+	v := meta.Peek(MetaAcceptBodyCodec)
+	if len(v) == 0 { // the error would be allocated, for most calls
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(v), 10, 8)
 	return byte(n), err == nil && n != 0
 }
 

@@ -29,11 +29,12 @@ type deadline struct {
 	answered atomic.Bool
 	stop     func() // stops the context age; nil: none
 	ids      []byte // filters of the call
-	over     bool   // end was called
 
 	// Of the table, whose mutex guards them:
 	prev, next *deadline
 	cancelable bool // a cancel message may come for it
+
+	over bool // end was called; here it makes no padding
 }
 
 // deadlines are those of one connection, which ends them all. The zero value is
