@@ -100,6 +100,10 @@ bench-full: ## the same with longer samples and more rounds
 bench-cluster: ## one room of 15,000 sessions on one node and on three; prints a table for docs/cluster.md
 	cd cluster/nats && $(GO) run ./bench
 
+.PHONY: bench-shapes
+bench-shapes: ## other transports, bodies and loads against other frameworks, six minutes; writes docs/performance/shapes.md
+	$(MAKE) -C bench bench-shapes
+
 .PHONY: bench-streams
 bench-streams: ## streams against io.Copy, grpc-go, connect-go and drpc, two minutes; writes docs/performance/streams.md
 	$(MAKE) -C bench bench-streams

@@ -19,6 +19,21 @@ const (
 	Sessions = "sessions" // X sessions that share the callers
 )
 
+// The tests of the page of shapes.
+const (
+	Conns    = "conns"  // X connections with a caller each
+	OverTLS  = "tls"    // X callers on one session
+	OverUnix = "unix"   // the same
+	OverWS   = "ws"     // X connections with a caller each
+	OverQUIC = "quic"   // X callers on one connection
+	Body64   = "body64" // X callers, messages of 64 KiB
+	JSON     = "json"   // X callers, JSON bodies
+	Open     = "open"   // X % of the peer's own capacity, times from the scheduled moment
+	Blocking = "block"  // handlers that wait for X µs, 1,000 callers
+	Procs    = "procs"  // the server has GOMAXPROCS X
+	Hot      = "hot"    // quiet sessions beside X callers that never pause
+)
+
 // Results is one run.
 type Results struct {
 	Date     time.Time
@@ -53,6 +68,7 @@ type Cell struct {
 type Sample struct {
 	Rate          float64 // calls or deliveries per second
 	P50, P99, Max float64 // microseconds
+	P999          float64
 	Client        Cost
 	Server        Cost
 	SessionBytes  float64 // of Idle: resident bytes that one session adds to the server
@@ -108,6 +124,7 @@ var (
 	Rate         Metric = func(s Sample) float64 { return s.Rate }
 	P50          Metric = func(s Sample) float64 { return s.P50 }
 	P99          Metric = func(s Sample) float64 { return s.P99 }
+	P999         Metric = func(s Sample) float64 { return s.P999 }
 	Max          Metric = func(s Sample) float64 { return s.Max }
 	CPU          Metric = func(s Sample) float64 { return s.Client.CPU + s.Server.CPU }
 	SessionBytes Metric = func(s Sample) float64 { return s.SessionBytes }

@@ -14,6 +14,7 @@ type Result struct {
 	Seconds float64 `json:"seconds"` // that the clock ran
 	P50     float64 `json:"p50_us"`
 	P99     float64 `json:"p99_us"`
+	P999    float64 `json:"p999_us"`
 	Max     float64 `json:"max_us"`
 	Errors  uint64  `json:"errors"`
 	Error   string  `json:"error,omitempty"` // the first one
@@ -31,9 +32,12 @@ type tally struct {
 	_     [48]byte
 }
 
-// load runs each caller in a goroutine, in a closed loop, for about d. All
-// goroutines and the calls that warm them up are ready before the clock runs.
-func load(callers []func() error, d time.Duration) (Result, error) {
+// load runs each caller in a goroutine for about d: in a closed loop if rate is
+// 0, else in an open loop in which all of them make rate calls a second. The
+// time of a call counts from the moment for which it was scheduled, which in a
+// closed loop is the end of the caller's last call. All goroutines are ready
+// before the clock runs.
+func load(callers []func() error, rate float64, d time.Duration) (Result, error) {
 	var (
 		hist    [histograms]Histogram
 		tallies = make([]tally, len(callers))
@@ -47,8 +51,17 @@ func load(callers []func() error, d time.Duration) (Result, error) {
 	for i, call := range callers {
 		ended.Go(func() {
 			h, t := &hist[i%histograms], &tallies[i]
+			plan := newSchedule(len(callers), rate)
 			<-start
 			for began := time.Since(base); !stop.Load(); {
+				if rate > 0 {
+					began = plan.next
+					plan.step()
+					if began >= d {
+						return
+					}
+					time.Sleep(began - time.Since(base))
+				}
 				err := call()
 				now := time.Since(base)
 				took := now - began
@@ -94,7 +107,8 @@ func load(callers []func() error, d time.Duration) (Result, error) {
 	for i := 1; i < histograms; i++ {
 		hist[0].Merge(&hist[i])
 	}
-	r.P50, r.P99, r.Max = micros(hist[0].Quantile(0.5)), micros(hist[0].Quantile(0.99)), micros(longest)
+	r.P50, r.P99, r.P999 = micros(hist[0].Quantile(0.5)), micros(hist[0].Quantile(0.99)), micros(hist[0].Quantile(0.999))
+	r.Max = micros(longest)
 	r.Errors = errs.Load()
 	if e := first.Load(); e != nil {
 		r.Error = (*e).Error()

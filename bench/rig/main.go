@@ -64,6 +64,11 @@ func run(args []string, variants []Variant, in io.Reader, out io.Writer) error {
 	f.IntVar(&c.Meta, "meta", 0, "metadata entries")
 	f.IntVar(&c.Plugins, "plugins", 0, "plugins")
 	f.StringVar(&c.Filter, "filter", "", "transfer filter")
+	f.StringVar(&c.Transport, "transport", TCP, "tcp, tls, unix, ws or quic")
+	f.StringVar(&c.Codec, "codec", "", "json, or nothing for the variant's own")
+	f.IntVar(&c.Pad, "pad", 0, "bytes that make the message larger")
+	f.DurationVar(&c.Block, "block", 0, "what a handler waits before it answers")
+	f.IntVar(&c.Hot, "hot", 0, "callers that never pause, on the first session")
 	var profile profiles
 	f.StringVar(&profile.cpu, "cpuprofile", "", "file for a CPU profile of the process")
 	f.StringVar(&profile.mem, "memprofile", "", "file for a profile of its allocations")
@@ -116,8 +121,11 @@ type Memory struct {
 func serve(v Variant, c Config, in io.Reader, out io.Writer) error {
 	if c.Addr == "" {
 		var err error
-		if c.Addr, err = freeAddr(); err != nil {
+		if c.Addr, err = freeAddr(c.Transport); err != nil {
 			return err
+		}
+		if c.Transport == Unix {
+			defer os.Remove(c.Addr) // most servers have removed it
 		}
 	}
 	s, err := v.Serve(c)
@@ -135,11 +143,11 @@ func serve(v Variant, c Config, in io.Reader, out io.Writer) error {
 			return u.Since(mark), err
 		},
 		"rss": rss,
-		"push": func(seconds float64) (any, error) {
+		"push": func(n float64) (any, error) {
 			if s.Push == nil {
 				return nil, errors.New("rig: this variant has no push")
 			}
-			return pushFor(s.Push, make([]byte, c.Size), time.Duration(seconds*float64(time.Second)))
+			return pushFor(s.Push, make([]byte, c.Size), seconds(n))
 		},
 	})
 }
@@ -159,14 +167,18 @@ func pushFor(push func([]byte) (int, error), body []byte, d time.Duration) (Push
 	return p, nil
 }
 
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
 func rss(float64) (any, error) {
 	n, err := IdleRSS()
 	return Memory{n}, err
 }
 
 // dial is a client process. Its commands: run SECONDS ([Result] of calls, or
-// of deliveries), rss ([Memory] after a collection), once (each session makes
-// a call), total (a [Result] of all deliveries so far).
+// of deliveries), rate CALLS (each second, for open), open SECONDS ([Result] of
+// an open loop), quiet SECONDS (the same, of all sessions but the first, while
+// Config.Hot callers never pause on that), rss ([Memory] after a collection),
+// once (each session makes a call), total (a [Result] of all deliveries so far).
 func dial(v Variant, c Config, in io.Reader, out io.Writer) error {
 	got := deliveries{size: c.Size}
 	c.OnPush = got.add
@@ -180,14 +192,24 @@ func dial(v Variant, c Config, in io.Reader, out io.Writer) error {
 			calls = append(calls, cl.NewCaller(i))
 		}
 	}
+	var busy []func() error
+	for i := range c.Hot {
+		busy = append(busy, cl.NewCaller(i*c.Conns)) // congruent to 0: the first session
+	}
+	var rate float64
 	return commands(Hello{c.Addr}, in, out, map[string]func(float64) (any, error){
-		"run": func(seconds float64) (any, error) {
-			d := time.Duration(seconds * float64(time.Second))
+		"run": func(n float64) (any, error) {
 			if c.Workload == Push {
-				return got.count(d)
+				return got.count(seconds(n))
 			}
-			return load(calls, d)
+			return load(calls, 0, seconds(n))
 		},
+		"rate": func(n float64) (any, error) {
+			rate = n
+			return Hello{c.Addr}, nil
+		},
+		"open":  func(n float64) (any, error) { return load(calls, rate, seconds(n)) },
+		"quiet": func(n float64) (any, error) { return quiet(calls[1:], busy, rate, seconds(n)) },
 		"once": func(float64) (any, error) {
 			for i, call := range calls {
 				if err := call(); err != nil {

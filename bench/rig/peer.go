@@ -1,10 +1,6 @@
 package rig
 
-import (
-	"fmt"
-	"net"
-	"time"
-)
+import "time"
 
 // The workloads.
 const (
@@ -18,13 +14,21 @@ const (
 // something.
 type Config struct {
 	Workload string
-	Addr     string // where to listen, or to dial: 127.0.0.1:port
-	Callers  int    // of clients: how many goroutines will call
-	Conns    int    // of clients: how many sessions to open; 1 except where a test is about many
-	Size     int    // of Bytes and Push: length of a body in bytes
-	Meta     int    // metadata entries on each call
-	Plugins  int    // plugins on both sides, each with a hook for every stage of a call
-	Filter   string // transfer filter of calls and replies: "", "gzip" or "s2"
+	Addr     string // where to listen, or to dial: 127.0.0.1:port, or a path of Unix
+	// Transport is one of TCP, TLS, Unix, WebSocket, QUIC. The runner asks for
+	// one only where the variant has it.
+	Transport string
+	Codec     string        // of Call: "" is the variant's own, "json" its JSON
+	Pad       int           // of Call: bytes that make the message larger
+	Block     time.Duration // of Call: how long a handler waits before it answers
+	Hot       int           // of clients: callers that never pause on the first session, beside those measured
+
+	Callers int    // of clients: how many goroutines will call
+	Conns   int    // of clients: how many sessions to open; 1 except where a test is about many
+	Size    int    // of Bytes and Push: length of a body in bytes
+	Meta    int    // metadata entries on each call
+	Plugins int    // plugins on both sides, each with a hook for every stage of a call
+	Filter  string // transfer filter of calls and replies: "", "gzip" or "s2"
 
 	// OnPush must be called by clients of Push with the body of each message.
 	// It may be called concurrently and keeps nothing of it.
@@ -57,26 +61,9 @@ type Client struct {
 	NewCaller func(i int) func() error
 }
 
-// freeAddr returns a loopback address that nobody listens on.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("rig: no free port: %w", err)
+// Work is what a handler of Call does before it answers.
+func (c Config) Work() {
+	if c.Block > 0 {
+		time.Sleep(c.Block)
 	}
-	addr := l.Addr().String()
-	return addr, l.Close()
-}
-
-// AwaitListener returns once addr accepts connections. It is for servers that
-// don't say when they listen.
-func AwaitListener(addr string) error {
-	var err error
-	for range 200 {
-		var c net.Conn
-		if c, err = net.DialTimeout("tcp", addr, time.Second); err == nil {
-			return c.Close()
-		}
-		time.Sleep(5 * time.Millisecond) // not a test: there is nothing else to wait for
-	}
-	return fmt.Errorf("rig: the server does not listen: %w", err)
 }

@@ -22,7 +22,7 @@ const asPeer = "ERPCBENCH_TEST_PEER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asPeer) != "" {
-		rig.Main(good, bad, silent, dumb)
+		rig.Main(good, bad, silent, dumb, environment)
 		return
 	}
 	goleak.VerifyTestMain(m)
@@ -41,6 +41,10 @@ var (
 		return nil
 	})}
 	dumb = rig.Variant{Name: "dumb", Serve: func(rig.Config) (*rig.Server, error) { return nil, errors.New("no port for me") }}
+
+	environment = rig.Variant{Name: "environment", Serve: func(rig.Config) (*rig.Server, error) {
+		return nil, errors.New("GOMAXPROCS is " + os.Getenv("GOMAXPROCS"))
+	}}
 )
 
 func caller(call func() error) func(rig.Config) (*rig.Client, error) {
@@ -123,6 +127,68 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%+v", j)
 			}
 		}
+	}
+}
+
+// The plan of the shapes has erpc in each, and for each somebody to compare it
+// with.
+func TestShapes(t *testing.T) {
+	others := map[string]int{}
+	ours := map[string]bool{}
+	for _, g := range newShapes(peers, func(string) bool { return true }, 600*time.Millisecond) {
+		for _, j := range g {
+			key := j.cell.Test + "/" + strconv.Itoa(j.cell.X)
+			if j.peer.Name == report.Typed {
+				ours[key] = true
+			} else {
+				others[key]++
+			}
+			if j.callers < 1 || j.conns < 1 || j.run <= 0 || (j.kind == open || j.kind == hot) && j.run < leastOpen {
+				t.Errorf("%s of %s: %+v", key, j.peer.Name, j)
+			}
+		}
+	}
+	for _, want := range []string{
+		"conns/1000", "tls/100", "unix/100", "ws/100", "quic/100", "body64/10", "json/100", "procs/1", "procs/8",
+		"block/1000", "block/10000", "open/30", "open/70", "hot/0", "hot/100",
+	} {
+		if !ours[want] || others[want] == 0 {
+			t.Errorf("%s: erpc %v, and %d others", want, ours[want], others[want])
+		}
+	}
+	if len(ours) != 15 {
+		t.Errorf("shapes that the test does not know: %v", ours)
+	}
+}
+
+// An open loop asks for the share of what the closed loop did, and the quiet
+// sessions for one call a second each.
+func TestMeasureOpenAndHot(t *testing.T) {
+	j, bin := testJob(t, "good") // 4 callers of a call of a millisecond
+	j.kind, j.cell.X, j.run = open, 25, 500*time.Millisecond
+	s, err := measure(j, bin, 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Rate <= 0 || s.Rate > 2000 || s.P50 < 1000 || s.P999 < s.P99 || s.P99 < s.P50 {
+		t.Errorf("%+v of a quarter of what 4 callers of a millisecond can do", s)
+	}
+	j, bin = testJob(t, "good")
+	j.kind, j.conns, j.callers, j.args = hot, 101, 101, []string{"-hot", "2"}
+	if s, err = measure(j, bin, 0); err != nil {
+		t.Fatal(err)
+	}
+	if s.Rate <= 0 || s.Rate > 400 {
+		t.Errorf("%+v of 100 calls a second", s)
+	}
+}
+
+// The server gets the environment of the job.
+func TestServerEnvironment(t *testing.T) {
+	j, bin := testJob(t, "environment")
+	j.serverEnv = []string{"GOMAXPROCS=7"}
+	if _, err := measure(j, bin, 0); err == nil || !strings.Contains(err.Error(), "GOMAXPROCS is 7") {
+		t.Error(err)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 type options struct {
 	bin, docs, readme, raw, from, command string
 	peers, tests                          string
+	shapes                                bool
 	rounds                                int
 	run, warmup                           time.Duration
 }
@@ -39,6 +40,7 @@ func main() {
 	flag.StringVar(&o.command, "command", "make bench", "the command to name in the report")
 	flag.StringVar(&o.peers, "peers", "", "comma-separated names of peers; none: all")
 	flag.StringVar(&o.tests, "tests", "", "comma-separated names of tests; none: all")
+	flag.BoolVar(&o.shapes, "shapes", false, "measure the shapes, for performance/shapes.md")
 	flag.IntVar(&o.rounds, "rounds", 3, "samples of each cell")
 	flag.DurationVar(&o.run, "run", 600*time.Millisecond, "length of a sample")
 	flag.DurationVar(&o.warmup, "warmup", 150*time.Millisecond, "what precedes it")
@@ -65,7 +67,11 @@ func bench(o options) error {
 			return err
 		}
 	}
-	for _, b := range report.Bars(r) {
+	bars := report.Bars
+	if o.shapes {
+		bars = report.ShapeBars
+	}
+	for _, b := range bars(r) {
 		fmt.Println(b)
 	}
 	if len(r.Failures) > 0 {
@@ -73,6 +79,9 @@ func bench(o options) error {
 	}
 	if o.docs == "" {
 		return nil
+	}
+	if o.shapes {
+		return report.SaveShapes(r, o.docs)
 	}
 	if err := report.Write(r).Save(o.docs); err != nil {
 		return err
@@ -94,7 +103,11 @@ func measureAll(o options) (*report.Results, error) {
 		return nil, errors.New("-rounds and -run must be above 0")
 	}
 	tests := list(o.tests)
-	p := newPlan(chosen, func(test string) bool { return len(tests) == 0 || slices.Contains(tests, test) }, o.run)
+	makePlan := newPlan
+	if o.shapes {
+		makePlan = newShapes
+	}
+	p := makePlan(chosen, func(test string) bool { return len(tests) == 0 || slices.Contains(tests, test) }, o.run)
 	if len(p) == 0 {
 		return nil, errors.New("there is nothing to measure")
 	}

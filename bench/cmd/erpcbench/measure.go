@@ -14,7 +14,7 @@ import (
 // measure takes one sample of a job, with new processes.
 func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, err error) {
 	binary := filepath.Join(binaries, j.peer.binary)
-	server, err := start(binary, j.peer.variant, "server", j.arguments())
+	server, err := start(binary, j.peer.variant, "server", j.arguments(), j.serverEnv...)
 	if err != nil {
 		return s, err
 	}
@@ -38,6 +38,10 @@ func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, er
 		return idle(j, server, client, before)
 	case pushes:
 		return push(j, server, client, warmup)
+	case open:
+		return openLoop(j, server, client, warmup)
+	case hot:
+		return quiet(j, server, client, warmup)
 	}
 	return call(j, server, client, warmup)
 }
@@ -52,6 +56,52 @@ func call(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 		return s, err
 	}
 	if err := client.do(&r, j.run, "run %g", j.run.Seconds()); err != nil {
+		return s, err
+	}
+	if err := server.do(&used, 0, "stat"); err != nil {
+		return s, err
+	}
+	return sample(r, used)
+}
+
+// openLoop finds out what the peer can do, and then asks for a share of that.
+func openLoop(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
+	var r rig.Result
+	for _, d := range []time.Duration{warmup, j.run} {
+		if err := client.do(&r, d, "run %g", d.Seconds()); err != nil {
+			return s, err
+		}
+	}
+	if r.Calls == 0 || r.Seconds <= 0 {
+		return s, errors.New("no call ended")
+	}
+	rate := float64(r.Calls) / r.Seconds * float64(j.cell.X) / 100
+	return atRate(j, server, client, "open", rate)
+}
+
+// quiet measures each session but the first at one call a second.
+func quiet(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
+	var done rig.Hello
+	if err := client.do(&done, warmup, "once"); err != nil {
+		return s, err
+	}
+	return atRate(j, server, client, "quiet", float64(j.conns-1))
+}
+
+// atRate runs a command that makes rate calls a second.
+func atRate(j *job, server, client *process, command string, rate float64) (s report.Sample, err error) {
+	var (
+		done rig.Hello
+		r    rig.Result
+		used rig.Usage
+	)
+	if err := client.do(&done, 0, "rate %g", rate); err != nil {
+		return s, err
+	}
+	if err := server.do(&used, 0, "mark"); err != nil {
+		return s, err
+	}
+	if err := client.do(&r, j.run, command+" %g", j.run.Seconds()); err != nil {
 		return s, err
 	}
 	if err := server.do(&used, 0, "stat"); err != nil {
@@ -122,7 +172,7 @@ func sample(r rig.Result, server rig.Usage) (s report.Sample, err error) {
 	}
 	return report.Sample{
 		Rate: float64(r.Calls) / r.Seconds,
-		P50:  r.P50, P99: r.P99, Max: r.Max,
+		P50:  r.P50, P99: r.P99, P999: r.P999, Max: r.Max,
 		Client: cost(r.Usage, r.Total),
 		Server: cost(server, r.Total),
 	}, nil

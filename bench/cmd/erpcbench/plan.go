@@ -20,6 +20,8 @@ type job struct {
 	conns   int
 	size    int           // of a body, 0 for the benchmark message
 	run     time.Duration // of a sample
+
+	serverEnv []string // of the server process, besides that of the runner
 }
 
 // A kind is a way to measure.
@@ -29,6 +31,8 @@ const (
 	calls  kind = iota // a closed loop
 	pushes             // deliveries
 	memory             // of idle sessions
+	open               // an open loop
+	hot                // quiet sessions beside a hot one
 )
 
 // Parameters of the tests.

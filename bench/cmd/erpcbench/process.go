@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -27,14 +28,16 @@ type process struct {
 // takes by itself.
 const patience = 60 * time.Second
 
-// start runs a variant and returns when it is ready.
-func start(binary, variant, role string, args []string) (*process, error) {
+// start runs a variant, with more in its environment, and returns when it is
+// ready.
+func start(binary, variant, role string, args []string, environment ...string) (*process, error) {
 	p := &process{
 		name: variant + " " + role,
 		cmd:  exec.Command(binary, append([]string{variant, role}, args...)...),
 		log:  &tail{},
 	}
 	p.cmd.Stderr = p.log
+	p.cmd.Env = append(os.Environ(), environment...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

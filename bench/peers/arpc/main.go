@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lesismal/arpc"
+	"github.com/lesismal/arpc/codec"
 	"github.com/lesismal/arpc/log"
 	"google.golang.org/protobuf/proto"
 
@@ -55,21 +56,51 @@ func (pb) Unmarshal(b []byte, v any) error {
 	return proto.Unmarshal(b, m)
 }
 
+// A message is the benchmark message in either of its forms.
+type message interface {
+	Tag(uint32)
+	Pad(int)
+	Answer()
+	Check(uint32) error
+}
+
+func newRequest(c rig.Config) message {
+	if c.Codec == "json" {
+		return benchpb.NewPlain()
+	}
+	return benchpb.NewRequest()
+}
+
+func newReply(c rig.Config) message {
+	if c.Codec == "json" {
+		return new(benchpb.Plain)
+	}
+	return new(benchpb.Message)
+}
+
+func codecOf(c rig.Config) codec.Codec {
+	if c.Codec == "json" {
+		return new(codec.JSONCodec)
+	}
+	return pb{}
+}
+
 func serve(tune func(arpc.Handler)) func(rig.Config) (*rig.Server, error) {
 	return func(c rig.Config) (*rig.Server, error) {
 		s := arpc.NewServer()
-		s.Codec = pb{}
+		s.Codec = codecOf(c)
 		tune(s.Handler)
 		s.Handler.Handle("/say", func(ctx *arpc.Context) {
-			var m benchpb.Message
-			if err := ctx.Bind(&m); err != nil {
+			m := newReply(c)
+			if err := ctx.Bind(m); err != nil {
 				ctx.Error(err)
 				return
 			}
+			c.Work()
 			m.Answer()
-			ctx.Write(&m)
+			ctx.Write(m)
 		})
-		l, err := net.Listen("tcp", c.Addr)
+		l, err := rig.Listen(c)
 		if err != nil {
 			return nil, err
 		}
@@ -95,21 +126,22 @@ func dial(tune func(arpc.Handler)) func(rig.Config) (*rig.Client, error) {
 		all := make([]*arpc.Client, c.Conns)
 		for i := range all {
 			var err error
-			if all[i], err = arpc.NewClient(func() (net.Conn, error) { return net.DialTimeout("tcp", c.Addr, timeout) }, h); err != nil {
+			if all[i], err = arpc.NewClient(func() (net.Conn, error) { return rig.Connect(c) }, h); err != nil {
 				return nil, err
 			}
-			all[i].Codec = pb{}
+			all[i].Codec = codecOf(c)
 		}
 		if c.Workload == rig.Push {
 			return &rig.Client{}, nil
 		}
 		return &rig.Client{NewCaller: func(i int) func() error {
-			cl, req, tag := all[i%len(all)], benchpb.NewRequest(), uint32(i)<<16
+			cl, req, tag := all[i%len(all)], newRequest(c), uint32(i)<<16
+			req.Pad(c.Pad)
 			return func() error {
 				tag++
 				req.Tag(tag)
-				var reply benchpb.Message
-				if err := cl.Call("/say", req, &reply, timeout); err != nil {
+				reply := newReply(c)
+				if err := cl.Call("/say", req, reply, timeout); err != nil {
 					return err
 				}
 				return reply.Check(tag)

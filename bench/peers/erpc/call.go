@@ -18,12 +18,30 @@ const (
 	pathPush   = "/push"
 )
 
-func handleTyped(p erpc.Peer) error {
-	erpc.HandleCall(p, pathTyped, func(_ context.Context, m *benchpb.Message) (*benchpb.Message, error) {
-		m.Answer()
+func handleTyped(p erpc.Peer, c rig.Config) error {
+	if c.Codec == "json" {
+		handle[benchpb.Plain](p, c)
+	} else {
+		handle[benchpb.Message](p, c)
+	}
+	return nil
+}
+
+// A message is a pointer to the benchmark message in either of its forms.
+type message[M any] interface {
+	*M
+	Tag(uint32)
+	Pad(int)
+	Answer()
+	Check(uint32) error
+}
+
+func handle[M any, P message[M]](p erpc.Peer, c rig.Config) {
+	erpc.HandleCall(p, pathTyped, func(_ context.Context, m *M) (*M, error) {
+		c.Work()
+		P(m).Answer()
 		return m, nil
 	})
-	return nil
 }
 
 // Echo is the struct whose methods RouteCall registers.
@@ -35,14 +53,14 @@ func (*Echo) Say(m *benchpb.Message) (*benchpb.Message, *erpc.Status) {
 	return m, nil
 }
 
-func handleStruct(p erpc.Peer) error {
+func handleStruct(p erpc.Peer, _ rig.Config) error {
 	if got := p.RouteCall(new(Echo)); len(got) != 1 || got[0] != pathStruct {
 		return fmt.Errorf("erpc: the routes are %q, not %s", got, pathStruct)
 	}
 	return nil
 }
 
-func handleBytes(p erpc.Peer) error {
+func handleBytes(p erpc.Peer, _ rig.Config) error {
 	erpc.HandleCall(p, pathBytes, func(_ context.Context, b *[]byte) (*[]byte, error) { return b, nil })
 	return nil
 }
@@ -50,16 +68,24 @@ func handleBytes(p erpc.Peer) error {
 // callMessage returns callers of a method that takes the benchmark message.
 func callMessage(path string) func(erpc.Session, rig.Config, int) func() error {
 	return func(s erpc.Session, c rig.Config, i int) func() error {
-		req, tag, settings := benchpb.NewRequest(), uint32(i)<<16, settings(c)
-		return func() error {
-			tag++
-			req.Tag(tag)
-			reply, err := erpc.Call[benchpb.Message](context.Background(), s, path, req, settings...)
-			if err != nil {
-				return err
-			}
-			return reply.Check(tag)
+		if c.Codec == "json" {
+			return callWith(s, path, c, i, benchpb.NewPlain())
 		}
+		return callWith(s, path, c, i, benchpb.NewRequest())
+	}
+}
+
+func callWith[M any, P message[M]](s erpc.Session, path string, c rig.Config, i int, req P) func() error {
+	tag, settings := uint32(i)<<16, settings(c)
+	req.Pad(c.Pad)
+	return func() error {
+		tag++
+		req.Tag(tag)
+		reply, err := erpc.Call[M](context.Background(), s, path, req, settings...)
+		if err != nil {
+			return err
+		}
+		return P(reply).Check(tag)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func address(t *testing.T) string {
 }
 
 // connect serves and dials as c says; both peers are closed with the test.
-func connect(t *testing.T, c rig.Config, route, clientRoute func(erpc.Peer) error) (erpc.Peer, []erpc.Session) {
+func connect(t *testing.T, c rig.Config, route, clientRoute func(erpc.Peer, rig.Config) error) (erpc.Peer, []erpc.Session) {
 	t.Helper()
 	p, err := listen(c, defaults(), route)
 	if err != nil {
@@ -45,8 +46,6 @@ func connect(t *testing.T, c rig.Config, route, clientRoute func(erpc.Peer) erro
 	return p, all
 }
 
-func noRoute(erpc.Peer) error { return nil }
-
 // Every variant of calls gets right replies, whatever work is added to them.
 func TestCalls(t *testing.T) {
 	message := rig.Config{Workload: rig.Call}
@@ -58,7 +57,7 @@ func TestCalls(t *testing.T) {
 	for _, v := range []struct {
 		name   string
 		c      rig.Config
-		route  func(erpc.Peer) error
+		route  func(erpc.Peer, rig.Config) error
 		caller func(erpc.Session, rig.Config, int) func() error
 	}{
 		{"typed", message, handleTyped, callMessage(pathTyped)},
@@ -68,11 +67,20 @@ func TestCalls(t *testing.T) {
 		{"metadata", with(body(581), func(c *rig.Config) { c.Meta = 64 }), handleBytes, callBytes},
 		{"plugins", with(body(581), func(c *rig.Config) { c.Plugins = 20 }), handleBytes, callBytes},
 		{"gzip", with(body(581), func(c *rig.Config) { c.Filter = "gzip" }), handleBytes, callBytes},
+		{"json", with(message, func(c *rig.Config) { c.Codec = "json" }), handleTyped, callMessage(pathTyped)},
+		{"padded", with(message, func(c *rig.Config) { c.Pad = 64 << 10 }), handleTyped, callMessage(pathTyped)},
+		{"tls", with(message, func(c *rig.Config) { c.Transport = rig.TLS }), handleTyped, callMessage(pathTyped)},
+		{"unix", with(message, func(c *rig.Config) { c.Transport = rig.Unix }), handleTyped, callMessage(pathTyped)},
+		{"websocket", with(message, func(c *rig.Config) { c.Transport = rig.WebSocket }), handleTyped, callMessage(pathTyped)},
+		{"quic", with(message, func(c *rig.Config) { c.Transport = rig.QUIC }), handleTyped, callMessage(pathTyped)},
 		{"s2", with(body(581), func(c *rig.Config) { c.Filter = "s2" }), handleBytes, callBytes},
 	} {
 		t.Run(v.name, func(t *testing.T) {
 			v.c.Addr, v.c.Conns = address(t), 1
-			_, all := connect(t, v.c, v.route, noRoute)
+			if v.c.Transport == rig.Unix {
+				v.c.Addr = filepath.Join(t.TempDir(), "bench.sock:0")
+			}
+			_, all := connect(t, v.c, v.route, nothing)
 			call := v.caller(all[0], v.c, 3)
 			for range 5 {
 				if err := call(); err != nil {
@@ -87,7 +95,7 @@ func TestCalls(t *testing.T) {
 func TestExtrasArrive(t *testing.T) {
 	c := rig.Config{Workload: rig.Bytes, Size: 581, Meta: 8, Filter: "s2", Addr: address(t), Conns: 1}
 	var entries, filters int
-	_, all := connect(t, c, func(p erpc.Peer) error {
+	_, all := connect(t, c, func(p erpc.Peer, _ rig.Config) error {
 		erpc.HandleCall(p, pathBytes, func(ctx context.Context, b *[]byte) (*[]byte, error) {
 			cc := erpc.CallCtxFrom(ctx)
 			cc.VisitMeta(func(_, _ []byte) { entries++ })
@@ -95,7 +103,7 @@ func TestExtrasArrive(t *testing.T) {
 			return b, nil
 		})
 		return nil
-	}, noRoute)
+	}, nothing)
 	if err := callBytes(all[0], c, 0)(); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +125,7 @@ func TestPush(t *testing.T) {
 					close(done)
 				}
 			}
-			p, _ := connect(t, c, noRoute, handlePush(c))
+			p, _ := connect(t, c, nothing, handlePush)
 			awaitSessions(t, p, conns)
 			for range rounds {
 				if n, err := push(p, make([]byte, 128)); n != conns || err != nil {

@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"sync"
 
 	"github.com/goerpc/erpc"
+	transports "github.com/goerpc/erpc/socket/all"
 	"github.com/goerpc/erpc/socket/eventloop"
 	"github.com/goerpc/erpc/xfer/gzip"
 	"github.com/goerpc/erpc/xfer/s2"
@@ -39,8 +38,15 @@ func newPeer(c rig.Config, cfg erpc.PeerConfig) (erpc.Peer, error) {
 	}
 	registerFilters()
 	cfg.DefaultBodyCodec = "plain"
-	if c.Workload == rig.Call {
+	switch {
+	case c.Codec == "json":
+		cfg.DefaultBodyCodec = "json"
+	case c.Workload == rig.Call:
 		cfg.DefaultBodyCodec = "protobuf"
+	}
+	switch c.Transport {
+	case rig.Unix, rig.WebSocket, rig.QUIC:
+		cfg.Network, cfg.Transports = c.Transport, transports.Transports()
 	}
 	var plugins []erpc.Plugin
 	for i := range c.Plugins {
@@ -64,38 +70,47 @@ func settings(c rig.Config) (all []erpc.MessageSetting) {
 }
 
 // listen serves on c.Addr with a peer of cfg.
-func listen(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer) error) (p erpc.Peer, err error) {
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return p, err
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return p, err
-	}
-	cfg.LocalIP, cfg.ListenPort = host, uint16(n)
+func listen(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer, rig.Config) error) (p erpc.Peer, err error) {
+	cfg.ListenAddress = c.Addr
 	if p, err = newPeer(c, cfg); err != nil {
 		return p, err
 	}
-	if err := route(p); err != nil {
+	if encrypted(c) {
+		t, err := rig.ServerTLS()
+		if err != nil {
+			return p, err
+		}
+		p.SetTLSConfig(t)
+	}
+	if err := route(p, c); err != nil {
 		return p, err
 	}
-	go func() { fmt.Fprintln(os.Stderr, "erpc: no longer serving:", p.ListenAndServe()) }()
-	return p, rig.AwaitListener(c.Addr)
+	lis, err := p.Listen()
+	if err != nil {
+		return p, err
+	}
+	go func() { fmt.Fprintln(os.Stderr, "erpc: no longer serving:", p.Serve(lis)) }()
+	return p, nil
 }
+
+// encrypted reports whether the transport wants a TLS configuration.
+func encrypted(c rig.Config) bool { return c.Transport == rig.TLS || c.Transport == rig.QUIC }
 
 // overLoop are the settings of a peer on the event-loop transport.
 func overLoop() erpc.PeerConfig {
 	return erpc.PeerConfig{Network: eventloop.Network, Transports: []erpc.Transport{&eventloop.Transport{}}}
 }
 
+// nothing registers no handler.
+func nothing(erpc.Peer, rig.Config) error { return nil }
+
 func defaults() erpc.PeerConfig { return erpc.PeerConfig{} }
 
-func serve(route func(erpc.Peer) error) func(rig.Config) (*rig.Server, error) {
+func serve(route func(erpc.Peer, rig.Config) error) func(rig.Config) (*rig.Server, error) {
 	return serveOver(defaults, route)
 }
 
-func serveOver(cfg func() erpc.PeerConfig, route func(erpc.Peer) error) func(rig.Config) (*rig.Server, error) {
+func serveOver(cfg func() erpc.PeerConfig, route func(erpc.Peer, rig.Config) error) func(rig.Config) (*rig.Server, error) {
 	return func(c rig.Config) (*rig.Server, error) {
 		_, err := listen(c, cfg(), route)
 		return &rig.Server{}, err
@@ -108,7 +123,7 @@ func dial(makeCaller func(erpc.Session, rig.Config, int) func() error) func(rig.
 
 func dialOver(cfg func() erpc.PeerConfig, makeCaller func(erpc.Session, rig.Config, int) func() error) func(rig.Config) (*rig.Client, error) {
 	return func(c rig.Config) (*rig.Client, error) {
-		all, err := sessions(c, cfg(), func(erpc.Peer) error { return nil })
+		all, err := sessions(c, cfg(), nothing)
 		if err != nil {
 			return nil, err
 		}
@@ -141,13 +156,16 @@ func (cl *caller) forCaller(i int) func() error {
 }
 
 // sessions opens c.Conns sessions of one peer of cfg.
-func sessions(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer) error) ([]erpc.Session, error) {
+func sessions(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer, rig.Config) error) ([]erpc.Session, error) {
 	p, err := newPeer(c, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := route(p); err != nil {
+	if err := route(p, c); err != nil {
 		return nil, err
+	}
+	if encrypted(c) {
+		p.SetTLSConfig(rig.ClientTLS())
 	}
 	all := make([]erpc.Session, c.Conns)
 	for i := range all {

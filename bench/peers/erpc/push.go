@@ -11,7 +11,7 @@ import (
 
 func servePush(push func(erpc.Peer, []byte) (int, error)) func(rig.Config) (*rig.Server, error) {
 	return func(c rig.Config) (*rig.Server, error) {
-		p, err := listen(c, defaults(), func(erpc.Peer) error { return nil })
+		p, err := listen(c, defaults(), nothing)
 		if err != nil {
 			return nil, err
 		}
@@ -40,16 +40,14 @@ func pushEach(p erpc.Peer, body []byte) (sent int, err error) {
 }
 
 func dialPush(c rig.Config) (*rig.Client, error) {
-	_, err := sessions(c, defaults(), handlePush(c))
+	_, err := sessions(c, defaults(), handlePush)
 	return &rig.Client{}, err
 }
 
-func handlePush(c rig.Config) func(erpc.Peer) error {
-	return func(p erpc.Peer) error {
-		erpc.HandlePush(p, pathPush, func(_ context.Context, b *[]byte) error {
-			c.OnPush(*b)
-			return nil
-		})
+func handlePush(p erpc.Peer, c rig.Config) error {
+	erpc.HandlePush(p, pathPush, func(_ context.Context, b *[]byte) error {
+		c.OnPush(*b)
 		return nil
-	}
+	})
+	return nil
 }

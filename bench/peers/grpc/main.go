@@ -1,5 +1,5 @@
 // Command grpc is grpc-go with its defaults: one ClientConn, unary calls,
-// generated code, no TLS.
+// generated code.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/goerpc/erpc/bench/peers/grpc/echopb"
@@ -22,28 +23,45 @@ func main() {
 
 type echo struct {
 	echopb.UnimplementedEchoServer
+	c rig.Config
 }
 
-func (echo) Say(_ context.Context, m *benchpb.Message) (*benchpb.Message, error) {
+func (e echo) Say(_ context.Context, m *benchpb.Message) (*benchpb.Message, error) {
+	e.c.Work()
 	m.Answer()
 	return m, nil
 }
 
 func serve(c rig.Config) (*rig.Server, error) {
-	l, err := net.Listen("tcp", c.Addr)
+	l, err := net.Listen(c.Network(), c.Addr)
 	if err != nil {
 		return nil, err
 	}
-	s := grpc.NewServer()
-	echopb.RegisterEchoServer(s, echo{})
+	var options []grpc.ServerOption
+	if c.Transport == rig.TLS {
+		t, err := rig.ServerTLS()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, grpc.Creds(credentials.NewTLS(t)))
+	}
+	s := grpc.NewServer(options...)
+	echopb.RegisterEchoServer(s, echo{c: c})
 	go func() { fmt.Fprintln(os.Stderr, "grpc: no longer serving:", s.Serve(l)) }()
 	return &rig.Server{}, nil
 }
 
 func dial(c rig.Config) (*rig.Client, error) {
+	target, creds := c.Addr, insecure.NewCredentials()
+	switch c.Transport {
+	case rig.TLS:
+		creds = credentials.NewTLS(rig.ClientTLS())
+	case rig.Unix:
+		target = "unix:" + c.Addr
+	}
 	all := make([]echopb.EchoClient, c.Conns)
 	for i := range all {
-		conn, err := grpc.NewClient(c.Addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient(target, grpc.WithTransportCredentials(creds))
 		if err != nil {
 			return nil, err
 		}
@@ -51,6 +69,7 @@ func dial(c rig.Config) (*rig.Client, error) {
 	}
 	return &rig.Client{NewCaller: func(i int) func() error {
 		cl, req, tag := all[i%len(all)], benchpb.NewRequest(), uint32(i)<<16
+		req.Pad(c.Pad)
 		return func() error {
 			tag++
 			req.Tag(tag)

@@ -23,24 +23,28 @@ func main() {
 	rig.Main(rig.Variant{Name: "kitex", Serve: serve, Dial: dial})
 }
 
-type echo struct{}
+type echo struct{ c rig.Config }
 
-func (*echo) Say(_ context.Context, m *benchpb.Plain) (*benchpb.Plain, error) {
+func (e *echo) Say(_ context.Context, m *benchpb.Plain) (*benchpb.Plain, error) {
+	e.c.Work()
 	m.Answer()
 	return m, nil
 }
 
 func serve(c rig.Config) (*rig.Server, error) {
-	addr, err := net.ResolveTCPAddr("tcp", c.Addr)
-	if err != nil {
-		return nil, err
+	var addr net.Addr = &net.UnixAddr{Net: "unix", Name: c.Addr}
+	if c.Transport != rig.Unix {
+		var err error
+		if addr, err = net.ResolveTCPAddr("tcp", c.Addr); err != nil {
+			return nil, err
+		}
 	}
 	s := server.NewServer(server.WithServiceAddr(addr), server.WithMuxTransport())
-	if err := s.RegisterService(service(), &echo{}); err != nil {
+	if err := s.RegisterService(service(), &echo{c}); err != nil {
 		return nil, err
 	}
 	go func() { fmt.Fprintln(os.Stderr, "kitex: no longer serving:", s.Run()) }()
-	return &rig.Server{}, rig.AwaitListener(c.Addr)
+	return &rig.Server{}, rig.AwaitListener(c)
 }
 
 // dial opens c.Conns connections; a client of its own for each, because one
@@ -56,6 +60,7 @@ func dial(c rig.Config) (*rig.Client, error) {
 	}
 	return &rig.Client{NewCaller: func(i int) func() error {
 		cl, req, tag := all[i%len(all)], benchpb.NewPlain(), uint32(i)<<16
+		req.Pad(c.Pad)
 		return func() error {
 			tag++
 			req.Tag(tag)

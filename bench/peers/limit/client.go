@@ -19,14 +19,14 @@ func dial(c rig.Config) (*rig.Client, error) {
 	}
 	all := make([]*client, c.Conns)
 	for i := range all {
-		conn, err := net.Dial("tcp", c.Addr)
+		conn, err := rig.Connect(c)
 		if err != nil {
 			return nil, err
 		}
 		all[i] = &client{conn: conn}
 		go all[i].read()
 	}
-	return &rig.Client{NewCaller: func(i int) func() error { return all[i%len(all)].caller() }}, nil
+	return &rig.Client{NewCaller: func(i int) func() error { return all[i%len(all)].caller(c) }}, nil
 }
 
 // A client is one connection. Each caller has a slot for life, so that there
@@ -49,7 +49,7 @@ type slot struct {
 	reply *benchpb.Message
 }
 
-func (c *client) caller() func() error {
+func (c *client) caller(config rig.Config) func() error {
 	s := &slot{wake: make(chan error, 1)}
 	c.mu.Lock()
 	var all []*slot
@@ -62,6 +62,7 @@ func (c *client) caller() func() error {
 	c.mu.Unlock()
 
 	req := benchpb.NewRequest()
+	req.Pad(config.Pad)
 	tag := n << 16
 	var frame []byte
 	return func() (err error) {

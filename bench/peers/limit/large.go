@@ -10,11 +10,11 @@ import (
 )
 
 func serveCopy(c rig.Config) (*rig.Server, error) {
-	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) { report(echoCopy(conn)) })
+	return &rig.Server{}, accept(c, func(conn net.Conn) { report(echoCopy(conn)) })
 }
 
 func serveStore(c rig.Config) (*rig.Server, error) {
-	return &rig.Server{}, accept(c.Addr, func(conn net.Conn) { report(echoStore(conn, c.Size)) })
+	return &rig.Server{}, accept(c, func(conn net.Conn) { report(echoStore(conn, c.Size)) })
 }
 
 // echoCopy copies what comes back to where it came from; the kernel may do it

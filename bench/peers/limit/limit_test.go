@@ -51,7 +51,7 @@ func TestCalls(t *testing.T) {
 	c := &client{conn: a}
 	callers := make([]func() error, 200)
 	for i := range callers {
-		callers[i] = c.caller()
+		callers[i] = c.caller(rig.Config{})
 	}
 	running.Go(c.read)
 	var wg sync.WaitGroup
@@ -82,7 +82,7 @@ func TestCalls(t *testing.T) {
 func TestConnectionEnds(t *testing.T) {
 	a, b := connect(t)
 	c := &client{conn: a}
-	call := c.caller()
+	call := c.caller(rig.Config{})
 	var running sync.WaitGroup
 	running.Go(c.read)
 	failed := make(chan error, 1)

@@ -15,7 +15,7 @@ import (
 
 func serve(c rig.Config) (*rig.Server, error) {
 	var all conns
-	if err := accept(c.Addr, func(conn net.Conn) {
+	if err := accept(c, func(conn net.Conn) {
 		if c.Workload == rig.Push {
 			all.add(conn)
 			return
@@ -28,8 +28,8 @@ func serve(c rig.Config) (*rig.Server, error) {
 }
 
 // accept gives each connection to handle in a goroutine of its own.
-func accept(addr string, handle func(net.Conn)) error {
-	l, err := net.Listen("tcp", addr)
+func accept(c rig.Config, handle func(net.Conn)) error {
+	l, err := rig.Listen(c)
 	if err != nil {
 		return err
 	}

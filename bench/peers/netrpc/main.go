@@ -1,10 +1,11 @@
-// Command netrpc is the standard library's net/rpc as it comes: gob, structs.
+// Command netrpc is the standard library's net/rpc as it comes: structs, gob or
+// its JSON.
 package main
 
 import (
 	"fmt"
-	"net"
 	"net/rpc"
+	"net/rpc/jsonrpc"
 	"os"
 
 	"github.com/goerpc/erpc/bench/rig"
@@ -16,10 +17,11 @@ func main() {
 }
 
 // Echo is the service.
-type Echo struct{}
+type Echo struct{ c rig.Config }
 
 // Say answers req.
-func (Echo) Say(req, reply *benchpb.Plain) error {
+func (e Echo) Say(req, reply *benchpb.Plain) error {
+	e.c.Work()
 	*reply = *req
 	reply.Answer()
 	return nil
@@ -27,16 +29,26 @@ func (Echo) Say(req, reply *benchpb.Plain) error {
 
 func serve(c rig.Config) (*rig.Server, error) {
 	s := rpc.NewServer()
-	if err := s.Register(Echo{}); err != nil {
+	if err := s.Register(Echo{c}); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", c.Addr)
+	l, err := rig.Listen(c)
 	if err != nil {
 		return nil, err
 	}
 	go func() {
-		s.Accept(l)
-		fmt.Fprintln(os.Stderr, "netrpc: no longer listening")
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "netrpc: no longer listening:", err)
+				return
+			}
+			if c.Codec == "json" {
+				go s.ServeCodec(jsonrpc.NewServerCodec(conn))
+			} else {
+				go s.ServeConn(conn)
+			}
+		}
 	}()
 	return &rig.Server{}, nil
 }
@@ -44,13 +56,19 @@ func serve(c rig.Config) (*rig.Server, error) {
 func dial(c rig.Config) (*rig.Client, error) {
 	all := make([]*rpc.Client, c.Conns)
 	for i := range all {
-		var err error
-		if all[i], err = rpc.Dial("tcp", c.Addr); err != nil {
+		conn, err := rig.Connect(c)
+		if err != nil {
 			return nil, err
+		}
+		if c.Codec == "json" {
+			all[i] = jsonrpc.NewClient(conn)
+		} else {
+			all[i] = rpc.NewClient(conn)
 		}
 	}
 	return &rig.Client{NewCaller: func(i int) func() error {
 		cl, req, tag := all[i%len(all)], benchpb.NewPlain(), uint32(i)<<16
+		req.Pad(c.Pad)
 		return func() error {
 			tag++
 			req.Tag(tag)

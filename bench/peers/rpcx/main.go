@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 
 	"github.com/smallnest/rpcx/client"
@@ -27,21 +26,44 @@ func main() {
 // number of sessions.
 const connections = 4
 
+// A message is the benchmark message in either of its forms.
+type message interface {
+	Tag(uint32)
+	Pad(int)
+	Answer()
+	Check(uint32) error
+}
+
+func newRequest(c rig.Config) message {
+	if c.Codec == "json" {
+		return benchpb.NewPlain()
+	}
+	return benchpb.NewRequest()
+}
+
+func newReply(c rig.Config) message {
+	if c.Codec == "json" {
+		return new(benchpb.Plain)
+	}
+	return new(benchpb.Message)
+}
+
 func serve(c rig.Config) (*rig.Server, error) {
-	l, err := net.Listen("tcp", c.Addr)
+	l, err := rig.Listen(c)
 	if err != nil {
 		return nil, err
 	}
 	s := server.NewServer()
 	s.AddHandler("Echo", "Say", func(ctx *server.Context) error {
-		var m benchpb.Message
-		if err := ctx.Bind(&m); err != nil {
+		m := newReply(c)
+		if err := ctx.Bind(m); err != nil {
 			return err
 		}
+		c.Work()
 		m.Answer()
-		return ctx.Write(&m)
+		return ctx.Write(m)
 	})
-	go func() { fmt.Fprintln(os.Stderr, "rpcx: no longer serving:", s.ServeListener("tcp", l)) }()
+	go func() { fmt.Fprintln(os.Stderr, "rpcx: no longer serving:", s.ServeListener(c.Network(), l)) }()
 	return &rig.Server{}, nil
 }
 
@@ -51,20 +73,27 @@ func dial(c rig.Config) (*rig.Client, error) {
 	}
 	option := client.DefaultOption
 	option.SerializeType = protocol.ProtoBuffer
+	if c.Codec == "json" {
+		option.SerializeType = protocol.JSON
+	}
+	if c.Transport == rig.TLS {
+		option.TLSConfig = rig.ClientTLS()
+	}
 	all := make([]*client.Client, c.Conns)
 	for i := range all {
 		all[i] = client.NewClient(option)
-		if err := all[i].Connect("tcp", c.Addr); err != nil {
+		if err := all[i].Connect(c.Network(), c.Addr); err != nil {
 			return nil, err
 		}
 	}
 	return &rig.Client{NewCaller: func(i int) func() error {
-		cl, req, tag := all[i%len(all)], benchpb.NewRequest(), uint32(i)<<16
+		cl, req, tag := all[i%len(all)], newRequest(c), uint32(i)<<16
+		req.Pad(c.Pad)
 		return func() error {
 			tag++
 			req.Tag(tag)
-			var reply benchpb.Message
-			if err := cl.Call(context.Background(), "Echo", "Say", req, &reply); err != nil {
+			reply := newReply(c)
+			if err := cl.Call(context.Background(), "Echo", "Say", req, reply); err != nil {
 				return err
 			}
 			return reply.Check(tag)

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/andeya/erpc/v7"
 	"google.golang.org/protobuf/proto"
@@ -33,7 +35,18 @@ func (m *Message) Marshal() ([]byte, error) { return proto.Marshal(&m.Message) }
 
 func (m *Message) Unmarshal(b []byte) error { return proto.Unmarshal(b, &m.Message) }
 
+// work is what handlers do before they answer; set once, before the first
+// session, like onPush.
+var work func()
+
 func say(_ erpc.CallCtx, m *Message) (*Message, *erpc.Status) {
+	work()
+	m.Answer()
+	return m, nil
+}
+
+func plain(_ erpc.CallCtx, m *benchpb.Plain) (*benchpb.Plain, *erpc.Status) {
+	work()
 	m.Answer()
 	return m, nil
 }
@@ -51,19 +64,32 @@ func push(_ erpc.PushCtx, b *[]byte) *erpc.Status {
 
 // The paths that the routes get: the same on both sides, as both name them.
 const (
-	pathSay  = "/say"
-	pathEcho = "/echo"
-	pathPush = "/push"
+	pathSay   = "/say"
+	pathPlain = "/plain"
+	pathEcho  = "/echo"
+	pathPush  = "/push"
 )
 
 func config(c rig.Config) erpc.PeerConfig {
-	if c.Workload == rig.Call {
-		return erpc.PeerConfig{DefaultBodyCodec: "protobuf"}
+	cfg := erpc.PeerConfig{DefaultBodyCodec: "plain"}
+	switch {
+	case c.Codec == "json":
+		cfg.DefaultBodyCodec = "json"
+	case c.Workload == rig.Call:
+		cfg.DefaultBodyCodec = "protobuf"
 	}
-	return erpc.PeerConfig{DefaultBodyCodec: "plain"}
+	switch c.Transport {
+	case rig.Unix, rig.QUIC:
+		cfg.Network = c.Transport
+	}
+	return cfg
 }
 
+// encrypted reports whether the transport wants a TLS configuration.
+func encrypted(c rig.Config) bool { return c.Transport == rig.TLS || c.Transport == rig.QUIC }
+
 func serve(c rig.Config) (*rig.Server, error) {
+	work = c.Work
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return nil, err
@@ -75,6 +101,16 @@ func serve(c rig.Config) (*rig.Server, error) {
 	cfg := config(c)
 	cfg.LocalIP, cfg.ListenPort = host, uint16(n)
 	p := erpc.NewPeer(cfg)
+	if encrypted(c) {
+		t, err := rig.ServerTLS()
+		if err != nil {
+			return nil, err
+		}
+		p.SetTLSConfig(t)
+	}
+	if err := route(pathPlain, p.RouteCallFunc(plain)); err != nil {
+		return nil, err
+	}
 	if err := route(pathSay, p.RouteCallFunc(say)); err != nil {
 		return nil, err
 	}
@@ -82,7 +118,7 @@ func serve(c rig.Config) (*rig.Server, error) {
 		return nil, err
 	}
 	go func() { fmt.Fprintln(os.Stderr, "v7: no longer serving:", p.ListenAndServe()) }()
-	if err := rig.AwaitListener(c.Addr); err != nil {
+	if err := rig.AwaitListener(c); err != nil {
 		return nil, err
 	}
 	return &rig.Server{Push: func(body []byte) (sent int, err error) {
@@ -107,16 +143,23 @@ func route(want, got string) error {
 }
 
 func dial(c rig.Config) (*rig.Client, error) {
-	p := erpc.NewPeer(config(c))
+	cfg := config(c)
+	if c.Transport == rig.Unix { // v7 binds this side too
+		cfg.LocalIP = filepath.Join(os.TempDir(), fmt.Sprintf("erpcbench-v7-%d", os.Getpid()))
+	}
+	p := erpc.NewPeer(cfg)
+	if encrypted(c) {
+		p.SetTLSConfig(rig.ClientTLS())
+	}
 	onPush = c.OnPush
 	if err := route(pathPush, p.RoutePushFunc(push)); err != nil {
 		return nil, err
 	}
 	all := make([]erpc.Session, c.Conns)
 	for i := range all {
-		s, st := p.Dial(c.Addr)
-		if !st.OK() {
-			return nil, errors.New(st.String())
+		s, err := dialOne(p, c)
+		if err != nil {
+			return nil, err
 		}
 		all[i] = s
 	}
@@ -127,13 +170,49 @@ func dial(c rig.Config) (*rig.Client, error) {
 		if c.Workload == rig.Bytes {
 			return bytesCaller(all[i%len(all)], c.Size)
 		}
-		return caller(all[i%len(all)], uint32(i)<<16)
+		if c.Codec == "json" {
+			return plainCaller(all[i%len(all)], c, uint32(i)<<16)
+		}
+		return caller(all[i%len(all)], c, uint32(i)<<16)
 	}}, nil
 }
 
-func caller(s erpc.Session, tag uint32) func() error {
+// dialOne dials the server, which over QUIC does not say when it listens.
+func dialOne(p erpc.Peer, c rig.Config) (erpc.Session, error) {
+	tries := 1
+	if c.Transport == rig.QUIC {
+		tries = 20
+	}
+	for {
+		s, st := p.Dial(c.Addr)
+		if st.OK() {
+			return s, nil
+		}
+		if tries--; tries == 0 {
+			return nil, errors.New(st.String())
+		}
+		time.Sleep(50 * time.Millisecond) // there is nothing else to wait for
+	}
+}
+
+func plainCaller(s erpc.Session, c rig.Config, tag uint32) func() error {
+	req := benchpb.NewPlain()
+	req.Pad(c.Pad)
+	return func() error {
+		tag++
+		req.Tag(tag)
+		var reply benchpb.Plain
+		if st := s.Call(pathPlain, req, &reply).Status(); !st.OK() {
+			return errors.New(st.String())
+		}
+		return reply.Check(tag)
+	}
+}
+
+func caller(s erpc.Session, c rig.Config, tag uint32) func() error {
 	req := new(Message)
 	proto.Merge(&req.Message, benchpb.NewRequest())
+	req.Pad(c.Pad)
 	return func() error {
 		tag++
 		req.Tag(tag)

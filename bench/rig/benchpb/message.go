@@ -3,7 +3,10 @@
 // the frameworks that do not carry protobuf of Google's making.
 package benchpb
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 //go:generate protoc --go_out=paths=source_relative:. bench.proto
 
@@ -32,6 +35,9 @@ func NewRequest() *Message {
 		List5: []uint64{num},
 	}
 }
+
+// Pad makes a request n bytes larger.
+func (x *Message) Pad(n int) { x.Text4 += strings.Repeat("x", n) }
 
 // Tag marks a request with n, which the reply must bring back.
 func (x *Message) Tag(n uint32) { x.Num3 = tag(n) }
@@ -88,6 +94,9 @@ func NewPlain() *Plain {
 		List5: []uint64{num},
 	}
 }
+
+// Pad is [Message.Pad].
+func (x *Plain) Pad(n int) { x.Text4 += strings.Repeat("x", n) }
 
 // Tag is [Message.Tag].
 func (x *Plain) Tag(n uint32) { x.Num3 = tag(n) }
