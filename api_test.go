@@ -124,6 +124,8 @@ type (
 		SetCode(int32) *erpc.Status
 		SetMsg(string) *erpc.Status
 		SetCause(any) *erpc.Status
+		HideCause() *erpc.Status
+		CauseHidden() bool
 	}
 	apiMap interface {
 		Load(key any) (value any, ok bool)

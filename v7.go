@@ -216,7 +216,7 @@ func CatchStatus(st **Status, realStatus ...*bool) {
 	case Status:
 		caught = &x
 	default:
-		caught, meant = message.NewStatusWithStack(message.CodeUnknownError, "", v), false
+		caught, meant = message.NewStatusWithStack(message.CodeUnknownError, "", v).HideCause(), false
 	}
 	if st != nil && v != nil {
 		*st = caught

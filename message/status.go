@@ -18,10 +18,11 @@ import (
 // Status is deliberately not an error: a nil *Status stored in an error would
 // not be nil. Use [Status.Err].
 type Status struct {
-	code  int32
-	msg   string
-	cause error
-	stack []uintptr
+	code   int32
+	hidden bool // see HideCause
+	msg    string
+	cause  error
+	stack  []uintptr
 }
 
 // NewStatus returns a status. The optional cause is an error, or anything else
@@ -112,9 +113,21 @@ func (s *Status) SetMsg(msg string) *Status {
 
 // SetCause changes the cause and returns s.
 func (s *Status) SetCause(cause any) *Status {
-	s.cause = toError(cause)
+	s.cause, s.hidden = toError(cause), false
 	return s
 }
+
+// HideCause keeps the cause of s on this side, and returns s: a session that sends s
+// writes the cause to its log and sends a public text in its place, with an id that
+// the line in the log has too. A new cause is not hidden.
+func (s *Status) HideCause() *Status {
+	s.hidden = true
+	return s
+}
+
+// CauseHidden reports whether s has a cause that [Status.HideCause] keeps on this
+// side.
+func (s *Status) CauseHidden() bool { return s != nil && s.hidden && s.cause != nil }
 
 // Copy returns a copy, with another cause if one is given.
 func (s *Status) Copy(newCause ...any) *Status {
@@ -123,7 +136,7 @@ func (s *Status) Copy(newCause ...any) *Status {
 	}
 	c := *s
 	if len(newCause) > 0 {
-		c.cause = toError(newCause[0])
+		c.cause, c.hidden = toError(newCause[0]), false
 	}
 	return &c
 }
@@ -238,7 +251,8 @@ func (e *StatusError) Is(target error) bool {
 func (e *StatusError) Unwrap() error { return e.Status.Cause() }
 
 // FromError returns the status that err carries ([StatusError]), nil for nil,
-// and [CodeUnknownError] with err as its cause for any other error.
+// and [CodeUnknownError] with err as its hidden cause ([Status.HideCause]) for any
+// other error.
 func FromError(err error) *Status {
 	if err == nil {
 		return nil
@@ -247,7 +261,7 @@ func FromError(err error) *Status {
 	if errors.As(err, &se) {
 		return se.Status
 	}
-	return &Status{code: CodeUnknownError, msg: CodeText(CodeUnknownError), cause: err}
+	return &Status{code: CodeUnknownError, msg: CodeText(CodeUnknownError), cause: err, hidden: true}
 }
 
 const okQuery = "code=0"

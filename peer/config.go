@@ -61,7 +61,7 @@ type Config struct {
 	StreamMessageLimit int           `yaml:"stream_message_limit" ini:"stream_message_limit" comment:"Largest message of a stream in bytes, as encoded; 0 is 4 MiB"`
 	MaxSessions        int           `yaml:"max_sessions" ini:"max_sessions" comment:"Accepted sessions at the same time; 0 is no limit"`
 	IdleRouteHooks     bool          `yaml:"idle_route_hooks" ini:"idle_route_hooks" comment:"Accept plugins of routes whose hooks are never called there, as erpc v7 does, with a warning"`
-	PanicDetail        bool          `yaml:"panic_detail" ini:"panic_detail" comment:"Tell callers what a handler panicked with, as erpc v7 does"`
+	ErrorDetail        bool          `yaml:"error_detail" ini:"error_detail" comment:"Tell the other side the text of errors and panics of handlers and of bodies that can't be decoded, as erpc v7 does"`
 
 	SocketKeepAlive       *bool         `yaml:"-" ini:"-"` // nil: on
 	SocketKeepAlivePeriod time.Duration `yaml:"socket_keep_alive_period" ini:"socket_keep_alive_period" comment:"Period of TCP keepalive; 0s is the default of the system"`

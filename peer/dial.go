@@ -82,7 +82,7 @@ func (p *Peer) preDial(h PreDialPlugin, addr string) (st *message.Status) {
 	defer func() {
 		if v := recover(); v != nil {
 			err := &message.PanicError{Where: "plugin " + h.Name(), Value: v, Stack: debug.Stack()}
-			st = message.NewStatusByCodeText(message.CodeInternalServerError, err, false)
+			st = message.NewStatusByCodeText(message.CodeInternalServerError, err, false).HideCause()
 		}
 	}()
 	return h.PreDial(p.cfg.LocalAddr(), addr)
@@ -107,7 +107,7 @@ func (p *Peer) dialOnce(ctx context.Context, addr string) (net.Conn, *message.St
 	p.edge.dials.Add(1)
 	if err != nil {
 		p.edge.dialErrors.Add(1)
-		return nil, message.NewStatusByCodeText(message.CodeDialFailed, fmt.Errorf("peer: dial: %w", err), false)
+		return nil, message.NewStatusByCodeText(message.CodeDialFailed, fmt.Errorf("peer: dial: %w", err), false).HideCause()
 	}
 	return conn, nil
 }

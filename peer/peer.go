@@ -139,7 +139,7 @@ func (p *Peer) share() {
 		CountTime:          cfg.CountTime,
 		PrintDetail:        cfg.PrintDetail,
 		Slow:               cfg.SlowCometDuration,
-		PanicDetail:        cfg.PanicDetail,
+		ErrorDetail:        cfg.ErrorDetail,
 		RedialTimes:        int(cfg.RedialTimes),
 		RedialOn:           cfg.RedialOn,
 		RedialFirst:        cfg.RedialInterval,

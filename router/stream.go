@@ -53,5 +53,5 @@ func streamStatus(err error) *message.Status {
 	if err == nil || errors.Is(err, io.EOF) { // the end that Recv tells of
 		return nil
 	}
-	return statusOf(err)
+	return session.HandlerStatus(err)
 }

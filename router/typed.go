@@ -2,7 +2,6 @@ package router
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 
@@ -36,8 +35,7 @@ func typedBody[A any](arg any) any { return &arg.(*typed[A]).arg }
 
 // HandleCall registers a typed handler of calls; it needs no reflection. The
 // path is the service method as it stands, below the prefix of a sub-router.
-// An error that holds a [message.StatusError] becomes that status; any other
-// error a status with its text as the cause.
+// What the caller gets of an error, [session.HandlerStatus] says.
 func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context, arg *A) (*R, error), plugins ...plugin.Plugin) string {
 	mustHave(fn != nil, fmt.Sprintf("HandleCall of %q", path))
 	return r.Handle(session.NewHandler(session.Spec{
@@ -48,7 +46,7 @@ func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context,
 			t.ctx.Bind(c)
 			res, err := fn(&t.ctx, &t.arg)
 			if err != nil {
-				return nil, statusOf(err)
+				return nil, session.HandlerStatus(err)
 			}
 			return res, nil
 		},
@@ -64,21 +62,7 @@ func HandlePush[A any](r Registrar, path string, fn func(ctx context.Context, ar
 		Push: func(c session.PushCtx, arg any) *message.Status {
 			t := arg.(*typed[A])
 			t.ctx.Bind(c)
-			return statusOf(fn(&t.ctx, &t.arg))
+			return session.HandlerStatus(fn(&t.ctx, &t.arg))
 		},
 	}), plugins...)
-}
-
-func statusOf(err error) *message.Status {
-	st := message.FromError(err)
-	if st.Code() != message.CodeUnknownError {
-		return st
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return message.NewStatusByCodeText(message.CodeHandleTimeout, err, false)
-	case errors.Is(err, context.Canceled):
-		return message.NewStatusByCodeText(message.CodeCanceled, err, false)
-	}
-	return st
 }

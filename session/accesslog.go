@@ -72,6 +72,9 @@ func (x *exchange) logHandled(cost time.Duration) {
 		if out != nil {
 			attrs = append(attrs, s.describe("send", out))
 		}
+		if x.status.CauseHidden() { // which the status in out leaves out
+			attrs = append(attrs, slog.String("error", x.status.String()))
+		}
 		return attrs
 	})
 }

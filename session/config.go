@@ -50,7 +50,7 @@ type Config struct {
 	CountTime     bool                       // measure each call and push, and log it
 	PrintDetail   bool                       // log metadata and body too
 	Slow          time.Duration              // a call or push that takes this long is a warning; 0: none is
-	PanicDetail   bool                       // tell the caller what a handler panicked with
+	ErrorDetail   bool                       // tell the other side the text of errors and panics
 	RedialOn      func(*message.Status) bool // whether another attempt follows a failed one; nil: always
 	RedialTimes   int                        // attempts after a connection broke; < 0: without end
 	RedialFirst   time.Duration              // before the first attempt but one
@@ -69,7 +69,7 @@ type Shared struct {
 	workers      workerpool.Pool[*exchange]
 	watchdog     watchdog
 	pushLog      pushLog
-	panicLog     panicLog
+	errorLog     errorLog
 	wakes        sync.Pool
 	cmds         sync.Pool // of commands that nobody but their caller sees
 }
@@ -106,15 +106,3 @@ func (sh *Shared) Handlers() int { return int(sh.handlers.Load()) }
 
 // A Dial makes a connection, ready for use.
 type Dial func(ctx context.Context) (net.Conn, *message.Status)
-
-// internalError is the status of a panic. What it was is logged, and sent only
-// if the configuration asks for that.
-func (sh *Shared) internalError(err *message.PanicError) *message.Status {
-	if missed, ok := sh.panicLog.allow(time.Now()); ok {
-		sh.Logger.Error("panic", "where", err.Where, "panic", err.Value, "stack", string(err.Stack), "left_out", missed)
-	}
-	if sh.PanicDetail {
-		return message.NewStatus(message.CodeInternalServerError, message.CodeText(message.CodeInternalServerError), err.Value)
-	}
-	return message.NewStatus(message.CodeInternalServerError, message.CodeText(message.CodeInternalServerError), "")
-}

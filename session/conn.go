@@ -192,6 +192,6 @@ func (c *conn) sendEnd(m *message.Message) error {
 	m.Reset()
 	m.SetMtype(mtype)
 	m.SetSeq(seq)
-	m.SetStatus(newStatus(message.CodeInternalServerError, err))
+	m.SetStatus(c.told(newStatus(message.CodeInternalServerError, err).HideCause(), ""))
 	return c.sendUrgent(m)
 }

@@ -46,7 +46,11 @@ func statusClosed(cause error) *message.Status {
 	if cause == nil {
 		cause = errConnClosed
 	}
-	return newStatus(message.CodeConnClosed, cause)
+	st := newStatus(message.CodeConnClosed, cause)
+	if _, ok := errors.AsType[net.Error](cause); ok { // it names addresses
+		st.HideCause()
+	}
+	return st
 }
 
 // statusContext is the outcome of what ended with its context.
@@ -72,7 +76,7 @@ func (c *conn) failed(m *message.Message, err error) *message.Status {
 	case ok:
 		return c.shared.internalError(panicked)
 	case errors.As(err, &pack), m.Err() != nil:
-		return newStatus(message.CodeWriteFailed, err)
+		return newStatus(message.CodeWriteFailed, err).HideCause()
 	case errors.Is(err, socket.ErrQueueFull):
 		return newStatus(message.CodeExhausted, err)
 	case m.Context().Err() != nil && errors.Is(err, m.Context().Err()):
@@ -98,14 +102,17 @@ func (sh *Shared) decodeFailed(err error) *message.Status {
 	if _, ok := errors.AsType[*codec.NotAcceptedError](err); ok {
 		return newStatus(message.CodeUnsupportedCodec, err)
 	}
-	return newStatus(message.CodeBadMessage, err)
+	if _, ok := errors.AsType[*codec.UnsupportedError](err); ok {
+		return newStatus(message.CodeBadMessage, err)
+	}
+	return newStatus(message.CodeBadMessage, err).HideCause() // it may name Go types
 }
 
 // guarded turns a panic of f into a status.
 func guarded(where string, f func() *message.Status) (st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = newStatus(message.CodeInternalServerError, guard.New(p, where, ""))
+			st = newStatus(message.CodeInternalServerError, guard.New(p, where, "")).HideCause()
 		}
 	}()
 	return f()

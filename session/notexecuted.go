@@ -39,7 +39,17 @@ func Refusal(st *message.Status) *message.Status {
 	if cause == nil {
 		cause = errNoCause
 	}
-	return st.Copy(&notExecuted{cause})
+	return withCause(st, &notExecuted{cause})
+}
+
+// withCause returns a copy of st with another form of its cause, which stays hidden
+// if it is.
+func withCause(st *message.Status, cause error) *message.Status {
+	c := st.Copy(cause)
+	if st.CauseHidden() {
+		c.HideCause()
+	}
+	return c
 }
 
 // plain returns st as it goes over the wire, without the mark of Refusal.
@@ -54,7 +64,7 @@ func plain(st *message.Status) *message.Status {
 	case r.cause == errNoCause:
 		return message.NewStatus(st.Code(), st.Msg())
 	}
-	return st.Copy(r.cause)
+	return withCause(st, r.cause)
 }
 
 // markRefused makes m, a reply, say that the call was not executed.

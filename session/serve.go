@@ -337,7 +337,7 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 	st = x.send(noFlush)
 	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded
 		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
-			st = newStatus(message.CodeInternalServerError, st.Cause())
+			st = newStatus(message.CodeInternalServerError, st.Cause()).HideCause()
 		}
 		x.out.Reset() // with what can't be sent, such as a filter that is not registered
 		x.out.SetMtype(message.TypeReply)
@@ -370,7 +370,7 @@ func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 
 func (x *exchange) fail(st *message.Status) {
 	x.status = st
-	x.out.SetStatus(plain(st))
+	x.out.SetStatus(x.conn.told(st, x.in.ServiceMethod()))
 	x.out.SetBodyCodec(0)
 	x.out.SetBody(nil)
 }

@@ -141,7 +141,7 @@ func TestPanicsAreAnswered(t *testing.T) {
 			for _, phase := range phases {
 				p := &tracer{at: phase, do: func() *message.Status { panic("secret") }}
 				u := traced(t, p)
-				u.shared.PanicDetail = detail
+				u.shared.ErrorDetail = detail
 				u.accept(mtype, 3, "/h", 1)
 				eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
 				if !slices.Contains(p.phases(), "handled") && phase != "handled" {

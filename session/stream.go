@@ -208,7 +208,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 		s.inbox.Abort(err)
 	}
 	if tell {
-		s.sendEnd(st, nil)
+		s.sendEnd(s.conn.told(st, s.method), nil)
 	}
 	if t := s.conn.streams.Load(); t != nil {
 		t.remove(s)

@@ -114,7 +114,7 @@ func (s *Stream) SendContext(ctx context.Context, v any) error {
 		}
 	}
 	if err := s.out.encode(&x.out); err != nil {
-		return newStatus(message.CodeWriteFailed, err).Err()
+		return newStatus(message.CodeWriteFailed, err).HideCause().Err()
 	}
 	n := len(s.out.body)
 	if n > s.conn.shared.StreamMessageLimit {

@@ -105,7 +105,7 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 	}
 	if s.finish(st, false) {
 		x.out.SetSeq(-s.key)
-		x.out.SetStatus(st)
+		x.out.SetStatus(x.conn.told(st, s.method))
 		x.out.SetBody(nil)
 		if err := x.conn.sendEnd(&x.out); err != nil {
 			x.Debugf("session %s: end of the stream to %s not sent: %v", x.conn.sess.ID(), s.method, err)

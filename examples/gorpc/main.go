@@ -74,6 +74,7 @@ func config() erpc.PeerConfig {
 		},
 	}
 	return erpc.PeerConfig{
+		ErrorDetail:  true, // clients see the text of errors, as those of gorpc do
 		LocalIP:      "127.0.0.1",
 		Logger:       slog.New(slog.DiscardHandler),
 		Transports:   []erpc.Transport{compress.Transport{Over: own}},

@@ -9,12 +9,16 @@
 //
 // A peer is ready while it listens and no check fails. Shutdown and Close make it
 // not ready before anything else.
+//
+// Everybody who reaches the peer may ask. The answer names the checks that fail; why
+// they do is in the log, and in the answer only with [Health.Detail].
 package health
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -30,12 +34,17 @@ const Method = "/erpc.health/check"
 // Report is the answer.
 type Report struct {
 	Ready bool `json:"ready"`
-	// Problems are the checks that fail, and why.
+	// Problems are the checks that fail, and why. To others than [Health.Check] why is
+	// told only with [Health.Detail].
 	Problems map[string]string `json:"problems,omitempty"`
 }
 
 // Health is the plugin of one peer. All methods may be called concurrently.
 type Health struct {
+	// Detail tells those who ask why checks fail. It must be set before the peer is
+	// made.
+	Detail bool
+
 	mu     sync.Mutex // guards the following
 	peer   erpc.EarlyPeer
 	checks map[string]*check
@@ -48,7 +57,7 @@ type check struct {
 
 	turn chan struct{} // has room for one: whoever put it there may use the following
 	last time.Time
-	err  error
+	err  error // of the last run
 }
 
 // How long a check may take, and how long its result is good for.
@@ -56,6 +65,9 @@ const (
 	checkLimit = 2 * time.Second
 	checkEvery = time.Second
 )
+
+// notListening is the problem of a peer without listeners.
+const notListening = "it does not listen"
 
 var _ erpc.PostNewPeerPlugin = (*Health)(nil)
 
@@ -74,7 +86,7 @@ func (h *Health) PostNewPeer(p erpc.EarlyPeer) error {
 	}
 	h.peer = p
 	erpc.HandleCall(p, Method, func(ctx context.Context, _ *struct{}) (*Report, error) {
-		r := h.Check(ctx)
+		r := h.told(ctx)
 		return &r, nil
 	})
 	return nil
@@ -88,6 +100,19 @@ func (h *Health) Add(name string, f func(context.Context) error) {
 	h.checks[name] = &check{f: f, turn: make(chan struct{}, 1)}
 }
 
+// told is Check for strangers.
+func (h *Health) told(ctx context.Context) Report {
+	r := h.Check(ctx)
+	if !h.Detail {
+		for name, why := range r.Problems {
+			if why != notListening {
+				r.Problems[name] = "it fails"
+			}
+		}
+	}
+	return r
+}
+
 // Check looks at everything.
 func (h *Health) Check(ctx context.Context) Report {
 	h.mu.Lock()
@@ -96,11 +121,15 @@ func (h *Health) Check(ctx context.Context) Report {
 	h.mu.Unlock()
 	problems := map[string]string{}
 	if peer == nil || len(peer.Listeners()) == 0 {
-		problems["peer"] = "it does not listen"
+		problems["peer"] = notListening
 	}
 	for _, name := range slices.Sorted(maps.Keys(checks)) {
-		if err := checks[name].run(ctx); err != nil {
+		changed, err := checks[name].run(ctx)
+		if err != nil {
 			problems[name] = err.Error()
+		}
+		if changed && peer != nil {
+			logChange(peer.Config().Logger, name, err)
 		}
 	}
 	if len(problems) > 0 {
@@ -109,20 +138,33 @@ func (h *Health) Check(ctx context.Context) Report {
 	return Report{Ready: true}
 }
 
-func (c *check) run(ctx context.Context) error {
+// logChange logs that a check fails, or does so no more.
+func logChange(log *slog.Logger, name string, err error) {
+	if err != nil {
+		log.Warn("health: a check fails", "check", name, "error", err)
+		return
+	}
+	log.Info("health: a check is well again", "check", name)
+}
+
+// run returns the result of the check, and whether that has just turned from well to
+// failed or back.
+func (c *check) run(ctx context.Context) (changed bool, err error) {
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	if c.last.IsZero() || time.Since(c.last) >= checkEvery {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit) // the result is for others, too
+		failed := c.err != nil
 		c.err = c.f(ctx)
 		cancel()
+		changed = failed != (c.err != nil)
 		c.last = time.Now()
 	}
-	return c.err
+	return changed, c.err
 }
 
 // Live is for the question whether to start the process again: it answers 200 as
@@ -135,7 +177,7 @@ func (h *Health) Live() http.Handler {
 // wrong.
 func (h *Health) Ready() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		report := h.Check(r.Context())
+		report := h.told(r.Context())
 		code := http.StatusOK
 		if !report.Ready {
 			code = http.StatusServiceUnavailable

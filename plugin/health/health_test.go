@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -33,13 +35,28 @@ func asked(t *testing.T, h http.Handler) (code int, r health.Report) {
 	return w.Code, r
 }
 
+func TestChecksDecideReadiness(t *testing.T) {
+	for _, detail := range []bool{false, true} {
+		t.Run(fmt.Sprint("detail ", detail), func(t *testing.T) { testReadiness(t, detail) })
+	}
+}
+
 // Ready says over HTTP and over erpc what the checks say; Live says that the process
 // lives, whatever they do.
-func TestChecksDecideReadiness(t *testing.T) {
+func testReadiness(t *testing.T, detail bool) {
 	kit.Bubble(t, func(t *testing.T) {
 		network := memory.New()
 		h := health.New()
-		p := newPeer(t, network, h)
+		h.Detail = detail
+		says := "it fails"
+		if detail {
+			says = "it is full"
+		}
+		var log kit.Log
+		log.Min = slog.LevelInfo
+		p := kit.Peer(t, erpc.PeerConfig{
+			Network: memory.Network, Transports: []erpc.Transport{network}, Logger: slog.New(&log),
+		}, h)
 		if code, r := asked(t, h.Ready()); code != http.StatusServiceUnavailable || r.Problems["peer"] == "" {
 			t.Errorf("before it listens: %d, %+v", code, r)
 		}
@@ -63,16 +80,22 @@ func TestChecksDecideReadiness(t *testing.T) {
 				want = http.StatusServiceUnavailable
 			}
 			code, r := asked(t, h.Ready())
-			if code != want || r.Ready == bad || (r.Problems["disk"] == "it is full") != bad {
+			if code != want || r.Ready == bad || (r.Problems["disk"] == says) != bad {
 				t.Errorf("broken %v: %d, %+v", bad, code, r)
 			}
 			over, err := erpc.Call[health.Report](t.Context(), sess, health.Method, nil)
 			if err != nil || over.Ready == bad || over.Problems["disk"] != r.Problems["disk"] {
 				t.Errorf("broken %v, over erpc: %+v, %v", bad, over, err)
 			}
+			if r := h.Check(t.Context()); bad && r.Problems["disk"] != "it is full" {
+				t.Errorf("the program itself is told %+v", r)
+			}
 			if code, _ := asked(t, h.Live()); code != http.StatusOK {
 				t.Errorf("broken %v: not alive: %d", bad, code)
 			}
+		}
+		if fails, well := log.Says("it is full"), log.Says("well again"); len(fails) != 1 || len(well) != 1 {
+			t.Errorf("the log says %q and %q, want a line for each change", fails, well)
 		}
 	})
 }

@@ -166,7 +166,7 @@ func TestNetHTTPClient(t *testing.T) {
 		{"push back", "GET", "/web/back", "", nil, 200, `"socket: message not sent: ` + errClient + `; socket: message not sent: ` + errClient + `"`, nil},
 
 		{"business error", "POST", "/math/fail", "[1]", nil, 500, `{"code":1001,"msg":"bad thing","cause":"cause & x=1 100%"}`, []string{typ, ajson}},
-		{"panic", "POST", "/math/boom", "[1]", nil, 500, `{"code":500,"msg":"Internal Server Error","cause":""}`, nil},
+		{"panic", "POST", "/math/boom", "[1]", nil, 500, `{"code":500,"msg":"Internal Server Error","cause":"internal error"}`, nil},
 		{"bad body", "POST", "/math/add", "[1,", nil, 400, "", nil},
 		{"not found", "GET", "/no/such", "", nil, 404, `{"code":404,"msg":"Not Found","cause":""}`, nil},
 		{"401", "POST", "/web/status", "401", nil, 401, "", []string{"Www-Authenticate", "Bearer"}},

@@ -118,7 +118,7 @@ func unmarshal(t *testing.T, data []byte, v any) {
 // TestGoldenServer sends a server of ours what v7's client sent and wants v7's
 // answers.
 func TestGoldenServer(t *testing.T) {
-	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()})
+	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc(), ErrorDetail: true}) // v7 tells why it can't decode
 	s := wiretest.DialScript(t, "tcp", p.Addr)
 	for _, e := range wiretest.Exchanges(wiretest.Golden(t, "jsonproto")) {
 		t.Run(e.Name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestTooLarge(t *testing.T) {
 
 // TestEmptyFrame has a server close a connection that sends one.
 func TestEmptyFrame(t *testing.T) {
-	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()})
+	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc(), ErrorDetail: true}) // v7 tells why it can't decode
 	s := wiretest.DialScript(t, "tcp", p.Addr)
 	s.Send([]byte{0, 0, 0, 0})
 	s.WantEnd()

@@ -140,25 +140,11 @@ func (f *function) do(c session.PushCtx, arg any) (any, *message.Status) {
 	out := f.fn.Call(in)
 	if f.fails {
 		if err, _ := out[len(out)-1].Interface().(error); err != nil {
-			return nil, statusOf(err)
+			return nil, session.HandlerStatus(err)
 		}
 	}
 	if f.reply == nil {
 		return nil, nil
 	}
 	return out[0].Interface(), nil
-}
-
-// statusOf returns the status of a function's error.
-func statusOf(err error) *message.Status {
-	st := message.FromError(err)
-	switch {
-	case st.Code() != message.CodeUnknownError:
-		return st
-	case errors.Is(err, context.DeadlineExceeded):
-		return message.NewStatusByCodeText(message.CodeHandleTimeout, err, false)
-	case errors.Is(err, context.Canceled):
-		return message.NewStatusByCodeText(message.CodeCanceled, err, false)
-	}
-	return st
 }

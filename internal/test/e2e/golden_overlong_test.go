@@ -99,7 +99,7 @@ func wantOverlong(t *testing.T, st *erpc.Status, want error) {
 // gets a status of ours in its place, with every byte where it belongs.
 func TestOverlongReply(t *testing.T) {
 	long := strings.Repeat("x", 1<<16+10)
-	p := wiretest.Serve(t, erpc.PeerConfig{PanicDetail: true})
+	p := wiretest.Serve(t, erpc.PeerConfig{ErrorDetail: true})
 	p.RouteCallFunc((*overlong).Meta)
 	erpc.HandleCall(p.Peer, "/status", func(context.Context, *string) (*int, error) {
 		return nil, erpc.NewStatus(1001, long).Err()

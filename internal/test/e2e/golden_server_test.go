@@ -44,7 +44,7 @@ var pushedBy = map[string]wiretest.Pushed{
 // TestGoldenRawServer sends a server of ours what v7's clients sent and wants
 // v7's answers, the whole family raw on one connection.
 func TestGoldenRawServer(t *testing.T) {
-	plain := wiretest.Serve(t, erpc.PeerConfig{PanicDetail: true})
+	plain := wiretest.Serve(t, erpc.PeerConfig{ErrorDetail: true})
 	erpc.HandleCall(plain.Peer, "/heartbeat", func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	guarded := wiretest.Serve(t, erpc.PeerConfig{}, doorkeeper{})
 

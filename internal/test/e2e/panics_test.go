@@ -90,7 +90,7 @@ func TestPanics(t *testing.T) {
 			kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 				var log kit.Log
 				log.Min = slog.LevelWarn
-				server := on.Peer(t, erpc.PeerConfig{PanicDetail: detail, Logger: slog.New(&log)}, boomPlugin{})
+				server := on.Peer(t, erpc.PeerConfig{ErrorDetail: detail, Logger: slog.New(&log)}, boomPlugin{})
 				erpc.HandleCall(server, "/add", kit.Add)
 				erpc.HandleCall(server, "/boom", func(context.Context, *int) (*int, error) { panic(secret) })
 				erpc.HandleCall(server, "/exit", func(context.Context, *int) (*int, error) {

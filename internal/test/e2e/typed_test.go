@@ -17,7 +17,7 @@ type pair struct{ A, B int }
 // A status travels inside the errors of typed handlers and calls, both ways.
 func TestTypedErrors(t *testing.T) {
 	noUser := erpc.NewStatus(1404, "no such user", "id 7")
-	srv, addr := kit.Serve(t, erpc.PeerConfig{})
+	srv, addr := kit.Serve(t, erpc.PeerConfig{ErrorDetail: true})
 	handlerError := map[int]error{
 		1: noUser.Err(),
 		2: fmt.Errorf("load: %w", noUser.Err()),

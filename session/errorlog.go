@@ -1,0 +1,134 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// The other side of a session sees the statuses that were made for it. What a Go
+// error or a panic says was not: it goes to the log, and the other side gets a
+// public text with an id that the line in the log has too, unless the configuration
+// asks for the texts (Config.ErrorDetail).
+
+// Public texts.
+const (
+	textInternal = "internal error"
+	textBadBody  = "the body can't be decoded"
+)
+
+// maxErrorText is how much of an error is logged, in bytes: it may quote what the
+// other side sent.
+const maxErrorText = 1 << 10
+
+// maxErrorLines is how many lines of one kind a peer logs in a second. A panic has
+// a stack of some kilobytes, and a stranger who has found a call that panics or
+// fails decides how many there are.
+const maxErrorLines = 10
+
+// An errorLog has a budget for each kind of line, so that a stranger who sends what
+// can't be decoded hides no failure of a handler. The zero value is ready.
+type errorLog struct{ panics, failures, bodies lineBudget }
+
+// A lineBudget decides which lines are logged, and counts the others. The zero value
+// is ready. It may be used concurrently.
+type lineBudget struct {
+	mu     sync.Mutex // guards the following
+	until  time.Time  // the end of the second that is counted
+	lines  int        // in it
+	missed int        // since the last line
+}
+
+// allow reports whether to log a line now, and how many were left out since the
+// last one that was.
+func (b *lineBudget) allow(now time.Time) (missed int, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !now.Before(b.until) {
+		b.until, b.lines = now.Add(time.Second), 0
+	}
+	if b.lines == maxErrorLines {
+		b.missed++
+		return 0, false
+	}
+	b.lines++
+	missed, b.missed = b.missed, 0
+	return missed, true
+}
+
+// logError logs a line of a kind that b counts, and returns what to tell the other
+// side: text, and the id of the line if it was written.
+func (sh *Shared) logError(b *lineBudget, level slog.Level, what, text string, attrs ...slog.Attr) string {
+	if !sh.Logger.Enabled(context.Background(), level) {
+		return text
+	}
+	missed, ok := b.allow(time.Now())
+	if !ok {
+		return text
+	}
+	id := fmt.Sprintf("%012x", rand.Uint64()>>16)
+	sh.Logger.LogAttrs(context.Background(), level, what,
+		append([]slog.Attr{slog.String("id", id), slog.Int("left_out", missed)}, attrs...)...)
+	return text + ", id " + id
+}
+
+// internalError is the status of a panic.
+func (sh *Shared) internalError(err *message.PanicError) *message.Status {
+	text := sh.logError(&sh.errorLog.panics, slog.LevelError, "panic", textInternal,
+		slog.String("where", err.Where), slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
+	if sh.ErrorDetail {
+		return newStatus(message.CodeInternalServerError, err.Value)
+	}
+	return newStatus(message.CodeInternalServerError, text)
+}
+
+// told returns st, the outcome of a message for method, as the other side may see
+// it.
+func (c *conn) told(st *message.Status, method string) *message.Status {
+	st = plain(st)
+	sh := c.shared
+	if !st.CauseHidden() || sh.ErrorDetail {
+		return st
+	}
+	if panicked, ok := message.AsPanic(st.Cause()); ok {
+		return st.Copy(sh.internalError(panicked).Cause())
+	}
+	budget, text := &sh.errorLog.failures, textInternal
+	if st.Code() == message.CodeBadMessage {
+		budget, text = &sh.errorLog.bodies, textBadBody
+	}
+	cause := st.Cause().Error()
+	return st.Copy(sh.logError(budget, slog.LevelWarn, "failed", text,
+		slog.String("method", clip(method)), slog.String("session", c.up.ID()),
+		slog.Int("code", int(st.Code())), slog.String("error", cause[:min(len(cause), maxErrorText)])))
+}
+
+// HandlerStatus returns the status of a message whose handler returned err: that
+// which err wraps ([message.StatusError]), as it is; CodeHandleTimeout or
+// CodeCanceled if the context of the handler or of a call of its ended; else
+// CodeUnknownError. The text of an err without a status stays on this side
+// ([message.Status.HideCause]).
+func HandlerStatus(err error) *message.Status {
+	st := message.FromError(err)
+	if st.Code() != message.CodeUnknownError {
+		return st
+	}
+	code := int32(message.CodeCanceled)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		code = message.CodeHandleTimeout
+	case !errors.Is(err, context.Canceled):
+		return st
+	}
+	ended := newStatus(code, err)
+	if err != context.DeadlineExceeded && err != context.Canceled { // there is more to it
+		ended.HideCause()
+	}
+	return ended
+}
