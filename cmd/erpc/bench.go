@@ -19,6 +19,7 @@ type benchOptions struct {
 	conns, workers, total int
 	duration              time.Duration
 	rate                  float64
+	broadcast             broadcastOptions
 }
 
 func benchFlags(o *options, fs *flag.FlagSet) {
@@ -29,9 +30,13 @@ func benchFlags(o *options, fs *flag.FlagSet) {
 	fs.IntVar(&o.bench.total, "n", 0, "calls to make; 0 is as many as the time allows")
 	fs.DurationVar(&o.bench.duration, "duration", 10*time.Second, "time to go on for")
 	fs.Float64Var(&o.bench.rate, "rate", 0, "calls a second, begun on a schedule that does not wait for answers; 0 is as fast as they are answered")
+	broadcastFlags(o, fs)
 }
 
 func (b *benchOptions) check() error {
+	if b.broadcast.subscribers < 0 || b.broadcast.subscribers == 0 && b.broadcast != (broadcastOptions{}) {
+		return usagef("-subscribers must be positive; -join, -on and -push go with it")
+	}
 	if b.conns < 1 || b.workers < 1 || b.total < 0 || b.duration <= 0 || b.rate < 0 {
 		return usagef("-conns, -c and -duration must be positive, -n and -rate not negative")
 	}
@@ -46,6 +51,10 @@ type bench struct {
 	start time.Time
 	end   time.Time
 	next  atomic.Int64 // number of the next call
+
+	// For the line of progress.
+	made   atomic.Int64
+	failed atomic.Int64
 }
 
 // A tally is what one worker has measured.
@@ -70,18 +79,34 @@ func runBench(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
+	var hear func(erpc.Peer)
+	var to *audience
+	if o.bench.broadcast.subscribers > 0 {
+		to = &audience{o: o}
+		hear = func(p erpc.Peer) { p.SetUnknownPush(to.push, ordered) }
+	}
+	d, err := o.dialer(args[0], hear)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }() // the outcome is known
 	b := &bench{o: o}
 	for range o.bench.conns {
-		p, sess, err := o.dial(ctx, args[0], nil)
+		sess, err := d.dial(ctx)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = p.Close() }() // the outcome is known
 		b.sess = append(b.sess, sess)
 	}
 	b.r, err = o.prepare(ctx, b.sess[0], args[1], arg)
 	if err != nil {
 		return err
+	}
+	if to != nil {
+		if err := to.gather(ctx, d); err != nil {
+			return err
+		}
+		return to.report(b, to.measure(ctx, b))
 	}
 	return b.report(b.measure(ctx))
 }
@@ -90,6 +115,7 @@ func runBench(ctx context.Context, o *options, args []string) error {
 func (b *bench) measure(ctx context.Context) (sum tally, took time.Duration) {
 	b.start = time.Now()
 	b.end = b.start.Add(b.o.bench.duration)
+	defer b.o.progress(b.line)()
 	tallies := make([]tally, b.o.bench.workers)
 	var wg sync.WaitGroup
 	for i := range tallies {
@@ -129,13 +155,25 @@ func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 			return // it was interrupted, so the call says nothing
 		}
 		t.latency.add(time.Since(begin))
+		b.made.Add(1)
 		if !st.OK() {
+			b.failed.Add(1)
 			t.codes[st.Code()]++
 		}
 		if !sess.Health() {
 			return
 		}
 	}
+}
+
+// line is that of progress.
+func (b *bench) line(elapsed time.Duration) string {
+	made := b.made.Load()
+	text := fmt.Sprintf("%d calls, %.0f a second, %d failed", made, float64(made)/elapsed.Seconds(), b.failed.Load())
+	if left := b.o.bench.duration - elapsed; left > 0 {
+		text += fmt.Sprintf(", at most %v left", left.Round(time.Second))
+	}
+	return text
 }
 
 // wait waits until call n is to begin and returns when that was: with a rate the
@@ -162,7 +200,7 @@ func (b *bench) wait(ctx context.Context, n int64) (time.Time, bool) {
 
 // A report is what bench prints with -o json. Times are in nanoseconds.
 type report struct {
-	Calls   uint64         `json:"calls"`
+	Calls   uint64         `json:"calls"`  // of a broadcast, pushes that arrived
 	Errors  map[string]int `json:"errors"` // by code
 	Seconds float64        `json:"seconds"`
 	Rate    float64        `json:"rate"` // calls a second
@@ -183,10 +221,20 @@ type bar struct {
 }
 
 func (b *bench) report(t tally, took time.Duration) error {
-	h := &t.latency
-	if h.count == 0 {
+	if t.latency.count == 0 {
 		return usagef("no call has ended in the time; raise -duration or the rate")
 	}
+	r := reportOf(t, took)
+	if b.o.format == "json" {
+		return b.o.line(r)
+	}
+	fmt.Fprintf(b.o.std.out, "%d calls in %.2fs, %.0f a second\n", r.Calls, r.Seconds, r.Rate)
+	return b.details(t, r)
+}
+
+// reportOf adds up what was measured.
+func reportOf(t tally, took time.Duration) report {
+	h := &t.latency
 	r := report{
 		Calls: h.count, Errors: map[string]int{}, Seconds: took.Seconds(), Rate: float64(h.count) / took.Seconds(),
 		Mean: h.mean(), P50: h.quantile(0.5), P90: h.quantile(0.9), P99: h.quantile(0.99), P999: h.quantile(0.999), Max: h.max,
@@ -195,11 +243,12 @@ func (b *bench) report(t tally, took time.Duration) error {
 	for code, n := range t.codes {
 		r.Errors[fmt.Sprint(code)] = n
 	}
-	if b.o.format == "json" {
-		return b.o.line(r)
-	}
+	return r
+}
+
+// details prints the times and the errors.
+func (b *bench) details(t tally, r report) error {
 	w := b.o.std.out
-	fmt.Fprintf(w, "%d calls in %.2fs, %.0f a second\n", r.Calls, r.Seconds, r.Rate)
 	fmt.Fprintf(w, "mean %v  p50 %v  p90 %v  p99 %v  p99.9 %v  max %v\n", short(r.Mean), short(r.P50), short(r.P90), short(r.P99), short(r.P999), short(r.Max))
 	if b.o.bench.rate > 0 {
 		fmt.Fprintf(w, "times count from the schedule; a call began at most %v late\n", short(r.Lag))

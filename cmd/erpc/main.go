@@ -67,6 +67,7 @@ func commands() []command {
 		{name: "list", args: "TARGET [PREFIX]", help: "list the methods of a peer that has plugin/reflect, or of -proto files", run: runList, flags: listFlags, target: mayDial},
 		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe, flags: describeFlags, target: mayDial},
 		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure", run: runBench, flags: benchFlags},
+		{name: "serve", args: "ADDRESS", help: "stand in for a peer: answer by rules, and print what comes", run: runServe, flags: serveFlags, target: listens},
 		{name: "context", args: "[list | set [FLAGS] NAME TARGET | remove NAME]", help: "save targets with their flags under names", run: runContext, target: noTarget},
 		{name: "version", help: "print the version", run: runVersion, target: noTarget},
 	}

@@ -41,6 +41,7 @@ type options struct {
 	count         int
 	listen        listenOptions
 	bench         benchOptions
+	serve         serveOptions
 }
 
 // schemaFlags are those of commands that need to know types.
@@ -157,53 +158,79 @@ func secret(from string) (string, error) {
 	return "", usagef("-auth takes @file or '$NAME': a token on the command line shows in the list of processes")
 }
 
-// dial connects to the target. register, which may be nil, sets handlers before.
-func (o *options) dial(ctx context.Context, to string, register func(erpc.Peer)) (erpc.Peer, erpc.Session, error) {
+// A dialer makes sessions of one peer to one target.
+type dialer struct {
+	erpc.Peer
+	o      *options
+	addr   string
+	protos []erpc.ProtoFunc
+}
+
+// dialer returns that of a target. register, which may be nil, sets handlers.
+func (o *options) dialer(to string, register func(erpc.Peer)) (*dialer, error) {
 	t, err := parseTarget(to)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if o.timeout <= 0 {
-		return nil, nil, usagef("-timeout must be positive")
+		return nil, usagef("-timeout must be positive")
 	}
 	tlsConfig, err := o.tlsConfig()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	token, err := secret(o.token)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	var plugins []erpc.Plugin
 	if token != "" {
 		plugins = append(plugins, auth.NewBearerPlugin(auth.Token(token)))
 	}
 	cfg := erpc.PeerConfig{Network: t.network, Transports: all.Transports(), DialTimeout: o.timeout, Logger: slog.New(slog.DiscardHandler)}
-	var protos []erpc.ProtoFunc
+	d := &dialer{o: o, addr: t.addr}
 	if t.messages {
 		cfg.Transports = append(cfg.Transports, websocket.Transport{Config: websocket.Config{Messages: true}})
-		protos = []erpc.ProtoFunc{jsonproto.NewSubProtoFunc()}
+		d.protos = []erpc.ProtoFunc{jsonproto.NewSubProtoFunc()}
 		if t.protocol == "pb" {
-			protos = []erpc.ProtoFunc{pbproto.NewSubProtoFunc()}
+			d.protos = []erpc.ProtoFunc{pbproto.NewSubProtoFunc()}
 		}
 	} else {
 		cfg.Protocol = t.protocol
 	}
-	p := erpc.NewPeer(cfg, plugins...)
+	d.Peer = erpc.NewPeer(cfg, plugins...)
 	if t.tls {
-		p.SetTLSConfig(tlsConfig)
+		d.SetTLSConfig(tlsConfig)
 	}
 	if register != nil {
-		register(p)
+		register(d.Peer)
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	return d, nil
+}
+
+// dial makes a session.
+func (d *dialer) dial(ctx context.Context) (erpc.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.o.timeout)
 	defer cancel()
-	sess, st := p.DialContext(ctx, t.addr, protos...)
+	sess, st := d.DialContext(ctx, d.addr, d.protos...)
 	if !st.OK() {
-		return nil, nil, errors.Join(connectionError{st}, p.Close())
+		return nil, connectionError{st}
 	}
-	o.note("connected to %s", sess.RemoteAddr())
-	return p, sess, nil
+	d.o.note("connected to %s", sess.RemoteAddr())
+	return sess, nil
+}
+
+// dial makes a peer with one session to the target.
+func (o *options) dial(ctx context.Context, to string, register func(erpc.Peer)) (erpc.Peer, erpc.Session, error) {
+	d, err := o.dialer(to, register)
+	if err != nil {
+		return nil, nil, err
+	}
+	sess, err := d.dial(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, d.Close())
+	}
+	return d.Peer, sess, nil
 }
 
 func (o *options) tlsConfig() (*tls.Config, error) {

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc"
+)
+
+// broadcastOptions are the flags of bench that measure broadcasts.
+type broadcastOptions struct {
+	subscribers int
+	join, on    string
+	push        bool
+}
+
+func broadcastFlags(o *options, fs *flag.FlagSet) {
+	b := &o.bench.broadcast
+	fs.IntVar(&b.subscribers, "subscribers", 0, "measure a broadcast: so many sessions wait for the push that each call causes")
+	fs.StringVar(&b.join, "join", "", "with -subscribers: call `METHOD=JSON` on each of these first")
+	fs.StringVar(&b.on, "on", "", "with -subscribers: count only pushes to this `method`; default all")
+	fs.BoolVar(&b.push, "push", false, "with -subscribers: push to the method instead of calling it")
+}
+
+// An audience is the sessions that a broadcast goes to. Each gets one push for each
+// broadcast, in the order of these, so the n-th push is that of the n-th broadcast.
+type audience struct {
+	o *options
+
+	mu      sync.Mutex // guards the following
+	rounds  []*round
+	arrived tally
+	extra   int // pushes that came before a broadcast could cause them
+}
+
+// A round is one broadcast.
+type round struct {
+	begin time.Time
+	left  int           // subscribers that it has not reached
+	done  chan struct{} // closed when it has reached all
+}
+
+// A subscriber is one session of the audience.
+type subscriber struct{ rounds int } // that have reached it; guarded by the mutex of the audience
+
+type subscriberKey struct{}
+
+// gather dials the subscribers.
+func (a *audience) gather(ctx context.Context, d *dialer) error {
+	method, arg, _ := strings.Cut(a.o.bench.broadcast.join, "=")
+	if arg != "" && !json.Valid([]byte(arg)) {
+		return usagef("-join: the argument is not JSON")
+	}
+	for range a.o.bench.broadcast.subscribers {
+		sess, err := d.dial(ctx)
+		if err != nil {
+			return err
+		}
+		if method != "" {
+			joinCtx, cancel := context.WithTimeout(ctx, a.o.timeout)
+			r := request{body: []byte(arg)}
+			st := sess.Call(method, r.argOf(), nil, a.o.settings(joinCtx)...).Status()
+			cancel()
+			if err := failed(st); err != nil {
+				return err
+			}
+		}
+		sess.Swap().Store(subscriberKey{}, new(subscriber))
+	}
+	return nil
+}
+
+// push is the handler of all pushes.
+func (a *audience) push(ctx erpc.UnknownPushCtx) *erpc.Status {
+	now := time.Now()
+	v, _ := ctx.Session().Swap().Load(subscriberKey{})
+	sub, ok := v.(*subscriber)
+	if on := a.o.bench.broadcast.on; !ok || on != "" && on != ctx.ServiceMethod() {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if sub.rounds == len(a.rounds) {
+		a.extra++
+		return nil
+	}
+	r := a.rounds[sub.rounds]
+	sub.rounds++
+	a.arrived.latency.add(now.Sub(r.begin))
+	r.left--
+	if r.left == 0 {
+		close(r.done)
+	}
+	return nil
+}
+
+// begin enters a broadcast that is about to be made.
+func (a *audience) begin(at time.Time) *round {
+	r := &round{begin: at, left: a.o.bench.broadcast.subscribers, done: make(chan struct{})}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rounds = append(a.rounds, r)
+	return r
+}
+
+// measure makes one broadcast after another: when all have got the last one, or by
+// the schedule of -rate. It returns how long that took.
+func (a *audience) measure(ctx context.Context, b *bench) time.Duration {
+	b.start = time.Now()
+	b.end = b.start.Add(a.o.bench.duration)
+	defer a.o.progress(b.line)()
+	a.arrived.codes = map[int32]int{}
+	var last *round
+	for n := int64(0); ctx.Err() == nil && (a.o.bench.total == 0 || n < int64(a.o.bench.total)); n++ {
+		begin, ok := b.wait(ctx, n)
+		if !ok {
+			break
+		}
+		a.arrived.lag = max(a.arrived.lag, time.Since(begin))
+		r := a.begin(begin)
+		st := a.cause(ctx, b)
+		b.made.Add(1)
+		if !st.OK() {
+			b.failed.Add(1)
+			a.arrived.codes[st.Code()]++
+			a.drop(r)
+			if erpc.IsConnError(st) {
+				break
+			}
+			continue
+		}
+		last = r
+		if a.o.bench.rate == 0 && !a.reached(ctx, r) {
+			break // another would be taken for this one
+		}
+	}
+	if last != nil {
+		a.reached(ctx, last)
+	}
+	return time.Since(b.start)
+}
+
+// cause makes one call or push.
+func (a *audience) cause(ctx context.Context, b *bench) *erpc.Status {
+	ctx, cancel := context.WithTimeout(ctx, a.o.timeout)
+	defer cancel()
+	set := append(a.o.settings(ctx), b.r.set...)
+	if a.o.bench.broadcast.push {
+		return b.sess[0].Push(b.r.method, b.r.argOf(), set...)
+	}
+	var body []byte
+	return b.sess[0].Call(b.r.method, b.r.argOf(), &body, set...).Status()
+}
+
+// drop forgets a broadcast that has failed and so has reached nobody.
+func (a *audience) drop(r *round) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.rounds) > 0 && a.rounds[len(a.rounds)-1] == r && r.left == a.o.bench.broadcast.subscribers {
+		a.rounds = a.rounds[:len(a.rounds)-1]
+	}
+}
+
+// reached waits until a broadcast has reached all, for as long as -timeout.
+func (a *audience) reached(ctx context.Context, r *round) bool {
+	timer := time.NewTimer(a.o.timeout)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// A broadcastReport is what bench prints with -subscribers and -o json.
+type broadcastReport struct {
+	report
+	Broadcasts  int `json:"broadcasts"`
+	Subscribers int `json:"subscribers"`
+	Lost        int `json:"lost"`  // pushes that did not arrive in time
+	Extra       int `json:"extra"` // pushes that no broadcast of this program caused
+}
+
+func (a *audience) report(b *bench, took time.Duration) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := broadcastReport{Broadcasts: len(a.rounds), Subscribers: a.o.bench.broadcast.subscribers, Extra: a.extra}
+	for _, x := range a.rounds {
+		r.Lost += x.left
+	}
+	if a.arrived.latency.count == 0 {
+		return usagef("no push has arrived; does %s cause one to sessions that have made the call of -join?", b.r.method)
+	}
+	r.report = reportOf(a.arrived, took)
+	if a.o.format == "json" {
+		return a.o.line(r)
+	}
+	w := a.o.std.out
+	fmt.Fprintf(w, "%d broadcasts to %d sessions in %.2fs, %.0f pushes a second\n", r.Broadcasts, r.Subscribers, r.Seconds, r.Rate)
+	if r.Lost > 0 || r.Extra > 0 {
+		fmt.Fprintf(w, "%d pushes did not arrive, and %d came that no broadcast of this command caused\n", r.Lost, r.Extra)
+	}
+	return b.details(a.arrived, r.report)
+}
