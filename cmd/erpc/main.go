@@ -68,6 +68,8 @@ func commands() []command {
 		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe, flags: describeFlags, target: mayDial},
 		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure", run: runBench, flags: benchFlags},
 		{name: "serve", args: "ADDRESS", help: "stand in for a peer: answer by rules, and print what comes", run: runServe, flags: serveFlags, target: listens},
+		{name: "top", args: "TARGET", help: "show what a peer does that has plugin/stats with Config.Allow", run: runTop, flags: topFlags},
+		{name: "completion", args: "bash|zsh|fish", help: "print what makes a shell complete this command", run: runCompletion, target: noTarget},
 		{name: "context", args: "[list | set [FLAGS] NAME TARGET | remove NAME]", help: "save targets with their flags under names", run: runContext, target: noTarget},
 		{name: "version", help: "print the version", run: runVersion, target: noTarget},
 	}
@@ -81,6 +83,9 @@ func run(ctx context.Context, args []string, std stdio) int {
 			return exitUsage
 		}
 		return exitOK
+	}
+	if args[0] == completeCommand {
+		return complete(ctx, args[1:], std)
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -98,29 +103,35 @@ func usage(w io.Writer) {
 	}
 }
 
-// start parses the flags and runs the command.
-func (c command) start(ctx context.Context, args []string, std stdio) int {
-	o := &options{std: std, color: "auto"}
+// flagSet returns the flags of the command.
+func (c command) flagSet(o *options) *flag.FlagSet {
 	fs := flag.NewFlagSet("erpc "+c.name, flag.ContinueOnError)
-	fs.SetOutput(std.err)
+	fs.SetOutput(o.std.err)
 	fs.Usage = func() {
-		fmt.Fprintf(std.err, "usage: erpc %s [FLAGS] %s\n%s\n", c.name, c.args, c.help)
+		fmt.Fprintf(o.std.err, "usage: erpc %s [FLAGS] %s\n%s\n", c.name, c.args, c.help)
 		fs.PrintDefaults()
 	}
 	o.colorFlag(fs)
-	switch c.target {
-	case noTarget:
-		if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
-			fs.Usage()
-			return exitOK
-		}
-		return o.exit(c.run(ctx, o, args))
-	case dials, mayDial:
+	if c.target == dials || c.target == mayDial {
 		o.connectionFlags(fs)
 	}
 	if c.flags != nil {
 		c.flags(o, fs)
 	}
+	return fs
+}
+
+// start parses the flags and runs the command.
+func (c command) start(ctx context.Context, args []string, std stdio) int {
+	o := &options{std: std, color: "auto"}
+	if c.target == noTarget {
+		if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+			fmt.Fprintf(std.err, "usage: erpc %s %s\n%s\n", c.name, c.args, c.help)
+			return exitOK
+		}
+		return o.exit(c.run(ctx, o, args))
+	}
+	fs := c.flagSet(o)
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitOK

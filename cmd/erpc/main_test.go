@@ -17,10 +17,12 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/cmd/erpc/internal/mock"
 	"github.com/goerpc/erpc/erpctest"
 	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/reflect"
+	"github.com/goerpc/erpc/plugin/stats"
 	"github.com/goerpc/erpc/socket/all"
 )
 
@@ -44,6 +46,7 @@ func register(p erpc.Peer, r *reflect.Plugin) {
 	})
 	erpc.HandlePush(p, "/chat/say", func(context.Context, *string) error { return nil })
 	registerStreams(p)
+	registerRoom(p)
 	chaterpc.RegisterChat(p, chatServer{})
 	// The others are for tests and not on the page.
 	erpc.HandleCall(p, "/chat/join", func(ctx context.Context, name *string) (*bool, error) {
@@ -115,15 +118,19 @@ func erpcRun(t *testing.T, in string, args ...string) (code int, out, errs strin
 // The commands of docs/cli.md print what the page says.
 func TestPageIsTrue(t *testing.T) {
 	home(t)
-	addr := serve(t, erpc.PeerConfig{}, []string{"/hidden/", "/chat/join", "/chat.v1."})
+	allow := stats.New(stats.Config{Allow: func(erpc.Session) bool { return true }})
+	hosts := map[string]string{"localhost:9090": serve(t, erpc.PeerConfig{}, []string{"/hidden/", "/chat/join", "/chat.v1.", "/room/", "/erpc.stats/"}, allow)}
 	page, err := os.ReadFile("../../docs/cli.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir("../../examples/protobuf/chat") // where chat.proto is
-	ran := 0
 	command := regexp.MustCompile(`^(?:echo '(.*)' \| )?erpc (.*?)(?: \| (.*))?$`)
+	ran := map[string]int{}
 	for i, block := range strings.Split(string(page), "```") {
+		if text, ok := strings.CutPrefix(block, "yaml\n"); ok {
+			checkRules(t, text)
+		}
 		text, isText := strings.CutPrefix(block, "text\n")
 		if i%2 == 0 || !isText {
 			continue
@@ -136,14 +143,29 @@ func TestPageIsTrue(t *testing.T) {
 				continue
 			}
 			in, pipe := parts[1], parts[3]
-			args := words(strings.ReplaceAll(parts[2], "localhost:9090", addr))
+			args := words(parts[2])
+			ran[args[0]]++
+			if args[0] == "serve" {
+				name := args[len(args)-1]
+				args[len(args)-1] = "127.0.0.1:0"
+				hosts[name], _ = standsIn(t, args[1:]...)
+				continue
+			}
+			for i, a := range args {
+				if at, ok := hosts[a]; ok {
+					args[i] = at
+				}
+			}
 			_, out, errs := erpcRun(t, in, args...)
-			ran++
 			got := strings.TrimRight(lines(out+errs), "\n")
 			want = strings.TrimRight(want, "\n")
 			switch {
 			case args[0] == "bench":
-				if !strings.Contains(got, "calls") || errs != "" {
+				if !strings.Contains(got, "p99") || errs != "" {
+					t.Errorf("%s prints %s", line, got)
+				}
+			case args[0] == "top":
+				if strings.Count(got, "\n") != 4 || !strings.Contains(got, "PER SECOND") || errs != "" {
 					t.Errorf("%s prints %s", line, got)
 				}
 			case pipe != "":
@@ -156,8 +178,22 @@ func TestPageIsTrue(t *testing.T) {
 			}
 		}
 	}
-	if ran < 8 {
-		t.Errorf("only %d commands found on the page", ran)
+	for _, c := range commands() {
+		if ran[c.name] == 0 && c.name != "completion" && c.name != "version" { // see TestShellsComplete; what it prints varies
+			t.Errorf("the page does not show erpc %s", c.name)
+		}
+	}
+}
+
+// checkRules fails the test for rules that erpc serve does not take.
+func checkRules(t *testing.T, text string) {
+	t.Helper()
+	c, err := mock.Read(strings.NewReader(text))
+	if err == nil {
+		_, err = mock.New(c)
+	}
+	if err != nil {
+		t.Errorf("the rules of the page: %v", err)
 	}
 }
 

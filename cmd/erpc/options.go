@@ -42,6 +42,7 @@ type options struct {
 	listen        listenOptions
 	bench         benchOptions
 	serve         serveOptions
+	top           topOptions
 }
 
 // schemaFlags are those of commands that need to know types.

@@ -13,6 +13,9 @@ type Config struct {
 	// MaxMethods bounds the names of methods called here that are counted one
 	// by one; 0 is 1000. Those handled here are as many as are registered.
 	MaxMethods int `yaml:"max_methods" ini:"max_methods" comment:"Names of called methods that are counted one by one; 0 is 1000"`
+	// Allow decides which sessions may read the counts by [ReadMethod]; nil, and the
+	// peer has no such method. It may be called concurrently.
+	Allow func(erpc.Session) bool `yaml:"-" ini:"-"`
 }
 
 // Stats is the plugin. All methods may be called concurrently.
@@ -22,6 +25,8 @@ type Stats struct {
 	sessions                                   sessions
 	slowest                                    slowest
 	running                                    running
+	readings                                   readings
+	allow                                      func(erpc.Session) bool        // nil: no reading over the wire
 	peer                                       atomic.Pointer[erpc.EarlyPeer] // nil: none was made with it
 }
 
@@ -48,7 +53,7 @@ func New(cfg Config) *Stats {
 	if cfg.MaxMethods <= 0 {
 		cfg.MaxMethods = 1000
 	}
-	s := &Stats{}
+	s := &Stats{allow: cfg.Allow}
 	s.handledCalls.other, s.handledPushes.other = Unknown, Unknown
 	s.calls.max, s.calls.other = cfg.MaxMethods, Other
 	s.pushes.max, s.pushes.other = cfg.MaxMethods, Other
@@ -58,9 +63,13 @@ func New(cfg Config) *Stats {
 // Name returns the name of the plugin.
 func (*Stats) Name() string { return "stats" }
 
-// PostNewPeer remembers the peer, which counts what no hook sees.
+// PostNewPeer remembers the peer, which counts what no hook sees, and registers
+// [ReadMethod].
 func (s *Stats) PostNewPeer(peer erpc.EarlyPeer) error {
 	s.peer.Store(&peer)
+	if s.allow != nil {
+		s.serveReadings(peer, s.allow)
+	}
 	return nil
 }
 
