@@ -231,7 +231,7 @@ var imports = []string{
 	"bufio", "bytes", "compress/flate", "context", "encoding/hex", "errors", "fmt", "io", "log", "log/slog", "net", "net/http", "os", "strings", "testing", "time", "go.uber.org/goleak",
 	module, module + "/cluster", module + "/codec", module + "/codec/thriftcodec", module + "/proto", module + "/proto/rawproto", module + "/proto/thriftproto", module + "/message",
 	module + "/socket", module + "/socket/all", module + "/socket/quic", module + "/xfer", module + "/xfer/gzip", module + "/xfer/md5", module + "/xfer/s2", module + "/xfer/zstd",
-	module + "/examples/protobuf/chat", module + "/examples/protobuf/chat/chaterpc", module + "/plugin/acl", module + "/plugin/auth", module + "/plugin/dashboard", module + "/plugin/limit", module + "/plugin/reflect", module + "/plugin/retry",
+	module + "/examples/protobuf/chat", module + "/examples/protobuf/chat/chaterpc", module + "/plugin/acl", module + "/plugin/auth", module + "/plugin/dashboard", module + "/plugin/limit", module + "/plugin/reflect", module + "/plugin/retry", module + "/plugin/stats",
 }
 
 // wholeProgram makes a program of a fragment: declarations, or statements
