@@ -75,6 +75,9 @@ type (
 	// A StreamCtx is what a hook of the messages of a stream sees. See
 	// [session.StreamCtx].
 	StreamCtx = session.StreamCtx
+	// A StreamEndCtx is what a hook of the end of a stream sees. See
+	// [session.StreamEndCtx].
+	StreamEndCtx = session.StreamEndCtx
 	// A WriteCtx is what a write hook sees. See [session.WriteCtx].
 	WriteCtx = session.WriteCtx
 	// A CallCtx is embedded by, or passed to, a handler of calls. See

@@ -16,6 +16,10 @@ const (
 	TypePush      = message.TypePush
 	TypeAuthCall  = message.TypeAuthCall
 	TypeAuthReply = message.TypeAuthReply
+
+	// TypeStreamOpen is that of a message that opens a stream: hooks of calls see
+	// it in the place of TypeCall.
+	TypeStreamOpen = message.TypeStreamOpen
 )
 
 // Status codes of the framework; those of applications should be above 1000.

@@ -63,6 +63,8 @@ type (
 	PreSendMessagePlugin = session.PreSendMessagePlugin
 	// PreRecvMessagePlugin is [session.PreRecvMessagePlugin].
 	PreRecvMessagePlugin = session.PreRecvMessagePlugin
+	// PostEndStreamPlugin is [session.PostEndStreamPlugin].
+	PostEndStreamPlugin = session.PostEndStreamPlugin
 	// PostDisconnectPlugin is [session.PostDisconnectPlugin].
 	PostDisconnectPlugin = session.PostDisconnectPlugin
 )

@@ -43,6 +43,7 @@ type PluginImpl struct {
 	OnPostReadReplyBody   func(ctx session.ReadCtx) *message.Status
 	OnPreSendMessage      func(ctx session.StreamCtx) *message.Status
 	OnPreRecvMessage      func(ctx session.StreamCtx) *message.Status
+	OnPostEndStream       func(ctx session.StreamEndCtx)
 	OnPostDisconnect      func(sess session.Base) *message.Status
 }
 
@@ -268,6 +269,13 @@ func (p *PluginImpl) PreRecvMessage(ctx session.StreamCtx) *message.Status {
 		return nil
 	}
 	return p.OnPreRecvMessage(ctx)
+}
+
+// PostEndStream implements [session.PostEndStreamPlugin].
+func (p *PluginImpl) PostEndStream(ctx session.StreamEndCtx) {
+	if p.OnPostEndStream != nil {
+		p.OnPostEndStream(ctx)
+	}
 }
 
 // PostDisconnect implements [session.PostDisconnectPlugin].

@@ -42,7 +42,7 @@ func checkRoutePlugin(place string, p plugin.Plugin) error {
 	}
 	_, selects := p.(plugin.Selector)
 	if !selects && len(plugin.Hooks(p, onRoute)) == 0 {
-		return fmt.Errorf("router: plugin %q (%T) implements no hook of a route, at %s: PostReg, PostRead…Header, PreRead…Body, PostRead…Body, PreWriteReply, PostWriteReply or PostHandle; give it to NewPeer", p.Name(), p, place)
+		return fmt.Errorf("router: plugin %q (%T) implements no hook of a route, at %s: PostReg, PostRead…Header, PreRead…Body, PostRead…Body, PreWriteReply, PostWriteReply, PostHandle, PreSendMessage, PreRecvMessage or PostEndStream; give it to NewPeer", p.Name(), p, place)
 	}
 	return nil
 }

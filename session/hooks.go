@@ -143,6 +143,16 @@ type (
 		plugin.Plugin
 		PreRecvMessage(StreamCtx) *message.Status
 	}
+	// PostEndStreamPlugin is called once for each stream whose PreWriteCall or
+	// PostReadCallHeader hooks ran, whatever has ended it, or kept it from being
+	// opened. Where its handler is, that is when the handler has returned, behind
+	// PostHandle; where it was opened, a goroutine of its own calls the hooks, behind
+	// those of its reply. There is nothing left to stop, so it returns nothing, and the
+	// hooks of all plugins are called.
+	PostEndStreamPlugin interface {
+		plugin.Plugin
+		PostEndStream(StreamEndCtx)
+	}
 	// PostDisconnectPlugin is called once when a session has ended, if its
 	// connect hooks, or those in front of the one that refused it, had
 	// accepted it. Its status is only logged.
@@ -181,6 +191,7 @@ type Hooks struct {
 	postReadReplyBody   []PostReadReplyBodyPlugin
 	preSendMessage      []PreSendMessagePlugin
 	preRecvMessage      []PreRecvMessagePlugin
+	postEndStream       []PostEndStreamPlugin
 }
 
 // NewHooks resolves the session hooks of plugins.
@@ -209,6 +220,7 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 		postReadReplyBody:   plugin.Of[PostReadReplyBodyPlugin](all),
 		preSendMessage:      plugin.Of[PreSendMessagePlugin](all),
 		preRecvMessage:      plugin.Of[PreRecvMessagePlugin](all),
+		postEndStream:       plugin.Of[PostEndStreamPlugin](all),
 	}
 }
 
@@ -228,7 +240,7 @@ var (
 		reflect.TypeFor[PostReadCallHeaderPlugin](), reflect.TypeFor[PreReadCallBodyPlugin](), reflect.TypeFor[PostReadCallBodyPlugin](),
 		reflect.TypeFor[PostReadPushHeaderPlugin](), reflect.TypeFor[PreReadPushBodyPlugin](), reflect.TypeFor[PostReadPushBodyPlugin](),
 		reflect.TypeFor[PreWriteReplyPlugin](), reflect.TypeFor[PostWriteReplyPlugin](), reflect.TypeFor[PostHandlePlugin](),
-		reflect.TypeFor[PreSendMessagePlugin](), reflect.TypeFor[PreRecvMessagePlugin](),
+		reflect.TypeFor[PreSendMessagePlugin](), reflect.TypeFor[PreRecvMessagePlugin](), reflect.TypeFor[PostEndStreamPlugin](),
 	}
 	peerHooks = []reflect.Type{
 		reflect.TypeFor[PostDialPlugin](), reflect.TypeFor[PostAcceptPlugin](), reflect.TypeFor[PostOpenPlugin](), reflect.TypeFor[PostDisconnectPlugin](),

@@ -22,6 +22,32 @@ type StreamCtx interface {
 	Message() *message.Message
 }
 
+// A StreamEndCtx is what a hook of the end of a stream sees.
+type StreamEndCtx interface {
+	// Swap is the store of the stream, which its hooks of opening have seen, and
+	// Context that of the stream, which has ended.
+	PreCtx
+	ServiceMethod() string
+	// Opener reports whether this side opened the stream.
+	Opener() bool
+	// Status returns how the stream ended.
+	Status() *message.Status
+	// Counts returns how many messages were sent, and how many have arrived.
+	Counts() (sent, received uint64)
+}
+
+// A streamEndCtx lasts as long as its exchange.
+type streamEndCtx struct {
+	*exchange
+	method         string
+	opener         bool
+	sent, received uint64
+}
+
+func (c *streamEndCtx) ServiceMethod() string           { return c.method }
+func (c *streamEndCtx) Opener() bool                    { return c.opener }
+func (c *streamEndCtx) Counts() (sent, received uint64) { return c.sent, c.received }
+
 // A streamCtx is pooled with its exchange.
 type streamCtx struct {
 	*exchange
@@ -40,7 +66,7 @@ func (c *streamCtx) Message() *message.Message { return c.m }
 // stream, if there are hooks which could ask for it.
 func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
 	s.hooks = hooks
-	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil || hooks.postReadReplyHeader != nil {
+	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil || hooks.postReadReplyHeader != nil || hooks.postEndStream != nil {
 		s.swap = x.Swap()
 	}
 }
@@ -63,6 +89,38 @@ func (s *Stream) finishHooked(x *exchange) {
 	st = x.in.Status()
 	if !failed.OK() {
 		st = failed
+	}
+}
+
+// hookEnd runs the hooks of the end of the stream where it was opened.
+func (s *Stream) hookEnd(st *message.Status) {
+	x := getExchange(s.conn, roleOutgoing)
+	defer putExchange(x)
+	x.swap, x.stream, x.status = s.swap, s, st
+	x.hookStreamEnd(s.hooks, s.end())
+}
+
+// end is the stream for the hooks of its end.
+func (s *Stream) end() streamEndCtx {
+	return streamEndCtx{method: s.method, opener: s.opener(), sent: s.sent.Load(), received: s.inbox.Arrived()}
+}
+
+// notOpened runs the hooks of the end of a stream that x was to open. It returns
+// why it did not.
+func (x *exchange) notOpened(hooks *Hooks, st *message.Status) *message.Status {
+	x.status = st
+	x.hookStreamEnd(hooks, streamEndCtx{method: x.out.ServiceMethod(), opener: true})
+	return st
+}
+
+// hookStreamEnd runs the hooks of the end of a stream. A panic is logged.
+func (x *exchange) hookStreamEnd(hooks *Hooks, end streamEndCtx) {
+	for _, h := range hooks.postEndStream {
+		end.exchange = x
+		_ = x.hooked(func() *message.Status { // nothing is left to stop
+			h.PostEndStream(&end)
+			return nil
+		})
 	}
 }
 

@@ -36,17 +36,17 @@ func (s *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 			return run(hooks.preWriteCall, PreWriteCallPlugin.PreWriteCall, WriteCtx(x))
 		})
 		if !st.OK() {
-			return nil, st
+			return nil, x.notOpened(hooks, st)
 		}
 	}
 	c, st := s.usable(ctx, nil, false)
 	if !st.OK() {
-		return nil, st
+		return nil, x.notOpened(hooks, st)
 	}
 	x.conn = c
 	st = c.needStreams(ctx)
 	if !st.OK() {
-		return nil, st
+		return nil, x.notOpened(hooks, st)
 	}
 	stream, st := c.openStream(x, hooks)
 	if st.OK() && hooks.postWriteCall != nil {
@@ -62,7 +62,7 @@ func (c *conn) openStream(x *exchange, hooks *Hooks) (*Stream, *message.Status) 
 	ctx := x.out.Context()
 	s, err := newStream(c, x.out.ServiceMethod(), x.out.BodyCodec(), x.out.XferPipe().IDs())
 	if err != nil {
-		return nil, newStatus(message.CodeExhausted, err)
+		return nil, x.notOpened(hooks, newStatus(message.CodeExhausted, err))
 	}
 	x.out.Meta().CopyTo(&s.meta)
 	s.begin = c.sess.clock()
@@ -71,7 +71,7 @@ func (c *conn) openStream(x *exchange, hooks *Hooks) (*Stream, *message.Status) 
 	if !c.streamTable().open(s) {
 		s.inbox.Abort(errConnClosed)
 		s.cancel(errConnClosed)
-		return nil, statusClosed(c.sess.Err())
+		return nil, x.notOpened(hooks, statusClosed(c.sess.Err()))
 	}
 	x.out.SetSeq(-s.key)
 	markTimeout(&x.out, ctx)

@@ -96,6 +96,7 @@ func (x *exchange) serveStream(s *Stream) {
 func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 	x.status = st
 	x.out.SetMtype(message.TypeStreamEnd)
+	x.out.SetServiceMethod(s.method) // for hooks, as in a reply; the frame has none
 	if hooks.preWriteReply != nil {
 		if failed := x.hooked(func() *message.Status {
 			return run(hooks.preWriteReply, PreWriteReplyPlugin.PreWriteReply, WriteCtx(x))
@@ -107,10 +108,12 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 		x.out.SetSeq(-s.key)
 		x.out.SetStatus(x.conn.told(st, s.method))
 		x.out.SetBody(nil)
+		x.out.SetServiceMethod("")
 		if err := x.conn.sendEnd(&x.out); err != nil {
 			x.Debugf("session %s: end of the stream to %s not sent: %v", x.conn.sess.ID(), s.method, err)
 		}
 		x.conn.sock.StartFlush()
+		x.out.SetServiceMethod(s.method)
 	} else {
 		x.status = s.Status()
 	}
@@ -125,6 +128,7 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 			return nil
 		})
 	}
+	x.hookStreamEnd(hooks, s.end())
 }
 
 // handleStream runs the hooks in front of the handler, and the handler.

@@ -29,6 +29,9 @@
 // what is in it, alone; structs without a tag, and those that pointers and slices
 // lead to, have their own fields bound and checked.
 //
+// The messages of streams are left alone: a handler of streams checks what it
+// receives.
+//
 // Rules are compiled when a handler is registered; a mistake in a tag refuses
 // the registration. Package validate, below this one, adds the tags of
 // go-playground/validator.

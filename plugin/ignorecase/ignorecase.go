@@ -17,9 +17,18 @@ type IgnoreCase struct {
 
 // A route is what a message asks for, in lower case.
 type route struct {
-	call  bool
+	kind  kind
 	lower string
 }
+
+// A kind is that of the handler that a message asks for.
+type kind byte
+
+const (
+	call kind = iota
+	push
+	stream
+)
 
 // NewIgnoreCase returns the plugin.
 func NewIgnoreCase() *IgnoreCase { return &IgnoreCase{} }
@@ -38,7 +47,13 @@ func (i *IgnoreCase) PostReg(h *erpc.Handler) error {
 	if h.IsUnknown() {
 		return nil
 	}
-	r := route{h.IsCall(), strings.ToLower(h.Name())}
+	r := route{push, strings.ToLower(h.Name())}
+	switch {
+	case h.IsCall():
+		r.kind = call
+	case h.IsStream():
+		r.kind = stream
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.names == nil {
@@ -50,48 +65,57 @@ func (i *IgnoreCase) PostReg(h *erpc.Handler) error {
 	return nil
 }
 
-// PostReadCallHeader gives a call the name of its handler.
+// PostReadCallHeader gives a call, or a stream that is opened, the name of its
+// handler.
 func (i *IgnoreCase) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
-	i.rename(ctx, true)
+	k := call
+	if ctx.Input().Mtype() == erpc.TypeStreamOpen {
+		k = stream
+	}
+	i.rename(ctx, k)
 	return nil
 }
 
 // PostReadPushHeader gives a push the name of its handler.
 func (i *IgnoreCase) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
-	i.rename(ctx, false)
+	i.rename(ctx, push)
 	return nil
 }
 
-func (i *IgnoreCase) rename(ctx erpc.ReadCtx, call bool) {
+func (i *IgnoreCase) rename(ctx erpc.ReadCtx, k kind) {
 	sent := ctx.ServiceMethod()
-	if has(ctx, call, sent) {
+	if has(ctx, k, sent) {
 		return
 	}
 	lower := strings.ToLower(sent)
-	for _, name := range i.find(call, lower) {
-		if has(ctx, call, name) {
+	for _, name := range i.find(k, lower) {
+		if has(ctx, k, name) {
 			ctx.ResetServiceMethod(name)
 			return
 		}
 	}
 	// A handler that was registered before the plugin was added, or none.
-	if strings.HasPrefix(lower, "/") || has(ctx, call, lower) {
+	if strings.HasPrefix(lower, "/") || has(ctx, k, lower) {
 		ctx.ResetServiceMethod(lower)
 	}
 }
 
-func (i *IgnoreCase) find(call bool, lower string) []string {
+func (i *IgnoreCase) find(k kind, lower string) []string {
 	i.mu.RLock()
 	defer i.mu.RUnlock()
-	return i.names[route{call, lower}]
+	return i.names[route{k, lower}]
 }
 
 // has reports whether the peer has a handler of that very name.
-func has(ctx erpc.ReadCtx, call bool, name string) bool {
+func has(ctx erpc.ReadCtx, k kind, name string) bool {
 	p, ok := ctx.Peer().(erpc.Peer)
 	if !ok {
 		return false
 	}
-	h, ok := p.Router().Dispatch(call, name)
+	if k == stream {
+		h, ok := p.Router().DispatchStream(name)
+		return ok && !h.IsUnknown()
+	}
+	h, ok := p.Router().Dispatch(k == call, name)
 	return ok && !h.IsUnknown()
 }

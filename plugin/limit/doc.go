@@ -5,6 +5,10 @@
 // identity may send in a second. [Pending] bounds the other side: the calls that a
 // session has in flight.
 //
+// A stream counts as one message that its handler works on for as long as the
+// stream lasts. Streams do not wait: those above a bound are refused even if there
+// is a queue, and ordered handlers do not wait for them.
+//
 // Nothing of it changes the wire. Calls that are refused get CodeExhausted and
 // were not executed; pushes are dropped.
 package limit

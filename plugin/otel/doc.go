@@ -12,6 +12,10 @@
 // status of 500 to 599, or about the connection, makes an error of the span of
 // a handler; at the caller any failed status does.
 //
+// A stream is one call, from its opening to its end, whatever ends it; its span has
+// erpc.messages.sent and erpc.messages.received, and the counter
+// erpc.stream.messages sums them up, with erpc.direction.
+//
 // Methods that have no handler, which strangers can name as they like, count
 // together as "_OTHER", and so do the methods called here above the first 1000.
 // So that handlers are known by name, give the plugin to NewPeer. Heartbeats are

@@ -44,6 +44,7 @@ var (
 	_ erpc.PostReadCallHeaderPlugin  = (*Plugin)(nil)
 	_ erpc.PostReadPushHeaderPlugin  = (*Plugin)(nil)
 	_ erpc.PostHandlePlugin          = (*Plugin)(nil)
+	_ erpc.PostEndStreamPlugin       = (*Plugin)(nil)
 )
 
 // New returns the plugin.
@@ -66,7 +67,14 @@ func New(cfg Config) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &observer{tracer: cfg.TracerProvider.Tracer(scope), propagator: cfg.Propagator, client: client.Inst(), server: server.Inst()}
+	messages, err := meter.Int64Counter("erpc.stream.messages", metric.WithUnit("{message}"), metric.WithDescription("Messages of streams that have ended."))
+	if err != nil {
+		return nil, err
+	}
+	o := &observer{
+		tracer: cfg.TracerProvider.Tracer(scope), propagator: cfg.Propagator,
+		client: client.Inst(), server: server.Inst(), messages: messages,
+	}
 	return &Plugin{&track.Tracker{Observer: o, Filter: cfg.Filter}}, nil
 }
 
@@ -94,6 +102,7 @@ type observer struct {
 	tracer         trace.Tracer
 	propagator     propagation.TextMapPropagator
 	client, server metric.Float64Histogram
+	messages       metric.Int64Counter
 }
 
 var spanKinds = map[track.Kind]trace.SpanKind{
@@ -132,6 +141,11 @@ func (o *observer) End(op *track.Op, st *erpc.Status) {
 		span.SetStatus(codes.Error, st.Msg())
 	}
 	span.SetAttributes(outcome...)
+	if op.Stream {
+		span.SetAttributes(attribute.Int64("erpc.messages.sent", int64(op.Messages.Sent)), attribute.Int64("erpc.messages.received", int64(op.Messages.Received)))
+		o.count(op, "sent", op.Messages.Sent)
+		o.count(op, "received", op.Messages.Received)
+	}
 	span.End()
 	set := metric.WithAttributes(append(attributes(op), outcome...)...)
 	seconds := time.Since(op.Begin).Seconds()
@@ -140,6 +154,13 @@ func (o *observer) End(op *track.Op, st *erpc.Status) {
 		o.client.Record(op.Context, seconds, set)
 	case track.HandledCall, track.HandledPush:
 		o.server.Record(op.Context, seconds, set)
+	}
+}
+
+// count adds n messages of a stream.
+func (o *observer) count(op *track.Op, direction string, n uint64) {
+	if n > 0 {
+		o.messages.Add(op.Context, int64(n), metric.WithAttributes(append(attributes(op), attribute.String("erpc.direction", direction))...))
 	}
 }
 

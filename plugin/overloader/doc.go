@@ -14,6 +14,10 @@
 // soon, and a fresh one can still be answered in time. None waits longer than
 // MaxQueueTime, nor than its caller.
 //
+// A stream counts as one call, and as a handler at work for as long as it lasts: a
+// peer with many of them should bound these with a HandlerLimit of their methods, or
+// have them in Except.
+//
 // All limits can be changed while the peer runs, with [Overloader.Update]; what
 // is above a new one is not ended. The plugin should be the first of its peer, so
 // that what it refuses costs nothing more. A route takes [Overloader.Route].

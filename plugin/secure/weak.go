@@ -58,10 +58,16 @@ func (w *WeakV7) PostReg(*erpc.Handler) error { return w.mistake }
 
 type weakReply struct{ w *WeakV7 } // in the swap: the reply is to be encrypted
 
-// PreWriteCall encrypts a call that asks for it.
+// errWeakStream refuses what nothing would encrypt.
+var errWeakStream = errors.New("secure: v7's encryption has no form for the messages of a stream; use secure.New at both sides")
+
+// PreWriteCall encrypts a call that asks for it, and refuses a stream that does.
 func (w *WeakV7) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	if !isSecure(ctx.Output()) {
 		return nil
+	}
+	if ctx.Output().Mtype() == erpc.TypeStreamOpen {
+		return erpc.NewStatus(w.code, "stream not opened", errWeakStream)
 	}
 	return w.encrypt(ctx.Output())
 }
@@ -78,9 +84,15 @@ func (w *WeakV7) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	return w.encrypt(ctx.Output())
 }
 
-// PreReadCallBody decrypts a call.
+// PreReadCallBody decrypts a call, and refuses a stream that was to be encrypted.
 func (w *WeakV7) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status {
 	m := ctx.Input()
+	if m.Mtype() == erpc.TypeStreamOpen {
+		if isSecure(m) || accepts(m) == "true" {
+			return erpc.NewStatus(w.code, "stream not opened", errWeakStream)
+		}
+		return nil
+	}
 	if accepts(m) == "true" || isSecure(m) && accepts(m) != "false" {
 		ctx.Swap().Store(weakReply{w}, true)
 	}

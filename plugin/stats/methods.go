@@ -22,6 +22,8 @@ const OtherCode int32 = 0
 type method struct {
 	name                         string
 	started, sent, ended, errors atomic.Uint64
+	messagesSent                 atomic.Uint64 // of streams
+	messagesReceived             atomic.Uint64
 	latency                      histogram
 	stream                       atomic.Bool // it is handled here, and its handlers are of streams
 
@@ -95,11 +97,14 @@ func (t *methods) get(name string) *method {
 type Method struct {
 	Started uint64           // calls and pushes that were to be made, or that arrived
 	Sent    uint64           // of those made here: written; of calls handled here: answered
-	Ended   uint64           // those whose reply came, or whose handling has ended
+	Ended   uint64           // those whose reply came, or whose handling has ended, and streams that have
 	Errors  uint64           // of those: with a status that is a failure
 	Stream  bool             // handled here, by a handler of streams; its Latency is how long they lasted
 	Codes   map[int32]uint64 // Errors by status code
 	Latency Histogram
+
+	// MessagesSent and MessagesReceived are those of streams that have ended.
+	MessagesSent, MessagesReceived uint64
 }
 
 func (t *methods) snapshot() map[string]Method {
@@ -112,6 +117,7 @@ func (t *methods) snapshot() map[string]Method {
 		m.mu.Lock()
 		c.Codes = maps.Clone(m.codes)
 		m.mu.Unlock()
+		c.MessagesSent, c.MessagesReceived = m.messagesSent.Load(), m.messagesReceived.Load()
 		c.Errors = m.errors.Load()
 		c.Ended = m.ended.Load()
 		c.Sent = m.sent.Load()

@@ -28,6 +28,7 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 	}{{"handled_calls", s.HandledCalls}, {"handled_pushes", s.HandledPushes}, {"calls", s.Calls}, {"pushes", s.Pushes}}
 	for _, k := range kinds {
 		ends := k.kind != "pushes" // of those nobody hears
+		streams := strings.HasSuffix(k.kind, "calls")
 		counts := []struct {
 			name, help string
 			of         func(Method) uint64
@@ -36,6 +37,8 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 			{"started", "that were to be made, or that arrived", func(m Method) uint64 { return m.Started }, false},
 			{"sent", "that were written, or answered", func(m Method) uint64 { return m.Sent }, k.kind == "handled_pushes"},
 			{"errors", "whose status is a failure", func(m Method) uint64 { return m.Errors }, !ends},
+			{"stream_messages_sent", "that were streams, and have ended: messages sent", func(m Method) uint64 { return m.MessagesSent }, !streams},
+			{"stream_messages_received", "that were streams, and have ended: messages that arrived", func(m Method) uint64 { return m.MessagesReceived }, !streams},
 		}
 		for _, c := range counts {
 			if c.skip || len(k.m) == 0 {

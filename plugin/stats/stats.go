@@ -45,6 +45,7 @@ var (
 	_ erpc.PostWriteReplyPlugin      = (*Stats)(nil)
 	_ erpc.PostReadPushHeaderPlugin  = (*Stats)(nil)
 	_ erpc.PostHandlePlugin          = (*Stats)(nil)
+	_ erpc.PostEndStreamPlugin       = (*Stats)(nil)
 	_ erpc.PostDisconnectPlugin      = (*Stats)(nil)
 )
 
@@ -119,7 +120,7 @@ func (s *Stats) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 type mark struct {
 	m     *method
 	begin time.Time
-	opens bool // the exchange opens a stream of the other side
+	opens bool // the exchange opens a stream: PostEndStream is its end
 	entry      // of what is handled here
 }
 
@@ -135,7 +136,8 @@ func (s *Stats) begin(ctx erpc.PreCtx, m *method) *mark {
 // arrived is begin for what is handled here.
 func (s *Stats) arrived(ctx erpc.ReadCtx, m *method, kind Kind) {
 	k := s.begin(ctx, m)
-	if !m.stream.Load() { // a stream is not a call that takes long
+	k.opens = ctx.Input().Mtype() == erpc.TypeStreamOpen
+	if !k.opens { // a stream is not a call that takes long
 		s.running.enter(k, kind, ctx)
 	}
 }
@@ -149,7 +151,7 @@ func (s *Stats) marked(ctx erpc.PreCtx) (*mark, bool) {
 // PreWriteCall counts a call made here.
 func (s *Stats) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	k := s.begin(ctx, s.calls.get(ctx.Output().ServiceMethod()))
-	k.opens = ctx.Output().Mtype() != erpc.TypeCall
+	k.opens = ctx.Output().Mtype() == erpc.TypeStreamOpen
 	return nil
 }
 
@@ -161,21 +163,31 @@ func (s *Stats) PostWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 
 // PostReadReplyHeader counts that it was answered.
 func (s *Stats) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
-	if k, ok := s.marked(ctx); ok {
-		s.end(ctx, k, Called)
+	if k, ok := s.marked(ctx); ok && !k.opens {
+		s.slowest.observe(ctx, k.begin, k.end(ctx.Status()), Called)
 	}
 	return nil
 }
 
-func (s *Stats) end(ctx erpc.ReadCtx, k *mark, kind Kind) {
-	took := time.Since(k.begin)
+// end counts the end, and returns how long it took.
+func (k *mark) end(st *erpc.Status) (took time.Duration) {
+	took = time.Since(k.begin)
 	k.m.latency.observe(took)
 	k.m.ended.Add(1)
-	if !ctx.StatusOK() {
-		k.m.failed(ctx.Status().Code())
+	if !st.OK() {
+		k.m.failed(st.Code())
 	}
-	if !k.opens && !k.m.stream.Load() { // a stream takes as long as its two sides want
-		s.slowest.observe(ctx, k.begin, took, kind)
+	return took
+}
+
+// PostEndStream counts the end of a stream, and its messages. It is not one of the
+// slowest calls: a stream takes as long as its two sides want.
+func (s *Stats) PostEndStream(ctx erpc.StreamEndCtx) {
+	if k, ok := s.marked(ctx); ok {
+		sent, received := ctx.Counts()
+		k.m.messagesSent.Add(sent)
+		k.m.messagesReceived.Add(received)
+		k.end(ctx.Status())
 	}
 }
 
@@ -213,8 +225,8 @@ func (s *Stats) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
 
 // PostHandle counts that a call or push has been handled.
 func (s *Stats) PostHandle(ctx erpc.ReadCtx) {
-	if k, ok := s.marked(ctx); ok {
+	if k, ok := s.marked(ctx); ok && !k.opens {
 		s.running.leave(k)
-		s.end(ctx, k, k.kind)
+		s.slowest.observe(ctx, k.begin, k.end(ctx.Status()), k.kind)
 	}
 }

@@ -103,6 +103,12 @@ func whatFails(t *testing.T, hook string) string {
 		}
 		return "it can"
 	}
+	if hook == "PostEndStream" {
+		if reflect.TypeFor[erpc.PostEndStreamPlugin]().Method(1).Type.NumOut() == 0 {
+			return "it can't"
+		}
+		return "it can"
+	}
 	if hook == "PreSendMessage" || hook == "PreRecvMessage" {
 		return streamHookFails(t, hook)
 	}

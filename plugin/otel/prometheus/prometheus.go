@@ -7,6 +7,8 @@
 //	erpc_operations_total             how many ended, with the label code as well
 //	erpc_operation_duration_seconds   a histogram of how long they took
 //	erpc_operations_in_flight         how many are being handled; without method
+//	erpc_stream_messages_total        messages of streams that have ended, with the
+//	                                  label direction (sent, received) as well
 //
 // and, with the label peer, erpc_sessions. Several peers may share a registry, each
 // with a plugin and a name of its own.
@@ -60,6 +62,7 @@ var (
 	_ erpc.PostReadCallHeaderPlugin  = (*Plugin)(nil)
 	_ erpc.PostReadPushHeaderPlugin  = (*Plugin)(nil)
 	_ erpc.PostHandlePlugin          = (*Plugin)(nil)
+	_ erpc.PostEndStreamPlugin       = (*Plugin)(nil)
 )
 
 // New returns the plugin and registers its metrics. Plugins of one registry share
@@ -86,8 +89,11 @@ func New(cfg Config) (*Plugin, error) {
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "erpc_operations_in_flight", Help: "Calls and pushes that are being handled.",
 		}, []string{"peer", "kind"}),
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "erpc_stream_messages_total", Help: "Messages of streams that have ended.",
+		}, []string{"peer", "kind", "method", "direction"}),
 	}
-	if err := errors.Join(share(cfg.Registerer, &m.total), share(cfg.Registerer, &m.durations), share(cfg.Registerer, &m.inFlight)); err != nil {
+	if err := errors.Join(share(cfg.Registerer, &m.total), share(cfg.Registerer, &m.durations), share(cfg.Registerer, &m.inFlight), share(cfg.Registerer, &m.messages)); err != nil {
 		cfg.Registerer.Unregister(s)
 		return nil, err
 	}
@@ -158,6 +164,7 @@ type metrics struct {
 	total     *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	inFlight  *prometheus.GaugeVec
+	messages  *prometheus.CounterVec
 	codes     track.Names
 }
 
@@ -182,4 +189,8 @@ func (m *metrics) End(op *track.Op, st *erpc.Status) {
 	}
 	m.total.WithLabelValues(m.peer, kind, op.Method, m.codes.Of(strconv.Itoa(int(st.Code())), maxCodes)).Inc()
 	m.durations.WithLabelValues(m.peer, kind, op.Method).Observe(time.Since(op.Begin).Seconds())
+	if op.Stream {
+		m.messages.WithLabelValues(m.peer, kind, op.Method, "sent").Add(float64(op.Messages.Sent))
+		m.messages.WithLabelValues(m.peer, kind, op.Method, "received").Add(float64(op.Messages.Received))
+	}
 }

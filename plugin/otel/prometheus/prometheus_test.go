@@ -106,6 +106,55 @@ erpc_sessions{peer="server"} 1
 	}
 }
 
+// A stream is one call at each end, with its messages.
+func TestStreams(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	sess := pair(t, reg, func(srv erpc.Peer) {
+		erpc.HandleStream(srv, "/sum", func(_ context.Context, s *erpc.Stream[int, int]) error {
+			sum := 0
+			for n, err := range s.All() {
+				if err != nil {
+					return err
+				}
+				sum += *n
+			}
+			return s.Send(&sum)
+		})
+	})
+	s, err := erpc.OpenStream[int, int](t.Context(), sess, "/sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if err := s.Send(&i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sum, err := s.CloseAndRecv(); err != nil || *sum != 3 {
+		t.Fatalf("%v, %v", sum, err)
+	}
+	want := `
+# HELP erpc_operations_in_flight Calls and pushes that are being handled.
+# TYPE erpc_operations_in_flight gauge
+erpc_operations_in_flight{kind="handled_call",peer="server"} 0
+# HELP erpc_stream_messages_total Messages of streams that have ended.
+# TYPE erpc_stream_messages_total counter
+erpc_stream_messages_total{direction="received",kind="call",method="/sum",peer="client"} 1
+erpc_stream_messages_total{direction="received",kind="handled_call",method="/sum",peer="server"} 3
+erpc_stream_messages_total{direction="sent",kind="call",method="/sum",peer="client"} 3
+erpc_stream_messages_total{direction="sent",kind="handled_call",method="/sum",peer="server"} 1
+`
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // hooks run behind the end
+		err := testutil.GatherAndCompare(reg, strings.NewReader(want), "erpc_stream_messages_total", "erpc_operations_in_flight")
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Two peers of one name are a mistake, and so is one plugin for two peers.
 func TestMistakes(t *testing.T) {
 	reg := prometheus.NewRegistry()

@@ -43,6 +43,9 @@ type Op struct {
 	Context context.Context // that Begin of the Observer may replace by one made of it
 	Session erpc.CtxSession
 	Data    any // of the Observer
+	Stream  bool
+	// Messages are those of a stream that has ended.
+	Messages Messages
 
 	once sync.Once
 	stop func() bool // of what waits for the end of the context of a call; nil: nothing
@@ -59,6 +62,9 @@ type Observer interface {
 	// whose context never ends.
 	End(op *Op, st *erpc.Status)
 }
+
+// Messages counts those of a stream.
+type Messages struct{ Sent, Received uint64 }
 
 // A Tracker has the hooks of a plugin. It must not be copied.
 type Tracker struct {
@@ -91,8 +97,8 @@ func (t *Tracker) wants(method string) bool {
 	return method != heartbeat.ServiceMethod
 }
 
-func (t *Tracker) begin(kind Kind, name, method string, ctx context.Context, sess erpc.CtxSession, meta *erpc.Meta) *Op {
-	op := &Op{Kind: kind, Method: method, Name: name[:min(len(name), maxName)], Begin: time.Now(), Context: ctx, Session: sess}
+func (t *Tracker) begin(kind Kind, name, method string, ctx context.Context, sess erpc.CtxSession, meta *erpc.Meta, stream bool) *Op {
+	op := &Op{Kind: kind, Method: method, Name: name[:min(len(name), maxName)], Begin: time.Now(), Context: ctx, Session: sess, Stream: stream}
 	t.Observer.Begin(op, meta)
 	return op
 }
@@ -109,7 +115,7 @@ func (t *Tracker) PostReg(h *erpc.Handler) error {
 	return nil
 }
 
-// PreWriteCall begins a call.
+// PreWriteCall begins a call, or a stream.
 func (t *Tracker) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	m := ctx.Output()
 	name := m.ServiceMethod()
@@ -121,8 +127,10 @@ func (t *Tracker) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 		return nil
 	}
 	parent := m.Context()
-	op := t.begin(Call, name, t.called.Of(name, MaxNames), parent, ctx.Session(), m.Meta())
-	op.stop = context.AfterFunc(parent, func() { t.end(op, ended(parent)) })
+	op := t.begin(Call, name, t.called.Of(name, MaxNames), parent, ctx.Session(), m.Meta(), m.Mtype() == erpc.TypeStreamOpen)
+	if !op.Stream { // which has an end, whatever becomes of it
+		op.stop = context.AfterFunc(parent, func() { t.end(op, ended(parent)) })
+	}
 	ctx.Swap().Store(key{t, false}, op)
 	return nil
 }
@@ -140,17 +148,29 @@ func ended(ctx context.Context) *erpc.Status {
 func (t *Tracker) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
 	if v, ok := ctx.Swap().Load(key{t, false}); ok {
 		op := v.(*Op)
+		if op.Stream {
+			return nil
+		}
 		op.stop()
 		t.end(op, ctx.Input().Status())
 	}
 	return nil
 }
 
+// PostEndStream ends a stream, at either side.
+func (t *Tracker) PostEndStream(ctx erpc.StreamEndCtx) {
+	if v, ok := ctx.Swap().Load(key{t, !ctx.Opener()}); ok {
+		op := v.(*Op)
+		op.Messages.Sent, op.Messages.Received = ctx.Counts()
+		t.end(op, ctx.Status())
+	}
+}
+
 // PreWritePush is a push from its beginning to its end: nobody answers.
 func (t *Tracker) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
 	m := ctx.Output()
 	if name := m.ServiceMethod(); t.wants(name) {
-		t.end(t.begin(Push, name, t.called.Of(name, MaxNames), m.Context(), ctx.Session(), m.Meta()), nil)
+		t.end(t.begin(Push, name, t.called.Of(name, MaxNames), m.Context(), ctx.Session(), m.Meta(), false), nil)
 	}
 	return nil
 }
@@ -173,7 +193,7 @@ func (t *Tracker) handle(ctx erpc.ReadCtx, kind Kind) {
 		return
 	}
 	parent := ctx.Context()
-	op := t.begin(kind, name, t.handled.Of(name, 0), parent, ctx.Session(), ctx.Input().Meta())
+	op := t.begin(kind, name, t.handled.Of(name, 0), parent, ctx.Session(), ctx.Input().Meta(), ctx.Input().Mtype() == erpc.TypeStreamOpen)
 	ctx.Swap().Store(key{t, true}, op)
 	if op.Context != parent {
 		ctx.SetContext(op.Context)
@@ -182,7 +202,7 @@ func (t *Tracker) handle(ctx erpc.ReadCtx, kind Kind) {
 
 // PostHandle ends the handling of a call or push.
 func (t *Tracker) PostHandle(ctx erpc.ReadCtx) {
-	if v, ok := ctx.Swap().Load(key{t, true}); ok {
+	if v, ok := ctx.Swap().Load(key{t, true}); ok && !v.(*Op).Stream {
 		t.end(v.(*Op), ctx.Status())
 	}
 }
