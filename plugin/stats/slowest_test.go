@@ -3,6 +3,7 @@ package stats
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,9 @@ func TestSlowestOfPeers(t *testing.T) {
 		t.Error("streams are not told from calls")
 	}
 	for what, s := range map[Kind]*Stats{HandledCall: at, Called: from} {
+		kit.Eventually(t, kit.Bound, "the call among the slow ones", func() bool { // its hooks run behind its reply
+			return slices.ContainsFunc(s.Slowest(), func(c SlowCall) bool { return c.Method == "/slow" })
+		})
 		var slow *SlowCall
 		for _, c := range s.Slowest() {
 			if c.Method == "/slow" {
