@@ -1,5 +1,7 @@
 package codec
 
+import "github.com/goerpc/erpc/internal/bufpool"
+
 // The ids that erpc v7 put on the wire. The names are v7's and stay as they
 // are although Go's style would drop the underscore: programs use them.
 const (
@@ -74,5 +76,5 @@ func Append(dst []byte, c Codec, v any) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return append(dst, b...), nil
+	return append(bufpool.Grow(dst, len(b)), b...), nil
 }

@@ -4,6 +4,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/goerpc/erpc/internal/bufpool"
 )
 
 // PbEmpty is a protobuf message without fields: the argument or result of a
@@ -49,7 +51,8 @@ func (ProtobufCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 	default:
 		return dst, typeError(NAME_PROTOBUF, v, protobufHint)
 	}
-	out, err := proto.MarshalOptions{}.MarshalAppend(dst, m)
+	size := proto.Size(m)
+	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(bufpool.Grow(dst, size), m)
 	if err != nil {
 		return dst, err
 	}

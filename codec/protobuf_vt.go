@@ -7,6 +7,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/goerpc/erpc/internal/bufpool"
 )
 
 // A vtMarshaler is a message with the methods that protoc-gen-go-vtproto writes for
@@ -25,7 +27,7 @@ func appendVT(dst []byte, m vtMarshaler) ([]byte, error) {
 	if size < 0 {
 		return dst, fmt.Errorf("codec: protobuf: %T has the size %d", m, size)
 	}
-	out := slices.Grow(dst, size)[:len(dst)+size]
+	out := bufpool.Grow(dst, size)[:len(dst)+size]
 	n, err := m.MarshalToSizedBufferVT(out[len(dst):])
 	if err != nil {
 		return dst, err

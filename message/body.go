@@ -33,9 +33,7 @@ func (m *Message) SetRaw(raw []byte) { m.raw = raw }
 // was stored before is lost, but for bytes that the caller holds on to.
 func (m *Message) Storage(n int) []byte {
 	if cap(m.buf) < n {
-		if m.buf = bufpool.Get(n); m.buf == nil {
-			m.buf = make([]byte, n)
-		}
+		m.buf = bufpool.Make(n)
 	}
 	m.buf = m.buf[:n]
 	return m.buf
@@ -112,13 +110,7 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 
 // appendLarge is append that looks for a large buffer before it makes one.
 func appendLarge(dst, b []byte) []byte {
-	if need := len(dst) + len(b); need > cap(dst) && need >= bufpool.Min {
-		big := bufpool.Get(need)
-		if big == nil {
-			big = make([]byte, 0, need+need/64)
-		}
-		dst = append(big, dst...)
-	}
+	dst = bufpool.Grow(dst, len(b))
 	for len(b) > copyPiece { // in pieces, because the collector can't interrupt a copy
 		dst = append(dst, b[:copyPiece]...)
 		b = b[copyPiece:]
@@ -202,10 +194,15 @@ func (m *Message) SetReadLimit(n int) { m.readLimit = n }
 // registered. Sockets call it for the messages they read.
 func (m *Message) SetCodecs(s *codec.Set) { m.codecs = s }
 
+// leastGiven is the length, in bytes, from which a body is given away with the
+// storage of the message. It is at least the size of a socket's read buffer, in
+// which shorter bodies lie.
+const leastGiven = 64 << 10
+
 // bytes gives data to *b: a copy, or, if it is large and there is no room in
 // *b, the storage of the message itself.
 func (m *Message) bytes(b *[]byte, data []byte) {
-	if len(data) >= bufpool.Min && cap(*b) < len(data) && len(m.raw) == len(data) && &m.raw[0] == &data[0] {
+	if len(data) >= leastGiven && cap(*b) < len(data) && len(m.raw) == len(data) && &m.raw[0] == &data[0] {
 		*b = data[:len(data):len(data)]
 		m.buf, m.raw = nil, data
 		return

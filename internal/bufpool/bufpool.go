@@ -5,18 +5,19 @@ package bufpool
 
 import (
 	"math/bits"
+	"slices"
 	"sync"
 )
 
 // The capacities that are kept, in bytes.
 const (
-	Min = 64 << 10
+	Min = 16 << 10
 	Max = 128 << 20
 )
 
 const (
-	lowest  = 16 // Min is 1<<lowest
-	classes = 12
+	lowest  = 14 // Min is 1<<lowest
+	classes = 14
 )
 
 // kept holds buffers of a capacity from 1<<(lowest+i) to its double.
@@ -41,6 +42,37 @@ func Get(n int) []byte {
 		kept[i].Put(b)
 	}
 	return nil
+}
+
+// Make returns a buffer of length 0 and a capacity of at least n: a kept one, or
+// a new one whose capacity is rounded up, so that it fits others of about the
+// same size.
+func Make(n int) []byte {
+	if b := Get(n); b != nil {
+		return b
+	}
+	if n < Min || n > Max {
+		return make([]byte, 0, n)
+	}
+	step := 1 << (bits.Len(uint(n)) - 1 - stepBits)
+	return make([]byte, 0, (n+step-1)&^(step-1))
+}
+
+// stepBits is the logarithm of how many capacities there are between one power of
+// two and the next.
+const stepBits = 3
+
+// Grow returns b with room for n bytes more. If it has to move b, and there are
+// many bytes, the new place comes from Make.
+func Grow(b []byte, n int) []byte {
+	need := len(b) + n
+	switch {
+	case need <= cap(b):
+		return b
+	case need < Min:
+		return slices.Grow(b, n)
+	}
+	return append(Make(need), b...)
 }
 
 // Put keeps b, which nobody uses any more, if it is of a fitting size.

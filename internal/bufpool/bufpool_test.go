@@ -1,6 +1,9 @@
 package bufpool
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func TestGetReturnsWhatWasPut(t *testing.T) {
 	for _, n := range []int{Min, Min + 1, 100_000, 1 << 20, 1<<20 + 40, 16<<20 + 45} {
@@ -35,5 +38,38 @@ func TestSizesOutsideAreNotKept(t *testing.T) {
 	}
 	if b := Get(Max + 1); b != nil {
 		t.Errorf("a buffer of capacity %d above the largest", cap(b))
+	}
+}
+
+// What Make makes for one size serves sizes near it.
+func TestMakeServesSizesNearby(t *testing.T) {
+	for _, n := range []int{0, 1, Min - 1, Min, Min + 1, 66_133, 1 << 20, 1<<20 + 1, Max} {
+		b := Make(n)
+		if len(b) != 0 || cap(b) < n || cap(b) > max(n, Min)+n/4 {
+			t.Errorf("Make(%d) returned length %d, capacity %d", n, len(b), cap(b))
+		}
+		if n >= Min && n < Max && n&(n-1) != 0 && cap(b) < n+n/100 && cap(b)%(1<<11) != 0 {
+			t.Errorf("Make(%d) has a capacity of %d, which fits no other size", n, cap(b))
+		}
+	}
+	if b := Make(Max + 1); cap(b) < Max+1 {
+		t.Errorf("capacity %d above the largest that is kept", cap(b))
+	}
+}
+
+func TestGrow(t *testing.T) {
+	for _, had := range []int{0, 3, Min, 3 * Min} {
+		for _, more := range []int{0, 1, 100, Min, 5 * Min} {
+			old := bytes.Repeat([]byte{7}, had)
+			b := Grow(old, more)
+			if len(b) != had || cap(b) < had+more || !bytes.Equal(b, old) {
+				t.Errorf("%d bytes and %d more: length %d, capacity %d", had, more, len(b), cap(b))
+			}
+		}
+	}
+	// A buffer with room stays where it is.
+	b := make([]byte, 1, 100)
+	if g := Grow(b, 99); &g[0] != &b[0] || cap(g) != 100 {
+		t.Error("a buffer with room was moved")
 	}
 }

@@ -19,7 +19,7 @@ const module = "github.com/goerpc/erpc"
 // module. DESIGN is one way: leaves, message, proto, socket, session, router,
 // peer, façade.
 var core = map[string][]string{
-	"codec":               {},
+	"codec":               {"internal/bufpool"},
 	"codec/thriftcodec":   {"codec"},
 	"xfer":                {"internal/guard"},
 	"plugin":              {},
