@@ -31,7 +31,7 @@
 //	SetUnknownCall, SetUnknownPush, SetUnknownStream
 //	Config, PluginContainer, Stats, Handlers
 //	SetTLSConfig, SetTLSConfigFromFile, TLSConfig
-//	Close, Shutdown, OnClose
+//	Flush, Close, Shutdown, OnClose
 //
 // Of a [Session]:
 //
