@@ -10,7 +10,6 @@ import (
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
-	"github.com/goerpc/erpc/socket"
 )
 
 // What the other side of a connection can do beyond v7's wire is asked once, when
@@ -239,11 +238,6 @@ func (c *conn) answerCaps(x *exchange) bool {
 	}
 	c.streamTable().caps.prove(bits)
 	c.proven(0)
-	x.out.SetMtype(message.TypeReply)
-	x.out.SetSeq(seq)
-	x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, seq))
-	if err := c.sock.Send(&x.out, socket.Reserved, socket.FlushLater); err != nil {
-		x.Debugf("session %s: reply to %s not sent: %v", c.sess.ID(), controlCaps, err)
-	}
+	c.owe(debt{what: debtCaps, seq: seq})
 	return true
 }

@@ -169,7 +169,8 @@ func (c *conn) write(m *message.Message, yield bool) *message.Status {
 func isFull(err error) bool { return errors.Is(err, socket.ErrQueueFull) }
 
 // sendUrgent queues a small message that must not be lost: it uses the reserve
-// of the queue and waits only beyond that.
+// of the queue and waits only beyond that. It is for goroutines of users; others
+// owe what they send, see [conn.owe].
 func (c *conn) sendUrgent(m *message.Message) error {
 	err := c.sock.Send(m, socket.Reserved, socket.FlushLater)
 	if isFull(err) {
@@ -180,18 +181,28 @@ func (c *conn) sendUrgent(m *message.Message) error {
 
 // sendEnd is sendUrgent for the end of a stream. If the end can't be packed,
 // because its status is too long or it has a filter that is not registered, for
-// example, one that says so takes its place:
-// the other side waits for an end.
+// example, one that says so takes its place: the other side waits for an end.
 func (c *conn) sendEnd(m *message.Message) error {
 	err := c.sendUrgent(m)
-	var pack *socket.PackError
-	if err == nil || m.Err() == nil && !errors.As(err, &pack) {
+	if !unpackable(m, err) {
 		return err
 	}
+	c.replaceEnd(m, err)
+	return c.sendUrgent(m)
+}
+
+// unpackable reports whether m was not sent, with err, because it can't be packed.
+func unpackable(m *message.Message, err error) bool {
+	var pack *socket.PackError
+	return err != nil && (m.Err() != nil || errors.As(err, &pack))
+}
+
+// replaceEnd makes m, the end of a stream that can't be packed because of err, one
+// that says so.
+func (c *conn) replaceEnd(m *message.Message, err error) {
 	mtype, seq := m.Mtype(), m.Seq()
 	m.Reset()
 	m.SetMtype(mtype)
 	m.SetSeq(seq)
 	m.SetStatus(c.told(newStatus(message.CodeInternalServerError, err).HideCause(), ""))
-	return c.sendUrgent(m)
 }

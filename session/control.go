@@ -231,7 +231,7 @@ func (c *conn) cancelRemote(seq int32) {
 }
 
 // maxDebts is how many small messages are kept for a side that does not read. A
-// debt takes 64 bytes.
+// debt takes 64 bytes, beside the status of a stream.
 const maxDebts = 1 << 15
 
 // debtKind is what is owed.
@@ -244,6 +244,8 @@ const (
 	debtGoAway
 	debtBye
 	debtEnd
+	debtCaps
+	debtStreamEnd
 )
 
 // A debt is a small message to the other side, kept while the queue is full: the
@@ -252,8 +254,9 @@ type debt struct {
 	what  debtKind
 	code  int32 // of a refusal
 	seq   int32
-	cause error  // of a refusal
-	text  string // of an end
+	cause error           // of a refusal
+	text  string          // of an end
+	st    *message.Status // of a stream
 }
 
 // debts are the messages that are owed, oldest first. The zero value is ready.
@@ -362,6 +365,12 @@ func (c *conn) settle(d debt) bool {
 	case debtEnd:
 		x.out.SetServiceMethod(controlEnd)
 		x.out.Meta().Set(metaEnd, d.text)
+	case debtCaps:
+		x.out.SetMtype(message.TypeReply)
+		x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, d.seq))
+	case debtStreamEnd:
+		x.out.SetMtype(message.TypeStreamEnd)
+		x.out.SetStatus(d.st)
 	}
 	x.out.SetContext(context.Background())
 	return c.sendSmall(&x.out)
@@ -375,12 +384,16 @@ func (c *conn) sendSmall(m *message.Message) bool {
 		flush = socket.FlushLater
 	}
 	err := c.sock.Send(m, socket.Reserved, flush)
+	if unpackable(m, err) && m.Mtype() == message.TypeStreamEnd {
+		c.replaceEnd(m, err)
+		err = c.sock.Send(m, socket.Reserved, flush)
+	}
 	switch {
 	case err == nil:
 	case isFull(err):
 		return false
 	default: // the connection is gone
-		c.sess.Debugf("session %s: %s not sent: %v", c.up.ID(), m.ServiceMethod(), err)
+		c.sess.Debugf("session %s: %s %s not sent: %v", c.up.ID(), message.TypeText(m.Mtype()), m.ServiceMethod(), err)
 	}
 	return true
 }

@@ -373,6 +373,8 @@ func TestWhatIsOwed(t *testing.T) {
 		{debt{what: debtGoAway}, message.TypePush, controlGoAway, ""},
 		{debt{what: debtBye}, message.TypePush, controlBye, ""},
 		{debt{what: debtEnd, text: "1 102 why"}, message.TypePush, controlEnd, metaEnd + "=1 102 why"},
+		{debt{what: debtCaps, seq: 9}, message.TypeReply, "", metaCaps + "=" + formatCaps(supportedByUs, 9)},
+		{debt{what: debtStreamEnd, seq: -9, st: newStatus(message.CodeExhausted, errTooManyStreams)}, message.TypeStreamEnd, "", ""},
 	} {
 		u := newUnit(t, callRoute{}, nil)
 		u.prove()

@@ -165,7 +165,11 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 		}
 		return nil // closed before
 	}
-	s.sendEnd(nil, meta)
+	s.sendControl(message.TypeStreamEnd, func(m *message.Message) {
+		if meta != nil {
+			meta.CopyTo(m.Meta())
+		}
+	})
 	return nil
 }
 
@@ -207,8 +211,8 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	} else {
 		s.inbox.Abort(err)
 	}
-	if tell {
-		s.sendEnd(s.conn.told(st, s.method), nil)
+	if tell { // perhaps on the goroutine that reads, or with the connection: it must not wait for room
+		s.conn.owe(debt{what: debtStreamEnd, seq: -s.key, st: s.conn.told(st, s.method)})
 	}
 	if t := s.conn.streams.Load(); t != nil {
 		t.remove(s)
@@ -233,24 +237,15 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 
 func (s *Stream) drain() { s.drainOnce.Do(func() { close(s.drained) }) }
 
-// sendEnd sends the end of the stream, or, with a nil status where it was opened,
-// of this side's messages.
-func (s *Stream) sendEnd(st *message.Status, meta *message.Meta) {
-	s.sendControl(message.TypeStreamEnd, func(m *message.Message) {
-		m.SetStatus(st)
-		if meta != nil {
-			meta.CopyTo(m.Meta())
-		}
-	})
-}
-
 func (s *Stream) sendCredit(credit stream.Credit) {
 	s.sendControl(message.TypeStreamCredit, func(m *message.Message) {
 		m.SetServiceMethod(formatCredit(credit))
 	})
 }
 
-// sendControl sends a frame without a body. It does not wait behind data.
+// sendControl sends a frame without a body, for the program that uses the stream.
+// It does not wait behind data, and waits for room only beyond the reserve of the
+// queue.
 func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	x := getExchange(s.conn, roleOutgoing)
 	defer putExchange(x)

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 
 	"github.com/goerpc/erpc/message"
-	"github.com/goerpc/erpc/socket"
 )
 
 // acceptStream handles the opening of a stream by the other side: its handler
@@ -51,16 +50,9 @@ func (c *conn) streamContext(x *exchange) (context.Context, context.CancelCauseF
 	return context.WithCancelCause(c.context())
 }
 
-// refuseStream ends a stream that was not opened. It runs on the reading
-// goroutine, which does not wait for room: a refusal that finds none is lost with
-// the connection that does not take it.
+// refuseStream ends a stream that was not opened.
 func (c *conn) refuseStream(x *exchange, code int32, cause error) {
-	x.out.SetMtype(message.TypeStreamEnd)
-	x.out.SetSeq(-x.in.Seq())
-	x.out.SetStatus(newStatus(code, cause))
-	if err := c.sock.Send(&x.out, socket.Reserved, socket.FlushLater); err != nil {
-		x.Debugf("session %s: refusal of the stream to %s not sent: %v", c.sess.ID(), x.in.ServiceMethod(), err)
-	}
+	c.owe(debt{what: debtStreamEnd, seq: -x.in.Seq(), st: newStatus(code, cause)})
 }
 
 // serveStream runs the handler of a stream, top to bottom, with the hooks of a
