@@ -426,7 +426,7 @@ func TestTooMuchIsOwed(t *testing.T) {
 	u := newUnit(t, callRoute{}, func(sh *Shared) { sh.Socket = socket.Config{QueueLimit: 4 << 10}.Complete() })
 	u.net.block()
 	for n := 0; n < maxDebts+10_000 && !u.isClosed(); n++ {
-		u.owe(debt{what: debtCancel, seq: int32(n + 1)})
+		u.owe(debt{what: debtRefusal, seq: int32(2 * n)})
 	}
 	eventually(t, "the end", u.isClosed)
 	if events := u.told.told(); len(events) == 0 || events[0] != fmt.Sprint("down: ", socket.ErrSlowReader) {

@@ -377,12 +377,12 @@ func TestSideThatTakesNothingIsCutOff(t *testing.T) {
 	c.debts.paying = true // somebody waits for room
 	c.debts.mu.Unlock()
 	for range maxDebts {
-		c.owe(debt{what: debtCancel, seq: 1})
+		c.owe(debt{what: debtRefusal, seq: 1})
 	}
 	if s.State() != Open {
 		t.Fatalf("cut off too early: %v", s.Err())
 	}
-	c.owe(debt{what: debtCancel, seq: 1})
+	c.owe(debt{what: debtRefusal, seq: 1})
 	receive(t, s.CloseNotify())
 	if !errors.Is(s.Err(), socket.ErrSlowReader) {
 		t.Errorf("ended with %v", s.Err())

@@ -72,7 +72,7 @@ func TestDebtsAreAQueue(t *testing.T) {
 		t.Error("something is owed from the beginning")
 	}
 	for i := range int32(maxDebts) {
-		ok, pay := o.add(debt{seq: i})
+		ok, pay := o.add(debt{what: debtHello, seq: i})
 		if !ok || pay != (i == 0) {
 			t.Fatalf("debt %d: ok %v, pay %v", i, ok, pay)
 		}

@@ -1,0 +1,253 @@
+package session
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
+)
+
+const (
+	// maxDebts is how many small messages are kept for a side that does not read.
+	// A debt takes 64 bytes, beside the status of a stream.
+	maxDebts = 1 << 15
+	// maxOwedCancels is how many debts there may be for a cancellation to become
+	// one more: it is a courtesy, and a program that cancels very many calls at
+	// once must not lose the connection by it.
+	maxOwedCancels = maxDebts / 2
+	// mergeLook is how many of the last debts a refusal may become a part of. Calls
+	// that several goroutines send arrive nearly in the order of their numbers.
+	mergeLook = 8
+	// maxRun is how many calls one debt may refuse, at least.
+	maxRun = 1 << 30
+)
+
+// debtKind is what is owed.
+type debtKind uint8
+
+const (
+	debtRefusal debtKind = iota // the reply to a call that is not executed
+	debtHello
+	debtCancel
+	debtGoAway
+	debtBye
+	debtEnd
+	debtCaps
+	debtStreamEnd
+)
+
+// A debt is a small message to the other side, kept while the queue is full: the
+// goroutine that reads, or whoever else owes it, never waits for room.
+type debt struct {
+	what  debtKind
+	code  int32 // of a refusal
+	seq   int32
+	more  int32           // of a refusal: so many calls with the next numbers are refused, too
+	cause error           // of a refusal; may be compared
+	text  string          // of an end
+	st    *message.Status // of a stream
+}
+
+// sameRefusal reports whether both refuse calls for one reason.
+func (d *debt) sameRefusal(e *debt) bool {
+	return d.what == debtRefusal && e.what == debtRefusal && d.code == e.code && d.cause == e.cause
+}
+
+// last returns the last of the numbers that d is about.
+func (d *debt) last() int64 { return int64(d.seq) + int64(d.more) }
+
+// debts are the messages that are owed, oldest first. Refusals of calls with
+// consecutive numbers are one debt, so that a side which calls far more than it may
+// costs no memory: each of its calls is shorter than its refusal, and on a
+// connection that is full in both directions refusals would pile up else. The zero
+// value is ready.
+type debts struct {
+	mu     sync.Mutex // guards the following
+	list   []debt
+	paying bool // somebody pays, or will be told when there is room
+}
+
+// add keeps d. ok is false if there are too many; with pay the caller is to pay.
+func (o *debts) add(d debt) (ok, pay bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.mergeLocked(d):
+	case len(o.list) >= maxDebts:
+		return false, false
+	case d.what == debtCancel && len(o.list) >= maxOwedCancels:
+		return true, false
+	default:
+		o.list = append(o.list, d)
+	}
+	pay = !o.paying
+	o.paying = true
+	return true, pay
+}
+
+// mergeLocked makes a refusal a part of one that is owed already, if it can. The
+// oldest debt is left alone: somebody may be paying it.
+func (o *debts) mergeLocked(d debt) bool {
+	for i := len(o.list) - 1; i >= max(1, len(o.list)-mergeLook); i-- {
+		r := &o.list[i]
+		if !r.sameRefusal(&d) || r.more >= maxRun {
+			continue
+		}
+		switch {
+		case r.last()+1 == int64(d.seq):
+			r.more++
+		case d.last()+1 == int64(r.seq):
+			r.seq--
+			r.more++
+		default:
+			continue
+		}
+		o.joinLocked(i)
+		return true
+	}
+	return false
+}
+
+// joinLocked joins the refusals at i, which have grown, with those of the next
+// numbers on either side.
+func (o *debts) joinLocked(i int) {
+	for j := len(o.list) - 1; j >= max(1, len(o.list)-mergeLook); j-- {
+		r, s := &o.list[i], &o.list[j]
+		if j == i || !r.sameRefusal(s) || r.more+s.more >= maxRun || r.last()+1 != int64(s.seq) && s.last()+1 != int64(r.seq) {
+			continue
+		}
+		into, from := min(i, j), max(i, j)
+		joined := o.list[into]
+		joined.seq, joined.more = min(r.seq, s.seq), r.more+s.more+1
+		o.list[into] = joined
+		o.list = slices.Delete(o.list, from, from+1)
+		return // before, it was next to none
+	}
+}
+
+// next returns the oldest, of several refusals the first. If there is none, whoever
+// pays must stop.
+func (o *debts) next() (debt, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.list) == 0 {
+		o.list, o.paying = nil, false
+		return debt{}, false
+	}
+	return o.list[0], true
+}
+
+// paid removes what next has returned.
+func (o *debts) paid() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if d := &o.list[0]; d.more > 0 {
+		d.seq++
+		d.more--
+		return
+	}
+	o.list[0] = debt{}
+	o.list = o.list[1:]
+}
+
+// empty reports whether nothing is owed.
+func (o *debts) empty() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.list) == 0 && !o.paying
+}
+
+// owe sends a small message, now or as soon as there is room for it. A side that
+// takes none, and yet makes this side owe more and more, loses the connection.
+func (c *conn) owe(d debt) {
+	ok, pay := c.debts.add(d)
+	if !ok {
+		go c.up.connDown(c, socket.ErrSlowReader)
+		return
+	}
+	if pay {
+		c.pay()
+	}
+}
+
+// pay sends what is owed. When there is no more room, it leaves the rest to a
+// goroutine that begins when there is.
+func (c *conn) pay() {
+	for {
+		d, ok := c.debts.next()
+		if !ok {
+			return
+		}
+		if c.settle(d) {
+			c.debts.paid()
+			continue
+		}
+		if c.sock.NotifyRoom(func() { go c.payLater() }) {
+			return
+		}
+	}
+}
+
+func (c *conn) payLater() {
+	c.pay()
+	c.sock.StartFlush()
+}
+
+// settle reports whether the debt is settled: sent, or void because nothing can be
+// sent any more.
+func (c *conn) settle(d debt) bool {
+	x := getExchange(c, roleOutgoing)
+	defer putExchange(x)
+	x.out.SetSeq(d.seq)
+	x.out.SetMtype(message.TypePush)
+	switch d.what {
+	case debtRefusal:
+		x.out.SetMtype(message.TypeReply)
+		x.out.SetStatus(newStatus(d.code, d.cause))
+		c.markRefused(&x.out)
+	case debtHello:
+		x.out.SetServiceMethod(controlHello)
+		x.out.Meta().Set(metaHello, seqText(d.seq))
+	case debtCancel:
+		x.out.SetServiceMethod(controlCancel)
+	case debtGoAway:
+		x.out.SetServiceMethod(controlGoAway)
+	case debtBye:
+		x.out.SetServiceMethod(controlBye)
+	case debtEnd:
+		x.out.SetServiceMethod(controlEnd)
+		x.out.Meta().Set(metaEnd, d.text)
+	case debtCaps:
+		x.out.SetMtype(message.TypeReply)
+		x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, d.seq))
+	case debtStreamEnd:
+		x.out.SetMtype(message.TypeStreamEnd)
+		x.out.SetStatus(d.st)
+	}
+	x.out.SetContext(context.Background())
+	return c.sendSmall(&x.out)
+}
+
+// sendSmall queues m from the reserve of the queue. It reports false if there is
+// no room for it.
+func (c *conn) sendSmall(m *message.Message) bool {
+	flush := socket.FlushAsync
+	if m.Mtype() == message.TypeReply {
+		flush = socket.FlushLater
+	}
+	err := c.sock.Send(m, socket.Reserved, flush)
+	if unpackable(m, err) && m.Mtype() == message.TypeStreamEnd {
+		c.replaceEnd(m, err)
+		err = c.sock.Send(m, socket.Reserved, flush)
+	}
+	switch {
+	case err == nil:
+	case isFull(err):
+		return false
+	default: // the connection is gone
+		c.sess.Debugf("session %s: %s %s not sent: %v", c.up.ID(), message.TypeText(m.Mtype()), m.ServiceMethod(), err)
+	}
+	return true
+}
