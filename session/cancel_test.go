@@ -42,6 +42,42 @@ func TestCancelRightAfterTheCall(t *testing.T) {
 	}
 }
 
+// A handler that runs on the goroutine that reads may lose that role at once: the
+// goroutine that reads on, perhaps the cancellation, finds the call.
+func TestInlineCallCanBeCancelledFromTheBeginning(t *testing.T) {
+	for _, draining := range []bool{false, true} {
+		h := callHandler(func(ctx CallCtx, n int) (any, *message.Status) {
+			<-ctx.Context().Done()
+			return n, nil
+		})
+		h.pace.credit.Store(inlineCredit)
+		u := newUnit(t, callRoute{call: h}, nil)
+		list := &u.shared.watchdog.lists[0]
+		list.mu.Lock() // the goroutine that reads stands still when it has said that user code begins
+		x := u.inbound(message.TypeCall, 5, "/h", 1, message.WithSetMeta(MetaTimeout, "0"))
+		served := make(chan outcome, 1)
+		go func() {
+			l := &readLoop{c: u.conn}
+			out := x.serveInline(h, l)
+			x.reset()
+			served <- out
+		}()
+		eventually(t, "the beginning", u.handoff.inUserCode)
+		u.deadlines.cancel(5)
+		if draining {
+			u.local.move(localServing, localDraining)
+		}
+		list.mu.Unlock()
+		receive(t, served)
+		u.deadlines.mu.Lock()
+		left := u.deadlines.length
+		u.deadlines.mu.Unlock()
+		if m := u.sentOne(); m.Seq() != 5 || left != 0 {
+			t.Errorf("draining %v: answered with %v, %d deadlines are left", draining, m, left)
+		}
+	}
+}
+
 // A call whose caller has gone while it waited behind others is not executed.
 func TestCancelledWhileItWaitsInOrder(t *testing.T) {
 	var executed atomic.Int32

@@ -30,10 +30,13 @@ func (x *exchange) serveInline(h *Handler, l *readLoop) outcome {
 		l.now = clock()
 	}
 	c := x.conn
+	x.setDeadline() // before another goroutine may read, perhaps the cancellation of this message
 	l.enter(l.now)
 	x.slot.loop = l
 	if !x.refusedByDrain() {
 		l.now = x.serve(h, true, l.now)
+	} else if x.deadline != nil {
+		x.deadline.end()
 	}
 	x.slot = slot{}
 	if l.exit() {
