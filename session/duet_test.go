@@ -30,7 +30,6 @@ func streamHandler(f func(CallCtx, *Stream) *message.Status) *Handler {
 type duet struct {
 	*testing.T
 	here, there *Engine
-	plugins     []plugin.Plugin // of here
 }
 
 type duetSetting func(here, there *Shared)

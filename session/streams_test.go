@@ -146,7 +146,6 @@ func TestFramesThatFollowNoRule(t *testing.T) {
 		seq    int32
 		method string
 		body   any
-		full   bool // says that the window is full
 	}
 	open := func(seq int32) send { return send{mtype: message.TypeStreamOpen, seq: seq, method: "/s"} }
 	large := make([]byte, 60<<10)
