@@ -45,7 +45,7 @@ type conn struct {
 	// Of the reader: a read of the library can't be given up without ending
 	// the connection, so a goroutine reads, and Read waits for it.
 	pumping bool
-	in      chan []byte // whole messages
+	in      chan []byte // whole messages, or pieces of them if they are a stream
 	end     error       // why in was closed
 	rest    []byte      // of a message
 
@@ -133,9 +133,11 @@ func (c *conn) Read(p []byte) (int, error) {
 			if !ok {
 				return 0, c.end
 			}
-			if c.messages {
-				c.rest = binary.BigEndian.AppendUint32(make([]byte, 0, prefix+len(b)), uint32(len(b)))
+			if !c.messages {
+				c.rest = b
+				continue
 			}
+			c.rest = binary.BigEndian.AppendUint32(make([]byte, 0, prefix+len(b)), uint32(len(b)))
 			c.rest = append(c.rest, b...)
 		case <-over: // the deadline has passed or was moved, or the connection is closed
 		}
@@ -148,43 +150,116 @@ func (c *conn) Read(p []byte) (int, error) {
 // pump reads messages until the connection ends.
 func (c *conn) pump() {
 	defer close(c.in)
+	read := c.readPieces
+	if c.messages {
+		read = c.readMessage
+	}
 	for {
-		kind, b, err := c.ws.Read(c.ctx)
-		if err == nil && kind == websocket.MessageText {
-			if err = c.heardText(b); err != nil {
-				c.code.CompareAndSwap(0, int32(websocket.StatusInvalidFramePayloadData))
-			}
-		}
-		if err != nil {
-			if errors.Is(err, websocket.ErrMessageTooBig) {
+		if err := read(); err != nil {
+			switch {
+			case errors.Is(err, websocket.ErrMessageTooBig):
 				c.code.CompareAndSwap(0, int32(websocket.StatusMessageTooBig))
-			} else if isViolation(err) {
+			case errors.Is(err, errNotText):
+				c.code.CompareAndSwap(0, int32(websocket.StatusInvalidFramePayloadData))
+			case isViolation(err):
 				c.code.CompareAndSwap(0, int32(websocket.StatusProtocolError))
 			}
 			c.end = c.fail(c.read.Passed(), err)
 			return
 		}
-		select {
-		case c.in <- b:
-		case <-c.ctx.Done():
-			c.end = fmt.Errorf("websocket: %w", net.ErrClosed)
-			return
+	}
+}
+
+// readMessage passes one message to Read.
+func (c *conn) readMessage() error {
+	kind, b, err := c.ws.Read(c.ctx)
+	if err != nil {
+		return err
+	}
+	if kind == websocket.MessageText {
+		if !utf8.Valid(b) {
+			return errNotText
 		}
+		c.text.Store(true) // whoever sends text is answered with text
+	}
+	return c.deliver(b)
+}
+
+const (
+	firstPiece   = 1 << 10  // bytes of a message that are read first
+	longestPiece = 32 << 10 // bytes that are read of it at once later
+)
+
+// readPieces passes one message to Read as it comes, because its bounds mean nothing
+// in a stream: who reads that looks at the length of what is in it, which may be
+// refused long before the message has an end.
+func (c *conn) readPieces() error {
+	kind, r, err := c.ws.Reader(c.ctx)
+	if err != nil {
+		return err
+	}
+	var text textCheck
+	var b []byte
+	for size := firstPiece; ; {
+		if len(b) == 0 {
+			b = make([]byte, size)
+			size = min(4*size, longestPiece)
+		}
+		n, err := r.Read(b)
+		if kind == websocket.MessageText && !text.next(b[:n], err == io.EOF) {
+			return errNotText
+		}
+		if n > 0 {
+			if err := c.deliver(b[:n:n]); err != nil {
+				return err
+			}
+		}
+		b = b[n:]
+		switch {
+		case err == io.EOF: // of the message, as the library says it
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// deliver passes b to Read, which keeps it.
+func (c *conn) deliver(b []byte) error {
+	select {
+	case c.in <- b:
+		return nil
+	case <-c.ctx.Done():
+		return net.ErrClosed
 	}
 }
 
 // errNotText ends a connection on which a text message is not valid UTF-8.
 var errNotText = errors.New("a text message is not valid UTF-8")
 
-// heardText looks at a text message. Whoever sends text is answered with text.
-func (c *conn) heardText(b []byte) error {
-	if !utf8.Valid(b) {
-		return errNotText
+// A textCheck looks whether a text that comes in pieces is valid UTF-8. The zero value
+// is ready.
+type textCheck struct {
+	part []byte // of a rune that is not complete yet
+}
+
+// next looks at one more piece, which is the last or not. It reports false once the
+// text can't be valid any more.
+func (t *textCheck) next(b []byte, last bool) bool {
+	if len(t.part) > 0 {
+		b = append(t.part, b...)
 	}
-	if c.messages {
-		c.text.Store(true)
+	whole := len(b)
+	for i := len(b) - 1; !last && i >= 0 && i > len(b)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(b[i]) {
+			if !utf8.FullRune(b[i:]) {
+				whole = i
+			}
+			break
+		}
 	}
-	return nil
+	t.part = append([]byte(nil), b[whole:]...)
+	return utf8.Valid(b[:whole])
 }
 
 // isViolation reports whether the other side has broken the rules of the protocol, by

@@ -265,3 +265,39 @@ func TestRefuse(t *testing.T) {
 		t.Errorf("closed with %v", err)
 	}
 }
+
+// A peer looks at the length of a message of erpc before the message of WebSocket
+// that it is in has come to its end: nothing of more than the read limit is kept.
+func TestReadLimitWithinAMessage(t *testing.T) {
+	h := &websocket.Handler{Serve: func(c net.Conn, _ *http.Request) {
+		b := make([]byte, 6)
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != "largeü"[:6] {
+			t.Errorf("read %q, %v", b, err)
+		}
+		_ = c.Close() // it announces too much
+	}}
+	web := httptest.NewServer(h)
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for _, kind := range []cws.MessageType{cws.MessageBinary, cws.MessageText} {
+		ws, _, err := cws.Dial(ctx, "ws"+strings.TrimPrefix(web.URL, "http"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ws.CloseNow()
+		w, err := ws.Writer(ctx, kind) // of a message without an end
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("largeü and more")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(make([]byte, 64<<10)); err != nil { // the writer of the library has a buffer
+			t.Fatal(err)
+		}
+		if _, _, err := ws.Read(ctx); cws.CloseStatus(err) != cws.StatusNormalClosure {
+			t.Errorf("%v: %v", kind, err)
+		}
+	}
+}
