@@ -6,8 +6,9 @@ import (
 	"math"
 )
 
-// ErrTooLarge is wrapped by the error of [UnmarshalLimit] for a body that would
-// take more memory than allowed, or is nested deeper than [MaxDepth].
+// ErrTooLarge is wrapped by the error of [CostWithin] and [UnmarshalLimit] for a
+// body that would take more memory than allowed, or is nested deeper than
+// [MaxDepth].
 var ErrTooLarge = errors.New("the decoded body would exceed the limit")
 
 // MaxDepth bounds how deeply the values of a JSON, XML or protobuf body may be
@@ -49,10 +50,32 @@ func Cost(c Codec, data []byte, v any, limit int) int {
 // [ErrTooLarge].
 func UnmarshalLimit(c Codec, data []byte, v any, limit int) error {
 	if Cost(c, data, v, limit) > limit {
-		return fmt.Errorf("codec: %s: a body of %d bytes: %w of %d bytes; send less in one message, or raise the receiver's read limit",
-			c.Name(), len(data), ErrTooLarge, limit)
+		return tooLarge(c, data, limit)
 	}
 	return c.Unmarshal(data, v)
+}
+
+// CostWithin is [Cost], or an error that wraps [ErrTooLarge] if that exceeds limit.
+// It looks closer where a codec was content with a rough bound below limit: its
+// result is at most four times what c says at its closest, or four times len(data).
+func CostWithin(c Codec, data []byte, v any, limit int) (int, error) {
+	cost := Cost(c, data, v, limit)
+	if cost > limit {
+		return 0, tooLarge(c, data, limit)
+	}
+	// A Coster stops where it exceeds its limit, so that in all about as much is
+	// looked at as the last time.
+	for tight := times(max(len(data), 1), 4); tight < cost; tight = times(tight, 4) {
+		if n := Cost(c, data, v, tight); n <= tight {
+			return n, nil
+		}
+	}
+	return cost, nil
+}
+
+func tooLarge(c Codec, data []byte, limit int) error {
+	return fmt.Errorf("codec: %s: a body of %d bytes: %w of %d bytes; send less in one message, or raise the receiver's read limit",
+		c.Name(), len(data), ErrTooLarge, limit)
 }
 
 const (

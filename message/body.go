@@ -125,7 +125,8 @@ const copyPiece = 256 << 10 // bytes
 // there is nothing to decode. A *[]byte gets a copy, or a large body itself. A
 // body that would decode to more than [codec.DecodeLimit] allows gives an error
 // that wraps [codec.ErrTooLarge], one in a codec that [Message.SetCodecs] leaves
-// out a [codec.NotAcceptedError], a codec that panics a [PanicError].
+// out a [codec.NotAcceptedError], a codec that panics a [PanicError]. Where there
+// is a [DecodeRoom] it may wait for room, or return the error of that.
 func (m *Message) UnmarshalBody(data []byte) (err error) {
 	if m.body == nil && m.newBody != nil {
 		m.body = m.newBody(&m.Header)
@@ -148,7 +149,40 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 		return err
 	}
 	defer guard.Catch(&err, "codec", c.Name())
-	return codec.UnmarshalLimit(c, data, m.body, m.decodeLimit(len(data)))
+	limit := m.decodeLimit(len(data))
+	if m.room == nil {
+		return codec.UnmarshalLimit(c, data, m.body, limit)
+	}
+	return m.unmarshalInRoom(c, data, limit)
+}
+
+func (m *Message) unmarshalInRoom(c codec.Codec, data []byte, limit int) error {
+	if codec.Cost(c, data, m.body, FreeDecode) <= FreeDecode {
+		return c.Unmarshal(data, m.body)
+	}
+	cost, err := codec.CostWithin(c, data, m.body, limit)
+	if err != nil {
+		return err
+	}
+	if err := m.room.Take(cost); err != nil {
+		return err
+	}
+	defer m.room.Give(cost)
+	return c.Unmarshal(data, m.body)
+}
+
+// FreeDecode is how many bytes a body may decode to without asking a
+// [DecodeRoom].
+const FreeDecode = 1 << 10
+
+// A DecodeRoom bounds the memory that a receiver spends on decoded bodies. Its
+// methods may be called concurrently.
+type DecodeRoom interface {
+	// Take waits until a body may be decoded that takes n bytes at most (see
+	// [codec.Coster]), or returns why it may not.
+	Take(n int) error
+	// Give ends the decoding for which Take took n bytes.
+	Give(n int)
 }
 
 // defaultReadLimit, in bytes, is the read limit for messages that nobody has
@@ -168,23 +202,6 @@ func (m *Message) decodeLimit(n int) int {
 	return codec.DecodeLimit(wire, limit)
 }
 
-// DecodeCost returns how many bytes decoding the body takes at most (see
-// [codec.Coster]), or some number above limit: 0 while the body that it is
-// decoded into is not known, and for bodies that are bytes.
-func (m *Message) DecodeCost(limit int) int {
-	if m.body == nil || len(m.raw) == 0 {
-		return 0
-	}
-	if _, ok := m.body.(*[]byte); ok {
-		return 0
-	}
-	c, err := codec.Get(m.bodyCodec)
-	if err != nil {
-		return 0
-	}
-	return codec.Cost(c, m.raw, m.body, limit)
-}
-
 // SetReadLimit says how long a frame of the connection may be, in bytes, from
 // which follows how much its body may decode to (see [codec.DecodeLimit]).
 // Sockets call it for the messages they read; 0 stands for 64 MiB.
@@ -198,6 +215,10 @@ func (m *Message) SetCodecs(s *codec.Set) { m.codecs = s }
 // storage of the message. It is at least the size of a socket's read buffer, in
 // which shorter bodies lie.
 const leastGiven = 64 << 10
+
+// SetDecodeRoom says whom to ask for room before the body is decoded; nil is
+// nobody. Sockets call it for the messages they read.
+func (m *Message) SetDecodeRoom(r DecodeRoom) { m.room = r }
 
 // bytes gives data to *b: a copy, or, if it is large and there is no room in
 // *b, the storage of the message itself.

@@ -31,6 +31,7 @@ type Message struct {
 	size      uint32
 	readLimit int        // see SetReadLimit
 	codecs    *codec.Set // see SetCodecs
+	room      DecodeRoom // see SetDecodeRoom
 	fault     error      // of a setting; packing returns it
 	turn      bool       // see InTurn
 }
@@ -111,7 +112,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.meta.Reset()
 	m.pipe.Reset()
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
-	m.size, m.readLimit, m.codecs, m.fault, m.turn = 0, 0, nil, nil, false
+	m.size, m.readLimit, m.codecs, m.room, m.fault, m.turn = 0, 0, nil, nil, nil, false
 	if cap(m.buf) > maxKept {
 		bufpool.Put(m.buf)
 		m.buf = nil

@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -268,6 +269,7 @@ func TestResetKeepsNothing(t *testing.T) {
 	m.SetSize(9)
 	m.SetReadLimit(9)
 	m.SetCodecs(codec.NewSet())
+	m.SetDecodeRoom(&fakeRoom{})
 	m.SetInTurn(true)
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
@@ -366,6 +368,51 @@ func TestStorageUpTo(t *testing.T) {
 			if have < n && len(b) > 2*n {
 				t.Errorf("%d bytes were made for %d", len(b), n)
 			}
+		}
+	}
+}
+
+// A fakeRoom notes what it is asked for.
+type fakeRoom struct {
+	taken, given []int
+	err          error
+}
+
+func (r *fakeRoom) Take(n int) error { r.taken = append(r.taken, n); return r.err }
+func (r *fakeRoom) Give(n int)       { r.given = append(r.given, n) }
+
+// TestDecodingAsksForRoom: whoever bounds decoded bodies is asked before a body is
+// decoded, but not for one that is small, or not decoded at all.
+func TestDecodingAsksForRoom(t *testing.T) {
+	full := errors.New("full")
+	numbers := []byte("[" + strings.Repeat("1,", 999) + "1]")
+	for _, c := range []struct {
+		name  string
+		body  any
+		data  []byte
+		err   error // of the room
+		asked bool
+		want  error
+	}{
+		{name: "large", body: new([]int), data: numbers, asked: true},
+		{name: "no room", body: new([]int), data: numbers, err: full, asked: true, want: full},
+		{name: "can't be decoded", body: new([]string), data: numbers, asked: true, want: new(json.UnmarshalTypeError)},
+		{name: "small", body: new(int), data: []byte("1"), err: full},
+		{name: "bytes", body: new([]byte), data: numbers, err: full},
+		{name: "no body", data: numbers, err: full},
+	} {
+		r := &fakeRoom{err: c.err}
+		m := New(WithBodyCodec('j'), WithBody(c.body))
+		m.SetDecodeRoom(r)
+		err := m.UnmarshalBody(c.data)
+		if (err == nil) != (c.want == nil) || c.want == full && !errors.Is(err, full) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+		if asked := len(r.taken) == 1 && r.taken[0] > FreeDecode; asked != c.asked || !asked && len(r.taken) > 0 {
+			t.Errorf("%s: took %v", c.name, r.taken)
+		}
+		if want := c.asked && c.err == nil; want != (len(r.given) == 1) || want && r.given[0] != r.taken[0] {
+			t.Errorf("%s: took %v, gave %v", c.name, r.taken, r.given)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type Config struct {
 	MaxHandlers        int           `yaml:"max_handlers" ini:"max_handlers" comment:"Handlers at work at the same time; 0 is 100000, below 0 no limit"`
 	MaxSessionHandlers int           `yaml:"max_session_handlers" ini:"max_session_handlers" comment:"The same for one session; 0 is 10000, below 0 no limit"`
 	InflightLimit      int           `yaml:"inflight_limit" ini:"inflight_limit" comment:"Bytes of one session that are being handled or wait as replies; 0 is 64 MiB, below 0 no limit"`
+	DecodeMemory       int           `yaml:"decode_memory" ini:"decode_memory" comment:"Bytes that bodies which are being decoded may take, of all sessions together; 0 is 256 MiB, below 0 no limit"`
 	MaxStreams         int           `yaml:"max_streams" ini:"max_streams" comment:"Streams that the other side of one session has open; 0 is 1000, below 0 no limit"`
 	StreamMemory       int           `yaml:"stream_memory" ini:"stream_memory" comment:"Bytes that wait in all streams of the peer to be received by the program; 0 is 256 MiB, below 0 no limit"`
 	StreamMessageLimit int           `yaml:"stream_message_limit" ini:"stream_message_limit" comment:"Largest message of a stream in bytes, as encoded; 0 is 4 MiB"`
@@ -103,7 +104,8 @@ const (
 	DefaultHandshakeTimeout   = 10 * time.Second
 	DefaultMaxHandlers        = 100_000
 	DefaultMaxSessionHandlers = 10_000
-	DefaultInflightLimit      = 64 << 20 // bytes
+	DefaultInflightLimit      = 64 << 20                    // bytes
+	DefaultDecodeMemory       = session.DefaultDecodeMemory // bytes
 	DefaultMaxStreams         = session.DefaultMaxStreams
 	DefaultStreamMemory       = session.DefaultStreamMemory       // bytes
 	DefaultStreamMessageLimit = session.DefaultStreamMessageLimit // bytes
@@ -124,6 +126,7 @@ func (c *Config) SetDefaults() {
 	set(&c.MaxHandlers, DefaultMaxHandlers)
 	set(&c.MaxSessionHandlers, DefaultMaxSessionHandlers)
 	set(&c.InflightLimit, DefaultInflightLimit)
+	set(&c.DecodeMemory, DefaultDecodeMemory)
 	set(&c.MaxStreams, DefaultMaxStreams)
 	set(&c.StreamMemory, DefaultStreamMemory)
 	set(&c.StreamMessageLimit, DefaultStreamMessageLimit)

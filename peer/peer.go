@@ -134,6 +134,7 @@ func (p *Peer) share() {
 		MaxSessionHandlers: max(cfg.MaxSessionHandlers, 0),
 		MaxStreams:         max(cfg.MaxStreams, 0),
 		StreamMemory:       int64(max(cfg.StreamMemory, 0)),
+		DecodeMemory:       int64(max(cfg.DecodeMemory, 0)),
 		StreamMessageLimit: cfg.StreamMessageLimit,
 		InflightLimit:      max(cfg.InflightLimit, 0),
 		CountTime:          cfg.CountTime,

@@ -41,8 +41,9 @@ type Config struct {
 
 	MaxHandlers        int // of the owner that work at the same time
 	MaxSessionHandlers int // the same for one session
-	InflightLimit      int // bytes of one session that are being handled or wait as replies; 0: no limit
+	InflightLimit      int // bytes of one session that are being handled or wait as replies, and as many of decoded arguments; 0: no limit
 
+	DecodeMemory       int64 // bytes that all decodes in progress may take; 0: no limit
 	MaxStreams         int   // that the other side of a session has open; 0: no limit
 	StreamMemory       int64 // bytes that the inboxes of all streams may hold; 0: no limit
 	StreamMessageLimit int   // bytes of one message of a stream, as encoded; 0: 4 MiB
@@ -64,8 +65,9 @@ type Shared struct {
 	totals       totals // of connections that have ended
 	print        logging.Printer
 	streamMemory *stream.Memory
-	handlers     atomic.Int64 // messages being handled, as conn.handlers
-	working      atomic.Int64 // those whose handler has not returned
+	decoding     *decodeBudget // nil: no limit
+	handlers     atomic.Int64  // messages being handled, as conn.handlers
+	working      atomic.Int64  // those whose handler has not returned
 	workers      workerpool.Pool[*exchange]
 	watchdog     watchdog
 	pushLog      pushLog
@@ -73,6 +75,9 @@ type Shared struct {
 	wakes        sync.Pool
 	cmds         sync.Pool // of commands that nobody but their caller sees
 }
+
+// DefaultDecodeMemory is how many bytes the decodes in progress of an owner may take.
+const DefaultDecodeMemory = 256 << 20
 
 // Defaults of streams.
 const (
@@ -94,6 +99,9 @@ func NewShared(cfg Config) *Shared {
 		sh.StreamMessageLimit = DefaultStreamMessageLimit
 	}
 	sh.streamMemory = stream.NewMemory(sh.StreamMemory)
+	if sh.DecodeMemory > 0 {
+		sh.boundDecoding(sh.DecodeMemory)
+	}
 	sh.workers.Max, sh.workers.Do = maxParked, (*exchange).serveOnWorker
 	sh.wakes.New = func() any { return make(chan struct{}, 1) }
 	sh.cmds.New = func() any { return &CallCmd{wake: make(chan struct{}, 1)} }

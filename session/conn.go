@@ -43,6 +43,7 @@ type conn struct {
 	handoff   handoff
 	reader    idleReader
 	budget    budget
+	arguments decodeRoom // of the decoded arguments whose handlers have not returned
 	deadlines deadlines
 	proof     proof
 	debts     debts

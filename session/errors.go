@@ -96,7 +96,10 @@ func (sh *Shared) decodeFailed(err error) *message.Status {
 	if panicked, ok := message.AsPanic(err); ok {
 		return sh.internalError(panicked)
 	}
-	if errors.Is(err, codec.ErrTooLarge) {
+	switch {
+	case errors.Is(err, errTooMuchDecoded): // so its handler was not called
+		return Refusal(newStatus(message.CodeExhausted, err))
+	case errors.Is(err, codec.ErrTooLarge):
 		return newStatus(message.CodeTooLarge, err)
 	}
 	if _, ok := errors.AsType[*codec.NotAcceptedError](err); ok {

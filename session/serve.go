@@ -147,6 +147,7 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bo
 // unwind answers a message whose handler, or a hook, has ended the goroutine with
 // runtime.Goexit.
 func (x *exchange) unwind() {
+	defer x.giveArgument()
 	if x.phase == phaseDone {
 		return
 	}
@@ -257,6 +258,7 @@ func (x *exchange) routeHeader(h *Handler) *message.Status {
 // argument makes the body that is decoded into. That of an unknown method is
 // the bytes as they are.
 func (x *exchange) argument(h *Handler) any {
+	x.in.SetDecodeRoom((*argumentRoom)(x))
 	if h.spec.NewArg == nil {
 		raw := x.in.Raw()
 		x.in.SetBody(&raw)

@@ -14,6 +14,7 @@ type Totals struct {
 	Connections  int   // open
 	Ended        int   // connections that have ended; a redial makes another
 	StreamMemory int64 // bytes that count for Config.StreamMemory
+	DecodeMemory int64 // bytes that count for Config.DecodeMemory
 }
 
 // totals are the counters of connections that have ended. The zero value is
@@ -60,6 +61,9 @@ func (sh *Shared) Totals(sessions iter.Seq[*Engine]) Totals {
 	}
 	t.Handlers = sh.Handlers()
 	t.StreamMemory = sh.streamMemory.Used()
+	if sh.decoding != nil {
+		t.DecodeMemory = sh.decoding.bytes()
+	}
 	sh.totals.mu.Lock()
 	defer sh.totals.mu.Unlock()
 	add(&t.Stats.Stats, sh.totals.sum)

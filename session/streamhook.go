@@ -142,6 +142,7 @@ func (s *Stream) hookRecv(m streamMessage, v any) *message.Status {
 	x.in.SetMtype(message.TypeStreamData)
 	x.in.SetServiceMethod(s.method)
 	x.in.SetBodyCodec(m.codec)
+	s.conn.shared.limitDecoding(&x.in)
 	if m.meta != nil {
 		m.meta.CopyTo(x.in.Meta())
 	}

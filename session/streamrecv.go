@@ -132,8 +132,7 @@ func (s *Stream) decode(m *streamMessage, v any) error {
 	}
 	var in message.Message
 	in.SetBodyCodec(m.codec)
-	in.SetCodecs(s.conn.shared.Socket.Codecs)
-	in.SetReadLimit(s.conn.shared.Socket.ReadLimit)
+	s.conn.shared.limitDecoding(&in)
 	in.SetBody(v)
 	if err := in.UnmarshalBody(m.body); err != nil {
 		return s.conn.shared.decodeFailed(err).Err()

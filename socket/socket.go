@@ -50,6 +50,8 @@ type Config struct {
 	Codecs       *codec.Set    // of the bodies that are decoded; nil: all
 	FlushDelay   time.Duration // how long a message waits for others to share its write; 0: not at all
 
+	DecodeRoom message.DecodeRoom // of the bodies that are decoded; nil: they have no bound together
+
 	blocking *workerpool.Pool[*writer]
 	flushers *flusherPool
 	closer   *closer
@@ -155,6 +157,7 @@ func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	}
 	m.SetReadLimit(limit)
 	m.SetCodecs(s.out.cfg.Codecs)
+	m.SetDecodeRoom(s.out.cfg.DecodeRoom)
 	return s.proto.Unpack(br, m, limit)
 }
 

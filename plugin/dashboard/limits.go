@@ -43,6 +43,7 @@ func (d *Dashboard) limits(*http.Request) (any, error) {
 			{Name: "max_sessions", Max: bound(cfg.MaxSessions), Now: int64(d.sessions.accepted())},
 			{Name: "max_handlers", Max: bound(cfg.MaxHandlers), Now: int64(peer.peer.Handlers)},
 			{Name: "stream_memory", Max: bound(cfg.StreamMemory), Now: peer.peer.StreamMemory, Bytes: true},
+			{Name: "decode_memory", Max: bound(cfg.DecodeMemory), Now: peer.peer.DecodeMemory, Bytes: true},
 			{Name: "open files", Max: maxFiles, Now: files},
 			{Name: "GOMEMLIMIT", Max: memoryLimit(), Now: int64(memory()), Bytes: true},
 		},

@@ -108,6 +108,10 @@ func (v *victim) newPeer(cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer 
 	erpc.HandleCall(p, "/panic", func(context.Context, *[]byte) (*[]byte, error) { panic("a mistake of the handler") })
 	erpc.HandleCall(p, "/change", func(context.Context, *[]byte) (*[]byte, error) { v.executed.Add(1); return nil, nil })
 	erpc.HandleCall(p, "/slow", v.slow)
+	erpc.HandleCall(p, "/slow/doc", func(ctx context.Context, d *document) (*int, error) {
+		_, err := v.slow(ctx, nil)
+		return new(len(d.Rows)), err
+	})
 	return p
 }
 

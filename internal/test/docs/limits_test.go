@@ -19,6 +19,7 @@ import (
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/codec/thriftcodec"
 	"github.com/goerpc/erpc/internal/process/graceful"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/mixer/multiclient"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/peer/config"
@@ -103,6 +104,54 @@ func sayDefault(v reflect.Value) string {
 		return fmt.Sprintf("%d MiB", v.Int()>>20)
 	}
 	return strconv.FormatInt(v.Int(), 10)
+}
+
+// TestCostsOfConnections computes the numbers of the table from its first cells.
+func TestCostsOfConnections(t *testing.T) {
+	rows := 0
+	for _, cells := range limitRows(t) {
+		read, ok := bytesOf(cells[0])
+		if !ok || len(cells) != 6 {
+			continue
+		}
+		rows++
+		inflight, ok1 := bytesOf(cells[1])
+		queue, ok2 := bytesOf(cells[2])
+		if !ok1 || !ok2 {
+			t.Errorf("%q says no sizes", cells)
+			continue
+		}
+		cfg := erpc.PeerConfig{ReadLimit: read, InflightLimit: inflight, QueueLimit: queue}
+		one := kit.ConnectionCost(cfg, false)
+		for i, want := range []string{sayBytes(one), sayBytes(kit.ConnectionCost(cfg, true)), sayBytes(1000 * one)} {
+			if got := cells[3+i]; got != want {
+				t.Errorf("%q: the page says %s, the formula %s", cells[:3], got, want)
+			}
+		}
+	}
+	if rows < 4 {
+		t.Errorf("the page has %d rows", rows)
+	}
+	if one, first := kit.ConnectionCost(erpc.PeerConfig{}, false), int64(450<<20); one != first {
+		t.Errorf("by default it is %d bytes, the first row says %d", one, first)
+	}
+}
+
+// bytesOf reads a size as the page writes it.
+func bytesOf(s string) (int, bool) {
+	number, unit, _ := strings.Cut(s, " ")
+	n, err := strconv.Atoi(number)
+	shift, ok := map[string]int{"KiB": 10, "MiB": 20}[unit]
+	return n << shift, ok && err == nil
+}
+
+// sayBytes writes a size as the page does.
+func sayBytes(n int64) string {
+	value, unit := float64(n)/(1<<20), "MiB"
+	if n >= 1<<30 {
+		value, unit = value/(1<<10), "GiB"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + " " + unit
 }
 
 // TestLimitsOfParts checks the second cell of the rows that it knows.

@@ -1,0 +1,204 @@
+package session
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goerpc/erpc/message"
+)
+
+// What bodies decode to is bounded twice, in bytes as their codecs compute them
+// beforehand. The decodes in progress of a peer share a decodeBudget: one that
+// finds no room waits its turn, which comes, because a decode that has room waits
+// for nothing. The arguments of the calls and pushes of one connection stay in
+// memory until their handlers return; together they have InflightLimit, and a
+// message that finds no room waits for other handlers, or is refused.
+//
+// One body more always may, whatever its size: a limit that is smaller than a body
+// lets one through at a time.
+
+// errTooMuchDecoded refuses a message whose argument has no room.
+var errTooMuchDecoded = errors.New("session: the arguments of other messages leave no room to decode this one (InflightLimit); it was not executed")
+
+// A decodeRoom is bytes that those who ask get first come, first served. The zero
+// value is ready.
+type decodeRoom struct {
+	mu      sync.Mutex // guards the following
+	used    int64
+	waiting []*roomWaiter // oldest first
+	gave    time.Duration // on clock, when room was last given back
+}
+
+// A roomWaiter waits for room.
+type roomWaiter struct {
+	n, own int64
+	turn   chan struct{} // closed when it has the room
+}
+
+// fitsLocked reports whether n more bytes have room. Those that the asker holds itself,
+// own, do not keep it from more, or it would wait for itself.
+func (r *decodeRoom) fitsLocked(n, own, limit int64) bool {
+	return r.used <= own || r.used+n <= limit
+}
+
+// tryTake takes n bytes if there is room and nobody waits for it.
+func (r *decodeRoom) tryTake(n, own, limit int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) > 0 || !r.fitsLocked(n, own, limit) {
+		return false
+	}
+	r.used += n
+	return true
+}
+
+// take takes n bytes. It waits for them until ended is closed, or no room was given
+// back for patience, and reports whether it has them.
+func (r *decodeRoom) take(n, own, limit int64, ended <-chan struct{}, patience time.Duration) bool {
+	w := &roomWaiter{n, own, make(chan struct{})}
+	r.mu.Lock()
+	r.waiting = append(r.waiting, w)
+	r.admitLocked(limit)
+	r.mu.Unlock()
+	since := clock()
+	var late <-chan time.Time
+	if patience > 0 {
+		t := time.NewTicker(patience)
+		defer t.Stop()
+		late = t.C
+	}
+	for {
+		select {
+		case <-w.turn:
+			return true
+		case <-late:
+			r.mu.Lock()
+			gave := r.gave
+			r.mu.Unlock()
+			if gave < since {
+				return r.leave(w, limit)
+			}
+			since = clock()
+		case <-ended:
+			return r.leave(w, limit)
+		}
+	}
+}
+
+// leave gives up waiting, and reports whether w has got its room meanwhile.
+func (r *decodeRoom) leave(w *roomWaiter, limit int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.Index(r.waiting, w)
+	if i < 0 {
+		return true
+	}
+	r.waiting = slices.Delete(r.waiting, i, i+1)
+	r.admitLocked(limit) // it may have kept smaller ones waiting
+	return false
+}
+
+// give gives n bytes back.
+func (r *decodeRoom) give(n, limit int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.used -= n
+	r.gave = clock()
+	r.admitLocked(limit)
+}
+
+// admitLocked lets those go on that have room now.
+func (r *decodeRoom) admitLocked(limit int64) {
+	for len(r.waiting) > 0 && r.fitsLocked(r.waiting[0].n, r.waiting[0].own, limit) {
+		w := r.waiting[0]
+		r.waiting = slices.Delete(r.waiting, 0, 1)
+		r.used += w.n
+		close(w.turn)
+	}
+}
+
+// A decodeBudget bounds what all decodes in progress of a peer may take. It
+// implements [message.DecodeRoom].
+type decodeBudget struct {
+	room  decodeRoom
+	limit int64 // bytes
+}
+
+var _ message.DecodeRoom = (*decodeBudget)(nil)
+
+// Take implements [message.DecodeRoom]. It never fails.
+func (b *decodeBudget) Take(n int) error {
+	if !b.room.tryTake(int64(n), 0, b.limit) {
+		b.room.take(int64(n), 0, b.limit, nil, 0)
+	}
+	return nil
+}
+
+// Give implements [message.DecodeRoom].
+func (b *decodeBudget) Give(n int) { b.room.give(int64(n), b.limit) }
+
+// bytes returns how many are taken.
+func (b *decodeBudget) bytes() int64 {
+	b.room.mu.Lock()
+	defer b.room.mu.Unlock()
+	return b.room.used
+}
+
+// An argumentRoom is an inbound CALL or PUSH that asks for room for its argument:
+// among those of its connection, which it holds until giveArgument, and among the
+// decodes of its peer.
+type argumentRoom exchange
+
+// Take implements [message.DecodeRoom].
+func (a *argumentRoom) Take(n int) error {
+	x := (*exchange)(a)
+	if limit := int64(x.conn.shared.InflightLimit); limit > 0 {
+		r := &x.conn.arguments
+		if !r.tryTake(int64(n), x.argHeld, limit) {
+			x.conn.sock.StartFlush() // the other side may wait for what was answered before
+			if !r.take(int64(n), x.argHeld, limit, x.Context().Done(), waitLongest) {
+				return errTooMuchDecoded
+			}
+		}
+		x.argHeld += int64(n)
+	}
+	if b := x.conn.shared.decoding; b != nil {
+		return b.Take(n)
+	}
+	return nil
+}
+
+// Give implements [message.DecodeRoom]. The argument is there until its handler has
+// returned.
+func (a *argumentRoom) Give(n int) {
+	if b := a.conn.shared.decoding; b != nil {
+		b.Give(n)
+	}
+}
+
+// giveArgument gives back the room of the argument: nobody uses it any more.
+func (x *exchange) giveArgument() {
+	if x.argHeld > 0 {
+		x.conn.arguments.give(x.argHeld, int64(x.conn.shared.InflightLimit))
+		x.argHeld = 0
+	}
+}
+
+// boundDecoding lets the decodes in progress take n bytes together. There are no
+// sessions yet.
+func (sh *Shared) boundDecoding(n int64) {
+	sh.decoding = &decodeBudget{limit: n}
+	cfg := *sh.Socket
+	cfg.DecodeRoom = sh.decoding
+	sh.Socket = &cfg
+}
+
+// limitDecoding gives m, whose body was taken from another message, the limits of one
+// that a socket has read.
+func (sh *Shared) limitDecoding(m *message.Message) {
+	m.SetCodecs(sh.Socket.Codecs)
+	m.SetReadLimit(sh.Socket.ReadLimit)
+	m.SetDecodeRoom(sh.Socket.DecodeRoom)
+}
