@@ -65,11 +65,12 @@ lint: ## format, vet and staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-test-interop: interop-programs ## against real erpc v7 programs, in a module of their own, and curl, wget, Thrift's compiler and Python library, Chromium and TypeScript
+test-interop: interop-programs ## against real erpc v7 programs, in a module of their own, and curl, wget, Thrift's compiler and Python library, Chromium, TypeScript, shells and openapi-spec-validator
 	cd interop && $(GO) vet ./... && $(GO) test -shuffle=on ./...
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestCurl|TestWget|TestFetch)$$' ./proto/httproto
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
+	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestOpenAPIIsValid|TestShellsComplete|TestTypesCompile)$$' ./plugin/reflect ./cmd/erpc
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedWithCurl)$$' ./examples/chat
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestInBrowser|TestOtherSitesInBrowser|TestNumbersInBrowser|TestScreenshots)$$' ./plugin/dashboard ./examples/dashboard
 
@@ -87,9 +88,13 @@ interop-programs: # from Debian, those that are missing
 	  for program in curl wget chromium; do command -v $$program >/dev/null 2>&1 || missing="$$missing $$program"; done; \
 	  command -v thrift >/dev/null 2>&1 || missing="$$missing thrift-compiler"; \
 	  command -v tsc >/dev/null 2>&1 || missing="$$missing node-typescript"; \
+	  for program in zsh fish; do command -v $$program >/dev/null 2>&1 || missing="$$missing $$program"; done; \
 	  /usr/bin/python3 -c 'import thrift' 2>/dev/null || missing="$$missing python3-thrift"; \
+	  python3 -c 'import openapi_spec_validator' 2>/dev/null || /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	  [ -z "$$missing" ] || { apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing </dev/null; }
+	@python3 -c 'import openapi_spec_validator' 2>/dev/null || bin/venv/bin/python3 -c 'import openapi_spec_validator' 2>/dev/null || \
+	  { /usr/bin/python3 -m venv bin/venv && bin/venv/bin/pip install -q openapi-spec-validator==0.9.0; }
 
 bench: ## against other frameworks, about five minutes; writes docs/performance.md
 	$(MAKE) -C bench bench

@@ -11,6 +11,8 @@
 //	p := erpc.NewPeer(erpc.PeerConfig{}, r)
 //	erpc.HandleCall(p, "/math/add", add, r.Doc("adds numbers"))
 //
+// HTTP clients get [OpenAPIMethod], a description in OpenAPI.
+//
 // The plugin must be given to NewPeer, so that it sees each handler, and serves one
 // peer. Its own methods are [ListMethod] and [DescribeMethod]; their arguments and
 // results are [ListArg], [List], [DescribeArg] and [Descriptions].

@@ -3,6 +3,7 @@ package reflect
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,6 +36,8 @@ type Config struct {
 	Allow func(sess erpc.Session) bool
 	// Hide are prefixes of methods that are not shown.
 	Hide []string
+	// OpenAPI is about the description that HTTP clients get.
+	OpenAPI OpenAPI
 }
 
 // Kinds of methods.
@@ -113,6 +116,9 @@ type Plugin struct {
 	peer     bool       // it has one
 	handlers []*erpc.Handler
 	docs     map[*erpc.Handler]string
+
+	openAPI   json.RawMessage // of the first openAPIOf handlers
+	openAPIOf int
 }
 
 var (
@@ -123,6 +129,7 @@ var (
 // New returns the plugin.
 func New(cfg Config) *Plugin {
 	cfg.Hide = slices.Clone(cfg.Hide)
+	cfg.OpenAPI.Servers = slices.Clone(cfg.OpenAPI.Servers)
 	return &Plugin{cfg: cfg, docs: map[*erpc.Handler]string{}}
 }
 
@@ -140,6 +147,9 @@ func (p *Plugin) PostNewPeer(peer erpc.EarlyPeer) error {
 	}
 	erpc.HandleCall(peer, ListMethod, p.list, erpc.Safe())
 	erpc.HandleCall(peer, DescribeMethod, p.describe)
+	if !p.cfg.OpenAPI.Off {
+		erpc.HandleCall(peer, OpenAPIMethod, p.describeHTTP, erpc.Safe())
+	}
 	return nil
 }
 
@@ -194,7 +204,7 @@ func (p *Plugin) shown() []shown {
 }
 
 func (p *Plugin) hidden(name string) bool {
-	return strings.HasPrefix(name, ownPrefix) ||
+	return strings.HasPrefix(name, ownPrefix) || name == OpenAPIMethod && !p.cfg.OpenAPI.Off ||
 		slices.ContainsFunc(p.cfg.Hide, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 

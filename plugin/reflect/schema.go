@@ -41,10 +41,10 @@ func SchemaOf(t reflect.Type, written bool) *Schema {
 		return nil
 	}
 	t = indirect(t)
-	if t == reflect.TypeFor[[]byte]() {
-		return &Schema{Draft: draft, Description: "any body; its bytes are passed on as they are"}
+	if t == bytesType {
+		return &Schema{Draft: draft, Description: anyBody}
 	}
-	b := &builder{written: written, names: map[reflect.Type]string{}, defs: map[string]*Schema{}}
+	b := newBuilder(written, "#/$defs/", "")
 	s := b.schema(t)
 	s.Draft = draft
 	if len(b.defs) > 0 {
@@ -55,12 +55,21 @@ func SchemaOf(t reflect.Type, written bool) *Schema {
 
 // A builder makes the schema of one type and of those that it refers to.
 type builder struct {
-	written bool
-	names   map[reflect.Type]string // in defs
-	defs    map[string]*Schema
+	written    bool
+	ref, after string                  // stand before and behind the names in references
+	names      map[reflect.Type]string // in defs
+	defs       map[string]*Schema
 }
 
+func newBuilder(written bool, ref, after string) *builder {
+	return &builder{written: written, ref: ref, after: after, names: map[reflect.Type]string{}, defs: map[string]*Schema{}}
+}
+
+// anyBody describes a body that no codec touches.
+const anyBody = "any body; its bytes are passed on as they are"
+
 var (
+	bytesType     = reflect.TypeFor[[]byte]()
 	timeType      = reflect.TypeFor[time.Time]()
 	numberType    = reflect.TypeFor[json.Number]()
 	marshaler     = reflect.TypeFor[json.Marshaler]()
@@ -135,7 +144,7 @@ func (b *builder) named(t reflect.Type) *Schema {
 		b.defs[name] = &Schema{} // takes the name before the fields do
 		*b.defs[name] = *b.object(t)
 	}
-	return &Schema{Ref: "#/$defs/" + name}
+	return &Schema{Ref: b.ref + name}
 }
 
 // freeName returns a name for t in the definitions that needs no escapes. Types
@@ -148,6 +157,7 @@ func (b *builder) freeName(t reflect.Type) string {
 		}
 		return '_'
 	}, t.String())
+	plain += b.after
 	name := plain
 	for n := 2; b.defs[name] != nil; n++ {
 		name = fmt.Sprintf("%s_%d", plain, n)
