@@ -1,36 +1,42 @@
-// Run against two nodes of a cluster at ERPC_URL and ERPC_URL_2, by rooms_test.go.
+// Run against two nodes of a cluster at ERPC_URL and ERPC_URL_2, by rooms_test.go, and
+// something that balances over them at ERPC_URL_ANY.
 import test from "node:test";
 import assert from "node:assert/strict";
 import { connect, StatusError } from "./erpc.js";
 import { Rooms } from "./rooms.js";
 
 const url = process.env.ERPC_URL, other = process.env.ERPC_URL_2;
+const balancer = process.env.ERPC_URL_ANY; // each connection goes to the next node
 const until = async (what, cond) => {
   for (let end = Date.now() + 60000; !cond(); await new Promise((r) => setTimeout(r, 5))) {
     assert.ok(Date.now() < end, what);
   }
 };
 
-test("a client that comes back gets what it missed, or is told", async () => {
+for (const [where, at] of [["to the same node", url], ["to another node", balancer]])
+test(`a client that comes back ${where} gets what it missed, or is told`, async () => {
   const speaker = connect(other);
   const say = (n) => speaker.call("/say", n);
-  const peer = connect(url, { minBackoff: 10, maxBackoff: 50 });
+  const peer = connect(at, { minBackoff: 10, maxBackoff: 50 });
   const heard = { kept: [], free: [] }, afresh = [];
   const rooms = new Rooms(peer, "/join", { afresh: (room) => afresh.push(room) });
   rooms.on("/said", ({ room, n }) => { heard[room].push(n); });
+  const node = await peer.call("/node", null);
   await rooms.join("kept");
   await rooms.join("free");
   assert.notEqual(rooms.position("kept"), "");
   assert.equal(rooms.position("free"), "");
   for (let n = 0; n < 40; n++) await say(n); // positions grow by a digit
   await until("the first words", () => heard.kept.length === 40 && heard.free.length === 40);
-  const at = rooms.position("kept");
+  const position = rooms.position("kept");
 
   await peer.call("/break", Array.from({ length: 10 }, (_, i) => 40 + i)).catch((err) => assert.ok(err instanceof StatusError));
   await until("what was missed", () => heard.kept.length === 50 && afresh.length > 0);
   assert.deepEqual(heard.kept, Array.from({ length: 50 }, (_, i) => i));
   assert.deepEqual(afresh, ["free"]);
-  assert.notEqual(rooms.position("kept"), at);
+  assert.notEqual(rooms.position("kept"), position);
+
+  assert.equal(await peer.call("/node", null) === node, at === url);
 
   await say(50);
   await until("what comes", () => heard.kept.length === 51 && heard.free.at(-1) === 50);

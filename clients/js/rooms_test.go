@@ -25,7 +25,7 @@ type said struct {
 }
 
 // chatNode adds a node of a cluster at path.
-func chatNode(t *testing.T, mux *http.ServeMux, path string, bus *cluster.Memory) {
+func chatNode(t *testing.T, mux *http.ServeMux, path string, bus *cluster.Memory) http.Handler {
 	t.Helper()
 	c := cluster.New(bus.Engine(), cluster.Options{History: []cluster.History{{Rooms: "kept", Size: 100}}})
 	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)}, c)
@@ -43,6 +43,7 @@ func chatNode(t *testing.T, mux *http.ServeMux, path string, bus *cluster.Memory
 		}
 		return nil
 	}
+	erpc.HandleCall(p, "/node", func(context.Context, *any) (*string, error) { return &path, nil })
 	erpc.HandleCall(p, "/say", func(ctx context.Context, n *int) (*int, error) { return n, say(ctx, *n) })
 	// Ends the session, and says numbers before the client can be back.
 	erpc.HandleCall(p, "/break", func(ctx context.Context, numbers *[]int) (*int, error) {
@@ -76,6 +77,7 @@ func chatNode(t *testing.T, mux *http.ServeMux, path string, bus *cluster.Memory
 		}
 		serve.ServeHTTP(w, r)
 	})
+	return serve
 }
 
 // TestRoomsInNode runs rooms.test.mjs in Node.js.
@@ -89,20 +91,23 @@ func TestRoomsInNode(t *testing.T) {
 	}
 	mux := http.NewServeMux()
 	bus := cluster.NewMemory()
-	chatNode(t, mux, "/one", bus)
-	chatNode(t, mux, "/two", bus)
+	nodes := []http.Handler{chatNode(t, mux, "/one", bus), chatNode(t, mux, "/two", bus)}
+	var conns atomic.Int64
+	mux.HandleFunc("/any", func(w http.ResponseWriter, r *http.Request) {
+		nodes[conns.Add(1)%2].ServeHTTP(w, r)
+	})
 	web := httptest.NewServer(mux)
 	defer web.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, "--experimental-websocket", "--no-warnings", "--test", "rooms.test.mjs")
 	url := "ws" + strings.TrimPrefix(web.URL, "http")
-	cmd.Env = append(os.Environ(), "ERPC_URL="+url+"/one", "ERPC_URL_2="+url+"/two")
+	cmd.Env = append(os.Environ(), "ERPC_URL="+url+"/one", "ERPC_URL_2="+url+"/two", "ERPC_URL_ANY="+url+"/any")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "# pass 4") {
+	if !strings.Contains(string(out), "# pass 5") {
 		t.Errorf("not all tests were run:\n%s", out)
 	}
 }
