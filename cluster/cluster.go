@@ -38,7 +38,9 @@ type Cluster struct {
 	leaving    leaving
 	lost       atomic.Uint64
 	cuts       atomic.Uint64
-	beats      uint64       // numbered signs of life that were sent; only the tick uses it
+	beats      uint64 // numbered signs of life that were sent; only the tick uses it
+	unproven   unproven
+	doubted    atomic.Bool  // pushes may have been lost, so the next beat leaves out a number
 	beaten     atomic.Int64 // when the last beat was sent, in nanoseconds since 1970; 0: it came back
 	lag        atomic.Int64 // how long one took to come back
 	warned     atomic.Int64 // when a log that can't be read was last spoken of
@@ -238,8 +240,12 @@ func (c *Cluster) tick(ctx context.Context) {
 // sendBeat sends a sign of life to all, with a number that shows them whether they
 // got those before. The tick calls it.
 func (c *Cluster) sendBeat() {
+	if c.doubted.Swap(false) {
+		c.beats++ // as if one had been lost with them
+	}
 	e := c.beat(kindBeat)
 	e.id = c.beats + 1
+	c.unproven.sendBeat(e.id)
 	if err := c.send(c.subjectAll(), 0, e); err == nil { // else the next one may pass
 		c.beats++
 	}
@@ -255,5 +261,9 @@ func (c *Cluster) send(subject string, token uint64, e *envelope) error {
 	if e.size() > c.engine.MaxPayload() {
 		return ErrTooLarge
 	}
-	return c.engine.Publish(subject, token, e.encode())
+	err := c.engine.Publish(subject, token, e.encode())
+	if err == nil && (e.kind == kindPush || e.kind == kindChange) {
+		c.unproven.push()
+	}
+	return err
 }

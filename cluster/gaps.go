@@ -23,8 +23,9 @@ type Gap struct {
 
 // gaps are the members with a gap that they were not told.
 type gaps struct {
-	mu sync.Mutex // guards m; taken after member.mu
-	m  map[*member]struct{}
+	mu    sync.Mutex // guards the following; taken after member.mu
+	m     map[*member]struct{}
+	holds int // so many want members to wait before they are told
 }
 
 // begin notes that m missed n messages.
@@ -91,8 +92,30 @@ func (c *Cluster) missed(subject string) {
 	c.spawn(c.tellGaps) // at once: until then they get nothing
 }
 
+// hold makes members wait before they are told, until release.
+func (g *gaps) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.holds++
+}
+
+func (g *gaps) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.holds--
+}
+
+func (g *gaps) held() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.holds > 0
+}
+
 // tellGaps tells the members with room in their queue.
 func (c *Cluster) tellGaps() {
+	if c.gaps.held() {
+		return
+	}
 	for _, m := range c.gaps.all() {
 		m.mu.Lock()
 		topics := make([]*topic, 0, len(m.gaps))

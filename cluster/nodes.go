@@ -18,15 +18,18 @@ type nodes struct {
 	m       map[string]*node
 	cut     bool          // this node hears no other node, so it cannot tell which ones are dead
 	changed chan struct{} // closed at the next change of what nodes announce
-	// Numbers of the last beats of nodes whose lease ended while this node was not
-	// cut off: perhaps the way between them was, and they come back.
+	// Numbers of the last beats, 0 if unknown, of nodes whose lease ended while this
+	// node was not cut off: perhaps the way between them was, and they come back.
 	departed map[string]uint64
+	heardAll chan struct{} // closed when no node is awaited; nil if none is
 }
 
 type node struct {
 	seen   time.Time
 	silent bool   // has not answered a barrier, and was not heard since
 	lost   bool   // its lease ended while this node was cut off
+	await  bool   // it was not heard since this node is back
+	late   bool   // and is not waited for any longer
 	beat   uint64 // number of the last beat that all nodes got; 0 if unknown
 	said   []byte // what it announced last, encoded
 	offers announcement
@@ -49,33 +52,63 @@ func (n *nodes) names(silent bool) []string {
 	return names
 }
 
-// heard notes a sign of life.
-func (n *nodes) heard(id string) {
+// heard notes a sign of life. missed says that what the node published before may be
+// lost.
+func (n *nodes) heard(id string) (missed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.heardLocked(id)
+	_, missed = n.heardLocked(id)
+	return missed
 }
 
-func (n *nodes) heardLocked(id string) *node {
-	x := n.m[id]
+func (n *nodes) heardLocked(id string) (x *node, missed bool) {
+	x = n.m[id]
 	if x == nil {
 		x = &node{}
 		n.m[id] = x
 	}
-	x.seen, x.silent, x.lost = time.Now(), false, false
-	return x
+	missed = x.late
+	x.seen, x.silent, x.lost, x.await, x.late = time.Now(), false, false, false, false
+	n.lookLocked()
+	return x, missed
+}
+
+// lookLocked tells whoever waits for the nodes when all were heard.
+func (n *nodes) lookLocked() {
+	if n.heardAll == nil {
+		return
+	}
+	for _, x := range n.m {
+		if x.await {
+			return
+		}
+	}
+	close(n.heardAll)
+	n.heardAll = nil
+}
+
+// giveUp ends the waiting for nodes that were not heard since this one is back. What
+// they publish until they are heard may be lost.
+func (n *nodes) giveUp() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, x := range n.m {
+		x.await, x.late = false, x.late || x.await
+	}
+	n.lookLocked()
 }
 
 // announced notes a sign of life that says what the node offers. A number that is not
 // 0 counts the beats for all; missed says that some did not come, so neither did
 // other messages of that node.
-func (n *nodes) announced(id string, number uint64, said []byte) (missed bool, err error) {
+func (n *nodes) announced(id string, number uint64, said []byte) (_ bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	x := n.heardLocked(id)
+	x, missed := n.heardLocked(id)
 	if number > 0 {
-		last := cmp.Or(x.beat, n.departed[id])
-		missed = last > 0 && number > last+1
+		before, departed := n.departed[id]
+		last := cmp.Or(x.beat, before)
+		missed = missed || last > 0 && number > last+1 || last == 0 && departed
 		x.beat = number
 		delete(n.departed, id)
 	}
@@ -134,6 +167,7 @@ func (n *nodes) leave(id string) {
 	if n.m[id] != nil {
 		delete(n.m, id)
 		n.changeLocked()
+		n.lookLocked()
 	}
 }
 
@@ -155,6 +189,7 @@ func (n *nodes) expire(since time.Time) (gone []string) {
 			n.departLocked(id, x)
 			delete(n.m, id)
 			n.changeLocked()
+			n.lookLocked()
 		}
 	}
 	return gone
@@ -167,18 +202,26 @@ func (n *nodes) isCut() bool {
 }
 
 // setCut says whether this node hears the others. When it does again, those whose
-// lease has ended get the time to say that they live.
-func (n *nodes) setCut(cut bool) {
+// lease has ended get the time to say that they live, and heard is closed when all have
+// been heard.
+func (n *nodes) setCut(cut bool) (heard <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cut = cut
 	clear(n.departed)
 	for _, x := range n.m {
 		x.beat = 0 // Up knows that messages were missed
+		x.await, x.late = !cut, false
 		if !cut && x.lost {
 			x.seen = time.Now()
 		}
 	}
+	if n.heardAll == nil {
+		n.heardAll = make(chan struct{})
+	}
+	heard = n.heardAll
+	n.lookLocked()
+	return heard
 }
 
 // maxName is how long a name may be, in bytes, before a hash stands for it.

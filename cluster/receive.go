@@ -23,6 +23,7 @@ func (ev events) Message(subject string, data []byte) {
 		c.heard(e)
 	} else if e.kind == kindBeat {
 		c.measureLag(time.Now())
+		c.unproven.beatCameBack(e.id)
 	}
 	switch e.kind {
 	case kindPush:
@@ -65,9 +66,8 @@ func (c *Cluster) heard(e *envelope) {
 		if err != nil {
 			c.warn("cluster: node %s: %v", e.node, err)
 		}
-		if missed { // the way from that node was cut
-			c.lost.Add(1)
-			c.missed("")
+		if missed {
+			c.cutFrom()
 		}
 		if e.kind == kindHello {
 			c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))
@@ -78,8 +78,16 @@ func (c *Cluster) heard(e *envelope) {
 		c.nodes.leave(e.node)
 		c.nodeGone(e.node)
 	default:
-		c.nodes.heard(e.node)
+		if c.nodes.heard(e.node) {
+			c.cutFrom()
+		}
 	}
+}
+
+// cutFrom notes that the way from another node was cut.
+func (c *Cluster) cutFrom() {
+	c.lost.Add(1)
+	c.missed("")
 }
 
 // Nobody implements [Events].
@@ -102,13 +110,35 @@ func (ev events) Down(err error) {
 	ev.c.warn("cluster: the engine is disconnected: %v", err)
 }
 
-// Up implements [Events]: members missed what was published meanwhile.
+// heardLimit is how long a node that is back waits for the others before it tells its
+// members that they missed something.
+const heardLimit = 100 * time.Millisecond
+
+// Up implements [Events]: members missed what was published meanwhile, and those of
+// other nodes perhaps what this one published at last. They are told when the other
+// nodes have answered the hello, because what these published before may be lost, too. A
+// node that does not answer is behind a route that is not there yet: if it is heard,
+// members are told once more.
 func (ev events) Up() {
-	ev.c.nodes.setCut(false)
-	if err := ev.c.send(ev.c.subjectAll(), 0, ev.c.beat(kindHello)); err != nil {
-		ev.c.warn("cluster: say hello again: %v", err)
+	c := ev.c
+	if c.unproven.broken() {
+		c.doubted.Store(true)
 	}
-	ev.c.missed("")
+	c.gaps.hold()
+	heard := c.nodes.setCut(false)
+	c.missed("")
+	if err := c.send(c.subjectAll(), 0, c.beat(kindHello)); err != nil {
+		c.warn("cluster: say hello again: %v", err)
+	}
+	c.spawn(func() { // false only after Close
+		select {
+		case <-heard:
+		case <-time.After(heardLimit):
+			c.nodes.giveUp()
+		}
+		c.gaps.release()
+		c.tellGaps()
+	})
 }
 
 // pushed hands a push to the sessions it is for, and confirms it.
