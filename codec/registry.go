@@ -2,11 +2,9 @@ package codec
 
 import (
 	"fmt"
-	"maps"
-	"reflect"
 	"strconv"
-	"sync"
-	"sync/atomic"
+
+	"github.com/goerpc/erpc/internal/registry"
 )
 
 // UnsupportedError is what [Get] and [GetByName] return for a codec that
@@ -27,34 +25,22 @@ func (e *UnsupportedError) Error() string {
 	return "unsupported codec id: " + strconv.Itoa(int(e.ID))
 }
 
-// registry maps ids and names to codecs. Reading takes one atomic load;
-// registering copies the table.
-type registry struct {
-	mu    sync.Mutex // held by add, so that no registration is lost
-	table atomic.Pointer[table]
-}
-
-// table is never changed once it can be seen by readers.
-type table struct {
-	byID   [256]Codec
-	byName map[string]Codec
-}
-
 // codecs is the table of the process. A codec belongs to a wire format, not to
 // a peer, so there is one.
-var codecs = newRegistry(JSONCodec{}, FormCodec{}, PlainCodec{}, XMLCodec{}, ProtobufCodec{})
+var codecs = newTable(JSONCodec{}, FormCodec{}, PlainCodec{}, XMLCodec{}, ProtobufCodec{})
 
-func newRegistry(builtin ...Codec) *registry {
-	r := new(registry)
-	r.table.Store(&table{byName: make(map[string]Codec)})
+type table struct{ registry.Registry[Codec] }
+
+func newTable(builtin ...Codec) *table {
+	t := new(table)
 	for _, c := range builtin {
-		r.add(c)
+		t.add(c)
 	}
-	return r
+	return t
 }
 
-func (r *registry) add(c Codec) {
-	if isNil(c) {
+func (t *table) add(c Codec) {
+	if registry.IsNil(c) {
 		panic("codec: Reg of a nil codec")
 	}
 	id, name := c.ID(), c.Name()
@@ -64,36 +50,14 @@ func (r *registry) add(c Codec) {
 	if name == NilCodecName {
 		panic(fmt.Sprintf("codec: Reg of %T: the name is empty", c))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := r.table.Load()
-	if have := old.byID[id]; have != nil {
-		if same(have, c) {
-			return
-		}
-		panic(fmt.Sprintf("codec: Reg of %T: id %d is taken by %T", c, id, have))
+	taken := t.Add(id, name, c, func(have Codec) bool { return registry.Same(have, c) })
+	switch {
+	case taken == nil:
+	case taken.ByName:
+		panic(fmt.Sprintf("codec: Reg of %T: name %q is taken by %T", c, name, taken.Have))
+	default:
+		panic(fmt.Sprintf("codec: Reg of %T: id %d is taken by %T", c, id, taken.Have))
 	}
-	if have := old.byName[name]; have != nil {
-		panic(fmt.Sprintf("codec: Reg of %T: name %q is taken by %T", c, name, have))
-	}
-	next := &table{byID: old.byID, byName: maps.Clone(old.byName)}
-	next.byID[id] = c
-	next.byName[name] = c
-	r.table.Store(next)
-}
-
-// isNil reports a nil interface or a nil pointer in one.
-func isNil(c Codec) bool {
-	if c == nil {
-		return true
-	}
-	v := reflect.ValueOf(c)
-	return v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// same is == for codecs, without the panic of == on types that have none.
-func same(a, b Codec) bool {
-	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 // Reg adds c to the table. It panics if c is nil, if its id is NilCodecID or
@@ -105,7 +69,7 @@ func Reg(c Codec) { codecs.add(c) }
 // Get returns the codec with the given id, or an [*UnsupportedError]. It takes
 // no lock, and does not allocate if there is such a codec.
 func Get(id byte) (Codec, error) {
-	if c := codecs.table.Load().byID[id]; c != nil {
+	if c, ok := codecs.ByID(id); ok {
 		return c, nil
 	}
 	return nil, &UnsupportedError{ID: id}
@@ -113,7 +77,7 @@ func Get(id byte) (Codec, error) {
 
 // GetByName returns the codec with the given name, or an [*UnsupportedError].
 func GetByName(name string) (Codec, error) {
-	if c := codecs.table.Load().byName[name]; c != nil {
+	if c, ok := codecs.ByName(name); ok {
 		return c, nil
 	}
 	return nil, &UnsupportedError{Name: name, byName: true}

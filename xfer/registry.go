@@ -3,10 +3,8 @@ package xfer
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"reflect"
-	"sync"
-	"sync/atomic"
+
+	"github.com/goerpc/erpc/internal/registry"
 )
 
 // ErrUnknownFilter says that no filter is registered under an id or name.
@@ -22,16 +20,8 @@ type entry struct {
 	ratio   int // bytes it may make of a byte of the frame
 }
 
-// table is one state of the registry. A published table never changes.
-type table struct {
-	byID   [256]*entry
-	byName map[string]*entry
-}
-
-var (
-	registry   atomic.Pointer[table] // nil until the first Reg
-	registerMu sync.Mutex            // serializes writers; readers load registry alone
-)
+// filters are those of the process.
+var filters registry.Registry[*entry]
 
 // Reg registers f for the process, best from main or an init function, before
 // messages flow. It may be called concurrently with everything else. It panics
@@ -47,32 +37,20 @@ func RegRatio(f XferFilter, ratio int) {
 	if ratio < 1 {
 		panic(fmt.Sprintf("xfer: RegRatio with %d bytes for each byte; choose 1 or more", ratio))
 	}
-	if isNil(f) {
+	if registry.IsNil(f) {
 		panic("xfer: Reg needs a filter, got nil")
 	}
 	e := &entry{filter: f, id: f.ID(), name: f.Name(), ratio: ratio}
 	e.limited, _ = f.(LimitedUnpacker)
 
-	registerMu.Lock()
-	defer registerMu.Unlock()
-	next := &table{byName: map[string]*entry{}}
-	if old := registry.Load(); old != nil {
-		next.byID = old.byID
-		next.byName = maps.Clone(old.byName)
+	taken := filters.Add(e.id, e.name, e, func(have *entry) bool { return registry.Same(have.filter, f) })
+	switch {
+	case taken == nil:
+	case taken.ByName:
+		panic(fmt.Sprintf("xfer: Reg of filter %q with id %d: the name is taken by id %d; choose another name", e.name, e.id, taken.Have.id))
+	default:
+		panic(fmt.Sprintf("xfer: Reg of filter %q: id %d is taken by %q; choose another id", e.name, e.id, taken.Have.name))
 	}
-	byID, byName := next.byID[e.id], next.byName[e.name]
-	if byID != nil && byID == byName && same(byID.filter, f) {
-		return
-	}
-	if byID != nil {
-		panic(fmt.Sprintf("xfer: Reg of filter %q: id %d is taken by %q; choose another id", e.name, e.id, byID.name))
-	}
-	if byName != nil {
-		panic(fmt.Sprintf("xfer: Reg of filter %q with id %d: the name is taken by id %d; choose another name", e.name, e.id, byName.id))
-	}
-	next.byID[e.id] = e
-	next.byName[e.name] = e
-	registry.Store(next)
 }
 
 // Get returns the filter with that id. It takes no lock.
@@ -86,34 +64,15 @@ func Get(id byte) (XferFilter, error) {
 
 // GetByName returns the filter with that name. It takes no lock.
 func GetByName(name string) (XferFilter, error) {
-	if t := registry.Load(); t != nil {
-		if e := t.byName[name]; e != nil {
-			return e.filter, nil
-		}
+	if e, ok := filters.ByName(name); ok {
+		return e.filter, nil
 	}
 	return nil, fmt.Errorf("%w: name %q; register it on both ends", ErrUnknownFilter, name)
 }
 
 func lookup(id byte) (*entry, error) {
-	if t := registry.Load(); t != nil {
-		if e := t.byID[id]; e != nil {
-			return e, nil
-		}
+	if e, ok := filters.ByID(id); ok {
+		return e, nil
 	}
 	return nil, fmt.Errorf("%w: id %d; register it on both ends", ErrUnknownFilter, id)
-}
-
-// isNil also finds a nil pointer in a non-nil interface.
-func isNil(f XferFilter) bool {
-	if f == nil {
-		return true
-	}
-	v := reflect.ValueOf(f)
-	return v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// same is a == b that answers false, and does not panic, for types that cannot
-// be compared.
-func same(a, b XferFilter) bool {
-	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/named"
 	"github.com/goerpc/erpc/xfer/internal/scratch"
 	"github.com/klauspost/compress/gzip"
 )
@@ -35,10 +36,12 @@ var noTime = time.Unix(0, 0)
 // one member and nothing else.
 var ErrTrailingData = errors.New("xfer/gzip: data after the end of the member")
 
+// found is the part of a filter by which it is found.
+type found = named.Filter
+
 // Filter compresses with gzip. Concurrent use is fine.
 type Filter struct {
-	id      byte
-	name    string
+	found
 	writers sync.Pool // *gzip.Writer, all of one level
 	readers sync.Pool // *reader
 }
@@ -58,11 +61,7 @@ var (
 // Reg registers a gzip filter. It panics if the level is not one of -2 to 9, or
 // if xfer.Reg does.
 func Reg(id byte, name string, level int) {
-	f, err := New(id, name, level)
-	if err != nil {
-		panic(err.Error())
-	}
-	xfer.Reg(f)
+	named.Reg(New(id, name, level))
 }
 
 // New returns a gzip filter that is not registered yet.
@@ -70,7 +69,7 @@ func New(id byte, name string, level int) (xfer.XferFilter, error) {
 	if level < HuffmanOnly || level > BestCompression {
 		return nil, fmt.Errorf("xfer/gzip: level %d of filter %q is not within %d to %d", level, name, HuffmanOnly, BestCompression)
 	}
-	f := &Filter{id: id, name: name}
+	f := &Filter{found: named.New(id, name)}
 	f.writers.New = func() any {
 		// The level is valid, so there is no error.
 		w, _ := gzip.NewWriterLevel(io.Discard, level)
@@ -89,12 +88,6 @@ func Is(id byte) bool {
 	_, ok := f.(*Filter)
 	return ok
 }
-
-// ID is the filter's byte on the wire.
-func (f *Filter) ID() byte { return f.id }
-
-// Name is the filter's name.
-func (f *Filter) Name() string { return f.name }
 
 // OnPack returns src as one gzip member.
 func (f *Filter) OnPack(src []byte) ([]byte, error) {

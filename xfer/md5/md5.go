@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/named"
 )
 
 // Size is the number of bytes that the filter adds.
@@ -19,10 +20,12 @@ const Size = md5.Size
 // have one.
 var ErrMismatch = errors.New("xfer/md5: check sum does not match")
 
+// found is the part of a filter by which it is found.
+type found = named.Filter
+
 // Filter appends and checks MD5 sums. Concurrent use is fine.
 type Filter struct {
-	id   byte
-	name string
+	found
 }
 
 var _ xfer.XferFilter = (*Filter)(nil)
@@ -31,13 +34,7 @@ var _ xfer.XferFilter = (*Filter)(nil)
 func Reg(id byte, name string) { xfer.Reg(New(id, name)) }
 
 // New returns an MD5 filter that is not registered yet.
-func New(id byte, name string) *Filter { return &Filter{id: id, name: name} }
-
-// ID is the filter's byte on the wire.
-func (f *Filter) ID() byte { return f.id }
-
-// Name is the filter's name.
-func (f *Filter) Name() string { return f.name }
+func New(id byte, name string) *Filter { return &Filter{found: named.New(id, name)} }
 
 // OnPack returns a copy of src with the 16 bytes of its sum behind it. It is a
 // copy because the bytes behind src are not ours to write.

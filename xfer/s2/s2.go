@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/named"
 	"github.com/goerpc/erpc/xfer/internal/scratch"
 	"github.com/klauspost/compress/s2"
 )
@@ -20,10 +21,12 @@ const (
 	Best   = 3 // slow
 )
 
+// found is the part of a filter by which it is found.
+type found = named.Filter
+
 // Filter compresses with S2. Concurrent use is fine.
 type Filter struct {
-	id     byte
-	name   string
+	found
 	encode func(dst, src []byte) []byte
 }
 
@@ -35,16 +38,12 @@ var (
 // Reg registers an S2 filter. It panics if the level is not one of 0 to 3, or
 // if xfer.Reg does.
 func Reg(id byte, name string, level int) {
-	f, err := New(id, name, level)
-	if err != nil {
-		panic(err.Error())
-	}
-	xfer.Reg(f)
+	named.Reg(New(id, name, level))
 }
 
 // New returns an S2 filter that is not registered yet. Level 0 means Fast.
 func New(id byte, name string, level int) (xfer.XferFilter, error) {
-	f := &Filter{id: id, name: name}
+	f := &Filter{found: named.New(id, name)}
 	switch level {
 	case 0, Fast:
 		f.encode = s2.Encode
@@ -57,12 +56,6 @@ func New(id byte, name string, level int) (xfer.XferFilter, error) {
 	}
 	return f, nil
 }
-
-// ID is the filter's byte on the wire.
-func (f *Filter) ID() byte { return f.id }
-
-// Name is the filter's name.
-func (f *Filter) Name() string { return f.name }
 
 // OnPack returns src as one S2 block.
 func (f *Filter) OnPack(src []byte) ([]byte, error) {

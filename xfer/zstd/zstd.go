@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/goerpc/erpc/xfer"
+	"github.com/goerpc/erpc/xfer/internal/named"
 	"github.com/goerpc/erpc/xfer/internal/scratch"
 	"github.com/klauspost/compress/zstd"
 )
@@ -27,10 +28,12 @@ const (
 // copies up to the end.
 const decoderSlack = 16
 
+// found is the part of a filter by which it is found.
+type found = named.Filter
+
 // Filter compresses with Zstandard. Concurrent use is fine.
 type Filter struct {
-	id    byte
-	name  string
+	found
 	level zstd.EncoderLevel
 	// Encoders and decoders serve one call at a time. A pool of them, rather
 	// than one of each, so that sessions don't wait for each other. Used with
@@ -47,11 +50,7 @@ var (
 // Reg registers a Zstandard filter. It panics if the level is not one of 0 to
 // 22, or if xfer.Reg does.
 func Reg(id byte, name string, level int) {
-	f, err := New(id, name, level)
-	if err != nil {
-		panic(err.Error())
-	}
-	xfer.Reg(f)
+	named.Reg(New(id, name, level))
 }
 
 // New returns a Zstandard filter that is not registered yet. The level is one of
@@ -64,7 +63,7 @@ func New(id byte, name string, level int) (xfer.XferFilter, error) {
 	if level == 0 {
 		level = 3
 	}
-	f := &Filter{id: id, name: name, level: zstd.EncoderLevelFromZstd(level)}
+	f := &Filter{found: named.New(id, name), level: zstd.EncoderLevelFromZstd(level)}
 	// Made once here, so that a wrong option shows at registration.
 	enc, err := f.newEncoder()
 	if err != nil {
@@ -101,12 +100,6 @@ func newDecoder() (*zstd.Decoder, error) {
 		zstd.WithDecoderMaxWindow(maxContent),
 	)
 }
-
-// ID is the filter's byte on the wire.
-func (f *Filter) ID() byte { return f.id }
-
-// Name is the filter's name.
-func (f *Filter) Name() string { return f.name }
 
 // OnPack returns src as one frame with its size and check sum; empty input
 // becomes an empty frame.

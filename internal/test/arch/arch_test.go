@@ -19,9 +19,9 @@ const module = "github.com/goerpc/erpc"
 // module. DESIGN is one way: leaves, message, proto, socket, session, router,
 // peer, façade.
 var core = map[string][]string{
-	"codec":               {"internal/bufpool"},
+	"codec":               {"internal/bufpool", "internal/registry"},
 	"codec/thriftcodec":   {"codec"},
-	"xfer":                {"internal/guard"},
+	"xfer":                {"internal/guard", "internal/registry"},
 	"plugin":              {},
 	"internal/workerpool": {},
 	"internal/logging":    {},
@@ -29,6 +29,7 @@ var core = map[string][]string{
 	"internal/backoff":    {},
 	"internal/calltable":  {},
 	"internal/guard":      {},
+	"internal/registry":   {},
 	"message":             {"codec", "internal/bufpool", "internal/guard", "xfer"},
 	"proto":               {"internal/bufpool", "message", "xfer"},
 	"socket":              {"codec", "internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
