@@ -24,7 +24,7 @@ type connections struct {
 	stop    context.CancelFunc
 	cause   error         // why the session has ended, or is lost
 	opened  time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
-	redials redials
+	redials *redials      // nil: the session was accepted, and cannot be dialed again
 }
 
 // redials are the attempts to get a connection back, as of the last one that has
@@ -36,11 +36,14 @@ type redials struct {
 	reviveAt time.Duration   // on clock, when a caller may
 }
 
-// set makes first and longest the waits between the attempts.
-func (r *redials) set(first, longest time.Duration) {
-	r.wait = backoff.Backoff{First: first, Max: longest, Soon: true}
-	r.revival = backoff.Backoff{First: max(first, time.Millisecond), Max: longest}
+// newRedials returns attempts with waits between first and longest.
+func newRedials(first, longest time.Duration) *redials {
+	r := &redials{
+		wait:    backoff.Backoff{First: first, Max: longest, Soon: true},
+		revival: backoff.Backoff{First: max(first, time.Millisecond), Max: longest},
+	}
 	r.revival.Next() // the first does not wait
+	return r
 }
 
 // ended records the end of a connection that has lived that long. leaving means

@@ -9,7 +9,7 @@ import (
 
 func openConnections() (*connections, *conn) {
 	s, c := new(connections), new(conn)
-	s.redials.set(time.Nanosecond, time.Nanosecond)
+	s.redials = newRedials(time.Nanosecond, time.Nanosecond)
 	s.now.Store(c)
 	s.open(c)
 	return s, c

@@ -82,7 +82,9 @@ func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) *En
 	s.ages.session.Store(int64(sh.SessionAge))
 	s.ages.context.Store(int64(sh.ContextAge))
 	s.conns.now.Store(newConnection(s, nc))
-	s.conns.redials.set(sh.RedialFirst, sh.RedialLongest)
+	if dial != nil {
+		s.conns.redials = newRedials(sh.RedialFirst, sh.RedialLongest)
+	}
 	return s
 }
 

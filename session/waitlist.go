@@ -19,7 +19,7 @@ var errTooManyWaiting = errors.New("session: too many calls wait for the redial;
 // value is ready.
 type waitlist struct {
 	mu      sync.Mutex // guards the following
-	calls   list.List  // of waitingCall
+	calls   *list.List // of waitingCall; nil: none has waited yet, as on most sessions
 	sending bool       // a goroutine calls next until that returns nothing
 }
 
@@ -39,6 +39,13 @@ func (w *waitlist) busy() bool {
 func (w *waitlist) len() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	return w.lenLocked()
+}
+
+func (w *waitlist) lenLocked() int {
+	if w.calls == nil {
+		return 0
+	}
 	return w.calls.Len()
 }
 
@@ -47,8 +54,11 @@ func (w *waitlist) len() int {
 func (w *waitlist) add(c waitingCall) (ok, start bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.calls.Len() >= maxWaitingCalls {
+	if w.lenLocked() >= maxWaitingCalls {
 		return false, false
+	}
+	if w.calls == nil {
+		w.calls = list.New()
 	}
 	c.cmd.async.place = w.calls.PushBack(c)
 	start = !w.sending
@@ -61,12 +71,11 @@ func (w *waitlist) add(c waitingCall) (ok, start bool) {
 func (w *waitlist) next() (waitingCall, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e := w.calls.Front()
-	if e == nil {
+	if w.lenLocked() == 0 {
 		w.sending = false
 		return waitingCall{}, false
 	}
-	return w.removeLocked(e), true
+	return w.removeLocked(w.calls.Front()), true
 }
 
 // remove takes a call out of the list. It reports false if it is not there.
