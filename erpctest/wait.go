@@ -3,8 +3,8 @@ package erpctest
 import (
 	"sync/atomic"
 	"testing"
-	"time"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"go.uber.org/goleak"
 )
 
@@ -13,11 +13,7 @@ import (
 // goroutine of the test.
 func Eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(maxWait); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("erpctest: %s: not so after %v", what, maxWait)
-		}
-	}
+	wait.Until(t, maxWait, "erpctest: "+what, cond)
 }
 
 // NoLeaks fails the test if goroutines that it has started run on after its end.
@@ -29,16 +25,8 @@ func NoLeaks(t testing.TB) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() {
 		t.Helper()
-		var err error
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // idle workers stay for a second
-			err = goleak.Find(before)
-			if err == nil {
-				return
-			}
-			if time.Now().After(end) {
-				t.Errorf("erpctest: goroutines left behind: %v", err)
-				return
-			}
+		if err := wait.ForNoLeaks(before); err != nil {
+			t.Errorf("erpctest: goroutines left behind: %v", err)
 		}
 	})
 }
@@ -46,15 +34,7 @@ func NoLeaks(t testing.TB) {
 // receive returns what comes out of ch and fails the test if nothing does.
 func receive[T any](t testing.TB, what string, ch <-chan T) T {
 	t.Helper()
-	timer := time.NewTimer(maxWait)
-	defer timer.Stop()
-	select {
-	case v := <-ch:
-		return v
-	case <-timer.C:
-		t.Fatalf("erpctest: %s: nothing after %v", what, maxWait)
-		panic("not reached")
-	}
+	return wait.For(t, maxWait, "erpctest: "+what, ch)
 }
 
 // A counter counts from 1.

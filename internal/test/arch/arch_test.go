@@ -16,7 +16,7 @@ import (
 const module = "github.com/goerpc/erpc"
 
 // core is the architecture: what each package of the layers may import of this
-// module. DESIGN is one way: leaves, message, proto, socket, session, router,
+// module. Imports go one way: leaves, message, proto, socket, session, router,
 // peer, façade.
 var core = map[string][]string{
 	"codec":               {"internal/bufpool", "internal/registry"},
@@ -49,14 +49,15 @@ var core = map[string][]string{
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
-	"erpctest":                  {".", "codec", "session", "socket/memory"},
+	"erpctest":                  {".", "codec", "internal/test/wait", "session", "socket/memory"},
 	// What generated code of protobuf services is built on, and the message of pushes.
 	"protobuf":               {".", "codec", "router"},
 	"protobuf/erpc/v1":       {},
 	"socket/all":             {"socket", "socket/eventloop", "socket/kcp", "socket/quic", "socket/websocket"},
-	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"}, // only for tests
-	"internal/test/kit":      {".", "proto", "proto/rawproto", "socket/all"},          // too
-	"internal/test/chromium": {},                                                      // too
+	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"},              // only for tests
+	"internal/test/wait":     {},                                                                   // waits of tests, erpctest's too
+	"internal/test/kit":      {"internal/test/wait", ".", "proto", "proto/rawproto", "socket/all"}, // too
+	"internal/test/chromium": {},                                                                   // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a

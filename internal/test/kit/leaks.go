@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"go.uber.org/goleak"
 )
 
@@ -31,14 +32,8 @@ func NoLeaks(t testing.TB) {
 	}
 	before := Descriptors(t)
 	t.Cleanup(func() {
-		var left error
-		for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			if left = goleak.Find(atStart); left == nil || time.Now().After(end) {
-				break
-			}
-		}
-		if left != nil {
-			t.Errorf("goroutines left behind: %v", left)
+		if err := wait.ForNoLeaks(atStart); err != nil {
+			t.Errorf("goroutines left behind: %v", err)
 		}
 		var now map[string]int
 		var more []string

@@ -1,9 +1,10 @@
 package kit
 
 import (
-	"runtime"
 	"testing"
 	"time"
+
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 const (
@@ -26,15 +27,7 @@ func Await[T any](t testing.TB, what string, ch <-chan T) T {
 // AwaitIn is [Await] with a bound of its own.
 func AwaitIn[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
 	t.Helper()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case v := <-ch:
-		return v
-	case <-timer.C:
-		t.Fatalf("%s: nothing after %v\n%s", what, d, stacks())
-		panic("not reached")
-	}
+	return wait.For(t, d, what, ch)
 }
 
 // Within fails the test, with the stacks of all goroutines, if f takes longer
@@ -54,15 +47,5 @@ func Within(t testing.TB, d time.Duration, what string, f func()) time.Duration 
 // Eventually waits until cond holds, and fails the test if it does not within d.
 func Eventually(t testing.TB, d time.Duration, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(d); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not so after %v\n%s", what, d, stacks())
-		}
-	}
-}
-
-// stacks returns the stacks of all goroutines, for a test that hangs.
-func stacks() []byte {
-	buf := make([]byte, 1<<20)
-	return buf[:runtime.Stack(buf, true)]
+	wait.Until(t, d, what, cond)
 }
