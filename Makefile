@@ -70,7 +70,7 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestCurl|TestWget|TestFetch)$$' ./proto/httproto
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
-	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestOpenAPIIsValid|TestShellsComplete|TestTypesCompile)$$' ./plugin/reflect ./cmd/erpc
+	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestOpenAPIIsValid|TestShellsComplete|TestTypesCompile)$$' ./plugin/reflect ./cmd/erpc/...
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedWithCurl)$$' ./examples/chat
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestInBrowser|TestOtherSitesInBrowser|TestNumbersInBrowser|TestScreenshots)$$' ./plugin/dashboard ./examples/dashboard
 

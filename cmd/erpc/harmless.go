@@ -25,8 +25,9 @@ func harmless(s string) string {
 	return b.String()
 }
 
-// harmlessJSON is harmless for a valid JSON text, which stays the same value:
-// what is not printed is escaped inside of strings, and space stays outside.
+// harmlessJSON is harmless for a valid JSON text, which stays the same value, or a
+// text whose strings are written as in JSON: what is not printed is escaped inside
+// of strings, and space stays outside.
 func harmlessJSON(text []byte) string {
 	var b strings.Builder
 	for _, r := range string(text) {

@@ -29,6 +29,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process, whatever it does
 	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -66,6 +67,7 @@ func commands() []command {
 		{name: "listen", args: "TARGET", help: "print what the peer pushes, a line of JSON each", run: runListen, flags: listenFlags},
 		{name: "list", args: "TARGET [PREFIX]", help: "list the methods of a peer that has plugin/reflect, or of -proto files", run: runList, flags: listFlags, target: mayDial},
 		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe, flags: describeFlags, target: mayDial},
+		{name: "types", args: "TARGET [PREFIX]", help: "print the types of methods for TypeScript and clients/js", run: runTypes, flags: typesFlags},
 		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure", run: runBench, flags: benchFlags},
 		{name: "serve", args: "ADDRESS", help: "stand in for a peer: answer by rules, and print what comes", run: runServe, flags: serveFlags, target: listens},
 		{name: "top", args: "TARGET", help: "show what a peer does that has plugin/stats with Config.Allow", run: runTop, flags: topFlags},

@@ -168,6 +168,10 @@ func TestPageIsTrue(t *testing.T) {
 				if strings.Count(got, "\n") != 4 || !strings.Contains(got, "PER SECOND") || errs != "" {
 					t.Errorf("%s prints %s", line, got)
 				}
+			case args[0] == "types": // the page shows the begin
+				if !strings.HasPrefix(got, want) {
+					t.Errorf("%s prints\n%s\nthe page says\n%s", line, got, want)
+				}
 			case pipe != "":
 				var m struct{ Body json.RawMessage }
 				if err := json.Unmarshal([]byte(out), &m); err != nil || string(m.Body) != want {

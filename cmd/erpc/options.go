@@ -39,6 +39,7 @@ type options struct {
 	raw, template bool
 	format, color string
 	count         int
+	module        string
 	listen        listenOptions
 	bench         benchOptions
 	serve         serveOptions
