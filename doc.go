@@ -25,7 +25,7 @@
 //
 //	Listen, ListenOn, ListenAndServe, Serve, ServeConn, Listeners
 //	Dial, DialContext
-//	CountSession, GetSession, RangeSession, Broadcast, Group, Groups
+//	CountSession, GetSession, RangeSession, Broadcast, Flush, Group, Groups
 //	Handle, HandleAll, Path, SubRoute, Router, Root, ToRouter
 //	RouteCall, RouteCallFunc, RoutePush, RoutePushFunc, RouteStream, RouteStreamFunc,
 //	SetUnknownCall, SetUnknownPush, SetUnknownStream

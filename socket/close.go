@@ -57,6 +57,7 @@ func (w *writer) endSendingLocked(err error) {
 	}
 	w.leads.abort()
 	w.room.abort(w.err)
+	w.streamRoom.abort(w.err)
 }
 
 // fail ends the socket at once because of err: what is queued is lost and the

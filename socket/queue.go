@@ -5,6 +5,7 @@ package socket
 type queue struct {
 	head, tail *chunk
 	n          int // bytes
+	stream     int // those of them that are of messages of streams, and that nobody has tried to write
 }
 
 // empty reports whether there is nothing for a leader to do.

@@ -78,7 +78,11 @@ func (q *roomQueue) abort(err error) {
 // not. It unlocks the mutex while it waits. The bytes of a reply count as
 // waiting meanwhile.
 func (w *writer) waitForRoomLocked(ctx context.Context, frame []byte, mode putMode) error {
-	r := w.room.push(frame, mode)
+	q := &w.room
+	if mode.stream {
+		q = &w.streamRoom
+	}
+	r := q.push(frame, mode)
 	w.mu.Unlock()
 	if mode.weight > 0 {
 		w.load(1, mode.weight)
@@ -120,8 +124,9 @@ func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 func (w *writer) giveUp(r *roomWaiter, err error) error {
 	w.mu.Lock()
 	waited := w.room.remove(r)
+	w.waitedInVain = w.waitedInVain || waited
+	waited = waited || w.streamRoom.remove(r)
 	if waited {
-		w.waitedInVain = true
 		w.grantLocked() // a large frame may have held up smaller ones
 	}
 	w.mu.Unlock()
@@ -132,11 +137,20 @@ func (w *writer) giveUp(r *roomWaiter, err error) error {
 }
 
 // grantLocked enqueues the frames of those who have waited longest, as many as
-// there is room for.
+// there is room for. Messages of streams come last, and have their part of the
+// queue even if it is full of others, or they would wait for as long as there are
+// others.
 func (w *writer) grantLocked() {
 	for w.room.head != nil && w.hasRoomLocked(len(w.room.head.frame), w.cfg.QueueLimit) {
-		r := w.room.pop()
-		w.appendLocked(r.frame, r.mode)
-		r.result <- nil
+		w.grantOneLocked(&w.room)
 	}
+	for w.streamRoom.head != nil && w.hasStreamRoomLocked(len(w.streamRoom.head.frame)) {
+		w.grantOneLocked(&w.streamRoom)
+	}
+}
+
+func (w *writer) grantOneLocked(q *roomQueue) {
+	r := q.pop()
+	w.appendLocked(r.frame, r.mode)
+	r.result <- nil
 }

@@ -207,12 +207,18 @@ const (
 //	 DropOld   drops older pushes, else waits    or …QueueFull  2 × QueueLimit, then ErrQueueFull
 //	 Disconn.  ErrSlowReader                     the same       2 × QueueLimit, then ErrQueueFull
 //
+// A message of a stream waits like a call, and also while those of streams fill a
+// quarter of the queue.
+//
 // While the queue is full only because goroutines of this package have not come
 // round to writing, the sender writes, or waits, whatever the policy.
 func (s *Socket) Send(m *message.Message, full Full, flush Flush) error {
 	mode := putMode{full: full, flush: flush, policy: Block}
-	if m.Mtype() == message.TypePush {
+	switch m.Mtype() {
+	case message.TypePush:
 		mode.push, mode.policy = true, s.out.cfg.Policy
+	case message.TypeStreamData, message.TypeStreamFull:
+		mode.stream = true
 	}
 	if head, body, ok := s.split(m, mode); ok {
 		return s.sendSplit(m, head, body)

@@ -46,6 +46,7 @@ type writer struct {
 	deadlineSet  bool // conn has a write deadline that is not that of Close
 	waitedInVain bool // a sender has given up waiting for room since the queue was last taken
 	room         roomQueue
+	streamRoom   roomQueue // of senders of messages of streams
 	leads        leadQueue
 	body         *bodyWrite     // in writingBody: what is being written
 	watchdog     *writeWatchdog // nil: no blocking write was ever bounded by it
@@ -70,12 +71,18 @@ func (w *writer) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
 	}
 }
 
+// streamShare is the part of a queue that the messages of streams may have: one in
+// so many. They can always send more, so calls and pushes would find the queue
+// full of them.
+const streamShare = 4
+
 // A putMode says how a frame is enqueued.
 type putMode struct {
 	full   Full
 	flush  Flush
 	policy Policy // if full is ByPolicy
 	push   bool
+	stream bool // it is a message of a stream
 	own    bool // the frame's bytes are given away
 	weight int  // bytes that count as waiting for room while the frame does
 
@@ -142,6 +149,9 @@ func (w *writer) appendLocked(frame []byte, mode putMode) {
 	default:
 		w.queue.add(frame)
 	}
+	if mode.stream {
+		w.queue.stream += len(frame)
+	}
 	w.messages++
 	w.bytes += uint64(len(frame))
 }
@@ -158,7 +168,17 @@ func (w *writer) admitsLocked(n int, mode putMode) bool {
 	if mode.full == Reserved {
 		return w.hasRoomLocked(n, 2*w.cfg.QueueLimit)
 	}
+	if mode.stream && (w.streamRoom.head != nil || !w.hasStreamRoomLocked(n)) {
+		return false
+	}
 	return w.room.head == nil && w.hasRoomLocked(n, w.cfg.QueueLimit)
+}
+
+// hasStreamRoomLocked reports whether a message of a stream of n bytes more fits
+// into the part of the queue that streams may have. One always does, whatever its
+// size.
+func (w *writer) hasStreamRoomLocked(n int) bool {
+	return w.queue.stream == 0 || w.queue.stream+n <= w.cfg.QueueLimit/streamShare
 }
 
 // makeRoomLocked deals with a full queue as mode says. It may unlock the mutex

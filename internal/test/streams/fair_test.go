@@ -14,13 +14,15 @@ import (
 // Calls go on beside streams that send as fast as they can, over the same
 // connection.
 func TestCallsBesideBusyStreams(t *testing.T) {
-	for _, size := range []int{128, 8 << 10, 64 << 10} { // shared, queued and written from where it lies
-		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) { testCallsBeside(t, size) })
+	for _, c := range []struct{ streams, size int }{
+		{4, 128}, {4, 8 << 10}, {4, 64 << 10}, // shared, queued and written from where it lies
+		{100, 8 << 10}, // more than the queue takes
+	} {
+		t.Run(fmt.Sprint(c.streams, " of ", c.size, " bytes"), func(t *testing.T) { testCallsBeside(t, c.streams, c.size) })
 	}
 }
 
-func testCallsBeside(t *testing.T, size int) {
-	const streams = 4
+func testCallsBeside(t *testing.T, streams, size int) {
 	sess, _ := link(t, func(srv erpc.Peer) {
 		erpc.HandleStream(srv, "/sink", func(_ context.Context, s *erpc.Stream[[]byte, note]) error {
 			var m []byte
