@@ -27,7 +27,7 @@ const (
 
 	// How long the reading goroutine waits while no handler ends. If replies wait
 	// for the other side to read, the write timeout takes the place of the second.
-	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies that nobody reads meanwhile
+	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies, or streams for credit, that nobody reads meanwhile
 	waitLongest   = 3 * time.Second        // the other side may think that this one is dead
 )
 
@@ -49,7 +49,7 @@ type load interface {
 	// bytes.
 	unread() (replies, bytes int64)
 	// work returns how many handlers are at work, and whether calls of this side
-	// wait for their replies.
+	// wait for their replies, or its streams for credit.
 	work() (handlers int64, calling bool)
 	// flush sends what would leave with the next read.
 	flush()

@@ -50,6 +50,7 @@ type conn struct {
 
 	handlers    atomic.Int32 // messages being handled, other than on the goroutine that reads: at work, or their reply is being written
 	working     atomic.Int32 // those of handlers whose handler has not returned
+	starved     atomic.Int32 // senders on streams that wait for credit
 	blocked     atomic.Int32 // those of handlers that the goroutine left which reads now
 	local       machine[localState]
 	remote      machine[remoteState]

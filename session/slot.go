@@ -165,10 +165,12 @@ func (c *conn) awaitRoom() bool {
 type connLoad conn
 
 func (l *connLoad) unread() (replies, bytes int64) { return l.sock.Waiting() }
-func (l *connLoad) work() (int64, bool)            { return int64(l.handlers.Load()), l.pending.Len() > 0 }
-func (l *connLoad) flush()                         { l.sock.StartFlush() }
-func (l *connLoad) broken() bool                   { return l.sock.Err() != nil }
-func (l *connLoad) ended() <-chan struct{}         { return (*conn)(l).context().Done() }
+func (l *connLoad) work() (int64, bool) {
+	return int64(l.handlers.Load()), l.pending.Len() > 0 || l.starved.Load() > 0
+}
+func (l *connLoad) flush()                 { l.sock.StartFlush() }
+func (l *connLoad) broken() bool           { return l.sock.Err() != nil }
+func (l *connLoad) ended() <-chan struct{} { return (*conn)(l).context().Done() }
 
 // refuse answers a call that is not executed; a push is only counted in the
 // log. It does not wait for room, because the goroutine must read on, but with a

@@ -93,7 +93,7 @@ func TestWindowsGrowWithTheRoundTrip(t *testing.T) {
 				flows := make([]flow, c.flows)
 				for i := range flows {
 					f := &flows[i]
-					f.window, f.inbox, f.message, f.work = NewWindow(InitialWindow), newInbox(t, NewMemory(0)), c.message, c.work
+					f.window, f.inbox, f.message, f.work = NewWindow(InitialWindow, nil), newInbox(t, NewMemory(0)), c.message, c.work
 					f.run(ctx, t, l)
 				}
 				time.Sleep(200 * c.delay)

@@ -216,7 +216,7 @@ func TestWalk(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, 2))
 				m := NewMemory(MaxWindow + 2*largest)
 				b := newInbox(t, m)
-				w := NewWindow(InitialWindow)
+				w := NewWindow(InitialWindow, nil)
 				type frame struct {
 					n      int
 					charge int64

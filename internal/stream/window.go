@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Bounds of windows, in bytes.
@@ -27,6 +28,8 @@ func Charge(n int) int64 { return max(int64(n), minCharge) }
 // concurrently; senders that wait are served in no particular order, so a stream
 // lets one at a time come here.
 type Window struct {
+	waiting *atomic.Int32 // senders that wait, here and elsewhere; nil: nobody counts them
+
 	mu      sync.Mutex  // guards the following
 	size    int64       // granted by the receiver
 	unacked int64       // charge of the messages that are sent and not consumed
@@ -36,8 +39,11 @@ type Window struct {
 	end     error
 }
 
-// NewWindow returns a window of size bytes.
-func NewWindow(size int64) *Window { return &Window{size: size} }
+// NewWindow returns a window of size bytes. While a sender waits for it, it counts
+// in waiting, which several windows may share; nil: nowhere.
+func NewWindow(size int64, waiting *atomic.Int32) *Window {
+	return &Window{size: size, waiting: waiting}
+}
 
 // Acquire takes charge bytes of the window for the next message. It waits while
 // nothing of the window is left, no longer than ctx or until [Window.Close].
@@ -62,11 +68,23 @@ func (w *Window) Acquire(ctx context.Context, charge int64) (full bool, err erro
 		}
 		changed := w.changed
 		w.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
+		if !w.await(ctx, changed) {
 			return false, context.Cause(ctx)
 		}
+	}
+}
+
+// await waits for changed and reports whether that came before the end of ctx.
+func (w *Window) await(ctx context.Context, changed <-chan struct{}) bool {
+	if w.waiting != nil {
+		w.waiting.Add(1)
+		defer w.waiting.Add(-1)
+	}
+	select {
+	case <-changed:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -19,7 +20,7 @@ func acquire(t *testing.T, w *Window, charge int64) (full bool) {
 
 func TestAcquireWaitsForCredit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindow(1000)
+		w := NewWindow(1000, nil)
 		if acquire(t, w, 600) {
 			t.Error("the window is full after 600 of 1000 bytes")
 		}
@@ -48,7 +49,7 @@ func TestAcquireWaitsForCredit(t *testing.T) {
 
 func TestALargerWindowWakesTheSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindow(300)
+		w := NewWindow(300, nil)
 		acquire(t, w, 300)
 		done := make(chan bool)
 		go func() { done <- acquire(t, w, 300) }()
@@ -63,7 +64,7 @@ func TestALargerWindowWakesTheSender(t *testing.T) {
 }
 
 func TestACreditIsCumulative(t *testing.T) {
-	w := NewWindow(10_000)
+	w := NewWindow(10_000, nil)
 	for range 5 {
 		acquire(t, w, 100)
 	}
@@ -86,7 +87,7 @@ func TestACreditIsCumulative(t *testing.T) {
 // A message that was not sent gives back its part of the window, and is not counted
 // by the credits that follow.
 func TestUndo(t *testing.T) {
-	w := NewWindow(1000)
+	w := NewWindow(1000, nil)
 	w.Undo() // of nothing
 	acquire(t, w, 300)
 	if !acquire(t, w, 700) {
@@ -114,7 +115,7 @@ func TestUndo(t *testing.T) {
 }
 
 func TestAnAnnouncedWindowIsBounded(t *testing.T) {
-	w := NewWindow(InitialWindow)
+	w := NewWindow(InitialWindow, nil)
 	if err := w.Credit(0, 1<<60); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestAnAnnouncedWindowIsBounded(t *testing.T) {
 func TestAcquireEnds(t *testing.T) {
 	cause := errors.New("the cause")
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWindow(1)
+		w := NewWindow(1, nil)
 		acquire(t, w, 1)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		got := make(chan error)
@@ -184,7 +185,7 @@ func TestRingIsAQueue(t *testing.T) {
 
 func BenchmarkAcquireAndCredit(b *testing.B) {
 	b.ReportAllocs()
-	w := NewWindow(InitialWindow)
+	w := NewWindow(InitialWindow, nil)
 	n := uint64(0)
 	for b.Loop() {
 		if _, err := w.Acquire(context.Background(), 256); err != nil {
@@ -195,4 +196,37 @@ func BenchmarkAcquireAndCredit(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Senders that wait are counted, over several windows, and only while they wait.
+func TestSendersThatWaitAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var waiting atomic.Int32
+		a, b := NewWindow(1, &waiting), NewWindow(1, &waiting)
+		ctx, cancel := context.WithCancel(t.Context())
+		for _, w := range []*Window{a, b} {
+			if _, err := w.Acquire(ctx, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, w := range []*Window{a, b} {
+			if n := waiting.Load(); n != int32(i) {
+				t.Errorf("%d wait, want %d", n, i)
+			}
+			go func() { _, _ = w.Acquire(ctx, 1) }() // what it returns is another test's
+			synctest.Wait()
+		}
+		if err := a.Credit(1, 1); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := waiting.Load(); n != 1 {
+			t.Errorf("%d wait after a credit, want 1", n)
+		}
+		cancel()
+		synctest.Wait()
+		if n := waiting.Load(); n != 0 {
+			t.Errorf("%d wait after the end", n)
+		}
+	})
 }

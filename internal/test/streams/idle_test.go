@@ -2,11 +2,14 @@ package streams
 
 import (
 	"context"
+	"errors"
+	"io"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // Subscriptions that wait cost little: both ends of one, with the goroutine of its
@@ -65,4 +68,29 @@ func TestIdleStreamsCostLittle(t *testing.T) {
 			t.Fatalf("stream %d after it was idle: %v, %v", i, m, err)
 		}
 	}
+}
+
+// A session with an open stream is not idle, however quiet the stream is; one whose
+// streams have ended is.
+func TestASessionWithAStreamIsNotIdle(t *testing.T) {
+	const limit = 100 * time.Millisecond
+	sess, srv := link(t, register, erpc.PeerConfig{IdleTimeout: limit}, erpc.PeerConfig{IdleTimeout: limit})
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	s := open[note, note](t, ctx, sess, "/echo")
+	time.Sleep(10 * limit)
+	if err := s.Send(&note{3}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := s.Recv(); err != nil || m.N != 3 {
+		t.Fatalf("after a quiet time: %v, %v", m, err)
+	}
+	if err := s.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Recv(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	receive(t, "the end of the idle session", sess.CloseNotify())
+	kit.Eventually(t, bound, "its end at the server", func() bool { return srv.CountSession() == 0 })
 }

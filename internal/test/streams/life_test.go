@@ -346,8 +346,6 @@ func TestMaxStreams(t *testing.T) {
 	}
 }
 
-// TestStreamsOneAfterAnother opens each stream as soon as the one before has
-// ended: with a limit of one, none is refused.
 // What half-closed streams hold counts: the opener can't make the other side hold
 // more than its memory for streams by ending its side of each.
 func TestHalfClosedStreamsStayWithinTheMemory(t *testing.T) {
@@ -399,6 +397,84 @@ func TestHalfClosedStreamsStayWithinTheMemory(t *testing.T) {
 	}
 }
 
+// Streams take no places of calls: a session full of them handles calls.
+func TestStreamsTakeNoPlacesOfCalls(t *testing.T) {
+	sess, _ := link(t, func(srv erpc.Peer) {
+		register(srv)
+		erpc.HandleCall(srv, "/add", func(_ context.Context, n *int) (*int, error) { m := *n + 1; return &m, nil })
+	}, erpc.PeerConfig{MaxHandlers: 1, MaxSessionHandlers: 1}, erpc.PeerConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	for range 5 {
+		s := open[note, note](t, ctx, sess, "/echo")
+		defer s.Close()
+		if err := s.Send(&note{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Recv(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		n, err := erpc.Call[int](ctx, sess, "/add", i)
+		if err != nil || *n != i+1 {
+			t.Errorf("call %d: %v, %v", i, n, err)
+		}
+	}
+}
+
+// A side that reads no more, because it handles all that it may at the same time,
+// reads on for the credits of a stream that it sends on: what it handles may wait
+// for that stream.
+func TestCreditsPassAFullSide(t *testing.T) {
+	const count, size = 64, 32 << 10 // many windows
+	sess, _ := link(t, func(srv erpc.Peer) {
+		erpc.HandleStream(srv, "/take", func(_ context.Context, s *erpc.Stream[[]byte, note]) error {
+			srvSess, n := s.Session(), 0
+			for range s.All() {
+				if n++; n == 1 { // before the window of the sender is used up
+					for range 32 {
+						if st := srvSess.Push("/work", make([]byte, 16<<10)); !st.OK() {
+							return st.Err()
+						}
+					}
+				}
+			}
+			return s.Send(&note{n})
+		})
+	}, erpc.PeerConfig{}, erpc.PeerConfig{InflightLimit: 64 << 10})
+	released, working := make(chan struct{}), make(chan struct{}, 1000)
+	erpc.HandlePush(sess.Peer().(erpc.Peer), "/work", func(context.Context, *[]byte) error {
+		working <- struct{}{}
+		<-released // as if it needed what the stream brings
+		return nil
+	})
+	defer close(released)
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	s := open[[]byte, note](t, ctx, sess, "/take")
+	defer s.Close()
+	begin := time.Now()
+	chunk := make([]byte, size)
+	if err := s.Send(&chunk); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, "a handler at work", working)
+	for range count {
+		if err := s.Send(&chunk); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, err := s.CloseAndRecv(); err != nil || m.N != count+1 {
+		t.Errorf("%v, %v", m, err)
+	}
+	if took := time.Since(begin); took >= 3*time.Second { // what it waits for its own handlers
+		t.Errorf("the stream waited %v for credits", took)
+	}
+}
+
+// TestStreamsOneAfterAnother opens each stream as soon as the one before has
+// ended: with a limit of one, none is refused.
 func TestStreamsOneAfterAnother(t *testing.T) {
 	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: 1}, erpc.PeerConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), bound)

@@ -76,7 +76,7 @@ func (l *link) open(ctx context.Context, m *message.Message, memory *stream.Memo
 	if err != nil {
 		return nil, message.NewStatusByCodeText(message.CodeExhausted, err, false)
 	}
-	s := &linkStream{link: l, window: stream.NewWindow(stream.InitialWindow), inbox: inbox}
+	s := &linkStream{link: l, window: stream.NewWindow(stream.InitialWindow, nil), inbox: inbox}
 	st = l.enterStream(s)
 	if st != nil {
 		inbox.Abort(st.Err())
