@@ -71,7 +71,8 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestOpenAPIIsValid|TestShellsComplete|TestTypesCompile)$$' ./plugin/reflect ./cmd/erpc/...
-	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedWithCurl)$$' ./examples/chat
+	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedInBrowser|TestFeedWithCurl)$$' ./examples/chat
+	ERPC_INTEROP=1 $(GO) test -count=1 -run '^TestStreamsWithCurl$$' ./internal/test/streams
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestInBrowser|TestOtherSitesInBrowser|TestNumbersInBrowser|TestScreenshots)$$' ./plugin/dashboard ./examples/dashboard
 
 .PHONY: generate

@@ -161,3 +161,39 @@ func TestTwoPagesTalk(t *testing.T) {
 		t.Errorf("the pages threw\n%s", strings.Join(thrown, "\n"))
 	}
 }
+
+// A page follows the feed by the EventSource that every browser has, and its leaving
+// ends the handler.
+func TestFeedInBrowser(t *testing.T) {
+	b := chromium.New(t)
+	s := serve(t)
+	page := tab{t, b.Open("http://" + s.webAddr + "/")}
+	rita := comeRaw(t, s)
+	rita.join("tea", "rita", "rita")
+	page.Run(fmt.Sprintf(`{
+		window.heard = [];
+		window.feed = new EventSource("http://%s/chat/feed?room=tea");
+		feed.onmessage = (e) => heard.push(JSON.parse(e.data));
+	}`, s.apiAddr), nil)
+	followed(t, s.rooms, "tea", 1)
+	page.Wait(`feed.readyState === EventSource.OPEN`)
+	said := []string{"one", "two & <three>", "Grüße, 你好 👋"}
+	for i, text := range said {
+		rita.say(text, 1)
+		page.Wait(fmt.Sprintf(`heard.length === %d && heard[%d].from === "rita" && heard[%d].text === %s`, i+1, i, i, quote(t, text)))
+	}
+	page.Run(`feed.close()`, nil)
+	followed(t, s.rooms, "tea", 0)
+
+	// A page that is closed with a feed open is gone as well.
+	page.Run(fmt.Sprintf(`{
+		feed = new EventSource("http://%s/chat/feed?room=tea");
+		feed.onmessage = (e) => heard.push(JSON.parse(e.data));
+	}`, s.apiAddr), nil)
+	followed(t, s.rooms, "tea", 1)
+	page.Close()
+	followed(t, s.rooms, "tea", 0)
+	if thrown := b.Exceptions(); len(thrown) > 0 {
+		t.Errorf("the page threw\n%s", strings.Join(thrown, "\n"))
+	}
+}
