@@ -309,24 +309,6 @@ func TestFormOfACredit(t *testing.T) {
 	}
 }
 
-func FuzzCredit(f *testing.F) {
-	for _, text := range []string{"0.1", "12.262144", "1.", "a.b", "1.2.3", "99999999999999999999.1"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		c, err := parseCredit(text)
-		if err != nil {
-			return
-		}
-		if c.Window <= 0 {
-			t.Errorf("%q has the window %d", text, c.Window)
-		}
-		if again, err := parseCredit(formatCredit(c)); err != nil || again != c {
-			t.Errorf("%v is read as %v, %v", c, again, err)
-		}
-	})
-}
-
 // Whether the other side has streams is asked once for all who want to know, and
 // again if no answer came.
 func TestOneQuestionForManyStreams(t *testing.T) {

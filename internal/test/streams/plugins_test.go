@@ -12,6 +12,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/acl"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/heartbeat"
@@ -21,8 +22,6 @@ import (
 	"github.com/goerpc/erpc/plugin/secure"
 	"github.com/goerpc/erpc/plugin/stats"
 	"github.com/goerpc/erpc/plugin/tps"
-	"github.com/goerpc/erpc/xfer"
-	"github.com/goerpc/erpc/xfer/gzip"
 )
 
 // A plugged is a server and a client with plugins, and a session between them.
@@ -419,9 +418,7 @@ func (p *plugged) waitingFree() (s *erpc.Stream[note, note]) {
 
 // Filters apply to each message, both ways.
 func TestFiltersApplyToEachMessage(t *testing.T) {
-	if _, err := xfer.Get('g'); err != nil {
-		gzip.Reg('g', "gzip", 5)
-	}
+	wiretest.Filters()
 	p := plug(t, nil, nil)
 	erpc.HandleStream(p.srv, "/same", func(_ context.Context, s *erpc.Stream[[]byte, []byte]) error {
 		for m, err := range s.All() {
