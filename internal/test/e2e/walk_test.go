@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -43,6 +45,13 @@ func (r *recording) Dial(ctx context.Context, _, addr string, o *socket.Options)
 
 func (r *recording) Listen(ctx context.Context, _, addr string, o *socket.Options) (net.Listener, error) {
 	return r.Transport.Listen(ctx, r.network, addr, o)
+}
+
+// forget forgets all but the last connections.
+func (r *recording) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.conns = slices.Clone(r.conns[max(0, len(r.conns)-8):])
 }
 
 // some returns one of the last connections, nil if there is none.
@@ -98,7 +107,46 @@ type walk struct {
 	calls    []erpc.CallCmd // asynchronous ones
 	cancels  []context.CancelFunc
 	ended    chan erpc.CallCmd
-	trace    []string
+	trace    []string // the last steps
+
+	executed executions
+}
+
+// executions count how often each numbered call began. The zero value is ready.
+type executions struct {
+	mu   sync.Mutex // guards the following
+	next int
+	of   map[int]int
+}
+
+// number returns the number of the next call.
+func (e *executions) number() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.next++
+	return e.next
+}
+
+func (e *executions) begin(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.of == nil {
+		e.of = map[int]int{}
+	}
+	e.of[n]++
+}
+
+// twice returns the calls that have begun more than once since it was asked.
+func (e *executions) twice() (numbers []int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for n, times := range e.of {
+		if times > 1 {
+			numbers = append(numbers, n)
+		}
+	}
+	clear(e.of)
+	return numbers
 }
 
 func (w *walk) routes(p erpc.Peer) {
@@ -119,6 +167,35 @@ func (w *walk) routes(p erpc.Peer) {
 		return nil, nil
 	})
 	erpc.HandlePush(p, "/push", func(context.Context, *[]byte) error { return nil })
+	// A service passes on what its backend has refused: nobody may repeat the call.
+	erpc.HandleCall(p, "/forward", func(_ context.Context, n *int) (*int, error) {
+		w.executed.begin(*n)
+		return nil, erpc.NewStatus([]int32{erpc.CodeShuttingDown, erpc.CodeExhausted}[*n%2], "the backend says so", "").Err()
+	})
+	erpc.HandleCall(p, "/exit", func(_ context.Context, n *int) (*int, error) {
+		w.executed.begin(*n)
+		runtime.Goexit()
+		return nil, nil
+	})
+	erpc.HandlePush(p, "/exit", func(context.Context, *int) error {
+		runtime.Goexit()
+		return nil
+	})
+	erpc.HandleCall(p, "/count", func(_ context.Context, n *int) (*int, error) {
+		w.executed.begin(*n)
+		return n, nil
+	})
+	erpc.HandleStream(p, "/echo", func(_ context.Context, s *erpc.Stream[int, int]) error {
+		for {
+			n, err := s.Recv()
+			if err != nil {
+				return nil
+			}
+			if err := s.Send(n); err != nil {
+				return err
+			}
+		}
+	})
 }
 
 // config is what all peers of the walk have in common.
@@ -179,6 +256,72 @@ var ops = []struct {
 	{"slow call", 10, func(w *walk) { w.call("/slow", w.rnd.IntN(30)) }},
 	{"call back", 4, func(w *walk) { w.call("/back", 1) }},
 	{"close in a handler", 1, func(w *walk) { w.call("/close", 1) }},
+	{"forwarded refusal", 4, func(w *walk) { w.call("/forward", w.executed.number()) }},
+	{"goroutine exit", 3, func(w *walk) { w.call("/exit", w.executed.number()) }},
+	{"goroutine exit in a push", 1, func(w *walk) {
+		if s, ok := w.some(); ok {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			defer cancel()
+			s.Push("/exit", 1, erpc.WithContext(ctx))
+		}
+	}},
+	{"batch", 4, func(w *walk) {
+		s, ok := w.some()
+		if !ok {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+		defer cancel()
+		b := erpc.NewBatch(s)
+		entries := make([]*erpc.BatchEntry, 1+w.rnd.IntN(20))
+		results := make([]int, len(entries))
+		for i := range entries {
+			if w.rnd.IntN(3) == 0 {
+				entries[i] = b.Push("/push", []byte{1})
+				continue
+			}
+			entries[i] = b.Call([]string{"/count", "/forward", "/exit"}[w.rnd.IntN(16)/14], w.executed.number(), &results[i])
+		}
+		b.Do(ctx)
+		for _, e := range entries {
+			w.wantKnown(e.Status())
+		}
+	}},
+	{"stream", 3, func(w *walk) {
+		s, ok := w.some()
+		if !ok {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
+		defer cancel()
+		stream, err := erpc.OpenStream[int, int](ctx, s, "/echo")
+		if err != nil {
+			return
+		}
+		for n := range 1 + w.rnd.IntN(10) {
+			if stream.Send(&n) != nil {
+				break
+			}
+			got, err := stream.Recv()
+			if err != nil {
+				break
+			}
+			if !w.faults && *got != n {
+				w.t.Errorf("a stream returned %d for %d", *got, n)
+			}
+		}
+		if w.rnd.IntN(2) == 0 {
+			_ = stream.CloseSend() // it may have ended
+		}
+		_ = stream.Close() // the same
+	}},
+	{"flush", 2, func(w *walk) {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		defer cancel()
+		if s, ok := w.some(); ok {
+			_ = s.Flush(ctx) // it may have ended
+		}
+	}},
 	{"call nobody", 2, func(w *walk) { w.call("/nobody", 1) }},
 	{"cancel", 6, func(w *walk) {
 		if cancel, ok := pick(w.rnd, w.cancels); ok {
@@ -264,7 +407,7 @@ func (w *walk) step() {
 		if n -= op.odds; n >= 0 {
 			continue
 		}
-		w.trace = append(w.trace, op.name)
+		w.trace = append(w.trace[max(0, len(w.trace)-1000):], op.name)
 		took := kit.Within(w.t, kit.Bound, op.name, func() { op.do(w) })
 		if took > 2*time.Second+kit.Prompt { // Shutdown waits for the other side for a second
 			w.t.Fatalf("%s took %v", op.name, took)
@@ -289,16 +432,7 @@ func (w *walk) step() {
 // settle waits until every call has ended, and checks what must hold then.
 func (w *walk) settle() {
 	for range w.calls {
-		cmd := kit.AwaitIn(w.t, 2*kit.Bound, "end of a call", w.ended)
-		switch code := cmd.Status().Code(); code {
-		case erpc.CodeOK, erpc.CodeConnClosed, erpc.CodeHandleTimeout, erpc.CodeCanceled, erpc.CodeExhausted,
-			erpc.CodeShuttingDown, erpc.CodeNotFound:
-		default:
-			if w.faults {
-				break
-			}
-			w.t.Errorf("a call ended with %v", cmd.Status())
-		}
+		w.wantKnown(kit.AwaitIn(w.t, 2*kit.Bound, "end of a call", w.ended).Status())
 	}
 	for _, cmd := range w.calls {
 		select {
@@ -345,12 +479,27 @@ func (w *walk) settle() {
 	for _, p := range append([]erpc.Peer{w.server}, w.clients...) {
 		kit.Eventually(w.t, kit.Bound, "end of the handlers", func() bool { return p.Handlers() == 0 })
 	}
+	if twice := w.executed.twice(); len(twice) > 0 && !w.faults { // a corrupted number may be that of another call
+		w.t.Errorf("calls %v were executed more than once", twice)
+	}
+}
+
+// wantKnown fails the test if st is not how a call of the walk can end.
+func (w *walk) wantKnown(st *erpc.Status) {
+	switch code := st.Code(); code {
+	case erpc.CodeOK, erpc.CodeConnClosed, erpc.CodeHandleTimeout, erpc.CodeCanceled, erpc.CodeExhausted,
+		erpc.CodeShuttingDown, erpc.CodeNotFound, erpc.CodeInternalServerError: // the last is that of a goroutine exit
+	default:
+		if !w.faults {
+			w.t.Errorf("a call ended with %v", st)
+		}
+	}
 }
 
 // TestRandomWalk lets a seed choose what happens to a few sessions, legal or
 // not, from both ends, and keeps a ledger: over TCP, and over connections that
 // have faults of their own. ERPC_SEED repeats a walk, as far as the scheduler
-// lets it.
+// lets it; ERPC_WALK, such as 10m, makes each so long.
 func TestRandomWalk(t *testing.T) {
 	seeds := make([]uint64, kit.Times(4, 200))
 	for i := range seeds {
@@ -391,11 +540,19 @@ func randomWalk(t *testing.T, seed uint64, over *recording, faults bool) {
 		w.routes(c)
 		w.clients = append(w.clients, c)
 	}
-	for range 10 {
+	var long time.Duration
+	if s := os.Getenv("ERPC_WALK"); s != "" {
+		var err error
+		if long, err = time.ParseDuration(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for round, begin := 0, time.Now(); round < 10 || time.Since(begin) < long; round++ {
 		for range 60 {
 			w.step()
 		}
 		w.settle()
+		w.net.forget()
 	}
 	for _, c := range w.clients {
 		kit.Within(t, kit.Prompt, "Close", func() { _ = c.Close() }) // what was cut says so
