@@ -298,7 +298,9 @@ func TestCutRouteIsToldAsGap(t *testing.T) {
 	check(t, a.Join(t.Context(), sess, "room"))
 	check(t, b.Publish(t.Context(), "room", "/said", "before"))
 	kit.Await(t, "push", got)
-	time.Sleep(500 * time.Millisecond) // until beats are counted
+	kit.Eventually(t, kit.Bound, "counted beats of both nodes", func() bool { return a.Stats().Lag > 0 && b.Stats().Lag > 0 })
+	check(t, b.Publish(t.Context(), "room", "/said", "counted")) // comes behind that beat
+	kit.Await(t, "push", got)
 	for len(gaps) > 0 {
 		<-gaps // a slow machine misses beats of its own
 	}
