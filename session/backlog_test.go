@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A backlogModel is what a backlog is meant to do, in the plainest words.
@@ -242,4 +244,73 @@ func TestWaitingOfAConnectionThatEnds(t *testing.T) {
 		w.model.running = nil
 		time.Sleep(2 * time.Hour) // until the timer of the backlog has found nothing
 	})
+}
+
+// TestFullConnectionHoldsUpNoOther: messages of two connections wait for one
+// handler, and one of them takes no answers. Whoever turns its messages away goes
+// on: the other one's message that enters, its handler that leaves, the timer.
+func TestFullConnectionHoldsUpNoOther(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(stuck, free *unit, release chan<- struct{})
+		want map[int32]int32 // codes of what the other gets, by number
+	}{
+		{"enter", func(stuck, free *unit, release chan<- struct{}) {
+			stuck.accept(message.TypeCall, 1, "/h", 1)
+			stuck.accept(message.TypeCall, 2, "/h", 1)
+			free.accept(message.TypeCall, 2, "/h", 1) // turns the first away
+			close(release)
+		}, map[int32]int32{1: message.CodeOK, 2: message.CodeOK}},
+		{"leave", func(stuck, free *unit, release chan<- struct{}) {
+			stuck.accept(message.TypeCall, 1, "/h", 1, message.WithSetMeta(MetaTimeout, "0"))
+			stuck.accept(message.TypePush, 1, controlCancel, nil)
+			close(release)
+		}, map[int32]int32{1: message.CodeOK}},
+		{"expire", func(stuck, free *unit, release chan<- struct{}) {
+			stuck.accept(message.TypeCall, 1, "/h", 1)
+			free.accept(message.TypeCall, 2, "/h", 1)
+			time.Sleep(2 * time.Second)
+			close(release)
+		}, map[int32]int32{1: message.CodeOK, 2: message.CodeExhausted}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				release := make(chan struct{})
+				h := callHandler(func(_ CallCtx, n int) (any, *message.Status) { <-release; return n, nil })
+				h.SetLimit(1)
+				h.SetQueue(2, time.Second)
+				route := callRoute{call: h}
+				stuck := newUnit(t, route, func(sh *Shared) { sh.Socket = socket.Config{QueueLimit: 1 << 10}.Complete() })
+				free := newUnit(t, route, nil)
+				stuck.prove()
+				stuck.net.block()
+				for n := range int32(100) {
+					stuck.owe(debt{what: debtHello, seq: n})
+				}
+				if stuck.debts.empty() {
+					t.Fatal("everything found room")
+				}
+				free.accept(message.TypeCall, 1, "/h", 1) // is at work
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					c.then(stuck, free, release)
+				}()
+				select {
+				case <-done:
+				case <-time.After(10 * time.Second): // less than a write timeout
+					t.Fatal("held up")
+				}
+				synctest.Wait()
+				got := map[int32]int32{}
+				for _, m := range free.sent() {
+					got[m.Seq()] = m.Status().Code()
+				}
+				if !maps.Equal(got, c.want) {
+					t.Errorf("the other got %v, want %v", got, c.want)
+				}
+				stuck.net.unblock()
+			})
+		})
+	}
 }
