@@ -144,3 +144,30 @@ func TestTypedCallEndsWithItsContext(t *testing.T) {
 		kit.Await(t, "the handler's sign", began)
 	}
 }
+
+// TestTypedCallKeepsItsContext: hooks see the values of the context of a call,
+// whether that can end or not, and so do their pushes.
+func TestTypedCallKeepsItsContext(t *testing.T) {
+	kit.NoLeaks(t)
+	type key struct{}
+	got := make(chan any, 1)
+	_, addr := kit.Serve(t, erpc.PeerConfig{})
+	_, sess := kit.Dial(t, addr, erpc.PeerConfig{}, &erpc.PluginImpl{
+		PluginName: "trace",
+		OnPreWriteCall: func(ctx erpc.WriteCtx) *erpc.Status {
+			got <- ctx.Output().Context().Value(key{})
+			return nil
+		},
+	})
+	ending, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for name, ctx := range map[string]context.Context{"without an end": context.Background(), "with an end": ending} {
+		_, err := erpc.Call[int](context.WithValue(ctx, key{}, name), sess, "/none", 1)
+		if err == nil {
+			t.Error("nobody answered well")
+		}
+		if v := kit.Await(t, "the hook", got); v != name {
+			t.Errorf("%s: the hook saw %v", name, v)
+		}
+	}
+}
