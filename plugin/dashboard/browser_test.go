@@ -165,7 +165,9 @@ func TestInBrowser(t *testing.T) {
 	p.shows(".result", "1234 failed: "+hostile)
 	p.to("call")
 	p.click(fmt.Sprintf(`.methods a[href*=%s]`, quote(t, "method=%2Fecho")))
-	p.Wait(`document.querySelector("form h2").textContent === "/echo" && !document.querySelector("form").hidden && document.querySelector("form section").hidden`)
+	p.Wait(`document.querySelector("form h2").textContent === "/echo" && !document.querySelector("form").hidden && document.querySelector("form .row button").hidden`)
+	p.fill("form textarea", `"one" "two"`) // a form opens no streams; the command does
+	p.shows(".command code", "erpc stream "+s.addr+` /echo '"one" "two"'`)
 	p.to("call")
 	p.Run(fmt.Sprintf(`[...document.querySelectorAll(".methods a")].find((a) => a.textContent === %s).click()`, quote(t, hostile)), nil)
 	p.Wait(fmt.Sprintf(`document.querySelector("form h2").textContent === %s`, quote(t, hostile)))

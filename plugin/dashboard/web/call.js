@@ -6,10 +6,10 @@ function quote(arg) {
   return /^[\w@%+=:,./-]+$/.test(arg) ? arg : "'" + arg.replaceAll("'", "'\\''") + "'";
 }
 
-// command writes the command that does what the form does; of calls and pushes, as
-// erpc opens no streams.
+// command writes the command that does what the form does, and opens streams, which
+// the form can't.
 export function command(about, body, token) {
-  const verb = about.kind === "push" ? "push" : "call";
+  const verb = ["push", "stream"].includes(about.kind) ? about.kind : "call";
   let arg = body.trim();
   try {
     arg = JSON.stringify(JSON.parse(arg));
@@ -105,9 +105,7 @@ export function call(params) {
         drawCommand();
       }
       actions = last.actions;
-      const stream = about?.kind === "stream"; // which a form can't open
-      send.hidden = token.hidden = !actions || stream;
-      shell.hidden = body.hidden = stream;
+      send.hidden = token.hidden = !actions || about?.kind === "stream"; // for streams there is the command
       text(send, about?.kind === "push" ? "Push" : "Call");
     },
   };
