@@ -211,6 +211,27 @@ func TestExtendingPartsKeepContracts(t *testing.T) {
 			t.Errorf("docs/extending.md has no block with %q", name)
 		}
 	}
+	v.runTests(t)
+}
+
+// TestTestingPageRuns runs the tests that docs/testing.md shows.
+func TestTestingPageRuns(t *testing.T) {
+	v := newVirtual(t)
+	for _, b := range readBlocks(t, "docs/testing.md") {
+		if b.lang == "go" && strings.Contains(b.text, "\nfunc Test") {
+			v.add(t, map[string]string{"page_test.go": b.source(t)})
+		}
+	}
+	if len(v.packages) < 3 {
+		t.Fatalf("only %d tests found", len(v.packages))
+	}
+	v.runTests(t)
+}
+
+// runTests builds the tests of the packages and runs them. Each must have one, and
+// all must pass.
+func (v *virtual) runTests(t *testing.T) {
+	t.Helper()
 	bin := t.TempDir()
 	v.build(t, "test", "-c", "-vet=off", "-o", bin+string(filepath.Separator))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -220,7 +241,7 @@ func TestExtendingPartsKeepContracts(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			suite += ".exe"
 		}
-		if out, err := exec.CommandContext(ctx, suite).CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "PASS\n") {
+		if out, err := exec.CommandContext(ctx, suite, "-test.v").CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: ") || !strings.HasSuffix(string(out), "PASS\n") {
 			t.Errorf("%v\n%s", err, out)
 		}
 	}
