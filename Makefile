@@ -70,7 +70,7 @@ test-interop: interop-programs ## against real erpc v7 programs, in a module of 
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestCurl|TestWget|TestFetch)$$' ./proto/httproto
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestGeneratedCode|TestPython.*)$$' ./proto/thriftproto
 	CI=true ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestInChromium|TestTypes)$$' ./clients/js
-	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestOpenAPIIsValid|TestShellsComplete|TestTypesCompile)$$' ./plugin/reflect ./cmd/erpc/...
+	ERPC_INTEROP=1 $(GO) test -count=1 -run '^(TestOpenAPIIsValid|TestShellsComplete|TestTypesCompile|TestProtoc)$$' ./plugin/reflect ./cmd/erpc/... ./cmd/protoc-gen-erpc
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestTwoPagesTalk|TestFeedInBrowser|TestFeedWithCurl)$$' ./examples/chat
 	ERPC_INTEROP=1 $(GO) test -count=1 -run '^TestStreamsWithCurl$$' ./internal/test/streams
 	CI=true ERPC_INTEROP=1 ERPC_ARTEFACTS=$(CURDIR)/bin/artefacts $(GO) test -count=1 -run '^(TestInBrowser|TestOtherSitesInBrowser|TestNumbersInBrowser|TestScreenshots)$$' ./plugin/dashboard ./examples/dashboard
@@ -87,6 +87,7 @@ v7-names: ## write docs/v7-names.md
 interop-programs: # from Debian, those that are missing
 	@missing=; \
 	  for program in curl wget chromium; do command -v $$program >/dev/null 2>&1 || missing="$$missing $$program"; done; \
+	  command -v protoc >/dev/null 2>&1 || missing="$$missing protobuf-compiler"; \
 	  command -v thrift >/dev/null 2>&1 || missing="$$missing thrift-compiler"; \
 	  command -v tsc >/dev/null 2>&1 || missing="$$missing node-typescript"; \
 	  for program in zsh fish; do command -v $$program >/dev/null 2>&1 || missing="$$missing $$program"; done; \
