@@ -94,7 +94,7 @@ func Shutdown(timeout ...time.Duration) { _ = peers.Shutdown(timeout...) }
 // ErrRebootFailed says that no new process took over and this one serves on.
 var ErrRebootFailed = graceful.ErrRebootFailed
 
-// Reboot starts the program anew, with the arguments and the listeners of this
+// Reboot starts the program again, with the arguments and the listeners of this
 // process, and when that serves shuts this one's peers down as [Shutdown] does.
 // Both take at most the timeout, else 10 s and that of [SetShutdown]. No
 // connection is refused meanwhile, and no call of a client fails that redials.
@@ -106,6 +106,6 @@ var ErrRebootFailed = graceful.ErrRebootFailed
 // rather than on the wire, so that port 0 fits too. Listeners of tcp, unix and
 // unixpacket made by [peer.Peer.Listen] or ListenAndServe can be handed down,
 // with TLS or without, also below a mux of socket/mux. Others are named in the log and in the error, and the new
-// process has to listen on them by itself, once this one has ended. Only unix
+// process has to listen on them itself, once this one has ended. Only unix
 // systems can do this; elsewhere Reboot fails.
 func Reboot(timeout ...time.Duration) error { return peers.Reboot(timeout...) }

@@ -47,7 +47,7 @@ type changes struct {
 	many bool
 }
 
-// noteLocked notes that a member joined or left; t.mu is held. Who comes and goes
+// noteLocked notes that a member joined or left; t.mu is held. Whoever comes and goes
 // within a moment has done neither.
 func (t *topic) noteLocked(m *member, joined bool) {
 	ch := &t.changes

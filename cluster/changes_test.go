@@ -64,7 +64,7 @@ func TestChangesAreTold(t *testing.T) {
 				if len(change.Left) != 1 || change.Left[0].Address != want.Address || len(change.Joined) > 0 {
 					t.Errorf("%+v, want that %s left", change, want.Address)
 				}
-				again := b.client(t, "again") // who comes and goes within a moment has done neither
+				again := b.client(t, "again") // whoever comes and goes within a moment has done neither
 				check(t, b.Join(t.Context(), again.sess, room))
 				b.Leave(again.sess, room)
 				check(t, b.Join(t.Context(), again.sess, "other"))

@@ -126,7 +126,7 @@ func TestNodeWithoutEngineSaysSo(t *testing.T) {
 	})
 }
 
-// The address of a session ends with its connection. Who comes back elsewhere is
+// The address of a session ends with its connection. Whoever comes back elsewhere is
 // found by the user.
 func TestAddressEndsWithItsConnection(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestCallToSlowSessionEndsWithDeadline(t *testing.T) {
 	})
 }
 
-// Who does not read is told, when it reads again, that there were changes.
+// A member that does not read is told, when it reads again, that there were changes.
 func TestSlowMemberMissesChangesAndIsTold(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()

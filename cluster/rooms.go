@@ -106,7 +106,7 @@ type joining struct {
 // a name, or a document.
 func WithInfo(info string) JoinOption { return func(j *joining) { j.info = info } }
 
-// enlist is join with the barrier. A session is no member when it fails.
+// enlist is join with the barrier. A session is not a member when it fails.
 func (c *Cluster) enlist(ctx context.Context, m *member, subject, room string, as joining) (*topic, error) {
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning

@@ -132,7 +132,7 @@ func TestMembersAndCountOfAllNodes(t *testing.T) {
 			}
 		}
 		check(t, a.far.Close())
-		kit.Eventually(t, kit.Bound, "a session that ended is no member", func() bool {
+		kit.Eventually(t, kit.Bound, "a session that ended is not a member", func() bool {
 			n, err := nodes[2].Count(t.Context(), "room")
 			return err == nil && n == 1
 		})

@@ -32,7 +32,7 @@ type Coster interface {
 	Cost(data []byte, v any, limit int) int
 }
 
-// opaqueCost is what a codec that is no Coster is taken to need, in bytes for a
+// opaqueCost is what a codec that is not a Coster is taken to need, in bytes for a
 // byte of the body.
 const opaqueCost = 4
 

@@ -38,7 +38,7 @@ const MaxFormPairs = 10_000
 //
 // When reading, unknown keys are ignored, missing ones leave their field as it
 // is, an empty text is the zero of numbers, bools and times, and of several
-// values for a field that is no slice the first counts. An interface becomes a
+// values for a field that is not a slice the first counts. An interface becomes a
 // string, or a []string if its key is repeated; a bare *any becomes url.Values.
 type FormCodec struct{}
 

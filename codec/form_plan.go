@@ -270,7 +270,7 @@ func (f *timeFormat) parse(s string) (time.Time, error) {
 	t, err := time.ParseInLocation(f.layout, s, loc)
 	if err != nil {
 		// time.ParseError quotes the whole text.
-		return t, fmt.Errorf("%q is no time in the layout %q", excerpt(s), f.layout)
+		return t, fmt.Errorf("%q is not a time in the layout %q", excerpt(s), f.layout)
 	}
 	return t, nil
 }

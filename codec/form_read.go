@@ -100,7 +100,7 @@ func (f *formField) store(v reflect.Value, n int, value []byte) error {
 	return appendFormValue(v, n, string(value), f.time)
 }
 
-// appendFormValue appends to the slice v, which starts anew with n = 0.
+// appendFormValue appends to the slice v, which starts again with n = 0.
 func appendFormValue(v reflect.Value, n int, text string, f *timeFormat) error {
 	if n == 0 {
 		v.SetZero() // not v[:0]: the old elements may belong to somebody

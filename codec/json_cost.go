@@ -27,7 +27,7 @@ func (JSONCodec) Cost(data []byte, v any, limit int) int {
 }
 
 // jsonWalk goes once over a text. It does not check the text: encoding/json does
-// that before it allocates anything. It stops at what is no JSON.
+// that before it allocates anything. It stops at what is not JSON.
 type jsonWalk struct {
 	b     []byte
 	i     int
@@ -37,7 +37,7 @@ type jsonWalk struct {
 
 func (w *jsonWalk) add(n int) { w.cost = plus(w.cost, n) }
 
-// next returns the next byte that is no space, 0 at the end.
+// next returns the next byte that is not a space, 0 at the end.
 func (w *jsonWalk) next() byte {
 	for ; w.i < len(w.b); w.i++ {
 		switch c := w.b[w.i]; c {

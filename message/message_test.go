@@ -195,7 +195,7 @@ func TestStorage(t *testing.T) {
 		t.Fatalf("%d bytes", len(a))
 	}
 	if b := m.Storage(50); len(b) != 50 || &b[0] != &a[0] {
-		t.Error("storage is made anew though it is large enough")
+		t.Error("storage is allocated again though it is large enough")
 	}
 	src := []byte("bytes of the connection")
 	if s := m.Store(src); string(s) != string(src) || &s[0] == &src[0] {

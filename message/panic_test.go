@@ -12,7 +12,7 @@ import (
 func TestAsPanic(t *testing.T) {
 	for _, c := range []struct {
 		err   error
-		where string // "": it is no panic
+		where string // "": it is not a panic
 	}{
 		{nil, ""},
 		{errors.New("panic"), ""},

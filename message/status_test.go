@@ -103,7 +103,7 @@ func TestStatusJSON(t *testing.T) {
 	}
 	var st Status
 	if err := json.Unmarshal([]byte(`{"code":"x"}`), &st); err == nil {
-		t.Error("read a code that is no number")
+		t.Error("read a code that is not a number")
 	}
 }
 

@@ -104,10 +104,10 @@ func TestTLSFromFiles(t *testing.T) {
 		cfg  *tls.Config
 		want int32
 	}{
-		{"who trusts it", &tls.Config{RootCAs: roots}, message.CodeOK},
-		{"who does not look", skip, message.CodeOK},
-		{"who does not trust it", &tls.Config{}, message.CodeDialFailed},
-		{"who knows TLS 1.1 only", &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS11}, message.CodeDialFailed},
+		{"one that trusts it", &tls.Config{RootCAs: roots}, message.CodeOK},
+		{"a client that does not look", skip, message.CodeOK},
+		{"one that does not trust it", &tls.Config{}, message.CodeDialFailed},
+		{"one that knows TLS 1.1 only", &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS11}, message.CodeDialFailed},
 	} {
 		cli := peer.New(peer.Config{})
 		cli.SetTLSConfig(c.cfg)

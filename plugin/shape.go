@@ -60,7 +60,7 @@ func CheckShapes(p Plugin, hooks []reflect.Type) error {
 		}
 		for name, hook := range byName {
 			if near(m.Name, name) {
-				return fmt.Errorf("plugin: method %s of plugin %q (%T) is no hook; %s is one, of the shape %s. Rename the method, whatever it is for", m.Name, p.Name(), p, name, shape(hook))
+				return fmt.Errorf("plugin: method %s of plugin %q (%T) is not a hook; %s is one, of the shape %s. Rename the method, whatever it is for", m.Name, p.Name(), p, name, shape(hook))
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func TestCheckShapes(t *testing.T) {
 		{named("a"), ""},
 		{other{"a"}, ""},
 		{wrong{"a"}, `method PostGreet of plugin "a" (plugin.wrong) is not the hook of that name, because it has another shape; it must be PostGreet(int) string`},
-		{misspelt{"a"}, `method PostGreets of plugin "a" (plugin.misspelt) is no hook; PostGreet is one, of the shape PostGreet(int) string`},
+		{misspelt{"a"}, `method PostGreets of plugin "a" (plugin.misspelt) is not a hook; PostGreet is one, of the shape PostGreet(int) string`},
 		{wrongCase{"a"}, "PostgreeT"},
 	} {
 		err := CheckShapes(c.p, hookTypes)

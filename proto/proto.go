@@ -64,7 +64,7 @@ type Attacher interface{ Attach(Conn) }
 // A Conn is what a [Proto] may know and ask of its connection.
 type Conn interface {
 	RemoteAddr() net.Addr
-	// Inform queues bytes that are no message, such as a note that the rest of
+	// Inform queues bytes that are not a message, such as a note that the rest of
 	// one may be sent. They are on their way before the other side is waited
 	// for. It is for Unpack; what does not fit into the queue is dropped.
 	Inform(b []byte)

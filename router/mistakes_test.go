@@ -95,11 +95,11 @@ func TestMistakesPanicWithWhatToDo(t *testing.T) {
 		register func(*router.Router)
 		want     []string // parts of the message
 	}{
-		"nil":              {func(r *router.Router) { r.RouteCall(nil) }, []string{"nil is no controller", "erpc.CallCtx"}},
-		"nil pointer":      {func(r *router.Router) { r.RouteCall((*Good)(nil)) }, []string{"*router_test.Good is no controller", "erpc.CallCtx"}},
-		"no struct":        {func(r *router.Router) { r.RouteCall(3) }, []string{"int is no controller", "pointer to a struct"}},
-		"pointer to other": {func(r *router.Router) { r.RouteCall(new(int)) }, []string{"*int is no controller"}},
-		"pool of nothing":  {func(r *router.Router) { r.RouteCall(func() any { return nil }) }, []string{"func() interface {} is no controller"}},
+		"nil":              {func(r *router.Router) { r.RouteCall(nil) }, []string{"nil is not a controller", "erpc.CallCtx"}},
+		"nil pointer":      {func(r *router.Router) { r.RouteCall((*Good)(nil)) }, []string{"*router_test.Good is not a controller", "erpc.CallCtx"}},
+		"no struct":        {func(r *router.Router) { r.RouteCall(3) }, []string{"int is not a controller", "pointer to a struct"}},
+		"pointer to other": {func(r *router.Router) { r.RouteCall(new(int)) }, []string{"*int is not a controller"}},
+		"pool of nothing":  {func(r *router.Router) { r.RouteCall(func() any { return nil }) }, []string{"func() interface {} is not a controller"}},
 		"pool of values":   {func(r *router.Router) { r.RouteCall(func() any { return Good{} }) }, []string{"no controller", "pointer"}},
 		"pool with args":   {func(r *router.Router) { r.RouteCall(func(int) any { return new(Good) }) }, []string{"no controller", "function that returns one"}},
 		"no context":       {func(r *router.Router) { r.RouteCall(new(NoContext)) }, []string{"*router_test.NoContext does not embed erpc.CallCtx", "type NoContext struct { erpc.CallCtx }"}},
@@ -142,7 +142,7 @@ func TestMistakesPanicWithWhatToDo(t *testing.T) {
 		"wrong shape":         {func(r *router.Router) { r.RouteCall(new(Good), wrongShape{header{"w"}}) }, []string{"method PreReadCallBody of plugin \"w\"", "it must be PreReadCallBody(erpc.ReadCtx) *erpc.Status"}},
 		"near name":           {func(r *router.Router) { r.RouteCall(new(Good), nearName{header{"n"}}) }, []string{"method PostReadCallBodys of plugin \"n\"", "PostReadCallBody is one, of the shape PostReadCallBody(erpc.ReadCtx) *erpc.Status"}},
 
-		"nil handler":        {func(r *router.Router) { r.Handle(nil) }, []string{"nil is no handler"}},
+		"nil handler":        {func(r *router.Router) { r.Handle(nil) }, []string{"nil is not a handler"}},
 		"handler of nothing": {func(r *router.Router) { r.Handle(session.NewHandler(session.Spec{Name: "/x"})) }, []string{`"/x" has no function`}},
 		"typed nil":          {func(r *router.Router) { router.HandleCall[int, int](r, "/x", nil) }, []string{`HandleCall of "/x" got a nil function`}},
 		"typed nil push":     {func(r *router.Router) { router.HandlePush[int](r, "/x", nil) }, []string{`HandlePush of "/x" got a nil function`}},

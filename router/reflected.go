@@ -75,7 +75,7 @@ func notAPointer(typ reflect.Type) (wants string) {
 //
 //	func (*T) Name(arg *A) (R, *erpc.Status)
 //
-// Methods that other embedded types bring along are no handlers. RouteCall
+// Methods that other embedded types bring along are not handlers. RouteCall
 // panics if there is none, or one has another shape.
 func (r *SubRouter) RouteCall(ctrlStructOrPoolFunc any, plugins ...plugin.Plugin) []string {
 	return routeController(r, &calls, ctrlStructOrPoolFunc, plugins)
@@ -118,7 +118,7 @@ func routeController[C any](r *SubRouter, k *kind[C], ctrl any, plugins []plugin
 		}
 		if why := k.misfit(m.Type, 1); why != "" {
 			panic(fmt.Sprintf("router: %s.%s %s; a handler of a %s has the shape func (%s) %s%s; "+
-				"methods that are no handlers must not be exported or belong to an embedded type", typ, m.Name, why, k.name, typ, m.Name, k.shape))
+				"methods that are not handlers must not be exported or belong to an embedded type", typ, m.Name, why, k.name, typ, m.Name, k.shape))
 		}
 		name := r.mapper(r.mapper(r.prefix, typeName(typ)), m.Name)
 		handlers = append(handlers, reflected(k, name, m.Type, newReceivers[C](m.Func, build, field)))
@@ -213,7 +213,7 @@ func (k *kind[C]) embedded(typ reflect.Type) []int {
 func builder[C any](k *kind[C], ctrl any) (build func() reflect.Value, typ reflect.Type) {
 	v := reflect.ValueOf(ctrl)
 	if !v.IsValid() {
-		panic(fmt.Sprintf("router: nil is no controller; give a pointer to a struct that embeds erpc.%s", k.ctx.Name()))
+		panic(fmt.Sprintf("router: nil is not a controller; give a pointer to a struct that embeds erpc.%s", k.ctx.Name()))
 	}
 	if v.Kind() == reflect.Func && v.Type().NumIn() == 0 && v.Type().NumOut() == 1 && !v.IsNil() {
 		pool := v
@@ -238,7 +238,7 @@ func builder[C any](k *kind[C], ctrl any) (build func() reflect.Value, typ refle
 		}
 	}
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		panic(fmt.Sprintf("router: %T is no controller; give a pointer to a struct that embeds erpc.%s, or a function that returns one", ctrl, k.ctx.Name()))
+		panic(fmt.Sprintf("router: %T is not a controller; give a pointer to a struct that embeds erpc.%s, or a function that returns one", ctrl, k.ctx.Name()))
 	}
 	return build, v.Type()
 }

@@ -144,7 +144,7 @@ func (r *SubRouter) join(name string) string {
 }
 
 // Handle registers a handler with plugins of its own and returns its service
-// method. It panics if the method is taken, is no name for one, or a plugin
+// method. It panics if the method is taken, is not a name for one, or a plugin
 // refuses.
 func (r *SubRouter) Handle(h *session.Handler, plugins ...plugin.Plugin) string {
 	return r.HandleAll([]*session.Handler{h}, plugins...)[0]
@@ -201,7 +201,7 @@ const maxName = 255
 func checkHandler(h *session.Handler) error {
 	switch {
 	case h == nil:
-		return errors.New("router: nil is no handler; make one with session.NewHandler")
+		return errors.New("router: nil is not a handler; make one with session.NewHandler")
 	case !h.IsCall() && !h.IsPush() && !h.IsStream():
 		return fmt.Errorf("router: the handler of %q has no function to call", h.Name())
 	case h.Name() == "":

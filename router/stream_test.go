@@ -125,7 +125,7 @@ func TestMistakesWithStreamsPanicWithWhatToDo(t *testing.T) {
 		"stream as call": {func(r *router.Router) { r.RouteCall(new(Feeds)) }, []string{"returns 1 values"}},
 		"other context":  {func(r *router.Router) { r.RouteStreamFunc(StreamOfContext) }, []string{"context.Context", "CallCtx"}},
 		"twice":          {func(r *router.Router) { r.RouteStream(new(Feeds)); r.RouteStream(new(Feeds)) }, []string{"a STREAM handler is registered already"}},
-		"nil":            {func(r *router.Router) { r.RouteStream(nil) }, []string{"nil is no controller"}},
+		"nil":            {func(r *router.Router) { r.RouteStream(nil) }, []string{"nil is not a controller"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			msg := panicOf(func() { c.register(newRouter()) })

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrOverflow is the cause of the status CodeExhausted of a message that waited
-// for a handler in vain: too many came after it, or it waited too long. It was
+// for a handler and got none: too many came after it, or it waited too long. It was
 // not executed.
 var ErrOverflow = errors.New("session: overflow: too many messages wait for the handler; this one was not executed")
 

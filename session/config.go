@@ -54,7 +54,7 @@ type Config struct {
 	ErrorDetail   bool                       // tell the other side the text of errors and panics
 	RedialOn      func(*message.Status) bool // whether another attempt follows a failed one; nil: always
 	RedialTimes   int                        // attempts after a connection broke; < 0: without end
-	RedialFirst   time.Duration              // before the first attempt but one
+	RedialFirst   time.Duration              // before the second attempt
 	RedialLongest time.Duration              // between two attempts
 }
 

@@ -115,7 +115,7 @@ func TestDebtsWhilePaid(t *testing.T) {
 	}
 }
 
-// TestRefusalsThatDiffer are no run.
+// TestRefusalsThatDiffer are not a run.
 func TestRefusalsThatDiffer(t *testing.T) {
 	other := refusal(3)
 	other.cause = errors.New("another")

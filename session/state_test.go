@@ -278,7 +278,7 @@ func TestCloseNotifyInTheMomentOfTheEnd(t *testing.T) {
 	}
 }
 
-// TestCancelledWhileRedialing: who waits for another connection waits no longer
+// TestCancelledWhileRedialing: a caller that waits for another connection waits no longer
 // than its context.
 func TestCancelledWhileRedialing(t *testing.T) {
 	s, _ := pair(t, oneRoute{})

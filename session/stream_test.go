@@ -397,7 +397,7 @@ func TestWhatARecvFills(t *testing.T) {
 		}
 		var text string
 		if err := s.Recv(&text); code(err) != message.CodeBadMessage {
-			t.Errorf("bytes that are no JSON: %q, %v", text, err)
+			t.Errorf("bytes that are not JSON: %q, %v", text, err)
 		}
 		var n int
 		if err := s.Recv(&n); code(err) != message.CodeBadMessage {

@@ -238,7 +238,7 @@ func parseCredit(v string) (stream.Credit, error) {
 	}
 	w, err := strconv.ParseInt(window, 10, 64)
 	if err != nil || w <= 0 {
-		return stream.Credit{}, fmt.Errorf("session: %q is no window of a credit", window)
+		return stream.Credit{}, fmt.Errorf("session: %q is not a window of a credit", window)
 	}
 	return stream.Credit{Count: n, Window: w}, nil
 }

@@ -227,7 +227,7 @@ func TestAnswerBeforeCloseSend(t *testing.T) {
 func TestStreamTypes(t *testing.T) {
 	for _, c := range []struct {
 		typ     reflect.Type
-		in, out reflect.Type // nil: it is no stream
+		in, out reflect.Type // nil: it is not a stream
 	}{
 		{reflect.TypeFor[*TypedStream[int, string]](), reflect.TypeFor[int](), reflect.TypeFor[string]()},
 		{reflect.TypeFor[*TypedStream[[]byte, struct{}]](), reflect.TypeFor[[]byte](), reflect.TypeFor[struct{}]()},

@@ -174,7 +174,7 @@ func TestTypedCalls(t *testing.T) {
 	})
 }
 
-// hidden is a maker of calls that is no engine.
+// hidden is a maker of calls that is not an engine.
 type hidden struct{ to CallMaker }
 
 func (h hidden) Call(method string, arg, result any, settings ...message.Setting) *CallCmd {

@@ -252,7 +252,7 @@ func TestWaitingLargeBodiesEndWithTheSocket(t *testing.T) {
 }
 
 // Close frees the sender of a large frame at once; of what was begun the rest is
-// written to who reads it within the time that Close gives, and nothing else.
+// written to whoever reads it within the time that Close gives, and nothing else.
 func TestCloseInTheMiddleOfALargeBody(t *testing.T) {
 	s, other := streamPair(t, Config{})
 	body := randomBody(32 << 20)

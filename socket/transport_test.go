@@ -194,7 +194,7 @@ func TestLocalAddr(t *testing.T) {
 		t.Errorf("dialled from %v", c.LocalAddr())
 	}
 	if _, err := (Stream{}).Dial(soon(t), "tcp", lis.Addr().String(), &Options{LocalAddr: "no address"}); err == nil {
-		t.Error("dialled from what is no address")
+		t.Error("dialled from what is not an address")
 	}
 
 	path, from := socketPath(t), socketPath(t)

@@ -18,7 +18,7 @@ var (
 	ErrQueueFull = errors.New("socket: outgoing queue full")
 	// ErrSlowReader ends a connection whose other side does not read: its queue
 	// was full under the policy Disconnect, nothing could be written for the
-	// write timeout, or it drained so slowly that pushes waited in vain.
+	// write timeout, or it drained so slowly that pushes found no room.
 	ErrSlowReader = errors.New("socket: the other side does not read")
 )
 

@@ -485,7 +485,7 @@ function encode(v) { return v === undefined ? "" : JSON.stringify(v) ?? ""; }
 
 function decode(m) {
   if (m.body === "" || m.body === undefined || m.body === null) return undefined;
-  if (typeof m.body !== "string") throw new TypeError("the body of a message is no text");
+  if (typeof m.body !== "string") throw new TypeError("the body of a message is not text");
   return JSON.parse(m.body);
 }
 
@@ -513,7 +513,7 @@ function query(pairs) {
 function parseQuery(text) {
   const out = Object.create(null);
   if (text === undefined || text === null) return out;
-  if (typeof text !== "string") throw new TypeError("metadata or status of a message is no text");
+  if (typeof text !== "string") throw new TypeError("metadata or status of a message is not text");
   for (const pair of text.split("&")) {
     if (pair === "") continue;
     const i = pair.indexOf("=");
@@ -551,7 +551,7 @@ function statusText(st) { return query([["code", String(st.code)], ["msg", st.ms
 function parseStatus(text) {
   const q = parseQuery(text);
   const code = Number(q.code || 0);
-  if (!Number.isInteger(code)) throw new TypeError("the code of a status is no number");
+  if (!Number.isInteger(code)) throw new TypeError("the code of a status is not a number");
   return code === 0 ? null : new StatusError(code, q.msg, q.cause);
 }
 

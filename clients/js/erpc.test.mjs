@@ -215,7 +215,7 @@ test("a reply that makes no sense ends its call, not the client", async () => {
   }
 });
 
-test("what is no message ends the connection", async () => {
+test("what is not a message ends the connection", async () => {
   for (const wrong of ["null", "[]", "7", "{", "{}", '{"mtype":3,"serviceMethod":5}', '{"mtype":1}']) {
     const Fake = fake({ reply: () => wrong });
     const peer = connect("ws://x/", { WebSocket: Fake, minBackoff: 1 });

@@ -41,7 +41,7 @@ func (t *target) InFlight() int { return int(t.inFlight.Load()) }
 const slowDial = time.Second
 
 // connected reports whether a call could be sent at once, or a dial is worth a try:
-// the session is connected, not only redialing, or there is none that lives.
+// the session is connected, not only redialing, or it has ended.
 func (t *target) connected() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +54,7 @@ func (t *target) connected() bool {
 	return t.sess.Connected()
 }
 
-// session returns the session, which it dials if there is none that lives.
+// session returns the session, which it dials if none is open.
 func (t *target) session(ctx context.Context, by Dialer, protos []erpc.ProtoFunc) (erpc.Session, *erpc.Status) {
 	t.mu.Lock()
 	if t.sess != nil && t.sess.Health() {

@@ -79,7 +79,7 @@ func (x *conversation) feed() error {
 	}
 }
 
-// send sends JSON; nothing is no message.
+// send sends JSON; nothing is not a message.
 func (x *conversation) send(text []byte) error {
 	if len(text) == 0 {
 		return nil

@@ -45,7 +45,7 @@ func harmlessJSON(text []byte) string {
 }
 
 // asJSON returns a body as JSON: itself if it is that, else its text as a string,
-// and bytes that are no text in base64.
+// and bytes that are not text in base64.
 func asJSON(body []byte) json.RawMessage {
 	if len(body) == 0 {
 		return json.RawMessage("null")

@@ -165,7 +165,7 @@ func (s *standIn) pushAll(ctx context.Context, p erpc.Peer, push *mock.Pusher) e
 		if err != nil {
 			return usagef("push %s: %v", push.Method, err)
 		}
-		p.Broadcast(push.Method, body, erpc.WithBodyCodec(codec.ID_JSON)) // who has not got it sees that himself
+		p.Broadcast(push.Method, body, erpc.WithBodyCodec(codec.ID_JSON)) // whoever has not got it sees that
 	}
 }
 

@@ -133,7 +133,7 @@ type transfer struct {
 }
 
 // send sends all that in has, and then the end. A stream that has ended meanwhile
-// is no error: how it ended is what receive returns.
+// is not an error: how it ended is what receive returns.
 func (t *transfer) send(in io.Reader) error {
 	next := t.next(in)
 	sum := sha256.New()

@@ -43,7 +43,7 @@ func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err e
 	s.chat = erpc.NewPeer(erpc.PeerConfig{
 		ListenAddress: rawAddr, Logger: log,
 		ReadLimit:   64 << 10,
-		QueuePolicy: socket.Disconnect, // who does not read does not hold up a room
+		QueuePolicy: socket.Disconnect, // a client that does not read does not hold up a room
 	}, rooms.leaving())
 	rooms.handle(s.chat)
 

@@ -62,7 +62,7 @@ func TestBothFormats(t *testing.T) {
 			if cfg.Server.ListenPort != 0 || cfg.Client.DefaultBodyCodec != "xml" || cfg.Client.DialTimeout.String() != "1m30s" || cfg.Client.RedialTimes != 3 {
 				t.Errorf("read %+v", cfg)
 			}
-			text = strings.ReplaceAll(text, "xml", "json") // []int is no document of XML
+			text = strings.ReplaceAll(text, "xml", "json") // []int is not a document of XML
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -205,9 +205,9 @@ func TestTakeWaits(t *testing.T) {
 }
 
 // A walk over a sender, a receiver and a link with delay, whatever the sizes:
-// all messages arrive in order, the sender never overruns, it never waits for
-// ever while the receiver reads, and the receiver holds no more than its window
-// and one message.
+// all messages arrive in order, the sender never overruns, it never waits forever
+// while the receiver reads, and the receiver holds no more than its window and one
+// message.
 func TestWalk(t *testing.T) {
 	const largest = 1 << 20
 	for seed := range uint64(40) {

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// callLimit bounds one call: v7 itself waits for ever, whatever the context.
+	// callLimit bounds one call: v7 itself waits forever, whatever the context.
 	callLimit = 5 * time.Second
 	// heartbeatLimit is more than twice v7's rate, because v7 looks once a rate.
 	heartbeatLimit = (2*heartbeatRate + 4) * time.Second

@@ -51,7 +51,7 @@ func featuresOf(o *options) feature {
 		f |= thriftMethods
 	case "thrift-struct":
 		// No filters, no codec but thrift, and an error REPLY is not readable:
-		// the client waits for ever.
+		// the client waits forever.
 		f = push | direct | thriftMethods
 	case "http":
 		// No PUSH, gzip only, and the codec travels as a content type: thrift has

@@ -162,7 +162,7 @@ func TestIdleSessionsAreClosed(t *testing.T) {
 		if n := r.client.CountSession(); n != 0 {
 			t.Errorf("%d sessions are left", n)
 		}
-		if st := c.Call("/who", 1, nil).Status(); !st.OK() { // and it begins anew
+		if st := c.Call("/who", 1, nil).Status(); !st.OK() { // and it begins again
 			t.Fatal(st)
 		}
 		time.Sleep(idle + time.Second)
@@ -264,7 +264,7 @@ func TestContextBoundsTheWait(t *testing.T) {
 	})
 }
 
-// TestWaitersGoOn sees that who waits for the dial of another dials when that
+// TestWaitersGoOn sees that whoever waits for the dial of another dials when that
 // one has given up.
 func TestWaitersGoOn(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, r *rig, c *multiclient.MultiClient) {
@@ -287,7 +287,7 @@ func TestWaitersGoOn(t *testing.T) {
 	})
 }
 
-// TestFreedSessionServesWaiters sees that who waits for a dial, as the sessions
+// TestFreedSessionServesWaiters sees that whoever waits for a dial, as the sessions
 // there are busier, does not wait on when one of these is free again.
 func TestFreedSessionServesWaiters(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, r *rig, c *multiclient.MultiClient) {

@@ -39,7 +39,7 @@ func (c *Client) Dial(addr string, protoFunc ...erpc.ProtoFunc) (erpc.Session, *
 	pf, messages := choose(protoFunc)
 	if !messages {
 		_, name := pf().Version()
-		return nil, erpc.NewStatusByCodeText(erpc.CodeInvalidOp, fmt.Errorf("websocket: %s is no sub-protocol of WebSocket; make a peer with a websocket.Transport for it", name), false)
+		return nil, erpc.NewStatusByCodeText(erpc.CodeInvalidOp, fmt.Errorf("websocket: %s is not a sub-protocol of WebSocket; make a peer with a websocket.Transport for it", name), false)
 	}
 	return c.Peer.Dial(addr, pf)
 }

@@ -64,7 +64,7 @@ func (s *Server) HandleFunc(path string, handler func(http.ResponseWriter, *http
 
 // ListenAndServe accepts sessions until the server is closed or shut down; then it
 // returns [peer.ErrClosed]. Without a protocol they speak the JSON sub-protocol. A
-// protocol that is no sub-protocol is carried as a stream, which only peers of
+// protocol that is not a sub-protocol is carried as a stream, which only peers of
 // ours understand.
 func (s *Server) ListenAndServe(protoFunc ...erpc.ProtoFunc) error {
 	lis, err := s.Peer.Listen()

@@ -88,7 +88,7 @@ func TestServerAndClient(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	if _, st := cli.Dial(addr, erpc.DefaultProtoFunc()); st.Code() != erpc.CodeInvalidOp {
-		t.Errorf("dial with a protocol that is no sub-protocol: %v", st)
+		t.Errorf("dial with a protocol that is not a sub-protocol: %v", st)
 	}
 }
 

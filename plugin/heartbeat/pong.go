@@ -118,7 +118,7 @@ func parseRate(seconds, millis []byte) (time.Duration, error) {
 	return clamp(time.Duration(n) * unit), nil
 }
 
-// look asks when the last beat but one was missed, and judges after the last:
+// look asks when the beat before the last was missed, and judges after the last:
 // each half a beat later, because a beat that comes in time is seen at one look
 // or at the next.
 func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {

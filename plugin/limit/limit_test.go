@@ -129,7 +129,7 @@ func TestWaitIsBounded(t *testing.T) {
 	}
 }
 
-// Who has gone while it waited is not handled.
+// A caller that has gone while it waited is not handled.
 func TestDesertedAreNotHandled(t *testing.T) {
 	g, sess := serve(t, limit.New(limit.Config{Handlers: 1, Queue: 10, Wait: time.Hour}))
 	first := call(sess, 0, erpc.WithCancel())
@@ -200,7 +200,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// A place is free as soon as the handler returns: who has a reply may call again,
+// A place is free as soon as the handler returns: a caller that has its reply may call again,
 // and one whose reply can't be written keeps nobody from the handler.
 func TestPlaceIsFreeBeforeTheReply(t *testing.T) {
 	for name, cfg := range map[string]limit.Config{"refuses": {Handlers: 1}, "queues": {Handlers: 1, Queue: 1, Wait: time.Hour}} {

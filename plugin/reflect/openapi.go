@@ -117,7 +117,7 @@ func (p *Plugin) document() *document {
 		d.Servers = append(d.Servers, server{url})
 	}
 	for _, s := range p.shown() {
-		if strings.HasPrefix(s.Name, "/") && s.Kind != Push { // others are no paths
+		if strings.HasPrefix(s.Name, "/") && s.Kind != Push { // others are not paths
 			d.add(s)
 		}
 	}

@@ -64,7 +64,7 @@ func TestMethods(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = sess.Call("/slow", 1, nil, erpc.WithContext(ctx)).Status()
-	for _, body := range []any{"x", "y", 5} { // which is no string
+	for _, body := range []any{"x", "y", 5} { // which is not a string
 		if st := sess.Push("/note/say", body); !st.OK() {
 			t.Fatal(st)
 		}

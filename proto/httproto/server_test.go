@@ -186,7 +186,7 @@ func TestNetHTTPClient(t *testing.T) {
 			}
 			if tc.status >= 400 && tc.method != "HEAD" {
 				if st := new(erpc.Status); json.Unmarshal([]byte(got.body), st) != nil || st.OK() {
-					t.Errorf("%q is no status", got.body)
+					t.Errorf("%q is not a status", got.body)
 				}
 			}
 			for i := 0; i < len(tc.wantHeader); i += 2 {

@@ -10,7 +10,7 @@ import (
 const lowerHex = "0123456789abcdef"
 
 // width is how many bytes the escape of a byte has, less the one it replaces;
-// 0 is no escape.
+// 0 is not an escape.
 var width = func() (w [256]uint8) {
 	for c := range byte(' ') {
 		w[c] = 5

@@ -108,7 +108,7 @@ func (t text) inPlace() ([]byte, bool) {
 func (p *parser) object(f *fields) error {
 	p.space()
 	if !p.literal("{") {
-		return malformed("%.100q is no object", p.b)
+		return malformed("%.100q is not an object", p.b)
 	}
 	if p.space(); p.literal("}") {
 		return p.end()

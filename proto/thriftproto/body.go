@@ -36,7 +36,7 @@ func appendStruct(dst []byte, m *message.Message) ([]byte, error) {
 	return append(dst, raw...), nil
 }
 
-// undecodable is no struct but the beginning of one. It stands for a body that is
+// undecodable is not a struct but the beginning of one. It stands for a body that is
 // wrong, so that whoever decodes it says so: the caller is told, and the
 // connection goes on, as frames keep the messages apart.
 var undecodable = []byte{thrift.STRUCT}

@@ -53,7 +53,7 @@ func (d *Dispatcher) AddFunc(name string, fn any) {
 
 // AddService adds each exported method of receiver under name/Method. Several
 // receivers of one type may be added under different names. It panics if there
-// is no method, one has another shape, or a name is taken.
+// is not a method, one has another shape, or a name is taken.
 func (d *Dispatcher) AddService(name string, receiver any) {
 	v := reflect.ValueOf(receiver)
 	if !v.IsValid() || v.NumMethod() == 0 {

@@ -36,7 +36,7 @@ func newFunction(name string, fn reflect.Value) (*function, error) {
 		return nil, errors.New("dispatcher: a function needs a name")
 	}
 	if fn.Kind() != reflect.Func || fn.IsNil() {
-		return nil, fmt.Errorf("dispatcher: %q is no function; it must be a %s", name, shape)
+		return nil, fmt.Errorf("dispatcher: %q is not a function; it must be a %s", name, shape)
 	}
 	f := &function{name: name, fn: fn, arg: bytesType}
 	typ := fn.Type()

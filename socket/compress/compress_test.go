@@ -301,7 +301,7 @@ func TestUnknownAlgorithm(t *testing.T) {
 	}
 }
 
-// Bytes that are no stream are an error, not a panic or an endless loop.
+// Bytes that are not a stream are an error, not a panic or an endless loop.
 func FuzzRead(f *testing.F) {
 	for _, a := range []Algorithm{S2, Zstd, Flate} {
 		var buf bytes.Buffer

@@ -179,7 +179,7 @@ func resident(t *testing.T) int {
 
 // atMost returns n, or as many sessions as the process has descriptors for.
 func atMost(t *testing.T, n int) int {
-	const others = 100 // descriptors that are no sessions
+	const others = 100 // descriptors that are not sessions
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)

@@ -171,7 +171,7 @@ func TestByteByByte(t *testing.T) {
 	}
 }
 
-// TestLargeRequestHead: what is larger than the mux looks at is no upgrade, but HTTP
+// TestLargeRequestHead: what is larger than the mux looks at is not an upgrade, but HTTP
 // all the same.
 func TestLargeRequestHead(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{Peek: 1000})

@@ -186,7 +186,7 @@ const maxEmptyLines = 2
 // emptyLines returns how many bytes of head are empty lines in front of a request of
 // HTTP, which are left out. It is sure of that once it has seen the beginning of a
 // method, which in no frame of ours can stand behind these bytes: as a length they
-// announce more than 200 MB, and the next letters are no number of filters.
+// announce more than 200 MB, and the next letters are not a number of filters.
 func emptyLines(head []byte) (n int, sure bool) {
 	const crlf = "\r\n"
 	lines := 0

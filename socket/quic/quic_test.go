@@ -78,7 +78,7 @@ func TestTLSIsNeeded(t *testing.T) {
 	}
 	_, client := sockettest.TLS(t)
 	if _, err := tr.Dial(t.Context(), quic.Network, "127.0.0.1:1", &socket.Options{TLS: client, LocalAddr: "no address"}); err == nil {
-		t.Error("dialed from what is no address")
+		t.Error("dialed from what is not an address")
 	}
 }
 

@@ -182,7 +182,7 @@ func resolve(ctx context.Context, host, port string) (*net.UDPAddr, error) {
 }
 
 // quiet keeps quic-go from logging that a UDP buffer is smaller than it likes,
-// which is no error. There is no other way to tell it.
+// which is not an error. There is no other way to tell it.
 var quiet = sync.OnceFunc(func() {
 	const name = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 	if _, set := os.LookupEnv(name); !set {

@@ -18,7 +18,7 @@ func testNetworks(f *fixture) {
 		f.Errorf("Networks is %q, without %q", names, f.Network)
 	}
 	if _, err := f.transport.Dial(f.context(), f.Network, "no address at all\x00", f.dialOptions()); err == nil {
-		f.Error("dialed what is no address")
+		f.Error("dialed what is not an address")
 	}
 }
 

@@ -101,7 +101,7 @@ func Tag(c net.Conn) any {
 
 // Closed returns a channel that is closed when c was closed on this side, what was
 // written before that has left, and the other side has answered or can't. It is nil
-// if c is no connection of this package.
+// if c is not a connection of this package.
 func Closed(c net.Conn) <-chan struct{} {
 	if c, ok := c.(*conn); ok {
 		return c.ctx.Done()
@@ -191,7 +191,7 @@ const (
 )
 
 // readPieces passes one message to Read as it comes, because its bounds mean nothing
-// in a stream: who reads that looks at the length of what is in it, which may be
+// in a stream: whoever reads that looks at the length of what is in it, which may be
 // refused long before the message has an end.
 func (c *conn) readPieces() error {
 	kind, r, err := c.ws.Reader(c.ctx)

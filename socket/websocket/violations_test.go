@@ -150,7 +150,7 @@ func TestWSSWithoutConfiguration(t *testing.T) {
 		t.Error("dialed a server that speaks no TLS")
 	}
 	if b := <-first; b != 0x16 {
-		t.Errorf("began with %#x, which is no TLS handshake", b)
+		t.Errorf("began with %#x, which is not a TLS handshake", b)
 	}
 	// A certificate that the system does not know is refused.
 	web := httptest.NewUnstartedServer(&websocket.Handler{Serve: func(net.Conn, *http.Request) {}})

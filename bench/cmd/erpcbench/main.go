@@ -34,7 +34,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.bin, "bin", "bin", "directory of the peers' programs")
 	flag.StringVar(&o.docs, "docs", "", "directory for performance.md and its charts; none: only print the bars")
-	flag.StringVar(&o.readme, "readme", "", "file whose summary between its marks is to be written anew; none: leave it")
+	flag.StringVar(&o.readme, "readme", "", "file whose summary between its marks is rewritten; none: leave it")
 	flag.StringVar(&o.raw, "raw", "", "file for all samples, as JSON")
 	flag.StringVar(&o.from, "from", "", "measure nothing, report what an earlier run wrote with -raw")
 	flag.StringVar(&o.command, "command", "make bench", "the command to name in the report")

@@ -43,7 +43,7 @@ type pb struct{}
 func (pb) Marshal(v any) ([]byte, error) {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return nil, fmt.Errorf("arpc: %T is no protobuf message", v)
+		return nil, fmt.Errorf("arpc: %T is not a protobuf message", v)
 	}
 	return proto.Marshal(m)
 }
@@ -51,7 +51,7 @@ func (pb) Marshal(v any) ([]byte, error) {
 func (pb) Unmarshal(b []byte, v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return fmt.Errorf("arpc: %T is no protobuf message", v)
+		return fmt.Errorf("arpc: %T is not a protobuf message", v)
 	}
 	return proto.Unmarshal(b, m)
 }

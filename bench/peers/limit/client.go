@@ -82,7 +82,7 @@ func (c *client) caller(config rig.Config) func() error {
 	}
 }
 
-// send queues a frame. Who finds nobody writing writes until nothing is left.
+// send queues a frame. Whoever finds nobody writing writes until nothing is left.
 func (c *client) send(frame []byte) error {
 	c.mu.Lock()
 	if c.dead != nil {

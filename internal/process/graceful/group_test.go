@@ -129,7 +129,7 @@ func TestGroupShutdownOrder(t *testing.T) {
 	}
 }
 
-// Who comes while a shutdown is in progress waits for it, and the sweeps run
+// A caller that comes while a shutdown is in progress waits for it, and the sweeps run
 // once.
 func TestGroupShutdownJoins(t *testing.T) {
 	g, _ := newGroup()

@@ -43,7 +43,7 @@ type inheritance struct {
 }
 
 // read reads the environment, once, and reports whether anything was handed
-// down. It takes the variable away, lest a child of this process misread it.
+// down. It removes the variable, so that no child of this process misreads it.
 func (in *inheritance) read(log *slog.Logger) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -58,7 +58,7 @@ func (in *inheritance) read(log *slog.Logger) bool {
 	_ = os.Unsetenv(environment) // fails only on names that are none
 	var h handover
 	if err := json.Unmarshal([]byte(text), &h); err != nil {
-		log.Error("inherited listeners not understood; this process listens anew", "variable", environment, "err", err)
+		log.Error("inherited listeners not understood; this process listens itself", "variable", environment, "err", err)
 		return false
 	}
 	syscall.CloseOnExec(h.Ready)

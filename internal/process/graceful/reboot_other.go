@@ -17,7 +17,7 @@ var (
 
 // Reboot changes nothing: listeners can't be handed down on this system.
 func (g *Group) Reboot(...time.Duration) error {
-	err := fmt.Errorf("%w: listeners can't be handed to another process on this system; stop the program and start it anew", ErrRebootFailed)
+	err := fmt.Errorf("%w: listeners can't be handed to another process on this system; stop the program and start it again", ErrRebootFailed)
 	g.logger().Error("reboot", "err", err)
 	return err
 }

@@ -35,7 +35,7 @@ type bundle struct {
 	system []*net.UnixListener // those with a file in the file system
 }
 
-// Reboot starts the program anew, with the same arguments, and the listeners
+// Reboot starts the program again, with the same arguments, and the listeners
 // that this process serves; waits, for at most the timeout, by default [DefaultStart], until
 // it serves; and then is [Group.Shutdown]. If the new process ends or does not
 // serve in time, it is killed and the error is [ErrRebootFailed]. A listener
@@ -54,7 +54,7 @@ func (g *Group) Reboot(timeout ...time.Duration) error {
 		g.rebooting = false
 	}()
 
-	g.logger().Info("reboot: the program is started anew")
+	g.logger().Info("reboot: the program is started again")
 	b, without := g.bundle()
 	if without != nil {
 		g.logger().Warn("reboot: not everything can be handed down", "err", without)
@@ -91,7 +91,7 @@ func (g *Group) bundle() (*bundle, error) {
 	for _, p := range peers {
 		for _, lis := range p.Listeners() {
 			if err := b.add(lis); err != nil {
-				errs = append(errs, fmt.Errorf("graceful: the listener on %s %v can't be handed to a new process, which must listen anew: %w",
+				errs = append(errs, fmt.Errorf("graceful: the listener on %s %v can't be handed to a new process, which must listen itself: %w",
 					lis.Addr().Network(), lis.Addr(), err))
 			}
 		}

@@ -245,7 +245,7 @@ func (f *family) logs(text string, patience time.Duration) bool {
 // reboot sends SIGUSR2.
 func (f *family) reboot(pid int) {
 	f.t.Helper()
-	f.insist(pid, syscall.SIGUSR2, "the program is started anew")
+	f.insist(pid, syscall.SIGUSR2, "the program is started again")
 }
 
 // insist sends a signal until the server has said something, because it may come

@@ -167,7 +167,7 @@ func TestPeerAloneIsSmall(t *testing.T) {
 		own, ours := strings.CutPrefix(dep, module+"/")
 		switch {
 		case ours && core[own] == nil && own != "proto/rawproto":
-			t.Errorf("peer compiles %s, which is no part of the layers", own)
+			t.Errorf("peer compiles %s, which is not a part of the layers", own)
 		case !ours && !strings.HasPrefix(dep, "google.golang.org/protobuf/") && !strings.HasPrefix(dep, "golang.org/x/sys/"):
 			t.Errorf("peer compiles %s", dep)
 		}

@@ -68,7 +68,7 @@ func TestLimitsOfPeers(t *testing.T) {
 		seen[name] = true
 		field, ok := value.Type().FieldByName(name)
 		if !ok {
-			t.Errorf("%s is no field of the configuration", name)
+			t.Errorf("%s is not a field of the configuration", name)
 			continue
 		}
 		if key := "`" + field.Tag.Get("yaml") + "`"; cells[0] != key || field.Tag.Get("ini") != field.Tag.Get("yaml") {
@@ -229,7 +229,7 @@ func TestLimitOfConfigurationFiles(t *testing.T) {
 	}
 }
 
-// TestTooLargeInPieces: who calls with more than the limit gets 413, although
+// TestTooLargeInPieces: whoever calls with more than the limit gets 413, although
 // the receiver sees the length before it sees whose call it is.
 func TestTooLargeInPieces(t *testing.T) {
 	const limit = 1 << 10
@@ -280,7 +280,7 @@ func TestTooLargeInPieces(t *testing.T) {
 	}
 }
 
-// TestTooLargeAndSilent: who sends a length above the limit, and nothing else, is
+// TestTooLargeAndSilent: whoever sends a length above the limit, and nothing else, is
 // not waited for long.
 func TestTooLargeAndSilent(t *testing.T) {
 	for name, pf := range map[string]erpc.ProtoFunc{

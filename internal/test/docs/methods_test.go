@@ -44,7 +44,7 @@ func TestRootPageListsMethods(t *testing.T) {
 		listed := namesOfBlock(rest)
 		for _, name := range listed {
 			if _, ok := c.typ.MethodByName(name); !ok {
-				t.Errorf("%s %s is no method of %v", c.heading, name, c.typ)
+				t.Errorf("%s %s is not a method of %v", c.heading, name, c.typ)
 			}
 		}
 		for i := range c.typ.NumMethod() {

@@ -518,7 +518,7 @@ func TestPagesNameWhatExists(t *testing.T) {
 		}
 		for _, m := range field.FindAllStringSubmatch(text, -1) {
 			if _, ok := config.FieldByName(m[1]); !ok && page != "docs/v7-names.md" { // which has those of v7
-				t.Errorf("%s names PeerConfig.%s, which is no field", page, m[1])
+				t.Errorf("%s names PeerConfig.%s, which is not a field", page, m[1])
 			}
 		}
 	}

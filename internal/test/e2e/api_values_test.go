@@ -134,7 +134,7 @@ func TestStatusAsProgramsUseIt(t *testing.T) {
 		}
 	}
 	if erpc.IsConnError(nil) {
-		t.Error("success is no connection error")
+		t.Error("success is not a connection error")
 	}
 }
 

@@ -97,7 +97,7 @@ func TestBatchOutcomes(t *testing.T) {
 	}
 }
 
-// standIn is a caller that is no session of ours.
+// standIn is a caller that is not a session of ours.
 type standIn struct{ methods []string }
 
 func (s *standIn) Call(method string, arg, result any, _ ...erpc.MessageSetting) erpc.CallCmd {

@@ -284,7 +284,7 @@ type ctxKey struct{}
 func TestCallersTimeReachesTheHandler(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	deadlines, ends := make(chan time.Duration, 1), make(chan error, 1)
-	release := make(chan struct{}) // lest a reply overtakes the end of the caller's time
+	release := make(chan struct{}) // so that no reply overtakes the end of the caller's time
 	defer close(release)
 	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, wait *bool) (bool, *erpc.Status) {
 		left := time.Duration(0)

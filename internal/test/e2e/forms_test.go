@@ -27,7 +27,7 @@ func sum(numbers []int) (n int) {
 	return n
 }
 
-// shared is what controllers embed for its methods, which are no handlers, as
+// shared is what controllers embed for its methods, which are not handlers, as
 // small ones that the compiler inlines into the methods it writes for them.
 type shared struct{ Factor int }
 

@@ -188,7 +188,7 @@ func TestGzipBomb(t *testing.T) {
 	})
 }
 
-// hostile is bytes that are no valid conversation, by what they are.
+// hostile is bytes that are not a valid conversation, by what they are.
 func hostile(t *testing.T) map[string][]byte {
 	t.Helper()
 	registerZip()
@@ -321,7 +321,7 @@ func offer(t *testing.T, on kit.Medium, addr, name string, b []byte) {
 	}
 }
 
-// TestPlainBytesOnTLS: what is no TLS at all is refused in the handshake. (Case 23.)
+// TestPlainBytesOnTLS: what is not TLS at all is refused in the handshake. (Case 23.)
 func TestPlainBytesOnTLS(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}

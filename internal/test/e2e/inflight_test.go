@@ -15,7 +15,7 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// Who asks for much and reads late gets everything: the other side reads no more
+// A client that asks for much and reads late gets everything: the other side reads no more
 // calls while the replies to those before wait, and refuses none.
 func TestInflightWaitsForASlowReader(t *testing.T) {
 	kit.NoLeaks(t)

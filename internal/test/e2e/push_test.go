@@ -286,7 +286,7 @@ type breakingConn struct {
 func (c *breakingConn) Write(b []byte) (int, error) {
 	if c.broken.Load() {
 		c.after.Add(int64(len(b)))
-		return len(b), nil // as if nothing had been
+		return len(b), nil // as if nothing had happened
 	}
 	if c.breaks.Load() {
 		c.broken.Store(true)

@@ -159,6 +159,6 @@ func TestPeerStats(t *testing.T) {
 		t.Fatal("somebody listens on port 1")
 	}
 	if c := cli.Stats(); c.Dials != 2 || c.DialErrors != 1 {
-		t.Errorf("after a dial in vain: %+v", c)
+		t.Errorf("after a dial that failed: %+v", c)
 	}
 }

@@ -127,7 +127,7 @@ func TestAcceptCodecs(t *testing.T) {
 	}
 }
 
-// TestMessagesBeforeASessionAreSmall: who has not been let in can't make a peer
+// TestMessagesBeforeASessionAreSmall: whoever has not been let in can't make a peer
 // hold more than 64 KiB, plainly or through a filter, and who was let in can.
 func TestMessagesBeforeASessionAreSmall(t *testing.T) {
 	gzip.Reg('B', "bounds gzip", 5)

@@ -109,7 +109,7 @@ func TestHTTPClientsReceiveStreams(t *testing.T) {
 				"{\"N\":0}\n{\"N\":1}\n{\"N\":2}\n{\"N\":3}\n{\"N\":4}\n{\"error\":{\"code\":1005,\"msg\":\"five\",\"cause\":\"\"}}\n"},
 			{"a failure of events", "POST", "/fail", "application/json", "text/event-stream", "{}", 500, "application/json", ""},
 			{"lines both ways", "POST", "/sum", "application/x-ndjson", "", "{\"N\":4}\n\n{\"N\":5}\n{\"N\":6}", 200, "application/x-ndjson", "{\"N\":15}\n"},
-			{"a line that is no JSON", "POST", "/sum", "application/x-ndjson", "", "{\"N\":4}\nnonsense\n", 400, "application/json", ""},
+			{"a line that is not JSON", "POST", "/sum", "application/x-ndjson", "", "{\"N\":4}\nnonsense\n", 400, "application/json", ""},
 			{"nobody is there", "POST", "/none", "application/json", "", "{}", 404, "application/json", ""},
 		} {
 			t.Run(c.name, func(t *testing.T) {

@@ -236,7 +236,7 @@ func (l *link) push(m *message.Message) *message.Status {
 func mark(m *message.Message, ctx context.Context) {
 	left, own := int64(0), m.Meta().Has(metaTimeout)
 	if own {
-		left, _ = strconv.ParseInt(m.Meta().Get(metaTimeout), 10, 40) // 0 if it is no number
+		left, _ = strconv.ParseInt(m.Meta().Get(metaTimeout), 10, 40) // 0 if it is not a number
 	}
 	if end, ok := ctx.Deadline(); ok {
 		if ms := max(1, time.Until(end).Milliseconds()); left <= 0 || ms < left {

@@ -67,7 +67,7 @@ func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 		c.end()
 		time.AfterFunc(linger, func() { _ = c.Close() })
 	})
-	_ = s.srv.Serve(&single{conn: c}) // it ends as the listener does, which has but one connection
+	_ = s.srv.Serve(&single{conn: c}) // it ends as the listener does, which has only one connection
 	<-c.done
 	stop()
 	c.closeLink()

@@ -31,7 +31,7 @@ const (
 
 // serveStream answers a request to a method that has a handler of streams. The
 // body is what the opener sends: one message, or one a line of NDJSON, or chunks
-// of anything that is no message of a codec. The answer is what the handler sends,
+// of anything that is not a message of a codec. The answer is what the handler sends,
 // in the form that the client accepts. A client that goes away ends the handler's
 // context, and a slow one holds the handler back.
 func (q *request) serveStream(l *link) {
