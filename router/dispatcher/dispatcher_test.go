@@ -183,8 +183,8 @@ func TestMistakes(t *testing.T) {
 		do   func()
 		says string
 	}{
-		"no function":  {func() { d.AddFunc("x", 3) }, "no function"},
-		"nil":          {func() { d.AddFunc("x", (func())(nil)) }, "no function"},
+		"no function":  {func() { d.AddFunc("x", 3) }, "is not a function"},
+		"nil":          {func() { d.AddFunc("x", (func())(nil)) }, "is not a function"},
 		"no name":      {func() { d.AddFunc("", func() {}) }, "name"},
 		"taken":        {func() { d.AddFunc("taken", func() {}) }, "already"},
 		"variadic":     {func() { d.AddFunc("x", func(...int) {}) }, "any number"},
