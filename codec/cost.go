@@ -115,6 +115,9 @@ func plus(a, b int) int {
 // bytes: the old and the new array while it is copied.
 func grown(size int) int { return times(size, 9)/4 + 1 }
 
+// leastGrown is what the first bytes that are appended take at least.
+const leastGrown = 8
+
 // allocated is what one allocation of size bytes takes, with the rounding up
 // to a size class, which is 12.5 % from 1 KiB on and less than 16 bytes below.
 func allocated(size int) int {

@@ -7,9 +7,12 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/codec/codectest"
 )
 
 // settles checks that what was decoded into v survives encoding and decoding
@@ -53,7 +56,7 @@ func FuzzJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, v := range []any{new(F), new(any), new([]map[string]any), new(document)} {
-			costs(t, codec.JSONCodec{}, data, v)
+			codectest.Cost(t, codec.JSONCodec{}, data, v)
 		}
 		settles(t, codec.JSONCodec{}, data, new(F), new(F), reflect.DeepEqual)
 	})
@@ -65,7 +68,7 @@ func FuzzXML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, v := range []any{new(F), new(document)} {
-			costs(t, codec.XMLCodec{}, data, v)
+			codectest.Cost(t, codec.XMLCodec{}, data, v)
 		}
 		settles(t, codec.XMLCodec{}, data, new(F), new(F), reflect.DeepEqual)
 	})
@@ -78,7 +81,7 @@ func FuzzPlain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, v := range []any{new(string), new([]byte), new(int8), new(uint64), new(bool)} {
 			w := reflect.New(reflect.TypeOf(v).Elem()).Interface()
-			costs(t, codec.PlainCodec{}, data, reflect.New(reflect.TypeOf(v).Elem()).Interface())
+			codectest.Cost(t, codec.PlainCodec{}, data, reflect.New(reflect.TypeOf(v).Elem()).Interface())
 			settles(t, codec.PlainCodec{}, bytes.Clone(data), v, w, func(a, b any) bool {
 				if a, ok := a.(*[]byte); ok {
 					return bytes.Equal(*a, *b.(*[]byte))
@@ -100,7 +103,13 @@ func FuzzProtobuf(f *testing.F) {
 	}
 	f.Add(b)
 	f.Add([]byte("\x0a\xff\xff\xff\xff\x0f"))
+	f.Add([]byte("\x0a\x00\x0a\x00\x0a\x00\x0a\x00"))                              // empty values, or entries of a map
+	f.Add([]byte("\x0a\x02\x32\x00\x0a\x06\x32\x04\x0a\x02\x32\x00"))              // lists in lists
+	f.Add([]byte("\x78\x00\x78\x00\xf8\x01\x01\x0a\x07\x0a\x01k\x12\x02\x08\x00")) // fields that are not known
 	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, v := range []any{new(structpb.Struct), new(structpb.ListValue), new(structpb.Value), new(wrapperspb.StringValue), new(descriptorpb.DescriptorProto)} {
+			codectest.Cost(t, codec.ProtobufCodec{}, data, v)
+		}
 		settles(t, codec.ProtobufCodec{}, data, new(structpb.Struct), new(structpb.Struct), func(a, b any) bool {
 			return proto.Equal(a.(proto.Message), b.(proto.Message))
 		})
@@ -116,7 +125,7 @@ func FuzzForm(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, v := range []any{new(url.Values), new(map[string]string), new(any)} {
-			costs(t, codec.FormCodec{}, data, v)
+			codectest.Cost(t, codec.FormCodec{}, data, v)
 		}
 		settles(t, codec.FormCodec{}, bytes.Clone(data), new(url.Values), new(url.Values), reflect.DeepEqual)
 		// Times compare by their text (zones are pointers), NaN by its bits: so

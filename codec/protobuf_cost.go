@@ -48,6 +48,7 @@ func (w *protoWalk) message(md protoreflect.MessageDescriptor, b []byte, depth i
 	}
 	fields := md.Fields()
 	before := protowire.Number(0) // number of the field before this one
+	unknown := false
 	for len(b) > 0 {
 		if w.cost > w.limit {
 			return false
@@ -64,6 +65,10 @@ func (w *protoWalk) message(md protoreflect.MessageDescriptor, b []byte, depth i
 		b = b[n+size:]
 		fd := fields.ByNumber(num)
 		if fd == nil { // kept as bytes, which grow by append; or an extension
+			if !unknown {
+				w.add(leastGrown)
+			}
+			unknown = true
 			w.add(grown(n + size))
 			continue
 		}

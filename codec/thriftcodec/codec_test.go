@@ -301,7 +301,9 @@ func FuzzUnmarshal(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add([]byte("\x0f\x00\x09\x0c\x00\x00\x00\x02\x00\x00\x00"))
+	f.Add(append(bytes.Repeat([]byte("\x0c\x00\x04"), 20), make([]byte, 21)...))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		codectest.Cost(t, c, data, new(record))
 		v := new(record)
 		if err := c.Unmarshal(data, v); err != nil {
 			return

@@ -8,6 +8,7 @@ import (
 	"io"
 	"testing"
 
+	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/pbproto"
@@ -202,7 +203,11 @@ func FuzzUnpack(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		const limit = 1 << 16
 		var m message.Message
-		if pbproto.New().Unpack(bufio.NewReader(bytes.NewReader(b)), &m, limit) != nil {
+		var err error
+		if n := wiretest.Allocated(func() { err = pbproto.New().Unpack(bufio.NewReader(bytes.NewReader(b)), &m, limit) }); n > 8*limit+1<<20 {
+			t.Fatalf("%d bytes were allocated for a frame in %d (%v)", n, len(b), err)
+		}
+		if err != nil {
 			return
 		}
 		if len(m.Raw()) > limit {

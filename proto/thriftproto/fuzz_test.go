@@ -14,7 +14,7 @@ import (
 )
 
 // fuzz reads frames, and writes again what it read: that must be read as the
-// same.
+// same. Whatever it reads, it takes a few times the limit of memory at most.
 func fuzz(f *testing.F, newProto proto.Func) {
 	const limit = 64 << 10
 	for _, format := range []string{"thrift-binary", "thrift-struct"} {
@@ -33,7 +33,10 @@ func fuzz(f *testing.F, newProto proto.Func) {
 		format := newProto()
 		for {
 			m := new(message.Message)
-			err := format.Unpack(r, m, limit)
+			var err error
+			if n := wiretest.Allocated(func() { err = format.Unpack(r, m, limit) }); n > 8*limit+1<<20 {
+				t.Fatalf("%d bytes were allocated for a frame in %d (%v)", n, len(b), err)
+			}
 			if err != nil {
 				if !errors.Is(err, proto.ErrMalformed) && !errors.Is(err, proto.ErrTooLarge) && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Fatalf("error %v", err)
