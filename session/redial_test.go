@@ -73,6 +73,26 @@ func TestServerThatHangsUpAtOnce(t *testing.T) {
 	}
 }
 
+// TestServerThatGoesAwayAtOnce is no failure of the client, which dials again without
+// end, but waits longer each time.
+func TestServerThatGoesAwayAtOnce(t *testing.T) {
+	srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })}, nil)
+	const first, times = 10 * time.Millisecond, 6
+	s := srv.connect(-1, func(sh *Shared) { sh.RedialFirst, sh.RedialLongest = first, time.Minute })
+	begin := time.Now()
+	for range times {
+		there := srv.next()
+		if st := s.Call("/h", 0, new(int)).Status(); !st.OK() {
+			t.Fatal(st)
+		}
+		there.Drain()
+	}
+	// The first attempt is made at once, the pauses double, and are half by chance.
+	if d, least := time.Since(begin), first*(1+2+4+8)/2; d < least {
+		t.Errorf("%d connections within %v, want %v at least", times, d, least)
+	}
+}
+
 // TestLostSessionIsRedialedByTheNextCall is what erpc v7 does: programs keep one
 // session and rely on it.
 func TestLostSessionIsRedialedByTheNextCall(t *testing.T) {

@@ -157,3 +157,41 @@ func TestListenSparesOtherFiles(t *testing.T) {
 		t.Error("took a live socket for stale because there was no time to look")
 	}
 }
+
+// TestRemoveSparesWhatWasMadeMeanwhile: between the look at a stale file and its removal
+// another process may have made its own, whose clients would find nothing.
+func TestRemoveSparesWhatWasMadeMeanwhile(t *testing.T) {
+	path := socketPath(t)
+	stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.SetUnlinkOnClose(false) // as a process that was killed
+	_ = stale.Close()
+	seen, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".old"); err != nil { // its inode is not used again
+		t.Fatal(err)
+	}
+	lis, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	if err := removeSame("unix", path, seen); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("the file of another was taken for the stale one: %v", err)
+	}
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("the other listens at no path: %v", err)
+	}
+	_ = c.Close()
+	if err := removeSame("unix", path+".old", seen); err != nil {
+		t.Errorf("the stale file: %v", err)
+	}
+	if _, err := os.Lstat(path + ".old"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the stale file is there: %v", err)
+	}
+}
