@@ -38,7 +38,7 @@ func TestAttacks(t *testing.T) {
 	}
 	var table []measurement
 	for _, a := range slices.Concat(decoding(), metadata(), strangers(), floods(), limits(), browsers(), relays()) {
-		t.Run(a.class+"/"+a.name, func(t *testing.T) {
+		t.Run(a.class+"/"+a.name+", "+a.door, func(t *testing.T) {
 			var env []string
 			if a.env != nil {
 				env = a.env(t)

@@ -67,7 +67,8 @@ func decoding() []attack {
 				s.exchange(s.raw(erpc.TypeCall, b.method, b.codec, b.body(little-100)))
 			},
 		}, attack{
-			class: "decoding", name: b.name + ", filtered", door: "raw, filters", most: fromLittle,
+			class: "decoding", name: b.name + ", filtered", door: "raw, filters",
+			most: cost{fromLittle.memory, fromLittle.cpu, 16 << 10}, // a line for each of 15 connections
 			run: func(s *stranger) {
 				for name, id := range filters() {
 					for _, size := range sized([]int{4 << 20, 16 << 20}, []int{1 << 20, 4 << 20, 8 << 20, 16 << 20, 60 << 20}) {

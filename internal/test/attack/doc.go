@@ -3,8 +3,9 @@
 // the attack costs the receiver and nobody else: peak memory, processor time, and
 // bytes of log.
 //
-// The table is in classes_test.go and the files beside it. By default the attacks
-// run in small; ERPC_ATTACK=full runs them in full, and the flag -page writes what
+// The table is in attack_test.go and the files beside it; attacks that need no
+// process of their own are tests elsewhere, which docs/reliability.md names. By
+// default the attacks run in small; ERPC_ATTACK=full runs them in full, and the flag -page writes what
 // they measured into docs/reliability.md (make attack).
 //
 // The race detector needs several times the memory of a program, so the package

@@ -95,6 +95,15 @@ var doors = map[string]func(*victim) (addr string, err error){
 	"websocket, idle 1 s": func(v *victim) (string, error) {
 		return v.listen(erpc.PeerConfig{Network: "ws", IdleTimeout: time.Second})
 	},
+	"tls": func(v *victim) (string, error) {
+		return v.listenTLS(erpc.PeerConfig{})
+	},
+	"https": func(v *victim) (string, error) {
+		return v.listenTLS(erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
+	},
+	"wss": func(v *victim) (string, error) {
+		return v.listenTLS(erpc.PeerConfig{Network: "wss"})
+	},
 	"mux":       behindMux,
 	"broadcast": broadcasts,
 	"route":     guardedRoute,

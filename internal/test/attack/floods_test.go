@@ -21,7 +21,7 @@ const oneLineASecond = 24 << 10
 // bytes that are not read.
 func floods() []attack {
 	ended := cost{memory: 48 << 20, cpu: sized(10*time.Second, 60*time.Second), log: oneLineASecond}
-	return []attack{
+	all := []attack{
 		{class: "log", name: "pushes to nobody", door: "raw", most: ended, run: func(s *stranger) {
 			s.flood(s.raw(erpc.TypePush, "/nobody", 'j', make([]byte, 100)), sized(8<<20, 82<<20))
 		}},
@@ -51,18 +51,34 @@ func floods() []attack {
 			cause := string(bytes.Repeat([]byte("a"), 60_000))
 			s.flood(s.raw(erpc.TypeReply, "", 'j', nil, erpc.WithStatus(erpc.NewStatus(1000, "m", cause))), sized(8<<20, 64<<20))
 		}},
-		{class: "log", name: "bad TLS handshakes at the mux", door: "mux", most: ended, run: func(s *stranger) {
-			for range sized(200, 2000) {
-				conn := s.dial()
-				_, _ = conn.Write([]byte("\x16\x03\x01\x00\x05garbage")) // the victim may have ended it
-				_ = conn.Close()
-			}
-		}},
 		{class: "slow readers", name: "one client reads 64 KiB in 5 s", door: "broadcast", most: cost{64 << 20, sized(20*time.Second, 60*time.Second), oneLineASecond}, run: slowReader},
 		{class: "pipelining", name: "OPTIONS, unread", door: "http", most: cost{32 << 20, sized(5*time.Second, 20*time.Second), 4 << 10}, run: pipelined},
 		{class: "mux", name: "a byte at a time", door: "mux", most: cost{8 << 20, sized(1500*time.Millisecond, 5*time.Second), 4 << 10}, run: byteAtATime},
 		{class: "mux", name: "silent connections from one address", door: "mux", most: cost{32 << 20, 5 * time.Second, 8 << 10}, run: silentConnections},
 		{class: "mux", name: "TLS below 1.2", door: "mux", most: cost{8 << 20, time.Second, 4 << 10}, run: oldTLS},
+	}
+	for _, door := range []string{"mux", "tls", "https", "wss"} {
+		all = append(all, attack{class: "log", name: "bad TLS handshakes", door: door, most: ended, run: badHandshakes})
+	}
+	return all
+}
+
+// badHandshakes opens connections that begin a TLS handshake and break it.
+func badHandshakes(s *stranger) {
+	for range sized(300, 3000) {
+		conn := s.dial()
+		_, _ = conn.Write([]byte("\x16\x03\x01\x00\x05garbage")) // the victim may have ended it
+		_ = conn.Close()
+	}
+	s.servesTLS()
+}
+
+// servesTLS checks that the victim speaks TLS with an honest client.
+func (s *stranger) servesTLS() {
+	s.Helper()
+	honest := tls.Client(s.dial(), &tls.Config{InsecureSkipVerify: true})
+	if err := honest.HandshakeContext(s.Context()); err != nil {
+		s.breaks("an honest client gets no handshake: %v", err)
 	}
 }
 
@@ -199,4 +215,5 @@ func oldTLS(s *stranger) {
 	if conn.HandshakeContext(s.Context()) == nil {
 		s.breaks("TLS 1.1 is spoken")
 	}
+	s.servesTLS()
 }

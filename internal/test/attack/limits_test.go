@@ -19,6 +19,8 @@ import (
 // limits are attacks on limits that might hold for one transport or protocol only.
 func limits() []attack {
 	modest := cost{memory: 48 << 20, cpu: 5 * time.Second, log: oneLineASecond}
+	many := modest
+	many.memory = sized[int64](48<<20, 96<<20) // net/http keeps 25 KiB for each of 2,000
 	all := []attack{
 		{class: "limits", name: "MaxHandlers and HTTP clients", door: "http, 3 handlers", most: modest, run: manyAtWork},
 		{class: "limits", name: "limit.Handlers and HTTP clients", door: "http, limit.Handlers(3)", most: modest, run: manyAtWork},
@@ -41,10 +43,10 @@ func limits() []attack {
 				s.breaks("a message of 1 MiB did not end the session")
 			}
 		}},
-		{class: "limits", name: "idle HTTP connections", door: "http, idle 1 s", most: modest, run: idleConnections},
+		{class: "limits", name: "idle HTTP connections", door: "http, idle 1 s", most: many, run: idleConnections},
 	}
 	if full { // they end after 10 s
-		all = append(all, attack{class: "limits", name: "idle HTTP connections of a WebSocket server", door: "websocket, idle 1 s", most: modest, run: idleConnections})
+		all = append(all, attack{class: "limits", name: "idle HTTP connections of a WebSocket server", door: "websocket, idle 1 s", most: many, run: idleConnections})
 	}
 	return all
 }

@@ -83,6 +83,19 @@ func (v *victim) listen(cfg erpc.PeerConfig, plugins ...erpc.Plugin) (addr strin
 	return lis.Addr().String(), nil
 }
 
+// listenTLS is listen for clients with TLS.
+func (v *victim) listenTLS(cfg erpc.PeerConfig) (addr string, err error) {
+	cfg.ListenAddress = "127.0.0.1:0"
+	v.peer = v.newPeer(cfg)
+	v.peer.SetTLSConfig(erpc.GenerateTLSConfigForServer())
+	lis, err := v.peer.Listen()
+	if err != nil {
+		return "", err
+	}
+	v.serve(lis)
+	return lis.Addr().String(), nil
+}
+
 func (v *victim) serve(lis net.Listener) {
 	go func() {
 		if err := v.peer.Serve(lis); err != nil && !errors.Is(err, erpc.ErrClosed) {

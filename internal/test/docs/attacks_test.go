@@ -1,0 +1,81 @@
+package docs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestAttacksNameTheirTests: each test that the page says to hold against an attack is
+// there.
+func TestAttacksNameTheirTests(t *testing.T) {
+	_, rest, ok := strings.Cut(readPage(t, "docs/reliability.md"), "| Class | Attack | Held by |\n")
+	if !ok {
+		t.Fatal("the page has no table of attacks")
+	}
+	table, _, _ := strings.Cut(rest, "\n\n")
+	place := regexp.MustCompile("`([^`]+)`: ((?:`[^`]+`(?:, )?)+)")
+	named := 0
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 3 || strings.HasPrefix(cells[0], "---") {
+			continue
+		}
+		found := place.FindAllStringSubmatch(cells[2], -1)
+		if len(found) == 0 {
+			t.Errorf("%q names no test", line)
+		}
+		for _, m := range found {
+			known := testsIn(t, filepath.FromSlash(m[1]))
+			for name := range strings.SplitSeq(m[2], "`, `") {
+				if name = strings.Trim(name, "`, "); !known[name] {
+					t.Errorf("%s has no test %q", m[1], name)
+				}
+				named++
+			}
+		}
+	}
+	if named < 30 {
+		t.Errorf("the table names %d tests", named)
+	}
+}
+
+// testsIn returns the names of the tests and fuzz targets in the files of a folder.
+func testsIn(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
+				names[fn.Name.Name] = true
+			}
+		}
+	}
+	scripts, err := filepath.Glob(filepath.Join(dir, "*.test.mjs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range scripts {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^test\("([^"]+)"`).FindAllStringSubmatch(string(b), -1) {
+			names[m[1]] = true
+		}
+	}
+	return names
+}
