@@ -284,11 +284,17 @@ func TestAgeGoesOnOverARedial(t *testing.T) {
 	srv := startServer(t, callRoute{}, nil)
 	s := srv.connect(-1, nil)
 	s.SetSessionAge(300 * time.Millisecond)
-	end := time.Now().Add(300 * time.Millisecond)
-	for time.Now().Before(end) && s.State() != Closed {
-		srv.next().End(nil) // or it would live longer with each of these
+	late := time.After(longest)
+	for ended := false; !ended; {
+		select {
+		case c := <-srv.accepted:
+			c.End(nil) // or it would live longer with each of these
+		case <-s.CloseNotify():
+			ended = true
+		case <-late:
+			t.Fatalf("the session is %v after %v", s.State(), longest)
+		}
 	}
-	receive(t, s.CloseNotify())
 	if !errors.Is(s.Err(), ErrAge) {
 		t.Errorf("ended with %v", s.Err())
 	}
