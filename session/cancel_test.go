@@ -95,6 +95,7 @@ func TestCancelledWhileItWaitsInOrder(t *testing.T) {
 	s := srv.connect(0, nil)
 	first := s.AsyncCall("/h", 0, new(int), nil, message.WithContext(t.Context()))
 	receive(t, begun)
+	eventually(t, "the proof, or the cancellation would wait for it", s.conns.current().proof.given)
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := s.AsyncCall("/h", 1, new(int), nil, message.WithContext(ctx))
 	if err := s.Flush(t.Context()); err != nil {
