@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,6 +22,7 @@ import (
 	"github.com/goerpc/erpc/cmd/erpc/internal/mock"
 	"github.com/goerpc/erpc/erpctest"
 	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
+	"github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/reflect"
 	"github.com/goerpc/erpc/plugin/stats"
@@ -268,16 +271,36 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// mounted starts a web server with a handler of mixer/websocket.
+func mounted(t *testing.T, handler func(erpc.Peer, func(*http.Request) error) http.Handler) string {
+	t.Helper()
+	p := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
+	register(p, reflect.New(reflect.Config{}))
+	srv := httptest.NewServer(handler(p, nil))
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		srv.Close()
+	})
+	return srv.Listener.Addr().String()
+}
+
 // A call goes through each kind of target and way to give the argument.
 func TestCallOverTargets(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	tcp := serve(t, erpc.PeerConfig{}, nil)
 	targets := map[string]string{
-		"tcp":  tcp,
-		"json": "json+tcp://" + serve(t, erpc.PeerConfig{Protocol: "json"}, nil),
-		"http": "http://" + serve(t, erpc.PeerConfig{Protocol: "http"}, nil),
-		"ws":   "ws://" + serve(t, erpc.PeerConfig{Network: "ws"}, nil),
-		"unix": "unix://" + serve(t, erpc.PeerConfig{Network: "unix", ListenAddress: sock}, nil),
+		"tcp":     tcp,
+		"json":    "json+tcp://" + serve(t, erpc.PeerConfig{Protocol: "json"}, nil),
+		"http":    "http://" + serve(t, erpc.PeerConfig{Protocol: "http"}, nil),
+		"ws":      "ws://" + serve(t, erpc.PeerConfig{Network: "ws"}, nil),
+		"pb":      "pb+tcp://" + serve(t, erpc.PeerConfig{Protocol: "pb"}, nil),
+		"thrift":  "thrift+tcp://" + serve(t, erpc.PeerConfig{Protocol: "thrift"}, nil),
+		"kcp":     "kcp://" + serve(t, erpc.PeerConfig{Network: "kcp"}, nil),
+		"ws+json": "ws+json://" + mounted(t, websocket.NewJSONServeHandler) + "/path",
+		"ws+pb":   "ws+pb://" + mounted(t, websocket.NewPbServeHandler) + "/path",
+		"unix":    "unix://" + serve(t, erpc.PeerConfig{Network: "unix", ListenAddress: sock}, nil),
 	}
 	for name, to := range targets {
 		code, out, errs := erpcRun(t, "", "call", to, "/math/add", "[1, 2]")
