@@ -23,7 +23,7 @@
 // Most names here are aliases of those in the layer packages, whose methods go
 // doc does not show on this page. Those of a [Peer]:
 //
-//	Listen, ListenOn, ListenAndServe, Serve, ServeConn, Listeners
+//	Listen, ListenOn, ListenAndServe, Serve, ServeConn, Listeners, Refused
 //	Dial, DialContext
 //	CountSession, GetSession, RangeSession, Broadcast, Flush, Group, Groups
 //	Handle, HandleAll, Path, SubRoute, Router, Root, ToRouter
@@ -39,7 +39,7 @@
 //	ID, SetID, LocalAddr, RemoteAddr, Peer, Swap, Stats
 //	Health, Connected, Changed, Err, CloseNotify, Close, CloseWith
 //	SessionAge, SetSessionAge, ContextAge, SetContextAge
-//	Printf, Tracef, Debugf, Infof, Noticef, Warnf, Errorf, Criticalf, Panicf, Fatalf
+//	Log, Printf, Tracef, Debugf, Infof, Noticef, Warnf, Errorf, Criticalf, Panicf, Fatalf
 //
 // Of a [PreSession], which connect hooks get, besides ID, addresses, ages, Swap,
 // Close and the logging functions:

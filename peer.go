@@ -33,7 +33,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 		cfg.Logger = logger.L
 	}
 	if cfg.Inherited == nil {
-		cfg.Inherited = peers.Inherit()
+		cfg.Inherited = peers.Inherit(cfg.Logger)
 	}
 	if cfg.Protocols == nil {
 		cfg.Protocols = protocols()

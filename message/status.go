@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strconv"
 	"strings"
@@ -160,6 +161,21 @@ func (s *Status) String() string {
 		fmt.Fprintf(&b, " cause=%q", cut(s.cause.Error(), maxLogged))
 	}
 	return b.String()
+}
+
+// LogValue implements [slog.LogValuer]: a status is a group of code, msg and cause, the
+// latter two up to 256 bytes and left out if they are empty.
+func (s *Status) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int64("code", int64(s.Code()))}
+	if msg := s.Msg(); msg != "" {
+		attrs = append(attrs, slog.String("msg", cut(msg, maxLogged)))
+	}
+	if cause := s.Cause(); cause != nil {
+		if text := cause.Error(); text != "" {
+			attrs = append(attrs, slog.String("cause", cut(text, maxLogged)))
+		}
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // Format implements [fmt.Formatter]: %+v adds the stack, if one was taken.

@@ -45,7 +45,7 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 		}
 		n, pause := wait.Attempts(), wait.Next()
 		if n&(n-1) == 0 { // the first, and each time that their number has doubled
-			p.cfg.Logger.Warn("dial failed; trying again", "addr", addr, "attempt", n, "err", st.Err(), "again_in", pause)
+			p.cfg.Logger.Warn("dial failed; trying again", "remote", addr, "attempt", n, "status", st, "again_in", pause)
 		}
 		if !backoff.Sleep(ctx, pause) {
 			return nil, st

@@ -82,7 +82,7 @@ func (p *Peer) sort(conn net.Conn, pf proto.Func) (net.Conn, proto.Func) {
 	p.opening.Add(-1)
 	if err != nil {
 		_ = conn.Close() // it is of no use
-		p.cfg.Logger.Debug("connection ended before its first message", "remote", conn.RemoteAddr(), "err", err)
+		p.cfg.Logger.Debug("connection ended before its first message", "remote", conn.RemoteAddr().String(), "err", err)
 		return nil, nil
 	}
 	got.Serve()

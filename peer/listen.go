@@ -166,7 +166,7 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	if !p.takePlace() {
 		p.opening.Add(-1)
 		_ = conn.Close() // nothing was said on it
-		p.logRefused(slog.LevelWarn, conn, errTooManySessions)
+		p.refused(conn.RemoteAddr().String(), tooManySessions())
 		return
 	}
 	conn, pf = p.sort(conn, pf)
@@ -186,7 +186,7 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	p.opening.Add(-1)
 	if !st.OK() {
 		p.accepting.Add(-1)
-		p.logRefused(slog.LevelInfo, conn, st.Err())
+		p.refused(conn.RemoteAddr().String(), st)
 		return
 	}
 	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {
@@ -196,16 +196,26 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 
 var errTooManySessions = errors.New("peer: too many sessions (max_sessions)")
 
-// logRefused logs a connection that did not become a session, at most once a
-// second: strangers decide how many there are.
-func (p *Peer) logRefused(level slog.Level, conn net.Conn, err error) {
+func tooManySessions() *message.Status {
+	return message.NewStatusByCodeText(message.CodeExhausted, errTooManySessions, false)
+}
+
+// Refused counts a connection from remote that somebody in front of the peer has refused,
+// the handler of a WebSocket say, among those that the peer has refused itself, and
+// logs it: at most one a second, since strangers decide how many there are.
+func (p *Peer) Refused(remote string, st *message.Status) { p.refused(remote, st) }
+
+func (p *Peer) refused(remote string, st *message.Status) {
 	p.edge.refused.Add(1)
 	missed, ok := p.refusals.Allow(time.Now())
 	if !ok {
 		return
 	}
-	p.cfg.Logger.Log(context.Background(), level, "connection refused",
-		"remote", conn.RemoteAddr().String(), "err", err, "also_refused", missed)
+	level := slog.LevelInfo
+	if st.Code() == message.CodeExhausted {
+		level = slog.LevelWarn
+	}
+	p.cfg.Logger.Log(context.Background(), level, "connection refused", "remote", remote, "status", st, "also_refused", missed)
 }
 
 // ServeConn makes an accepted connection a session, which counts for MaxSessions. It
@@ -213,12 +223,14 @@ func (p *Peer) logRefused(level slog.Level, conn net.Conn, err error) {
 func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Session, *message.Status) {
 	if !p.takePlace() {
 		_ = conn.Close() // nothing was said on it
-		p.logRefused(slog.LevelWarn, conn, errTooManySessions)
-		return nil, message.NewStatusByCodeText(message.CodeExhausted, errTooManySessions, false)
+		st := tooManySessions()
+		p.refused(conn.RemoteAddr().String(), st)
+		return nil, st
 	}
 	c, st := p.serveConn(conn, p.protoFunc(protoFunc))
 	if !st.OK() {
 		p.accepting.Add(-1)
+		p.refused(conn.RemoteAddr().String(), st)
 		return nil, st
 	}
 	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {

@@ -14,7 +14,7 @@ type Stats struct {
 	session.Totals
 	Sessions              int
 	Accepts, AcceptErrors uint64
-	Refused               uint64 // accepted connections that did not become sessions
+	Refused               uint64 // connections that did not become sessions, those of [Peer.Refused] included
 	Dials, DialErrors     uint64 // attempts, those of redials included
 }
 

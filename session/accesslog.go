@@ -36,41 +36,44 @@ func (s *Engine) clock() time.Duration {
 	return 0
 }
 
-// record writes what happened. real is the real address of the caller, or "".
-func (s *Engine) record(what, method, real string, cost time.Duration, attrs func() []slog.Attr) {
+// record writes what happened to handlers that get ctx. real is the real address of the
+// caller, or "".
+func (s *Engine) record(ctx context.Context, what, method, real string, cost time.Duration, attrs func() []slog.Attr) {
 	level := s.shared.logLevel(cost)
-	if !s.Enabled(level) {
+	if !s.shared.Logger.Enabled(ctx, level) {
 		return
 	}
-	all := append(make([]slog.Attr, 0, 10),
-		slog.String("method", method), slog.String("session", s.ID()), slog.String("remote", s.RemoteAddr().String()))
+	all := append(s.LogAttrs(make([]slog.Attr, 0, 10)), slog.String("method", clip(method)))
 	if real != "" && real != host(s.RemoteAddr().String()) {
 		all = append(all, slog.String("real", real))
 	}
 	if cost > 0 {
 		all = append(all, slog.Duration("cost", cost))
 	}
-	s.shared.Logger.LogAttrs(context.Background(), level, what, append(all, attrs()...)...)
+	s.shared.Logger.LogAttrs(ctx, level, what, append(all, attrs()...)...)
 }
 
 // logHandled records a CALL or PUSH from the other side.
 func (x *exchange) logHandled(cost time.Duration) {
-	s := x.conn.sess
-	if !s.Enabled(s.shared.logLevel(cost)) {
+	s, ctx := x.conn.sess, x.LogContext()
+	if !s.shared.Logger.Enabled(ctx, s.shared.logLevel(cost)) {
 		return
 	}
 	if x.stream != nil {
-		s.record("STREAM<-", x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr { return x.stream.describe(x.status) })
+		s.record(ctx, "STREAM<-", x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr { return x.stream.describe(x.status) })
 		return
 	}
 	what, out := "PUSH<-", (*message.Message)(nil)
 	if x.in.Mtype() == message.TypeCall {
 		what, out = "CALL<-", &x.out
 	}
-	s.record(what, x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr {
+	s.record(ctx, what, x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr {
 		attrs := []slog.Attr{s.describe("recv", &x.in)}
-		if out != nil {
+		switch {
+		case out != nil:
 			attrs = append(attrs, s.describe("send", out))
+		case !x.status.OK():
+			attrs = append(attrs, statusAttr(x.status))
 		}
 		if x.status.CauseHidden() { // which the status in out leaves out
 			attrs = append(attrs, slog.String("error", x.status.String()))
@@ -84,10 +87,10 @@ func (s *Engine) logCalled(cmd *CallCmd) {
 	if cmd.start != 0 {
 		cmd.cost = clock() - cmd.start
 	}
-	if !s.Enabled(s.shared.logLevel(cmd.cost)) {
+	if !s.shared.Logger.Enabled(cmd.req.context(), s.shared.logLevel(cmd.cost)) {
 		return
 	}
-	s.record("CALL->", cmd.req.method, "", cmd.cost, func() []slog.Attr {
+	s.record(cmd.req.context(), "CALL->", cmd.req.method, "", cmd.cost, func() []slog.Attr {
 		out := cmd.Output()
 		out.SetSize(cmd.sent.Load())
 		in := message.New(message.WithStatus(cmd.st), message.WithBody(cmd.result), message.WithBodyCodec(cmd.codec))
@@ -103,17 +106,17 @@ func (s *Engine) logStream(stream *Stream, st *message.Status) {
 	if stream.begin != 0 {
 		cost = clock() - stream.begin
 	}
-	if !s.Enabled(s.shared.logLevel(cost)) {
+	if !s.shared.Logger.Enabled(stream.ctx, s.shared.logLevel(cost)) {
 		return
 	}
-	s.record("STREAM->", stream.method, "", cost, func() []slog.Attr { return stream.describe(st) })
+	s.record(stream.ctx, "STREAM->", stream.method, "", cost, func() []slog.Attr { return stream.describe(st) })
 }
 
 // describe is a stream in the run log: how many messages, and how it ended.
 func (s *Stream) describe(st *message.Status) []slog.Attr {
 	attrs := []slog.Attr{slog.Uint64("sent", s.sent.Load()), slog.Uint64("received", s.inbox.Arrived())}
 	if !st.OK() {
-		attrs = append(attrs, slog.String("status", st.String()))
+		attrs = append(attrs, statusAttr(st))
 	}
 	return attrs
 }
@@ -124,11 +127,15 @@ func (s *Engine) logPushed(x *exchange) {
 	if x.start != 0 {
 		cost = clock() - x.start
 	}
-	if !s.Enabled(s.shared.logLevel(cost)) {
+	if !s.shared.Logger.Enabled(x.out.Context(), s.shared.logLevel(cost)) {
 		return
 	}
-	s.record("PUSH->", x.out.ServiceMethod(), "", cost, func() []slog.Attr {
-		return []slog.Attr{s.describe("send", &x.out)}
+	s.record(x.out.Context(), "PUSH->", x.out.ServiceMethod(), "", cost, func() []slog.Attr {
+		attrs := []slog.Attr{s.describe("send", &x.out)}
+		if !x.status.OK() {
+			attrs = append(attrs, statusAttr(x.status))
+		}
+		return attrs
 	})
 }
 
@@ -137,7 +144,7 @@ func (s *Engine) logPushed(x *exchange) {
 func (s *Engine) describe(key string, m *message.Message) slog.Attr {
 	attrs := []any{slog.Uint64("size", uint64(m.Size()))}
 	if !m.StatusOK() {
-		attrs = append(attrs, slog.String("status", m.Status().String()))
+		attrs = append(attrs, statusAttr(m.Status()))
 	}
 	if s.shared.PrintDetail {
 		if m.Meta().Len() > 0 {

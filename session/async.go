@@ -3,6 +3,7 @@ package session
 import (
 	"container/list"
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -201,7 +202,7 @@ func (cmd *CallCmd) deliver() {
 		case ch <- cmd:
 		case <-t.C:
 			if cmd.sess != nil {
-				cmd.sess.Debugf("session %s: nobody took the call to %s from its channel", cmd.sess.ID(), cmd.req.method)
+				cmd.sess.Log(slog.LevelDebug, "nobody took a call from its channel", slog.String("method", cmd.req.method))
 			}
 		}
 	}()

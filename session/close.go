@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,16 +28,88 @@ func (e *ClosedError) Error() string {
 // Unwrap returns the status as an error.
 func (e *ClosedError) Unwrap() error { return e.Status.Err() }
 
+// A tellingConn is a connection whose transport can say why it ends, to sides that are not
+// known to be erpc, too: that of a WebSocket.
+type tellingConn interface {
+	// SayClose makes Close say it.
+	SayClose(code int32, text string, reconnect bool)
+}
+
+// A closeReason is an error of a [tellingConn], about an end that the other side has
+// chosen.
+type closeReason interface {
+	error
+	CloseReason() (code int32, text string, reconnect bool)
+}
+
 // CloseWith implements [Session].
 func (s *Engine) CloseWith(st *message.Status, reconnect bool) error {
 	if st.OK() {
 		st = newStatus(message.CodeConnClosed, errConnClosed)
 	}
-	c := s.conns.current()
-	if s.State() == Open && c.proof.given() {
-		c.owe(debt{what: debtEnd, text: endText(st, reconnect)})
+	return s.finishWith(st.Err(), &ClosedError{st, reconnect})
+}
+
+// ownReasons is what the other side hears of an end that this side has a reason for.
+var ownReasons = []struct {
+	cause     error
+	code      int32
+	reconnect bool
+}{
+	{ErrReplaced, message.CodeConnClosed, false}, // or the two would replace each other without end
+	{ErrAge, message.CodeConnClosed, true},
+	{ErrIdle, message.CodeConnClosed, true},
+	{ErrShutdown, message.CodeShuttingDown, true},
+}
+
+// ownReason returns what the other side hears of an end with that cause, nil if that is
+// nothing.
+func ownReason(cause error) *ClosedError {
+	for _, r := range ownReasons {
+		if errors.Is(cause, r.cause) {
+			return &ClosedError{message.NewStatus(r.code, strings.TrimPrefix(r.cause.Error(), "session: "), ""), r.reconnect}
+		}
 	}
-	return s.finish(st.Err())
+	return nil
+}
+
+// sayEnd has the other side hear why the connection, which is about to be closed, ends.
+func (c *conn) sayEnd(why *ClosedError) {
+	if c.proof.given() {
+		c.owe(debt{what: debtEnd, text: endText(why.Status, why.Reconnect)})
+	}
+	if t, ok := c.sock.Conn().(tellingConn); ok {
+		t.SayClose(why.Status.Code(), reasonText(why.Status), why.Reconnect)
+	}
+}
+
+// sayRefused is sayEnd for a connection that the connect hooks have refused, whose other
+// side may have got st already. Who is not let in need not come back.
+func (c *conn) sayRefused(st *message.Status) {
+	if t, ok := c.sock.Conn().(tellingConn); ok {
+		forGood := st.Code() == message.CodeUnauthorized || st.Code() == codeForbidden
+		t.SayClose(st.Code(), st.Msg(), !forGood) // without the cause, which is not for strangers
+	}
+}
+
+// codeForbidden is that of HTTP, which plugins answer with.
+const codeForbidden = 403
+
+// endReason returns why the other side has ended the connection, nil if it has not said
+// so. err is what reading ended with.
+func (c *conn) endReason(err error) *ClosedError {
+	if why := c.closedBy.Load(); why != nil {
+		return why
+	}
+	r, ok := errors.AsType[closeReason](err)
+	if !ok {
+		return nil
+	}
+	code, text, reconnect := r.CloseReason()
+	if code == message.CodeOK {
+		code = message.CodeConnClosed
+	}
+	return &ClosedError{message.NewStatus(code, cutText(text), ""), reconnect}
 }
 
 func endText(st *message.Status, reconnect bool) string {
@@ -44,14 +117,24 @@ func endText(st *message.Status, reconnect bool) string {
 	if reconnect {
 		may = "1"
 	}
+	return may + " " + strconv.FormatInt(int64(st.Code()), 10) + " " + reasonText(st)
+}
+
+// reasonText is what the other side reads of a status.
+func reasonText(st *message.Status) string {
 	text := st.Msg()
 	if cause := st.Cause(); cause != nil && cause.Error() != "" {
 		text += ": " + cause.Error()
 	}
+	return cutText(text)
+}
+
+// cutText cuts the text of a closing to its longest.
+func cutText(text string) string {
 	if len(text) > maxEndText {
 		text = strings.ToValidUTF8(text[:maxEndText], "")
 	}
-	return may + " " + strconv.FormatInt(int64(st.Code()), 10) + " " + text
+	return text
 }
 
 // parseEnd reads what endText has written.
@@ -70,7 +153,6 @@ func parseEnd(v string) (*ClosedError, bool) {
 // connEnded implements [upstream]: the other side has closed the session.
 func (s *Engine) connEnded(c *conn, why *ClosedError) {
 	if why.Reconnect && s.dial != nil {
-		s.Infof("session %s: the other side closes the connection: %v", s.ID(), why.Status)
 		s.connDown(c, why)
 		return
 	}

@@ -56,8 +56,9 @@ type conn struct {
 	remote      machine[remoteState]
 	replaceable bool // the session dials another connection when this one ends
 
-	ctx     atomic.Pointer[context.Context] // see context; the mutex guards its making
-	streams atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
+	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
+	streams  atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
+	closedBy atomic.Pointer[ClosedError]     // why the other side has closed the session, if it has said so
 
 	mu     sync.Mutex // guards the following
 	closed bool
@@ -206,5 +207,5 @@ func (c *conn) replaceEnd(m *message.Message, err error) {
 	m.Reset()
 	m.SetMtype(mtype)
 	m.SetSeq(seq)
-	m.SetStatus(c.told(newStatus(message.CodeInternalServerError, err).HideCause(), ""))
+	m.SetStatus(c.shared.told(c.sess.Printer, newStatus(message.CodeInternalServerError, err).HideCause()))
 }

@@ -216,6 +216,7 @@ func (c *conn) control(m *message.Message) {
 		c.onBye()
 	case controlEnd:
 		if why, ok := parseEnd(m.Meta().Get(metaEnd)); ok {
+			c.closedBy.Store(why)
 			go c.up.connEnded(c, why) // it runs disconnect hooks
 		}
 	}

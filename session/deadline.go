@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -191,7 +192,7 @@ func (d *deadline) answerTooLate() {
 	message.WithXferPipe(d.ids...)(&x.out)
 	x.fail(newStatus(message.CodeHandleTimeout, context.DeadlineExceeded))
 	if st := x.send(false); !st.OK() {
-		x.Debugf("session %s: timeout of call %d not sent: %v", d.conn.up.ID(), d.seq, st)
+		x.Log(slog.LevelDebug, "timeout of a call not sent", slog.Int("seq", int(d.seq)), statusAttr(st))
 	}
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 
@@ -247,7 +248,7 @@ func (c *conn) sendSmall(m *message.Message) bool {
 	case isFull(err):
 		return false
 	default: // the connection is gone
-		c.sess.Debugf("session %s: %s %s not sent: %v", c.up.ID(), message.TypeText(m.Mtype()), m.ServiceMethod(), err)
+		c.log(slog.LevelDebug, "message not sent", slog.String("type", message.TypeText(m.Mtype())), slog.String("method", m.ServiceMethod()), errAttr(err))
 	}
 	return true
 }

@@ -220,10 +220,10 @@ func bindTwice(x CallCtx) int {
 
 func TestDecodeFailedKnowsWhatWasNotExecuted(t *testing.T) {
 	sh := fakeShared(oneRoute{})
-	if st := sh.decodeFailed(errTooMuchDecoded); st.Code() != message.CodeExhausted || !NotExecuted(st) {
+	if st := sh.decodeFailed(sh.print, errTooMuchDecoded); st.Code() != message.CodeExhausted || !NotExecuted(st) {
 		t.Errorf("no room: %v", st)
 	}
-	if st := sh.decodeFailed(errors.New("x")); st.Code() != message.CodeBadMessage || NotExecuted(st) {
+	if st := sh.decodeFailed(sh.print, errors.New("x")); st.Code() != message.CodeBadMessage || NotExecuted(st) {
 		t.Errorf("a bad body: %v", st)
 	}
 }

@@ -77,7 +77,8 @@ func (s *Engine) postDial(h *Hooks, p PreSession, isRedial bool) *message.Status
 }
 
 func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) *Engine {
-	s := &Engine{shared: sh, protoFunc: pf, dial: dial, Printer: sh.print}
+	s := &Engine{shared: sh, protoFunc: pf, dial: dial}
+	s.Printer = logging.Printer{L: sh.Logger, From: s}
 	s.id.Store(&id)
 	s.ages.session.Store(int64(sh.SessionAge))
 	s.ages.context.Store(int64(sh.ContextAge))
@@ -111,6 +112,7 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 		st = statusClosed(nil)
 	}
 	if !st.OK() {
+		c.sayRefused(st)
 		_ = s.finish(st.Err())
 		_ = c.close(st.Err()) // a hook may have put it in place after the end
 		return nil, st
@@ -128,10 +130,18 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 }
 
 // finish ends the session for good; only the first call does anything.
-func (s *Engine) finish(cause error) error {
-	if _, did := s.conns.life.end(); !did {
+func (s *Engine) finish(cause error) error { return s.finishWith(cause, ownReason(cause)) }
+
+// finishWith is finish that has the other side hear why, which may be nil.
+func (s *Engine) finishWith(cause error, why *ClosedError) error {
+	was, did := s.conns.life.end()
+	if !did {
 		return nil
 	}
+	if why != nil && was == Open {
+		s.conns.current().sayEnd(why)
+	}
+	s.logEnd(was, cause)
 	s.shared.Owner.Gone(s) // first, so that whoever hears of the end does not find it in the table
 	left, connected := s.conns.end(cause)
 	s.notifyEnd()

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 )
 
@@ -62,10 +63,10 @@ func (b *lineBudget) allow(now time.Time) (missed int, ok bool) {
 	return missed, true
 }
 
-// logError logs a line of a kind that b counts, and returns what to tell the other
-// side: text, and the id of the line if it was written.
-func (sh *Shared) logError(b *lineBudget, level slog.Level, what, text string, attrs ...slog.Attr) string {
-	if !sh.Logger.Enabled(context.Background(), level) {
+// logError writes a line of a kind that b counts to log, and returns what to tell the
+// other side: text, and the id of the line if it was written.
+func logError(log logging.Printer, b *lineBudget, level slog.Level, what, text string, attrs ...slog.Attr) string {
+	if !log.Enabled(level) {
 		return text
 	}
 	missed, ok := b.allow(time.Now())
@@ -73,14 +74,13 @@ func (sh *Shared) logError(b *lineBudget, level slog.Level, what, text string, a
 		return text
 	}
 	id := fmt.Sprintf("%012x", rand.Uint64()>>16)
-	sh.Logger.LogAttrs(context.Background(), level, what,
-		append([]slog.Attr{slog.String("id", id), slog.Int("left_out", missed)}, attrs...)...)
+	log.Log(level, what, append([]slog.Attr{slog.String("id", id), slog.Int("left_out", missed)}, attrs...)...)
 	return text + ", id " + id
 }
 
-// internalError is the status of a panic.
-func (sh *Shared) internalError(err *message.PanicError) *message.Status {
-	text := sh.logError(&sh.errorLog.panics, slog.LevelError, "panic", textInternal,
+// internalError is the status of a panic, which is written to log.
+func (sh *Shared) internalError(log logging.Printer, err *message.PanicError) *message.Status {
+	text := logError(log, &sh.errorLog.panics, slog.LevelError, "panic", textInternal,
 		slog.String("where", err.Where), slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
 	if sh.ErrorDetail {
 		return newStatus(message.CodeInternalServerError, err.Value)
@@ -88,25 +88,23 @@ func (sh *Shared) internalError(err *message.PanicError) *message.Status {
 	return newStatus(message.CodeInternalServerError, text)
 }
 
-// told returns st, the outcome of a message for method, as the other side may see
-// it.
-func (c *conn) told(st *message.Status, method string) *message.Status {
+// told returns st, the outcome of a message, as the other side may see it. What that does
+// not see is written to log.
+func (sh *Shared) told(log logging.Printer, st *message.Status) *message.Status {
 	st = plain(st)
-	sh := c.shared
 	if !st.CauseHidden() || sh.ErrorDetail {
 		return st
 	}
 	if panicked, ok := message.AsPanic(st.Cause()); ok {
-		return st.Copy(sh.internalError(panicked).Cause())
+		return st.Copy(sh.internalError(log, panicked).Cause())
 	}
 	budget, text := &sh.errorLog.failures, textInternal
 	if st.Code() == message.CodeBadMessage {
 		budget, text = &sh.errorLog.bodies, textBadBody
 	}
 	cause := st.Cause().Error()
-	return st.Copy(sh.logError(budget, slog.LevelWarn, "failed", text,
-		slog.String("method", clip(method)), slog.String("session", c.up.ID()),
-		slog.Int("code", int(st.Code())), slog.String("error", cause[:min(len(cause), maxErrorText)])))
+	return st.Copy(logError(log, budget, slog.LevelWarn, "failed", text, slog.Group("status",
+		slog.Int("code", int(st.Code())), slog.String("msg", st.Msg()), slog.String("cause", cause[:min(len(cause), maxErrorText)]))))
 }
 
 // HandlerStatus returns the status of a message whose handler returned err: that

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/guard"
+	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/socket"
@@ -74,7 +75,7 @@ func (c *conn) failed(m *message.Message, err error) *message.Status {
 	panicked, ok := message.AsPanic(err)
 	switch {
 	case ok:
-		return c.shared.internalError(panicked)
+		return c.shared.internalError(c.sess.Printer, panicked)
 	case errors.As(err, &pack), m.Err() != nil:
 		return newStatus(message.CodeWriteFailed, err).HideCause()
 	case errors.Is(err, socket.ErrQueueFull):
@@ -91,10 +92,11 @@ func goesAway(st *message.Status) bool {
 	return st.Code() == message.CodeShuttingDown && NotExecuted(st)
 }
 
-// decodeFailed is the outcome of a body that could not be decoded.
-func (sh *Shared) decodeFailed(err error) *message.Status {
+// decodeFailed is the outcome of a body that could not be decoded. A panic is written to
+// log.
+func (sh *Shared) decodeFailed(log logging.Printer, err error) *message.Status {
 	if panicked, ok := message.AsPanic(err); ok {
-		return sh.internalError(panicked)
+		return sh.internalError(log, panicked)
 	}
 	switch {
 	case errors.Is(err, errTooMuchDecoded): // so its handler was not called

@@ -56,7 +56,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 func getExchange(c *conn, r role) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.conn, x.role, x.Printer = c, r, c.shared.print
+	x.conn, x.role, x.Printer = c, r, logging.Printer{L: c.shared.Logger, From: x}
 	return x
 }
 

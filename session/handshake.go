@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
@@ -14,6 +15,7 @@ import (
 // A preSession is a session in its connect hooks, on the connection that is to
 // become its connection. It is used by one goroutine.
 type preSession struct {
+	logging.Printer
 	*Engine
 	conn     *conn
 	deadline time.Time // of the handshake; zero: none
@@ -29,6 +31,7 @@ var errHandshakeTimeout = errors.New("session: the connect hooks took longer tha
 
 func newPreSession(s *Engine, c *conn) *preSession {
 	p := &preSession{Engine: s, conn: c}
+	p.Printer = logging.Printer{L: s.shared.Logger, From: p}
 	if d := s.shared.HandshakeTimeout; d > 0 {
 		p.deadline = time.Now().Add(d)
 		p.limit()
@@ -194,7 +197,7 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 		return m
 	}
 	if err := m.UnmarshalBody(m.Raw()); err != nil && m.StatusOK() {
-		m.SetStatus(p.shared.decodeFailed(err))
+		m.SetStatus(p.shared.decodeFailed(p.Printer, err))
 	}
 	return m
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"log/slog"
 	"reflect"
 	"slices"
 
@@ -291,7 +292,7 @@ func (h *Hooks) opened(s Session, isRedial bool) {
 			return nil
 		})
 		if !st.OK() {
-			s.Errorf("session %s: open hook of plugin %s: %v", s.ID(), hook.Name(), st)
+			s.Log(slog.LevelError, "open hook failed", slog.String("plugin", hook.Name()), statusAttr(st))
 		}
 	}
 }
@@ -306,7 +307,7 @@ func (h *Hooks) disconnect(s Base, until plugin.Plugin) {
 		if d, ok := p.(PostDisconnectPlugin); ok {
 			st := guarded("plugin "+p.Name(), func() *message.Status { return d.PostDisconnect(s) })
 			if !st.OK() {
-				s.Warnf("session %s: disconnect hook of plugin %s: %v", s.ID(), p.Name(), st)
+				s.Log(slog.LevelWarn, "disconnect hook failed", slog.String("plugin", p.Name()), statusAttr(st))
 			}
 		}
 	}

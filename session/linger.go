@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"time"
 
@@ -19,8 +20,13 @@ func (c *conn) end(err error, x *exchange) {
 	if dead := c.sock.Err(); dead != nil && !errors.Is(dead, net.ErrClosed) {
 		err = dead // the writer knows better why
 	}
+	if why := c.endReason(err); why != nil {
+		c.up.connEnded(c, why)
+		c.up.connDown(c, why) // it is not the one that the session is on any more
+		return
+	}
 	if abnormal(err) {
-		c.shared.Logger.Warn("connection ended", "session", c.up.ID(), "remote", c.sock.Conn().RemoteAddr(), "err", err)
+		c.log(slog.LevelWarn, "connection ended", errAttr(err))
 		c.linger(err, x)
 	}
 	if errors.Is(err, io.EOF) && c.halfClose() {

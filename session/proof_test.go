@@ -392,19 +392,24 @@ func TestSideThatTakesNothingIsCutOff(t *testing.T) {
 func TestPushLogHasOneLineASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		log := logging.Printer{L: slog.New(slog.NewTextHandler(&out, nil))}
+		u := newUnit(t, nil, nil)
+		u.shared.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		u.shared.print = logging.Printer{L: u.shared.Logger}
+		x := getExchange(u.conn, roleInbound)
+		defer putExchange(x)
+		x.in.SetServiceMethod("/x")
 		var l pushLog
 		for range 1000 {
-			l.note(log, "s", "/x", "refused", errTooManyHandlers)
+			l.note(x, "push refused", errAttr(errTooManyHandlers))
 		}
 		time.Sleep(pushLogEvery + time.Millisecond)
 		synctest.Wait()
-		if n := strings.Count(out.String(), "\n"); n != 2 || !strings.Contains(out.String(), "999 more") {
+		if n := strings.Count(out.String(), "\n"); n != 2 || !strings.Contains(out.String(), "pushes=999") || !strings.Contains(out.String(), "method=/x") {
 			t.Errorf("%d lines: %s", n, out.String())
 		}
 		time.Sleep(2 * pushLogEvery)
 		synctest.Wait()
-		l.note(log, "s", "/x", "refused", errTooManyHandlers)
+		l.note(x, "push refused", errAttr(errTooManyHandlers))
 		time.Sleep(2 * pushLogEvery)
 		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n != 3 {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
@@ -19,8 +20,8 @@ type pushLog struct {
 	missed int        // since then
 }
 
-// note logs the push, or counts it.
-func (l *pushLog) note(log logging.Printer, session, method, what string, why error) {
+// note logs that x was not handled, or counts it.
+func (l *pushLog) note(x *exchange, what string, why slog.Attr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.quiet {
@@ -28,8 +29,9 @@ func (l *pushLog) note(log logging.Printer, session, method, what string, why er
 		return
 	}
 	l.quiet = true
+	log := x.conn.shared.print // of no origin: x is used for others later
 	time.AfterFunc(pushLogEvery, func() { l.resume(log) })
-	log.Warnf("session %s: push to %s %s: %v", session, method, what, why)
+	x.Log(slog.LevelWarn, what, why)
 }
 
 func (l *pushLog) resume(log logging.Printer) {
@@ -38,7 +40,7 @@ func (l *pushLog) resume(log logging.Printer) {
 	missed := l.missed
 	l.quiet, l.missed = missed > 0, 0
 	if missed > 0 {
-		log.Warnf("%d more pushes were refused or failed within %v", missed, pushLogEvery)
+		log.Log(slog.LevelWarn, "more pushes were refused or failed", slog.Int("pushes", missed), slog.Duration("within", pushLogEvery))
 		time.AfterFunc(pushLogEvery, func() { l.resume(log) })
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/goerpc/erpc/internal/backoff"
 	"github.com/goerpc/erpc/message"
@@ -98,9 +99,21 @@ func (s *Engine) connLeaving(c *conn) {
 // errLeaving is why a session that got a goaway redials.
 var errLeaving = errors.New("session: the other side is shutting down")
 
+// logEnd says that the session has ended: at the level INFO if this side has dialed it
+// and did not end it itself, as strangers decide how many others there are.
+func (s *Engine) logEnd(was State, cause error) {
+	level := slog.LevelDebug
+	if s.dialed && cause != nil {
+		level = slog.LevelInfo
+	}
+	if was == Open || was == Redialing {
+		s.Log(level, "session ended", errAttr(cause))
+	}
+}
+
 // logLost says that the session has no connection for a while.
 func (s *Engine) logLost(c *conn, cause error) {
-	s.shared.Logger.Info("session lost; redialing", "session", s.ID(), "remote", c.sock.Conn().RemoteAddr().String(), "err", cause)
+	c.log(slog.LevelInfo, "session lost; redialing", errAttr(cause))
 }
 
 // connClosed implements [upstream].
@@ -135,10 +148,10 @@ func (s *Engine) redial() {
 		}
 		attempts++
 		if attempts&(attempts-1) == 0 { // the first attempt, and each time that their number has doubled
-			s.shared.Logger.Warn("redial failed; trying again", "session", s.ID(), "attempt", attempts, "err", st.Err())
+			s.Log(slog.LevelWarn, "redial failed; trying again", slog.Int("attempt", attempts), statusAttr(st))
 		}
 	}
-	s.shared.Logger.Warn("redial given up", "session", s.ID(), "attempts", attempts, "err", st.Err())
+	s.Log(slog.LevelWarn, "redial given up", slog.Int("attempts", attempts), statusAttr(st))
 	s.lose(st.Err())
 }
 
@@ -180,7 +193,7 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 		return statusClosed(s.Err())
 	}
 	s.reopened()
-	s.shared.Logger.Info("session is back", "session", s.ID(), "remote", nc.RemoteAddr().String())
+	c.log(slog.LevelInfo, "session is back")
 	c.start(s.ageEnd())
 	if s.State() == Closed {
 		_ = c.close(s.Err()) // finish may not have seen it

@@ -2,6 +2,7 @@ package session
 
 import (
 	"github.com/goerpc/erpc/message"
+	"log/slog"
 )
 
 // largeReply is the size, in bytes, from which a reply is decoded by the caller
@@ -15,7 +16,7 @@ func (x *exchange) serveReply(l *readLoop) outcome {
 	c := x.conn
 	cmd, ok := c.pending.Take(x.in.Seq())
 	if !ok { // cancelled, or never asked for
-		x.Debugf("session %s: reply %d comes too late", c.up.ID(), x.in.Seq())
+		x.Log(slog.LevelDebug, "a reply comes too late", slog.Int("seq", int(x.in.Seq())))
 		return keep
 	}
 	c.closeIfDone()
@@ -85,7 +86,7 @@ func (x *exchange) decodeResult() *message.Status {
 		return st
 	}
 	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
-		return x.conn.shared.decodeFailed(err)
+		return x.conn.shared.decodeFailed(x.Printer, err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/goerpc/erpc/internal/guard"
@@ -129,7 +130,7 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bo
 	if x.in.Mtype() == message.TypeCall {
 		x.reply(hooks, body, st, noFlush)
 	} else if !st.OK() {
-		x.conn.shared.pushLog.note(x.Printer, x.conn.up.ID(), x.in.ServiceMethod(), "failed", st.Err())
+		x.conn.shared.pushLog.note(x, "push failed", statusAttr(st))
 	}
 	x.phase = phaseReplied
 	if x.deadline != nil {
@@ -185,7 +186,7 @@ func (x *exchange) handle(h *Handler) (res handled) {
 	defer func() {
 		if p := recover(); p != nil {
 			res.body = nil
-			res.st = x.conn.shared.internalError(guard.New(p, x.in.ServiceMethod(), ""))
+			res.st = x.conn.shared.internalError(x.Printer, guard.New(p, x.in.ServiceMethod(), ""))
 		}
 	}()
 	if res.h, res.st = x.route(h); !res.st.OK() {
@@ -248,8 +249,9 @@ func (x *exchange) routeHeader(h *Handler) *message.Status {
 		st = run(hooks.routeCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
 	}
 	if x.in.ServiceMethod() != method {
-		x.Errorf("session %s: a header hook of the route %s changes the service method to %s; only a hook of the peer can do that", x.conn.sess.ID(), method, x.in.ServiceMethod())
+		changed := x.in.ServiceMethod()
 		x.in.SetServiceMethod(method)
+		x.Log(slog.LevelError, "a header hook of a route changes the service method; only a hook of the peer can do that", slog.String("to", changed))
 		return newStatus(message.CodeInternalServerError, "")
 	}
 	return st
@@ -288,7 +290,7 @@ func (x *exchange) decodeArgument(h *Handler) *message.Status {
 		return st
 	}
 	if err := x.decode(h); err != nil {
-		return x.conn.shared.decodeFailed(err)
+		return x.conn.shared.decodeFailed(x.Printer, err)
 	}
 	switch {
 	case isCall && hooks.postReadCallBody != nil:
@@ -352,7 +354,7 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 	}
 	x.phase = max(x.phase, phaseReplied)
 	if !st.OK() {
-		x.Debugf("session %s: reply to %s not sent: %v", x.conn.up.ID(), x.in.ServiceMethod(), st)
+		x.Log(slog.LevelDebug, "reply not sent", statusAttr(st))
 		return
 	}
 	if hooks.postWriteReply != nil {
@@ -367,7 +369,7 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.conn.shared.internalError(guard.New(p, "a plugin of", x.in.ServiceMethod()))
+			st = x.conn.shared.internalError(x.Printer, guard.New(p, "a plugin of", x.in.ServiceMethod()))
 		}
 	}()
 	return hooks()
@@ -375,7 +377,7 @@ func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 
 func (x *exchange) fail(st *message.Status) {
 	x.status = st
-	x.out.SetStatus(x.conn.told(st, x.in.ServiceMethod()))
+	x.out.SetStatus(x.conn.shared.told(x.Printer, st))
 	x.out.SetBodyCodec(0)
 	x.out.SetBody(nil)
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"time"
 
@@ -89,8 +90,10 @@ type Life interface {
 	Close() error
 	// CloseWith is Close that tells the other side why, and whether to come back:
 	// its session ends with a [ClosedError], and unless reconnect is set does not
-	// redial. A side that is not erpc, or has not made a call with a timeout, sees
-	// only the end of the connection.
+	// redial. Over a WebSocket the close frame says it. Elsewhere the other side must
+	// be known to be erpc, which it is when a call with a timeout or a context that
+	// can end has been made, by either side: another one sees only the end of the
+	// connection. The disconnect hooks of this side run before it returns.
 	CloseWith(st *message.Status, reconnect bool) error
 }
 
@@ -177,9 +180,15 @@ type Peer interface {
 // handlers and plugins get. While their level is off they format nothing and
 // allocate nothing, but for what Go itself makes of an argument that is neither
 // a pointer nor a constant.
+//
+// Each line says which session it is about and, in a handler or a hook of a message,
+// which method; a handler of slog gets the context of that.
 type Logger interface {
 	ChatLogger
 	AlarmLogger
+	// Log writes a line with attributes, in the shape of those that erpc writes: a
+	// status is best given as slog.Any("status", st), any other error under "err".
+	Log(level slog.Level, msg string, attrs ...slog.Attr)
 }
 
 // ChatLogger is the quiet half of [Logger].

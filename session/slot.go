@@ -177,7 +177,7 @@ func (l *connLoad) ended() <-chan struct{} { return (*conn)(l).context().Done() 
 // protocol that answers in order.
 func (x *exchange) refuse(code int32, cause error) {
 	if x.in.Mtype() != message.TypeCall {
-		x.conn.shared.pushLog.note(x.Printer, x.conn.up.ID(), x.in.ServiceMethod(), "refused", cause)
+		x.conn.shared.pushLog.note(x, "push refused", errAttr(cause))
 		return
 	}
 	if x.deadline != nil && !x.deadline.claim() {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"iter"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ func (s *Engine) EndStuck(limit time.Duration) {
 	case c.stuck == nil || in != c.stuck.bytes:
 		c.stuck = &stuck{in, now}
 	case now-c.stuck.since >= limit:
-		s.shared.Logger.Warn("connection is stuck", "session", s.ID(), "remote", s.RemoteAddr(), "pending", c.pending.Len(), "limit", limit)
+		s.Log(slog.LevelWarn, "connection is stuck", slog.Int("pending", c.pending.Len()), slog.Duration("limit", limit))
 		s.connDown(c, ErrStuck)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -212,7 +213,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 		s.inbox.Abort(err)
 	}
 	if tell { // perhaps on the goroutine that reads, or with the connection: it must not wait for room
-		s.conn.owe(debt{what: debtStreamEnd, seq: -s.key, st: s.conn.told(st, s.method)})
+		s.conn.owe(debt{what: debtStreamEnd, seq: -s.key, st: s.conn.shared.told(s.printer(), st)})
 	}
 	if t := s.conn.streams.Load(); t != nil {
 		t.remove(s)
@@ -257,7 +258,7 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 		send = s.conn.sendEnd
 	}
 	if err := send(&x.out); err != nil {
-		x.Debugf("session %s: %s of the stream to %s not sent: %v", s.conn.sess.ID(), message.TypeText(mtype), s.method, err)
+		x.Log(slog.LevelDebug, "message of a stream not sent", slog.String("method", s.method), slog.String("type", message.TypeText(mtype)), errAttr(err))
 		return
 	}
 	s.conn.sock.StartFlush()

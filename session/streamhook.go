@@ -156,7 +156,7 @@ func (s *Stream) hookRecv(m streamMessage, v any) *message.Status {
 		return st
 	}
 	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
-		return s.conn.shared.decodeFailed(err)
+		return s.conn.shared.decodeFailed(s.printer(), err)
 	}
 	return nil
 }

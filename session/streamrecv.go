@@ -135,7 +135,7 @@ func (s *Stream) decode(m *streamMessage, v any) error {
 	s.conn.shared.limitDecoding(&in)
 	in.SetBody(v)
 	if err := in.UnmarshalBody(m.body); err != nil {
-		return s.conn.shared.decodeFailed(err).Err()
+		return s.conn.shared.decodeFailed(s.printer(), err).Err()
 	}
 	m.release() // codecs keep nothing of their input
 	return nil

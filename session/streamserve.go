@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 
 	"github.com/goerpc/erpc/message"
@@ -98,11 +99,11 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 	}
 	if s.finish(st, false) {
 		x.out.SetSeq(-s.key)
-		x.out.SetStatus(x.conn.told(st, s.method))
+		x.out.SetStatus(x.conn.shared.told(x.Printer, st))
 		x.out.SetBody(nil)
 		x.out.SetServiceMethod("")
 		if err := x.conn.sendEnd(&x.out); err != nil {
-			x.Debugf("session %s: end of the stream to %s not sent: %v", x.conn.sess.ID(), s.method, err)
+			x.Log(slog.LevelDebug, "end of a stream not sent", errAttr(err))
 		}
 		x.conn.sock.StartFlush()
 		x.out.SetServiceMethod(s.method)
@@ -127,7 +128,7 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.conn.sess.shared.internalError(&message.PanicError{Where: s.method, Value: p, Stack: debug.Stack()})
+			st = x.conn.sess.shared.internalError(x.Printer, &message.PanicError{Where: s.method, Value: p, Stack: debug.Stack()})
 		}
 	}()
 	if hooks.postReadCallHeader != nil {

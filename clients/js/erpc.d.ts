@@ -16,6 +16,8 @@ export type State = "connecting" | "open" | "refused" | "closed";
 export interface CloseInfo {
   code: number;
   reason: string;
+  /** Why the server has ended the session, if it has said so. */
+  status?: StatusError;
 }
 
 /** A token with the time at which it expires, in milliseconds since 1970; 0 or none: never. */

@@ -20,9 +20,12 @@ const MIN_CAPS_SEQ = 2 ** 24, MAX_CAPS_SEQ = 2 ** 30;
 const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: none, but it can be cancelled
 const HELLO = "X-Erpc-Hello"; // names the number of its own message, which no proxy passes on
 
-// A server that refuses a connection closes it with 4000 and the code of the status,
-// and with the text as the reason: a page can't see the answer to a handshake.
+// A server that refuses a client, or ends its session for good, closes the connection with
+// 4000 and the code of the status, and with the text as the reason: a page can't see the
+// answer to a handshake. A code above 999 or below 1 stands in front of the text, with
+// 4000, and so does every code with RESTART, after which the client may come back.
 const REFUSED = 4000;
+const RESTART = 1012;
 const MALFORMED = 4400; // what we close with when the other side sends no message of erpc
 const PROTOCOL = "erpc"; // the sub-protocol that is offered beside the next two
 const CLOSES = 1000; // how long a close event may take after an error, in milliseconds
@@ -80,7 +83,7 @@ export class Peer {
   /** "connecting", "open", "refused" or "closed". */
   get state() { return this.#state; }
 
-  /** Code and reason with which the last connection ended; null before that. */
+  /** Code and reason with which the last connection ended, and the status that the server has given; null before that. */
   get lastClose() { return this.#close; }
 
   /** Calls f(state, lastClose) with every new state. Returns a function that ends that. */
@@ -294,15 +297,16 @@ export class Peer {
     const lived = this.#opened ? Date.now() - this.#opened : 0;
     this.#opened = 0;
     const code = event?.code ?? 1006, reason = event?.reason ?? "";
-    this.#close = { code, reason };
+    const status = closeStatus(code, reason);
+    this.#close = status ? { code, reason, status } : { code, reason };
     this.#failPending(new StatusError(Code.ConnClosed, "Connection Closed", reason));
     if (lived >= this.#options.stableAfter) {
       this.#attempt = 0;
       this.#fresh = false;
     }
-    if (code > REFUSED && code < REFUSED + 1000 && code !== MALFORMED) {
-      const renew = code === REFUSED + Code.Unauthorized && this.#options.getToken && !this.#fresh;
-      if (!renew) return this.#refuse(new StatusError(code - REFUSED, reason));
+    if (status && code !== RESTART) {
+      const renew = status.code === Code.Unauthorized && this.#options.getToken && !this.#fresh;
+      if (!renew) return this.#refuse(status);
       this.#token = null;
       this.#fresh = true; // one more attempt, with a new token
     }
@@ -479,6 +483,15 @@ function parse(data) {
   } catch {
     return null;
   }
+}
+
+// Returns the status that a server has closed the connection with, undefined if none.
+function closeStatus(code, reason) {
+  if (code > REFUSED && code < REFUSED + 1000 && code !== MALFORMED) return new StatusError(code - REFUSED, reason);
+  if (code !== REFUSED && code !== RESTART) return undefined;
+  const [, number, text] = /^(-?\d{1,10}) (.*)$/s.exec(reason) ?? [];
+  if (Number(number)) return new StatusError(Number(number), text);
+  return code === REFUSED ? new StatusError(Code.ConnClosed, reason) : undefined;
 }
 
 function encode(v) { return v === undefined ? "" : JSON.stringify(v) ?? ""; }

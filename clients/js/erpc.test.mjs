@@ -316,6 +316,41 @@ test("a token is asked for, kept, and asked for again when it is refused", async
   peer.close();
 });
 
+test("the server says why it ends the session, and whether to come back", async () => {
+  for (const { code, msg, reconnect, close } of [
+    { code: 401, msg: "logged out", reconnect: false, close: 4401 },
+    { code: 1009, msg: "kicked ü", reconnect: false, close: 4000 },
+    { code: 503, msg: "upgrade", reconnect: true, close: 1012 },
+  ]) {
+    const peer = connect(url, { minBackoff: 10 });
+    assert.equal(await peer.call("/math/add", [1]), 1);
+    const states = [];
+    peer.onState((s, last) => states.push([s, last.code, last.status?.code, last.status?.msg]));
+    await peer.call("/end", { code, msg, reconnect }).catch(() => {});
+    await until(() => states.length > 0);
+    assert.deepEqual(states[0], [reconnect ? "connecting" : "refused", close, code, msg]);
+    if (reconnect) assert.equal(await peer.call("/math/add", [2]), 2);
+    else await assert.rejects(peer.call("/math/add", [2]), (err) => err.code === code && err.msg === msg);
+    peer.close();
+  }
+});
+
+test("the reason of a close frame is text, whatever it says", async () => {
+  for (const [code, reason, want] of [
+    [4000, "1001 a b\nc", [1001, "a b\nc"]], [4000, "", [102, ""]], [4000, "0 x", [102, "0 x"]], [4000, "-1 x", [-1, "x"]],
+    [4000, "99999999999 x", [102, "99999999999 x"]], [1012, "", undefined], [1012, "restart", undefined], [1000, "503 x", undefined], [3001, "x", undefined],
+  ]) {
+    const Fake = fake();
+    const peer = connect("ws://x/", { WebSocket: Fake, minBackoff: 100000 });
+    await until(() => peer.state === "open");
+    Fake.made[0].onclose({ code, reason });
+    const s = peer.lastClose.status;
+    assert.deepEqual(s && [s.code, s.msg], want, `${code} ${reason}`);
+    assert.equal(peer.state, code === 4000 ? "refused" : "connecting");
+    peer.close();
+  }
+});
+
 test("refused is not connecting", async () => {
   const states = [];
   const peer = connect(authURL, { minBackoff: 10, getToken: () => "bad" });

@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 27"
+const allPassed = "# pass 29"
 
 // endpoints adds those that erpc.test.mjs connects to: the second wants a token.
 func endpoints(t *testing.T, mux *http.ServeMux) {
@@ -137,6 +137,13 @@ func handlers(p erpc.Peer) {
 		}
 		got := int(hung.Load())
 		return &got, nil
+	})
+	erpc.HandleCall(p, "/end", func(ctx context.Context, why *struct {
+		Code      int32
+		Msg       string
+		Reconnect bool
+	}) (*int, error) {
+		return nil, erpc.CallCtxFrom(ctx).Session().CloseWith(erpc.NewStatus(why.Code, why.Msg), why.Reconnect)
 	})
 	erpc.HandleCall(p, "/cut", func(ctx context.Context, n *int) (*int, error) {
 		return n, erpc.CallCtxFrom(ctx).Session().Close()

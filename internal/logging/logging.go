@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// The levels of v7 on slog's scale. Between them stand slog's own four.
+// The levels of v7 on slog's scale, among which are slog's own four.
 const (
 	LevelTrace    = slog.Level(-8)
 	LevelDebug    = slog.LevelDebug // -4
@@ -33,20 +33,25 @@ var names = []struct {
 	name  string
 }{
 	{LevelOff, "OFF"}, {LevelPrint, "PRINT"}, {LevelCritical, "CRITICAL"}, {LevelError, "ERROR"},
-	{LevelWarning, "WARNING"}, {LevelNotice, "NOTICE"}, {LevelInfo, "INFO"}, {LevelDebug, "DEBUG"}, {LevelTrace, "TRACE"},
+	{LevelWarning, "WARN"}, {LevelNotice, "NOTICE"}, {LevelInfo, "INFO"}, {LevelDebug, "DEBUG"}, {LevelTrace, "TRACE"},
 }
 
-// ParseLevel returns the level with that name, in any case.
+// ParseLevel returns the level with that name, in any case. WARNING, as v7 has it, is
+// WARN.
 func ParseLevel(name string) (slog.Level, error) {
+	if strings.EqualFold(name, "WARNING") {
+		return LevelWarning, nil
+	}
 	for _, n := range names {
 		if strings.EqualFold(n.name, name) {
 			return n.level, nil
 		}
 	}
-	return 0, fmt.Errorf("logging: unknown level %q; use one of OFF, PRINT, CRITICAL, ERROR, WARNING, NOTICE, INFO, DEBUG, TRACE", name)
+	return 0, fmt.Errorf("logging: unknown level %q; use one of OFF, PRINT, CRITICAL, ERROR, WARN, NOTICE, INFO, DEBUG, TRACE", name)
 }
 
-// LevelName returns the name of the highest level that is not above l.
+// LevelName returns the name of the highest level that is not above l: that of slog, or
+// v7's where slog has none.
 func LevelName(l slog.Level) string {
 	for _, n := range names {
 		if l >= n.level {
@@ -63,24 +68,58 @@ type FatalError struct{ Text string }
 
 func (e FatalError) Error() string { return e.Text }
 
-// A Printer logs formatted text. Its zero value discards everything. It may be
-// used concurrently.
-type Printer struct{ L *slog.Logger }
+// An Origin is what a line is about.
+type Origin interface {
+	// LogContext returns the context that handlers of slog get, which may find the
+	// numbers of a trace in it.
+	LogContext() context.Context
+	// LogAttrs appends what tells the origin from others, such as the id of a session.
+	LogAttrs(to []slog.Attr) []slog.Attr
+}
+
+// A Printer logs formatted text, and records of slog. Its zero value discards
+// everything. It may be used concurrently.
+type Printer struct {
+	L    *slog.Logger
+	From Origin // nil: nothing
+}
+
+func (p Printer) context() context.Context {
+	if p.From == nil {
+		return context.Background()
+	}
+	return p.From.LogContext()
+}
 
 // Enabled reports whether something of that level would be written.
 func (p Printer) Enabled(l slog.Level) bool {
-	return p.L != nil && p.L.Handler().Enabled(context.Background(), l)
+	return p.L != nil && p.L.Handler().Enabled(p.context(), l)
 }
 
 // output formats and writes, for a caller of the exported methods.
 func (p Printer) output(l slog.Level, format string, args []any) {
-	if !p.Enabled(l) {
-		return
+	if p.Enabled(l) {
+		p.write(2, l, fmt.Sprintf(format, args...), nil)
 	}
+}
+
+// write writes a record. skip is how many calls lie between it and what it is for.
+func (p Printer) write(skip int, l slog.Level, msg string, attrs []slog.Attr) {
 	var pc [1]uintptr
-	runtime.Callers(3, pc[:])
-	r := slog.NewRecord(time.Now(), l, fmt.Sprintf(format, args...), pc[0])
-	_ = p.L.Handler().Handle(context.Background(), r) // slog itself has no use for the error either
+	runtime.Callers(skip+2, pc[:])
+	r := slog.NewRecord(time.Now(), l, msg, pc[0])
+	if p.From != nil {
+		r.AddAttrs(p.From.LogAttrs(nil)...)
+	}
+	r.AddAttrs(attrs...)
+	_ = p.L.Handler().Handle(p.context(), r) // slog itself has no use for the error either
+}
+
+// Log writes a record with attributes.
+func (p Printer) Log(l slog.Level, msg string, attrs ...slog.Attr) {
+	if p.Enabled(l) {
+		p.write(1, l, msg, attrs)
+	}
 }
 
 // Printf logs at the level PRINT, which only OFF silences.

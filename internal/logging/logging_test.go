@@ -2,6 +2,7 @@ package logging
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
@@ -9,7 +10,7 @@ import (
 )
 
 func TestLevels(t *testing.T) {
-	order := []string{"TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "PRINT", "OFF"}
+	order := []string{"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERROR", "CRITICAL", "PRINT", "OFF"}
 	last := slog.Level(-100)
 	for _, name := range order {
 		l, err := ParseLevel(strings.ToLower(name))
@@ -18,18 +19,26 @@ func TestLevels(t *testing.T) {
 		}
 		last = l
 	}
-	if _, err := ParseLevel("LOUD"); err == nil || !strings.Contains(err.Error(), "WARNING") {
+	if _, err := ParseLevel("LOUD"); err == nil || !strings.Contains(err.Error(), "WARN,") {
 		t.Errorf("an unknown level gave %v", err)
+	}
+	if l, err := ParseLevel("Warning"); l != LevelWarning || err != nil {
+		t.Errorf("v7's name of WARN gives %v, %v", l, err)
+	}
+	for _, l := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		if LevelName(l) != l.String() {
+			t.Errorf("%v is named %s", l, LevelName(l))
+		}
 	}
 }
 
 func TestPrinterWritesWhatTheLevelLets(t *testing.T) {
 	var b bytes.Buffer
 	sink := NewSink(&b)
-	p := Printer{sink.Logger()}
+	p := Printer{L: sink.Logger()}
 	all := map[string]func(string, ...any){
 		"TRACE": p.Tracef, "DEBUG": p.Debugf, "INFO": p.Infof, "NOTICE": p.Noticef,
-		"WARNING": p.Warnf, "ERROR": p.Errorf, "CRITICAL": p.Criticalf, "PRINT": p.Printf,
+		"WARN": p.Warnf, "ERROR": p.Errorf, "CRITICAL": p.Criticalf, "PRINT": p.Printf,
 	}
 	for _, set := range []string{"TRACE", "INFO", "ERROR", "PRINT", "OFF"} {
 		limit, err := ParseLevel(set)
@@ -61,7 +70,7 @@ func TestFatalfPanicsAndNeverExits(t *testing.T) {
 			t.Errorf("panicked with %v, logged %q", err, b.String())
 		}
 	}()
-	Printer{NewSink(&b).Logger()}.Fatalf("no way %d", 1)
+	Printer{L: NewSink(&b).Logger()}.Fatalf("no way %d", 1)
 }
 
 func TestSinkOutputAndFlush(t *testing.T) {
@@ -90,7 +99,7 @@ func (a *asked) String() string {
 func TestDisabledLevelFormatsAndAllocatesNothing(t *testing.T) {
 	sink := NewSink(&bytes.Buffer{})
 	sink.SetLevel(LevelError)
-	p := Printer{sink.Logger()}
+	p := Printer{L: sink.Logger()}
 	a := new(asked)
 	if n := testing.AllocsPerRun(100, func() { p.Infof("%v and %d of %s", a, 1, "x") }); n != 0 || a.times != 0 {
 		t.Errorf("%v allocations, formatted %d times", n, a.times)
@@ -100,4 +109,45 @@ func TestDisabledLevelFormatsAndAllocatesNothing(t *testing.T) {
 	}
 	var zero Printer
 	zero.Errorf("discarded") // must not panic
+}
+
+// An origin is a session, say.
+type origin struct{}
+
+type traceKey struct{}
+
+func (origin) LogContext() context.Context {
+	return context.WithValue(context.Background(), traceKey{}, "t-1")
+}
+func (origin) LogAttrs(to []slog.Attr) []slog.Attr { return append(to, slog.String("session", "s-1")) }
+
+// traced adds what it finds in the context, as handlers of tracing do.
+type traced struct{ slog.Handler }
+
+func (h traced) Handle(ctx context.Context, r slog.Record) error {
+	r.AddAttrs(slog.Any("trace", ctx.Value(traceKey{})))
+	return h.Handler.Handle(ctx, r)
+}
+
+// TestOriginIsTold: each way of logging gives the handler the context of its origin, says
+// whose line it is, and names the place in the code that has logged.
+func TestOriginIsTold(t *testing.T) {
+	var b bytes.Buffer
+	p := Printer{L: slog.New(traced{slog.NewTextHandler(&b, &slog.HandlerOptions{AddSource: true})}), From: origin{}}
+	for what, f := range map[string]func(){
+		"formatted":  func() { p.Warnf("the %s", "text") },
+		"attributes": func() { p.Log(slog.LevelWarn, "the text", slog.Int("n", 1)) },
+	} {
+		b.Reset()
+		f()
+		got := b.String()
+		for _, want := range []string{"logging_test.go:", `msg="the text" session=s-1`, "trace=t-1"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %q has no %q", what, got, want)
+			}
+		}
+	}
+	if !strings.Contains(b.String(), "level=WARN") {
+		t.Errorf("%q", b.String())
+	}
 }

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -52,6 +53,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		}
 		if handshake != nil {
 			if err := handshake(r); err != nil {
+				p.Refused(r.RemoteAddr, erpc.NewStatusByCodeText(erpc.CodeUnauthorized, err, false))
 				if !websocket.Refuse(w, r, http.StatusForbidden, err.Error()) {
 					http.Error(w, err.Error(), http.StatusForbidden)
 				}
@@ -63,12 +65,16 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		}
 		id, st := auth.check(r)
 		if !st.OK() {
+			p.Refused(r.RemoteAddr, st)
 			refuse(w, r, st)
 			return nil, false
 		}
 		return sessionID(id), true
 	}
-	return &websocket.Handler{Config: cfg, Serve: func(conn net.Conn, _ *http.Request) {
+	bad := func(r *http.Request, why string) {
+		p.Refused(r.RemoteAddr, erpc.NewStatusByCodeText(erpc.CodeUnauthorized, why, false))
+	}
+	return &websocket.Handler{Config: cfg, Refused: bad, Serve: func(conn net.Conn, _ *http.Request) {
 		s, st := p.ServeConn(conn, pf)
 		if !st.OK() {
 			awaitClose(conn)
@@ -76,7 +82,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		}
 		if auth != nil && auth.accept != nil {
 			if st := auth.accept(s); !st.OK() {
-				s.Warnf("websocket: session %s not accepted: %v", s.ID(), st)
+				s.Log(slog.LevelWarn, "websocket: session not accepted", slog.Any("status", st))
 				_ = s.Close() // it is refused
 			}
 		}

@@ -2,8 +2,12 @@ package websocket_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	ws "github.com/coder/websocket"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/mixer/websocket"
@@ -54,5 +58,124 @@ func TestLastMessagesArrive(t *testing.T) {
 			}
 		}
 		_ = cli.Close()
+	}
+}
+
+// TestEndsTellWhy: either side of a WebSocket hears why the other one has ended the session,
+// though it has not made a call, and a client does not come back that is told so.
+func TestEndsTellWhy(t *testing.T) {
+	sessions := make(chan erpc.Session, 10)
+	opened := &erpc.PluginImpl{PluginName: "opened", OnPostOpen: func(s erpc.Session, _ bool) { sessions <- s }}
+	srv := websocket.NewServer("/", erpc.PeerConfig{Logger: quiet}, opened)
+	addr := start(t, srv)
+	next := func() erpc.Session {
+		t.Helper()
+		select {
+		case s := <-sessions:
+			return s
+		case <-time.After(5 * time.Second):
+			t.Fatal("nobody came")
+			return nil
+		}
+	}
+	why := func(s erpc.Session) (code int32, text string, reconnect bool) {
+		t.Helper()
+		select {
+		case <-s.CloseNotify():
+		case <-time.After(5 * time.Second):
+			t.Fatal("the session has not ended")
+		}
+		if c, ok := errors.AsType[*erpc.ClosedError](s.Err()); ok {
+			return c.Status.Code(), c.Status.Msg(), c.Reconnect
+		}
+		t.Errorf("ended with %v", s.Err())
+		return 0, "", false
+	}
+	cli := websocket.NewClient("/", erpc.PeerConfig{Logger: quiet, RedialTimes: -1, RedialInterval: time.Millisecond})
+	defer cli.Close()
+	for _, st := range []*erpc.Status{erpc.NewStatus(401, "expired"), erpc.NewStatus(1009, "kicked", "again")} {
+		sess, dialed := cli.DialJSON(addr)
+		if !dialed.OK() {
+			t.Fatal(dialed)
+		}
+		if err := next().CloseWith(st, false); err != nil {
+			t.Error(err)
+		}
+		text := st.Msg()
+		if st.Cause() != nil {
+			text += ": " + st.Cause().Error()
+		}
+		if c, got, back := why(sess); c != st.Code() || got != text || back {
+			t.Errorf("the client hears %d %q %v, want %d %q", c, got, back, st.Code(), text)
+		}
+	}
+	sess, st := cli.DialJSON(addr)
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	if err := next().CloseWith(erpc.NewStatus(503, "upgrade"), true); err != nil {
+		t.Error(err)
+	}
+	there := next() // it came back
+	for end := time.Now().Add(5 * time.Second); !sess.Connected() && time.Now().Before(end); {
+		<-sess.Changed()
+	}
+	if err := sess.CloseWith(erpc.NewStatus(1010, "enough"), false); err != nil {
+		t.Error(err)
+	}
+	if c, got, back := why(there); c != 1010 || got != "enough" || back {
+		t.Errorf("the server hears %d %q %v", c, got, back)
+	}
+
+	// A page, which is no peer.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	page, _, err := ws.Dial(ctx, "ws://"+addr+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there = next()
+	if err := page.Close(3001, "game over"); err != nil {
+		t.Error(err)
+	}
+	if c, got, back := why(there); c != 3001 || got != "game over" || !back {
+		t.Errorf("the server hears %d %q %v of a page", c, got, back)
+	}
+	if page, _, err = ws.Dial(ctx, "ws://"+addr+"/", nil); err != nil {
+		t.Fatal(err)
+	}
+	next().SetID("a")
+	other, st := cli.DialJSON(addr)
+	if !st.OK() {
+		t.Fatal(st)
+	}
+	defer other.Close()
+	next().SetID("a")
+	if _, _, err := page.Read(ctx); ws.CloseStatus(err) != 4102 || !strings.Contains(err.Error(), "another session took the id") {
+		t.Errorf("a page whose session is replaced reads %v", err)
+	}
+}
+
+// TestRefusedPageSeesWhy: the connect hooks refuse a page by the code of the close frame,
+// after which clients/js does not come back; the cause is not for strangers.
+func TestRefusedPageSeesWhy(t *testing.T) {
+	for code, want := range map[int32]ws.StatusCode{401: 4401, 403: 4403, 429: 1012, 1001: 1012} {
+		srv := websocket.NewServer("/", erpc.PeerConfig{Logger: quiet}, &erpc.PluginImpl{PluginName: "no", OnPostAccept: func(erpc.PreSession) *erpc.Status {
+			return erpc.NewStatus(code, "go away", "a secret")
+		}})
+		addr := start(t, srv)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		page, _, err := ws.Dial(ctx, "ws://"+addr+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = page.Read(ctx)
+		if ws.CloseStatus(err) != want || !strings.Contains(err.Error(), "go away") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("refused with %d, a page reads %v", code, err)
+		}
+		if n := srv.Stats().Refused; n != 1 {
+			t.Errorf("%d refusals are counted", n)
+		}
 	}
 }

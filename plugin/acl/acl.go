@@ -2,7 +2,7 @@ package acl
 
 import (
 	"errors"
-	"fmt"
+	"log/slog"
 	"sync/atomic"
 
 	"github.com/goerpc/erpc"
@@ -79,12 +79,12 @@ func (a *ACL) decide(ctx erpc.ReadCtx) *erpc.Status {
 		return nil
 	}
 	a.refused.Add(1)
-	who := "without an identity"
-	if id != nil {
-		who = fmt.Sprintf("of %q", id.Name)
-	}
 	a.lines.Do(func(skipped uint64) {
-		ctx.Warnf("acl: session %s %s may not use %q (and %d other refusals)", ctx.Session().ID(), who, method, skipped)
+		attrs := []slog.Attr{slog.Uint64("others", skipped)}
+		if id != nil {
+			attrs = append(attrs, slog.String("identity", id.Name))
+		}
+		ctx.Log(slog.LevelWarn, "acl: the session may not use the method", attrs...)
 	})
 	if id == nil {
 		return erpc.NewStatusByCodeText(erpc.CodeUnauthorized, ErrRefused, false)

@@ -140,7 +140,7 @@ func TestRefusals(t *testing.T) {
 			if b.Counts() != (auth.Counts{Refused: 1}) {
 				t.Errorf("the bearer counted %+v", b.Counts())
 			}
-			if !book.has("WARN", "auth: session", "refused", "403", "auth fail detail", "127.0.0.1") {
+			if !book.has("WARN", "auth: refused", "session=", "remote=127.0.0.1", "status.code=403", `status.cause="auth fail detail"`) {
 				t.Errorf("the log does not say who was refused and why:\n%s", book.text.String())
 			}
 		})
@@ -157,7 +157,7 @@ func TestPassedIsCountedAndLogged(t *testing.T) {
 			t.Errorf("the %s counted %+v", who, got)
 		}
 	}
-	if !book.has("INFO", "auth: session", "passed", "127.0.0.1") {
+	if !book.has("INFO", "auth: passed", "session=", "remote=127.0.0.1") {
 		t.Errorf("the log has no line:\n%s", book.text.String())
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -165,11 +165,11 @@ func (t *tally) run(sess erpc.PreSession, timeout time.Duration, settings []erpc
 // others, of which strangers can have as many as they like, one a second.
 func (t *tally) done(sess erpc.PreSession, took time.Duration, st *erpc.Status) {
 	if st.OK() {
-		name := ""
+		attrs := []slog.Attr{slog.Duration("took", took)}
 		if id := IdentityOf(sess); id != nil {
-			name = " as " + strconv.Quote(id.Name)
+			attrs = append(attrs, slog.String("identity", id.Name))
 		}
-		sess.Infof("auth: session %s with %v passed%s after %v", sess.ID(), sess.RemoteAddr(), name, took)
+		sess.Log(slog.LevelInfo, "auth: passed", attrs...)
 		t.passed.Add(1)
 		return
 	}
@@ -178,7 +178,7 @@ func (t *tally) done(sess erpc.PreSession, took time.Duration, st *erpc.Status) 
 		t.timedOut.Add(1)
 	case erpc.IsConnError(st):
 		t.losses.Do(func(skipped uint64) {
-			sess.Infof("auth: connection %v lost after %v (and %d others): %v", sess.RemoteAddr(), took, skipped, st)
+			sess.Log(slog.LevelInfo, "auth: connection lost", slog.Duration("took", took), slog.Any("status", st), slog.Uint64("others", skipped))
 		})
 		t.lost.Add(1)
 		return
@@ -186,6 +186,6 @@ func (t *tally) done(sess erpc.PreSession, took time.Duration, st *erpc.Status) 
 		t.refused.Add(1)
 	}
 	t.refusals.Do(func(skipped uint64) {
-		sess.Warnf("auth: session %s with %v refused after %v (and %d others): %v", sess.ID(), sess.RemoteAddr(), took, skipped, st)
+		sess.Log(slog.LevelWarn, "auth: refused", slog.Duration("took", took), slog.Any("status", st), slog.Uint64("others", skipped))
 	})
 }

@@ -242,7 +242,7 @@ func TestRefusalsAreCountedMoreOftenThanLogged(t *testing.T) {
 		book.mu.Lock()
 		defer book.mu.Unlock()
 		for l := range strings.Lines(book.text.String()) {
-			if strings.Contains(l, "auth: session") && !yield(l) {
+			if strings.Contains(l, "auth: refused") && !yield(l) {
 				return
 			}
 		}

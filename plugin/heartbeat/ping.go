@@ -1,6 +1,7 @@
 package heartbeat
 
 import (
+	"log/slog"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -129,7 +130,7 @@ func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil, settings...)
 	} else if st := sess.Push(ServiceMethod, nil, settings...); !st.OK() {
 		s.told = 0
-		sess.Debugf("heartbeat: session %s: push: %v", sess.ID(), st)
+		sess.Log(slog.LevelDebug, "heartbeat: not pushed", slog.Any("status", st))
 	}
 	return false
 }
@@ -144,7 +145,7 @@ func (s *signs) settle(sess erpc.Session) {
 		if c := st.Code(); c == erpc.CodeExhausted || c == erpc.CodeShuttingDown {
 			s.told = 0
 		}
-		sess.Debugf("heartbeat: session %s: the last one was answered with %v", sess.ID(), st)
+		sess.Log(slog.LevelDebug, "heartbeat: the last one has failed", slog.Any("status", st))
 	}
 	s.asked = nil
 }

@@ -1,6 +1,7 @@
 package heartbeat
 
 import (
+	"log/slog"
 	"net"
 	"sync"
 	"time"
@@ -140,7 +141,7 @@ func (w *watch) end(sess erpc.Session, rate time.Duration) {
 		err = sess.Close()
 	}
 	if err == nil { // else it was closed already: the session is being redialed, say
-		sess.Warnf("heartbeat: session %s: nothing heard from %v in beats of %v: connection closed", sess.ID(), w.conn.RemoteAddr(), rate)
+		sess.Log(slog.LevelWarn, "heartbeat: nothing was heard; connection closed", slog.Duration("beat", rate))
 	}
 }
 

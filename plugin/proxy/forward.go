@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/goerpc/erpc"
 )
@@ -109,7 +110,7 @@ func (p *proxy) outcome(c *client, ctx erpc.PushCtx, st *erpc.Status) *erpc.Stat
 		return st
 	}
 	c.failures.Do(func(skipped uint64) {
-		ctx.Warnf("proxy: %s of session %s not forwarded (and %d messages before it): %v", ctx.ServiceMethod(), ctx.Session().ID(), skipped, st)
+		ctx.Log(slog.LevelWarn, "proxy: not forwarded", slog.Any("status", st), slog.Uint64("others", skipped))
 	})
 	return erpc.NewStatus(erpc.CodeBadGateway, erpc.CodeText(erpc.CodeBadGateway))
 }

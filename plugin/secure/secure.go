@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -258,7 +259,7 @@ func setRaw(m erpc.Message, plain []byte) {
 // refuse tells the other side no more than that, and the log why, once a second.
 func (s *Secure) refuse(ctx erpc.ReadCtx, why error) *erpc.Status {
 	s.refused.Do(func(skipped uint64) {
-		ctx.Warnf("secure: session %s: %s from %s refused (and %d others): %v", ctx.Session().ID(), ctx.ServiceMethod(), ctx.IP(), skipped, why)
+		ctx.Log(slog.LevelWarn, "secure: refused", slog.Any("err", why), slog.Uint64("others", skipped))
 	})
 	if why == errClear || why == errClearReply {
 		return erpc.NewStatus(s.cfg.StatusCode, "message must be encrypted")

@@ -443,7 +443,7 @@ func TestLog(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if !strings.Contains(book.String(), "/math/add from 127.0.0.1") || !strings.Contains(book.String(), "another key") {
+	if !strings.Contains(book.String(), "method=/math/add") || !strings.Contains(book.String(), "remote=127.0.0.1") || !strings.Contains(book.String(), "another key") {
 		t.Errorf("the log does not say so: %s", book.String())
 	}
 }

@@ -3,6 +3,7 @@ package secure
 import (
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -79,7 +80,7 @@ func streamBinding(ctx erpc.StreamCtx, side role, opening []byte) binding {
 
 func (s *Secure) refuseMessage(ctx erpc.StreamCtx, why error) *erpc.Status {
 	s.refused.Do(func(skipped uint64) {
-		ctx.Warnf("secure: session %s: a message of the stream %s from %s refused (and %d others): %v", ctx.Session().ID(), ctx.ServiceMethod(), ctx.IP(), skipped, why)
+		ctx.Log(slog.LevelWarn, "secure: message of a stream refused", slog.Any("err", why), slog.Uint64("others", skipped))
 	})
 	return erpc.NewStatus(s.cfg.StatusCode, "message must be encrypted")
 }

@@ -35,11 +35,12 @@ type conn struct {
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 	once     sync.Once
-	closed   atomic.Bool  // on this side
-	tag      any          // what Config.Check said
-	text     atomic.Bool  // messages are written as text
-	code     atomic.Int32 // with which Close ends the connection; 0: normally
-	token    string       // of the request; see Credentials
+	closed   atomic.Bool            // on this side
+	tag      any                    // what Config.Check said
+	text     atomic.Bool            // messages are written as text
+	code     atomic.Int32           // of the rule that the other side has broken; 0: none
+	reason   atomic.Pointer[reason] // with which Close ends the connection; nil: none
+	token    string                 // of the request; see Credentials
 	hasToken bool
 
 	// Of the reader: a read of the library can't be given up without ending
@@ -319,19 +320,22 @@ func (c *conn) Write(p []byte) (int, error) {
 // deadline has passed.
 func (c *conn) fail(late bool, err error) error {
 	status := websocket.CloseStatus(err)
+	why := closedBy(err)
 	switch {
 	case c.closed.Load():
 		return fmt.Errorf("websocket: %w", net.ErrClosed)
 	case late:
 		return fmt.Errorf("websocket: %w", os.ErrDeadlineExceeded)
+	case why != nil:
+		return why
 	case status == websocket.StatusNormalClosure, status == websocket.StatusGoingAway, errors.Is(err, io.EOF):
 		return io.EOF
 	}
 	return fmt.Errorf("websocket: %w", err)
 }
 
-// Close ends the connection with a close frame, whose code says if the other side has
-// broken the protocol. It does not wait for that of the other side; a goroutine does,
+// Close ends the connection with a close frame, which says if the other side has broken
+// the protocol, or what SayClose was given. It does not wait for that of the other side; a goroutine does,
 // for at most five seconds.
 func (c *conn) Close() error {
 	err := net.ErrClosed
@@ -340,11 +344,14 @@ func (c *conn) Close() error {
 		c.closed.Store(true)
 		c.read.Wake()
 		go func() {
-			code := websocket.StatusNormalClosure
-			if broken := c.code.Load(); broken != 0 {
-				code = websocket.StatusCode(broken)
+			code, text := websocket.StatusNormalClosure, ""
+			if r := c.reason.Load(); r != nil {
+				code, text = r.frame()
 			}
-			_ = c.ws.Close(code, "") // the end may have come from the other side
+			if broken := c.code.Load(); broken != 0 {
+				code, text = websocket.StatusCode(broken), ""
+			}
+			_ = c.ws.Close(code, text) // the end may have come from the other side
 			c.cancel()
 		}()
 	})

@@ -14,6 +14,9 @@ import (
 type Handler struct {
 	Config Config
 	Serve  func(conn net.Conn, r *http.Request)
+	// Refused, which may be nil, is told of requests that Origins or Hosts of Config
+	// refuse. Whoever sets Check knows of the others.
+	Refused func(r *http.Request, why string)
 
 	limit int // of the peer, in bytes; 0: not known
 }
@@ -26,6 +29,9 @@ var _ http.Handler = (*Handler)(nil)
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Config.allowed(r) {
+		if h.Refused != nil {
+			h.Refused(r, badOrigin)
+		}
 		if !Refuse(w, r, http.StatusForbidden, badOrigin) {
 			http.Error(w, badOrigin, http.StatusForbidden)
 		}

@@ -3,7 +3,6 @@ package websocket
 import (
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
 )
@@ -13,12 +12,8 @@ import (
 // no other purpose.
 const RefusedProtocol = "erpc.refused"
 
-// What a refused connection is closed with: refusedCode and the code of HTTP, from 400
-// to 999, and at most maxReason bytes of text.
-const (
-	refusedCode = 4000
-	maxReason   = 123
-)
+// maxReason is how long the text of a close frame may be, in bytes.
+const maxReason = 123
 
 // Refuse refuses a request by upgrading it, if its client has offered
 // [RefusedProtocol], and closing it with 4000 + code and the reason. It reports false
@@ -31,10 +26,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, code int, reason string) boo
 	if err != nil {
 		return true // Accept has answered
 	}
-	for len(reason) > maxReason || !utf8.ValidString(reason) {
-		reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
-	}
-	_ = ws.Close(websocket.StatusCode(refusedCode+code), reason) // the client may be gone
+	_ = ws.Close(websocket.StatusCode(statusBase+code), cutReason(reason)) // the client may be gone
 	return true
 }
 

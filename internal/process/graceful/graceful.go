@@ -26,8 +26,8 @@ var ErrRebootFailed = errors.New("erpc: reboot failed; this process serves on")
 // A Group is the peers of a process. The zero value is empty. All methods may
 // be called concurrently.
 type Group struct {
-	// Logger gets what goes wrong; nil discards it. It must be set before the
-	// first use.
+	// Logger gets what is to be said while there is no peer; else their own loggers
+	// get it, each once. Nil discards it. It must be set before the first use.
 	Logger *slog.Logger
 
 	inheritance inheritance
@@ -69,10 +69,10 @@ func (g *Group) Set(timeout time.Duration, first, last func() error) {
 	g.timeout, g.first, g.last = timeout, first, last
 }
 
-// Inherit returns what a peer asks for the listeners that a parent process
-// handed down, nil if there was none.
-func (g *Group) Inherit() func(network, addr string) (net.Listener, error) {
-	if !g.inheritance.read(g.logger()) {
+// Inherit returns what a peer, whose logger is log, asks for the listeners that a
+// parent process handed down, nil if there was none.
+func (g *Group) Inherit(log *slog.Logger) func(network, addr string) (net.Listener, error) {
+	if !g.inheritance.read(log) {
 		return nil
 	}
 	return g.inheritance.take
@@ -101,9 +101,10 @@ func (g *Group) Shutdown(timeout ...time.Duration) error {
 	first, last := g.first, g.last
 	g.mu.Unlock()
 
+	log := g.logger() // while there are peers
 	s.err = errors.Join(call(first), g.shutdownPeers(limit), call(last))
 	if s.err != nil {
-		g.logger().Warn("shutdown was not clean", "err", s.err)
+		log.Warn("shutdown was not clean", "err", s.err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -144,11 +145,28 @@ func (g *Group) afterShutdown() <-chan error {
 	return ch
 }
 
+// logger returns the logger for what concerns all peers: it writes to each of their
+// loggers.
 func (g *Group) logger() *slog.Logger {
-	if g.Logger == nil {
-		return slog.New(slog.DiscardHandler)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []*slog.Logger
+	for _, p := range g.peers {
+		if l := p.Config().Logger; !slices.Contains(all, l) {
+			all = append(all, l)
+		}
 	}
-	return g.Logger
+	switch {
+	case len(all) == 1:
+		return all[0]
+	case len(all) == 0 && g.Logger != nil:
+		return g.Logger
+	}
+	handlers := make([]slog.Handler, len(all)) // of none if there is nobody to tell
+	for i, l := range all {
+		handlers[i] = l.Handler()
+	}
+	return slog.New(slog.NewMultiHandler(handlers...))
 }
 
 func call(f func() error) error {

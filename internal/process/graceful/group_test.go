@@ -48,6 +48,9 @@ func newGroup() (*graceful.Group, *logbook) {
 // serve adds a peer that serves on lis, with a handler that waits for gate.
 func serve(t *testing.T, g *graceful.Group, cfg peer.Config, gate <-chan struct{}) (p *peer.Peer, addr string, begun chan struct{}) {
 	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = g.Logger
+	}
 	p = peer.New(cfg)
 	g.Add(p)
 	begun = make(chan struct{}, 10)
@@ -243,5 +246,34 @@ func TestRebootSaysWhatCannotBeHandedDown(t *testing.T) {
 	}
 	if st := await(t, "a call to end", startCall(t, addr, begun)); !st.OK() {
 		t.Errorf("after the reboot that failed: %v", st)
+	}
+}
+
+// TestLoggersOfPeers: what concerns all peers is told to each logger of a peer once, and
+// to that of the group only if it has no peer.
+func TestLoggersOfPeers(t *testing.T) {
+	g, own := newGroup()
+	books := []*logbook{new(logbook), new(logbook)}
+	first := slog.New(slog.NewTextHandler(books[0], nil))
+	for _, l := range []*slog.Logger{first, first, slog.New(slog.NewTextHandler(books[1], nil))} {
+		p := peer.New(peer.Config{Logger: l})
+		t.Cleanup(func() { _ = p.Close() })
+		g.Add(p)
+	}
+	g.Set(0, func() error { return errors.New("not so clean") }, nil)
+	if err := g.Shutdown(); err == nil {
+		t.Error("the error of the first sweep is lost")
+	}
+	for i, b := range books {
+		if n := strings.Count(b.String(), "shutdown was not clean"); n != 1 {
+			t.Errorf("logger %d has %d lines: %s", i, n, b)
+		}
+	}
+	if own.String() != "" {
+		t.Errorf("the group's own logger has %s", own)
+	}
+	_ = g.Shutdown() // of no peer; its error was looked at above
+	if n := strings.Count(own.String(), "shutdown was not clean"); n != 1 {
+		t.Errorf("without peers the group's logger has %q", own)
 	}
 }

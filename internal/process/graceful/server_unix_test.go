@@ -65,7 +65,7 @@ func serverMain() int {
 	var serve []func()
 	var served sync.WaitGroup
 	for _, addr := range p.Addrs {
-		peer := erpc.NewPeer(erpc.PeerConfig{Network: p.Network, ListenAddress: addr, Logger: slog.New(slog.DiscardHandler)})
+		peer := erpc.NewPeer(erpc.PeerConfig{Network: p.Network, ListenAddress: addr})
 		if p.TLS {
 			peer.SetTLSConfig(erpc.GenerateTLSConfigForServer())
 		}

@@ -38,9 +38,10 @@ func (g *Group) Signal() error {
 			switch {
 			case !slices.Contains(rebootSignals, sig):
 				signal.Stop(ch)
-				g.logger().Info("shutting down; a second signal ends the process at once", "signal", sig.String())
+				log := g.logger() // while there are peers
+				log.Info("shutting down; a second signal ends the process at once", "signal", sig.String())
 				err := g.Shutdown()
-				g.expectExit()
+				expectExit(log)
 				return err
 			case rebooting:
 				g.logger().Warn("signal ignored: a reboot is in progress", "signal", sig.String())
@@ -57,8 +58,7 @@ const exitDelay = 5 * time.Second
 
 // expectExit warns if the process still runs a while after its peers have
 // ended. A main function that ends with select {} never does.
-func (g *Group) expectExit() {
-	log := g.logger()
+func expectExit(log *slog.Logger) {
 	time.AfterFunc(exitDelay, func() {
 		log.Warn("the peers have shut down, but the process still runs: let main return after GraceSignal, or call erpc.GraceExit in its place")
 	})

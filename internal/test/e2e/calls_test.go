@@ -81,7 +81,7 @@ func TestSilentPeerAndDeadline(t *testing.T) {
 			w.Reply(t, second, "2")
 		})
 		var log kit.Log
-		log.Min = slog.LevelInfo
+		log.Min = slog.LevelWarn // that the session has ended is told below
 		s := kit.Open(t, on.Peer(t, erpc.PeerConfig{Logger: slog.New(&log)}), addr)
 		const limit = 300 * time.Millisecond
 		began := time.Now()

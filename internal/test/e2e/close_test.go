@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
@@ -218,4 +219,70 @@ func TestConnectCallDisconnect(t *testing.T) {
 		kit.Eventually(t, kit.Prompt, "end of the sessions", func() bool { return client.CountSession() == 0 && server.CountSession() == 0 })
 		kit.Eventually(t, kit.Prompt, "end of the handlers, the last of which may be about to return", func() bool { return server.Handlers() == 0 })
 	})
+}
+
+// TestEndsSayWhat: a session that ends because it is too old, idle, replaced or because its
+// peer shuts down tells its other side so, and whether that may come back.
+func TestEndsSayWhat(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg       erpc.PeerConfig
+		end       func(t *testing.T, srv erpc.Peer, s erpc.Session)
+		text      string
+		reconnect bool
+	}{
+		"replaced": {end: func(t *testing.T, srv erpc.Peer, s erpc.Session) {
+			s.SetID("a")
+			other := kit.Open(t, kit.Peer(t, erpc.PeerConfig{}), s.LocalAddr().String())
+			id := other.LocalAddr().String()
+			kit.Eventually(t, kit.Bound, "the other session", func() bool { _, ok := srv.GetSession(id); return ok })
+			if late, ok := srv.GetSession(id); ok {
+				late.SetID("a")
+			}
+		}, text: "another session took the id"},
+		"age":  {end: func(_ *testing.T, _ erpc.Peer, s erpc.Session) { s.SetSessionAge(time.Millisecond) }, text: "the session age has passed", reconnect: true},
+		"idle": {cfg: erpc.PeerConfig{IdleTimeout: 100 * time.Millisecond}, text: "nothing received for the idle limit", reconnect: true},
+		"close with": {end: func(t *testing.T, _ erpc.Peer, s erpc.Session) {
+			if err := s.CloseWith(erpc.NewStatus(1009, "enough"), false); err != nil {
+				t.Error(err)
+			}
+		}, text: "enough"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, addr := kit.Serve(t, c.cfg)
+			erpc.HandleCall(srv, "/add", kit.Add)
+			_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
+			if st := sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(); !st.OK() { // the proof
+				t.Fatal(st)
+			}
+			if c.end != nil {
+				srv.RangeSession(func(s erpc.Session) bool { c.end(t, srv, s); return false })
+			}
+			kit.Await(t, "the end", sess.CloseNotify())
+			why, ok := errors.AsType[*erpc.ClosedError](sess.Err())
+			if !ok || why.Status.Msg() != c.text || why.Reconnect != c.reconnect {
+				t.Errorf("ended with %v, want %q, reconnect %v", sess.Err(), c.text, c.reconnect)
+			}
+		})
+	}
+}
+
+// TestToldNotToComeBack: what the other side says with its last message counts, however soon
+// the connection ends after that.
+func TestToldNotToComeBack(t *testing.T) {
+	srv, addr := kit.Serve(t, erpc.PeerConfig{})
+	erpc.HandleCall(srv, "/add", kit.Add)
+	for range kit.Times(50, 500) {
+		cli, sess := kit.Dial(t, addr, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Millisecond})
+		if st := sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(); !st.OK() {
+			t.Fatal(st)
+		}
+		srv.RangeSession(func(s erpc.Session) bool { return s.CloseWith(erpc.NewStatus(1009, "enough"), false) == nil })
+		kit.Await(t, "the end", sess.CloseNotify())
+		if _, ok := errors.AsType[*erpc.ClosedError](sess.Err()); !ok {
+			t.Fatalf("ended with %v", sess.Err())
+		}
+		if err := cli.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }

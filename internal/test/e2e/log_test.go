@@ -52,6 +52,7 @@ func (r *recorder) next(t *testing.T, words ...string) (level slog.Level, what s
 }
 
 func flatten(into map[string]string, prefix string, a slog.Attr) {
+	a.Value = a.Value.Resolve()
 	if a.Value.Kind() != slog.KindGroup {
 		into[prefix+a.Key] = a.Value.String()
 		return
@@ -120,7 +121,7 @@ func TestRunLogHasARecordOfEachCallAndPush(t *testing.T) {
 					t.Errorf("details without being asked for: %v", attrs)
 				}
 			}
-			if reply := attrs["send.status"] + attrs["recv.status"]; !strings.Contains(reply, c.status) || c.status == "" && reply != "" {
+			if reply := attrs["send.status.code"] + attrs["recv.status.code"]; !strings.Contains(reply, c.status) || c.status == "" && reply != "" {
 				t.Errorf("%s to %s: status %q, want %q", side, c.method, reply, c.status)
 			}
 		}
