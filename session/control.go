@@ -214,6 +214,8 @@ func (c *conn) control(m *message.Message) {
 		c.up.connLeaving(c)
 	case controlBye:
 		c.onBye()
+	case controlDrain:
+		c.drainStream(seq)
 	case controlEnd:
 		if why, ok := parseEnd(m.Meta().Get(metaEnd)); ok {
 			c.closedBy.Store(why)

@@ -375,6 +375,7 @@ func TestWhatIsOwed(t *testing.T) {
 		{debt{what: debtEnd, text: "1 102 why"}, message.TypePush, controlEnd, metaEnd + "=1 102 why"},
 		{debt{what: debtCaps, seq: 9}, message.TypeReply, "", metaCaps + "=" + formatCaps(supportedByUs, 9)},
 		{debt{what: debtStreamEnd, seq: -9, st: newStatus(message.CodeExhausted, errTooManyStreams)}, message.TypeStreamEnd, "", ""},
+		{debt{what: debtDrain, seq: -9}, message.TypePush, controlDrain, ""},
 	} {
 		u := newUnit(t, callRoute{}, nil)
 		u.prove()

@@ -37,6 +37,7 @@ const (
 	debtEnd
 	debtCaps
 	debtStreamEnd
+	debtDrain
 )
 
 // A debt is a small message to the other side, kept while the queue is full: the
@@ -226,6 +227,8 @@ func (c *conn) settle(d debt) bool {
 	case debtStreamEnd:
 		x.out.SetMtype(message.TypeStreamEnd)
 		x.out.SetStatus(d.st)
+	case debtDrain:
+		x.out.SetServiceMethod(controlDrain)
 	}
 	x.out.SetContext(context.Background())
 	return c.sendSmall(&x.out)

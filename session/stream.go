@@ -37,6 +37,7 @@ type Stream struct {
 	cancel    context.CancelCauseFunc
 	drained   chan struct{}
 	drainOnce sync.Once
+	told      atomic.Bool   // the other side was told to drain
 	done      chan struct{} // closed when it has ended
 
 	outcome atomic.Pointer[streamOutcome]
@@ -84,9 +85,18 @@ func (s *Stream) Session() Session { return s.conn.sess }
 // error, or [io.EOF] for a stream that ended well.
 func (s *Stream) Context() context.Context { return s.ctx }
 
-// Draining is closed when either side begins to shut down. The stream goes on; it
-// should end soon.
+// Draining is closed when either side begins to shut down, or the other side has
+// called [Stream.Drain]. The stream goes on; it should end soon.
 func (s *Stream) Draining() <-chan struct{} { return s.drained }
+
+// Drain closes [Stream.Draining] at the other side: its program should end the
+// stream soon, and perhaps open another one elsewhere. An older version of this
+// package there does not hear it.
+func (s *Stream) Drain() {
+	if s.outcome.Load() == nil && s.told.CompareAndSwap(false, true) {
+		s.conn.owe(debt{what: debtDrain, seq: -s.key})
+	}
+}
 
 // Meta returns a copy of the metadata that the stream was opened with.
 func (s *Stream) Meta() *message.Meta {

@@ -197,6 +197,18 @@ func (c *conn) drainStreams() {
 	}
 }
 
+// drainStream tells the program behind one stream that the other side wants it to
+// end.
+func (c *conn) drainStream(key int32) {
+	t := c.streams.Load()
+	if t == nil {
+		return
+	}
+	if s := t.get(key); s != nil {
+		s.drain()
+	}
+}
+
 // streamFrame handles a frame of a stream on the reading goroutine; it never
 // waits. It reports whether it keeps x. An error ends the connection.
 func (c *conn) streamFrame(x *exchange) (kept bool, err error) {

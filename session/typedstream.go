@@ -122,8 +122,17 @@ func (s *TypedStream[In, Out]) Context() context.Context { return s.raw.Context(
 // Meta returns the metadata that the other side sent; see [Stream.Meta].
 func (s *TypedStream[In, Out]) Meta() *message.Meta { return s.raw.Meta() }
 
-// Draining is closed when either side begins to shut down.
+// Draining is closed when either side begins to shut down, or the other side has
+// called [TypedStream.Drain].
 func (s *TypedStream[In, Out]) Draining() <-chan struct{} { return s.raw.Draining() }
+
+// Drain asks the other side's program to end the stream soon; see [Stream.Drain]. It
+// does nothing to a stand-in without that method.
+func (s *TypedStream[In, Out]) Drain() {
+	if raw, ok := s.raw.(interface{ Drain() }); ok {
+		raw.Drain()
+	}
+}
 
 // Session returns the session that the stream belongs to, nil in a test without
 // one.

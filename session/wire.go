@@ -32,6 +32,7 @@ const (
 	controlGoAway = controlPrefix + "goaway" // new calls will be refused
 	controlBye    = controlPrefix + "bye"    // the answer to that: no more calls come
 	controlEnd    = controlPrefix + "end"    // the session is closed; metaEnd says why
+	controlDrain  = controlPrefix + "drain"  // one stream should end soon; its number is that of frames
 )
 
 // metaEnd is what a controlEnd message carries: "1" if the other side may connect

@@ -21,8 +21,8 @@
 // program that does not receive holds back the one that sends, through the proxy,
 // which keeps the windows of both streams and a message in each direction. The
 // end of each side's messages, the metadata that comes with it, the status,
-// deadline and cancellation are passed on as well. Draining is not: a backend that
-// shuts down ends the stream when its handler returns.
+// deadline, cancellation and draining are passed on as well: a client hears that the
+// backend shuts down, and the backend that the client or the proxy does.
 //
 // # Metadata
 //

@@ -30,6 +30,7 @@ func (p *proxy) forwardStream(ctx erpc.CallCtx, down *erpc.UntypedStream) *erpc.
 	sending, stop := context.WithCancel(ctx.Context())
 	sent := make(chan error, 1)
 	go func() { sent <- passUp(sending, down, up) }()
+	go passDraining(sending, down, up)
 	err := passOn(ctx.Context(), up, down)
 	stop() // what the client still sends goes nowhere
 	if sendErr := <-sent; sendErr != nil {
@@ -76,6 +77,24 @@ func passOn(ctx context.Context, from, to *erpc.UntypedStream) error {
 		}
 		if err := to.SendContext(ctx, body); err != nil {
 			return err
+		}
+	}
+}
+
+// passDraining tells each side when the other one, or the proxy itself, shuts down
+// or wants the stream to end, until ctx ends.
+func passDraining(ctx context.Context, down, up *erpc.UntypedStream) {
+	fromUp, fromDown := up.Draining(), down.Draining()
+	for fromUp != nil || fromDown != nil {
+		select {
+		case <-fromUp:
+			down.Drain()
+			fromUp = nil
+		case <-fromDown:
+			up.Drain()
+			fromDown = nil
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -396,3 +396,78 @@ func TestStreamsHaveHops(t *testing.T) {
 	_, err = openStream[[]byte, []byte](t, bounded(t), dial(t, a.Addr), "/echo").Recv()
 	wantCode(t, "a proxy that forwards to itself", err, erpc.CodeBadGateway)
 }
+
+// Who shuts down, at either end or in the middle, is heard at both ends, and a
+// stream that is to end alone is, too.
+func TestDrainingGoesThrough(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		drain          func(ctx context.Context, client, front, backend erpc.Peer, s *bytesStream) error
+		client, server bool // which end hears it
+	}{
+		{"the backend shuts down", func(ctx context.Context, _, _, backend erpc.Peer, _ *bytesStream) error { return backend.Shutdown(ctx) }, true, true},
+		{"the client shuts down", func(ctx context.Context, client, _, _ erpc.Peer, _ *bytesStream) error { return client.Shutdown(ctx) }, true, true},
+		{"the proxy shuts down", func(ctx context.Context, _, front, _ erpc.Peer, _ *bytesStream) error { return front.Shutdown(ctx) }, true, true},
+		{"the client drains its stream", func(_ context.Context, _, _, _ erpc.Peer, s *bytesStream) error { s.Drain(); s.Drain(); return nil }, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			heard := make(chan struct{}, 1)
+			backend := start(t)
+			erpc.HandleStream(backend.Peer, "/feed", func(ctx context.Context, s *bytesStream) error {
+				m := []byte("here")
+				if err := s.Send(&m); err != nil {
+					return err
+				}
+				select {
+				case <-s.Draining():
+					heard <- struct{}{}
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				_, err := s.Recv() // until the client has heard as well
+				return err
+			})
+			front := startWith(t, erpc.PeerConfig{}, proxy.NewPlugin(to(dial(t, backend.Addr))))
+			cli := dial(t, front.Addr)
+			ctx := bounded(t)
+			s, other := openStream[[]byte, []byte](t, ctx, cli, "/feed"), openStream[[]byte, []byte](t, ctx, cli, "/feed")
+			for _, s := range []*bytesStream{s, other} {
+				if _, err := s.Recv(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- c.drain(ctx, cli.Peer().(erpc.Peer), front.Peer, backend.Peer, s) }()
+			await(t, "the backend's handler", heard)
+			if c.client {
+				await(t, "the client", s.Draining())
+				await(t, "the client's other stream", other.Draining())
+				await(t, "the handler of the other stream", heard)
+			} else {
+				select {
+				case <-other.Draining():
+					t.Error("the other stream drains")
+				case <-heard:
+					t.Error("the handler of the other stream heard it")
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+			for _, s := range []*bytesStream{s, other} {
+				if err := s.CloseSend(); err != nil {
+					t.Error(err)
+				}
+			}
+			if c.client {
+				for _, s := range []*bytesStream{s, other} {
+					if _, err := s.Recv(); !errors.Is(err, io.EOF) {
+						t.Errorf("the end of a stream that has drained: %v", err)
+					}
+				}
+			}
+			_ = other.Close() // it never fails
+			if err := await(t, "the drain", ended); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -577,6 +577,70 @@ func TestShutdown(t *testing.T) {
 	receive(t, "Shutdown", done)
 }
 
+// Drain asks the other end of one stream to end it, from either side, over every
+// protocol; the stream and the others go on.
+func TestDrainOfOneStream(t *testing.T) {
+	for name, pf := range protocols {
+		t.Run(name, func(t *testing.T) {
+			asked := make(chan int, 1)
+			sess, _ := link(t, func(srv erpc.Peer) {
+				erpc.HandleStream(srv, "/feed", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+					m, err := s.Recv()
+					if err != nil {
+						return err
+					}
+					if m.N == 1 {
+						s.Drain()
+					}
+					if err := s.Send(m); err != nil {
+						return err
+					}
+					select {
+					case <-s.Draining():
+						asked <- m.N
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+					return s.Send(m)
+				})
+			}, erpc.PeerConfig{ProtoFunc: pf}, erpc.PeerConfig{ProtoFunc: pf})
+			ctx, cancel := context.WithTimeout(t.Context(), bound)
+			defer cancel()
+			var streams []*erpc.Stream[note, note]
+			for i := range 3 {
+				s := open[note, note](t, ctx, sess, "/feed")
+				defer s.Close()
+				if err := s.Send(&note{i}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := s.Recv(); err != nil {
+					t.Fatal(err)
+				}
+				streams = append(streams, s)
+			}
+			receive(t, "Draining of the one that its handler drains", streams[1].Draining())
+			for _, i := range []int{2, 0} {
+				select {
+				case <-streams[i].Draining():
+					t.Errorf("stream %d drains", i)
+				default:
+				}
+				streams[i].Drain()
+				if got := receive(t, "the handler", asked); got != i {
+					t.Errorf("the handler of %d heard it, want %d", got, i)
+				}
+				if m, err := streams[i].Recv(); err != nil || m.N != i {
+					t.Errorf("a drained stream: %v, %v", m, err)
+				}
+				if _, err := streams[i].Recv(); !errors.Is(err, io.EOF) {
+					t.Errorf("its end: %v", err)
+				}
+				streams[i].Drain() // it has ended
+			}
+		})
+	}
+}
+
 // A message whose context ends before the connection takes it is not sent, and the
 // stream goes on as if it had never been.
 func TestSendContextLeavesTheStreamWhole(t *testing.T) {
