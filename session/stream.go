@@ -230,12 +230,12 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	}
 	if s.opener() {
 		s.conn.sess.logStream(s, st)
-		if s.hooks.postEndStream != nil {
-			go s.hookEnd(st) // behind close(s.done), or not: nothing waits for the hooks
-		}
 	}
 	close(s.done)
 	s.cancel(err)
+	if s.opener() && s.hooks.postEndStream != nil {
+		go s.hookEnd(st) // nothing waits for the hooks
+	}
 	s.mu.Lock()
 	unwatch := s.unwatch
 	s.mu.Unlock()
