@@ -92,6 +92,34 @@ func TestBudgetLetsTheReaderWait(t *testing.T) {
 	})
 }
 
+// A handler that ends wakes the goroutine that waits at once, not with its next
+// look, and as long as handlers end it waits on.
+func TestBudgetWaitsWhileHandlersEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b budget
+		l := &fakeLoad{end: make(chan struct{}), handlers: 5}
+		const every = waitLongest - roomTick - 7*time.Millisecond // not when it looks by itself
+		b.add(105)
+		begin := time.Now()
+		go func() {
+			for range 5 {
+				time.Sleep(every)
+				b.add(-1)
+				b.handlerEnded()
+			}
+		}()
+		if room, ok := await(&b, l, time.Hour); !room || !ok || time.Since(begin) != 5*every {
+			t.Errorf("room %v, returned %v after %v; want %v", room, ok, time.Since(begin), 5*every)
+		}
+		b.handlerEnded() // of a budget for which nobody waits
+		b.add(1)
+		begin = time.Now()
+		if room, _ := await(&b, l, time.Hour); room || time.Since(begin) < waitLongest {
+			t.Errorf("room %v after %v: the end of before counts", room, time.Since(begin))
+		}
+	})
+}
+
 func TestBudgetGivesUp(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -29,6 +29,10 @@ func TestDrainTellsOnce(t *testing.T) {
 	if m := u.sentOne(); m.ServiceMethod() != controlGoAway {
 		t.Errorf("told %v", m)
 	}
+	eventually(t, "a goaway that is written", func() bool { return u.sock.Flushed() })
+	if idle, quiet := u.drain(); !idle || quiet {
+		t.Errorf("told, and before the bye: idle %v, quiet %v", idle, quiet)
+	}
 	u.accept(message.TypePush, 0, controlBye, nil)
 	if idle, quiet := u.drain(); !idle || !quiet {
 		t.Errorf("after the bye: idle %v, quiet %v", idle, quiet)
