@@ -95,6 +95,9 @@ func decoding() []attack {
 		}
 	}
 	return append(all,
+		attack{class: "decoding", name: "rows for a slow handler, again and again", door: "raw",
+			// What the page computes that the arguments and the messages of one connection take.
+			most: cost{memory: (64 + 64) << 20, cpu: 10 * time.Second, log: 4 << 10}, run: slowRows},
 		attack{class: "decoding", name: "a filtered body just below the ratio", door: "raw, filters", most: fromLittle, run: belowRatio},
 		attack{class: "decoding", name: "a pipe of filters", door: "raw, filters", most: fromLittle, run: deepPipe},
 		attack{class: "decoding", name: "HTTP, gzip and XML", door: "http", most: fromLittle, run: httpBomb},
@@ -103,6 +106,20 @@ func decoding() []attack {
 			most: cost{fromLittle.memory, fromLittle.cpu, 48 << 10}, // a line or two for each of 27 sessions
 			run:  waitForClient},
 	)
+}
+
+// slowRows calls a handler that keeps its argument, of megabytes for each call, over
+// one connection.
+func slowRows(s *stranger) {
+	conn := s.dial()
+	f := s.raw(erpc.TypeCall, "/slow/doc", 'j', fill(36<<10, `{"rows":[`, "{},", "{}]}"))
+	_ = conn.SetWriteDeadline(time.Now().Add(2 * time.Second)) // the length of the attack
+	for range sized(200, 1000) {
+		if _, err := conn.Write(f); err != nil {
+			break // the victim reads no more
+		}
+	}
+	s.servesOthers()
 }
 
 // belowRatio pads a body with what does not compress, so that a filter inflates it to
