@@ -17,7 +17,7 @@ import (
 // benchOptions are the flags of bench.
 type benchOptions struct {
 	conns, workers, total int
-	duration              time.Duration
+	duration, warmup      time.Duration
 	rate                  float64
 	broadcast             broadcastOptions
 }
@@ -29,6 +29,7 @@ func benchFlags(o *options, fs *flag.FlagSet) {
 	fs.IntVar(&o.bench.workers, "c", 16, "calls at the same time, over all connections")
 	fs.IntVar(&o.bench.total, "n", 0, "calls to make; 0 is as many as the time allows")
 	fs.DurationVar(&o.bench.duration, "duration", 10*time.Second, "time to go on for")
+	fs.DurationVar(&o.bench.warmup, "warmup", 0, "time to call for before anything is counted")
 	fs.Float64Var(&o.bench.rate, "rate", 0, "calls a second, begun on a schedule that does not wait for answers; 0 is as fast as they are answered")
 	broadcastFlags(o, fs)
 }
@@ -36,6 +37,9 @@ func benchFlags(o *options, fs *flag.FlagSet) {
 func (b *benchOptions) check() error {
 	if b.broadcast.subscribers < 0 || b.broadcast.subscribers == 0 && b.broadcast != (broadcastOptions{}) {
 		return usagef("-subscribers must be positive; -join, -on and -push go with it")
+	}
+	if b.warmup < 0 || b.warmup > 0 && (b.total > 0 || b.broadcast.subscribers > 0) {
+		return usagef("-warmup must be positive, and goes with neither -n nor -subscribers")
 	}
 	if b.conns < 1 || b.workers < 1 || b.total < 0 || b.duration <= 0 || b.rate < 0 {
 		return usagef("-conns, -c and -duration must be positive, -n and -rate not negative")
@@ -49,6 +53,7 @@ type bench struct {
 	r     *request
 	sess  []erpc.Session
 	start time.Time
+	count time.Time // when counting begins
 	end   time.Time
 	next  atomic.Int64 // number of the next call
 
@@ -114,7 +119,8 @@ func runBench(ctx context.Context, o *options, args []string) error {
 // measure runs the workers and adds up what they have measured.
 func (b *bench) measure(ctx context.Context) (sum tally, took time.Duration) {
 	b.start = time.Now()
-	b.end = b.start.Add(b.o.bench.duration)
+	b.count = b.start.Add(b.o.bench.warmup)
+	b.end = b.count.Add(b.o.bench.duration)
 	defer b.o.progress(b.line)()
 	tallies := make([]tally, b.o.bench.workers)
 	var wg sync.WaitGroup
@@ -122,7 +128,7 @@ func (b *bench) measure(ctx context.Context) (sum tally, took time.Duration) {
 		wg.Go(func() { b.work(ctx, b.sess[i%len(b.sess)], &tallies[i]) })
 	}
 	wg.Wait()
-	took = time.Since(b.start)
+	took = time.Since(b.count)
 	sum.codes = map[int32]int{}
 	for i := range tallies {
 		sum.latency.merge(&tallies[i].latency)
@@ -146,7 +152,10 @@ func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 		if !ok {
 			return
 		}
-		t.lag = max(t.lag, time.Since(begin))
+		counted := !begin.Before(b.count)
+		if counted {
+			t.lag = max(t.lag, time.Since(begin))
+		}
 		var body []byte
 		callCtx, cancel := context.WithTimeout(ctx, b.o.timeout)
 		st := sess.Call(b.r.method, b.r.argOf(), &body, append(b.o.settings(callCtx), b.r.set...)...).Status()
@@ -154,13 +163,16 @@ func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 		if ctx.Err() != nil {
 			return // it was interrupted, so the call says nothing
 		}
-		t.latency.add(time.Since(begin))
 		b.made.Add(1)
-		if !st.OK() {
-			b.failed.Add(1)
-			t.codes[st.Code()]++
+		lost := !sess.Health()
+		if counted || lost {
+			t.latency.add(time.Since(begin))
+			if !st.OK() {
+				b.failed.Add(1)
+				t.codes[st.Code()]++
+			}
 		}
-		if !sess.Health() {
+		if lost {
 			return
 		}
 	}
@@ -170,7 +182,7 @@ func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 func (b *bench) line(elapsed time.Duration) string {
 	made := b.made.Load()
 	text := fmt.Sprintf("%d calls, %.0f a second, %d failed", made, float64(made)/elapsed.Seconds(), b.failed.Load())
-	if left := b.o.bench.duration - elapsed; left > 0 {
+	if left := b.o.bench.warmup + b.o.bench.duration - elapsed; left > 0 {
 		text += fmt.Sprintf(", at most %v left", left.Round(time.Second))
 	}
 	return text

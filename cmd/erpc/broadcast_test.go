@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,5 +110,29 @@ func TestProgress(t *testing.T) {
 	})
 	if terminal(&bytes.Buffer{}) {
 		t.Error("a buffer is a terminal")
+	}
+}
+
+// What is called while a bench warms up is not in its report.
+func TestBenchWarmup(t *testing.T) {
+	var calls atomic.Int64
+	addr := listenWith(t, erpc.PeerConfig{}, func(p erpc.Peer) {
+		erpc.HandleCall(p, "/x", func(context.Context, *int) (*int, error) {
+			if calls.Add(1) <= 40 {
+				return nil, erpc.NewStatus(1234, "cold").Err()
+			}
+			return new(int), nil
+		})
+	})
+	code, out, errs := erpcRun(t, "", "bench", "-rate", "200", "-warmup", "600ms", "-duration", "300ms", "-o", "json", addr, "/x", "1")
+	var r report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitOK {
+		t.Fatalf("exit %d, %q, %q, %v", code, out, errs, err)
+	}
+	if calls.Load() != 180 || r.Calls != 60 || len(r.Errors) != 0 {
+		t.Errorf("%d calls, reported %s", calls.Load(), out)
+	}
+	if code, _, errs := erpcRun(t, "", "bench", "-warmup", "1s", "-n", "5", addr, "/x"); code != exitUsage || !strings.Contains(errs, "-warmup") {
+		t.Errorf("exit %d, %q", code, errs)
 	}
 }
