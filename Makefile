@@ -104,8 +104,8 @@ bench: ## against other frameworks, about five minutes; writes docs/performance.
 bench-full: ## the same with longer samples and more rounds
 	$(MAKE) -C bench bench-full
 
-bench-cluster: ## one room of 15,000 sessions on one node and on three; prints a table for docs/cluster.md
-	cd cluster/nats && $(GO) run ./bench
+bench-cluster: ## one room of 15,000 sessions on one node and on three, against centrifuge; writes docs/performance/cluster.md
+	$(MAKE) -C bench bench-cluster
 
 .PHONY: bench-shapes
 bench-shapes: ## other transports, bodies and loads against other frameworks, six minutes; writes docs/performance/shapes.md

@@ -98,11 +98,32 @@ func (e *Engine) Top(ctx context.Context, subject string) (cluster.Position, err
 // leader has.
 const staleTries = 10
 
+// A leader that does not have a position may have lost its tail, or be one that was
+// replaced while the routes to it were cut and does not know it yet. Only the first is
+// still so after a while.
+const (
+	leaderTries = 4
+	leaderPause = 500 * time.Millisecond
+)
+
 // Read implements [cluster.Log].
 func (e *Engine) Read(ctx context.Context, subject string, since cluster.Position, limit int) (page cluster.Page, err error) {
 	s, g, err := e.look(ctx, subject)
 	if err != nil {
 		return page, err
+	}
+	for range leaderTries {
+		if since.Epoch != s.epoch || since.Seq <= s.last {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return page, ctx.Err()
+		case <-time.After(leaderPause):
+		}
+		if s, g, err = e.look(ctx, subject); err != nil {
+			return page, err
+		}
 	}
 	page.Top = cluster.Position{Epoch: s.epoch, Seq: s.last, Time: s.now.UnixNano()}
 	if since.Epoch != s.epoch || since.Seq > s.last {

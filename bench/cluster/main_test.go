@@ -4,7 +4,7 @@ import "testing"
 
 // The benchmark runs, if only a little of it.
 func TestBenchRuns(t *testing.T) {
-	if err := run(3, 5); err != nil {
+	if err := run(t.Output(), 3, 5); err != nil {
 		t.Fatal(err)
 	}
 }

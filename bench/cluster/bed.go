@@ -22,6 +22,7 @@ type bed struct {
 	sessions []*bedSession
 	got      atomic.Int64 // pushes that arrived
 	dir      string
+	sinks    bool // sessions have no clients, but a [sinkConn]
 }
 
 type bedNode struct {
@@ -37,30 +38,39 @@ type bedSession struct {
 	sess erpc.Session
 }
 
-// newBed starts nodes. With histories there is one, whose server keeps messages.
-func newBed(nodes int, keep []cluster.History) (*bed, error) {
-	b := &bed{}
+// startMesh starts servers that know the first.
+func startMesh(n int) (servers []*embed.Server, err error) {
 	var routes []string
-	for range nodes {
-		cfg := embed.Config{Listen: "127.0.0.1:0", Routes: routes}
-		if keep != nil {
-			dir, err := os.MkdirTemp("", "erpc-bench-")
-			if err != nil {
-				return nil, err
-			}
-			b.dir = dir
-			cfg = embed.Config{Store: &embed.Store{Dir: dir}}
-		}
-		s, err := embed.Start(cfg)
+	for range n {
+		s, err := embed.Start(embed.Config{Listen: "127.0.0.1:0", Routes: routes})
 		if err != nil {
-			b.close()
+			for _, s := range servers {
+				s.Close()
+			}
 			return nil, err
 		}
-		b.servers = append(b.servers, s)
-		if routes == nil {
-			routes = []string{s.MeshAddr()}
-		}
-		if err := b.newNode(s, keep); err != nil {
+		servers = append(servers, s)
+		routes = []string{servers[0].MeshAddr()}
+	}
+	return servers, nil
+}
+
+// newBed starts nodes. Each has a server of a mesh; with histories they have one
+// together, which keeps messages.
+func newBed(nodes int, keep []cluster.History) (b *bed, err error) {
+	b = &bed{}
+	if keep == nil {
+		b.servers, err = startMesh(nodes)
+	} else if b.dir, err = os.MkdirTemp("", "erpc-bench-"); err == nil {
+		var s *embed.Server
+		s, err = embed.Start(embed.Config{Store: &embed.Store{Dir: b.dir}})
+		b.servers = []*embed.Server{s}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i := range nodes {
+		if err := b.newNode(b.servers[i%len(b.servers)], keep); err != nil {
 			b.close()
 			return nil, err
 		}
@@ -103,21 +113,39 @@ func (b *bed) newNode(s *embed.Server, keep []cluster.History) error {
 // connect opens sessions with each node.
 func (b *bed) connect(sessions int) error {
 	for _, n := range b.nodes {
-		for range sessions {
-			if _, st := n.client.Dial(n.addr); !st.OK() {
-				return fmt.Errorf("dial: %w", st.Err())
-			}
+		if err := b.connectTo(n, sessions); err != nil {
+			return err
 		}
-		for end := time.Now().Add(time.Minute); n.peer.CountSession() < sessions; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				return errors.New("not all sessions were accepted")
-			}
-		}
-		n.peer.RangeSession(func(s erpc.Session) bool {
-			b.sessions = append(b.sessions, &bedSession{n, s})
-			return true
-		})
 	}
+	return nil
+}
+
+// connectTo opens sessions with a node.
+func (b *bed) connectTo(n *bedNode, sessions int) error {
+	if b.sinks {
+		for range sessions {
+			sess, st := n.peer.ServeConn(newSinkConn(&b.got))
+			if !st.OK() {
+				return fmt.Errorf("serve: %w", st.Err())
+			}
+			b.sessions = append(b.sessions, &bedSession{n, sess})
+		}
+		return nil
+	}
+	for range sessions {
+		if _, st := n.client.Dial(n.addr); !st.OK() {
+			return fmt.Errorf("dial: %w", st.Err())
+		}
+	}
+	for end := time.Now().Add(time.Minute); n.peer.CountSession() < sessions; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return errors.New("not all sessions were accepted")
+		}
+	}
+	n.peer.RangeSession(func(s erpc.Session) bool {
+		b.sessions = append(b.sessions, &bedSession{n, s})
+		return true
+	})
 	return nil
 }
 
@@ -136,13 +164,14 @@ func (b *bed) publish(body []byte, times int) error {
 			return err
 		}
 	}
-	return b.await(want)
+	return await(&b.got, want)
 }
 
-func (b *bed) await(want int64) error {
-	for end := time.Now().Add(2 * time.Minute); b.got.Load() < want; time.Sleep(20 * time.Microsecond) {
+// await returns when so many pushes have arrived.
+func await(got *atomic.Int64, want int64) error {
+	for end := time.Now().Add(2 * time.Minute); got.Load() < want; time.Sleep(20 * time.Microsecond) {
 		if time.Now().After(end) {
-			return fmt.Errorf("%d of %d pushes are missing", want-b.got.Load(), want)
+			return fmt.Errorf("%d of %d pushes are missing", want-got.Load(), want)
 		}
 	}
 	return nil
