@@ -157,7 +157,12 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 }
 
 func (m *Message) unmarshalInRoom(c codec.Codec, data []byte, limit int) error {
-	if codec.Cost(c, data, m.body, FreeDecode) <= FreeDecode {
+	// A rough bound is cheap, and does as long as there is plenty of room.
+	switch rough := codec.Cost(c, data, m.body, limit); {
+	case rough <= FreeDecode:
+		return c.Unmarshal(data, m.body)
+	case rough <= limit && m.room.TryTake(rough):
+		defer m.room.Give(rough)
 		return c.Unmarshal(data, m.body)
 	}
 	cost, err := codec.CostWithin(c, data, m.body, limit)
@@ -178,10 +183,13 @@ const FreeDecode = 1 << 10
 // A DecodeRoom bounds the memory that a receiver spends on decoded bodies. Its
 // methods may be called concurrently.
 type DecodeRoom interface {
+	// TryTake is Take for a bound that may be far too large. It reports false,
+	// and does not wait, if n bytes leave little room for others.
+	TryTake(n int) bool
 	// Take waits until a body may be decoded that takes n bytes at most (see
 	// [codec.Coster]), or returns why it may not.
 	Take(n int) error
-	// Give ends the decoding for which Take took n bytes.
+	// Give ends the decoding for which Take or TryTake took n bytes.
 	Give(n int)
 }
 

@@ -375,7 +375,17 @@ func TestStorageUpTo(t *testing.T) {
 // A fakeRoom notes what it is asked for.
 type fakeRoom struct {
 	taken, given []int
+	tried        []int
+	plenty       bool // TryTake takes
 	err          error
+}
+
+func (r *fakeRoom) TryTake(n int) bool {
+	r.tried = append(r.tried, n)
+	if r.plenty {
+		r.taken = append(r.taken, n)
+	}
+	return r.plenty
 }
 
 func (r *fakeRoom) Take(n int) error { r.taken = append(r.taken, n); return r.err }
@@ -387,13 +397,15 @@ func TestDecodingAsksForRoom(t *testing.T) {
 	full := errors.New("full")
 	numbers := []byte("[" + strings.Repeat("1,", 999) + "1]")
 	for _, c := range []struct {
-		name  string
-		body  any
-		data  []byte
-		err   error // of the room
-		asked bool
-		want  error
+		name   string
+		body   any
+		data   []byte
+		err    error // of the room
+		asked  bool
+		want   error
+		plenty bool
 	}{
+		{name: "large, and there is plenty of room", body: new([]int), data: numbers, asked: true, plenty: true},
 		{name: "large", body: new([]int), data: numbers, asked: true},
 		{name: "no room", body: new([]int), data: numbers, err: full, asked: true, want: full},
 		{name: "can't be decoded", body: new([]string), data: numbers, asked: true, want: new(json.UnmarshalTypeError)},
@@ -401,7 +413,7 @@ func TestDecodingAsksForRoom(t *testing.T) {
 		{name: "bytes", body: new([]byte), data: numbers, err: full},
 		{name: "no body", data: numbers, err: full},
 	} {
-		r := &fakeRoom{err: c.err}
+		r := &fakeRoom{err: c.err, plenty: c.plenty}
 		m := New(WithBodyCodec('j'), WithBody(c.body))
 		m.SetDecodeRoom(r)
 		err := m.UnmarshalBody(c.data)
@@ -410,6 +422,9 @@ func TestDecodingAsksForRoom(t *testing.T) {
 		}
 		if asked := len(r.taken) == 1 && r.taken[0] > FreeDecode; asked != c.asked || !asked && len(r.taken) > 0 {
 			t.Errorf("%s: took %v", c.name, r.taken)
+		}
+		if asked := len(r.tried) == 1; asked != c.asked || c.plenty && r.taken[0] != r.tried[0] || asked && r.taken[0] > r.tried[0] {
+			t.Errorf("%s: tried %v, took %v", c.name, r.tried, r.taken)
 		}
 		if want := c.asked && c.err == nil; want != (len(r.given) == 1) || want && r.given[0] != r.taken[0] {
 			t.Errorf("%s: took %v, gave %v", c.name, r.taken, r.given)

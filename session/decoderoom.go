@@ -28,7 +28,7 @@ type decodeRoom struct {
 	mu      sync.Mutex // guards the following
 	used    int64
 	waiting []*roomWaiter // oldest first
-	gave    time.Duration // on clock, when room was last given back
+	gave    time.Duration // on clock, when room was last given back to those who wait
 }
 
 // A roomWaiter waits for room.
@@ -48,6 +48,18 @@ func (r *decodeRoom) tryTake(n, own, limit int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.waiting) > 0 || !r.fitsLocked(n, own, limit) {
+		return false
+	}
+	r.used += n
+	return true
+}
+
+// tryRough takes n bytes, a bound that may be far too large, if half of the room is
+// enough for that.
+func (r *decodeRoom) tryRough(n, limit int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) > 0 || r.used+n > limit/2 {
 		return false
 	}
 	r.used += n
@@ -105,8 +117,10 @@ func (r *decodeRoom) give(n, limit int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.used -= n
-	r.gave = clock()
-	r.admitLocked(limit)
+	if len(r.waiting) > 0 {
+		r.gave = clock()
+		r.admitLocked(limit)
+	}
 }
 
 // admitLocked lets those go on that have room now.
@@ -119,6 +133,11 @@ func (r *decodeRoom) admitLocked(limit int64) {
 	}
 }
 
+// freeDecode is how many bytes a body may decode to, by the bound at hand, without
+// counting for the peer. Such a decode ends within a millisecond, so that few are
+// in progress, and the sessions do not meet at the mutex of the budget.
+const freeDecode = 512 << 10
+
 // A decodeBudget bounds what all decodes in progress of a peer may take. It
 // implements [message.DecodeRoom].
 type decodeBudget struct {
@@ -128,8 +147,16 @@ type decodeBudget struct {
 
 var _ message.DecodeRoom = (*decodeBudget)(nil)
 
+// TryTake implements [message.DecodeRoom]. Rough bounds get half of the budget.
+func (b *decodeBudget) TryTake(n int) bool {
+	return n <= freeDecode || b.room.tryRough(int64(n), b.limit)
+}
+
 // Take implements [message.DecodeRoom]. It never fails.
 func (b *decodeBudget) Take(n int) error {
+	if n <= freeDecode {
+		return nil
+	}
 	if !b.room.tryTake(int64(n), 0, b.limit) {
 		b.room.take(int64(n), 0, b.limit, nil, 0)
 	}
@@ -137,7 +164,11 @@ func (b *decodeBudget) Take(n int) error {
 }
 
 // Give implements [message.DecodeRoom].
-func (b *decodeBudget) Give(n int) { b.room.give(int64(n), b.limit) }
+func (b *decodeBudget) Give(n int) {
+	if n > freeDecode {
+		b.room.give(int64(n), b.limit)
+	}
+}
 
 // bytes returns how many are taken.
 func (b *decodeBudget) bytes() int64 {
@@ -150,6 +181,26 @@ func (b *decodeBudget) bytes() int64 {
 // among those of its connection, which it holds until giveArgument, and among the
 // decodes of its peer.
 type argumentRoom exchange
+
+// TryTake implements [message.DecodeRoom]. Rough bounds get half of the room of the
+// connection.
+func (a *argumentRoom) TryTake(n int) bool {
+	x := (*exchange)(a)
+	r, limit := &x.conn.arguments, int64(x.conn.shared.InflightLimit)
+	if limit > 0 && !r.tryRough(int64(n), limit) {
+		return false
+	}
+	if b := x.conn.shared.decoding; b != nil && !b.TryTake(n) {
+		if limit > 0 {
+			r.give(int64(n), limit)
+		}
+		return false
+	}
+	if limit > 0 {
+		x.argHeld += int64(n)
+	}
+	return true
+}
 
 // Take implements [message.DecodeRoom].
 func (a *argumentRoom) Take(n int) error {

@@ -35,6 +35,53 @@ func TestDecodeRoomFits(t *testing.T) {
 	}
 }
 
+// A rough bound gets half of the room, and never more because it is alone.
+func TestDecodeRoomForRoughBounds(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		used, n int64
+		waits   bool
+		fits    bool
+	}{
+		{"nothing is there", 0, 50, false, true},
+		{"more than half, alone", 0, 51, false, false},
+		{"to half", 30, 20, false, true},
+		{"above half", 31, 20, false, false},
+		{"somebody waits", 0, 1, true, false},
+	} {
+		r := decodeRoom{used: c.used}
+		if c.waits {
+			r.waiting = []*roomWaiter{{n: 1}}
+		}
+		if got := r.tryRough(c.n, 100); got != c.fits {
+			t.Errorf("%s: %v", c.name, got)
+		} else if want := c.used + map[bool]int64{true: c.n}[got]; r.used != want {
+			t.Errorf("%s: %d are used, want %d", c.name, r.used, want)
+		}
+	}
+}
+
+// What decodes quickly does not count for the peer, and is not given back either.
+func TestSmallDecodesDoNotCount(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		used int64
+	}{{1, 0}, {freeDecode, 0}, {freeDecode + 1, freeDecode + 1}} {
+		b := &decodeBudget{limit: 16 << 20}
+		if !b.TryTake(c.n) || b.bytes() != c.used {
+			t.Errorf("%d bytes at once: %d are used, want %d", c.n, b.bytes(), c.used)
+		}
+		if err := b.Take(c.n); err != nil || b.bytes() != 2*c.used {
+			t.Errorf("%d bytes: %v, %d are used, want %d", c.n, err, b.bytes(), 2*c.used)
+		}
+		b.Give(c.n)
+		b.Give(c.n)
+		if b.bytes() != 0 {
+			t.Errorf("%d bytes: %d are left", c.n, b.bytes())
+		}
+	}
+}
+
 // A queue is those who wait for room, in a bubble.
 type queue struct {
 	decodeRoom
