@@ -6,6 +6,7 @@ require (
 	github.com/coder/websocket v1.8.15
 	github.com/gorilla/websocket v1.5.3
 	github.com/lesismal/arpc v1.2.17
+	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10
 	github.com/quic-go/quic-go v0.65.0
 	github.com/valyala/gorpc v0.0.0-20160519171614-908281bef774
 	google.golang.org/grpc v1.85.0

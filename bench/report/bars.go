@@ -7,6 +7,7 @@ const (
 	Limit         = "limit"
 	Typed         = "erpc"           // HandleCall
 	Struct        = "erpc-struct"    // RouteCall
+	VT            = "erpc-vt"        // HandleCall, messages of vtprotobuf
 	BytesPeer     = "erpc-bytes"     // []byte bodies
 	BroadcastPeer = "erpc-broadcast" // Broadcast
 	PushPeer      = "erpc-push"      // RangeSession and Push
@@ -90,6 +91,11 @@ func (j *judge) rates(callers int, ofLimit, ofBest float64) {
 	j.least(fmt.Sprintf("%d callers, calls/s of those of %s", callers, name), "%.2f",
 		ratio(ours.Median(Rate), best.Median(Rate)), ofBest, Rate, ours, best)
 	j.most(fmt.Sprintf("%d callers, CPU per call of the limit's", callers), "%.2f", ratio(ours.Median(CPU), limit.Median(CPU)), 1.25, CPU, ours, limit)
+	if callers > 1 {
+		vt := j.r.Find(Call, VT, callers)
+		j.least(fmt.Sprintf("%d callers, calls/s with vtprotobuf of the limit's, which has none", callers), "%.2f",
+			ratio(vt.Median(Rate), limit.Median(Rate)), 1, Rate, vt, limit)
+	}
 }
 
 // hundred is what is asked for at 100 callers.

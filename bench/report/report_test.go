@@ -18,7 +18,7 @@ func run() *Results {
 		Date: time.Date(2026, 11, 21, 3, 4, 0, 0, time.UTC), Command: "make bench", Machine: "2 × test", Rounds: 3, Seconds: 0.6,
 		Peers: []Peer{
 			{Name: Limit, Limit: true}, {Name: Copy, Limit: true}, {Name: V7, Version: "v7.2.2"}, {Name: "other"},
-			{Name: Typed, Ours: true}, {Name: Struct, Ours: true}, {Name: BytesPeer, Ours: true},
+			{Name: Typed, Ours: true}, {Name: Struct, Ours: true}, {Name: VT, Ours: true}, {Name: BytesPeer, Ours: true},
 			{Name: BroadcastPeer, Ours: true}, {Name: PushPeer, Ours: true}, {Name: LoopPeer, Ours: true},
 		},
 	}
@@ -37,6 +37,7 @@ func run() *Results {
 		add(Call, V7, l.callers, Sample{Rate: l.ours / 4, P99: 900, Client: cheap, Server: cheap})
 		ours := Cost{CPU: 6.25, Allocs: 12, Writes: 0.12, Reads: 0.1, PeakRSS: 20 << 20}
 		add(Call, Typed, l.callers, Sample{Rate: l.ours, P99: 150, Client: ours, Server: ours})
+		add(Call, VT, l.callers, Sample{Rate: l.limit, P99: 150, Client: ours, Server: ours})
 		add(Call, Struct, l.callers, Sample{Rate: l.ours * 0.9, P99: 150, Client: ours, Server: ours})
 	}
 	add(Bytes, BytesPeer, 100, Sample{Rate: 1000, Client: Cost{Allocs: 3}, Server: Cost{Allocs: 3}})
@@ -85,6 +86,7 @@ func TestBarsFail(t *testing.T) {
 	}{
 		{"slower at 1", worse(Call, Typed, 1, slower), []string{"1 callers, calls/s of the limit's", "1 callers, calls/s of those of the best peer"}},
 		{"slower at 5000", worse(Call, Typed, 5000, slower), []string{"5000 callers, calls/s of the limit's", "5000 callers, calls/s of those of the best peer"}},
+		{"slower vtprotobuf", worse(Call, VT, 1000, slower), []string{"1000 callers, calls/s with vtprotobuf"}},
 		{"faster peer", worse(Call, "other", 1000, faster), []string{"1000 callers, calls/s of those of the best peer, other"}},
 		{"faster v7", worse(Call, V7, 100, faster), []string{"of those of v7"}},
 		{"slower structs", worse(Call, Struct, 100, slower), []string{"struct handlers"}},
@@ -211,7 +213,7 @@ func TestPage(t *testing.T) {
 		t.Error("a chart without figures, or of a single one")
 	}
 	for _, want := range []string{
-		"run `make bench` instead", "2026-11-21 03:04 UTC", "2 × test", "28 of 28 bars hold", "| v7 | v7.2.2 |",
+		"run `make bench` instead", "2026-11-21 03:04 UTC", "2 × test", "31 of 31 bars hold", "| v7 | v7.2.2 |",
 		"| limit | 1,000 (900–1,100) | 1.00 | 40.0 | 100 |", "| 16 MiB |", "| other | 869 (782–956) | 0.869 |",
 	} {
 		if !strings.Contains(p.Markdown, want) {

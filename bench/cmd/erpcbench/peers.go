@@ -15,6 +15,8 @@ var peers = []peer{
 		"limit", "limit", []string{report.Call, report.Push, report.Conns, report.OverTLS, report.OverUnix, report.Body64, report.Procs, report.Open, report.Hot}},
 	{report.Peer{Name: report.Typed, Version: "this tree", How: "HandleCall, defaults", Ours: true},
 		"erpc", "typed", []string{report.Call, report.Idle, report.Conns, report.OverTLS, report.OverUnix, report.OverWS, report.OverQUIC, report.Body64, report.JSON, report.Procs, report.Blocking, report.Open, report.Hot}},
+	{report.Peer{Name: report.VT, Version: "this tree", How: "HandleCall with messages of protoc-gen-go-vtproto v0.6.0", Ours: true},
+		"erpc", "vt", []string{report.Call}},
 	{report.Peer{Name: report.Struct, Version: "this tree", How: "RouteCall with a struct, defaults", Ours: true},
 		"erpc", "struct", []string{report.Call}},
 	{report.Peer{Name: report.BytesPeer, Version: "this tree", How: "HandleCall with []byte, defaults", Ours: true},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goerpc/erpc"
 
+	"github.com/goerpc/erpc/bench/peers/erpc/benchvt"
 	"github.com/goerpc/erpc/bench/rig"
 	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
@@ -24,6 +25,11 @@ func handleTyped(p erpc.Peer, c rig.Config) error {
 	} else {
 		handle[benchpb.Message](p, c)
 	}
+	return nil
+}
+
+func handleVT(p erpc.Peer, c rig.Config) error {
+	handle[benchvt.Message](p, c)
 	return nil
 }
 
@@ -73,6 +79,14 @@ func callMessage(path string) func(erpc.Session, rig.Config, int) func() error {
 		}
 		return callWith(s, path, c, i, benchpb.NewRequest())
 	}
+}
+
+func callVT(s erpc.Session, c rig.Config, i int) func() error {
+	req, err := benchvt.NewRequest()
+	if err != nil {
+		return func() error { return err }
+	}
+	return callWith(s, pathTyped, c, i, req)
 }
 
 func callWith[M any, P message[M]](s erpc.Session, path string, c rig.Config, i int, req P) func() error {

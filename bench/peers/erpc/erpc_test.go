@@ -61,6 +61,7 @@ func TestCalls(t *testing.T) {
 		caller func(erpc.Session, rig.Config, int) func() error
 	}{
 		{"typed", message, handleTyped, callMessage(pathTyped)},
+		{"vt", message, handleVT, callVT},
 		{"struct", message, handleStruct, callMessage(pathStruct)},
 		{"bytes", body(581), handleBytes, callBytes},
 		{"large", body(16 << 20), handleBytes, callBytes},

@@ -10,6 +10,7 @@ func main() {
 	// variant here and a line in cmd/erpcbench/peers.go.
 	rig.Main(
 		rig.Variant{Name: "typed", Serve: serve(handleTyped), Dial: dial(callMessage(pathTyped))},
+		rig.Variant{Name: "vt", Serve: serve(handleVT), Dial: dial(callVT)},
 		rig.Variant{Name: "struct", Serve: serve(handleStruct), Dial: dial(callMessage(pathStruct))},
 		rig.Variant{Name: "loop", Serve: serveOver(overLoop, handleTyped), Dial: dialOver(overLoop, callMessage(pathTyped))},
 		rig.Variant{Name: "bytes", Serve: serve(handleBytes), Dial: dial(callBytes)},
