@@ -1,6 +1,7 @@
 package streams
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -56,6 +57,25 @@ func register(srv erpc.Peer) {
 		return s.Send(&note{sum})
 	})
 	erpc.HandleStream(srv, "/echo", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+		for m, err := range s.All() {
+			if err != nil {
+				return err
+			}
+			if err := s.Send(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	erpc.HandleStream(srv, "/shapes/panic", func(context.Context, *erpc.Stream[note, note]) error { panic("no") })
+	erpc.HandleStream(srv, "/shapes/wait", func(ctx context.Context, s *erpc.Stream[note, note]) error {
+		if err := s.Send(&note{}); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	erpc.HandleStream(srv, "/shapes/bytes", func(_ context.Context, s *erpc.Stream[[]byte, []byte]) error {
 		for m, err := range s.All() {
 			if err != nil {
 				return err
@@ -160,6 +180,42 @@ func testShapes(t *testing.T, sess erpc.Session) {
 		var st *erpc.StatusError
 		if !errors.As(err, &st) || st.Status.Code() != erpc.CodeNotFound {
 			t.Errorf("%v", err)
+		}
+	})
+	t.Run("it panics", func(t *testing.T) {
+		_, err := open(t, "/shapes/panic").Recv()
+		wantCode(t, "a panic", err, erpc.CodeInternalServerError)
+	})
+	t.Run("it is cancelled, or its time is over", func(t *testing.T) {
+		closed := open(t, "/shapes/wait")
+		if _, err := closed.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		_ = closed.Close() // it never fails
+		_, err := closed.Recv()
+		wantCode(t, "after Close", err, erpc.CodeCanceled)
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		late, err := erpc.OpenStream[note, note](short, sess, "/shapes/wait")
+		for err == nil { // it may be over before the stream is open
+			_, err = late.Recv()
+		}
+		wantCode(t, "after the deadline", err, erpc.CodeHandleTimeout)
+	})
+	t.Run("small and large messages", func(t *testing.T) {
+		s, err := erpc.OpenStream[[]byte, []byte](ctx, sess, "/shapes/bytes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for _, n := range []int{0, 1, 64<<10 + 1, 1 << 20} {
+			m := pattern(n, n)
+			if err := s.Send(&m); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Recv(); err != nil || !bytes.Equal(*got, m) {
+				t.Fatalf("%d bytes: %v", n, err)
+			}
 		}
 	})
 	if !sess.Health() {
