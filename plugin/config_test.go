@@ -12,6 +12,7 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/binder"
 	"github.com/goerpc/erpc/plugin/binder/validate"
+	"github.com/goerpc/erpc/plugin/dashboard"
 	"github.com/goerpc/erpc/plugin/heartbeat"
 	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/plugin/overloader"
@@ -28,6 +29,8 @@ type whole struct {
 	Checker     auth.CheckerConfig     `yaml:"checker" ini:"checker"`
 	HMACBearer  auth.HMACBearerConfig  `yaml:"hmac_bearer" ini:"hmac_bearer"`
 	HMACChecker auth.HMACCheckerConfig `yaml:"hmac_checker" ini:"hmac_checker"`
+	Login       auth.LoginConfig       `yaml:"login" ini:"login"`
+	Dashboard   dashboard.Config       `yaml:"dashboard" ini:"dashboard"`
 	Binder      binder.Config          `yaml:"binder" ini:"binder"`
 	Validate    validate.Config        `yaml:"validate" ini:"validate"`
 	Ping        heartbeat.PingConfig   `yaml:"ping" ini:"ping"`
