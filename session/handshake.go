@@ -211,7 +211,7 @@ const maxHandshakeMessage = 64 << 10
 // deadline makes the other side introduce itself before it answers.
 func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error {
 	ctx := m.Context()
-	if p.dial == nil { // who dials has chosen the other side
+	if !p.dialed { // a side that dials has chosen the other one
 		sock := p.conn.sock
 		sock.LimitRead(maxHandshakeMessage)
 		defer sock.LimitRead(0)
