@@ -20,6 +20,7 @@ const (
 	laneWorker  lane = "worker"  // on another one
 	laneInTurn  lane = "in turn" // on the goroutine that reads, before the next message
 	laneRefused lane = "refused"
+	laneHeld    lane = "held" // not answered
 	laneNone    lane = "none"
 )
 
@@ -51,8 +52,10 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 		{name: "a handler at its limit", h: func(h *Handler) { h.SetLimit(1); h.running.Add(1) }, want: laneRefused, code: message.CodeExhausted},
 		{name: "a protocol that answers in turn", set: func(m *message.Message) { m.SetInTurn(true) }, want: laneInTurn},
 		{name: "a quick one there", h: quick, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneInTurn},
-		{name: "a connection that drains", conn: func(u *unit) { u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
-		{name: "a quick one there", h: quick, conn: func(u *unit) { u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a connection that drains", conn: func(u *unit) { u.prove(); u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a quick one there", h: quick, conn: func(u *unit) { u.prove(); u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a connection that drains, of a side that can't be told", conn: func(u *unit) { u.local.move(localServing, localDraining) }, want: laneHeld},
+		{name: "a quick one there, in turn", h: quick, conn: func(u *unit) { u.local.move(localServing, localDraining) }, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneHeld},
 		{name: "bytes in flight above the limit, and a connection that ends", shared: func(sh *Shared) { sh.InflightLimit = 10 }, conn: func(u *unit) { u.budget.add(11); _ = u.close(nil) }, want: laneNone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,6 +94,12 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 			}
 			switch c.want {
 			case laneNone:
+				return
+			case laneHeld:
+				u.sentNothing("the call is held")
+				if u.local.state() != localHolding || len(ran) > 0 || u.handlers.Load() > 0 {
+					t.Errorf("the connection is %v, %d handlers ran, %d hold a place", u.local.state(), len(ran), u.handlers.Load())
+				}
 				return
 			case laneRefused:
 				if m := u.sentOne(); m.Status().Code() != c.code || m.Seq() != 7 {

@@ -188,7 +188,7 @@ func (s *Engine) End(cause error) { _ = s.finish(cause) }
 // side or has not ended.
 func (s *Engine) Err() error { return s.conns.err() }
 
-// Drain makes the session refuse new calls and tells the other side if that is
+// Drain makes the session serve no new calls and tells the other side if that is
 // erpc. It is called again and again. idle reports that no handler works for
 // the session; quiet, that moreover its replies are written and nothing more is
 // expected from the other side.

@@ -1,11 +1,42 @@
 package session
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/goerpc/erpc/message"
 )
+
+// TestHeldCalls are refused in their order when they have waited for long enough, and
+// bounded.
+func TestHeldCalls(t *testing.T) {
+	u := newUnit(t, callRoute{}, nil)
+	handler := u.occupy() // it works for longer than a call is held
+	defer handler.free()
+	u.drain()
+	for seq := range int32(3) {
+		u.accept(message.TypeCall, 10+seq, "/h", 1)
+	}
+	u.drain()
+	u.sentNothing("they are held")
+	u.quiet.held[0].since -= holdFor
+	u.quiet.held[1].since -= holdFor
+	u.drain()
+	refused := u.sent()
+	if len(refused) != 2 || refused[0].Seq() != 10 || refused[1].Seq() != 11 || refused[1].Status().Code() != message.CodeShuttingDown {
+		t.Errorf("%v, want refusals of 10 and 11", refused)
+	}
+	u.sentNothing("the third is held")
+	for seq := range int32(maxHeldCalls - 1) {
+		u.accept(message.TypeCall, 100+seq, "/h", 1)
+	}
+	u.sentNothing("so many are held")
+	u.accept(message.TypeCall, 7, "/h", 1)
+	if m := u.sentOne(); m.Seq() != 7 || m.Status().Code() != message.CodeShuttingDown {
+		t.Errorf("one above the limit: %v", m)
+	}
+}
 
 func TestQuiescence(t *testing.T) {
 	const ms = time.Millisecond
@@ -148,7 +179,8 @@ func TestGoAwayTowardsASideThatCannotRedial(t *testing.T) {
 	}
 }
 
-// TestDrainTowardsASideThatIsNotKnown tells it nothing, and waits for silence.
+// TestDrainTowardsASideThatIsNotKnown tells it nothing, and waits for silence. A call
+// that comes after that ends with the connection, at the next look.
 func TestDrainTowardsASideThatIsNotKnown(t *testing.T) {
 	s, w := onWire(t, fakeShared(callRoute{}), nil)
 	w.send(message.TypePush, 1, "/x")
@@ -160,7 +192,11 @@ func TestDrainTowardsASideThatIsNotKnown(t *testing.T) {
 	}
 	w.silent()
 	w.send(message.TypeCall, 2, "/x")
-	if m := w.receive(); m.Status().Code() != message.CodeShuttingDown || m.Meta().Peek(metaRefused) != nil {
-		t.Errorf("a call while it drains: %v", m)
+	eventually(t, "the call", func() bool { return s.Stats().MessagesIn == 2 })
+	w.silent()
+	if s.State() != Open {
+		t.Errorf("it is %v before the next look", s.State())
 	}
+	drained(t, s)
+	eventually(t, "the end", func() bool { return s.State() == Closed && errors.Is(s.Err(), ErrShutdown) })
 }

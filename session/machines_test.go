@@ -14,8 +14,9 @@ func TestMachinesMoveAsMeant(t *testing.T) {
 		"busy waiting busy",       // a message comes
 		"busy waiting woken busy", // the watchdog wakes it, and another goroutine waits
 	)
-	checkMoves(t, "local", []localState{localServing, localDraining, localTold, localAcknowledged},
+	checkMoves(t, "local", []localState{localServing, localDraining, localHolding, localTold, localAcknowledged},
 		"serving draining told acknowledged",
+		"draining holding", // a call of a side that can't be told
 	)
 	checkMoves(t, "remote", []remoteState{remoteServing, remoteLeaving, remoteHalfClosed, remoteFinished},
 		"serving leaving finished",

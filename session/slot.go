@@ -191,8 +191,9 @@ func (x *exchange) refuse(code int32, cause error) {
 	x.answer(new(Hooks), nil, newStatus(code, cause), true)
 }
 
-// refusedByDrain answers a call that comes while the connection drains, and
-// reports whether it did. The caller asks after it has counted the handler: so
+// refusedByDrain refuses a call that comes while the connection drains, and
+// reports whether it did: with an answer if the other side is known to understand
+// it, else by holding it ([conn.hold]). The caller asks after it has counted the handler: so
 // either this sees that the connection drains, or whoever drains it sees the
 // handler. Pushes are handled as long as there is a connection: nobody would be
 // told.
@@ -200,7 +201,9 @@ func (x *exchange) refusedByDrain() bool {
 	if x.in.Mtype() != message.TypeCall || x.conn.local.state() == localServing {
 		return false
 	}
-	x.refuse(message.CodeShuttingDown, ErrShutdown)
+	if x.conn.proof.given() || !x.conn.hold(x.in.Seq(), x.in.InTurn()) {
+		x.refuse(message.CodeShuttingDown, ErrShutdown)
+	}
 	return true
 }
 

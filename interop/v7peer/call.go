@@ -68,6 +68,14 @@ func call(o *options, out *reporter) error {
 	}
 	c.sess = sess
 
+	if o.busy > 0 {
+		line := check{name: "busy", run: func(c *client) outcome { return c.busy(o.busy) }}.do(c)
+		out.line(line)
+		if !line.OK {
+			return errors.New(line.Error)
+		}
+		return nil
+	}
 	failures := 0
 	for _, k := range checks {
 		if !c.wants(k) {

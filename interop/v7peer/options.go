@@ -30,6 +30,7 @@ type options struct {
 	auth, heartbeat, secure      string
 	proxy                        string
 	nested                       bool
+	busy                         int
 	only, skip                   map[string]bool
 	timeout                      time.Duration
 	log                          string
@@ -51,6 +52,7 @@ func parseOptions(role string, args []string) (*options, error) {
 	fs.StringVar(&o.secure, "secure", "", "AES key of 16, 24 or 32 bytes for the secure plugin")
 	fs.StringVar(&o.proxy, "proxy", "", "serve: forward everything to this address; call: any text leaves out what v7's proxy breaks")
 	fs.BoolVar(&o.nested, "nested", false, "call: also call /math/nested, which calls /client/add back on the same session")
+	fs.IntVar(&o.busy, "busy", 0, "call: in place of the checks, so many callers call until the session has ended")
 	fs.StringVar(&only, "only", "", "call: run just these checks, comma-separated, also such as v7's server can't answer")
 	fs.StringVar(&skip, "skip", "", "call: leave out these checks, comma-separated")
 	fs.DurationVar(&o.timeout, "timeout", 20*time.Second, "call: limit of the whole run")

@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
@@ -109,6 +112,56 @@ func TestInterop(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// TestShutdownOfAServerWithBusyV7Clients: each caller of erpc v7, which can't be told
+// of a shutdown, loses one call at most, to the end of the connection.
+func TestShutdownOfAServerWithBusyV7Clients(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts programs of erpc v7")
+	}
+	v7peer := wiretest.BuildV7(t)
+	const callers = 8
+	for _, w := range v7Wires() {
+		if strings.Contains(w.flags, "kcp") || strings.Contains(w.flags, "thrift") || w.lacks&wiretest.Status != 0 {
+			continue // v7 hears nothing of the end; it garbles concurrent calls; it has no status
+		}
+		t.Run(w.flags, func(t *testing.T) {
+			t.Parallel()
+			p := w.server(t)
+			done := make(chan map[string]wiretest.V7Check, 1)
+			go func() {
+				done <- wiretest.CallV7(t, v7peer, append(strings.Fields(w.flags), "-addr", p.Addr, "-busy", strconv.Itoa(callers))...)
+			}()
+			kit.Eventually(t, wiretest.Limit, "a busy client", func() bool { return p.Stats().MessagesIn > 500 })
+			began := time.Now()
+			if err := p.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			took := time.Since(began)
+			var counts struct {
+				OK     int
+				Failed map[string]int
+			}
+			if err := json.Unmarshal(kit.Await(t, "the client", done)["busy"].Got, &counts); err != nil {
+				t.Fatal(err)
+			}
+			lost := 0
+			for code, n := range counts.Failed {
+				if code != "102" && code != "104" { // the connection ended: while it waited, or while it wrote
+					t.Errorf("%d calls ended with %s", n, code)
+				}
+				lost += n
+			}
+			t.Logf("%d of %d calls lost; Shutdown took %v", lost, counts.OK+lost, took)
+			if counts.OK < 500 || lost > callers {
+				t.Errorf("%d calls succeeded, %d failed; want %d failed at most, one for each caller", counts.OK, lost, callers)
+			}
+			if took > kit.Slack*500*time.Millisecond {
+				t.Errorf("Shutdown took %v", took)
+			}
 		})
 	}
 }
