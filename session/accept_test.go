@@ -54,6 +54,7 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 		{name: "a quick one there", h: quick, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneInTurn},
 		{name: "a connection that drains", conn: func(u *unit) { u.prove(); u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
 		{name: "a quick one there", h: quick, conn: func(u *unit) { u.prove(); u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a connection that drains, and a call that has a deadline", conn: func(u *unit) { u.local.move(localServing, localDraining) }, set: message.WithSetMeta(MetaTimeout, "60000"), want: laneRefused, code: message.CodeShuttingDown},
 		{name: "a connection that drains, of a side that can't be told", conn: func(u *unit) { u.local.move(localServing, localDraining) }, want: laneHeld},
 		{name: "a quick one there, in turn", h: quick, conn: func(u *unit) { u.local.move(localServing, localDraining) }, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneHeld},
 		{name: "bytes in flight above the limit, and a connection that ends", shared: func(sh *Shared) { sh.InflightLimit = 10 }, conn: func(u *unit) { u.budget.add(11); _ = u.close(nil) }, want: laneNone},

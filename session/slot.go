@@ -201,7 +201,8 @@ func (x *exchange) refusedByDrain() bool {
 	if x.in.Mtype() != message.TypeCall || x.conn.local.state() == localServing {
 		return false
 	}
-	if x.conn.proof.given() || !x.conn.hold(x.in.Seq(), x.in.InTurn()) {
+	understands := x.conn.proof.given() || x.in.Meta().Peek(MetaTimeout) != nil // which v7 does not send
+	if understands || !x.conn.hold(x.in.Seq(), x.in.InTurn()) {
 		x.refuse(message.CodeShuttingDown, ErrShutdown)
 	}
 	return true
