@@ -96,7 +96,8 @@ interop-programs: # from Debian, those that are missing
 	  [ -z "$$missing" ] || { apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing </dev/null; }
 	@python3 -c 'import openapi_spec_validator' 2>/dev/null || bin/venv/bin/python3 -c 'import openapi_spec_validator' 2>/dev/null || \
-	  { /usr/bin/python3 -m venv bin/venv && bin/venv/bin/pip install -q openapi-spec-validator==0.9.0; }
+	  { /usr/bin/python3 -m venv bin/venv && bin/venv/bin/pip install -q openapi-spec-validator==0.9.0; } || \
+	  echo "openapi-spec-validator is not to be had: TestOpenAPIIsValid is skipped"
 
 bench: ## against other frameworks, about five minutes; writes docs/performance.md
 	$(MAKE) -C bench bench
