@@ -206,4 +206,9 @@ func TestEventLoopThatRefuses(t *testing.T) {
 	if err := <-res; err != nil {
 		t.Errorf("wait returned %v", err)
 	}
+	src.refuse = false
+	r.handOver(src, func() { read++ })
+	if read != 2 || src.readable != nil {
+		t.Error("the loop that refused it was asked again")
+	}
 }
