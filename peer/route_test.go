@@ -149,12 +149,14 @@ func TestNotFoundNamesTheMethod(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})
 	router.HandlePush(srv, "/only/push", func(context.Context, *int) error { return nil })
+	router.HandleStream(srv, "/only/stream", func(context.Context, *session.TypedStream[int, int]) error { return nil })
 	serve(t, srv, "a")
 	s, st := newPeer(t, on, peer.Config{}).Dial("a")
 	if !st.OK() {
 		t.Fatal(st)
 	}
 	for _, c := range []struct{ method, typed, plain string }{
+		{"/only/stream", `no handler of a CALL for "/only/stream", only one of a STREAM`, `no handler of a CALL for "/only/stream", only one of a STREAM`},
 		{"/none", `the other side has no handler of a CALL for "/none"`, ""},
 		{"/only/push", `no handler of a CALL for "/only/push", only one of a PUSH`, `no handler of a CALL for "/only/push", only one of a PUSH`},
 		{"/" + strings.Repeat("é", 100), `the other side has no handler of a CALL for "/` + strings.Repeat("é", 63) + `…"`, ""},

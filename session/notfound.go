@@ -12,11 +12,14 @@ import (
 const maxNamed = 128
 
 // notFound is the outcome of a message that has no handler. Like that of v7 it
-// has no cause, unless the method is there for the other kind of message; the
+// has no cause, unless the method is there for another kind of message; the
 // typed Call fills in what it has called.
 func (x *exchange) notFound() *message.Status {
-	call := x.in.Mtype() == message.TypeCall
-	other, _ := x.conn.sess.shared.Routes.Dispatch(!call, x.in.ServiceMethod())
+	call, routes := x.in.Mtype() == message.TypeCall, x.conn.sess.shared.Routes
+	other, _ := routes.Dispatch(!call, x.in.ServiceMethod())
+	if other == nil || other.IsUnknown() {
+		other, _ = routes.DispatchStream(x.in.ServiceMethod())
+	}
 	if other == nil || other.IsUnknown() {
 		return newStatus(message.CodeNotFound, "")
 	}
