@@ -56,6 +56,7 @@ var capsMoves = [...][]capsState{
 type caps struct {
 	mu       sync.Mutex // guards the following
 	state    capsState
+	told     bool // it was asked, and so knows what this side can do, whatever came of that
 	bits     uint64
 	answered chan struct{} // closed when the state is no longer asked; nil in other states
 }
@@ -71,6 +72,7 @@ func (c *caps) moveLocked(to capsState) bool {
 			}
 			if to == capsAsked {
 				c.answered = make(chan struct{})
+				c.told = true
 			}
 			return true
 		}
@@ -101,6 +103,15 @@ func (c *caps) can(bit uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state == capsProven && c.bits&bit != 0
+}
+
+// mayUse reports whether the other side may use the capability: it has it, or it was
+// asked. Its answer may come behind what it has sent since it read the question, and
+// may find that the asker has given up.
+func (c *caps) mayUse(bit uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told || c.state == capsProven && c.bits&bit != 0
 }
 
 // begin returns the state. If nobody has asked, the caller is to ask now: mine is

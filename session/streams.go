@@ -213,7 +213,7 @@ func (c *conn) drainStream(key int32) {
 // waits. It reports whether it keeps x. An error ends the connection.
 func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
 	t := c.streams.Load()
-	if t == nil || !t.caps.can(capStreams) {
+	if t == nil || !t.caps.mayUse(capStreams) {
 		return false, &mtypeError{x.in.Mtype(), x.in.ServiceMethod()}
 	}
 	if x.in.Mtype() == message.TypeStreamOpen {

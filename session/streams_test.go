@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -220,6 +221,38 @@ func TestFramesOfASideWithoutStreams(t *testing.T) {
 		}
 	}
 	u.sentNothing("frames that end the connection")
+}
+
+// The other side opens a stream as soon as it has read the question of this side,
+// which may be before the answer is here, or when nobody here waits for it.
+func TestStreamsBeforeTheAnswer(t *testing.T) {
+	for _, gaveUp := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			u := newUnit(t, routes{}, nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			done := make(chan *message.Status, 1)
+			go func() { done <- u.needStreams(ctx) }()
+			synctest.Wait()
+			q := u.sentOne()
+			if gaveUp {
+				cancel()
+				if st := <-done; st.Code() != message.CodeCanceled {
+					t.Errorf("given up: %v", st)
+				}
+			}
+			if err := u.frame(message.TypeStreamOpen, 1, "/s", nil); err != nil {
+				t.Errorf("given up %v: a frame ends the connection: %v", gaveUp, err)
+			}
+			synctest.Wait()
+			if !gaveUp {
+				u.answer(q.Seq(), formatCaps(capStreams, q.Seq()))
+				if st := <-done; !st.OK() {
+					t.Error(st)
+				}
+			}
+		})
+	}
 }
 
 // A stream that is opened while this side shuts down is refused, so that its
