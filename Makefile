@@ -57,7 +57,7 @@ cross: ## build for other systems and processors
 	done
 
 test-386: ## what counts bytes, with 32-bit integers; needs a processor and kernel that run 386
-	CGO_ENABLED=0 GOARCH=386 $(GO) test ./codec/... ./xfer/... ./message/... ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./proto/httproto ./proto/thriftproto ./plugin/heartbeat
+	CGO_ENABLED=0 GOARCH=386 $(GO) test ./codec/... ./xfer/... ./message/... ./proto/rawproto ./proto/jsonproto ./proto/pbproto ./proto/httproto ./proto/thriftproto ./plugin/heartbeat ./session ./router/... ./peer ./socket
 
 lint: ## format, vet and staticcheck
 	@unformatted=$$(gofmt -l .); \
