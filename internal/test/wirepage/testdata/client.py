@@ -311,6 +311,8 @@ def leaving(c):
     m = c.expect(REPLY, c.send(CALL, b"/math/add", b"[1]"))
     want("status", parse_query(m.status)[b"code"], b"503")
     c.send(PUSH, b"/erpc.control/bye", seq=0, codec=0)
+    m = c.receive()
+    want("why", (m.mtype, m.seq, m.method), (PUSH, 0, b"/erpc.control/end"))
     want("end", c.receive(), None)
 
 
