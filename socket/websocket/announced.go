@@ -44,19 +44,81 @@ func (a announced) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // A watched connection reads no further than the head of a message that is too large.
 type watched struct {
 	net.Conn
-	in    io.Reader
-	heads heads // of the reader
-	err   error // sticky
+	in     io.Reader
+	answer *answer // of the server, in front of the frames; nil where there is none
+	heads  heads   // of the reader
+	err    error   // sticky
 }
+
+// watchDialed returns conn, on which the handshake has not begun.
+func watchDialed(conn net.Conn, limit int64) *watched {
+	return &watched{Conn: conn, in: conn, answer: new(answer), heads: heads{limit: limit}}
+}
+
+// An answer follows the head of an HTTP response, to find where frames begin.
+type answer struct {
+	line   []byte // the beginning of the head, as far as it tells about the upgrade
+	breaks int    // how much of "\r\n\r\n" the last bytes were
+	done   bool   // the head is over
+}
+
+// upgraded is what the head of a response begins with that frames follow.
+const upgraded = "HTTP/1.1 101 "
+
+// see returns how many of the next bytes belong to the head.
+func (a *answer) see(b []byte) int {
+	for i, c := range b {
+		if a.done {
+			return i
+		}
+		if len(a.line) < len(upgraded) {
+			a.line = append(a.line, c)
+		}
+		switch {
+		case c == '\r' && a.breaks%2 == 0, c == '\n' && a.breaks%2 == 1:
+			a.breaks++
+		case c == '\r':
+			a.breaks = 1
+		default:
+			a.breaks = 0
+		}
+		a.done = a.breaks == 4
+	}
+	return len(b)
+}
+
+// upgraded reports whether frames follow the head, which is over.
+func (a *answer) upgraded() bool { return string(a.line) == upgraded }
 
 func (w *watched) Read(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
 	n, err := w.in.Read(p)
+	if w.answer != nil {
+		return w.readAnswer(p[:n], err)
+	}
 	w.err = w.heads.see(p[:n])
 	if w.err != nil {
 		return 0, w.err
+	}
+	return n, err
+}
+
+// readAnswer is the rest of a read of b, which begins with the server's answer. What
+// follows that is left to the next read, so that a wrong frame fails no handshake.
+func (w *watched) readAnswer(b []byte, err error) (int, error) {
+	n := w.answer.see(b)
+	if !w.answer.done {
+		return n, err
+	}
+	if !w.answer.upgraded() {
+		return len(b), err
+	}
+	w.answer = nil
+	if n < len(b) {
+		w.in = io.MultiReader(bytes.NewReader(bytes.Clone(b[n:])), w.in)
+		err = nil // the next read has it
 	}
 	return n, err
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -74,3 +76,42 @@ func FuzzHeads(f *testing.F) {
 		}
 	})
 }
+
+// Frames are looked for behind the head of an upgrade, however it is cut, and not in
+// other responses.
+func TestFramesBehindAnAnswer(t *testing.T) {
+	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nX: \r \r\n\r\n"
+	large := string(frame(0x82, 1001))
+	for _, c := range []struct {
+		in, read string
+		fails    bool
+	}{
+		{head + "\x82\x01x", head + "\x82\x01x", false},
+		{head, head, false},
+		{head + large, head, true},
+		{"HTTP/1.1 307 Temporary Redirect\r\n\r\n" + large, "HTTP/1.1 307 Temporary Redirect\r\n\r\n" + large, false},
+		{"HTTP/1.1 1", "HTTP/1.1 1", false},
+		{"\r\n\r\n" + large, "\r\n\r\n" + large, false},
+	} {
+		for piece := 1; piece <= len(c.in); piece++ {
+			w := watchDialed(nil, 1000)
+			w.in = pieces{strings.NewReader(c.in), piece}
+			got, err := io.ReadAll(w)
+			if c.fails != errors.Is(err, websocket.ErrMessageTooBig) {
+				t.Errorf("%q in pieces of %d: %v", c.in, piece, err)
+			}
+			// A head that comes in pieces may be read in part.
+			if !strings.HasPrefix(string(got), c.read) || !c.fails && string(got) != c.read {
+				t.Errorf("%q in pieces of %d: read %q", c.in, piece, got)
+			}
+		}
+	}
+}
+
+// pieces reads at most n bytes at a time.
+type pieces struct {
+	io.Reader
+	n int
+}
+
+func (r pieces) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), r.n)]) }

@@ -47,8 +47,11 @@ func (t Transport) Dial(ctx context.Context, network, address string, o *socket.
 	var under net.Conn // of the one request that is made
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		conn, err := socket.Stream{}.Dial(ctx, "tcp", address, o)
+		if err != nil {
+			return nil, err
+		}
 		under = conn
-		return conn, err
+		return watchDialed(conn, t.Config.readLimit(o.ReadLimit)), nil
 	}
 	client := &http.Client{
 		Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial},

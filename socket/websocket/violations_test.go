@@ -3,7 +3,9 @@ package websocket_test
 import (
 	"bufio"
 	"context"
+	"crypto/sha1"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -88,6 +90,70 @@ func TestViolationsHaveTheirCode(t *testing.T) {
 			_ = conn.Close() // enough was said
 		}
 	}
+}
+
+// A side that has dialed tells a server that breaks the protocol, too, and takes no
+// message that is announced above its limit.
+func TestViolationsOfServers(t *testing.T) {
+	for _, messages := range []bool{false, true} {
+		for _, c := range []struct {
+			name, frame string
+			code        cws.StatusCode
+		}{
+			{"a reserved bit", "\xa2\x01x", cws.StatusProtocolError},
+			{"text that is none", "\x81\x02\xc3\x28", cws.StatusInvalidFramePayloadData},
+			{"too large, announced", "\x82\x7e\x03\xe9", cws.StatusMessageTooBig},
+			{"too large in parts, announced", "\x02\x01x\x80\x7e\x03\xe8", cws.StatusMessageTooBig},
+		} {
+			closed := make(chan []byte, 1)
+			web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				closed <- violate(t, w, r, c.frame)
+			}))
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			tr := websocket.Transport{Config: websocket.Config{Messages: messages, ReadLimit: 1000}}
+			conn, err := tr.Dial(ctx, "ws", web.Listener.Addr().String(), &socket.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, conn); err == nil {
+				t.Errorf("%s: read to an end", c.name)
+			}
+			_ = conn.Close() // it has failed
+			frame := <-closed
+			cancel()
+			web.Close()
+			if len(frame) < 8 || frame[0] != 0x88 {
+				t.Errorf("%s: no close frame, but %x", c.name, frame)
+				continue
+			}
+			// A frame of a client is masked.
+			if code := cws.StatusCode(binary.BigEndian.Uint16([]byte{frame[6] ^ frame[2], frame[7] ^ frame[3]})); code != c.code {
+				t.Errorf("%s: code %v, want %v", c.name, code, c.code)
+			}
+		}
+	}
+}
+
+// violate answers a handshake by hand, writes frame, and returns the beginning of
+// what comes back.
+func violate(t *testing.T, w http.ResponseWriter, r *http.Request, frame string) []byte {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Error(err)
+	}
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) // RFC 6455, 4.2.2
+	if _, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n%s",
+		base64.StdEncoding.EncodeToString(sum[:]), frame); err != nil {
+		t.Error(err)
+	}
+	b := make([]byte, 8)
+	n, _ := io.ReadFull(conn, b) // the caller sees what is missing
+	return b[:n]
 }
 
 // A text message is answered with text, a binary one with binary.
