@@ -3,6 +3,7 @@ package peer_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -224,5 +225,23 @@ func TestCloseDuringAccept(t *testing.T) {
 	p.OnClose(func() { calls += 10 }) // too late: at once
 	if calls != 11 {
 		t.Errorf("what OnClose was given made %d", calls)
+	}
+}
+
+// A taken address is returned, and logged for programs that ignore that.
+func TestTakenAddressIsLogged(t *testing.T) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	var log strings.Builder
+	p := peer.New(peer.Config{ListenAddress: lis.Addr().String(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	defer p.Close()
+	if err := p.ListenAndServe(); err == nil {
+		t.Error("listens on an address that another has")
+	}
+	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, lis.Addr().String()) {
+		t.Errorf("the log is %q", text)
 	}
 }
