@@ -163,7 +163,7 @@ func TestCustomersGetWhatTheyOrder(t *testing.T) {
 		{"no JSON", "PUT", "9", `{`, 400, "", "", 0},
 		{"no such item", "PUT", "10", `{"customer": "ann", "item": "cup", "count": 1}`, 200, "refused", "there is no such item", 0},
 		{"GET changes nothing", "GET", "11", "", 404, "", "", 0},
-		{"what there is no route for", "DELETE", "1", "", 404, "", "", 0},
+		{"what there is no route for", "DELETE", "1", "", 405, "", "", 0},
 	} {
 		code, o := r.do(step.method, step.id, step.body)
 		if code != step.code || o.State != step.state || o.Reason != step.reason || o.Cents != step.cents {

@@ -2,7 +2,6 @@ package promises
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +39,9 @@ func TestLongStatusFailsAtItsSender(t *testing.T) {
 func TestLongStatusEndsItsStream(t *testing.T) {
 	long := strings.Repeat("x", message.MaxStatus)
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
-	erpc.HandleStream(srv, "/long", func(context.Context, *erpc.Stream[int, int]) error { return errors.New(long) })
+	erpc.HandleStream(srv, "/long", func(context.Context, *erpc.Stream[int, int]) error {
+		return erpc.NewStatus(1001, "long", long).Err()
+	})
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
 	s, st := sess.OpenStream(t.Context(), "/long")
 	if !st.OK() {
