@@ -3,6 +3,7 @@ package httpgate_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -206,6 +207,53 @@ func TestRoutes(t *testing.T) {
 }
 
 // TestHandlerInAnotherServer mounts the gateway behind somebody's middleware.
+// TestEscapedSlashIsNoSeparator: what a proxy takes for one name is no way around its
+// rules for paths.
+func TestEscapedSlashIsNoSeparator(t *testing.T) {
+	p, _ := newPeer(t, erpc.PeerConfig{})
+	erpc.HandleCall(p, "/admin/stop", func(context.Context, *struct{}) (*int, error) { return new(int), nil }, erpc.Safe())
+	erpc.HandleCall(p, "/a b", func(context.Context, *struct{}) (*int, error) { return new(int), nil }, erpc.Safe())
+	url, c := "http://"+serve(t, p, httproto.Config{}), client(t)
+	for path, want := range map[string]int{
+		"/admin/stop": 200, "/admin%2Fstop": 404, "/admin%2fstop": 404, "/%2Fadmin/stop": 404, "/a%20b": 200, "/adm%69n/stop": 200,
+	} {
+		if res, body := do(t, c, "GET", url+path, ""); res.StatusCode != want {
+			t.Errorf("%s: %s %s, want %d", path, res.Status, body, want)
+		}
+	}
+}
+
+// TestCodings: an answer is compressed for those who take that, and a body may be
+// compressed in several members.
+func TestCodings(t *testing.T) {
+	p, _ := newPeer(t, erpc.PeerConfig{})
+	erpc.HandleCall(p, "/length", func(_ context.Context, s *string) (*int, error) { n := len(*s); return &n, nil })
+	url, c := "http://"+serve(t, p, httproto.Config{}), client(t)
+	c.Transport.(*http.Transport).DisableCompression = true
+	for accept, want := range map[string]bool{
+		"gzip": true, "*": true, "br, gzip;q=0.1": true, "*;q=0, gzip": true, "X-GZIP": true,
+		"": false, "br": false, "gzip;q=0": false, "*, gzip;q=0": false, "gzip;q=0, *": false, "*;q=0": false,
+	} {
+		res, _ := do(t, c, "GET", url+"/large", "", "Accept-Encoding", accept)
+		if got := res.Header.Get("Content-Encoding") == "gzip"; got != want || res.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("Accept-Encoding %q: compressed %v, want %v; %v", accept, got, want, res.Header)
+		}
+	}
+	var body bytes.Buffer
+	for _, member := range []string{`"abc`, `defg"`} {
+		z := gzip.NewWriter(&body)
+		if _, err := io.WriteString(z, member); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if res, got := do(t, c, "POST", url+"/length", body.String(), "Content-Encoding", "gzip"); res.StatusCode != 200 || strings.TrimSpace(got) != "7" {
+		t.Errorf("two members: %s %s", res.Status, got)
+	}
+}
+
 func TestHandlerInAnotherServer(t *testing.T) {
 	p, _ := newPeer(t, erpc.PeerConfig{})
 	gate := erpc.HTTPHandler(p, erpc.HTTPConfig{})

@@ -97,7 +97,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	if escapesSlash(r.URL.RawPath) {
+		h.refuse(w, r, status(message.CodeNotFound, "the path has an escaped slash, which separates nothing"), http.StatusNotFound)
+		return
+	}
 	h.serve(w, r, Route{Method: r.URL.Path}, nil)
+}
+
+// escapesSlash reports whether a path, as it was sent, has a slash that is written
+// %2F. A proxy in front that has rules for paths takes it for a part of a name, as
+// the patterns of net/http do, so it must not reach the method behind the slash.
+func escapesSlash(raw string) bool {
+	return strings.Contains(raw, "%2F") || strings.Contains(raw, "%2f")
 }
 
 // routeMethods returns the methods with which the path of r is that of a route, ""
