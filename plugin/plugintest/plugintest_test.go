@@ -63,6 +63,7 @@ func TestOurs(t *testing.T) {
 		},
 		"ignorecase": {Server: one(ignorecase.NewIgnoreCase)},
 		"limit":      {Server: one(func() *limit.Limit { return limit.Handlers(1000) }), Client: one(func() *limit.Calls { return limit.Pending(1000) })},
+		"ordered":    {Route: one(limit.Ordered)},
 		"rate":       {Server: one(func() *limit.Rater { return limit.NewRate(limit.Rate{Per: limit.PerIP, Limit: 1e6}) })},
 		"overloader": {Server: one(func() *overloader.Overloader {
 			return overloader.New(overloader.LimitConfig{MaxConn: 1000, MaxTotalQPS: 1e6, MaxInFlight: 1000})
