@@ -277,9 +277,11 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 // endArrived handles the end that the other side has sent. It reports whether it
 // keeps x.
 func (s *Stream) endArrived(x *exchange) (kept bool) {
-	s.mu.Lock()
-	x.in.Meta().CopyTo(&s.trailer)
-	s.mu.Unlock()
+	if s.life.State() != stream.RecvClosed { // else the program may be about to read the trailer of the messages' end
+		s.mu.Lock()
+		x.in.Meta().CopyTo(&s.trailer)
+		s.mu.Unlock()
+	}
 	st := x.in.Status()
 	if st.OK() && !s.opener() { // no more messages come
 		if s.life.Move(stream.RecvClosed) {

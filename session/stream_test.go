@@ -91,6 +91,36 @@ func TestAStreamFromOpenToEnd(t *testing.T) {
 }
 
 // What each side sees of each way in which a stream can end.
+// An opener that closes after CloseSendMeta does not take the metadata away from a
+// handler that has received everything.
+func TestTrailerOutlivesClose(t *testing.T) {
+	trailer := make(chan string, 1)
+	h := streamHandler(func(_ CallCtx, s *Stream) *message.Status {
+		if err := s.Recv(new(int)); err != io.EOF {
+			t.Errorf("received %v", err)
+		}
+		<-s.Done() // the opener has gone
+		trailer <- string(s.Trailer().Peek("sum"))
+		return nil
+	})
+	duets(t, routes{stream: h}, func(d *duet) {
+		s := d.open(d.Context())
+		meta := new(message.Meta)
+		meta.Set("sum", "7")
+		if err := s.CloseSendMeta(meta); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait() // the handler has the end
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := <-trailer; got != "7" {
+			t.Errorf("the trailer is %q", got)
+		}
+	})
+}
+
 func TestEndsOfAStream(t *testing.T) {
 	type side struct {
 		*duet
