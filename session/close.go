@@ -75,16 +75,22 @@ func ownReason(cause error) *ClosedError {
 
 // sayEnd has the other side hear why the connection, which is about to be closed, ends.
 func (c *conn) sayEnd(why *ClosedError) {
-	if c.proof.given() {
-		c.owe(debt{what: debtEnd, text: endText(why.Status, why.Reconnect)})
+	t, tells := c.sock.Conn().(tellingConn)
+	proven := c.proof.given()
+	if !tells && !proven {
+		return
 	}
-	if t, ok := c.sock.Conn().(tellingConn); ok {
-		t.SayClose(why.Status.Code(), reasonText(why.Status), why.Reconnect)
+	st := c.shared.told(c.sess.Printer, why.Status)
+	if proven {
+		c.owe(debt{what: debtEnd, text: endText(st, why.Reconnect)})
+	}
+	if tells {
+		t.SayClose(st.Code(), reasonText(st), why.Reconnect)
 	}
 }
 
 // sayRefused is sayEnd for a connection that the connect hooks have refused, whose other
-// side may have got st already. Who is not let in need not come back.
+// side may have got st already. A client that is refused for good need not come back.
 func (c *conn) sayRefused(st *message.Status) {
 	if t, ok := c.sock.Conn().(tellingConn); ok {
 		forGood := st.Code() == message.CodeUnauthorized || st.Code() == codeForbidden

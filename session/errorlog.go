@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,9 +29,8 @@ const (
 // other side sent.
 const maxErrorText = 1 << 10
 
-// maxErrorLines is how many lines of one kind a peer logs in a second. A panic has
-// a stack of some kilobytes, and a stranger who has found a call that panics or
-// fails decides how many there are.
+// maxErrorLines is how many lines of one kind a peer logs in a second. The line of a
+// panic is some kilobytes long, and a stranger can repeat a call that panics or fails.
 const maxErrorLines = 10
 
 // An errorLog has a budget for each kind of line, so that a stranger who sends what
@@ -103,8 +103,11 @@ func (sh *Shared) told(log logging.Printer, st *message.Status) *message.Status 
 		budget, text = &sh.errorLog.bodies, textBadBody
 	}
 	cause := st.Cause().Error()
+	if len(cause) > maxErrorText {
+		cause = strings.ToValidUTF8(cause[:maxErrorText], "")
+	}
 	return st.Copy(logError(log, budget, slog.LevelWarn, "failed", text, slog.Group("status",
-		slog.Int("code", int(st.Code())), slog.String("msg", st.Msg()), slog.String("cause", cause[:min(len(cause), maxErrorText)]))))
+		slog.Int("code", int(st.Code())), slog.String("msg", st.Msg()), slog.String("cause", cause))))
 }
 
 // HandlerStatus returns the status of a message whose handler returned err: that

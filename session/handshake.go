@@ -166,7 +166,7 @@ func (p *preSession) send(mtype byte, seq int32, method string, body any, st *me
 	}
 	x.out.SetSeq(seq)
 	if !st.OK() {
-		x.out.SetStatus(st)
+		x.out.SetStatus(p.shared.told(p.Printer, st))
 		x.out.SetBody(nil)
 	}
 	return p.conn.write(&x.out, false)

@@ -324,3 +324,46 @@ func TestErrorTextsAreInTheRecordOfACall(t *testing.T) {
 		}
 	}
 }
+
+// A connect hook that answers, and a session that is closed with a reason, keep hidden
+// causes as handlers do, on both sides of the switch.
+func TestErrorTextsOfHooksAndClosings(t *testing.T) {
+	for _, detail := range []bool{false, true} {
+		var log kit.Log
+		refuse := &erpc.PluginImpl{PluginName: "refuse", OnPostAccept: func(s erpc.PreSession) *erpc.Status {
+			call := s.PreReceive(func(erpc.Header) any { return new(string) })
+			if st := s.PreReply(call, nil, erpc.StatusFromError(errInternal)); !st.OK() {
+				t.Error(st)
+			}
+			return nil
+		}}
+		srv, addr := kit.Serve(t, erpc.PeerConfig{ErrorDetail: detail, Logger: slog.New(&log)}, refuse)
+		erpc.HandleCall(srv, "/end", func(ctx context.Context, _ *int) (*int, error) {
+			s := erpc.CallCtxFrom(ctx).Session()
+			go s.CloseWith(erpc.StatusFromError(errInternal), false)
+			return new(int), nil
+		})
+		var answered *erpc.Status
+		ask := &erpc.PluginImpl{PluginName: "ask", OnPostDial: func(s erpc.PreSession, _ bool) *erpc.Status {
+			answered = s.PreCall("/hello", "x", new(string))
+			return nil
+		}}
+		_, sess := kit.Dial(t, addr, erpc.PeerConfig{}, ask)
+		if told := strings.Contains(answered.String(), secret); told != detail || answered.OK() {
+			t.Errorf("detail %v: the hook answers %v", detail, answered)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
+		for range 2 { // the first proves that the other side is erpc
+			_, _ = erpc.Call[int](ctx, sess, "/end", 1) // it may end with the session
+		}
+		kit.Await(t, "the end", sess.CloseNotify())
+		cancel()
+		var why *erpc.ClosedError
+		if !errors.As(sess.Err(), &why) || strings.Contains(why.Error(), secret) != detail {
+			t.Errorf("detail %v: the session ended with %v", detail, sess.Err())
+		}
+		if !detail && len(log.Says(secret)) < 2 {
+			t.Errorf("the log has the text in %q, want a line of the hook and one of the closing", log.Says(secret))
+		}
+	}
+}
