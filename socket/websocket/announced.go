@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/coder/websocket"
 )
@@ -55,40 +56,46 @@ func watchDialed(conn net.Conn, limit int64) *watched {
 	return &watched{Conn: conn, in: conn, answer: new(answer), heads: heads{limit: limit}}
 }
 
-// An answer follows the head of an HTTP response, to find where frames begin.
+// An answer follows the head of an HTTP response, to find where frames begin. It
+// takes for the end of a head what net/http does, a line feed without a carriage
+// return included.
 type answer struct {
-	line   []byte // the beginning of the head, as far as it tells about the upgrade
-	breaks int    // how much of "\r\n\r\n" the last bytes were
+	status []byte // the first line, as far as the status
+	first  bool   // the first line is over
+	length int    // of the line that has begun, without carriage returns
 	done   bool   // the head is over
 }
 
-// upgraded is what the head of a response begins with that frames follow.
-const upgraded = "HTTP/1.1 101 "
+// maxStatusLine is how much of the first line is kept, in bytes.
+const maxStatusLine = 64
 
 // see returns how many of the next bytes belong to the head.
 func (a *answer) see(b []byte) int {
 	for i, c := range b {
-		if a.done {
-			return i
-		}
-		if len(a.line) < len(upgraded) {
-			a.line = append(a.line, c)
-		}
 		switch {
-		case c == '\r' && a.breaks%2 == 0, c == '\n' && a.breaks%2 == 1:
-			a.breaks++
-		case c == '\r':
-			a.breaks = 1
-		default:
-			a.breaks = 0
+		case a.done:
+			return i
+		case c == '\n':
+			a.done = a.length == 0
+			a.first, a.length = true, 0
+		case c != '\r':
+			a.length++
+			if !a.first && len(a.status) < maxStatusLine {
+				a.status = append(a.status, c)
+			}
 		}
-		a.done = a.breaks == 4
 	}
 	return len(b)
 }
 
-// upgraded reports whether frames follow the head, which is over.
-func (a *answer) upgraded() bool { return string(a.line) == upgraded }
+// code returns the status code of the head, "" if there is none.
+func (a *answer) code() string {
+	f := strings.Fields(string(a.status))
+	if len(f) < 2 {
+		return ""
+	}
+	return f[1]
+}
 
 func (w *watched) Read(p []byte) (int, error) {
 	if w.err != nil {
@@ -105,17 +112,21 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAnswer is the rest of a read of b, which begins with the server's answer. What
+// readAnswer is the rest of a read of b, which begins in the server's answer. What
 // follows that is left to the next read, so that a wrong frame fails no handshake.
 func (w *watched) readAnswer(b []byte, err error) (int, error) {
 	n := w.answer.see(b)
 	if !w.answer.done {
 		return n, err
 	}
-	if !w.answer.upgraded() {
-		return len(b), err
+	switch code := w.answer.code(); {
+	case code == "101":
+		w.answer = nil
+	case strings.HasPrefix(code, "1"):
+		w.answer = new(answer) // another one follows
+	default:
+		return len(b), err // the handshake has failed
 	}
-	w.answer = nil
 	if n < len(b) {
 		w.in = io.MultiReader(bytes.NewReader(bytes.Clone(b[n:])), w.in)
 		err = nil // the next read has it

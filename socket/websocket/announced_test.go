@@ -91,6 +91,8 @@ func TestFramesBehindAnAnswer(t *testing.T) {
 		{head + large, head, true},
 		{"HTTP/1.1 307 Temporary Redirect\r\n\r\n" + large, "HTTP/1.1 307 Temporary Redirect\r\n\r\n" + large, false},
 		{"HTTP/1.1 1", "HTTP/1.1 1", false},
+		{"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head + large, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head, true},
+		{"HTTP/1.0  101 \nUpgrade: websocket\n\n" + large, "HTTP/1.0  101 \nUpgrade: websocket\n\n", true},
 		{"\r\n\r\n" + large, "\r\n\r\n" + large, false},
 	} {
 		for piece := 1; piece <= len(c.in); piece++ {
