@@ -30,7 +30,7 @@ const (
 )
 
 // SetLoggerLevel sets the level of the default logger: OFF, PRINT, CRITICAL,
-// ERROR, WARNING, NOTICE, INFO (the default), DEBUG or TRACE. An unknown name
+// ERROR, WARN (WARNING in v7), NOTICE, INFO (the default), DEBUG or TRACE. An unknown name
 // changes nothing and is logged as an error. It returns [FlushLogger].
 func SetLoggerLevel(level string) (flusher func() error) {
 	l, err := logging.ParseLevel(level)

@@ -87,7 +87,7 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 	if err := b.add(t, nil); err != nil {
 		return nil, err
 	}
-	b.inOrder = slices.Clone(b.fields)
+	inOrder := slices.Clone(b.fields)
 	slices.SortStableFunc(b.fields, func(x, y *formField) int { return cmp.Compare(x.name, y.name) })
 	p := &formPlan{sorted: b.fields, byName: make(map[string][]*formField)}
 	for i, f := range p.sorted {
@@ -103,7 +103,7 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 		}
 	}
 	p.byFold = make(map[string][]*formField)
-	for _, f := range b.inOrder {
+	for _, f := range inOrder {
 		if fold := strings.ToLower(f.name); f.fold && len(fold) <= maxFold && p.byFold[fold] == nil {
 			p.byFold[fold] = []*formField{f}
 		}
@@ -113,10 +113,9 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 }
 
 type formPlanner struct {
-	outer   reflect.Type
-	within  []reflect.Type // the structs being flattened, outermost first
-	fields  []*formField
-	inOrder []*formField // the same as they stand in the type
+	outer  reflect.Type
+	within []reflect.Type // the structs being flattened, outermost first
+	fields []*formField
 }
 
 func (b *formPlanner) fail(f reflect.StructField, hint string) error {

@@ -87,7 +87,7 @@ func (m *Message) MarshalBody() ([]byte, error) {
 }
 
 // AppendBody appends the encoded body to dst. Bodies that are bytes go as they
-// are; no body is not bytes. A codec that panics gives a [PanicError].
+// are; without a body it appends nothing. A codec that panics gives a [PanicError].
 func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 	switch b := m.body.(type) {
 	case nil:

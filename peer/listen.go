@@ -166,7 +166,7 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	if !p.takePlace() {
 		p.opening.Add(-1)
 		_ = conn.Close() // nothing was said on it
-		p.refused(conn.RemoteAddr().String(), tooManySessions())
+		p.Refused(conn.RemoteAddr().String(), tooManySessions())
 		return
 	}
 	conn, pf = p.sort(conn, pf)
@@ -186,7 +186,7 @@ func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	p.opening.Add(-1)
 	if !st.OK() {
 		p.accepting.Add(-1)
-		p.refused(conn.RemoteAddr().String(), st)
+		p.Refused(conn.RemoteAddr().String(), st)
 		return
 	}
 	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {
@@ -200,12 +200,11 @@ func tooManySessions() *message.Status {
 	return message.NewStatusByCodeText(message.CodeExhausted, errTooManySessions, false)
 }
 
-// Refused counts a connection from remote that somebody in front of the peer has refused,
-// the handler of a WebSocket say, among those that the peer has refused itself, and
-// logs it: at most one a second, since strangers decide how many there are.
-func (p *Peer) Refused(remote string, st *message.Status) { p.refused(remote, st) }
-
-func (p *Peer) refused(remote string, st *message.Status) {
+// Refused counts and logs a connection from remote that was refused. The peer calls it
+// for those that it refuses itself; code in front of it, such as a handler of
+// WebSockets, calls it for others. It logs at most one line a second, because strangers
+// decide how many there are.
+func (p *Peer) Refused(remote string, st *message.Status) {
 	p.edge.refused.Add(1)
 	missed, ok := p.refusals.Allow(time.Now())
 	if !ok {
@@ -224,13 +223,13 @@ func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Sessio
 	if !p.takePlace() {
 		_ = conn.Close() // nothing was said on it
 		st := tooManySessions()
-		p.refused(conn.RemoteAddr().String(), st)
+		p.Refused(conn.RemoteAddr().String(), st)
 		return nil, st
 	}
 	c, st := p.serveConn(conn, p.protoFunc(protoFunc))
 	if !st.OK() {
 		p.accepting.Add(-1)
-		p.refused(conn.RemoteAddr().String(), st)
+		p.Refused(conn.RemoteAddr().String(), st)
 		return nil, st
 	}
 	if p.cfg.MaxSessions <= 0 || !p.table.count(c) {

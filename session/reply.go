@@ -1,8 +1,9 @@
 package session
 
 import (
-	"github.com/goerpc/erpc/message"
 	"log/slog"
+
+	"github.com/goerpc/erpc/message"
 )
 
 // largeReply is the size, in bytes, from which a reply is decoded by the caller

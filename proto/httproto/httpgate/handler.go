@@ -98,7 +98,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if escapesSlash(r.URL.RawPath) {
-		h.refuse(w, r, status(message.CodeNotFound, "the path has an escaped slash, which separates nothing"), http.StatusNotFound)
+		h.refuse(w, r, status(message.CodeNotFound, "the path has an escaped slash; write it as /"), http.StatusNotFound)
 		return
 	}
 	h.serve(w, r, Route{Method: r.URL.Path}, nil)
