@@ -84,9 +84,6 @@ func TestOtherMessageFirst(t *testing.T) {
 
 // TestLiveV7 has the real v7 show us a token, and shows one to it.
 func TestLiveV7(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	t.Run("v7 shows", func(t *testing.T) {
 		srv := wiretest.Serve(t, erpc.PeerConfig{}, likeV7(auth.CheckerConfig{}))

@@ -51,9 +51,6 @@ func TestGolden(t *testing.T) {
 
 // TestLiveV7 has v7's heartbeats answered by us, and ours by v7.
 func TestLiveV7(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	t.Parallel()
 	v7peer := wiretest.BuildV7(t)
 	for _, mode := range []string{"call", "push"} {

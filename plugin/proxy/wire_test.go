@@ -12,9 +12,6 @@ import (
 // can't carry bodies that are not JSON; ours carries all that the client checks
 // but the push that a server sends back: its connection is with the proxy.
 func TestV7(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	wiretest.Filters()
 	server := wiretest.ServeV7(t, v7peer)

@@ -82,9 +82,6 @@ func TestWeakGoldenClient(t *testing.T) {
 }
 
 func TestWeakLiveV7(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	t.Run("v7 calls us", func(t *testing.T) {
 		srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.NewWeakV7Plugin(v7Code, v7Key))

@@ -10,9 +10,6 @@ import (
 // from us, which it can't from a server of v7, and goes on. The rest that v7 can
 // do over these formats is in the tests of the root package.
 func TestV7ReadsStructErrors(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds and starts erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	for format := range formats {
 		p := wiretest.Serve(t, configOf(format))

@@ -208,9 +208,6 @@ func TestServerRestarts(t *testing.T) {
 
 // TestV7 has real programs of erpc v7 talk to peers of ours, both ways.
 func TestV7(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	for _, w := range []struct {
 		flags     string

@@ -77,9 +77,6 @@ func v7Wires() []v7Wire {
 // client to a server of ours, and a client of ours to v7's server. Both make
 // the same calls.
 func TestInterop(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	for _, w := range v7Wires() {
 		flags := strings.Fields(w.flags)
@@ -119,9 +116,6 @@ func TestInterop(t *testing.T) {
 // TestShutdownOfAServerWithBusyV7Clients: each caller of erpc v7, which can't be told
 // of a shutdown, loses one call at most, to the end of the connection.
 func TestShutdownOfAServerWithBusyV7Clients(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	const callers = 8
 	for _, w := range v7Wires() {

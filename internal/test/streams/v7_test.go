@@ -56,9 +56,6 @@ func refusesStreams(t *testing.T, sess erpc.Session) {
 // Real programs of erpc v7, as server, as client and as proxy in the middle, say
 // that they know no streams, and nothing else happens to the session.
 func TestV7KnowsNoStreams(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts programs of erpc v7")
-	}
 	v7peer := wiretest.BuildV7(t)
 	for wire, cfg := range v7Wires() {
 		flags := strings.Fields(wire)
