@@ -1,15 +1,15 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"context"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
@@ -99,13 +99,7 @@ func TestShellsComplete(t *testing.T) {
 		"fish": func(line string) string { return `complete -C '` + line + `'` },
 	} {
 		t.Run(shell, func(t *testing.T) {
-			program, err := exec.LookPath(shell)
-			if err != nil {
-				if os.Getenv("ERPC_INTEROP") != "" {
-					t.Fatal(err)
-				}
-				t.Skip(err)
-			}
+			program := kit.Program(t, shell)
 			_, script, _ := erpcRun(t, "", "completion", shell)
 			if shell == "zsh" { // what only its line editor has
 				script = "compdef() {}; compadd() { print -l -- $found }; _files() {}\n" + script

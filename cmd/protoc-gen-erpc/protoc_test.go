@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // protocCommand returns the command of docs/protobuf.md that runs protoc.
@@ -67,12 +69,7 @@ func pinned(t *testing.T) (dir string) {
 // protoc itself, called as docs/protobuf.md says, with the installed plugin and with
 // that of go tool, makes the committed code.
 func TestProtoc(t *testing.T) {
-	if _, err := exec.LookPath("protoc"); err != nil {
-		if os.Getenv("ERPC_INTEROP") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("protoc is not installed; make test-interop installs it")
-	}
+	kit.Program(t, "protoc")
 	bin, dir := t.TempDir(), pinned(t)
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), ".", "google.golang.org/protobuf/cmd/protoc-gen-go")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
@@ -69,13 +70,7 @@ func TestGolden(t *testing.T) {
 // The TypeScript compiler takes the file, with the types of clients/js, and finds
 // the mistakes of a program that uses it.
 func TestTypesCompile(t *testing.T) {
-	tsc, err := exec.LookPath("tsc")
-	if err != nil {
-		if os.Getenv("ERPC_INTEROP") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("tsc is not installed; make test-interop installs it")
-	}
+	tsc := kit.Program(t, "tsc")
 	dir := t.TempDir()
 	use, err := os.ReadFile("testdata/use.ts")
 	if err != nil {
