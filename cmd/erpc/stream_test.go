@@ -11,32 +11,13 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // registerStreams sets the streams of the server that docs/cli.md calls.
 func registerStreams(p erpc.Peer) {
-	erpc.HandleStream(p, "/count/up", func(_ context.Context, s *erpc.Stream[int, int]) error {
-		to, err := s.Recv()
-		if err != nil {
-			return err
-		}
-		for i := range *to {
-			if err := s.Send(&i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	erpc.HandleStream(p, "/count/sum", func(_ context.Context, s *erpc.Stream[int, int]) error {
-		sum := 0
-		for n, err := range s.All() {
-			if err != nil {
-				return err
-			}
-			sum += *n
-		}
-		return s.Send(&sum)
-	})
+	erpc.HandleStream(p, "/count/up", kit.CountUp)
+	erpc.HandleStream(p, "/count/sum", kit.AddUp)
 	erpc.HandleStream(p, "/count/double", func(_ context.Context, s *erpc.Stream[int, int]) error {
 		for n, err := range s.All() {
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/proxy"
 	"github.com/goerpc/erpc/proto/httproto"
@@ -32,28 +33,8 @@ func streamHandlers(p erpc.Peer) {
 		}
 		return nil
 	})
-	erpc.HandleStream(p, "/count", func(_ context.Context, s *erpc.Stream[int, int]) error {
-		n, err := s.Recv()
-		if err != nil {
-			return err
-		}
-		for i := range *n {
-			if err := s.Send(&i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	erpc.HandleStream(p, "/sum", func(_ context.Context, s *erpc.Stream[int, int]) error {
-		sum := 0
-		for n, err := range s.All() {
-			if err != nil {
-				return err
-			}
-			sum += *n
-		}
-		return s.Send(&sum)
-	})
+	erpc.HandleStream(p, "/count", kit.CountUp)
+	erpc.HandleStream(p, "/sum", kit.AddUp)
 	erpc.HandleStream(p, "/fail", func(_ context.Context, s *erpc.Stream[int, int]) error {
 		one := 1
 		return errors.Join(s.Send(&one), erpc.NewStatus(1234, "enough").Err())

@@ -26,6 +26,32 @@ func Add(_ context.Context, s *Sum) (*int, error) {
 
 func Same(_ context.Context, b *[]byte) (*[]byte, error) { return b, nil }
 
+// CountUp is a handler of streams: it sends the numbers below the one that it receives.
+func CountUp(_ context.Context, s *erpc.Stream[int, int]) error {
+	n, err := s.Recv()
+	if err != nil {
+		return err
+	}
+	for i := range *n {
+		if err := s.Send(&i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddUp is a handler of streams: it sends the sum of all that it receives.
+func AddUp(_ context.Context, s *erpc.Stream[int, int]) error {
+	sum := 0
+	for n, err := range s.All() {
+		if err != nil {
+			return err
+		}
+		sum += *n
+	}
+	return s.Send(&sum)
+}
+
 // Answers fails the test if a call does not get its reply.
 func Answers(t testing.TB, s erpc.Session) {
 	t.Helper()

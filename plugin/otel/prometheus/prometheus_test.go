@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	erpcprom "github.com/goerpc/erpc/plugin/otel/prometheus"
 )
 
@@ -110,16 +111,7 @@ erpc_sessions{peer="server"} 1
 func TestStreams(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	sess := pair(t, reg, func(srv erpc.Peer) {
-		erpc.HandleStream(srv, "/sum", func(_ context.Context, s *erpc.Stream[int, int]) error {
-			sum := 0
-			for n, err := range s.All() {
-				if err != nil {
-					return err
-				}
-				sum += *n
-			}
-			return s.Send(&sum)
-		})
+		erpc.HandleStream(srv, "/sum", kit.AddUp)
 	})
 	s, err := erpc.OpenStream[int, int](t.Context(), sess, "/sum")
 	if err != nil {
