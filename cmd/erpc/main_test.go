@@ -20,13 +20,11 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/cmd/erpc/internal/mock"
-	"github.com/goerpc/erpc/erpctest"
 	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
 	"github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/reflect"
 	"github.com/goerpc/erpc/plugin/stats"
-	"github.com/goerpc/erpc/socket/all"
 )
 
 type divide struct{ A, B int }
@@ -85,27 +83,7 @@ func register(p erpc.Peer, r *reflect.Plugin) {
 func serve(t *testing.T, cfg erpc.PeerConfig, hide []string, plugins ...erpc.Plugin) string {
 	t.Helper()
 	r := reflect.New(reflect.Config{Hide: hide})
-	if cfg.ListenAddress == "" {
-		cfg.ListenAddress = "127.0.0.1:0"
-	}
-	cfg.Logger = slog.New(slog.DiscardHandler)
-	cfg.Transports = all.Transports()
-	p := erpc.NewPeer(cfg, append([]erpc.Plugin{r}, plugins...)...)
-	register(p, r)
-	lis, err := p.Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.Serve(lis) }()
-	erpctest.Eventually(t, "Serve", func() bool { return len(p.Listeners()) > 0 })
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		<-ended
-	})
-	return lis.Addr().String()
+	return listenWith(t, cfg, func(p erpc.Peer) { register(p, r) }, append([]erpc.Plugin{r}, plugins...)...)
 }
 
 // erpcRun runs the command line in this process.

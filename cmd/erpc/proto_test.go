@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/erpctest"
 	"github.com/goerpc/erpc/examples/protobuf/chat"
 	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
@@ -97,23 +96,12 @@ func TestProtobufFromFilesAndReflection(t *testing.T) {
 // listenWith starts a server with the handlers that register sets.
 func listenWith(t *testing.T, cfg erpc.PeerConfig, register func(erpc.Peer), plugins ...erpc.Plugin) string {
 	t.Helper()
-	cfg.ListenAddress, cfg.Logger = "127.0.0.1:0", slog.New(slog.DiscardHandler)
-	p := erpc.NewPeer(cfg, plugins...)
-	register(p)
-	lis, err := p.Listen()
-	if err != nil {
-		t.Fatal(err)
+	if cfg.ListenAddress == "" {
+		cfg.ListenAddress = "127.0.0.1:0"
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.Serve(lis) }()
-	erpctest.Eventually(t, "Serve", func() bool { return len(p.Listeners()) > 0 })
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		<-ended
-	})
-	return lis.Addr().String()
+	p := kit.Peer(t, cfg, plugins...)
+	register(p)
+	return kit.Start(t, p)
 }
 
 // describe -template prints an argument that call takes.

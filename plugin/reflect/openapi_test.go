@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc"
-	"github.com/goerpc/erpc/erpctest"
 	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
@@ -30,22 +30,9 @@ type page1 struct {
 func serveHTTP(t *testing.T, cfg reflect.Config, register func(erpc.Peer, *reflect.Plugin)) string {
 	t.Helper()
 	r := reflect.New(cfg)
-	p := erpc.NewPeer(erpc.PeerConfig{Protocol: "http", ListenAddress: "127.0.0.1:0"}, r)
+	p := kit.Peer(t, erpc.PeerConfig{Protocol: "http", LocalIP: "127.0.0.1"}, r)
 	register(p, r)
-	lis, err := p.Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.Serve(lis) }()
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-		<-ended
-	})
-	erpctest.Eventually(t, "Serve", func() bool { return len(p.Listeners()) > 0 })
-	return "http://" + lis.Addr().String()
+	return "http://" + kit.Start(t, p)
 }
 
 // many registers methods of all kinds and of names that are hard to write as paths.
