@@ -39,7 +39,7 @@ func (b *benchOptions) check() error {
 		return usagef("-subscribers must be positive; -join, -on and -push go with it")
 	}
 	if b.warmup < 0 || b.warmup > 0 && (b.total > 0 || b.broadcast.subscribers > 0) {
-		return usagef("-warmup must be positive, and goes with neither -n nor -subscribers")
+		return usagef("-warmup must not be negative, and goes with neither -n nor -subscribers")
 	}
 	if b.conns < 1 || b.workers < 1 || b.total < 0 || b.duration <= 0 || b.rate < 0 {
 		return usagef("-conns, -c and -duration must be positive, -n and -rate not negative")
@@ -73,9 +73,6 @@ type tally struct {
 func runBench(ctx context.Context, o *options, args []string) error {
 	if err := o.bench.check(); err != nil {
 		return err
-	}
-	if o.format != "text" && o.format != "json" {
-		return usagef("-o %s: it is text or json", o.format)
 	}
 	if len(args) < 2 {
 		return usagef("bench takes TARGET METHOD [JSON]")

@@ -125,7 +125,7 @@ func (c command) flagSet(o *options) *flag.FlagSet {
 
 // start parses the flags and runs the command.
 func (c command) start(ctx context.Context, args []string, std stdio) int {
-	o := &options{std: std, color: "auto"}
+	o := &options{std: std, color: "auto", format: "text"}
 	if c.target == noTarget {
 		if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
 			fmt.Fprintf(std.err, "usage: erpc %s %s\n%s\n", c.name, c.args, c.help)
@@ -143,6 +143,9 @@ func (c command) start(ctx context.Context, args []string, std stdio) int {
 	}
 	if o.color != "auto" && o.color != "always" && o.color != "never" {
 		return o.exit(usagef("-color is auto, always or never"))
+	}
+	if o.format != "text" && o.format != "json" {
+		return o.exit(usagef("-o %s: it is text or json", o.format))
 	}
 	args, err = c.resolve(o, fs)
 	if err != nil {

@@ -240,6 +240,7 @@ func TestExitCodes(t *testing.T) {
 		{args: []string{"describe", addr, "/nothing"}, code: exitStatus, says: "404"},
 		{args: []string{"listen", "-join", "/nothing", addr}, code: exitStatus, says: "404"},
 		{args: []string{"bench", "-c", "0", addr, "/math/add"}, code: exitUsage, says: "-c"},
+		{args: []string{"list", "-o", "xml", addr}, code: exitUsage, says: "text or json"},
 		{args: []string{"version"}, code: exitOK},
 	} {
 		code, _, errs := erpcRun(t, "", c.args...)

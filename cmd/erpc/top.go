@@ -158,8 +158,6 @@ func runTop(ctx context.Context, o *options, args []string) error {
 		return usagef("top takes TARGET")
 	case o.top.interval <= 0 || o.top.rows < 1:
 		return usagef("-interval and -rows must be positive")
-	case o.format != "text" && o.format != "json":
-		return usagef("-o %s: it is text or json", o.format)
 	}
 	if err := new(pace).arrange(o.top.sort, 0); err != nil {
 		return err
