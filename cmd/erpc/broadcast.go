@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -52,23 +50,17 @@ type subscriberKey struct{}
 
 // gather dials the subscribers.
 func (a *audience) gather(ctx context.Context, d *dialer) error {
-	method, arg, _ := strings.Cut(a.o.bench.broadcast.join, "=")
-	if arg != "" && !json.Valid([]byte(arg)) {
-		return usagef("-join: the argument is not JSON")
+	join, err := joinOf(a.o.bench.broadcast.join)
+	if err != nil {
+		return err
 	}
 	for range a.o.bench.broadcast.subscribers {
 		sess, err := d.dial(ctx)
 		if err != nil {
 			return err
 		}
-		if method != "" {
-			joinCtx, cancel := context.WithTimeout(ctx, a.o.timeout)
-			r := request{body: []byte(arg)}
-			st := sess.Call(method, r.argOf(), nil, a.o.settings(joinCtx)...).Status()
-			cancel()
-			if err := failed(st); err != nil {
-				return err
-			}
+		if err := a.o.join(ctx, sess, join); err != nil {
+			return err
 		}
 		sess.Swap().Store(subscriberKey{}, new(subscriber))
 	}

@@ -34,6 +34,12 @@ func (o *options) codecName() string {
 	return codec.NAME_JSON
 }
 
+// takesJSON reports whether what the codec encodes must be given as JSON.
+func (o *options) takesJSON() bool {
+	name := o.codecName()
+	return name == codec.NAME_JSON || name == codec.NAME_PROTOBUF
+}
+
 // converter returns that of a method. The peer is asked for its types only if they
 // are needed and not known.
 func (o *options) converter(ctx context.Context, sess erpc.Session, method string) (converter, error) {
@@ -140,11 +146,7 @@ func (o *options) method(ctx context.Context, sess erpc.Session, name string) (d
 		return descriptors.Method{}, err
 	}
 	if set != nil {
-		m, ok := set.Method(name)
-		if !ok {
-			return m, usagef("the .proto files have no method %s; erpc list with the same flags shows what they have", name)
-		}
-		return m, nil
+		return methodOf(set, name)
 	}
 	d, err := ask[reflect.Descriptions](ctx, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: []string{name}})
 	if err != nil {
@@ -154,6 +156,15 @@ func (o *options) method(ctx context.Context, sess erpc.Session, name string) (d
 		return descriptors.Method{}, notThere()
 	}
 	return described(d, d.Methods[0])
+}
+
+// methodOf returns a method of .proto files.
+func methodOf(set *descriptors.Set, name string) (descriptors.Method, error) {
+	m, ok := set.Method(name)
+	if !ok {
+		return m, usagef("the .proto files have no method %s; erpc list with the same flags shows what they have", name)
+	}
+	return m, nil
 }
 
 // described returns a method with the messages that the peer has told of.

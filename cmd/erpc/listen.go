@@ -62,14 +62,33 @@ var ordered = &erpc.PluginImpl{PluginName: "erpc-ordered", OnPostReg: func(h *er
 	return nil
 }}
 
+// joinOf returns the call that a flag -join says.
+func joinOf(flag string) (request, error) {
+	method, arg, _ := strings.Cut(flag, "=")
+	if arg != "" && !json.Valid([]byte(arg)) {
+		return request{}, usagef("-join: the argument is not JSON")
+	}
+	return request{method: method, body: []byte(arg)}, nil
+}
+
+// join makes the call of -join, if there is one.
+func (o *options) join(ctx context.Context, sess erpc.Session, r request) error {
+	if r.method == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	return failed(sess.Call(r.method, r.argOf(), nil, o.settings(ctx)...).Status())
+}
+
 // runListen prints pushes until the program is interrupted or the session ends.
 func runListen(ctx context.Context, o *options, args []string) error {
 	if len(args) != 1 {
 		return usagef("listen takes TARGET")
 	}
-	method, arg, _ := strings.Cut(o.listen.join, "=")
-	if arg != "" && !json.Valid([]byte(arg)) {
-		return usagef("-join: the argument is not JSON")
+	join, err := joinOf(o.listen.join)
+	if err != nil {
+		return err
 	}
 	out := &printer{o: o, done: make(chan struct{})}
 	p, sess, err := o.dial(ctx, args[0], func(p erpc.Peer) { p.SetUnknownPush(out.push, ordered) })
@@ -77,14 +96,8 @@ func runListen(ctx context.Context, o *options, args []string) error {
 		return err
 	}
 	defer func() { _ = p.Close() }() // the outcome is known
-	if method != "" {
-		joinCtx, cancel := context.WithTimeout(ctx, o.timeout)
-		defer cancel()
-		r := request{body: []byte(arg)}
-		err := failed(sess.Call(method, r.argOf(), nil, o.settings(joinCtx)...).Status())
-		if err != nil {
-			return err
-		}
+	if err := o.join(ctx, sess, join); err != nil {
+		return err
 	}
 	select {
 	case <-ctx.Done():

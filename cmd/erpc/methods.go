@@ -136,9 +136,9 @@ func runDescribe(ctx context.Context, o *options, args []string) error {
 // describeFiles describes methods of .proto files.
 func (o *options) describeFiles(set *descriptors.Set, names []string) error {
 	for _, name := range names {
-		m, ok := set.Method(name)
-		if !ok {
-			return usagef("the .proto files have no method %s; erpc list with the same flags shows what they have", name)
+		m, err := methodOf(set, name)
+		if err != nil {
+			return err
 		}
 		about := reflect.Description{Method: m.Method, ArgMessage: m.Arg, ResultMessage: m.Result}
 		about.ArgSchema, about.ResultSchema = descriptors.SchemaOf(m.In), descriptors.SchemaOf(m.Out)

@@ -268,34 +268,42 @@ func (o *options) settings(ctx context.Context) []erpc.MessageSetting {
 
 // argument returns the bytes of the argument: that behind the method, or of -d.
 func (o *options) argument(args []string) ([]byte, error) {
+	in, err := o.input(args)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(in)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, err
+	}
+	return o.valid(b)
+}
+
+// input returns what is to be sent: the argument, that of -d, or nothing.
+func (o *options) input(args []string) (io.ReadCloser, error) {
 	switch {
 	case len(args) > 1:
-		return nil, usagef("%d arguments too many; quote the JSON, and put flags in front of the target", len(args)-1)
+		return nil, usagef("too many arguments; quote the JSON, and put flags in front of the target")
 	case len(args) == 1 && o.data != "":
 		return nil, usagef("the argument is given twice: %q and -d", args[0])
 	case len(args) == 1:
-		return o.valid([]byte(args[0]))
+		return io.NopCloser(strings.NewReader(args[0])), nil
 	case o.data == "-":
-		b, err := io.ReadAll(o.std.in)
-		if err != nil {
-			return nil, err
-		}
-		return o.valid(b)
+		return io.NopCloser(o.std.in), nil
 	case strings.HasPrefix(o.data, "@"):
-		b, err := os.ReadFile(o.data[1:])
+		f, err := os.Open(o.data[1:])
 		if err != nil {
 			return nil, usagef("-d: %v", err)
 		}
-		return o.valid(b)
+		return f, nil
 	}
-	return o.valid([]byte(o.data))
+	return io.NopCloser(strings.NewReader(o.data)), nil
 }
 
 // valid checks an argument that must be JSON.
 func (o *options) valid(b []byte) ([]byte, error) {
-	name := o.codecName()
-	if name != codec.NAME_JSON && name != codec.NAME_PROTOBUF {
-		_, err := codec.GetByName(name)
+	if !o.takesJSON() {
+		_, err := codec.GetByName(o.codecName())
 		if err != nil {
 			return nil, usagef("-codec: %v", err)
 		}

@@ -143,7 +143,7 @@ func (s *standIn) run(ctx context.Context, p erpc.Peer) error {
 	}
 	wg.Go(func() { cancel(p.Serve(lis)) })
 	<-ctx.Done()
-	err = errors.Join(p.Close())
+	err = p.Close()
 	wg.Wait()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, erpc.ErrListenClosed) {
 		return errors.Join(cause, err)

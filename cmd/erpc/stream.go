@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -32,10 +30,10 @@ func streamFlags(o *options, fs *flag.FlagSet) {
 // runStream opens a stream, sends messages and prints what comes, until the other
 // side has ended.
 func runStream(ctx context.Context, o *options, args []string) error {
-	if len(args) < 2 || len(args) > 3 {
-		return usagef("stream takes TARGET METHOD [JSON]; quote the JSON, and put flags in front of the target")
+	if len(args) < 2 {
+		return usagef("stream takes TARGET METHOD [JSON]")
 	}
-	in, err := o.messages(args[2:])
+	in, err := o.input(args[2:])
 	if err != nil {
 		return err
 	}
@@ -106,25 +104,6 @@ func (o *options) open(ctx context.Context, sess erpc.Session, method string) (c
 	return conv, s, nil
 }
 
-// messages returns what is to be sent: the argument, that of -d, or nothing.
-func (o *options) messages(args []string) (io.ReadCloser, error) {
-	switch {
-	case len(args) == 1 && o.data != "":
-		return nil, usagef("the messages are given twice: %q and -d", args[0])
-	case len(args) == 1:
-		return io.NopCloser(strings.NewReader(args[0])), nil
-	case o.data == "-":
-		return io.NopCloser(o.std.in), nil
-	case strings.HasPrefix(o.data, "@"):
-		f, err := os.Open(o.data[1:])
-		if err != nil {
-			return nil, usagef("-d: %v", err)
-		}
-		return f, nil
-	}
-	return io.NopCloser(strings.NewReader(o.data)), nil
-}
-
 // A transfer is one stream with its sums, which only -raw uses.
 type transfer struct {
 	o    *options
@@ -171,8 +150,7 @@ func (t *transfer) next(in io.Reader) func() ([]byte, error) {
 			return b[:n], err
 		}
 	}
-	name := t.o.codecName()
-	if name != "json" && name != "protobuf" {
+	if !t.o.takesJSON() {
 		return byLine(in, t.conv.encode)
 	}
 	dec := json.NewDecoder(in)
