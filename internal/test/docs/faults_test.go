@@ -1,9 +1,6 @@
 package docs
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,26 +18,12 @@ const lastFault = 40
 func testsOfRepository(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	decl := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	eachFile(t, func(path string) error {
+		if strings.HasSuffix(path, "_test.go") {
+			return addTests(names, path)
 		}
-		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "bin" || d.Name() == "node_modules") {
-			return filepath.SkipDir // not of the project
-		}
-		if !strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		for _, m := range decl.FindAllStringSubmatch(string(text), -1) {
-			names[m[1]] = true
-		}
-		return err
+		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return names
 }
 

@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,14 +22,8 @@ func TestFuzzListIsComplete(t *testing.T) {
 	}
 	there := map[string]bool{}
 	target := regexp.MustCompile(`(?m)^func (Fuzz\w+)\(\w+ \*testing\.F\)`)
-	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && (d.Name() == "testdata" || path != "." && strings.HasPrefix(d.Name(), ".")) {
-			return filepath.SkipDir
-		}
-		if d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+	eachFile(t, func(path string) error {
+		if !strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
 		src, err := os.ReadFile(path)
@@ -42,9 +35,6 @@ func TestFuzzListIsComplete(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if len(there) == 0 {
 		t.Error("no fuzz target was found")
 	}

@@ -44,15 +44,25 @@ func allPages() (pages []string) {
 
 // TestPagesAreAll fails for a page that lies where [allPages] does not look.
 func TestPagesAreAll(t *testing.T) {
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "bin" || d.Name() == "node_modules") {
-			return filepath.SkipDir // not of the project
-		}
+	eachFile(t, func(path string) error {
 		if strings.HasSuffix(path, ".md") && !slices.Contains(pages, filepath.ToSlash(path)) {
 			t.Errorf("%s is not among the pages whose code is checked", path)
+		}
+		return nil
+	})
+}
+
+// eachFile calls f with each file of the project, those of testdata left out.
+func eachFile(t *testing.T, f func(path string) error) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case !d.IsDir():
+			return f(path)
+		case path != "." && strings.HasPrefix(name, ".") || name == "testdata" || name == "bin" || name == "node_modules":
+			return filepath.SkipDir
 		}
 		return nil
 	})
