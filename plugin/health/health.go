@@ -138,17 +138,17 @@ func (h *Health) Check(ctx context.Context) Report {
 	return Report{Ready: true}
 }
 
-// logChange logs that a check fails, or does so no more.
+// logChange logs that a check fails, or passes again.
 func logChange(log *slog.Logger, name string, err error) {
 	if err != nil {
-		log.Warn("health: a check fails", "check", name, "error", err)
+		log.Warn("health: a check fails", "check", name, "err", err)
 		return
 	}
-	log.Info("health: a check is well again", "check", name)
+	log.Info("health: a check passes again", "check", name)
 }
 
-// run returns the result of the check, and whether that has just turned from well to
-// failed or back.
+// run returns the result of the check, and whether that has just changed between
+// passing and failing.
 func (c *check) run(ctx context.Context) (changed bool, err error) {
 	select {
 	case c.turn <- struct{}{}:

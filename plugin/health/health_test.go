@@ -94,7 +94,7 @@ func testReadiness(t *testing.T, detail bool) {
 				t.Errorf("broken %v: not alive: %d", bad, code)
 			}
 		}
-		if fails, well := log.Says("it is full"), log.Says("well again"); len(fails) != 1 || len(well) != 1 {
+		if fails, well := log.Says("it is full"), log.Says("passes again"); len(fails) != 1 || len(well) != 1 {
 			t.Errorf("the log says %q and %q, want a line for each change", fails, well)
 		}
 	})
