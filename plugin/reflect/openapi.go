@@ -211,10 +211,8 @@ func (d *describer) query(t reflect.Type, above []reflect.Type) (list []paramete
 		return nil
 	}
 	t = indirect(t)
-	for _, a := range above {
-		if a == t {
-			return nil
-		}
+	if slices.Contains(above, t) {
+		return nil
 	}
 	for i := range t.NumField() {
 		f := t.Field(i)

@@ -32,8 +32,8 @@ func NewCluster(node *cluster.Cluster, cfg Config) (*ClusterCollector, error) {
 	return c, nil
 }
 
-// Close removes the counters from the registry, which else keeps them, and with them
-// the node, for as long as it lives.
+// Close removes the counters from the registry, which otherwise keeps them, and
+// with them the node, for as long as it lives.
 func (c *ClusterCollector) Close() { c.registerer.Unregister(c) }
 
 // Describe implements [prometheus.Collector].

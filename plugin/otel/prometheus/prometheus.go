@@ -130,9 +130,9 @@ func (p *Plugin) PostNewPeer(peer erpc.EarlyPeer) error {
 	return nil
 }
 
-// Close removes the metrics of the peer's sessions from the registry, which else
-// keeps them, and with them the peer, for as long as it lives. The others stay,
-// since peers share them.
+// Close removes the metrics of the peer's sessions from the registry, which
+// otherwise keeps them, and with them the peer, for as long as it lives. The others
+// stay, since peers share them.
 func (p *Plugin) Close() { p.registerer.Unregister(p.sessions) }
 
 // sessions is the collector of erpc_sessions.
