@@ -100,7 +100,9 @@ func runBench(ctx context.Context, o *options, args []string) error {
 		}
 		b.sess = append(b.sess, sess)
 	}
-	b.r, err = o.prepare(ctx, b.sess[0], args[1], arg)
+	short, cancel := context.WithTimeout(ctx, o.timeout)
+	b.r, err = o.prepare(short, b.sess[0], args[1], arg)
+	cancel()
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func names() []string {
 func (o *options) methodNames(ctx context.Context, to string) (found []string) {
 	o.timeout = min(o.timeout, methodsWithin)
 	_ = o.reflect(ctx, to, func(ctx context.Context, sess erpc.Session) error { // what it does not tell is not completed
-		list, err := ask[reflect.List](ctx, sess, reflect.ListMethod, &reflect.ListArg{})
+		list, err := ask[reflect.List](ctx, o, sess, reflect.ListMethod, &reflect.ListArg{})
 		if err != nil {
 			return err
 		}

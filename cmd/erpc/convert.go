@@ -148,7 +148,7 @@ func (o *options) method(ctx context.Context, sess erpc.Session, name string) (d
 	if set != nil {
 		return methodOf(set, name)
 	}
-	d, err := ask[reflect.Descriptions](ctx, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: []string{name}})
+	d, err := ask[reflect.Descriptions](ctx, o, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: []string{name}})
 	if err != nil {
 		return descriptors.Method{}, err
 	}

@@ -24,15 +24,21 @@ func describeFlags(o *options, fs *flag.FlagSet) {
 	fs.BoolVar(&o.template, "template", false, "print an argument to fill in")
 }
 
-// ask calls a method of plugin/reflect. All peers speak JSON.
-func ask[R any](ctx context.Context, sess erpc.Session, method string, arg any) (*R, error) {
-	res, err := erpc.Call[R](ctx, sess, method, arg)
+// ask calls a method of plugin/reflect.
+func ask[R any](ctx context.Context, o *options, sess erpc.Session, method string, arg any) (*R, error) {
+	return askFor[R](ctx, o, sess, method, arg, "the peer does not tell its methods; it needs plugin/reflect")
+}
+
+// askFor calls a method that a plugin of the peer adds; missing says that it has none.
+// All peers speak JSON.
+func askFor[R any](ctx context.Context, o *options, sess erpc.Session, method string, arg any, missing string) (*R, error) {
+	res, err := erpc.Call[R](ctx, sess, method, arg, o.settings(ctx)...)
 	if err == nil {
 		return res, nil
 	}
 	st := erpc.StatusFromError(err)
 	if st.Code() == erpc.CodeNotFound {
-		return nil, statusError{st.Copy("the peer does not tell its methods; it needs plugin/reflect")}
+		return nil, statusError{st.Copy(missing)}
 	}
 	return nil, failed(st)
 }
@@ -65,7 +71,7 @@ func runList(ctx context.Context, o *options, args []string) error {
 		return o.printMethods(list)
 	}
 	return o.reflect(ctx, args[0], func(ctx context.Context, sess erpc.Session) error {
-		list, err := ask[reflect.List](ctx, sess, reflect.ListMethod, &reflect.ListArg{Prefix: prefix})
+		list, err := ask[reflect.List](ctx, o, sess, reflect.ListMethod, &reflect.ListArg{Prefix: prefix})
 		if err != nil {
 			return err
 		}
@@ -110,7 +116,7 @@ func runDescribe(ctx context.Context, o *options, args []string) error {
 		return o.describeFiles(set, args)
 	}
 	return o.reflect(ctx, args[0], func(ctx context.Context, sess erpc.Session) error {
-		d, err := ask[reflect.Descriptions](ctx, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: args[1:]})
+		d, err := ask[reflect.Descriptions](ctx, o, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: args[1:]})
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/examples/protobuf/chat"
@@ -89,6 +90,33 @@ func TestProtobufFromFilesAndReflection(t *testing.T) {
 	} {
 		if code, _, errs := erpcRun(t, "", c.args...); code != exitUsage || !strings.Contains(errs, c.says) {
 			t.Errorf("%q: exit %d, %q; want %q", c.args, code, errs, c.says)
+		}
+	}
+}
+
+// The questions about methods have the metadata and the timeout of the command, as
+// the calls have.
+func TestQuestionsAreCalls(t *testing.T) {
+	addr := listenWith(t, erpc.PeerConfig{}, func(p erpc.Peer) {
+		erpc.HandleCall(p, reflect.ListMethod, func(ctx context.Context, _ *reflect.ListArg) (*reflect.List, error) {
+			return &reflect.List{Methods: []reflect.Method{{Name: erpc.CallCtxFrom(ctx).GetMeta("key")}}}, nil
+		})
+		erpc.HandleCall(p, reflect.DescribeMethod, func(ctx context.Context, _ *reflect.DescribeArg) (*reflect.Descriptions, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	})
+	if code, out, errs := erpcRun(t, "", "list", "-H", "key=/value", addr); code != exitOK || !strings.Contains(out, "/value") {
+		t.Errorf("list: exit %d, %q, %q", code, out, errs)
+	}
+	for _, command := range []string{"call", "push", "stream", "bench", "describe"} {
+		var code int
+		var out, errs string
+		kit.Within(t, 10*time.Second, command, func() {
+			code, out, errs = erpcRun(t, "", command, "-timeout", "50ms", "-codec", "protobuf", addr, "/x")
+		})
+		if code != exitStatus || !strings.Contains(errs, `"code"`) {
+			t.Errorf("%s: exit %d, %q, %q", command, code, out, errs)
 		}
 	}
 }

@@ -213,13 +213,5 @@ func (o *options) show(p pace) error {
 func (o *options) reading(ctx context.Context, sess erpc.Session) (*stats.Reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	r, err := erpc.Call[stats.Reading](ctx, sess, stats.ReadMethod, nil, o.settings(ctx)...)
-	if err == nil {
-		return r, nil
-	}
-	st := erpc.StatusFromError(err)
-	if st.Code() == erpc.CodeNotFound {
-		return nil, statusError{st.Copy("the peer does not tell its counts; it needs plugin/stats with Config.Allow")}
-	}
-	return nil, failed(st)
+	return askFor[stats.Reading](ctx, o, sess, stats.ReadMethod, nil, "the peer does not tell its counts; it needs plugin/stats with Config.Allow")
 }

@@ -28,7 +28,7 @@ func runTypes(ctx context.Context, o *options, args []string) error {
 		arg.Prefix = args[1]
 	}
 	return o.reflect(ctx, args[0], func(ctx context.Context, sess erpc.Session) error {
-		list, err := ask[reflect.List](ctx, sess, reflect.ListMethod, arg)
+		list, err := ask[reflect.List](ctx, o, sess, reflect.ListMethod, arg)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func runTypes(ctx context.Context, o *options, args []string) error {
 		}
 		var all []reflect.Description
 		for some := range slices.Chunk(names, describedAtOnce) {
-			d, err := ask[reflect.Descriptions](ctx, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: some})
+			d, err := ask[reflect.Descriptions](ctx, o, sess, reflect.DescribeMethod, &reflect.DescribeArg{Names: some})
 			if err != nil {
 				return err
 			}
