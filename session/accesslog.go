@@ -69,14 +69,11 @@ func (x *exchange) logHandled(cost time.Duration) {
 	}
 	s.record(ctx, what, x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr {
 		attrs := []slog.Attr{s.describe("recv", &x.in)}
-		switch {
-		case out != nil:
+		if out != nil {
 			attrs = append(attrs, s.describe("send", out))
-		case !x.status.OK():
-			attrs = append(attrs, statusAttr(x.status))
 		}
-		if x.status.CauseHidden() { // which the status in out leaves out
-			attrs = append(attrs, slog.String("error", x.status.String()))
+		if out == nil && !x.status.OK() || x.status.CauseHidden() { // which the status in out leaves out
+			attrs = append(attrs, statusAttr(x.status))
 		}
 		return attrs
 	})

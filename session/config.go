@@ -99,6 +99,7 @@ func NewShared(cfg Config) *Shared {
 		sh.StreamMessageLimit = DefaultStreamMessageLimit
 	}
 	sh.streamMemory = stream.NewMemory(sh.StreamMemory)
+	sh.errorLog.init()
 	if sh.DecodeMemory > 0 {
 		sh.boundDecoding(sh.DecodeMemory)
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/goerpc/erpc/internal/logging"
@@ -33,43 +32,21 @@ const maxErrorText = 1 << 10
 // panic is some kilobytes long, and a stranger can repeat a call that panics or fails.
 const maxErrorLines = 10
 
-// An errorLog has a budget for each kind of line, so that a stranger who sends what
-// can't be decoded hides no failure of a handler. The zero value is ready.
-type errorLog struct{ panics, failures, bodies lineBudget }
+// An errorLog has a throttle for each kind of line, so that a stranger who sends what
+// can't be decoded hides no failure of a handler.
+type errorLog struct{ panics, failures, bodies logging.Throttle }
 
-// A lineBudget decides which lines are logged, and counts the others. The zero value
-// is ready. It may be used concurrently.
-type lineBudget struct {
-	mu     sync.Mutex // guards the following
-	until  time.Time  // the end of the second that is counted
-	lines  int        // in it
-	missed int        // since the last line
+func (l *errorLog) init() {
+	l.panics.Lines, l.failures.Lines, l.bodies.Lines = maxErrorLines, maxErrorLines, maxErrorLines
 }
 
-// allow reports whether to log a line now, and how many were left out since the
-// last one that was.
-func (b *lineBudget) allow(now time.Time) (missed int, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !now.Before(b.until) {
-		b.until, b.lines = now.Add(time.Second), 0
-	}
-	if b.lines == maxErrorLines {
-		b.missed++
-		return 0, false
-	}
-	b.lines++
-	missed, b.missed = b.missed, 0
-	return missed, true
-}
-
-// logError writes a line of a kind that b counts to log, and returns what to tell the
+// logError writes a line of a kind that t counts to log, and returns what to tell the
 // other side: text, and the id of the line if it was written.
-func logError(log logging.Printer, b *lineBudget, level slog.Level, what, text string, attrs ...slog.Attr) string {
+func logError(log logging.Printer, t *logging.Throttle, level slog.Level, what, text string, attrs ...slog.Attr) string {
 	if !log.Enabled(level) {
 		return text
 	}
-	missed, ok := b.allow(time.Now())
+	missed, ok := t.Allow(time.Now())
 	if !ok {
 		return text
 	}
@@ -98,15 +75,15 @@ func (sh *Shared) told(log logging.Printer, st *message.Status) *message.Status 
 	if panicked, ok := message.AsPanic(st.Cause()); ok {
 		return st.Copy(sh.internalError(log, panicked).Cause())
 	}
-	budget, text := &sh.errorLog.failures, textInternal
+	throttle, text := &sh.errorLog.failures, textInternal
 	if st.Code() == message.CodeBadMessage {
-		budget, text = &sh.errorLog.bodies, textBadBody
+		throttle, text = &sh.errorLog.bodies, textBadBody
 	}
 	cause := st.Cause().Error()
 	if len(cause) > maxErrorText {
 		cause = strings.ToValidUTF8(cause[:maxErrorText], "")
 	}
-	return st.Copy(logError(log, budget, slog.LevelWarn, "failed", text, slog.Group("status",
+	return st.Copy(logError(log, throttle, slog.LevelWarn, "failed", text, slog.Group("status",
 		slog.Int("code", int(st.Code())), slog.String("msg", st.Msg()), slog.String("cause", cause))))
 }
 

@@ -5,13 +5,16 @@ import (
 	"time"
 )
 
-// A Throttle lets one log line a second pass and counts the others, for lines
-// whose number strangers decide. The zero value is ready. It may be used
-// concurrently.
+// A Throttle lets some log lines a second pass and counts the others, for lines
+// whose number strangers decide. The zero value lets one pass and is ready. It may
+// be used concurrently.
 type Throttle struct {
+	Lines int // a second; 0 is 1
+
 	mu     sync.Mutex // guards the following
-	next   time.Time
-	missed int
+	until  time.Time  // the end of the second that is counted
+	passed int        // lines in it
+	missed int        // lines since the last one that passed
 }
 
 // Allow reports whether to log now, and how many lines were left out since the
@@ -19,11 +22,14 @@ type Throttle struct {
 func (t *Throttle) Allow(now time.Time) (missed int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.Before(t.next) {
+	if !now.Before(t.until) {
+		t.until, t.passed = now.Add(time.Second), 0
+	}
+	if t.passed >= max(t.Lines, 1) {
 		t.missed++
 		return 0, false
 	}
+	t.passed++
 	missed, t.missed = t.missed, 0
-	t.next = now.Add(time.Second)
 	return missed, true
 }

@@ -21,3 +21,22 @@ func TestThrottlePassesOneLineASecond(t *testing.T) {
 		}
 	}
 }
+
+// A throttle of several lines lets the first of a second pass.
+func TestThrottleOfSeveralLines(t *testing.T) {
+	const lines = 10
+	l := Throttle{Lines: lines}
+	start := time.Unix(1000, 0)
+	for i := range 25 {
+		missed, ok := l.Allow(start.Add(time.Duration(i) * time.Millisecond))
+		if want := i < lines; ok != want || missed != 0 {
+			t.Errorf("line %d: logged %t after %d that were not, want %t after none", i, ok, missed, want)
+		}
+	}
+	if missed, ok := l.Allow(start.Add(time.Second)); !ok || missed != 25-lines {
+		t.Errorf("a second later: logged %t after %d that were not, want true after %d", ok, missed, 25-lines)
+	}
+	if missed, ok := l.Allow(start.Add(time.Second)); !ok || missed != 0 {
+		t.Errorf("the next: logged %t after %d that were not, want true after none", ok, missed)
+	}
+}

@@ -45,7 +45,7 @@ func (l *errorLog) Write(line []byte) (int, error) {
 	l.mu.Unlock()
 	if due {
 		text := strings.TrimSpace(string(line[:min(len(line), maxLine)]))
-		l.to.Warn("websocket: the HTTP server reports an error", "error", text, "count", count)
+		l.to.Warn("websocket: the HTTP server reports an error", "err", text, "count", count)
 	}
 	return len(line), nil
 }

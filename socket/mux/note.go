@@ -38,9 +38,9 @@ func (n *note) add(from net.Addr, err error) {
 	if !due {
 		return
 	}
-	args := []any{"count", count, "addr", from.String()}
+	args := []any{"count", count, "remote", from.String()}
 	if err != nil {
-		args = append(args, "error", brief(err))
+		args = append(args, "err", brief(err))
 	}
 	n.log.Warn(n.text, args...)
 }
