@@ -34,13 +34,16 @@ func newBackends(services []Service, log *slog.Logger) *backends {
 	return b
 }
 
-// choose finds who serves a method; what is proxied without one gets 502.
-func (b *backends) choose(l *proxy.Label) proxy.Forwarder {
-	i := strings.Index(l.ServiceMethod[min(1, len(l.ServiceMethod)):], "/") + 2
-	if c, ok := b.clients[l.ServiceMethod[:min(i, len(l.ServiceMethod))]]; ok {
-		return c
+// choose returns the service with the longest prefix of the method. If there is none,
+// the client gets 502.
+func (b *backends) choose(l *proxy.Label) (found proxy.Forwarder) {
+	longest := 0
+	for prefix, c := range b.clients {
+		if strings.HasPrefix(l.ServiceMethod, prefix) && len(prefix) > longest {
+			found, longest = c, len(prefix)
+		}
 	}
-	return nil
+	return found
 }
 
 // watch makes the gateway ready as long as an instance of each service is.

@@ -78,7 +78,12 @@ func (c *Config) Validate() error {
 		}
 		tokens[u.Token] = true
 	}
+	prefixes := map[string]bool{}
 	for _, s := range g.Services {
+		if prefixes[s.Prefix] {
+			return fmt.Errorf("gateway.services: %q is there twice; list its instances in one place", s.Prefix)
+		}
+		prefixes[s.Prefix] = true
 		if !strings.HasPrefix(s.Prefix, "/") || !strings.HasSuffix(s.Prefix, "/") || len(s.Instances) == 0 {
 			return fmt.Errorf("gateway.services: %q must begin and end with /, and have instances", s.Prefix)
 		}

@@ -108,7 +108,7 @@ func (g *gateway) Addr() string { return g.addr.String() }
 // AdminAddr returns where operators come in.
 func (g *gateway) AdminAddr() string { return g.admin.Addr().String() }
 
-// Done gets why the gateway does not serve any more.
+// Done receives the reason when the gateway stops serving.
 func (g *gateway) Done() <-chan error { return g.done }
 
 // Shutdown ends the gateway in good order: balancers hear of it first, then clients,

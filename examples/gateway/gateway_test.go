@@ -27,6 +27,7 @@ import (
 	"github.com/goerpc/erpc/plugin/acl"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/limit"
+	"github.com/goerpc/erpc/plugin/proxy"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
@@ -63,7 +64,7 @@ func newRig(t *testing.T, change func(*GatewayConfig)) *rig {
 	}}
 	var addrs []string
 	for range 2 {
-		i, err := startText(cfg.Text, "127.0.0.1:0", quiet)
+		i, err := startText("127.0.0.1:0", quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -438,6 +439,34 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// TestChoose: the longest prefix that fits decides, whatever it consists of.
+func TestChoose(t *testing.T) {
+	prefixes := []string{"/text/", "/api/text/", "/api/", "/api/text/new/"}
+	var services []Service
+	for _, p := range prefixes {
+		services = append(services, Service{Prefix: p, Instances: []string{"127.0.0.1:1"}})
+	}
+	b := newBackends(services, quiet)
+	defer b.close()
+	for method, want := range map[string]string{
+		"/text/upper": "/text/", "/api/text/upper": "/api/text/", "/api/text/new/upper": "/api/text/new/", "/api/textual": "/api/",
+		"/text": "", "/elsewhere/text/upper": "", "": "", "/": "",
+	} {
+		got := ""
+		for p, c := range b.clients {
+			if b.choose(&proxy.Label{ServiceMethod: method}) == proxy.Forwarder(c) {
+				got = p
+			}
+		}
+		if got != want {
+			t.Errorf("%q is served by %q, want %q", method, got, want)
+		}
+		if f := b.choose(&proxy.Label{ServiceMethod: method}); want == "" && f != nil {
+			t.Errorf("%q is served by %v", method, f)
+		}
+	}
+}
+
 // TestConfig: the file works as it is, and mistakes in it are found at the start.
 func TestConfig(t *testing.T) {
 	file, err := os.ReadFile("gateway.yaml")
@@ -448,6 +477,7 @@ func TestConfig(t *testing.T) {
 		"as it is":     {},
 		"a token":      {"let ben in", "let ann in", "token of its own"},
 		"a prefix":     {"prefix: /text/,", "prefix: text,", "begin and end"},
+		"two prefixes": {"  drain:", "  - {prefix: /text/, instances: [127.0.0.1:9103]}\n  drain:", "twice"},
 		"a rate":       {"per_ip: {limit: 100", "per_ip: {limit: -1", "limit"},
 		"a limit's of": {"per_user: {limit", "per_user: {per: ip, limit", "per_user.per"},
 		"no end":       {"default_context_age: 5s ", "default_context_age: 0s ", "default_context_age"},

@@ -38,7 +38,7 @@ const maxShutdown = 10 * time.Second
 // A part is the gateway or an instance behind it, running.
 type part interface {
 	Addr() string
-	Done() <-chan error // tells when and why it does not serve any more
+	Done() <-chan error // receives the reason when it stops serving
 	Shutdown(ctx context.Context) error
 }
 
@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			fmt.Fprintf(out, "gateway is at http://%s, /metrics and /ready at http://%s\n", g.Addr(), g.AdminAddr())
 		case "text":
 			for _, addr := range cfg.Text.Addresses {
-				i, err := startText(cfg.Text, addr, log.With("part", name))
+				i, err := startText(addr, log.With("part", name))
 				if err != nil {
 					return err
 				}

@@ -24,7 +24,7 @@ type Text struct {
 	Text string `json:"text"`
 }
 
-// An Answer says who has answered whom, too.
+// An Answer is the text in capitals, with who asked and which instance answered.
 type Answer struct {
 	Text     string `json:"text"`
 	User     string `json:"user"`
@@ -40,7 +40,7 @@ type instance struct {
 	answered atomic.Int64
 }
 
-func startText(_ TextConfig, addr string, log *slog.Logger) (*instance, error) {
+func startText(addr string, log *slog.Logger) (*instance, error) {
 	p := erpc.NewPeer(erpc.PeerConfig{ListenAddress: addr, Logger: log}, health.New())
 	lis, err := p.Listen()
 	if err != nil {
@@ -78,7 +78,7 @@ func startText(_ TextConfig, addr string, log *slog.Logger) (*instance, error) {
 // Addr returns where the instance listens.
 func (i *instance) Addr() string { return i.addr }
 
-// Done gets why the instance does not serve any more.
+// Done receives the reason when the instance stops serving.
 func (i *instance) Done() <-chan error { return i.done }
 
 // Shutdown ends the instance in good order; the gateway calls another one.
