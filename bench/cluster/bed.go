@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -20,7 +19,7 @@ type bed struct {
 	servers  []*embed.Server
 	nodes    []*bedNode
 	sessions []*bedSession
-	got      atomic.Int64 // pushes that arrived
+	got      arrivals
 	dir      string
 	sinks    bool // sessions have no clients, but a [sinkConn]
 }
@@ -58,7 +57,7 @@ func startMesh(n int) (servers []*embed.Server, err error) {
 // newBed starts nodes. Each has a server of a mesh; with histories they have one
 // together, which keeps messages.
 func newBed(nodes int, keep []cluster.History) (b *bed, err error) {
-	b = &bed{}
+	b = &bed{got: newArrivals()}
 	if keep == nil {
 		b.servers, err = startMesh(nodes)
 	} else if b.dir, err = os.MkdirTemp("", "erpc-bench-"); err == nil {
@@ -98,7 +97,7 @@ func (b *bed) newNode(s *embed.Server, keep []cluster.History) error {
 	n.client = erpc.NewPeer(cfg)
 	b.nodes = append(b.nodes, n)
 	erpc.HandlePush(n.client, "/said", func(context.Context, *[]byte) error {
-		b.got.Add(1)
+		b.got.add()
 		return nil
 	})
 	lis, err := n.peer.ListenOn(memory.Network, "")
@@ -158,23 +157,13 @@ func (b *bed) join(room func(i int) string) error {
 
 // publish publishes to the room of all, and waits until everybody has everything.
 func (b *bed) publish(body []byte, times int) error {
-	want := b.got.Load() + int64(times*len(b.sessions))
+	b.got.expect(times * len(b.sessions))
 	for range times {
 		if err := b.nodes[0].Publish(context.Background(), room, "/said", body); err != nil {
 			return err
 		}
 	}
-	return await(&b.got, want)
-}
-
-// await returns when so many pushes have arrived.
-func await(got *atomic.Int64, want int64) error {
-	for end := time.Now().Add(2 * time.Minute); got.Load() < want; time.Sleep(20 * time.Microsecond) {
-		if time.Now().After(end) {
-			return fmt.Errorf("%d of %d pushes are missing", want-got.Load(), want)
-		}
-	}
-	return nil
+	return b.got.await()
 }
 
 func (b *bed) close() {

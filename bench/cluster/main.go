@@ -243,7 +243,7 @@ func recovery(clients, missed int) (time.Duration, error) {
 	if err := b.connectTo(to, clients); err != nil {
 		return 0, err
 	}
-	got := b.got.Load()
+	b.got.expect(clients * missed)
 	if err := each(b.sessions, func(i int, s *bedSession) error {
 		joined, err := to.Resume(ctx, s.sess, room, positions[i])
 		if err == nil && !joined.Recovered {
@@ -253,7 +253,7 @@ func recovery(clients, missed int) (time.Duration, error) {
 	}); err != nil {
 		return 0, err
 	}
-	if err := await(&b.got, got+int64(clients*missed)); err != nil {
+	if err := b.got.await(); err != nil {
 		return 0, err
 	}
 	return time.Since(begin).Round(time.Millisecond), nil

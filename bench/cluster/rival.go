@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/centrifugal/centrifuge"
@@ -22,7 +21,7 @@ type rival struct {
 	servers []*embed.Server
 	nodes   []*rivalNode
 	clients []*rivalClient
-	got     atomic.Int64
+	got     arrivals
 }
 
 type rivalNode struct {
@@ -36,7 +35,7 @@ type rivalClient struct {
 }
 
 func newRival(nodes int) (*rival, error) {
-	r := &rival{}
+	r := &rival{got: newArrivals()}
 	servers, err := startMesh(nodes)
 	if err != nil {
 		return nil, err
@@ -87,13 +86,13 @@ func (r *rival) join(room func(i int) string) error {
 }
 
 func (r *rival) publish(body []byte, times int) error {
-	want := r.got.Load() + int64(times*len(r.clients))
+	r.got.expect(times * len(r.clients))
 	for range times {
 		if _, err := r.nodes[0].Publish(room, body); err != nil {
 			return err
 		}
 	}
-	return await(&r.got, want)
+	return r.got.await()
 }
 
 func (r *rival) close() {
@@ -182,7 +181,7 @@ func (*broker) RemoveHistory(string) error { return errNoHistory }
 func subject(ch string) string { return fmt.Sprintf("rival.%x", ch) }
 
 // A sink is the transport of a client that counts its publications.
-type sink struct{ got *atomic.Int64 }
+type sink struct{ got *arrivals }
 
 // Name implements [centrifuge.TransportInfo], as the following do.
 func (*sink) Name() string                                { return "sink" }
@@ -203,7 +202,7 @@ func (s *sink) Write(data []byte) error {
 		return err
 	}
 	if push.Pub != nil {
-		s.got.Add(1)
+		s.got.add()
 	}
 	return nil
 }

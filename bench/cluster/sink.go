@@ -5,20 +5,19 @@ import (
 	"errors"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // A sinkConn is the other end of a session that does no more than a client of [rival]
 // does: it decodes pushes where they are written, and counts them.
 type sinkConn struct {
-	got    *atomic.Int64
+	got    *arrivals
 	part   []byte // of a frame; one writer at a time
 	once   sync.Once
 	closed chan struct{}
 }
 
-func newSinkConn(got *atomic.Int64) *sinkConn {
+func newSinkConn(got *arrivals) *sinkConn {
 	return &sinkConn{got: got, closed: make(chan struct{})}
 }
 
@@ -38,7 +37,7 @@ func (c *sinkConn) Write(p []byte) (int, error) {
 			return 0, err
 		}
 		if method == "/said" && len(body) > 0 {
-			c.got.Add(1)
+			c.got.add()
 		}
 		rest = rest[size:]
 	}
