@@ -80,15 +80,19 @@ func (j *judge) most(what, format string, got, want float64, m Metric, cells ...
 	j.add(what, format, got, want, true, m, cells...)
 }
 
+// nameOfBest names the best peer in a bar. It may be nil.
+func nameOfBest(best *Cell) string {
+	if best == nil {
+		return "the best peer"
+	}
+	return "the best peer, " + best.Peer
+}
+
 func (j *judge) rates(callers int, ofLimit, ofBest float64) {
 	ours, limit, best := j.r.Find(Call, Typed, callers), j.r.Find(Call, Limit, callers), j.r.Best(Call, callers)
 	j.least(fmt.Sprintf("%d callers, calls/s of the limit's", callers), "%.2f",
 		ratio(ours.Median(Rate), limit.Median(Rate)), ofLimit, Rate, ours, limit)
-	name := "the best peer"
-	if best != nil {
-		name += ", " + best.Peer
-	}
-	j.least(fmt.Sprintf("%d callers, calls/s of those of %s", callers, name), "%.2f",
+	j.least(fmt.Sprintf("%d callers, calls/s of those of %s", callers, nameOfBest(best)), "%.2f",
 		ratio(ours.Median(Rate), best.Median(Rate)), ofBest, Rate, ours, best)
 	j.most(fmt.Sprintf("%d callers, CPU per call of the limit's", callers), "%.2f", ratio(ours.Median(CPU), limit.Median(CPU)), 1.25, CPU, ours, limit)
 	if callers > 1 {

@@ -44,26 +44,17 @@ func ShapeBars(r *Results) []Bar {
 	j := &judge{r: r}
 	w := &writer{r: r}
 	for _, s := range shapes {
+		if s.test == Hot || s.test == Open { // the rate is given
+			continue
+		}
 		for _, x := range w.levels(s.test) {
 			ours, best := r.Find(s.test, Typed, x), r.Best(s.test, x)
-			switch s.test {
-			case Hot, Open:
-				continue
-			}
-			name := "the best peer"
-			if best != nil {
-				name += ", " + best.Peer
-			}
-			j.least(s.title(x)+", calls/s of those of "+name, "%.2f", ratio(ours.Median(Rate), best.Median(Rate)), 1, Rate, ours, best)
+			j.least(s.title(x)+", calls/s of those of "+nameOfBest(best), "%.2f", ratio(ours.Median(Rate), best.Median(Rate)), 1, Rate, ours, best)
 		}
 	}
 	for _, x := range w.levels(Open) {
 		ours, best := r.Find(Open, Typed, x), leastP99(r, x)
-		name := "the best peer"
-		if best != nil {
-			name += ", " + best.Peer
-		}
-		j.most(fmt.Sprintf("Open loop at %d %%, p99 of that of %s", x, name), "%.2f", ratio(ours.Median(P99), best.Median(P99)), 1, P99, ours, best)
+		j.most(fmt.Sprintf("Open loop at %d %%, p99 of that of %s", x, nameOfBest(best)), "%.2f", ratio(ours.Median(P99), best.Median(P99)), 1, P99, ours, best)
 	}
 	if levels := w.levels(Hot); len(levels) > 1 {
 		without, with := r.Find(Hot, Typed, levels[0]), r.Find(Hot, Typed, levels[len(levels)-1])

@@ -1,6 +1,10 @@
 package rig
 
-import "time"
+import (
+	"time"
+
+	"github.com/goerpc/erpc/bench/rig/benchpb"
+)
 
 // The workloads.
 const (
@@ -66,4 +70,29 @@ func (c Config) Work() {
 	if c.Block > 0 {
 		time.Sleep(c.Block)
 	}
+}
+
+// A Message is the benchmark message in either of its forms.
+type Message interface {
+	Tag(n uint32)
+	Pad(n int)
+	Answer()
+	Check(n uint32) error
+}
+
+// NewRequest returns the request of Call in the form that c.Codec takes: the
+// plain struct for JSON, else protobuf.
+func (c Config) NewRequest() Message {
+	if c.Codec == "json" {
+		return benchpb.NewPlain()
+	}
+	return benchpb.NewRequest()
+}
+
+// NewReply returns an empty message of the same form.
+func (c Config) NewReply() Message {
+	if c.Codec == "json" {
+		return new(benchpb.Plain)
+	}
+	return new(benchpb.Message)
 }

@@ -31,6 +31,9 @@ func (c Config) Network() string {
 	return "tcp"
 }
 
+// Encrypted reports whether the transport needs a TLS configuration.
+func (c Config) Encrypted() bool { return c.Transport == TLS || c.Transport == QUIC }
+
 // Listen returns a listener on c.Addr, for TCP, TLS and Unix.
 func Listen(c Config) (net.Listener, error) {
 	l, err := net.Listen(c.Network(), c.Addr)

@@ -48,14 +48,20 @@ func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, er
 
 func call(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
 	var r rig.Result
-	var used rig.Usage
 	if err := client.do(&r, warmup, "run %g", warmup.Seconds()); err != nil {
 		return s, err
 	}
+	return timed(j, server, client, "run")
+}
+
+// timed runs a command of the client for the time of a sample.
+func timed(j *job, server, client *process, command string) (s report.Sample, err error) {
+	var r rig.Result
+	var used rig.Usage
 	if err := server.do(&used, 0, "mark"); err != nil {
 		return s, err
 	}
-	if err := client.do(&r, j.run, "run %g", j.run.Seconds()); err != nil {
+	if err := client.do(&r, j.run, command+" %g", j.run.Seconds()); err != nil {
 		return s, err
 	}
 	if err := server.do(&used, 0, "stat"); err != nil {
@@ -90,24 +96,11 @@ func quiet(j *job, server, client *process, warmup time.Duration) (s report.Samp
 
 // atRate runs a command that makes rate calls a second.
 func atRate(j *job, server, client *process, command string, rate float64) (s report.Sample, err error) {
-	var (
-		done rig.Hello
-		r    rig.Result
-		used rig.Usage
-	)
+	var done rig.Hello
 	if err := client.do(&done, 0, "rate %g", rate); err != nil {
 		return s, err
 	}
-	if err := server.do(&used, 0, "mark"); err != nil {
-		return s, err
-	}
-	if err := client.do(&r, j.run, command+" %g", j.run.Seconds()); err != nil {
-		return s, err
-	}
-	if err := server.do(&used, 0, "stat"); err != nil {
-		return s, err
-	}
-	return sample(r, used)
+	return timed(j, server, client, command)
 }
 
 // push lets the server push for longer than the client counts, on both sides.

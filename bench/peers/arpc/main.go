@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/goerpc/erpc/bench/rig"
-	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 func main() {
@@ -56,28 +55,6 @@ func (pb) Unmarshal(b []byte, v any) error {
 	return proto.Unmarshal(b, m)
 }
 
-// A message is the benchmark message in either of its forms.
-type message interface {
-	Tag(uint32)
-	Pad(int)
-	Answer()
-	Check(uint32) error
-}
-
-func newRequest(c rig.Config) message {
-	if c.Codec == "json" {
-		return benchpb.NewPlain()
-	}
-	return benchpb.NewRequest()
-}
-
-func newReply(c rig.Config) message {
-	if c.Codec == "json" {
-		return new(benchpb.Plain)
-	}
-	return new(benchpb.Message)
-}
-
 func codecOf(c rig.Config) codec.Codec {
 	if c.Codec == "json" {
 		return new(codec.JSONCodec)
@@ -91,7 +68,7 @@ func serve(tune func(arpc.Handler)) func(rig.Config) (*rig.Server, error) {
 		s.Codec = codecOf(c)
 		tune(s.Handler)
 		s.Handler.Handle("/say", func(ctx *arpc.Context) {
-			m := newReply(c)
+			m := c.NewReply()
 			if err := ctx.Bind(m); err != nil {
 				ctx.Error(err)
 				return
@@ -135,12 +112,12 @@ func dial(tune func(arpc.Handler)) func(rig.Config) (*rig.Client, error) {
 			return &rig.Client{}, nil
 		}
 		return &rig.Client{NewCaller: func(i int) func() error {
-			cl, req, tag := all[i%len(all)], newRequest(c), uint32(i)<<16
+			cl, req, tag := all[i%len(all)], c.NewRequest(), uint32(i)<<16
 			req.Pad(c.Pad)
 			return func() error {
 				tag++
 				req.Tag(tag)
-				reply := newReply(c)
+				reply := c.NewReply()
 				if err := cl.Call("/say", req, reply, timeout); err != nil {
 					return err
 				}

@@ -75,7 +75,7 @@ func listen(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer, rig.Config)
 	if p, err = newPeer(c, cfg); err != nil {
 		return p, err
 	}
-	if encrypted(c) {
+	if c.Encrypted() {
 		t, err := rig.ServerTLS()
 		if err != nil {
 			return p, err
@@ -92,9 +92,6 @@ func listen(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer, rig.Config)
 	go func() { fmt.Fprintln(os.Stderr, "erpc: no longer serving:", p.Serve(lis)) }()
 	return p, nil
 }
-
-// encrypted reports whether the transport wants a TLS configuration.
-func encrypted(c rig.Config) bool { return c.Transport == rig.TLS || c.Transport == rig.QUIC }
 
 // overLoop are the settings of a peer on the event-loop transport.
 func overLoop() erpc.PeerConfig {
@@ -164,7 +161,7 @@ func sessions(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer, rig.Confi
 	if err := route(p, c); err != nil {
 		return nil, err
 	}
-	if encrypted(c) {
+	if c.Encrypted() {
 		p.SetTLSConfig(rig.ClientTLS())
 	}
 	all := make([]erpc.Session, c.Conns)

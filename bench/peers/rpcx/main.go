@@ -14,7 +14,6 @@ import (
 	"github.com/smallnest/rpcx/server"
 
 	"github.com/goerpc/erpc/bench/rig"
-	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
 
 func main() {
@@ -26,28 +25,6 @@ func main() {
 // number of sessions.
 const connections = 4
 
-// A message is the benchmark message in either of its forms.
-type message interface {
-	Tag(uint32)
-	Pad(int)
-	Answer()
-	Check(uint32) error
-}
-
-func newRequest(c rig.Config) message {
-	if c.Codec == "json" {
-		return benchpb.NewPlain()
-	}
-	return benchpb.NewRequest()
-}
-
-func newReply(c rig.Config) message {
-	if c.Codec == "json" {
-		return new(benchpb.Plain)
-	}
-	return new(benchpb.Message)
-}
-
 func serve(c rig.Config) (*rig.Server, error) {
 	l, err := rig.Listen(c)
 	if err != nil {
@@ -55,7 +32,7 @@ func serve(c rig.Config) (*rig.Server, error) {
 	}
 	s := server.NewServer()
 	s.AddHandler("Echo", "Say", func(ctx *server.Context) error {
-		m := newReply(c)
+		m := c.NewReply()
 		if err := ctx.Bind(m); err != nil {
 			return err
 		}
@@ -87,12 +64,12 @@ func dial(c rig.Config) (*rig.Client, error) {
 		}
 	}
 	return &rig.Client{NewCaller: func(i int) func() error {
-		cl, req, tag := all[i%len(all)], newRequest(c), uint32(i)<<16
+		cl, req, tag := all[i%len(all)], c.NewRequest(), uint32(i)<<16
 		req.Pad(c.Pad)
 		return func() error {
 			tag++
 			req.Tag(tag)
-			reply := newReply(c)
+			reply := c.NewReply()
 			if err := cl.Call(context.Background(), "Echo", "Say", req, reply); err != nil {
 				return err
 			}

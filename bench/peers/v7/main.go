@@ -85,9 +85,6 @@ func config(c rig.Config) erpc.PeerConfig {
 	return cfg
 }
 
-// encrypted reports whether the transport wants a TLS configuration.
-func encrypted(c rig.Config) bool { return c.Transport == rig.TLS || c.Transport == rig.QUIC }
-
 func serve(c rig.Config) (*rig.Server, error) {
 	work = c.Work
 	host, port, err := net.SplitHostPort(c.Addr)
@@ -101,7 +98,7 @@ func serve(c rig.Config) (*rig.Server, error) {
 	cfg := config(c)
 	cfg.LocalIP, cfg.ListenPort = host, uint16(n)
 	p := erpc.NewPeer(cfg)
-	if encrypted(c) {
+	if c.Encrypted() {
 		t, err := rig.ServerTLS()
 		if err != nil {
 			return nil, err
@@ -148,7 +145,7 @@ func dial(c rig.Config) (*rig.Client, error) {
 		cfg.LocalIP = filepath.Join(os.TempDir(), fmt.Sprintf("erpcbench-v7-%d", os.Getpid()))
 	}
 	p := erpc.NewPeer(cfg)
-	if encrypted(c) {
+	if c.Encrypted() {
 		p.SetTLSConfig(rig.ClientTLS())
 	}
 	onPush = c.OnPush
