@@ -101,7 +101,7 @@ func (n *nodes) giveUp() {
 // announced notes a sign of life that says what the node offers. A number that is not
 // 0 counts the beats for all; missed says that some did not come, so neither did
 // other messages of that node.
-func (n *nodes) announced(id string, number uint64, said []byte) (_ bool, err error) {
+func (n *nodes) announced(id string, number uint64, said []byte) (missed bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	x, missed := n.heardLocked(id)

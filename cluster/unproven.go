@@ -37,7 +37,7 @@ func (u *unproven) beatCameBack(number uint64) {
 func (u *unproven) broken() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	any := u.proven < u.pushes
+	lost := u.proven < u.pushes
 	u.proven = u.pushes
-	return any
+	return lost
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/cluster"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 // A Medium is what connects the engines of one test, such as a server.
@@ -83,7 +84,7 @@ func (s *suite) startLog(group string, size int) (*node, cluster.Log) {
 	n := s.start()
 	log, ok := n.Engine.(cluster.Log)
 	if !ok {
-		s.Skip("the engine is no cluster.Log")
+		s.Skip("the engine is not a cluster.Log")
 	}
 	for range 2 { // nodes that start together all call it
 		s.must("Keep", log.Keep(s.Context(), group, size, time.Hour))
@@ -123,11 +124,7 @@ const probe = "probe "
 // eventually waits until f returns true.
 func (s *suite) eventually(what string, f func() bool) {
 	s.Helper()
-	for end := time.Now().Add(limit); !f(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			s.Fatalf("%s: not so after %v", what, limit)
-		}
-	}
+	wait.Until(s.T, limit, what, f)
 }
 
 // wants waits for messages of a subject, and no others.

@@ -47,6 +47,7 @@ var core = map[string][]string{
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
 	"plugin/retry":              {".", "internal/backoff"},
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},
+	"cluster/clustertest":       {"cluster", "internal/test/wait"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
 	"erpctest":                  {".", "codec", "internal/test/wait", "session", "socket/memory"},
