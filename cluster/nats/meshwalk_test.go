@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,11 +47,7 @@ func TestWalkOverCutRoutesWithHistory(t *testing.T) {
 
 func walkOverCutRoutes(t *testing.T, replicas, faults int) {
 	kit.NoLeaks(t)
-	t.Cleanup(func() { // nats.go leaves a connection whose handshake failed to the collector
-		runtime.GC()
-		time.Sleep(10 * time.Millisecond)
-		runtime.GC()
-	})
+	collect(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	w := &meshWalk{T: t, rand: rand.New(rand.NewPCG(seed, 0)), dir: t.TempDir(), replicas: replicas, said: map[int]word{}, routes: map[[2]int][]*wire{}}
@@ -406,8 +401,7 @@ func (w *meshWalk) look(m *meshMember, since int) {
 	}
 	for number := since + 1; number <= int(w.last.Load()); number++ {
 		said := w.said[number]
-		switch missed := said.room == m.room && said.sure && !got[number]; {
-		case missed && number > told:
+		if said.room == m.room && said.sure && !got[number] && number > told {
 			w.Errorf("a member of %s at the node on server %d, since %d, has not got %d of %s, and was told of a gap after %d at last", m.room, m.node.on, since, number, said.node, told)
 		}
 	}

@@ -28,11 +28,7 @@ import (
 // everything that was stored since it joined.
 func TestWalkOverRestarts(t *testing.T) {
 	kit.NoLeaks(t)
-	t.Cleanup(func() { // nats.go leaves a connection whose handshake failed to the collector
-		runtime.GC()
-		time.Sleep(10 * time.Millisecond)
-		runtime.GC()
-	})
+	collect(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	w := &walk{T: t, rand: rand.New(rand.NewPCG(seed, 0)), dir: t.TempDir(), said: map[int]bool{}}
@@ -45,6 +41,16 @@ func TestWalkOverRestarts(t *testing.T) {
 		w.step()
 	}
 	w.finish()
+}
+
+// collect runs the collector when the test has ended: nats.go leaves it a connection
+// whose handshake failed.
+func collect(t *testing.T) {
+	t.Cleanup(func() {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond)
+		runtime.GC()
+	})
 }
 
 type walk struct {
