@@ -76,6 +76,13 @@ func compare(committed, measured figures) (compared int, complaints []string) {
 	for _, name := range slices.Sorted(maps.Keys(measured)) {
 		if committed[name] == nil {
 			complaints = append(complaints, name+" has no committed figures")
+			continue
+		}
+		for _, unit := range slices.Sorted(maps.Keys(measured[name])) {
+			_, counts := allowed(name, unit)
+			if _, ok := committed[name][unit]; counts && !ok {
+				complaints = append(complaints, fmt.Sprintf("%s: %s is measured and was not committed", name, unit))
+			}
 		}
 	}
 	return compared, complaints

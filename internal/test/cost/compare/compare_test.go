@@ -86,7 +86,9 @@ func TestCompare(t *testing.T) {
 		{"less sharing", figures{call: {"writes/call": 0.05}}, figures{call: {"writes/call": 0.1}}, "", 1},
 		{"no sharing", figures{call: {"writes/call": 0.05}}, figures{call: {"writes/call": 2}}, "2 writes/call", 1},
 		{"not measured", figures{name: {"allocs/op": 6}}, figures{}, "was not measured", 0},
-		{"a unit not measured", figures{name: {"allocs/op": 6}}, figures{name: {"B/op": 6}}, "allocs/op is committed and was not measured", 1},
+		{"a unit not measured", figures{name: {"allocs/op": 6}}, figures{name: {}}, "allocs/op is committed and was not measured", 1},
+		{"a unit not committed", figures{name: {"allocs/op": 6}}, figures{name: {"allocs/op": 6, "writes/call": 2}}, "writes/call is measured and was not committed", 1},
+		{"a time not committed", figures{name: {"allocs/op": 6}}, figures{name: {"allocs/op": 6, "ns/op": 2}}, "", 1},
 		{"not committed", figures{}, figures{name: {"allocs/op": 6}}, "no committed figures", 0},
 	} {
 		compared, complaints := compare(c.was, c.is)
