@@ -146,6 +146,9 @@ func (c *Cluster) pushChange(t *topic, to []*membership, change []byte) {
 
 // tellMissed tells members that missed a change, when they have room.
 func (c *Cluster) tellMissed(t *topic) {
+	if c.gaps.held() {
+		return
+	}
 	t.mu.Lock()
 	var to []*membership
 	for _, in := range t.members {

@@ -83,6 +83,38 @@ func TestNodesHeardLateAreToldAsGap(t *testing.T) {
 	}
 }
 
+// Whoever asked for changes is told that some were missed when the others have answered,
+// as of gaps: what they tell until then is lost, too.
+func TestMissedChangesAreToldWhenTheOthersAnswer(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		opt := telling()
+		opt.Beat = heardLimit * 2 / 5 // a tick; a lease of three of them outlives the wait
+		w := newWorld()
+		nodes := []*testNode{newNode(t, w, erpc.PeerConfig{}, opt), newNode(t, w, erpc.PeerConfig{}, opt)}
+		const room = "talk"
+		_, got := nodes[0].watcher(t, room)
+		c := nodes[1].client(t, "c")
+		check(t, nodes[1].Join(t.Context(), c.sess, room))
+		time.Sleep(time.Second)
+		nodes[0].engine.SetConnected(false)
+		synctest.Wait()
+		hear := nodes[0].deafen()
+		nodes[0].engine.SetConnected(true)
+		time.Sleep(opt.Beat + time.Millisecond) // node 0 has looked what is due
+		for len(got) > 0 {
+			<-got
+		}
+		nodes[1].Leave(c.sess, room)
+		time.Sleep(opt.Beat) // node 1 has told it
+		hear()
+		check(t, nodes[1].Publish(t.Context(), room, "/said", "so node 1 is heard"))
+		time.Sleep(10 * opt.Beat)
+		if len(got) == 0 {
+			t.Error("a member left, and the watcher was told nothing")
+		}
+	})
+}
+
 // What a node published at last, before its connection broke, may be lost, and its
 // publisher has no error: members on other nodes are told when it is back. If the engine
 // has passed on a beat since, nothing is lost and they are not.

@@ -25,7 +25,7 @@ type Gap struct {
 type gaps struct {
 	mu    sync.Mutex // guards the following; taken after member.mu
 	m     map[*member]struct{}
-	holds int // so many want members to wait before they are told
+	holds int // so many want members to wait before they are told, of changes as well
 }
 
 // begin notes that m missed n messages.
