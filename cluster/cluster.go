@@ -47,6 +47,8 @@ type Cluster struct {
 	direct     topic        // of what is pushed by address, and to all
 	dropped    atomic.Uint64
 
+	saying sync.Mutex // held until the engine has a sign of life; taken before mu
+
 	mu      sync.Mutex // guards the following
 	stop    context.CancelFunc
 	offers  announcement
@@ -156,7 +158,7 @@ func (c *Cluster) connect(ctx context.Context) error {
 			return fmt.Errorf("cluster: subscribe: %w", err)
 		}
 	}
-	if err := c.send(c.subjectAll(), 0, c.beat(kindHello)); err != nil {
+	if err := c.say(c.subjectAll(), kindHello, 0); err != nil {
 		return fmt.Errorf("cluster: say hello: %w", err)
 	}
 	if err := c.keep(ctx); err != nil {
@@ -188,7 +190,9 @@ func (c *Cluster) Close() error {
 	if !c.life.end() {
 		return nil
 	}
+	c.saying.Lock()
 	_ = c.send(c.subjectAll(), 0, &envelope{kind: kindBye}) // they find out anyway
+	c.saying.Unlock()
 	c.mu.Lock()
 	c.stopped = true
 	if c.stop != nil {
@@ -243,12 +247,25 @@ func (c *Cluster) sendBeat() {
 	if c.doubted.Swap(false) {
 		c.beats++ // as if one had been lost with them
 	}
-	e := c.beat(kindBeat)
-	e.id = c.beats + 1
-	c.unproven.sendBeat(e.id)
-	if err := c.send(c.subjectAll(), 0, e); err == nil { // else the next one may pass
+	number := c.beats + 1
+	c.unproven.sendBeat(number)
+	if err := c.say(c.subjectAll(), kindBeat, number); err == nil { // else the next one may pass
 		c.beats++
 	}
+}
+
+// say sends a sign of life with what this node offers now. They are made and sent one
+// after the other, so that none comes behind a newer one; after Close it sends nothing,
+// or others would take the node that has left for alive.
+func (c *Cluster) say(subject string, k kind, number uint64) error {
+	c.saying.Lock()
+	defer c.saying.Unlock()
+	if c.life.is() == lifeClosed {
+		return nil
+	}
+	e := c.beat(k)
+	e.id = number
+	return c.send(subject, 0, e)
 }
 
 func (c *Cluster) subjectAll() string             { return c.opt.Prefix + ".all" }

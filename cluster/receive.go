@@ -70,10 +70,10 @@ func (c *Cluster) heard(e *envelope) {
 			c.cutFrom()
 		}
 		if e.kind == kindHello {
-			c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))
+			c.sayTo(e.node)
 		}
 	case kindWho:
-		c.sendOrWarn(c.subjectNode(e.node), c.beat(kindBeat))
+		c.sayTo(e.node)
 	case kindBye:
 		c.nodes.leave(e.node)
 		c.nodeGone(e.node)
@@ -127,7 +127,7 @@ func (ev events) Up() {
 	c.gaps.hold()
 	heard := c.nodes.setCut(false)
 	c.missed("")
-	if err := c.send(c.subjectAll(), 0, c.beat(kindHello)); err != nil {
+	if err := c.say(c.subjectAll(), kindHello, 0); err != nil {
 		c.warn("cluster: say hello again: %v", err)
 	}
 	c.spawn(func() { // false only after Close
@@ -197,6 +197,13 @@ func (c *Cluster) queueTo(t *topic, members []*member, e *envelope) (queued int)
 		}
 	}
 	return queued
+}
+
+// sayTo answers a node, or an observer, with a sign of life.
+func (c *Cluster) sayTo(node string) {
+	if err := c.say(c.subjectNode(node), kindBeat, 0); err != nil {
+		c.warn("cluster: answer with a sign of life: %v", err)
+	}
 }
 
 func (c *Cluster) sendOrWarn(subject string, e *envelope) {

@@ -62,7 +62,7 @@ func (c *Cluster) announce(change func(*announcement)) {
 	c.nodes.changeLocked()
 	c.nodes.mu.Unlock()
 	if c.life.is() == lifeRunning {
-		_ = c.send(c.subjectAll(), 0, c.beat(kindBeat)) // the next beat says it again
+		_ = c.say(c.subjectAll(), kindBeat, 0) // the next beat says it again
 	}
 }
 

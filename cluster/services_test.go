@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +63,67 @@ func TestAnnouncedServicesAreKnownAtOnce(t *testing.T) {
 			t.Errorf("%+v are left of nodes that withdrew or left", got)
 		}
 	})
+}
+
+// A busy engine is slow with the first message; meanwhile something else happens.
+type busy struct {
+	Engine
+	meanwhile  func()
+	calls      atomic.Int32
+	overtaken  atomic.Bool // the second message was quicker
+	firstIsOut atomic.Bool
+}
+
+// Publish implements [Engine].
+func (e *busy) Publish(subject string, token uint64, data []byte) error {
+	// It yields in place of waiting: a bubble stands still while a goroutine waits for a mutex.
+	yield := func(until *atomic.Bool) {
+		for i := 0; i < 10_000 && !until.Load(); i++ {
+			runtime.Gosched()
+		}
+	}
+	switch e.calls.Add(1) {
+	case 1:
+		go e.meanwhile()
+		yield(&e.overtaken)
+		defer e.firstIsOut.Store(true)
+	case 2:
+		defer yield(&e.firstIsOut)
+		defer e.overtaken.Store(true)
+	}
+	return e.Engine.Publish(subject, token, data)
+}
+
+// A sign of life does not come behind an announcement that was made after it, or behind
+// the last word of the node.
+func TestSignsOfLifeDoNotOvertake(t *testing.T) {
+	for name, c := range map[string]struct {
+		meanwhile func(a *Cluster) error
+		want      []string
+		nodes     int
+	}{
+		"announcement": {func(a *Cluster) error { a.Announce(Service{Name: "chat", Address: "new"}); return nil }, []string{"new"}, 1},
+		"last word":    {(*Cluster).Close, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit.Bubble(t, func(t *testing.T) {
+				w := newWorld()
+				opt := quick
+				opt.Beat = time.Hour // the next one would say it again
+				a, b := newNode(t, w, erpc.PeerConfig{}, opt), newNode(t, w, erpc.PeerConfig{}, opt)
+				a.Announce(Service{Name: "chat", Address: "old"})
+				synctest.Wait()
+				ended := make(chan error, 1)
+				a.Cluster.engine = &busy{Engine: a.engine, meanwhile: func() { ended <- c.meanwhile(a.Cluster) }}
+				check(t, a.say(a.subjectAll(), kindBeat, 0))
+				check(t, kit.Await(t, "what happens meanwhile", ended))
+				synctest.Wait()
+				if got := addresses(b.Services("chat")); !slices.Equal(got, c.want) || len(b.Nodes()) != c.nodes {
+					t.Errorf("b knows %q of %q, want %q of %d", got, b.Nodes(), c.want, c.nodes)
+				}
+			})
+		})
+	}
 }
 
 // A node that is cut off cannot tell dead nodes from live ones: it keeps those it knew
