@@ -82,6 +82,8 @@ func (c *Cluster) pushStored(t *topic, members []*membership, l live) {
 		case t.members[in.m] != in || in.state != feedLive && in.state != feedBehind || in.at.covers(l.at):
 		case in.at.Epoch != l.at.Epoch || in.at.Seq < l.prev:
 			in.moveLocked(feedBehind)
+		case in.hasLocked(l.at):
+			in.at = l.at
 		case l.e.except != "" && c.Address(in.m.sess) == l.e.except:
 			in.at = l.at
 		default:
@@ -274,7 +276,7 @@ func (c *Cluster) startAfresh(t *topic, group []*membership, at Position) (told 
 		if len(failed) > 0 {
 			in.moveLocked(feedBlocked)
 		} else {
-			in.at = at
+			in.restartLocked(in.at, at)
 			told = append(told, in)
 		}
 		t.mu.Unlock()

@@ -525,3 +525,94 @@ func TestNumberThatGoesBackMakesMembersLook(t *testing.T) {
 		}
 	})
 }
+
+// A shortLog is an engine whose log seems to end after shows messages, if that is not 0:
+// so does that of a leader that has not read its tail yet.
+type shortLog struct {
+	*MemoryEngine
+	shows atomic.Uint64
+}
+
+func (e *shortLog) Read(ctx context.Context, subject string, since Position, limit int) (Page, error) {
+	page, err := e.MemoryEngine.Read(ctx, subject, since, limit)
+	if n := e.shows.Load(); err == nil && n > 0 && page.Top.Seq > n {
+		page.Top.Seq = n
+		page.Complete = page.Complete && since.Seq <= n
+		page.Entries = slices.DeleteFunc(page.Entries, func(x Entry) bool { return x.At.Seq > n || !page.Complete })
+	}
+	return page, err
+}
+
+// A log that seems to have lost its tail, and has it again, repeats nothing: neither to
+// those who are in the room, nor to a client that comes back. One that has lost it indeed
+// gives the numbers again, and what has them arrives.
+func TestLogWhoseTailIsAwayRepeatsNothing(t *testing.T) {
+	for name, resume := range map[string]bool{"members": false, "whoever comes back": true} {
+		t.Run(name, func(t *testing.T) {
+			kit.Bubble(t, func(t *testing.T) { testTailAway(t, resume) })
+		})
+	}
+}
+
+func testTailAway(t *testing.T, resume bool) {
+	w := newWorld()
+	e := &shortLog{MemoryEngine: w.Engine()}
+	n := &testNode{Cluster: New(e, keeping(1000)), world: w, engine: e.MemoryEngine}
+	n.peer = w.newPeer(t, erpc.PeerConfig{}, n.Cluster)
+	lis, err := n.peer.ListenOn(memory.Network, "")
+	check(t, err)
+	n.addr = kit.StartOn(t, n.peer, lis)
+	check(t, n.Start(t.Context()))
+	defer func() { check(t, n.Close()) }()
+	look := func() { n.doubt(n.topics.get(n.subjectRoom("kept")), nil) }
+	r := n.reader(t)
+	check(t, n.Join(t.Context(), r.sess, "kept"))
+	want := n.says(t, 1, 250) // more than two pages
+	got, at := r.takes()
+	same(t, "at first", got, want)
+
+	e.shows.Store(20)
+	if resume {
+		r = n.reader(t)
+		joined, err := n.Resume(t.Context(), r.sess, "kept", at)
+		check(t, err)
+		if joined.Recovered {
+			t.Errorf("%+v, but the log does not have that position", joined)
+		}
+	} else {
+		look()
+		kit.Await(t, "the word of a gap", r.gaps)
+	}
+	e.shows.Store(0)
+	look()
+	got, _ = r.takes()
+	same(t, "when the tail is back", got, nil)
+	time.Sleep(time.Second)
+	want = n.says(t, 251, 260)
+	got, at = r.takes()
+	same(t, "afterwards", got, want)
+
+	time.Sleep(time.Second)
+	w.loseTail(100)
+	look()
+	kit.Await(t, "the word that the tail was lost", r.gaps)
+	want = n.says(t, 101, 300)
+	got, at2 := r.takes()
+	same(t, "under numbers that were given before", got, want)
+	if at == at2 {
+		t.Errorf("position %s of two messages", at)
+	}
+}
+
+// loseTail leaves each room n messages, as a server does that lost its power.
+func (w *world) loseTail(n uint64) {
+	w.logs.mu.Lock()
+	defer w.logs.mu.Unlock()
+	for _, l := range w.logs.m {
+		l.last = n
+		for _, r := range l.rooms {
+			r.entries = slices.DeleteFunc(r.entries, func(x Entry) bool { return x.At.Seq > n })
+			r.last = n
+		}
+	}
+}

@@ -82,11 +82,13 @@ func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position
 	if err != nil {
 		return Joined{}, err
 	}
+	had := since
 	if !page.Complete {
 		since = page.Top
 	}
 	t.mu.Lock()
-	in.at = since
+	in.before = Position{}
+	in.restartLocked(had, since)
 	in.moveLocked(feedBehind)
 	t.mu.Unlock()
 	c.catchUp(t, since, heard, Page{Entries: page.Entries, Top: page.Top, More: page.More, Complete: true})

@@ -190,6 +190,24 @@ type membership struct {
 	missedChange bool   // it had no room for one, or it did not come
 	state        feedState
 	at           Position // of the last message queued, in a room with history
+	before       Position // what at was when the log was seen to end in front of it
+}
+
+// hasLocked reports whether a message was queued for the member. A log that had lost
+// its tail gives the numbers again, to messages that are newer; one that only seemed to
+// have lost it, because a leader did not know of it yet, returns what it had before.
+// The topic's mu is held.
+func (in *membership) hasLocked(at Position) bool {
+	return in.at.covers(at) || in.before.covers(at) && at.Time <= in.before.Time
+}
+
+// restartLocked makes the member go on at a position, which may lie in front of the one
+// it had. The topic's mu is held.
+func (in *membership) restartLocked(had, at Position) {
+	if had.Epoch == at.Epoch && had.Seq > at.Seq {
+		in.before = had
+	}
+	in.at = at
 }
 
 // memberKey finds the member in the store of a session.
