@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
@@ -21,7 +22,7 @@ import (
 // the same. Two sides that see the numbers agree are adjacent.
 const (
 	capsVersion    = 1
-	capStreams     = 1 << 0
+	capStreams     = wire.CapStreams
 	supportedByUs  = capStreams
 	maxCapsMetaLen = 64
 )

@@ -59,13 +59,13 @@ func TestNamesSeq(t *testing.T) {
 	}
 }
 
-// A wire is the other side of a session, message by message.
-type wire struct {
+// An otherSide is the other side of a session, message by message.
+type otherSide struct {
 	t    *testing.T
 	sock *socket.Socket
 }
 
-func (w wire) send(mtype byte, seq int32, method string, set ...message.Setting) {
+func (w otherSide) send(mtype byte, seq int32, method string, set ...message.Setting) {
 	w.t.Helper()
 	m := message.New(set...)
 	m.SetMtype(mtype)
@@ -76,7 +76,7 @@ func (w wire) send(mtype byte, seq int32, method string, set ...message.Setting)
 	}
 }
 
-func (w wire) receive() *message.Message {
+func (w otherSide) receive() *message.Message {
 	w.t.Helper()
 	_ = w.sock.Conn().SetReadDeadline(time.Now().Add(longest)) // fails only on a closed connection, which reading tells
 	m := message.New()
@@ -87,7 +87,7 @@ func (w wire) receive() *message.Message {
 }
 
 // silent reports what comes in a short time, if anything does.
-func (w wire) silent() {
+func (w otherSide) silent() {
 	w.t.Helper()
 	_ = w.sock.Conn().SetReadDeadline(time.Now().Add(30 * time.Millisecond)) // fails only on a closed connection, which reading tells
 	m := message.New()
@@ -97,7 +97,7 @@ func (w wire) silent() {
 }
 
 // onWire returns a session and its other side. dialed says which of them dialed.
-func onWire(t *testing.T, sh *Shared, dial Dial) (*Engine, wire) {
+func onWire(t *testing.T, sh *Shared, dial Dial) (*Engine, otherSide) {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -116,7 +116,7 @@ func onWire(t *testing.T, sh *Shared, dial Dial) (*Engine, wire) {
 	if !st.OK() {
 		t.Fatal(st)
 	}
-	w := wire{t, socket.New(b, rawproto.New(), socket.Config{}.Complete())}
+	w := otherSide{t, socket.New(b, rawproto.New(), socket.Config{}.Complete())}
 	t.Cleanup(func() {
 		_ = s.Close()
 		_ = w.sock.Close()

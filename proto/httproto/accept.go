@@ -157,7 +157,8 @@ func (c *headed) Read(p []byte) (int, error) {
 		return c.Conn.Read(p)
 	}
 	n := copy(p, c.head)
-	if c.head = c.head[n:]; len(c.head) == 0 {
+	c.head = c.head[n:]
+	if len(c.head) == 0 {
 		c.head = nil
 	}
 	return n, nil

@@ -60,7 +60,8 @@ func (a *asked) remove(i int) {
 		a.seqs = slices.Delete(a.seqs, i, i+1)
 		return
 	}
-	if a.seqs = a.seqs[1:]; len(a.seqs) == 0 {
+	a.seqs = a.seqs[1:]
+	if len(a.seqs) == 0 {
 		a.seqs = nil
 	}
 }

@@ -46,7 +46,8 @@ func (f *format) readBody(r *bufio.Reader, m *message.Message, h *fields, head, 
 	case h.length > 0:
 		wire += int(h.length)
 		var own bool
-		if b, own, err = proto.ReadFrame(r, m, int(h.length)); err == nil && !own {
+		b, own, err = proto.ReadFrame(r, m, int(h.length))
+		if err == nil && !own {
 			b = m.Store(b)
 		}
 	case h.length < 0 && untilEnd:
@@ -76,7 +77,8 @@ func readChunks(r *bufio.Reader, m *message.Message, head, limit int) (b []byte,
 		if n > limit-wire-len(w.b) {
 			return nil, 0, tooLarge(statusTooLarge, "a body of more than %d bytes", limit-head)
 		}
-		if overhead += len(line) + 4 - 16 - n; overhead > maxOverhead { // as much as chunks of a byte have
+		overhead += len(line) + 4 - 16 - n
+		if overhead > maxOverhead { // as much as chunks of a byte have
 			return nil, 0, malformed("chunks of little but their heads")
 		}
 		overhead = max(overhead, 0)
@@ -100,7 +102,8 @@ func readChunks(r *bufio.Reader, m *message.Message, head, limit int) (b []byte,
 		if len(line) == 0 {
 			return w.b, wire + len(w.b), nil
 		}
-		if left -= len(line); left < 0 {
+		left -= len(line)
+		if left < 0 {
 			return nil, 0, tooLarge(statusHeadTooLarge, "a trailer of more than %d bytes", maxTrailer)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 )
 
@@ -48,7 +49,8 @@ const (
 func (h *fields) reset() {
 	const maxKept = 32 // fields whose room is kept
 	others := h.others[:cap(h.others)]
-	if clear(others); len(others) > maxKept {
+	clear(others)
+	if len(others) > maxKept {
 		others = nil
 	}
 	*h = fields{mtype: -1, length: -1, others: others[:0]}
@@ -59,7 +61,8 @@ func (h *fields) reset() {
 func (h *fields) parse(b []byte, reply bool) error {
 	for {
 		var line []byte
-		if line, b = nextLine(b); len(line) == 0 {
+		line, b = nextLine(b)
+		if len(line) == 0 {
 			return nil
 		}
 		name, value, found := bytes.Cut(line, []byte{':'})
@@ -181,7 +184,8 @@ func hasWord(list []byte, word string) bool {
 	for len(list) > 0 {
 		var w []byte
 		w, list, _ = bytes.Cut(list, []byte{','})
-		if w = bytes.Trim(w, " \t"); len(w) == len(word) && bytes.EqualFold(w, []byte(word)) { // and no letter that only folds to one
+		w = bytes.Trim(w, " \t")
+		if len(w) == len(word) && bytes.EqualFold(w, []byte(word)) { // and no letter that only folds to one
 			return true
 		}
 	}
@@ -228,14 +232,11 @@ func appendKey(dst, name []byte) []byte {
 	switch {
 	case bytes.EqualFold(name, []byte(message.MetaRealIP)):
 		return append(dst, message.MetaRealIP...)
-	case bytes.EqualFold(name, []byte(metaHeartbeat)):
-		return append(dst, metaHeartbeat...)
+	case bytes.EqualFold(name, []byte(wire.MetaHeartbeat)):
+		return append(dst, wire.MetaHeartbeat...)
 	}
 	return appendCanonical(dst, name)
 }
-
-// metaHeartbeat is the key of erpc v7's heartbeat.
-const metaHeartbeat = "hb_"
 
 // appendCanonical appends a name with capitals at the beginnings of its words.
 func appendCanonical[T string | []byte](dst []byte, name T) []byte {

@@ -48,7 +48,8 @@ func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 // that of metadata go if they have grown.
 func (f *format) keepHead() {
 	const maxKept = 4 << 10
-	if f.head = f.head[:0]; cap(f.head) > maxKept {
+	f.head = f.head[:0]
+	if cap(f.head) > maxKept {
 		f.head = nil
 	}
 	if cap(f.text) > maxKept {
@@ -81,13 +82,15 @@ func (s *headScanner) scan(b []byte) (n int, done bool, err error) {
 				if s.lines > 0 {
 					return i + 1, true, nil
 				}
-				if s.blank++; s.blank > maxBlank {
+				s.blank++
+				if s.blank > maxBlank {
 					return 0, false, malformed("empty lines in front of a message")
 				}
 				continue
 			}
 			s.length = 0
-			if s.lines++; s.lines > s.maxLines {
+			s.lines++
+			if s.lines > s.maxLines {
 				return 0, false, tooLarge(statusHeadTooLarge, "more than %d header fields", s.maxLines-1)
 			}
 		case c == '\r':
@@ -95,7 +98,8 @@ func (s *headScanner) scan(b []byte) (n int, done bool, err error) {
 		case isControl(c):
 			return 0, false, malformed("a control character %#02x in a head", c)
 		default:
-			if s.length++; s.length > s.maxLine {
+			s.length++
+			if s.length > s.maxLine {
 				status := statusHeadTooLarge
 				if s.lines == 0 {
 					status = statusTargetTooLong

@@ -215,7 +215,8 @@ func (f *format) unpack(r *bufio.Reader, m *message.Message, limit int) (got boo
 	f.h.reset()
 	defer f.h.reset()
 	line, rest := nextLine(head)
-	if f.now.reply = bytes.HasPrefix(line, []byte("HTTP/")); f.now.reply {
+	f.now.reply = bytes.HasPrefix(line, []byte("HTTP/"))
+	if f.now.reply {
 		return f.readReply(r, m, line, rest, size, limit)
 	}
 	return true, f.readRequest(r, m, line, rest, size, limit)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/xfer/gzip"
 )
@@ -186,8 +187,8 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 		return dst, errSilent
 	}
 	if m.Mtype() == message.TypePush {
-		if method, ok := strings.CutPrefix(m.ServiceMethod(), controlPrefix); ok && serves {
-			return appendControl(dst, method, m.Seq(), m.Meta().Get(headerHello)), nil
+		if method, ok := strings.CutPrefix(m.ServiceMethod(), wire.ControlPrefix); ok && serves {
+			return appendControl(dst, method, m.Seq(), m.Meta().Get(wire.MetaHello)), nil
 		}
 		if err := f.asked.push(); err != nil {
 			return dst, err
@@ -214,7 +215,8 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 		p.add("Host", host)
 	}
 	start := len(dst)
-	if dst, err = p.body(dst, m, false); err != nil {
+	dst, err = p.body(dst, m, false)
+	if err != nil {
 		return dst, err
 	}
 	p.add("Accept-Encoding", "gzip")
@@ -225,12 +227,8 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 	return p.place(dst, start, "POST ", target, " HTTP/1.1"), nil
 }
 
-// Control messages of package session, whose wire form never changes.
-const (
-	controlPrefix = "/erpc.control/"
-	headerControl = "X-Erpc-Control"
-	headerHello   = "X-Erpc-Hello" // what a hello proves itself by
-)
+// headerControl names the control message that a response stands for.
+const headerControl = "X-Erpc-Control"
 
 // appendControl appends a control message of the side that has accepted the
 // connection. That side sends no requests of its own accord, because it can't
@@ -241,7 +239,7 @@ func appendControl(dst []byte, method string, seq int32, hello string) []byte {
 	dst = append(append(dst, method...), "\r\n"...)
 	dst = appendNumbers(dst, message.TypePush, seq)
 	if hello != "" {
-		dst = append(append(append(dst, headerHello+": "...), hello...), "\r\n"...)
+		dst = append(append(append(dst, wire.MetaHello+": "...), hello...), "\r\n"...)
 	}
 	return append(dst, "\r\n"...)
 }
@@ -274,7 +272,8 @@ func requestTarget(m *message.Message) (host, target string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("httproto: the service method is not a URL: %w", err)
 	}
-	if target = u.EscapedPath(); target == "" {
+	target = u.EscapedPath()
+	if target == "" {
 		target = "/"
 	}
 	if u.RawQuery != "" {
@@ -310,7 +309,8 @@ func (f *format) packPeerReply(dst []byte, m *message.Message) ([]byte, error) {
 	}
 	start := len(dst)
 	failed := !m.StatusOK()
-	if dst, err = p.body(dst, m, failed); err != nil {
+	dst, err = p.body(dst, m, failed)
+	if err != nil {
 		return dst, err
 	}
 	line := "HTTP/1.1 200 OK"

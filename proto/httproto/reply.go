@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto/httproto/httpgate"
 )
@@ -50,10 +51,12 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 	var b []byte
 	if status != statusNoContent && status != statusNotModified {
 		last = last || !numbered && h.length < 0 && !h.chunked
-		if b, err = f.readBody(r, m, h, size, limit, !numbered); err != nil {
+		b, err = f.readBody(r, m, h, size, limit, !numbered)
+		if err != nil {
 			return false, err
 		}
-		if b, err = h.decode(m, b, limit); err != nil {
+		b, err = h.decode(m, b, limit)
+		if err != nil {
 			return false, err
 		}
 	}
@@ -86,18 +89,18 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 func (f *format) readControl(m *message.Message) (got bool, err error) {
 	h := &f.h
 	h.fill(m.Meta(), &f.text)
-	method, hello := m.Meta().Get(headerControl), m.Meta().Get(headerHello)
+	method, hello := m.Meta().Get(headerControl), m.Meta().Get(wire.MetaHello)
 	if method == "" || byte(h.mtype) != message.TypePush {
 		return false, nil
 	}
 	f.asked.known()
 	m.Meta().Reset()
 	if hello != "" {
-		m.Meta().Set(headerHello, hello)
+		m.Meta().Set(wire.MetaHello, hello)
 	}
 	m.SetMtype(message.TypePush)
 	m.SetSeq(h.seq)
-	m.SetServiceMethod(controlPrefix + method)
+	m.SetServiceMethod(wire.ControlPrefix + method)
 	return true, nil
 }
 

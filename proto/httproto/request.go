@@ -52,7 +52,8 @@ func (f *format) readRequest(r *bufio.Reader, m *message.Message, line, rest []b
 	if err != nil {
 		return err
 	}
-	if b, err = h.decode(m, b, limit); err != nil {
+	b, err = h.decode(m, b, limit)
+	if err != nil {
 		return err
 	}
 	f.print(false, b)
@@ -106,7 +107,8 @@ func parseTarget(b []byte) (path string, query []byte, err error) {
 			if i < 0 {
 				i = len(rest)
 			}
-			if b = rest[i:]; len(b) == 0 || b[0] != '/' {
+			b = rest[i:]
+			if len(b) == 0 || b[0] != '/' {
 				b = append([]byte{'/'}, b...)
 			}
 		}
@@ -114,7 +116,8 @@ func parseTarget(b []byte) (path string, query []byte, err error) {
 	p, query, _ := bytes.Cut(b, []byte{'?'})
 	path = string(p)
 	if bytes.IndexByte(p, '%') >= 0 {
-		if path, err = url.PathUnescape(path); err != nil {
+		path, err = url.PathUnescape(path)
+		if err != nil {
 			return "", nil, malformed("the target %.40q", b)
 		}
 	}

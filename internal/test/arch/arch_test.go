@@ -30,18 +30,19 @@ var core = map[string][]string{
 	"internal/calltable":  {},
 	"internal/guard":      {},
 	"internal/registry":   {},
+	"internal/wire":       {},
 	"message":             {"codec", "internal/bufpool", "internal/guard", "xfer"},
 	"proto":               {"internal/bufpool", "message", "xfer"},
 	"socket":              {"codec", "internal/bufpool", "internal/guard", "internal/workerpool", "message", "proto"},
 	"internal/stream":     {},
-	"session":             {"codec", "internal/backoff", "internal/bufpool", "internal/calltable", "internal/guard", "internal/logging", "internal/stream", "internal/workerpool", "message", "plugin", "proto", "socket"},
+	"session":             {"codec", "internal/backoff", "internal/bufpool", "internal/calltable", "internal/guard", "internal/logging", "internal/stream", "internal/wire", "internal/workerpool", "message", "plugin", "proto", "socket"},
 	"router":              {"message", "plugin", "session"},
 	"router/dispatcher":   {"message", "plugin", "router", "session"},
 	"peer":                {"codec", "internal/backoff", "internal/guard", "internal/logging", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
 	"peer/config":         {},
 	// HTTP for everybody's clients, whose sessions speak raw in memory.
-	"proto/httproto":          {"codec", "message", "proto", "proto/httproto/httpgate", "xfer", "xfer/gzip"},
-	"proto/httproto/httpgate": {"codec", "internal/stream", "message", "proto", "proto/rawproto", "xfer", "xfer/gzip"},
+	"proto/httproto":          {"codec", "internal/wire", "message", "proto", "proto/httproto/httpgate", "xfer", "xfer/gzip"},
+	"proto/httproto/httpgate": {"codec", "internal/stream", "internal/wire", "message", "proto", "proto/rawproto", "xfer", "xfer/gzip"},
 	// The functions of v7 around a peer, built on the façade like a plugin; the
 	// transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},

@@ -117,7 +117,8 @@ func (q *request) answer(m *message.Message) {
 	b := m.Raw()
 	if m.XferPipe().Len() > 0 {
 		var err error
-		if b, err = m.XferPipe().OnPack(b); err != nil {
+		b, err = m.XferPipe().OnPack(b)
+		if err != nil {
 			q.fail(status(message.CodeInternalServerError, err.Error()), 0)
 			return
 		}

@@ -80,7 +80,8 @@ func GetContentType(id byte, def string) string {
 func CodecOf(contentType []byte) (id byte, ok bool) {
 	media, _, _ := bytes.Cut(contentType, []byte{';'})
 	var lower [64]byte
-	if media = bytes.TrimSpace(media); len(media) > len(lower) {
+	media = bytes.TrimSpace(media)
+	if len(media) > len(lower) {
 		return 0, false
 	}
 	for i, c := range media {

@@ -7,21 +7,10 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
-)
-
-// Of the control messages and metadata of package session, whose wire form never
-// changes.
-const (
-	metaTimeout   = "X-Erpc-Timeout" // how long the caller waits, in ms; 0: it may cancel
-	metaHello     = "X-Erpc-Hello"   // names the sequence number, which proves that this side is adjacent
-	controlPrefix = "/erpc.control/"
-	controlHello  = controlPrefix + "hello"
-	controlCancel = controlPrefix + "cancel"
-	controlGoAway = controlPrefix + "goaway"
-	controlBye    = controlPrefix + "bye"
 )
 
 // ErrClient is why a message to an HTTP client is not sent.
@@ -53,7 +42,7 @@ func (p *inner) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	case message.TypeCall, message.TypeAuthCall:
 		return dst, ErrClient
 	case message.TypePush:
-		if !strings.HasPrefix(m.ServiceMethod(), controlPrefix) {
+		if !strings.HasPrefix(m.ServiceMethod(), wire.ControlPrefix) {
 			return dst, ErrClient
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
@@ -51,7 +51,7 @@ var errLinkClosed = errors.New("httpgate: the session has ended")
 func newLink(host proto.Host, c *conn, token string, ended func()) (*link, *message.Status) {
 	ours, theirs := net.Pipe()
 	l := &link{conn: ours, limit: host.Bounds().Message, calls: map[int32]chan *message.Message{}}
-	l.seq = minCapsSeq + rand.Int32N(maxCapsSeq-minCapsSeq)
+	l.seq = wire.DrawSeq()
 	head, err := credentials(token)
 	if err != nil {
 		return nil, message.NewStatusByCodeText(message.CodeBadMessage, err, false)
@@ -112,9 +112,9 @@ func (l *link) read() {
 			}
 		case message.TypePush:
 			switch m.ServiceMethod() {
-			case controlGoAway:
+			case wire.ControlGoAway:
 				l.leave()
-			case controlHello:
+			case wire.ControlHello:
 				l.known.Store(true)
 			}
 		case message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
@@ -149,7 +149,7 @@ func (l *link) leave() {
 	bye := l.idleLocked()
 	l.mu.Unlock()
 	if bye {
-		go l.control(controlBye, 0) // the reader must not wait for the session
+		go l.control(wire.ControlBye, 0) // the reader must not wait for the session
 	}
 }
 
@@ -182,7 +182,7 @@ func (l *link) exit(seq int32) {
 	bye := l.leaving && !l.closed && l.idleLocked()
 	l.mu.Unlock()
 	if bye {
-		l.control(controlBye, 0)
+		l.control(wire.ControlBye, 0)
 	}
 }
 
@@ -198,7 +198,7 @@ func (l *link) call(ctx context.Context, m *message.Message, grace time.Duration
 	m.SetSeq(seq)
 	mark(m, ctx)
 	if !l.known.Load() { // a session takes control messages of nobody else
-		m.Meta().Set(metaHello, strconv.FormatInt(int64(seq), 10))
+		m.Meta().Set(wire.MetaHello, strconv.FormatInt(int64(seq), 10))
 	}
 	if st := l.send(m); st != nil {
 		return nil, st
@@ -211,7 +211,7 @@ func (l *link) call(ctx context.Context, m *message.Message, grace time.Duration
 		select {
 		case reply = <-ch:
 		case <-t.C:
-			l.control(controlCancel, seq)
+			l.control(wire.ControlCancel, seq)
 			reply = <-ch
 		}
 	}
@@ -234,16 +234,16 @@ func (l *link) push(m *message.Message) *message.Status {
 
 // mark makes the handler's context end with ctx.
 func mark(m *message.Message, ctx context.Context) {
-	left, own := int64(0), m.Meta().Has(metaTimeout)
+	left, own := int64(0), m.Meta().Has(wire.MetaTimeout)
 	if own {
-		left, _ = strconv.ParseInt(m.Meta().Get(metaTimeout), 10, 40) // 0 if it is not a number
+		left, _ = strconv.ParseInt(m.Meta().Get(wire.MetaTimeout), 10, 40) // 0 if it is not a number
 	}
 	if end, ok := ctx.Deadline(); ok {
 		if ms := max(1, time.Until(end).Milliseconds()); left <= 0 || ms < left {
 			left = ms
 		}
 	}
-	m.Meta().Set(metaTimeout, strconv.FormatInt(max(left, 0), 10))
+	m.Meta().Set(wire.MetaTimeout, strconv.FormatInt(max(left, 0), 10))
 }
 
 func (l *link) control(method string, seq int32) {

@@ -5,21 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 
 	"github.com/goerpc/erpc/internal/stream"
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
-)
-
-// Of the streams of package session, whose wire form never changes: docs/wire.md.
-const (
-	controlCaps = controlPrefix + "caps"
-	metaCaps    = "X-Erpc-Caps"
-	minCapsSeq  = 1 << 24
-	maxCapsSeq  = 1 << 30
-	capStreams  = 1
 )
 
 // A linkStream is the HTTP side of one stream of a session.
@@ -38,17 +29,17 @@ func (l *link) prove(ctx context.Context) *message.Status {
 		return nil
 	}
 	l.mu.Lock()
-	l.seq = minCapsSeq + rand.Int32N(maxCapsSeq-minCapsSeq)
+	l.seq = wire.DrawSeq()
 	l.mu.Unlock()
 	seq, ch, st := l.enter()
 	if st != nil {
 		return st
 	}
 	defer l.exit(seq)
-	m := message.New(message.WithServiceMethod(controlCaps))
+	m := message.New(message.WithServiceMethod(wire.ControlCaps))
 	m.SetMtype(message.TypeCall)
 	m.SetSeq(seq)
-	m.Meta().Set(metaCaps, fmt.Sprintf("1.%d.%d", capStreams, seq))
+	m.Meta().Set(wire.MetaCaps, fmt.Sprintf("1.%d.%d", wire.CapStreams, seq))
 	st = l.send(m)
 	if st != nil {
 		return st
@@ -158,7 +149,7 @@ func (s *linkStream) finish(st *message.Status) (first bool) {
 	s.window.Close(err)
 	s.inbox.Close(err)
 	if bye {
-		go l.control(controlBye, 0)
+		go l.control(wire.ControlBye, 0)
 	}
 	return true
 }

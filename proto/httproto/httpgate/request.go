@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/xfer"
 )
@@ -61,11 +62,13 @@ func (q *request) message() (*message.Message, *refusal) {
 		return nil, ref
 	}
 	if q.numbered {
-		if b, ref = q.unfilter(m, b); ref != nil {
+		b, ref = q.unfilter(m, b)
+		if ref != nil {
 			return nil, ref
 		}
 	}
-	if b, ref = q.setCodec(m, b); ref != nil {
+	b, ref = q.setCodec(m, b)
+	if ref != nil {
 		return nil, ref
 	}
 	m.SetBody(b)
@@ -148,14 +151,11 @@ func metaKey(name string) string {
 	switch {
 	case strings.EqualFold(name, message.MetaRealIP):
 		return message.MetaRealIP
-	case strings.EqualFold(name, metaHeartbeat):
-		return metaHeartbeat
+	case strings.EqualFold(name, wire.MetaHeartbeat):
+		return wire.MetaHeartbeat
 	}
 	return name
 }
-
-// metaHeartbeat is the key of erpc v7's heartbeat.
-const metaHeartbeat = "hb_"
 
 // setCodec sets the codec of the body, and adds which one the reply shall have.
 // Without a body, the parameters of path and query are one, as a form.

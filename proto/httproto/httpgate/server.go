@@ -178,7 +178,8 @@ func (c *conn) linkFor(token string) (l *link, release func(), st *message.Statu
 	case l != nil && same:
 		return l, func() {}, nil
 	case l != nil:
-		if l, st = newLink(c.h.host, c, token, func() {}); st != nil {
+		l, st = newLink(c.h.host, c, token, func() {})
+		if st != nil {
 			return nil, nil, st
 		}
 		return l, l.close, nil
@@ -199,7 +200,8 @@ type single struct{ conn net.Conn }
 // Accept implements [net.Listener].
 func (s *single) Accept() (net.Conn, error) {
 	c := s.conn
-	if s.conn = nil; c == nil {
+	s.conn = nil
+	if c == nil {
 		return nil, net.ErrClosed
 	}
 	return c, nil
