@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 
 	"github.com/goerpc/erpc/internal/backoff"
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 	"github.com/goerpc/erpc/proto"
@@ -81,7 +81,7 @@ func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*ses
 func (p *Peer) preDial(h PreDialPlugin, addr string) (st *message.Status) {
 	defer func() {
 		if v := recover(); v != nil {
-			err := &message.PanicError{Where: "plugin " + h.Name(), Value: v, Stack: debug.Stack()}
+			err := guard.New(v, "plugin", h.Name())
 			st = message.NewStatusByCodeText(message.CodeInternalServerError, err, false).HideCause()
 		}
 	}()

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/goerpc/erpc/internal/backoff"
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 	"github.com/goerpc/erpc/proto"
@@ -146,11 +146,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 
 // postListen turns a panic of the hook into an error, as that of every hook.
 func postListen(h PostListenPlugin, addr net.Addr) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &message.PanicError{Where: "plugin " + h.Name(), Value: v, Stack: debug.Stack()}
-		}
-	}()
+	defer guard.Catch(&err, "plugin", h.Name())
 	return h.PostListen(addr)
 }
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"runtime/debug"
 
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 )
 
@@ -128,7 +128,7 @@ func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
 func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *message.Status) {
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.conn.sess.shared.internalError(x.Printer, &message.PanicError{Where: s.method, Value: p, Stack: debug.Stack()})
+			st = x.conn.sess.shared.internalError(x.Printer, guard.New(p, s.method, ""))
 		}
 	}()
 	if hooks.postReadCallHeader != nil {
