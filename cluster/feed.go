@@ -235,7 +235,7 @@ func (c *Cluster) catchUp(t *topic, since, heard Position, page Page) {
 	defer t.deliver.Unlock()
 	group := t.inState(feedBehind, &since)
 	if !page.Complete {
-		group = c.startAfresh(t, group, page.Top)
+		group = c.startAfreshLocked(t, group, page.Top)
 	}
 	for _, entry := range page.Entries {
 		e, err := decode(entry.Data)
@@ -266,9 +266,9 @@ func (c *Cluster) catchUp(t *topic, since, heard Position, page Page) {
 	}
 }
 
-// startAfresh tells members that the log does not have what they missed, and
+// startAfreshLocked tells members that the log does not have what they missed, and
 // returns those who had room for that. They go on at a position. t.deliver is held.
-func (c *Cluster) startAfresh(t *topic, group []*membership, at Position) (told []*membership) {
+func (c *Cluster) startAfreshLocked(t *topic, group []*membership, at Position) (told []*membership) {
 	gap := Gap{Room: t.room, Position: at.String()}
 	for _, in := range group {
 		_, failed := erpc.TryBroadcastTo([]erpc.Session{in.m.sess}, GapMethod, &gap, erpc.WithBodyCodec(codec.ID_JSON))

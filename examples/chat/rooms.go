@@ -62,22 +62,22 @@ func (r *rooms) join(sess erpc.Session, room, name string) (*Members, *erpc.Stat
 			return nil, erpc.NewStatus(codeNameTaken, name+" is already here")
 		}
 	}
-	r.remove(sess)
+	r.removeLocked(sess)
 	g := &guest{sess, room, name}
 	r.in[room] = append(r.in[room], g)
 	sess.Swap().Store(guestKey{}, g)
 	if !sess.Health() { // it has ended meanwhile, and leave may have been too early
-		r.remove(sess)
+		r.removeLocked(sess)
 		return nil, erpc.NewStatusByCodeText(erpc.CodeConnClosed, nil, false)
 	}
-	return r.tellMembers(room), nil
+	return r.tellMembersLocked(room), nil
 }
 
 // leave takes the session out of its room, if it is in one.
 func (r *rooms) leave(sess erpc.BaseSession) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.remove(sess)
+	r.removeLocked(sess)
 }
 
 // say gives a text to everybody in the room of the session, and returns to how
@@ -94,7 +94,7 @@ func (r *rooms) say(sess erpc.Session, text string) (int, *erpc.Status) {
 	}
 	m := Message{Room: g.room, From: g.name, Text: text}
 	r.feedLocked(m)
-	return r.tell(g.room, "/chat/message", m), nil
+	return r.tellLocked(g.room, "/chat/message", m), nil
 }
 
 // count returns how many are in each room.
@@ -108,8 +108,8 @@ func (r *rooms) count() map[string]int {
 	return n
 }
 
-// remove is leave with the mutex held.
-func (r *rooms) remove(sess erpc.BaseSession) {
+// removeLocked is leave for a caller that has the mutex.
+func (r *rooms) removeLocked(sess erpc.BaseSession) {
 	g, ok := guestOf(sess)
 	if !ok {
 		return
@@ -121,23 +121,23 @@ func (r *rooms) remove(sess erpc.BaseSession) {
 		return
 	}
 	r.in[g.room] = left
-	r.tellMembers(g.room)
+	r.tellMembersLocked(g.room)
 }
 
-// tellMembers tells a room who is in it. The mutex must be held.
-func (r *rooms) tellMembers(room string) *Members {
+// tellMembersLocked tells a room who is in it.
+func (r *rooms) tellMembersLocked(room string) *Members {
 	names := make([]string, 0, len(r.in[room]))
 	for _, g := range r.in[room] {
 		names = append(names, g.name)
 	}
 	members := &Members{Room: room, Members: names}
-	r.tell(room, "/chat/members", members)
+	r.tellLocked(room, "/chat/members", members)
 	return members
 }
 
-// tell pushes to everybody in a room: each protocol encodes it once. Whom it
-// does not reach is about to leave. The mutex must be held.
-func (r *rooms) tell(room, method string, arg any) int {
+// tellLocked pushes to everybody in a room: each protocol encodes it once. Whom it
+// does not reach is about to leave.
+func (r *rooms) tellLocked(room, method string, arg any) int {
 	sessions := make([]erpc.Session, 0, len(r.in[room]))
 	for _, g := range r.in[room] {
 		sessions = append(sessions, g.sess)

@@ -78,7 +78,8 @@ func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err e
 	if err != nil {
 		return nil, err
 	}
-	if s.web, err = net.Listen("tcp", webAddr); err != nil {
+	s.web, err = net.Listen("tcp", webAddr)
+	if err != nil {
 		return nil, err
 	}
 	s.webAddr = s.web.Addr().String()

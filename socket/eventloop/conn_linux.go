@@ -159,7 +159,7 @@ func (c *conn) Close() error {
 		c.closed = true
 		f = c.takeLocked()
 		if c.loop != nil {
-			c.loop.forget(c) // as long as the descriptor is ours
+			c.loop.forget(c.fd) // as long as the descriptor is ours
 			c.transport.leave(c.loop)
 		}
 	}

@@ -47,7 +47,8 @@ func (t *Transport) join() (*loop, error) {
 func (t *Transport) leave(l *loop) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l.members--; l.members == 0 {
+	l.members--
+	if l.members == 0 {
 		t.loop = nil
 		_ = l.epoll.Close() // ends run; there is nothing to lose
 	}
@@ -125,17 +126,17 @@ func (l *loop) watch(c *conn, first bool) error {
 	e := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: c.fd}
 	if err := unix.EpollCtl(l.fd, op, int(c.fd), &e); err != nil {
 		if first {
-			l.forget(c)
+			l.forget(c.fd)
 		}
 		return fmt.Errorf("eventloop: epoll_ctl: %w", err)
 	}
 	return nil
 }
 
-// forget removes a member that is being closed; the kernel forgets it with its
-// descriptor. The caller holds the mutex of c.
-func (l *loop) forget(c *conn) {
+// forget removes the member with that descriptor, which is being closed; the kernel
+// forgets it with the descriptor.
+func (l *loop) forget(fd int32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conns[c.fd] = nil
+	l.conns[fd] = nil
 }

@@ -69,7 +69,7 @@ func (in *inheritance) read(log *slog.Logger) bool {
 	in.left, in.unserved = h.Listeners, len(h.Listeners)
 	in.ready = os.NewFile(uintptr(h.Ready), "ready")
 	in.over = make(chan struct{})
-	in.takeOver()
+	in.takeOverLocked()
 	return true
 }
 
@@ -105,12 +105,11 @@ func (in *inheritance) serving() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.unserved--
-	in.takeOver()
+	in.takeOverLocked()
 }
 
-// takeOver tells the parent that this process serves, once it does. The mutex
-// is held.
-func (in *inheritance) takeOver() {
+// takeOverLocked tells the parent that this process serves, once it does.
+func (in *inheritance) takeOverLocked() {
 	if in.unserved > 0 {
 		return
 	}
