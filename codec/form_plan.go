@@ -59,7 +59,8 @@ type formField struct {
 // get returns the field of s; an invalid value if a pointer on the way is nil.
 func (f *formField) get(s reflect.Value) reflect.Value {
 	for _, i := range f.path {
-		if s = indirect(s); !s.IsValid() {
+		s = indirect(s)
+		if !s.IsValid() {
 			return s
 		}
 		s = s.Field(i)
@@ -179,7 +180,8 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 		field.any = elem.Kind() == reflect.Interface && !field.list
 		if elem == timeType {
 			var err error
-			if field.time, err = newTimeFormat(f.Tag); err != nil {
+			field.time, err = newTimeFormat(f.Tag)
+			if err != nil {
 				return b.fail(f, "mend its tags: "+err.Error())
 			}
 		}

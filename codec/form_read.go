@@ -146,7 +146,8 @@ func (r *formReader) readMap(m reflect.Value) error {
 	seen := make(map[string]int)
 	pairs := 0
 	err := r.each(func(key, value []byte) error {
-		if pairs++; pairs > MaxFormPairs {
+		pairs++
+		if pairs > MaxFormPairs {
 			return errFormPairs
 		}
 		k := string(key)

@@ -175,7 +175,8 @@ func (w *jsonWalk) object(p *jsonPlan, depth int) bool {
 			value = p.field(unescapeKey(key))
 		case jsonAny, jsonMap:
 			w.add(len(key) + 8)
-			if n++; n > mapGroup {
+			n++
+			if n > mapGroup {
 				w.add(p.entry())
 			}
 			value = p.elem

@@ -83,22 +83,26 @@ func parseScalar(s string, v reflect.Value) error {
 		v.SetString(s)
 	case reflect.Bool:
 		var b bool
-		if b, err = strconv.ParseBool(s); err == nil {
+		b, err = strconv.ParseBool(s)
+		if err == nil {
 			v.SetBool(b)
 		}
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		var n int64
-		if n, err = strconv.ParseInt(s, 10, v.Type().Bits()); err == nil {
+		n, err = strconv.ParseInt(s, 10, v.Type().Bits())
+		if err == nil {
 			v.SetInt(n)
 		}
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		var n uint64
-		if n, err = strconv.ParseUint(s, 10, v.Type().Bits()); err == nil {
+		n, err = strconv.ParseUint(s, 10, v.Type().Bits())
+		if err == nil {
 			v.SetUint(n)
 		}
 	case reflect.Float32, reflect.Float64:
 		var f float64
-		if f, err = strconv.ParseFloat(s, v.Type().Bits()); err == nil {
+		f, err = strconv.ParseFloat(s, v.Type().Bits())
+		if err == nil {
 			v.SetFloat(f)
 		}
 	default:

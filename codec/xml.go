@@ -62,7 +62,8 @@ func deepestXML(data []byte) int {
 		if i < 0 || i+1 >= len(data) {
 			return deepest
 		}
-		switch data = data[i+1:]; data[0] {
+		data = data[i+1:]
+		switch data[0] {
 		case '/':
 			depth--
 		case '!', '?':

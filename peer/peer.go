@@ -74,7 +74,8 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	cfg.SetDefaults()
 	listenProtos, err := cfg.resolveProtocols()
-	if err = errors.Join(err, cfg.Validate(), cfg.checkNetworks()); err != nil {
+	err = errors.Join(err, cfg.Validate(), cfg.checkNetworks())
+	if err != nil {
 		panic(err)
 	}
 	var warn []func(error)

@@ -123,14 +123,16 @@ func (c *Config) protocol(key, name string) (proto.Func, error) {
 // and those of its listeners, nil for those that name none.
 func (c *Config) resolveProtocols() (listeners []proto.Func, err error) {
 	if c.Protocol != "" {
-		if c.ProtoFunc, err = c.protocol("protocol", c.Protocol); err != nil {
+		c.ProtoFunc, err = c.protocol("protocol", c.Protocol)
+		if err != nil {
 			return nil, err
 		}
 	}
 	for i, l := range c.Listeners {
 		var f proto.Func
 		if l.Protocol != "" {
-			if f, err = c.protocol(fmt.Sprintf("listeners[%d].protocol", i), l.Protocol); err != nil {
+			f, err = c.protocol(fmt.Sprintf("listeners[%d].protocol", i), l.Protocol)
+			if err != nil {
 				return nil, err
 			}
 		}

@@ -32,7 +32,8 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 		if err != nil {
 			return nil, false, midFrame(err)
 		}
-		if got += k; got == n {
+		got += k
+		if got == n {
 			return b, true, nil
 		}
 		old := b

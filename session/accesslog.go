@@ -175,7 +175,8 @@ func loggedBody(body any) (text string) {
 		b = *v
 	default:
 		var err error
-		if b, err = json.Marshal(v); err != nil {
+		b, err = json.Marshal(v)
+		if err != nil {
 			return "(" + err.Error() + ")"
 		}
 	}

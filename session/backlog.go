@@ -104,7 +104,8 @@ func (b *backlog) expire() {
 	}
 	late := slices.Clone(b.waiting[:n])
 	b.waiting = slices.Delete(b.waiting, 0, n)
-	if b.timed = len(b.waiting) > 0; b.timed {
+	b.timed = len(b.waiting) > 0
+	if b.timed {
 		time.AfterFunc(b.maxWait-(now-b.waiting[0].start), b.expire)
 	}
 	b.mu.Unlock()

@@ -44,16 +44,7 @@ func (c *conn) end(err error, x *exchange) {
 // a connection with bytes unread sends an RST, which would take back what was just
 // sent.
 func (c *conn) linger(err error, x *exchange) {
-	said := false
-	if r, ok := c.sock.Proto().(proto.Refuser); ok {
-		c.sock.SendLast(r.AppendRefusal(nil, err))
-		said = true
-	} else if c.awaitID(err, x); x != nil && x.in.Mtype() == message.TypeCall && errors.Is(err, proto.ErrTooLarge) {
-		x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
-		c.sock.StartFlush()
-		said = true
-	}
-	if !said {
+	if !c.tellWhy(err, x) {
 		return
 	}
 	nc := c.sock.Conn()
@@ -65,6 +56,22 @@ func (c *conn) linger(err error, x *exchange) {
 			return
 		}
 	}
+}
+
+// tellWhy is the first half of linger. It reports whether the other side was told
+// something.
+func (c *conn) tellWhy(err error, x *exchange) bool {
+	if r, ok := c.sock.Proto().(proto.Refuser); ok {
+		c.sock.SendLast(r.AppendRefusal(nil, err))
+		return true
+	}
+	c.awaitID(err, x)
+	if x == nil || x.in.Mtype() != message.TypeCall || !errors.Is(err, proto.ErrTooLarge) {
+		return false
+	}
+	x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
+	c.sock.StartFlush()
+	return true
 }
 
 // awaitID waits a moment for the bytes that say whose message err refuses, if

@@ -189,11 +189,13 @@ func (x *exchange) handle(h *Handler) (res handled) {
 			res.st = x.conn.shared.internalError(x.Printer, guard.New(p, x.in.ServiceMethod(), ""))
 		}
 	}()
-	if res.h, res.st = x.route(h); !res.st.OK() {
+	res.h, res.st = x.route(h)
+	if !res.st.OK() {
 		return res
 	}
 	arg := x.argument(res.h)
-	if res.st = x.decodeArgument(res.h); !res.st.OK() {
+	res.st = x.decodeArgument(res.h)
+	if !res.st.OK() {
 		return res
 	}
 	isCall := x.in.Mtype() == message.TypeCall

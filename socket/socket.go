@@ -124,7 +124,8 @@ func (s *Socket) Read(m *message.Message) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = s.unpack(br, m); err == nil {
+	err = s.unpack(br, m)
+	if err == nil {
 		s.in.messages.Store(s.in.messages.Load() + 1)
 	}
 	return err

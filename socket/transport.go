@@ -107,7 +107,8 @@ func (s Stream) prepare(network string, system net.Conn, o *Options) (net.Conn, 
 		if s.Wrap == nil {
 			return conn, nil
 		}
-		if conn, err = s.Wrap(conn); err == nil {
+		conn, err = s.Wrap(conn)
+		if err == nil {
 			return conn, nil
 		}
 	}

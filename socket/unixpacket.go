@@ -63,7 +63,8 @@ func (c *packetConn) Read(p []byte) (int, error) {
 		}
 	}
 	n := copy(p, c.rest)
-	if c.rest = c.rest[n:]; len(c.rest) == 0 {
+	c.rest = c.rest[n:]
+	if len(c.rest) == 0 {
 		c.release()
 	}
 	return n, nil

@@ -129,7 +129,8 @@ func (p *XferPipe) OnPack(b []byte) ([]byte, error) {
 	}
 	for i := n - 1; i >= 0; i-- {
 		var err error
-		if b, err = p.entries[i].pack(b); err != nil {
+		b, err = p.entries[i].pack(b)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -166,7 +167,8 @@ func (p *XferPipe) OnUnpackLimit(b []byte, limit int) ([]byte, error) {
 		var err error
 		e := p.entries[i]
 		room := int64(inflateLimit(wire, limit, e.ratio))
-		if b, err = e.unpack(b, int(min(room, work))); err != nil {
+		b, err = e.unpack(b, int(min(room, work)))
+		if err != nil {
 			return nil, err
 		}
 		work -= int64(len(b))
@@ -185,7 +187,8 @@ func inflateLimit(wire, limit, ratio int) int {
 
 func (e *entry) pack(b []byte) (out []byte, err error) {
 	defer guard.Catch(&err, "filter", e.name)
-	if out, err = e.filter.OnPack(b); err != nil {
+	out, err = e.filter.OnPack(b)
+	if err != nil {
 		return nil, fmt.Errorf("xfer: filter %q: %w", e.name, err)
 	}
 	return out, nil

@@ -60,10 +60,13 @@ func newBed(nodes int, keep []cluster.History) (b *bed, err error) {
 	b = &bed{got: newArrivals()}
 	if keep == nil {
 		b.servers, err = startMesh(nodes)
-	} else if b.dir, err = os.MkdirTemp("", "erpc-bench-"); err == nil {
-		var s *embed.Server
-		s, err = embed.Start(embed.Config{Store: &embed.Store{Dir: b.dir}})
-		b.servers = []*embed.Server{s}
+	} else {
+		b.dir, err = os.MkdirTemp("", "erpc-bench-")
+		if err == nil {
+			var s *embed.Server
+			s, err = embed.Start(embed.Config{Store: &embed.Store{Dir: b.dir}})
+			b.servers = []*embed.Server{s}
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -56,7 +56,8 @@ func decodeFrame(p []byte) (method string, body []byte, err error) {
 		for _, b := range p[:width] {
 			size = size<<8 | int(b)
 		}
-		if p = p[width:]; len(p) < size {
+		p = p[width:]
+		if len(p) < size {
 			err = errFrame
 			return nil
 		}

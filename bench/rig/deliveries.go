@@ -44,7 +44,8 @@ func (d *deliveries) count(t time.Duration) (r Result, err error) {
 	r.Calls = d.total() - before
 	r.Seconds = time.Since(start).Seconds()
 	r.Total = r.Calls
-	if r.Errors = d.wrong.Load(); r.Errors > 0 {
+	r.Errors = d.wrong.Load()
+	if r.Errors > 0 {
 		r.Error = fmt.Sprintf("rig: %d pushed bodies did not have %d bytes", r.Errors, d.size)
 	}
 	used, err := ReadUsage()
@@ -57,7 +58,8 @@ func (d *deliveries) drain() (r Result) {
 	const quiet = 200 * time.Millisecond
 	for last := d.total(); ; last = r.Total {
 		time.Sleep(quiet)
-		if r.Total = d.total(); r.Total == last {
+		r.Total = d.total()
+		if r.Total == last {
 			return r
 		}
 	}

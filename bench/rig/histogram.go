@@ -75,7 +75,8 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := max(uint64(q*float64(total)+0.5), 1)
 	var seen uint64
 	for i := range h.counts {
-		if seen += uint64(h.counts[i].Load()); seen >= rank {
+		seen += uint64(h.counts[i].Load())
+		if seen >= rank {
 			return time.Duration(bucketTop(i))
 		}
 	}

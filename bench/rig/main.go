@@ -121,7 +121,8 @@ type Memory struct {
 func serve(v Variant, c Config, in io.Reader, out io.Writer) error {
 	if c.Addr == "" {
 		var err error
-		if c.Addr, err = freeAddr(c.Transport); err != nil {
+		c.Addr, err = freeAddr(c.Transport)
+		if err != nil {
 			return err
 		}
 		if c.Transport == Unix {
@@ -239,7 +240,8 @@ func commands(hello any, in io.Reader, out io.Writer, table map[string]func(floa
 		var n float64
 		if arg != "" {
 			var err error
-			if n, err = strconv.ParseFloat(arg, 64); err != nil {
+			n, err = strconv.ParseFloat(arg, 64)
+			if err != nil {
 				return fmt.Errorf("rig: command %q: %w", lines.Text(), err)
 			}
 		}

@@ -22,7 +22,8 @@ func (p *profiles) start() (err error) {
 	if p.cpu == "" {
 		return nil
 	}
-	if p.file, err = os.Create(p.cpu); err != nil {
+	p.file, err = os.Create(p.cpu)
+	if err != nil {
 		return fmt.Errorf("rig: %w", err)
 	}
 	return pprof.StartCPUProfile(p.file)

@@ -102,7 +102,8 @@ func AwaitListener(c Config) error {
 	var err error
 	for range 200 {
 		var conn net.Conn
-		if conn, err = net.DialTimeout(c.Network(), c.Addr, time.Second); err == nil {
+		conn, err = net.DialTimeout(c.Network(), c.Addr, time.Second)
+		if err == nil {
 			return conn.Close()
 		}
 		time.Sleep(5 * time.Millisecond) // not a test: there is nothing else to wait for

@@ -32,10 +32,12 @@ func ReadUsage() (u Usage, err error) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	u.Mallocs, u.AllocBytes, u.GCs = m.Mallocs, m.TotalAlloc, m.NumGC
-	if u.Reads, err = procNumber("/proc/self/io", "syscr:"); err != nil {
+	u.Reads, err = procNumber("/proc/self/io", "syscr:")
+	if err != nil {
 		return u, err
 	}
-	if u.Writes, err = procNumber("/proc/self/io", "syscw:"); err != nil {
+	u.Writes, err = procNumber("/proc/self/io", "syscw:")
+	if err != nil {
 		return u, err
 	}
 	kib, err := procNumber("/proc/self/status", "VmHWM:")

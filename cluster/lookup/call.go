@@ -34,7 +34,8 @@ func (c *Client) try(ctx context.Context, tried []*target, method string, arg, r
 			return erpc.NewUnsentCallCmd(method, arg, result, st)
 		}
 		cmd = c.once(ctx, t, method, arg, result, settings)
-		if st = cmd.Status(); st.OK() || ctx.Err() != nil || !c.repeatable(method, cmd, st) {
+		st = cmd.Status()
+		if st.OK() || ctx.Err() != nil || !c.repeatable(method, cmd, st) {
 			return cmd
 		}
 		tried = append(tried, t)

@@ -247,7 +247,8 @@ func (e *Engine) stored(m *nats.Msg, ev cluster.Events) bool {
 // position reads where a message is stored.
 func position(h nats.Header, epoch string) (at cluster.Position, err error) {
 	at.Epoch = epoch
-	if at.Seq, err = strconv.ParseUint(h.Get(jetstream.SequenceHeader), 10, 64); err != nil {
+	at.Seq, err = strconv.ParseUint(h.Get(jetstream.SequenceHeader), 10, 64)
+	if err != nil {
 		return at, fmt.Errorf("nats: number of a stored message: %w", err)
 	}
 	stored, err := time.Parse(time.RFC3339Nano, h.Get(jetstream.TimeStampHeaer))

@@ -121,7 +121,8 @@ func (e *Engine) Read(ctx context.Context, subject string, since cluster.Positio
 			return page, ctx.Err()
 		case <-time.After(leaderPause):
 		}
-		if s, g, err = e.look(ctx, subject); err != nil {
+		s, g, err = e.look(ctx, subject)
+		if err != nil {
 			return page, err
 		}
 	}

@@ -36,7 +36,8 @@ func (x *conversation) run() error {
 		if err != nil {
 			return err
 		}
-		if more, err = x.receive(); err != nil {
+		more, err = x.receive()
+		if err != nil {
 			return err
 		}
 	}

@@ -54,7 +54,8 @@ func (o *options) rules() (mock.Config, error) {
 			return c, usagef("-f: %v", err)
 		}
 		defer f.Close()
-		if c, err = mock.Read(f); err != nil {
+		c, err = mock.Read(f)
+		if err != nil {
 			return c, usagef("%s: %v", o.serve.file, err)
 		}
 	}
@@ -105,10 +106,12 @@ func runServe(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	if s.mock, err = mock.New(rules); err != nil {
+	s.mock, err = mock.New(rules)
+	if err != nil {
 		return usagef("%v", err)
 	}
-	if s.set, err = o.descriptors(ctx); err != nil {
+	s.set, err = o.descriptors(ctx)
+	if err != nil {
 		return err
 	}
 	p := erpc.NewPeer(erpc.PeerConfig{Network: t.network, Transports: all.Transports(), Protocol: t.protocol, ListenAddress: t.addr, Logger: slog.New(slog.DiscardHandler)})

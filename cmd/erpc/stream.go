@@ -84,7 +84,8 @@ func (o *options) open(ctx context.Context, sess erpc.Session, method string) (c
 	conv := converter{}
 	if !o.raw {
 		var err error
-		if conv, err = o.converter(short, sess, method); err != nil {
+		conv, err = o.converter(short, sess, method)
+		if err != nil {
 			return conv, nil, err
 		}
 	}

@@ -120,7 +120,8 @@ func (r *run) serveAnywhere() error {
 	var err error
 	for i := range 10 {
 		port := lowest + (r.seed+uint64(i)*997)%ports
-		if err = r.serve(fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+		err = r.serve(fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
 			return nil
 		}
 	}
@@ -141,7 +142,8 @@ func (r *run) serve(addr string) error {
 	var lis net.Listener
 	var err error
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if lis, err = srv.Listen(); err == nil {
+		lis, err = srv.Listen()
+		if err == nil {
 			break
 		}
 	}

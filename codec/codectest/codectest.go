@@ -306,7 +306,8 @@ func checkConcurrent(c codec.Codec, cs Case) error {
 	for i := range goroutines {
 		wg.Go(func() {
 			for range rounds {
-				if errs[i] = checkRoundTrip(c, cs); errs[i] != nil {
+				errs[i] = checkRoundTrip(c, cs)
+				if errs[i] != nil {
 					return
 				}
 			}

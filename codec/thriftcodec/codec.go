@@ -123,7 +123,8 @@ type depthProtocol struct {
 
 // ReadStructBegin is called by generated code at the start of every struct.
 func (p *depthProtocol) ReadStructBegin(ctx context.Context) (string, error) {
-	if p.depth++; p.depth > MaxDepth {
+	p.depth++
+	if p.depth > MaxDepth {
 		return "", thrift.NewTProtocolExceptionWithType(thrift.DEPTH_LIMIT, errDepth)
 	}
 	return p.TBinaryProtocol.ReadStructBegin(ctx)

@@ -86,7 +86,8 @@ func (s *server) seat(sess erpc.Session, name, room string) (at Point, before er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before = s.playing[name]
-	if at, st = s.world.enter(name, room); !st.OK() {
+	at, st = s.world.enter(name, room)
+	if !st.OK() {
 		return at, nil, st
 	}
 	for _, other := range s.peer.Groups(sess) {

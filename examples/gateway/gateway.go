@@ -78,7 +78,8 @@ func startGateway(cfg GatewayConfig, log *slog.Logger) (_ *gateway, err error) {
 			}
 		}
 	}()
-	if g.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
+	g.admin, err = net.Listen("tcp", cfg.Admin)
+	if err != nil {
 		return nil, err
 	}
 	lis, err := g.clients.Listen()

@@ -27,7 +27,8 @@ func demo() error {
 		return err
 	}
 	err = visitors(ctx, server)
-	if err = errors.Join(err, server.interrupt()); err != nil {
+	err = errors.Join(err, server.interrupt())
+	if err != nil {
 		return err
 	}
 	fmt.Println()

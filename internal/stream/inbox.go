@@ -137,7 +137,8 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 		b.window *= 2 // the program keeps up
 	}
 	b.shrinkLocked(max(b.window, b.queued))
-	if due = e.full || b.owed >= b.window/2 || b.owedN >= maxUncredited; due {
+	due = e.full || b.owed >= b.window/2 || b.owedN >= maxUncredited
+	if due {
 		b.growth.credited(b.credited + b.granted)
 		b.owed, b.owedN = 0, 0
 		b.credited, b.granted = b.offset, b.window

@@ -82,7 +82,8 @@ func load(dir, module string) (map[string]*types.Package, error) {
 		if !ok || p.Name == "main" || !isPublic(below) {
 			continue
 		}
-		if packages[strings.TrimPrefix(below, "/")], err = check(fset, p, from); err != nil {
+		packages[strings.TrimPrefix(below, "/")], err = check(fset, p, from)
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -127,7 +127,8 @@ func value[T any](method string, codec byte, arg any, want T, settings ...erpc.M
 			return outcome{err: err}
 		}
 		o := outcome{got: shown(got), status: cmd.Status()}
-		if o.err = wantOK(cmd.Status()); o.err == nil {
+		o.err = wantOK(cmd.Status())
+		if o.err == nil {
 			o.err = expected(want, got)
 		}
 		return o

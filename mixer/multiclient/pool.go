@@ -60,7 +60,8 @@ func (c *MultiClient) hire(ctx context.Context, d *dial) (*member, *erpc.Status)
 			return d.m, nil
 		}
 		var best *member
-		if best, d = c.chooseLocked(d, held); best != nil {
+		best, d = c.chooseLocked(d, held)
+		if best != nil {
 			c.hireLocked(best)
 			c.mu.Unlock()
 			return best, nil

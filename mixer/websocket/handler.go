@@ -47,7 +47,8 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 	before := cfg.Check
 	cfg.Check = func(w http.ResponseWriter, r *http.Request) (tag any, ok bool) {
 		if before != nil {
-			if tag, ok = before(w, r); !ok {
+			tag, ok = before(w, r)
+			if !ok {
 				return nil, false
 			}
 		}

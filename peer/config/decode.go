@@ -54,7 +54,8 @@ func appendSettings(out []setting, src source, table *node, target reflect.Value
 			out, err = appendTables(out, src, n, f, key)
 		case listField:
 			var items []string
-			if items, err = src.list(n, key); err == nil {
+			items, err = src.list(n, key)
+			if err == nil {
 				out = append(out, setting{f.value, listValue(f.value, items)})
 			}
 		case scalarField:
@@ -72,7 +73,8 @@ func appendScalar(out []setting, src source, n *node, f field, key string) ([]se
 	if err != nil {
 		return nil, err
 	}
-	if text, err = src.env.expand(text); err != nil {
+	text, err = src.env.expand(text)
+	if err != nil {
 		return nil, keyErrorf(key, n.line, "%w", err)
 	}
 	value := reflect.New(f.value.Type()).Elem()
@@ -86,7 +88,8 @@ func appendScalar(out []setting, src source, n *node, f field, key string) ([]se
 func (src source) list(n *node, key string) ([]string, error) {
 	items, err := n.list(key)
 	for i := range items {
-		if items[i], err = src.env.expand(items[i]); err != nil {
+		items[i], err = src.env.expand(items[i])
+		if err != nil {
 			return nil, keyErrorf(key, n.line, "%w", err)
 		}
 	}
@@ -136,7 +139,8 @@ func appendTables(out []setting, src source, n *node, f field, key string) ([]se
 		if d, ok := s.Index(i).Addr().Interface().(Defaulter); ok {
 			d.SetDefaults()
 		}
-		if out, err = appendSettings(out, src, item, s.Index(i), key+"."+item.name+"."); err != nil {
+		out, err = appendSettings(out, src, item, s.Index(i), key+"."+item.name+".")
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -74,7 +74,8 @@ func appendFields(out []field, format Format, v reflect.Value) ([]field, error) 
 		switch kind {
 		case inlinedField:
 			var err error
-			if out, err = appendFields(out, format, v.Field(i)); err != nil {
+			out, err = appendFields(out, format, v.Field(i))
+			if err != nil {
 				return nil, err
 			}
 			continue

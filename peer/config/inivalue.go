@@ -57,7 +57,8 @@ func cutINI(raw string, list bool) (text, rest string, err error) {
 		if err != nil {
 			return "", "", errors.New(`broken double quotes: close them, and write \\ for \ and \" for "`)
 		}
-		if text, err = strconv.Unquote(quoted); err != nil {
+		text, err = strconv.Unquote(quoted)
+		if err != nil {
 			return "", "", err
 		}
 		if !utf8.ValidString(text) {
@@ -66,7 +67,8 @@ func cutINI(raw string, list bool) (text, rest string, err error) {
 		rest = raw[len(quoted):]
 	case strings.HasPrefix(raw, `'`):
 		var closed bool
-		if text, rest, closed = strings.Cut(raw[1:], `'`); !closed {
+		text, rest, closed = strings.Cut(raw[1:], `'`)
+		if !closed {
 			return "", "", errors.New("broken single quotes: close them, or use double ones")
 		}
 	default:

@@ -40,7 +40,8 @@ func WriteDefault(path, section string, cfg any) error {
 		return at(path, section, pathless(err))
 	}
 	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err != nil {
+	err = errors.Join(err, f.Close())
+	if err != nil {
 		// Half a file would be taken for a whole one.
 		return at(path, section, fmt.Errorf("cannot write it: %w", errors.Join(err, os.Remove(path))))
 	}
@@ -105,11 +106,13 @@ func appendYAML(dst []byte, indent string, v reflect.Value, prefix string) ([]by
 		switch f.kind {
 		case structField:
 			dst = append(dst, '\n')
-			if dst, err = appendYAML(dst, indent+yamlIndent, f.value, prefix+f.name+"."); err != nil {
+			dst, err = appendYAML(dst, indent+yamlIndent, f.value, prefix+f.name+".")
+			if err != nil {
 				return nil, err
 			}
 		case tableListField:
-			if dst, err = appendYAMLTables(dst, indent, f, prefix); err != nil {
+			dst, err = appendYAMLTables(dst, indent, f, prefix)
+			if err != nil {
 				return nil, err
 			}
 		case listField:
@@ -173,8 +176,11 @@ func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
 				return nil, err
 			}
 			text = strings.Join(items, ", ")
-		} else if text, err = quoteScalar(f, ""); err != nil {
-			return nil, err
+		} else {
+			text, err = quoteScalar(f, "")
+			if err != nil {
+				return nil, err
+			}
 		}
 		dst = appendComment(dst, "; ", f.comment)
 		dst = append(dst, strings.TrimSpace(f.name+" = "+text)+"\n"...)
@@ -193,7 +199,8 @@ func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
 			dst, err = appendINISection(dst, f.comment, child, f.value.Elem())
 		case f.kind == tableListField:
 			for i := range f.value.Len() {
-				if dst, err = appendINISection(dst, f.comment, fmt.Sprint(child, ".", i+1), f.value.Index(i)); err != nil {
+				dst, err = appendINISection(dst, f.comment, fmt.Sprint(child, ".", i+1), f.value.Index(i))
+				if err != nil {
 					return nil, err
 				}
 			}
@@ -230,7 +237,8 @@ func quoteList(f field, prefix string) ([]string, error) {
 	items := make([]string, f.value.Len())
 	for i := range items {
 		var err error
-		if items[i], err = quote(f.value.Index(i).String()); err != nil {
+		items[i], err = quote(f.value.Index(i).String())
+		if err != nil {
 			return nil, keyErrorf(prefix+f.name, 0, "%w", err)
 		}
 	}

@@ -131,7 +131,8 @@ func yamlTable(n *yaml.Node, prefix string, depth int) ([]*node, error) {
 	}
 	table := make([]*node, len(entries))
 	for i, e := range entries {
-		if table[i], err = yamlNode(e.value, prefix+e.name, depth); err != nil {
+		table[i], err = yamlNode(e.value, prefix+e.name, depth)
+		if err != nil {
 			return nil, err
 		}
 		table[i].name = e.name

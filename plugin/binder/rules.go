@@ -89,7 +89,8 @@ func (f *field) compile(sf reflect.StructField, tag string) error {
 		f.Name = name
 	}
 	if stat, ok := values[keyStat]; ok {
-		if f.code, f.msg, err = parseStat(stat); err != nil {
+		f.code, f.msg, err = parseStat(stat)
+		if err != nil {
 			return err
 		}
 	}

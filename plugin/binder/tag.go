@@ -95,7 +95,8 @@ func parseStat(value string) (code int32, msg string, err error) {
 	if !ok {
 		return 0, "", fmt.Errorf("<stat:%s> is not <stat:code:message>", value)
 	}
-	if number = strings.TrimSpace(number); number != "" {
+	number = strings.TrimSpace(number)
+	if number != "" {
 		n, err := strconv.ParseInt(number, 10, 32)
 		if err != nil {
 			return 0, "", fmt.Errorf("<stat:%s>: the code is not a number of 32 bits", value)

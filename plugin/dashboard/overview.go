@@ -70,7 +70,8 @@ func (d *Dashboard) overview(r *http.Request) (any, error) {
 		PID: os.Getpid(), Go: runtime.Version(), CPUs: runtime.GOMAXPROCS(0), Began: d.began.UnixMilli(), Now: now.UnixMilli(),
 		Listeners: []string{}, Actions: d.cfg.Actions, Cluster: d.cfg.Cluster != nil, KeepMillis: keep.Milliseconds(),
 	}
-	if o.Host, err = os.Hostname(); err != nil {
+	o.Host, err = os.Hostname()
+	if err != nil {
 		o.Host = "unknown host" // it is only a title
 	}
 	for _, lis := range d.peer.Listeners() {

@@ -59,10 +59,12 @@ func aeads(key Key) (pair [2]cipher.AEAD, err error) {
 	if err != nil {
 		return pair, err
 	}
-	if pair[0], err = chacha20poly1305.NewX(sub); err != nil {
+	pair[0], err = chacha20poly1305.NewX(sub)
+	if err != nil {
 		return pair, err
 	}
-	if sub, err = derive(AESGCM); err != nil {
+	sub, err = derive(AESGCM)
+	if err != nil {
 		return pair, err
 	}
 	block, err := aes.NewCipher(sub)

@@ -145,7 +145,8 @@ func (w *WeakV7) decrypt(m erpc.Message) *erpc.Status {
 				fmt.Sprintf("inconsistent encryption version, get:%q, want:%q", e.Cipherversion, w.version))
 		}
 		var err error
-		if plain, err = w.unecb(e.Ciphertext); err != nil {
+		plain, err = w.unecb(e.Ciphertext)
+		if err != nil {
 			return erpc.NewStatus(w.code, "decrypt ciphertext error", err)
 		}
 	}
@@ -225,14 +226,16 @@ func unmarshalEnvelope(id byte, b []byte, e *Encrypt) error {
 			if n < 0 {
 				return protowire.ParseError(n)
 			}
-			if b = b[n:]; num == 1 {
+			b = b[n:]
+			if num == 1 {
 				e.Cipherversion = string(v)
 			} else {
 				e.Ciphertext = string(v)
 			}
 			continue
 		}
-		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
+		n = protowire.ConsumeFieldValue(num, typ, b)
+		if n < 0 {
 			return protowire.ParseError(n)
 		}
 		b = b[n:]

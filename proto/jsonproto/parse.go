@@ -62,12 +62,14 @@ func parseInto(m *message.Message, p parser, own bool) error {
 
 	var meta, body []byte
 	if own {
-		if meta, ok = f.meta.inPlace(); ok {
+		meta, ok = f.meta.inPlace()
+		if ok {
 			body, ok = f.body.inPlace()
 		}
 	} else {
 		s := m.Storage(len(f.meta.b) + len(f.body.b))
-		if meta, ok = f.meta.appendTo(s[:0:len(f.meta.b)]); ok {
+		meta, ok = f.meta.appendTo(s[:0:len(f.meta.b)])
+		if ok {
 			body, ok = f.body.appendTo(s[len(f.meta.b):len(f.meta.b)])
 		}
 	}
@@ -110,7 +112,8 @@ func (p *parser) object(f *fields) error {
 	if !p.literal("{") {
 		return malformed("%.100q is not an object", p.b)
 	}
-	if p.space(); p.literal("}") {
+	p.space()
+	if p.literal("}") {
 		return p.end()
 	}
 	for {
@@ -121,7 +124,8 @@ func (p *parser) object(f *fields) error {
 		if err := p.field(f, key); err != nil {
 			return err
 		}
-		switch p.space(); {
+		p.space()
+		switch {
 		case p.literal("}"):
 			return p.end()
 		case !p.literal(","):

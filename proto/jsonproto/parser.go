@@ -39,7 +39,8 @@ func (p *parser) literal(s string) bool {
 
 // end is the end of the text.
 func (p *parser) end() error {
-	if p.space(); p.i < len(p.b) {
+	p.space()
+	if p.i < len(p.b) {
 		return p.unexpected()
 	}
 	return nil
@@ -53,7 +54,8 @@ func (p *parser) key() ([]byte, error) {
 		return nil, err
 	}
 	key, ok := t.bytes()
-	if p.space(); !ok || !p.literal(":") {
+	p.space()
+	if !ok || !p.literal(":") {
 		return nil, p.unexpected()
 	}
 	p.space()
@@ -89,7 +91,8 @@ func (p *parser) integer(lo, hi int64) (int64, error) {
 	first := p.i
 	var n int64
 	for ; p.i < len(p.b) && isDigit(p.b[p.i]); p.i++ {
-		if n = n*10 + int64(p.b[p.i]-'0'); n > math.MaxUint32 {
+		n = n*10 + int64(p.b[p.i]-'0')
+		if n > math.MaxUint32 {
 			return 0, malformed("the number at offset %d is not within %d and %d", at, lo, hi)
 		}
 	}
@@ -141,7 +144,8 @@ func (p *parser) skip(depth int) error {
 
 // skipList takes the rest of an array, or with keys of an object.
 func (p *parser) skipList(end string, depth int, keys bool) error {
-	if p.space(); p.literal(end) {
+	p.space()
+	if p.literal(end) {
 		return nil
 	}
 	for {
@@ -154,7 +158,8 @@ func (p *parser) skipList(end string, depth int, keys bool) error {
 		if err := p.skip(depth + 1); err != nil {
 			return err
 		}
-		switch p.space(); {
+		p.space()
+		switch {
 		case p.literal(end):
 			return nil
 		case !p.literal(","):

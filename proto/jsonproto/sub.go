@@ -99,7 +99,8 @@ func (p *parser) subBody(at int, t text, err error) (text, error) {
 	const behind = `","xferPipe":`
 	if err == nil {
 		next := *p
-		if next.space(); next.literal(",") || next.literal("}") {
+		next.space()
+		if next.literal(",") || next.literal("}") {
 			return t, nil
 		}
 		err = next.unexpected()
@@ -121,7 +122,8 @@ func (p *parser) filters() error {
 		return p.unexpected()
 	}
 	*p.ids = (*p.ids)[:0]
-	if p.space(); p.literal("]") {
+	p.space()
+	if p.literal("]") {
 		return nil
 	}
 	for {
@@ -134,7 +136,8 @@ func (p *parser) filters() error {
 			return malformed("more than %d transfer filters", xfer.MaxFilters)
 		}
 		*p.ids = append(*p.ids, byte(id))
-		switch p.space(); {
+		p.space()
+		switch {
 		case p.literal("]"):
 			return nil
 		case !p.literal(","):

@@ -131,7 +131,8 @@ func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 	if err := m.Meta().ReadQuery(meta); err != nil {
 		return malformed("%w", err)
 	}
-	if body, err = proto.Unfilter("pbproto", m, body, limit); err != nil {
+	body, err = proto.Unfilter("pbproto", m, body, limit)
+	if err != nil {
 		return err
 	}
 	m.SetRaw(body)

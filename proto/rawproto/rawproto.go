@@ -125,7 +125,8 @@ func appendSeq(dst []byte, seq int32) []byte {
 	for {
 		i--
 		t[i] = digits[u%36]
-		if u /= 36; u == 0 {
+		u /= 36
+		if u == 0 {
 			break
 		}
 	}

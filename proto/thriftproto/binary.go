@@ -54,13 +54,15 @@ func (binaryFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	dst = begin{kind, []byte(m.ServiceMethod()), m.Seq()}.appendTo(dst, false)
 	dst = append(dst, 0, 0, 0, 0)
 	inner := len(dst)
-	if dst, err = m.AppendBody(dst); err == nil {
+	dst, err = m.AppendBody(dst)
+	if err == nil {
 		dst, err = proto.Filter(dst, inner, m)
 	}
 	if err != nil {
 		return dst, err
 	}
-	if dst, err = endFrame(dst, start); err == nil {
+	dst, err = endFrame(dst, start)
+	if err == nil {
 		binary.BigEndian.PutUint32(dst[inner-4:], uint32(len(dst)-inner))
 	}
 	return dst, err
@@ -86,7 +88,8 @@ func (binaryFormat) Unpack(r *bufio.Reader, m *message.Message, limit int) error
 	if err := h.pairs(func(k, v []byte) error { return binaryPair(m, k, v) }); err != nil {
 		return err
 	}
-	if body, err = proto.Unfilter("thriftproto", m, body, limit); err != nil {
+	body, err = proto.Unfilter("thriftproto", m, body, limit)
+	if err != nil {
 		return err
 	}
 	m.SetRaw(body)

@@ -36,15 +36,18 @@ func (s *stock) Pack(dst []byte, m *message.Message) ([]byte, error) {
 		_, written = s.names.split(name) // a reply to a multiplexed call does not name the service
 	}
 	dst = begin{kind, []byte(written), m.Seq()}.appendTo(dst, d.compact)
-	if dst, err = appendContent(dst, m, kind, name, d.compact); err != nil {
+	dst, err = appendContent(dst, m, kind, name, d.compact)
+	if err != nil {
 		return dst, err
 	}
 	if d.zlib {
-		if dst, err = deflate(dst, inner); err != nil {
+		dst, err = deflate(dst, inner)
+		if err != nil {
 			return dst, err
 		}
 	}
-	if dst, err = endFrame(dst, start); err == nil {
+	dst, err = endFrame(dst, start)
+	if err == nil {
 		s.answered(m)
 	}
 	return dst, err

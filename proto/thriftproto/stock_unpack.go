@@ -28,7 +28,8 @@ func (s *stock) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 		return err
 	}
 	if d.zlib {
-		if c.b, err = inflate(c.b, limit); err != nil {
+		c.b, err = inflate(c.b, limit)
+		if err != nil {
 			return err
 		}
 	}
@@ -38,7 +39,8 @@ func (s *stock) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	}
 	body := c.b
 	if d.compact {
-		switch body, err = transcode(nil, body, true, limit); {
+		body, err = transcode(nil, body, true, limit)
+		switch {
 		case errors.Is(err, proto.ErrTooLarge):
 			return fmt.Errorf("thriftproto: in binary protocol: %w", err)
 		case err != nil:

@@ -42,7 +42,8 @@ func (structFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 		return dst, err
 	}
 	dst = begin{kind, []byte(m.ServiceMethod()), m.Seq()}.appendTo(dst, false)
-	if dst, err = appendStruct(dst, m); err != nil {
+	dst, err = appendStruct(dst, m)
+	if err != nil {
 		return dst, err
 	}
 	return endFrame(dst, start)

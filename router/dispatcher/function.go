@@ -71,7 +71,8 @@ func (f *function) arguments(typ reflect.Type) (why string) {
 		return ""
 	}
 	f.takes, f.arg = true, typ.In(n-1)
-	if f.ptr = f.arg.Kind() == reflect.Pointer; f.ptr {
+	f.ptr = f.arg.Kind() == reflect.Pointer
+	if f.ptr {
 		f.arg = f.arg.Elem()
 	}
 	if unsendable(f.arg) {

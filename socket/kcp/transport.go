@@ -118,7 +118,8 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 	}
 	var local *net.UDPAddr
 	if o.LocalAddr != "" {
-		if local, err = net.ResolveUDPAddr(network, o.LocalAddr); err != nil {
+		local, err = net.ResolveUDPAddr(network, o.LocalAddr)
+		if err != nil {
 			return nil, fmt.Errorf("local address: %w", err)
 		}
 	}

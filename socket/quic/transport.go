@@ -140,7 +140,8 @@ func (t *Transport) connect(ctx context.Context, addr string, o *socket.Options)
 	}
 	var local *net.UDPAddr
 	if o.LocalAddr != "" {
-		if local, err = net.ResolveUDPAddr("udp", o.LocalAddr); err != nil {
+		local, err = net.ResolveUDPAddr("udp", o.LocalAddr)
+		if err != nil {
 			return nil, fmt.Errorf("local address: %w", err)
 		}
 	}

@@ -175,7 +175,8 @@ func testListenerClose(f *fixture) {
 	var err error
 	done := background(func() {
 		var c net.Conn
-		if c, err = lis.Accept(); err == nil {
+		c, err = lis.Accept()
+		if err == nil {
 			_ = c.Close() // the test has failed
 		}
 	})

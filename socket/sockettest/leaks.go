@@ -32,7 +32,8 @@ const settleTime = 15 * time.Second
 
 func settle(find func() error) (err error) {
 	for end := time.Now().Add(settleTime); time.Now().Before(end); {
-		if err = find(); err == nil {
+		err = find()
+		if err == nil {
 			return nil
 		}
 	}

@@ -40,7 +40,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var tag any
 	if h.Config.Check != nil {
 		var ok bool
-		if tag, ok = h.Config.Check(w, r); !ok {
+		tag, ok = h.Config.Check(w, r)
+		if !ok {
 			return
 		}
 	}

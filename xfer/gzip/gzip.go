@@ -147,11 +147,14 @@ func (r *reader) inflate(src []byte, limit int) ([]byte, error) {
 		if len(out) < cap(out) {
 			n, err = r.Read(out[len(out):cap(out)])
 			out = out[:len(out)+n]
-		} else if n, err = r.Read(r.probe[:]); n > 0 {
-			if len(out) >= limit {
+		} else {
+			n, err = r.Read(r.probe[:])
+			if n > 0 && len(out) >= limit {
 				return nil, fmt.Errorf("xfer/gzip: unpack: more than %d bytes: %w", limit, xfer.ErrTooLarge)
 			}
-			out = append(grow(out, limit), r.probe[0])
+			if n > 0 {
+				out = append(grow(out, limit), r.probe[0])
+			}
 		}
 		if err == io.EOF {
 			break

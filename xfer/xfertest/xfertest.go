@@ -90,7 +90,8 @@ func checkSource(f xfer.XferFilter) error {
 		}
 		whole = append(slices.Clone(packed), bytes.Repeat([]byte{0xa5}, spare)...)
 		before = slices.Clone(whole)
-		if _, err = f.OnUnpack(whole[:len(packed)]); err != nil {
+		_, err = f.OnUnpack(whole[:len(packed)])
+		if err != nil {
 			return fmt.Errorf("%s: OnUnpack: %w", s.name, err)
 		}
 		if !bytes.Equal(whole, before) {

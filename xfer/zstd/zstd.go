@@ -110,7 +110,8 @@ func (f *Filter) OnPack(src []byte) ([]byte, error) {
 	enc, ok := f.encoders.Get().(*zstd.Encoder)
 	if !ok {
 		var err error
-		if enc, err = f.newEncoder(); err != nil {
+		enc, err = f.newEncoder()
+		if err != nil {
 			return nil, fmt.Errorf("xfer/zstd: pack: %w", err)
 		}
 	}
@@ -136,7 +137,8 @@ func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
 	}
 	dec, ok := f.decoders.Get().(*zstd.Decoder)
 	if !ok {
-		if dec, err = newDecoder(); err != nil {
+		dec, err = newDecoder()
+		if err != nil {
 			return nil, fmt.Errorf("xfer/zstd: unpack: %w", err)
 		}
 	}

@@ -130,7 +130,8 @@ func push(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 	if err := server.do(&used, 0, "stat"); err != nil {
 		return s, err
 	}
-	if s, err = sample(r, used); err != nil {
+	s, err = sample(r, used)
+	if err != nil {
 		return s, err
 	}
 	s.Server = cost(used, pushed.Sent) // the server was marked before the client counted

@@ -43,7 +43,8 @@ func start(binary, variant, role string, args []string, environment ...string) (
 		return nil, err
 	}
 	p.out = bufio.NewReader(out)
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
+	p.in, err = p.cmd.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
 	if err := p.cmd.Start(); err != nil {

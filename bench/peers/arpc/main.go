@@ -103,7 +103,8 @@ func dial(tune func(arpc.Handler)) func(rig.Config) (*rig.Client, error) {
 		all := make([]*arpc.Client, c.Conns)
 		for i := range all {
 			var err error
-			if all[i], err = arpc.NewClient(func() (net.Conn, error) { return rig.Connect(c) }, h); err != nil {
+			all[i], err = arpc.NewClient(func() (net.Conn, error) { return rig.Connect(c) }, h)
+			if err != nil {
 				return nil, err
 			}
 			all[i].Codec = codecOf(c)

@@ -46,7 +46,8 @@ func serveLink(l link) error {
 		if err != nil {
 			return err
 		}
-		if out, err = answer(out[:0], in); err != nil {
+		out, err = answer(out[:0], in)
+		if err != nil {
 			return err
 		}
 		if err := l.write(out); err != nil {
@@ -62,7 +63,8 @@ func caller(l link, i int) func() error {
 	return func() (err error) {
 		tag++
 		req.Tag(tag)
-		if out, err = (proto.MarshalOptions{}).MarshalAppend(out[:0], req); err != nil {
+		out, err = (proto.MarshalOptions{}).MarshalAppend(out[:0], req)
+		if err != nil {
 			return err
 		}
 		if err := l.write(out); err != nil {

@@ -72,7 +72,8 @@ func settings(c rig.Config) (all []erpc.MessageSetting) {
 // listen serves on c.Addr with a peer of cfg.
 func listen(c rig.Config, cfg erpc.PeerConfig, route func(erpc.Peer, rig.Config) error) (p erpc.Peer, err error) {
 	cfg.ListenAddress = c.Addr
-	if p, err = newPeer(c, cfg); err != nil {
+	p, err = newPeer(c, cfg)
+	if err != nil {
 		return p, err
 	}
 	if c.Encrypted() {

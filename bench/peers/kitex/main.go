@@ -35,7 +35,8 @@ func serve(c rig.Config) (*rig.Server, error) {
 	var addr net.Addr = &net.UnixAddr{Net: "unix", Name: c.Addr}
 	if c.Transport != rig.Unix {
 		var err error
-		if addr, err = net.ResolveTCPAddr("tcp", c.Addr); err != nil {
+		addr, err = net.ResolveTCPAddr("tcp", c.Addr)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -53,8 +54,9 @@ func dial(c rig.Config) (*rig.Client, error) {
 	all := make([]client.Client, c.Conns)
 	for i := range all {
 		var err error
-		if all[i], err = client.NewClient(service(),
-			client.WithDestService(serviceName), client.WithHostPorts(c.Addr), client.WithMuxConnection(1)); err != nil {
+		all[i], err = client.NewClient(service(),
+			client.WithDestService(serviceName), client.WithHostPorts(c.Addr), client.WithMuxConnection(1))
+		if err != nil {
 			return nil, err
 		}
 	}

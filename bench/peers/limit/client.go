@@ -68,7 +68,8 @@ func (c *client) caller(config rig.Config) func() error {
 	return func() (err error) {
 		tag++
 		req.Tag(tag)
-		if frame, err = (proto.MarshalOptions{}).MarshalAppend(appendHead(frame[:0]), req); err != nil {
+		frame, err = (proto.MarshalOptions{}).MarshalAppend(appendHead(frame[:0]), req)
+		if err != nil {
 			return err
 		}
 		setHead(frame, n)

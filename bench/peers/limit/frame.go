@@ -60,7 +60,8 @@ func (f *frames) fill() error {
 		if n > maxBody {
 			return fmt.Errorf("limit: a frame of %d bytes", n)
 		}
-		if n += headLen; n > len(f.buf) {
+		n += headLen
+		if n > len(f.buf) {
 			f.buf = append(make([]byte, 0, n), f.buf[:f.w]...)[:n]
 		}
 	}

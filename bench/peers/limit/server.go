@@ -71,7 +71,8 @@ func answer(conn net.Conn) error {
 			m.Answer()
 			start := len(out)
 			var err error
-			if out, err = (proto.MarshalOptions{}).MarshalAppend(appendHead(out), &m); err != nil {
+			out, err = (proto.MarshalOptions{}).MarshalAppend(appendHead(out), &m)
+			if err != nil {
 				return err
 			}
 			setHead(out[start:], slot)

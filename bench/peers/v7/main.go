@@ -185,7 +185,8 @@ func dialOne(p erpc.Peer, c rig.Config) (erpc.Session, error) {
 		if st.OK() {
 			return s, nil
 		}
-		if tries--; tries == 0 {
+		tries--
+		if tries == 0 {
 			return nil, errors.New(st.String())
 		}
 		time.Sleep(50 * time.Millisecond) // there is nothing else to wait for

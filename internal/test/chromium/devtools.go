@@ -52,7 +52,8 @@ func New(t *testing.T) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.conn, _, err = websocket.Dial(ctx, url, nil); err != nil {
+	b.conn, _, err = websocket.Dial(ctx, url, nil)
+	if err != nil {
 		t.Fatal(err)
 	}
 	b.conn.SetReadLimit(32 << 20) // screenshots

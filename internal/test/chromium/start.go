@@ -29,7 +29,8 @@ func Start(t *testing.T, url string, flags ...string) (dir string, ended <-chan 
 	}
 	// Not t.TempDir: what the browser's processes still write as they end would
 	// fail the test when it is removed.
-	if dir, err = os.MkdirTemp("", "erpc-chromium-"); err != nil {
+	dir, err = os.MkdirTemp("", "erpc-chromium-")
+	if err != nil {
 		t.Fatal(err)
 	}
 	flags = append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",

@@ -126,7 +126,8 @@ func (s SubProto) CarriesTheStatus(t *testing.T) {
 		t.Errorf("the status arrived as %v", st)
 	}
 	m.SetStatus(nil)
-	if frame, err = s.New().Pack(nil, m); err != nil || bytes.Contains(frame, []byte("code=")) {
+	frame, err = s.New().Pack(nil, m)
+	if err != nil || bytes.Contains(frame, []byte("code=")) {
 		t.Errorf("a success is written as %q, %v", frame, err)
 	}
 }

@@ -132,7 +132,8 @@ func (s *Set) Method(name string) (Method, bool) {
 func (s *Set) Described(about reflect.Description) (Method, error) {
 	m := Method{Method: about.Method, types: dynamicpb.NewTypes(s.files)}
 	var err error
-	if m.In, err = s.message(about.ArgMessage); err == nil {
+	m.In, err = s.message(about.ArgMessage)
+	if err == nil {
 		m.Out, err = s.message(about.ResultMessage)
 	}
 	return m, err

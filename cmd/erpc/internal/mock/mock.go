@@ -151,11 +151,13 @@ func (m *Mock) answers(r Rule) (*Answers, error) {
 	}
 	a := &Answers{Rule: r, random: func() float64 { return m.random() }}
 	var err error
-	if a.reply, err = parse(r.Reply); err != nil {
+	a.reply, err = parse(r.Reply)
+	if err != nil {
 		return nil, err
 	}
 	if r.Each != "" {
-		if a.each, err = parse(r.Each); err != nil {
+		a.each, err = parse(r.Each)
+		if err != nil {
 			return nil, err
 		}
 	}
