@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// attached is a protocol whose messages are one byte, their number. It is told
-// of its connection and of the order of what leaves.
+// attached is a protocol whose messages are one byte each, their number. It
+// records its connection and the order in which calls are sent.
 type attached struct {
 	conn proto.Conn
 	mu   sync.Mutex // guards sent
@@ -26,7 +26,7 @@ func (*attached) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	return append(dst, byte(m.Seq())), nil
 }
 
-// Unpack says that it wants to read before it reads.
+// Unpack sends a byte by Inform before it reads.
 func (a *attached) Unpack(r *bufio.Reader, m *message.Message, _ int) error {
 	a.conn.Inform([]byte{'?'})
 	c, err := r.ReadByte()
@@ -44,8 +44,8 @@ func (a *attached) Sent(mtype byte, seq int32) {
 	}
 }
 
-// TestSequencer has many goroutines write, and wants the protocol to have been
-// told of the messages in the order in which they arrive.
+// TestSequencer lets many goroutines write and checks that the protocol is told of
+// the messages in the order in which they arrive.
 func TestSequencer(t *testing.T) {
 	const writers, each = 8, 30
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,8 +95,8 @@ func TestSequencer(t *testing.T) {
 	a.mu.Unlock()
 }
 
-// TestInform has bytes that a protocol sends from within Unpack leave before the
-// other side is waited for.
+// TestInform checks that bytes a protocol sends from within Unpack are written
+// before it waits for the other side.
 func TestInform(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
@@ -109,7 +109,7 @@ func TestInform(t *testing.T) {
 	go func() {
 		var m message.Message
 		read <- s.Read(&m) // which begins with the first byte
-		read <- s.Read(&m) // and waits for the second within
+		read <- s.Read(&m) // and waits inside Unpack for the second
 	}()
 	if _, err := far.Write([]byte{1}); err != nil {
 		t.Fatal(err)

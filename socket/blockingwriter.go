@@ -10,15 +10,15 @@ import (
 	"github.com/goerpc/erpc/internal/workerpool"
 )
 
-// newBlockingWriters returns the goroutines that write with writes that may
-// block: for connections that offer no other, and for those whose kernel buffer
-// is full. They belong to all sockets of one configuration.
+// newBlockingWriters returns the goroutines that make blocking writes, for
+// connections that have no other kind and for those whose kernel buffer is full.
+// All sockets of a configuration share them.
 func newBlockingWriters() *workerpool.Pool[*writer] {
 	return &workerpool.Pool[*writer]{Max: 64, Do: (*writer).flushBlocking}
 }
 
-// startBlocking leaves the writing to a goroutine that may block. The caller
-// leads.
+// startBlocking leaves the writing to a goroutine that may block. The caller is
+// the leader.
 func (w *writer) startBlocking() {
 	w.mu.Lock()
 	w.state.move(starting)
@@ -38,15 +38,15 @@ func (w *writer) flushBlocking() {
 	}
 }
 
-// Sizes in bytes of what is written at once by a write that may block.
+// Sizes in bytes of one blocking write.
 const (
 	rawPiece     = 256 << 10 // so that Moved shows progress
-	wrappedPiece = 64 << 10  // one write timeout is for a piece: no write can go on after it
+	wrappedPiece = 64 << 10  // the write timeout is for one piece: a write can't continue after it
 	tlsPiece     = 16 << 10  // a record
 )
 
-// looks is how many deadlines without progress make a write timeout, where a
-// write can go on after one.
+// looks is how many deadlines without progress make up a write timeout, on
+// connections where a write can continue after a deadline.
 const looks = 4
 
 func (w *writer) piece() int {
@@ -59,8 +59,8 @@ func (w *writer) piece() int {
 	return wrappedPiece
 }
 
-// writeBlocking writes buf. The write timeout is for no progress at all, not
-// for slow progress.
+// writeBlocking writes buf. The write timeout ends a write that makes no progress,
+// not a slow one.
 func (w *writer) writeBlocking() error {
 	piece, stalled := w.piece(), 0
 	for len(w.buf) > 0 {
@@ -88,8 +88,8 @@ func (w *writer) writeBlocking() error {
 	return nil
 }
 
-// boundWrite limits the next write: by a deadline on a connection of the
-// system, else by the watchdog. The limit of Close stands.
+// boundWrite limits the next write: by a deadline on a connection of the system,
+// by the watchdog on any other. A limit that Close has set stays.
 func (w *writer) boundWrite() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,7 +111,7 @@ func (w *writer) boundWrite() error {
 	return nil
 }
 
-// unboundLocked ends the limit of a write, so that it does not hit a later one.
+// unboundLocked removes the limit of a write, so that it does not end a later one.
 func (w *writer) unboundLocked() {
 	w.watchdog.rest()
 	if w.deadlineSet && w.life == open {

@@ -36,7 +36,7 @@ func TestWriteTimeoutEndsConnection(t *testing.T) {
 }
 
 // withTimeout runs f with a write timeout, and again with longer ones if it fails: on
-// a busy machine a reader may come too late for a short one.
+// a busy machine a reader may be too late for a short one.
 func withTimeout(t *testing.T, f func(timeout time.Duration) error) {
 	t.Helper()
 	for timeout := 100 * time.Millisecond; ; timeout *= 5 {
@@ -50,7 +50,7 @@ func withTimeout(t *testing.T, f func(timeout time.Duration) error) {
 	}
 }
 
-// The timeout is for no progress at all, not for slow progress.
+// The timeout ends a write that makes no progress, not a slow one.
 func TestWriteTimeoutSparesSlowReader(t *testing.T) {
 	frame := frameOf(t, call(1, make([]byte, 200_000)))
 	withTimeout(t, func(timeout time.Duration) error {
@@ -71,13 +71,13 @@ func TestWriteTimeoutSparesSlowReader(t *testing.T) {
 			time.Sleep(timeout / 5)
 		}
 		if !bytes.Equal(got, frame) {
-			t.Error("other bytes came")
+			t.Error("the bytes differ")
 		}
 		return nil
 	})
 }
 
-// A deadline that a blocking write has set must not hit a write long after.
+// A deadline that a blocking write has set must not end a much later write.
 func TestWriteLongAfterTimeout(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestWriteLongAfterTimeout(t *testing.T) {
 			withTimeout(t, func(timeout time.Duration) error {
 				a, b := k.pair(t)
 				s, r := newSocket(a, Config{WriteTimeout: timeout}), newSocket(b, Config{})
-				defer func() { _, _ = s.Close(), r.Close() }() // what follows is the business of other tests
+				defer func() { _, _ = s.Close(), r.Close() }() // closing is tested elsewhere
 				for i, size := range []int{1 << 20, 1 << 20, 0} {
 					if err := s.Send(call(i, make([]byte, size)), ByPolicy, FlushInline); err != nil {
 						return fmt.Errorf("message %d: %w", i, err)

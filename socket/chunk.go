@@ -12,10 +12,10 @@ type chunkKind uint8
 const (
 	shared     chunkKind = iota // frames, copied; more may be added behind them
 	wholeFrame                  // a frame that was given away, so it is not copied
-	droppable                   // one push that may be left out (DropOld), copied
-	begun                       // the rest of what was droppable: half a frame can't be left out
-	lentBody                    // a body that is its sender's; see largebody.go
-	marker                      // nothing: Flush wants to know when the writer is here
+	droppable                   // one push that may be dropped (DropOld), copied
+	begun                       // the rest of a droppable frame: half a frame can't be dropped
+	lentBody                    // a body that its sender owns; see largebody.go
+	marker                      // nothing: it tells Flush that the writer has come this far
 )
 
 // A chunk is a piece of what waits to be written. Chunks form a list; only the
@@ -25,16 +25,16 @@ type chunk struct {
 	b       []byte
 	next    *chunk
 	small   []byte    // of shared: the buffer that belongs to the chunk, which b is until it grows
-	frame   []byte    // of wholeFrame: the buffer, also when a part was written
-	flushed chan bool // of marker, of capacity 1; true: the writer is here, false: it never will be
+	frame   []byte    // of wholeFrame: the whole buffer, even after a part was written
+	flushed chan bool // of marker, of capacity 1; true: the writer has come this far, false: it never will
 }
 
 // Sizes in bytes.
 const (
 	smallChunk = 16 << 10
-	largeChunk = 256 << 10 // the least that follows a small one
-	maxChunk   = 4 << 20   // above that the bytes go to the collector
-	ownFrame   = 64 << 10  // a frame from here on is a chunk of its own, not copied
+	largeChunk = 256 << 10 // the least that a small one grows to
+	maxChunk   = 4 << 20   // larger buffers are left to the collector
+	ownFrame   = 64 << 10  // a frame of this size or more is a chunk of its own, not copied
 	maxLarge   = 8         // how many large buffers are kept for the whole process
 )
 
@@ -45,7 +45,7 @@ var smallChunks = sync.Pool{New: func() any { return &chunk{small: make([]byte, 
 // allocate again.
 var largeBuffers struct {
 	sync.Mutex
-	free [][]byte // the last one put is the first to go, as it is in the cache
+	free [][]byte // a stack: the last one put is still in the CPU's cache
 }
 
 // newShared returns an empty chunk that can grow.
@@ -55,18 +55,18 @@ func newShared() *chunk {
 	return c
 }
 
-// takes reports whether n bytes more may be added behind what c holds.
+// takes reports whether n more bytes may be added to c.
 func (c *chunk) takes(n int) bool {
 	switch c.kind {
 	case shared:
 		return len(c.b)+n <= maxChunk
 	case wholeFrame:
-		return len(c.b)+n <= cap(c.b) // it does not grow, which would copy it
+		return len(c.b)+n <= cap(c.b) // it must not grow: that would copy it
 	}
 	return false
 }
 
-// grow makes room for n bytes more.
+// grow makes room for n more bytes.
 func (c *chunk) grow(n int) {
 	grown := getLarge(max(len(c.b)+n, 2*cap(c.b)))
 	grown = append(grown, c.b...)
@@ -82,8 +82,8 @@ func (c *chunk) cut(n int) {
 	}
 }
 
-// free gives the memory of c back. Nobody may use c any more. written says
-// whether it, and all in front of it, was.
+// free gives back the memory of c, which must not be used after that. written
+// tells whether c, and everything in front of it, was written.
 func (c *chunk) free(written bool) {
 	switch c.kind {
 	case shared:
@@ -97,7 +97,7 @@ func (c *chunk) free(written bool) {
 	}
 }
 
-// freeAll frees c and all that follow it, which were not written.
+// freeAll frees c and all chunks behind it, which were not written.
 func freeAll(c *chunk) {
 	for c != nil {
 		next := c.next
@@ -106,7 +106,7 @@ func freeAll(c *chunk) {
 	}
 }
 
-// putLarge keeps b for another chunk if it is large, and not too large.
+// putLarge keeps b for another chunk unless it is too small or too large.
 func putLarge(b []byte) {
 	if n := cap(b); n < largeChunk || n > maxChunk {
 		return

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// lingerTime is how long what was queued may still be written after Close, and
-// how long closing itself may take.
+// lingerTime bounds how long queued messages may still be written after Close, and
+// how long closing the connection itself may take.
 const lingerTime = time.Second
 
-// close lets nothing more be enqueued. What is queued is still written, for at
-// most linger; the leader closes the connection after that. The first call
-// alone does anything.
+// close refuses all further messages. What is queued is still written, for at most
+// linger; then the leader closes the connection. Only the first call has an
+// effect.
 func (w *writer) close(linger time.Duration) error {
 	w.mu.Lock()
 	if w.life != open {
@@ -35,13 +35,13 @@ func (w *writer) close(linger time.Duration) error {
 		w.state.move(writing)
 	}
 	if w.raw == nil {
-		w.watchdog.stop() // it may be set to a later time
+		w.watchdog.stop() // its limit may be later
 		w.boundLocked(linger)
 	} else {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(linger)) // fails only on a closed connection, as the write will
 	}
 	if w.body != nil {
-		w.interruptLocked(w.body) // its sender is not held, what it has begun is
+		w.interruptLocked(w.body) // its sender returns, and a goroutine writes the rest of its frame
 	}
 	w.mu.Unlock()
 	if lead {
@@ -50,7 +50,7 @@ func (w *writer) close(linger time.Duration) error {
 	return nil
 }
 
-// endSendingLocked has every later sender, and those that wait, get err.
+// endSendingLocked gives err to all who wait to send, and to every later sender.
 func (w *writer) endSendingLocked(err error) {
 	if w.err == nil {
 		w.err = err
@@ -60,9 +60,9 @@ func (w *writer) endSendingLocked(err error) {
 	w.streamRoom.abort(w.err)
 }
 
-// fail ends the socket at once because of err: what is queued is lost and the
-// connection is closed, which ends the reader and with it the session. The
-// first reason stands.
+// fail ends the socket at once with err: what is queued is lost and the connection
+// is closed, which ends the reader and with it the session. Later errors are
+// ignored.
 func (w *writer) fail(err error) {
 	w.mu.Lock()
 	if w.life == closed {
@@ -72,21 +72,21 @@ func (w *writer) fail(err error) {
 	w.endSendingLocked(err)
 	w.life.move(closed)
 	w.watchdog.stop()
-	if w.state == idle { // no leader will
+	if w.state == idle { // there is no leader to free it
 		freeAll(w.queue.take())
 	}
 	onRoom := w.onRoom
 	w.onRoom = nil
 	w.mu.Unlock()
-	_ = w.shutSoon() // whatever it says, err is the reason
+	_ = w.shutSoon() // the socket's error is err
 	if onRoom != nil {
 		onRoom()
 	}
 }
 
-// shut closes the connection. It may block, for at most lingerTime: a
-// connection that is not one of the system may write before it ends, as TLS
-// does, and the other side may not read.
+// shut closes the connection. It may block for up to lingerTime: a connection that
+// is not one of the system may write when it is closed, as TLS does, and the other
+// side may not read.
 func (w *writer) shut() error {
 	if w.raw != nil {
 		return w.conn.Close()
@@ -94,8 +94,8 @@ func (w *writer) shut() error {
 	return closeWithin(w.conn, lingerTime)
 }
 
-// shutSoon is shut for a caller that must not be held: it waits for a moment
-// only, in which most connections are closed.
+// shutSoon is shut for a caller that must not block. It waits only briefly, which
+// is enough for most connections.
 func (w *writer) shutSoon() error {
 	if w.raw != nil {
 		return w.conn.Close()
@@ -115,7 +115,7 @@ func closeWithin(conn net.Conn, limit time.Duration) error {
 	return err
 }
 
-// closeBelow closes the lowest connection that conn tells of.
+// closeBelow closes the innermost connection that can be reached by NetConn.
 func closeBelow(conn net.Conn) {
 	below := conn
 	for {
@@ -130,12 +130,12 @@ func closeBelow(conn net.Conn) {
 		below = next
 	}
 	if below != conn {
-		_ = below.Close() // it is the last means
+		_ = below.Close() // nothing is left to try after that
 	}
 }
 
-// isGone reports whether err says no more than that the other side has ended
-// the connection, or does not read: nothing that whoever closes need know.
+// isGone reports whether err says only that the other side has ended the
+// connection or does not read, which is not an error of Close.
 func isGone(err error) bool {
 	for _, gone := range []error{net.ErrClosed, io.ErrClosedPipe, io.EOF, os.ErrDeadlineExceeded, syscall.EPIPE, syscall.ECONNRESET} {
 		if errors.Is(err, gone) {
@@ -145,12 +145,13 @@ func isGone(err error) bool {
 	return false
 }
 
-// A closer closes connections without holding its callers. Those whose Close
-// blocks share patience: the more of them there are, the less each is waited
-// for, so that a peer with many is not held either.
+// A closer closes connections without blocking its callers for long. The more
+// connections block in Close, the shorter it waits for each, so that a peer that
+// closes many is not held up either.
 type closer struct{ blocked atomic.Int32 }
 
-// closePatience is how long one blocked Close is waited for.
+// closePatience is how long the caller waits for a Close that blocks, if it is the
+// only one.
 const closePatience = 50 * time.Millisecond
 
 func (c *closer) close(conn net.Conn) error {

@@ -32,14 +32,14 @@ func TestCloseSendsWhatIsQueued(t *testing.T) {
 				t.Errorf("second Close: %v", err)
 			}
 			if seqs := frames(t, collect(b)()); len(seqs) != n {
-				t.Errorf("%d of %d messages came", len(seqs), n)
+				t.Errorf("%d of %d messages arrived", len(seqs), n)
 			}
 		})
 	}
 }
 
-// Close returns at once though the other side does not read, and the
-// connection is closed all the same a little later.
+// Close returns at once though the other side does not read, and the connection is
+// closed a little later.
 func TestCloseDoesNotWaitForSlowReader(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAbortLosesWhatIsQueued(t *testing.T) {
 	}
 	got := collect(b)()
 	if len(got) >= n*(500+lengthHead) {
-		t.Errorf("all %d bytes came, though the kernel could not have them", len(got))
+		t.Errorf("all %d bytes arrived, more than the kernel had room for", len(got))
 	}
 }
 
@@ -119,7 +119,7 @@ func TestWriteCloseRace(t *testing.T) {
 		wg.Wait()
 		if got := all(); i%3 != 0 {
 			if n := uint64(len(frames(t, got))); n != s.Stats().MessagesOut {
-				t.Fatalf("round %d: %d messages were taken, %d came", i, s.Stats().MessagesOut, n)
+				t.Fatalf("round %d: %d messages were taken, %d arrived", i, s.Stats().MessagesOut, n)
 			}
 		}
 		_ = b.Close()
@@ -134,7 +134,7 @@ type breaking struct {
 	got    []byte
 	writes int // after it broke
 	closed bool
-	first  []*byte // of what was written
+	first  []*byte // of each write, to tell copies
 }
 
 var errBroken = errors.New("cable cut")
@@ -172,7 +172,7 @@ func TestBrokenWriteEndsEverything(t *testing.T) {
 			conn := &breaking{left: good}
 			s := newSocket(conn, Config{})
 			var want []byte
-			large := make([]byte, ownFrame) // a chunk, and so writes, of its own
+			large := make([]byte, ownFrame) // a chunk of its own, and so writes of its own
 			frame := lengthHead + len(large)
 			for i := range 10 {
 				want = append(want, frameOf(t, call(i, large))...)
@@ -201,18 +201,18 @@ func TestBrokenWriteEndsEverything(t *testing.T) {
 				t.Errorf("%d more writes after half a frame", conn.writes)
 			}
 			end := 0
-			for range good { // each frame goes in two pieces
+			for range good { // each frame is written in two pieces
 				end += min(wrappedPiece, (end/frame+1)*frame-end)
 			}
 			end += min(wrappedPiece, (end/frame+1)*frame-end) / 2
 			if !bytes.Equal(conn.got, want[:end]) {
-				t.Errorf("%d bytes were written, not what comes first", len(conn.got))
+				t.Errorf("the %d bytes that were written are not the first ones", len(conn.got))
 			}
 		})
 	}
 }
 
-// A stuck connection keeps its first write until it is told how that ends.
+// A stuck connection blocks in its first write until the test tells it the result.
 type stuck struct {
 	breaking
 	begun, end chan struct{}
@@ -224,8 +224,8 @@ func (c *stuck) Write(p []byte) (int, error) {
 	return c.breaking.Write(p)
 }
 
-// What was queued behind a write that fails is not written, also when Close
-// would have it written.
+// What is queued behind a write that fails is not written, even while the socket
+// lingers after Close.
 func TestBrokenWriteAfterClose(t *testing.T) {
 	conn := &stuck{begun: make(chan struct{}, 10), end: make(chan struct{})}
 	s := newSocket(conn, Config{WriteTimeout: -1})

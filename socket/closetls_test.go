@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// fillKernel writes to a connection, below TLS, until the kernel takes no more:
-// so TLS is idle, and its close_notify would block.
+// fillKernel writes to a connection, below TLS, until the kernel takes no more.
+// TLS itself is then idle, and its close_notify would block.
 func fillKernel(t *testing.T, conn net.Conn) {
 	t.Helper()
 	raw, err := conn.(*tls.Conn).NetConn().(syscall.Conn).SyscallConn()
@@ -22,7 +22,7 @@ func fillKernel(t *testing.T, conn net.Conn) {
 	}
 	junk := make([]byte, 64<<10)
 	full := false
-	for settled := 0; settled < 3; settled++ { // the other side's buffer takes from ours
+	for settled := 0; settled < 3; settled++ { // our buffer still drains into the other side's
 		if err := raw.Write(func(fd uintptr) bool {
 			for {
 				if _, err := syscall.Write(int(fd), junk); err != nil {
@@ -38,8 +38,8 @@ func fillKernel(t *testing.T, conn net.Conn) {
 	}
 }
 
-// Close of TLS does not wait for a side that does not read, and ends the
-// connection soon.
+// Close over TLS does not wait for a side that does not read, and the connection
+// ends soon.
 func TestCloseOfTLSOnAFullKernelBuffer(t *testing.T) {
 	a, b := tlsPair(t)
 	fillKernel(t, a)
@@ -59,8 +59,8 @@ func TestCloseOfTLSOnAFullKernelBuffer(t *testing.T) {
 	_ = b.Close()
 }
 
-// A peer closes its sessions one after another: many that are stuck must not add
-// up.
+// A peer closes its sessions one after another: the waits for stuck ones must not
+// add up.
 func TestCloseOfManyStuckOnes(t *testing.T) {
 	cfg := Config{}.Complete()
 	var socks []*Socket
@@ -81,7 +81,7 @@ func TestCloseOfManyStuckOnes(t *testing.T) {
 	eventually(t, "all are closed", func() bool { return cfg.closer.blocked.Load() == 0 })
 }
 
-// That the other side has gone already is not an error of Close.
+// Close returns no error if the other side has gone already.
 func TestCloseAfterTheOtherSideHasGone(t *testing.T) {
 	for _, k := range kinds {
 		for _, reset := range []bool{false, true} {
@@ -97,7 +97,7 @@ func TestCloseAfterTheOtherSideHasGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			endsSoon(t, k.name, reads(s))
-			_ = s.Send(call(1, nil), ByPolicy, FlushInline) // may find out or not
+			_ = s.Send(call(1, nil), ByPolicy, FlushInline) // it may succeed or fail
 			if err := s.Close(); err != nil {
 				t.Errorf("%s, reset %v: %v", k.name, reset, err)
 			}
@@ -105,7 +105,7 @@ func TestCloseAfterTheOtherSideHasGone(t *testing.T) {
 	}
 }
 
-// Whoever closes while another writes over TLS frees both.
+// A Close during a write over TLS ends both.
 func TestConcurrentCloseOfTLS(t *testing.T) {
 	a, _ := tlsPair(t)
 	s := newSocket(a, Config{QueueLimit: 1 << 20})

@@ -7,12 +7,12 @@ import (
 	"net"
 )
 
-// Custom is a transport made of functions: dial through a proxy, listen on
-// what a service manager hands over, wrap each connection. The functions do not
-// get the options, not even TLS: what they return is used as it is, and asking
-// for more is an error.
+// Custom is a transport made of functions, to dial through a proxy, to listen on a
+// socket that a service manager hands over, or to wrap each connection. The
+// functions do not get the options, not even TLS: what they return is used as it
+// is, and an option that is set is an error.
 type Custom struct {
-	Nets       []string // the networks; those of a built-in transport are replaced
+	Nets       []string // the networks; they replace those of a built-in transport
 	DialFunc   func(ctx context.Context, network, addr string) (net.Conn, error)
 	ListenFunc func(ctx context.Context, network, addr string) (net.Listener, error)
 }

@@ -31,7 +31,7 @@ func TestCustom(t *testing.T) {
 	if derr != mine || lerr != mine || !slices.Equal(asked, []string{"dial one a", "listen two b"}) {
 		t.Errorf("%v, %v, asked %q", derr, lerr, asked)
 	}
-	secure := &Options{TLS: new(tls.Config)} // never a plain connection in its place
+	secure := &Options{TLS: new(tls.Config)} // it must not fall back to a plain connection
 	_, derr = c.Dial(t.Context(), "one", "a", secure)
 	_, lerr = c.Listen(t.Context(), "two", "b", secure)
 	if derr == nil || lerr == nil || len(asked) != 2 {

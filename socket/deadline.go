@@ -13,7 +13,7 @@ var errNoDeadline = fmt.Errorf("socket: connection closed because its deadline h
 
 // SetDeadline sets the deadline of the connection for reads and writes. A
 // connection that refuses deadlines, as an SSH channel does, is closed when the
-// time has come: the reader must not wait forever.
+// deadline passes: the reader must not wait forever.
 func (s *Socket) SetDeadline(t time.Time) error {
 	return s.out.deadline(t, s.out.conn.SetDeadline(t))
 }
@@ -23,8 +23,9 @@ func (s *Socket) SetReadDeadline(t time.Time) error {
 	return s.out.deadline(t, s.out.conn.SetReadDeadline(t))
 }
 
-// deadline has a timer close the connection at t, if that could not be set
-// because of err. Only the last t counts; none, if it is zero.
+// deadline makes a timer close the connection at t, if err says that the
+// connection refused the deadline. Only the last t counts; a zero t is no
+// deadline.
 func (w *writer) deadline(t time.Time, err error) error {
 	if err == nil || errors.Is(err, net.ErrClosed) {
 		return err
@@ -44,14 +45,14 @@ func (w *writer) deadline(t time.Time, err error) error {
 	}
 	if !t.IsZero() {
 		var expiry *time.Timer
-		expiry = time.AfterFunc(time.Until(t), func() { w.expire(&expiry) }) // the caller may hold a lock
+		expiry = time.AfterFunc(time.Until(t), func() { w.expire(&expiry) }) // also if t has passed: the caller may hold a lock
 		d.expiry = expiry
 	}
 	return nil
 }
 
-// expire closes the connection, unless another deadline has replaced that of
-// the timer.
+// expire closes the connection, unless a later deadline has replaced that of the
+// timer.
 func (w *writer) expire(timer **time.Timer) {
 	w.mu.Lock()
 	current := w.watchdog.expiry == *timer

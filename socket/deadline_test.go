@@ -37,14 +37,14 @@ var withoutDeadlines = []struct {
 	{"ignoring pipe", func(t testing.TB) (net.Conn, net.Conn) { a, b := kinds[4].pair(t); return ignoring{a}, b }},
 }
 
-// reads returns what the next Read ends with.
+// reads starts a Read and returns a channel that gets its error.
 func reads(s *Socket) <-chan error {
 	read := make(chan error, 1)
 	go func() { read <- s.Read(new(message.Message)) }()
 	return read
 }
 
-// endsSoon fails the test if there is no error in time.
+// endsSoon fails the test unless the read ends with an error in time.
 func endsSoon(t *testing.T, what string, read <-chan error) {
 	t.Helper()
 	select {
@@ -74,7 +74,8 @@ func TestWriteTimeoutWithoutDeadlines(t *testing.T) {
 	}
 }
 
-// The watchdog is for no progress: a piece now and then keeps the connection.
+// The watchdog ends a write that makes no progress: a piece now and then keeps the
+// connection.
 func TestSlowReaderWithoutDeadlines(t *testing.T) {
 	withTimeout(t, func(timeout time.Duration) error {
 		a, b := withoutDeadlines[2].pair(t)

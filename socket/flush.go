@@ -5,14 +5,14 @@ import (
 	"runtime"
 )
 
-// turnBytes is how much a leader writes in one turn before it leaves the rest
-// to the flusher pool: so no sender writes for others for long, and a busy
-// socket does not keep the pool from quiet ones.
+// turnBytes is how much a leader writes in one turn before it leaves the rest to
+// the flusher pool, so that no sender writes for others for long and a busy socket
+// does not keep the pool from quiet ones.
 const turnBytes = 256 << 10
 
-// flush writes what is queued, for one turn, and gives up the lead. The caller
-// leads, in state writing. With yield others may add to each write before it is
-// made. It does not block on the connection.
+// flush writes what is queued, for one turn, and gives up the lead. The caller is
+// the leader, in state writing. With yield, others get a chance to add to each
+// write. It does not block on the connection.
 func (w *writer) flush(yield bool) {
 	if yield {
 		runtime.Gosched()
@@ -57,7 +57,7 @@ func (w *writer) writeChunk(c *chunk) *chunk {
 	return w.wrote(c)
 }
 
-// putBack puts c, of which buf is left, and what follows it back in front of
+// putBack puts c, of which buf is left, and the chunks behind it back in front of
 // the queue.
 func (w *writer) putBack(c *chunk) {
 	c.cut(len(c.b) - len(w.buf))
@@ -67,8 +67,8 @@ func (w *writer) putBack(c *chunk) {
 	w.queue.addFront(c)
 }
 
-// reschedule leaves what is queued to the flusher pool. It reports false if
-// nothing is.
+// reschedule leaves what is queued to the flusher pool. It reports false if the
+// queue is empty, or the leader has more to do than write.
 func (w *writer) reschedule() bool {
 	w.mu.Lock()
 	if w.life == closed || w.leads.head != nil || w.queue.empty() { // take deals with these
@@ -95,8 +95,8 @@ func (w *writer) wrote(c *chunk) *chunk {
 	return next
 }
 
-// flushScheduled writes, on a goroutine of the pool or of a timer, what was left
-// to it, unless somebody was faster.
+// flushScheduled runs on a goroutine of the pool or of a timer and writes what was
+// left to it, unless a sender was faster.
 func (w *writer) flushScheduled() {
 	w.mu.Lock()
 	mine := w.state == scheduled
@@ -109,7 +109,7 @@ func (w *writer) flushScheduled() {
 	}
 }
 
-// flushAll returns once what is queued was written.
+// flushAll returns once what is queued has been written.
 func (w *writer) flushAll(ctx context.Context) error {
 	w.mu.Lock()
 	if w.err != nil || w.state == idle && w.queue.empty() {
@@ -142,7 +142,7 @@ func (w *writer) flushAll(ctx context.Context) error {
 func (w *writer) notifyRoom(f func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil || w.queue.n == 0 || w.state == idle { // else somebody will take the queue
+	if w.err != nil || w.queue.n == 0 || w.state == idle { // otherwise a leader will take the queue
 		return false
 	}
 	w.onRoom = f

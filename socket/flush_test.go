@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// One turn writes about turnBytes; the rest goes behind what else the pool has
-// to do.
+// One turn writes about turnBytes; the rest queues behind the other work of the
+// pool.
 func TestTurnIsBounded(t *testing.T) {
 	a, b := pair(t, "tcp")
 	go discard(b)
@@ -55,7 +55,7 @@ func TestTurnIsBounded(t *testing.T) {
 	_ = s.Close()
 }
 
-// A quiet socket is served while others are as busy as can be.
+// A quiet socket is served while others are as busy as possible.
 func TestBusySocketsDoNotStarveQuietOnes(t *testing.T) {
 	cfg := Config{}.Complete()
 	a, b := socketPair(t)
@@ -85,7 +85,7 @@ func TestBusySocketsDoNotStarveQuietOnes(t *testing.T) {
 			if err := quiet.Send(push(1, nil), ByPolicy, FlushAsync); err != nil {
 				t.Fatal(err)
 			}
-			_ = b.SetReadDeadline(time.Now().Add(patience)) // the read says
+			_ = b.SetReadDeadline(time.Now().Add(patience)) // the read would fail
 			if _, err := b.Read(buf); err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestBusySocketsDoNotStarveQuietOnes(t *testing.T) {
 	if took < 100*time.Millisecond { // 22 to 115 ms when the pool stayed with a busy socket
 		return
 	}
-	if other := beside(func(int) error { return nil }); took > 2*other { // else it is the processors that are busy
+	if other := beside(func(int) error { return nil }); took > 2*other { // otherwise the processors are busy, not the pool
 		t.Errorf("a push on a quiet socket takes %v, and %v beside other work", took, other)
 	}
 }
@@ -140,12 +140,12 @@ func TestFlushWaitsUntilWritten(t *testing.T) {
 			if err := s.Flush(soon(t)); err != nil {
 				t.Fatal(err)
 			}
-			if got := s.Moved(); got < uint64(total) { // TLS and others do not count their own
+			if got := s.Moved(); got < uint64(total) { // at least: TLS adds bytes
 				t.Errorf("after Flush %d of %d bytes have moved", got, total)
 			}
 			_ = s.Close()
 			if seqs := frames(t, all()); len(seqs) != n {
-				t.Errorf("%d of %d came", len(seqs), n)
+				t.Errorf("%d of %d arrived", len(seqs), n)
 			}
 			if err := s.Flush(t.Context()); !errors.Is(err, net.ErrClosed) {
 				t.Errorf("after Close: %v", err)
@@ -165,7 +165,7 @@ func TestFlushEndsWithTheConnection(t *testing.T) {
 			}
 			flushed := make(chan error, 1)
 			go func() { flushed <- s.Flush(soon(t)) }()
-			time.Sleep(time.Millisecond) // before, or in the middle: both must do
+			time.Sleep(time.Millisecond) // before Flush or in the middle of it: both must work
 			_ = abort(s)
 			select {
 			case err := <-flushed:
@@ -215,10 +215,10 @@ func TestNotifyRoom(t *testing.T) {
 	}
 	_ = s.Close()
 	if s.NotifyRoom(func() { t.Error("told after the end") }) {
-		t.Error("a closed socket will have room")
+		t.Error("promised room on a closed socket")
 	}
 	if seqs := frames(t, <-got); len(seqs) != n+reserved+1 {
-		t.Errorf("%d messages came, want %d", len(seqs), n+reserved+1)
+		t.Errorf("%d messages arrived, want %d", len(seqs), n+reserved+1)
 	}
 }
 
@@ -233,8 +233,8 @@ func TestNotifyRoomOfTheEnd(t *testing.T) {
 	within(t, "the notice of the end", told)
 }
 
-// Two sides that answer everything they read, and send as much, do not block
-// one another: what the reading goroutine sends does not wait.
+// Two sides that both call and answer do not block each other, because what the
+// reading goroutine sends does not wait.
 func TestRepliesOfReadersDoNotWaitForOneAnother(t *testing.T) {
 	for _, k := range kinds {
 		if k.name == "unixpacket" {
@@ -265,7 +265,7 @@ func TestRepliesOfReadersDoNotWaitForOneAnother(t *testing.T) {
 	}
 }
 
-// answer reads calls and as many replies, and replies to the calls at once.
+// answer reads calls, replies to each at once, and reads as many replies.
 func answer(t *testing.T, s *Socket, calls int) {
 	for range 2 * calls {
 		m := new(message.Message)

@@ -6,8 +6,8 @@ import "time"
 // enqueued meanwhile shares its write. A sender that finds the queue full
 // before that flushes at once, and Close does not wait for the timer.
 
-// flushAfterDelay leaves the writing to a timer. The caller leads, in state
-// scheduled.
+// flushAfterDelay leaves the writing to a timer. The caller is the leader, in
+// state scheduled.
 func (w *writer) flushAfterDelay() {
 	time.AfterFunc(w.cfg.FlushDelay, w.flushScheduled)
 }

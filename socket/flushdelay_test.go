@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// With a flush delay messages wait for one another, however they are sent, and
-// leave in one write; Close and a full queue do not wait.
+// With a flush delay, messages wait for one another in every mode and share one
+// write; Close and a full queue do not wait.
 func TestFlushDelay(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -31,11 +31,11 @@ func TestFlushDelay(t *testing.T) {
 			}
 			eventually(t, "everything is written", s.Flushed)
 			if st := s.Stats(); st.Writes != 1 && time.Since(start) < 40*time.Millisecond {
-				t.Errorf("%d writes for what came together", st.Writes)
+				t.Errorf("%d writes for what was sent together", st.Writes)
 			}
 			_ = s.Close()
 			if seqs := frames(t, all()); !slices.Equal(seqs, []int{0, 1, 2, 3, 4}) {
-				t.Errorf("messages %v came", seqs)
+				t.Errorf("messages %v arrived", seqs)
 			}
 		})
 	}
@@ -56,6 +56,6 @@ func TestNobodyWaitsAnHourForTheFlush(t *testing.T) {
 	}
 	_ = s.Close()
 	if seqs := frames(t, all()); len(seqs) != n {
-		t.Errorf("%d of %d messages came", len(seqs), n)
+		t.Errorf("%d of %d messages arrived", len(seqs), n)
 	}
 }

@@ -17,7 +17,7 @@ type flusherPool struct {
 	running int        // goroutines; at most GOMAXPROCS
 }
 
-// add has w flushed. It never waits.
+// add schedules w to be flushed. It never blocks.
 func (p *flusherPool) add(w *writer) {
 	p.mu.Lock()
 	p.todo = append(p.todo, w)

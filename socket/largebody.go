@@ -12,21 +12,21 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// A large body that is bytes already is not copied: its sender becomes the
-// leader and writes it from where it lies, with writes that may block. What is
-// queued already, the head of the frame at its end, goes with it in one write.
-// What others send meanwhile is queued. If the sender's context ends, or the socket
-// is closed, the write is interrupted; the rest is then copied and left to a
-// goroutine, because half a frame can't be taken back.
+// A large body that is already bytes is not copied: its sender becomes the leader
+// and writes it from where it lies, with writes that may block. What is queued,
+// with the head of the frame at its end, goes with it in one write. What others
+// send meanwhile is queued. If the sender's context ends, or the socket is closed,
+// the write is interrupted; the rest is then copied and left to a goroutine,
+// because half a frame can't be taken back.
 
-// Bytes of a body that is worth it. A message of a stream is worth it sooner: its
-// sender is held back anyway, and the next one of it waits.
+// Sizes in bytes from which a body is sent this way. They are smaller for messages
+// of streams, whose senders are held back anyway and wait with their next message.
 const (
 	largeBody       = 256 << 10
 	largeStreamBody = 16 << 10
 )
 
-// errInterrupted ends the writing of a leader that is not to be held any more.
+// errInterrupted ends the writing of a leader that must not block any longer.
 var errInterrupted = errors.New("socket: interrupted")
 
 // A bodyWrite is the sending of one large body. The writer's mutex guards it.
@@ -38,8 +38,8 @@ func (w *writer) interruptLocked(b *bodyWrite) {
 	_ = w.conn.SetWriteDeadline(time.Unix(1, 0)) // fails only on a closed connection, where no write blocks
 }
 
-// split returns the body of m and the head that stands in front of it, if they
-// can be sent apart.
+// split returns the body of m and the head that stands in front of it, if they can
+// be sent separately.
 func (s *Socket) split(m *message.Message, mode putMode) (head, body []byte, ok bool) {
 	switch b := m.Body().(type) {
 	case []byte:
@@ -70,9 +70,9 @@ func (s *Socket) split(m *message.Message, mode putMode) (head, body []byte, ok 
 	return head, body, ok
 }
 
-// sendBody sends a frame that consists of head and body. It returns when all
-// of it was written, or will be by somebody else, or an error if the other side
-// does not get it.
+// sendBody sends a frame that consists of head and body. It returns nil once all
+// of it was written or another goroutine writes the rest, and an error if the
+// other side does not get it.
 func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	c, b, err := w.beginBody(ctx, head, body)
 	if err != nil {
@@ -101,20 +101,20 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	w.mu.Lock()
 	w.body = nil
 	w.state.move(writing)
-	if b.interrupted { // too late
+	if b.interrupted { // after the last write
 		w.resetDeadlineLocked()
 	}
 	if w.writeErr != nil {
-		err = w.err // the frame is not whole, so nobody will see it
+		err = w.err // half a frame: the other side drops it
 	}
 	w.mu.Unlock()
 	w.flush(false)
 	return err
 }
 
-// writeTogether makes one write of c and the beginning of the body behind it, so
-// that the head of a frame is not a packet of its own. What it leaves of both, if
-// that takes too long for one, is left to writeBlocking.
+// writeTogether writes c and the beginning of the body behind it in one call, so
+// that the head of a frame is not a packet of its own. What the call leaves of
+// both is for writeBlocking.
 func (w *writer) writeTogether(c *chunk) error {
 	body := c.next
 	if w.gather == nil || len(c.b) == 0 || body == nil || body.kind != lentBody {

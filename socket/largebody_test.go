@@ -58,7 +58,7 @@ func randomBody(n int) []byte {
 func TestLargeBodiesKeepFramesWhole(t *testing.T) {
 	t.Run("calls", func(t *testing.T) { testFramesWhole(t, message.TypeCall, 5<<20+123, 6) })
 	t.Run("messages of streams", func(t *testing.T) { testFramesWhole(t, message.TypeStreamData, 64<<10, 200) })
-	t.Run("the least of them", func(t *testing.T) { testFramesWhole(t, message.TypeStreamFull, largeStreamBody, 200) })
+	t.Run("the smallest of them", func(t *testing.T) { testFramesWhole(t, message.TypeStreamFull, largeStreamBody, 200) })
 }
 
 func testFramesWhole(t *testing.T, mtype byte, size, each int) {
@@ -94,7 +94,7 @@ func testFramesWhole(t *testing.T, mtype byte, size, each int) {
 		}
 		g, i := int(m.Seq())/1000, int(m.Seq())%1000
 		if i != next[g] {
-			t.Fatalf("message %d of sender %d came when %d was due", i, g, next[g])
+			t.Fatalf("message %d of sender %d arrived when %d was due", i, g, next[g])
 		}
 		next[g]++
 		if large := i%2 == 0; large && sha256.Sum256(m.Raw()) != want || !large && string(m.Raw()) != "small" {
@@ -104,8 +104,8 @@ func testFramesWhole(t *testing.T, mtype byte, size, each int) {
 	wg.Wait()
 }
 
-// A sender whose context ends in the middle of a frame is free at once, its
-// body its own again, and the frame arrives whole all the same.
+// A sender whose context ends in the middle of a frame returns at once and owns
+// its body again. The frame still arrives whole.
 func TestLargeBodyWhoseContextEndsInMidFrame(t *testing.T) {
 	s, other := streamPair(t, Config{QueueLimit: 256 << 10})
 	body := randomBody(32 << 20) // more than the buffers of the kernel take
@@ -136,8 +136,8 @@ func TestLargeBodyWhoseContextEndsInMidFrame(t *testing.T) {
 	}
 }
 
-// occupy lets a large call fill the buffers of the kernel, which nobody reads.
-// What it ends with is sent.
+// occupy sends a large call that fills the buffers of the kernel, which nobody
+// reads. The channel gets its result.
 func occupy(t *testing.T, s *Socket, ctx context.Context, body []byte) <-chan error {
 	t.Helper()
 	done := make(chan error, 1)
@@ -165,8 +165,8 @@ func small(ctx context.Context, mtype byte) *message.Message {
 	return m
 }
 
-// While a large frame is being written, others are queued up to the limit of
-// the queue, and then do as their policy says.
+// While a large frame is being written, others are queued up to the limit of the
+// queue. Beyond it their policy applies.
 func TestLargeBodyLetsOthersQueue(t *testing.T) {
 	const limit = 4 << 10
 	s, _ := streamPair(t, Config{QueueLimit: limit, Policy: DropNew})
@@ -211,7 +211,7 @@ func ended(t *testing.T, done <-chan error) error {
 	}
 }
 
-// Those who wait to write a large frame end with the connection.
+// Senders that wait to write a large frame end with the connection.
 func TestWaitingLargeBodiesEndWithTheSocket(t *testing.T) {
 	s, _ := streamPair(t, Config{})
 	first := occupy(t, s, context.Background(), randomBody(64<<20))
@@ -251,8 +251,8 @@ func TestWaitingLargeBodiesEndWithTheSocket(t *testing.T) {
 	}
 }
 
-// Close frees the sender of a large frame at once; of what was begun the rest is
-// written to whoever reads it within the time that Close gives, and nothing else.
+// Close frees the sender of a large frame at once. The rest of the frame is still
+// written if the other side reads it within lingerTime, and nothing else is.
 func TestCloseInTheMiddleOfALargeBody(t *testing.T) {
 	s, other := streamPair(t, Config{})
 	body := randomBody(32 << 20)
@@ -264,7 +264,7 @@ func TestCloseInTheMiddleOfALargeBody(t *testing.T) {
 	if err := ended(t, done); err != nil {
 		t.Errorf("the large frame ended with %v", err)
 	}
-	clear(body) // it is its owner's again
+	clear(body) // its owner may change it again
 	if err := other.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +314,7 @@ func TestPackHeadAgreesWithPack(t *testing.T) {
 }
 
 // The head of a frame is not a packet of its own: it leaves in one write with the
-// body, also behind what was queued before, and on a connection of an event loop.
+// body, even behind queued messages and on a connection of an event loop.
 func TestHeadGoesWithItsBody(t *testing.T) {
 	body := randomBody(largeStreamBody)
 	for _, queued := range []int{0, 10} {
@@ -332,7 +332,7 @@ func TestHeadGoesWithItsBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		if counted.writes != 0 {
-			t.Errorf("%d writes beside the one of all", counted.writes)
+			t.Errorf("%d writes besides the one for everything", counted.writes)
 		}
 		if got := s.out.moved.Load(); got != s.Stats().BytesOut {
 			t.Errorf("%d bytes of %d counted as written", got, s.Stats().BytesOut)

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lateBind lets the kernel choose the port of a socket that is bound to an
-// address when it connects, so that the ports of the address bound the connections
-// to each destination rather than those to all together.
+// lateBind lets the kernel choose the port of a socket that is bound to an address
+// when it connects, so that the number of ports limits the connections to each
+// destination, not those to all destinations together.
 func lateBind(d *net.Dialer) {
 	if tcp, ok := d.LocalAddr.(*net.TCPAddr); !ok || tcp.Port != 0 {
 		return

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A dial from an address leaves the port to connect; one from a port has it.
+// A dial from an address lets connect choose the port; a dial from an address and
+// port uses that port.
 func TestDialFromAnAddress(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,7 +12,7 @@ type leadWaiter struct {
 	next *leadWaiter
 }
 
-// push makes a sender the last that waits.
+// push adds a sender at the end.
 func (q *leadQueue) push() *leadWaiter {
 	l := &leadWaiter{lead: make(chan bool, 1)}
 	at := &q.head
@@ -35,8 +35,8 @@ func (q *leadQueue) pass() bool {
 	return true
 }
 
-// remove takes l out of the queue. It reports false if l is not in it, because
-// it has been told already.
+// remove takes l out of the queue. It reports false if l is not in it, because it
+// has been told the result.
 func (q *leadQueue) remove(l *leadWaiter) bool {
 	for at := &q.head; *at != nil; at = &(*at).next {
 		if *at == l {
@@ -47,7 +47,7 @@ func (q *leadQueue) remove(l *leadWaiter) bool {
 	return false
 }
 
-// abort tells all who wait that the lead does not come.
+// abort tells all who wait that they will not lead.
 func (q *leadQueue) abort() {
 	for l := q.head; l != nil; l = l.next {
 		l.lead <- false
@@ -55,9 +55,8 @@ func (q *leadQueue) abort() {
 	q.head = nil
 }
 
-// awaitLeadLocked makes the caller the leader, in writingBody, as soon as the
-// one before it has written what it has taken. It unlocks the mutex while it
-// waits.
+// awaitLeadLocked makes the caller the leader, in writingBody, as soon as the one
+// before it has written what it took. It unlocks the mutex while it waits.
 func (w *writer) awaitLeadLocked(ctx context.Context) error {
 	if w.err != nil {
 		return w.err
@@ -77,7 +76,7 @@ func (w *writer) awaitLeadLocked(ctx context.Context) error {
 		if w.leads.remove(l) {
 			return ctx.Err()
 		}
-		lead = <-l.lead // told at the same time; it has a capacity, so this does not wait
+		lead = <-l.lead // told at the same time; the channel is buffered, so this does not block
 	}
 	err := w.err
 	if err == nil {
@@ -89,8 +88,8 @@ func (w *writer) awaitLeadLocked(ctx context.Context) error {
 	return err
 }
 
-// yieldLeadLocked gives up a lead in writingBody with nothing to write of the
-// caller's own.
+// yieldLeadLocked gives up a lead in writingBody when the caller has nothing of
+// its own to write.
 func (w *writer) yieldLeadLocked() {
 	w.state.move(writing)
 	w.mu.Unlock()

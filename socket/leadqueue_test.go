@@ -10,7 +10,7 @@ import (
 func TestLeadQueue(t *testing.T) {
 	var q leadQueue
 	if q.pass() {
-		t.Error("the lead went to nobody")
+		t.Error("an empty queue passed the lead")
 	}
 	a, b, c, d := q.push(), q.push(), q.push(), q.push()
 	if !q.pass() || !<-a.lead {
@@ -20,7 +20,7 @@ func TestLeadQueue(t *testing.T) {
 		t.Error("one that leads is still waiting")
 	}
 	if !q.remove(c) || q.remove(c) {
-		t.Error("one that gives up must be found, once")
+		t.Error("a waiter that gives up must be found exactly once")
 	}
 	if !q.pass() || !<-b.lead {
 		t.Error("the second does not lead")
@@ -34,8 +34,8 @@ func TestLeadQueue(t *testing.T) {
 	}
 }
 
-// The lead is never lost: whoever gets it in the moment in which it gives up
-// hands it on.
+// The lead is never lost: a waiter that gets it at the moment it gives up passes
+// it on.
 func TestLeadIsNeverLost(t *testing.T) {
 	for _, closeFirst := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -192,12 +192,12 @@ func within(t *testing.T, what string, done <-chan struct{}) {
 	}
 }
 
-// eventually waits until ok says so, for what no channel tells.
+// eventually polls until ok returns true, for what no channel announces.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not so after %v", what, patience)
+			t.Fatalf("%s: not yet after %v", what, patience)
 		}
 	}
 }
@@ -213,9 +213,8 @@ func collect(conn net.Conn) (all func() []byte) {
 	return func() []byte { <-done; return b }
 }
 
-// fill sends calls until the kernel of a Unix socket takes no more, and
-// returns once the one who writes waits for that, so that the queue can only
-// grow.
+// fill sends calls until the kernel of a Unix socket takes no more, and returns
+// once the writer waits for room there, so that the queue can only grow.
 func fill(t *testing.T, s *Socket, body []byte) (n int) {
 	t.Helper()
 	for n < 100_000 {
@@ -237,8 +236,8 @@ func fill(t *testing.T, s *Socket, body []byte) (n int) {
 	return 0
 }
 
-// sendInline sends m with a flush by the caller, which yields first if yield
-// says so.
+// sendInline sends m with a flush by the caller, which yields first if yield is
+// true.
 func sendInline(s *Socket, m *message.Message, yield bool) error {
 	if yield {
 		return s.Send(m, ByPolicy, FlushYield)

@@ -55,7 +55,7 @@ func TestBlockWaitsForRoomOrContext(t *testing.T) {
 	seqs := frames(t, all())
 	within(t, "the write that waited", written)
 	if want := n + 1; len(seqs) != want || !slices.IsSorted(seqs) || seqs[0] != 0 {
-		t.Errorf("%d messages came, in order: %v; want %d", len(seqs), slices.IsSorted(seqs), want)
+		t.Errorf("%d messages arrived, in order: %v; want %d", len(seqs), slices.IsSorted(seqs), want)
 	}
 }
 
@@ -103,13 +103,13 @@ func TestReservedBeyondFullQueue(t *testing.T) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatal("a reply that waits no more is counted")
+			t.Fatal("a reply that no longer waits is counted")
 		}
 	}
 	go func() { _ = s.Close() }() // what is queued is written
 	seqs := frames(t, all())
 	if want := n + sent; len(seqs) != want || !slices.IsSorted(seqs) {
-		t.Errorf("%d messages came, in order: %v; want %d", len(seqs), slices.IsSorted(seqs), want)
+		t.Errorf("%d messages arrived, in order: %v; want %d", len(seqs), slices.IsSorted(seqs), want)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestDropNewRefuses(t *testing.T) {
 	}
 	_ = s.Close()
 	if seqs := frames(t, all()); len(seqs) != n {
-		t.Errorf("%d messages came, want the %d that were taken", len(seqs), n)
+		t.Errorf("%d messages arrived, want the %d that were taken", len(seqs), n)
 	}
 }
 
@@ -166,11 +166,11 @@ func TestDropOldKeepsOrderAndWholeFrames(t *testing.T) {
 	_ = s.Close()
 	seqs := frames(t, collect(b)())
 	if !slices.IsSorted(seqs) {
-		t.Error("messages came in another order")
+		t.Error("messages arrived in another order")
 	}
 	for _, c := range calls {
 		if !slices.Contains(seqs, c) {
-			t.Errorf("call %d was left out; only pushes may be", c)
+			t.Errorf("call %d was dropped; only pushes may be", c)
 		}
 	}
 	if seqs[len(seqs)-1] != n+more-1 {
@@ -187,7 +187,7 @@ func TestDropOldWaitsBehindCalls(t *testing.T) {
 	s := newSocket(a, Config{QueueLimit: testLimit, Policy: DropOld})
 	fill(t, s, body)
 	for err := error(nil); err == nil; {
-		err = s.Send(call(1, body), NoWait, FlushInline) // nothing of this may be left out
+		err = s.Send(call(1, body), NoWait, FlushInline) // calls can't be dropped
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
@@ -277,7 +277,7 @@ func TestOneMessageAboveLimitGoes(t *testing.T) {
 	}
 	_ = s.Close()
 	if seqs := frames(t, all()); len(seqs) != 3 {
-		t.Errorf("%d messages came, want 3", len(seqs))
+		t.Errorf("%d messages arrived, want 3", len(seqs))
 	}
 }
 
@@ -289,11 +289,11 @@ func TestSendToFullQueue(t *testing.T) {
 		want    error
 		dropped uint64
 	}{
-		{Block, true, ErrQueueFull, 0}, // the caller comes back, so nothing is lost yet
+		{Block, true, ErrQueueFull, 0}, // the caller will retry, so nothing is lost yet
 		{Block, false, context.DeadlineExceeded, 0},
 		{DropNew, true, ErrQueueFull, 1},
 		{DropNew, false, ErrQueueFull, 1},
-		{DropOld, true, ErrQueueFull, 0}, // nothing that waits may be left out: TryWrite refuses rather
+		{DropOld, true, ErrQueueFull, 0}, // calls can't be dropped, so the push is refused
 		{DropOld, false, context.DeadlineExceeded, 0},
 		{Disconnect, true, ErrSlowReader, 1},
 	} {
@@ -317,8 +317,8 @@ func TestSendToFullQueue(t *testing.T) {
 	}
 }
 
-// A burst that is faster than our own goroutines get round to writing says
-// nothing of the other side: nobody is dropped or disconnected for it.
+// A burst that is faster than our own goroutines says nothing about the other
+// side: no push is dropped and no connection is ended for it.
 func TestBurstBeforeTheFlushersBegin(t *testing.T) {
 	for _, policy := range []Policy{Block, DropNew, DropOld, Disconnect} {
 		a, b := pair(t, "tcp")
@@ -338,12 +338,12 @@ func TestBurstBeforeTheFlushersBegin(t *testing.T) {
 		pool.run() // finds what was left to it several times, and flushes it once
 		_ = s.Close()
 		if seqs := frames(t, collect(b)()); len(seqs) != n {
-			t.Errorf("%s: %d of %d pushes came", policy, len(seqs), n)
+			t.Errorf("%s: %d of %d pushes arrived", policy, len(seqs), n)
 		}
 	}
 }
 
-func TestBurstBeforeTheDrainerBegins(t *testing.T) {
+func TestBurstBeforeTheBlockingWriterBegins(t *testing.T) {
 	for _, policy := range []Policy{Block, DropNew, DropOld, Disconnect} {
 		a, b := pair(t, "tcp")
 		s := newSocket(wrapped{a}, Config{QueueLimit: testLimit, Policy: policy})
@@ -366,13 +366,13 @@ func TestBurstBeforeTheDrainerBegins(t *testing.T) {
 			}
 		}()
 		close(begin)
-		within(t, "the push that waits for the drainer to begin", written)
+		within(t, "the push that waits for the writer to begin", written)
 		if st := s.Stats(); st.Dropped > 0 {
 			t.Errorf("%s: %d pushes were dropped", policy, st.Dropped)
 		}
 		_ = s.Close()
 		if seqs := frames(t, collect(b)()); !slices.Equal(seqs, []int{0, 1, 2, 3}) {
-			t.Errorf("%s: pushes %v came", policy, seqs)
+			t.Errorf("%s: pushes %v arrived", policy, seqs)
 		}
 	}
 }

@@ -5,7 +5,7 @@ package socket
 type queue struct {
 	head, tail *chunk
 	n          int // bytes
-	stream     int // those of them that are of messages of streams, and that nobody has tried to write
+	stream     int // those that belong to messages of streams and have not been taken since they were added
 }
 
 // empty reports whether there is nothing for a leader to do.
@@ -34,14 +34,15 @@ func (q *queue) add(frame []byte) {
 	c.b = append(c.b, frame...)
 }
 
-// addOwned makes frame, which nobody else uses from now on, the end of the
-// queue.
+// addOwned adds frame to the end of the queue without a copy. It belongs to the
+// queue from now on.
 func (q *queue) addOwned(frame []byte) {
 	q.n += len(frame)
 	q.link(&chunk{kind: wholeFrame, b: frame, frame: frame})
 }
 
-// addLent makes body, which is its sender's, the end of the queue.
+// addLent adds body to the end of the queue without a copy. It still belongs to
+// its sender.
 func (q *queue) addLent(body []byte) {
 	q.n += len(body)
 	q.link(&chunk{kind: lentBody, b: body})
@@ -53,8 +54,8 @@ func (q *queue) addDroppable(frame []byte) {
 	q.link(&chunk{kind: droppable, b: append(make([]byte, 0, len(frame)), frame...)})
 }
 
-// addMarker returns a channel that gets true once what is queued now has been
-// written, false if it never will be.
+// addMarker returns a channel that gets true once everything queued before has
+// been written, false if it never will be.
 func (q *queue) addMarker() <-chan bool {
 	flushed := make(chan bool, 1)
 	q.link(&chunk{kind: marker, flushed: flushed})

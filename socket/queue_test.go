@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A frameModel is what the queue should hold, simply.
+// A frameModel is a frame in the plain list with which the queue is compared.
 type frameModel struct {
 	b         []byte
 	droppable bool
@@ -21,7 +21,7 @@ func content(q *queue) []byte {
 	return b
 }
 
-// checkLinks looks at what the list promises itself.
+// checkLinks checks the invariants of the list.
 func checkLinks(t *testing.T, q *queue) {
 	t.Helper()
 	var last *chunk
@@ -40,8 +40,8 @@ func checkLinks(t *testing.T, q *queue) {
 	}
 }
 
-// Whatever is put, dropped, taken and put back in part: the queue holds what a
-// plain list would.
+// After any sequence of adding, dropping, taking and putting back in part, the
+// queue holds what a plain list would.
 func TestQueueAgainstList(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 0))
@@ -113,8 +113,8 @@ func TestQueueAgainstList(t *testing.T) {
 					model = model[1:]
 				}
 				model[0].b = model[0].b[written:]
-				// A frame of which nothing is written either may be kept for
-				// good, too: what began to be written can't be left out.
+				// putBack makes the frame undroppable, even if nothing of it was
+				// written.
 				model[0].droppable = false
 			}
 			checkLinks(t, &o.queue)
@@ -129,7 +129,7 @@ func TestQueueAgainstList(t *testing.T) {
 	}
 }
 
-// Chunks go back for others to use; large buffers only a few.
+// Chunks are used again, and only a few large buffers are kept.
 func TestChunksAreUsedAgain(t *testing.T) {
 	for _, n := range []int{1, smallChunk, smallChunk + 1, largeChunk, maxChunk, maxChunk + 1} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {

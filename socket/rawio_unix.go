@@ -10,7 +10,7 @@ import (
 
 // pollable returns the raw connection of a TCP or Unix stream socket, nil for
 // any other: a wrapper around such a connection may transform the bytes. A
-// ReadNotifier does not.
+// ReadNotifier does not, so it is unwrapped.
 func pollable(conn net.Conn) syscall.RawConn {
 	if r, ok := conn.(ReadNotifier); ok {
 		conn = r.NetConn()

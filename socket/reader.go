@@ -15,11 +15,11 @@ var (
 )
 
 // A reader is the read side of a socket. It holds a buffer only while there
-// are bytes in it: wait polls the descriptor with a pooled buffer and gives
-// that back before the goroutine parks. A connection that can't be polled is
-// waited for with the few bytes of first.
+// are bytes in it: wait polls the descriptor with a pooled buffer and gives that
+// back before the goroutine parks. On a connection that can't be polled, wait
+// reads into the few bytes of first.
 type reader struct {
-	out   *writer // has the connection; flushed before every read
+	out   *writer // holds the connection; flushed before every read
 	poll  func(fd uintptr) bool
 	br    *bufio.Reader
 	err   error
@@ -27,7 +27,7 @@ type reader struct {
 	loop  bool  // the connection is a ReadNotifier, or one is below it
 	from  uint8 // first[from:to] is not in the buffer yet
 	to    uint8
-	first [40]byte // what was read while there was no buffer; enough for a protocol to tell whose message it is
+	first [40]byte // what was read while there was no buffer; enough for a protocol to read type and sequence number
 
 	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only
 }

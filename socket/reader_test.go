@@ -14,8 +14,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// The session waits first and takes its storage only then, so what Wait has
-// read must still be there for Read.
+// A session calls Wait before it takes storage for a message, so Read must find
+// what Wait has read.
 func TestWaitThenRead(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
@@ -45,16 +45,16 @@ func TestWaitThenRead(t *testing.T) {
 					t.Fatalf("message %d: %v", i, err)
 				}
 				if int(m.Seq()) != i || !bytes.Equal(m.Raw(), bytes.Repeat([]byte{byte(i)}, 40*i)) {
-					t.Fatalf("message %d came as %d with %d bytes", i, m.Seq(), len(m.Raw()))
+					t.Fatalf("message %d arrived as %d with %d bytes", i, m.Seq(), len(m.Raw()))
 				}
 			}
-			_, _ = s.Close(), r.Close() // what follows is the business of other tests
+			_, _ = s.Close(), r.Close() // closing is tested elsewhere
 		})
 	}
 }
 
-// Messages come as the connection delivers them: a byte at a time, or many
-// and a part of the next.
+// The connection may deliver a byte at a time, or many messages and a part of the
+// next.
 func TestReadWhateverTheChunks(t *testing.T) {
 	var stream []byte
 	sizes := []int{0, 1, 500, readBuffer - lengthHead, readBuffer, readBuffer + 1, 300 << 10}
@@ -155,8 +155,8 @@ func TestReadObeysDeadlineAndClose(t *testing.T) {
 	}
 }
 
-// Connections at rest hold no buffer: a hundred of them would otherwise have
-// 6 MB, over unixpacket 25 MB.
+// Idle connections hold no buffer: otherwise a hundred of them would hold 6 MB,
+// over unixpacket 25 MB.
 func TestIdleReaderHoldsNoBuffer(t *testing.T) {
 	const n, most = 100, 2 << 20
 	for _, k := range kinds {
@@ -172,7 +172,7 @@ func TestIdleReaderHoldsNoBuffer(t *testing.T) {
 				a, b := k.pair(t)
 				r := newSocket(b, Config{})
 				socks = append(socks, r)
-				wg.Go(func() { // a read by whole frames, then nothing
+				wg.Go(func() { // reads one whole frame, then nothing
 					var m message.Message
 					if err := r.Read(&m); err != nil {
 						t.Error(err)
@@ -206,7 +206,7 @@ func TestIdleReaderHoldsNoBuffer(t *testing.T) {
 	}
 }
 
-// heap returns the bytes that live, pools emptied.
+// heap returns the bytes in use, with the pools emptied.
 func heap() int {
 	runtime.GC()
 	runtime.GC() // a sync.Pool survives one

@@ -9,12 +9,13 @@ import (
 // has to wait for what it receives next. It may be below a [*tls.Conn].
 type ReadNotifier interface {
 	net.Conn
-	// OnReadable has f called once as soon as a Read does not wait for the
-	// other side: bytes came, the read deadline has passed, the connection
-	// ended or was closed. f is called by another goroutine and must not block.
-	// Spurious calls are allowed. While f is due nobody may read or call
-	// OnReadable again. False means that f is not called: the loop can't watch
-	// the connection, and its reader must wait as with any other.
+	// OnReadable arranges for f to be called once, as soon as a Read would not
+	// wait for the other side: bytes have arrived, the read deadline has passed,
+	// or the connection has ended or was closed. f is called on another goroutine
+	// and must not block. It may be called too early. Until it is called, the
+	// caller must neither read nor call OnReadable again. If the loop can't watch
+	// the connection, OnReadable returns false and does not call f; the reader
+	// must then wait as on any other connection.
 	OnReadable(f func()) bool
 	// NetConn returns the connection of the system, which carries the same
 	// bytes.
@@ -35,8 +36,8 @@ func readNotifier(conn net.Conn) ReadNotifier {
 func (s *Socket) Watched() bool { return s.in.loop }
 
 // OnReadable is [ReadNotifier.OnReadable] of the connection, false if it has none. It
-// takes the place of Wait, after one that ended with a timeout: only then has
-// everything been read that came.
+// replaces Wait after a Wait that ended with a timeout: only then has everything that
+// arrived been read.
 func (s *Socket) OnReadable(f func()) bool {
 	r := readNotifier(s.out.conn)
 	return r != nil && r.OnReadable(f)

@@ -21,7 +21,7 @@ type roomWaiter struct {
 	next   *roomWaiter
 }
 
-// push makes a sender the last that waits.
+// push adds a sender at the end.
 func (q *roomQueue) push(frame []byte, mode putMode) *roomWaiter {
 	r := &roomWaiter{frame: frame, mode: mode, result: make(chan error, 1)}
 	if q.tail == nil {
@@ -33,8 +33,8 @@ func (q *roomQueue) push(frame []byte, mode putMode) *roomWaiter {
 	return r
 }
 
-// pop takes the sender that has waited longest out of the queue. There must be
-// one.
+// pop takes the sender that has waited longest out of the queue. The queue must
+// not be empty.
 func (q *roomQueue) pop() *roomWaiter {
 	r := q.head
 	q.head = r.next
@@ -74,9 +74,9 @@ func (q *roomQueue) abort(err error) {
 	}
 }
 
-// waitForRoomLocked returns once the leader has enqueued frame, or why it has
-// not. It unlocks the mutex while it waits. The bytes of a reply count as
-// waiting meanwhile.
+// waitForRoomLocked returns nil once the leader has enqueued frame, else the
+// reason why it has not. It unlocks the mutex while it waits. Meanwhile the bytes
+// of a reply count as waiting.
 func (w *writer) waitForRoomLocked(ctx context.Context, frame []byte, mode putMode) error {
 	q := &w.room
 	if mode.stream {
@@ -93,9 +93,9 @@ func (w *writer) waitForRoomLocked(ctx context.Context, frame []byte, mode putMo
 	return err
 }
 
-// awaitRoom waits for the result of r. A push does not wait for a side that
-// reads less than a queue's worth of bytes in a write timeout: single bytes now
-// and then keep a connection alive, but must not hold up those who push to it.
+// awaitRoom waits for the result of r. For a push it ends the connection if the
+// other side reads less than QueueLimit bytes in a WriteTimeout: a byte now and
+// then keeps a connection alive but must not hold up those who push to it.
 func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 	var look <-chan time.Time
 	if r.mode.push && w.cfg.WriteTimeout > 0 {
@@ -114,13 +114,13 @@ func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 		now := w.moved.Load()
 		if now-moved < uint64(w.cfg.QueueLimit) {
 			w.fail(fmt.Errorf("%w: less than %d bytes in %v while pushes wait", ErrSlowReader, w.cfg.QueueLimit, w.cfg.WriteTimeout))
-			return <-r.result // fail gives one to all who wait
+			return <-r.result // fail gives a result to all who wait
 		}
 		moved = now
 	}
 }
 
-// giveUp ends the waiting of r with err, unless it has its result.
+// giveUp ends the wait of r with err, unless it has its result.
 func (w *writer) giveUp(r *roomWaiter, err error) error {
 	w.mu.Lock()
 	waited := w.room.remove(r)
@@ -137,9 +137,9 @@ func (w *writer) giveUp(r *roomWaiter, err error) error {
 }
 
 // grantLocked enqueues the frames of those who have waited longest, as many as
-// there is room for. Messages of streams come last, and have their part of the
-// queue even if it is full of others, or they would wait for as long as there are
-// others.
+// there is room for. Messages of streams come last. They have their part of the
+// queue even if the rest is full, because a steady flow of other messages would
+// starve them.
 func (w *writer) grantLocked() {
 	for w.room.head != nil && w.hasRoomLocked(len(w.room.head.frame), w.cfg.QueueLimit) {
 		w.grantOneLocked(&w.room)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRoomQueueAgainstList: whoever comes, goes, or is served, the queue holds
-// what a plain list would.
+// TestRoomQueueAgainstList compares the queue with a plain list while senders
+// come, give up and are served.
 func TestRoomQueueAgainstList(t *testing.T) {
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -24,7 +24,7 @@ func TestRoomQueueAgainstList(t *testing.T) {
 				model = append(model, q.push([]byte{1}, putMode{}))
 			case op < 7 && len(model) > 0:
 				if r := q.pop(); r != model[0] {
-					t.Fatalf("seed %d: pop returned another than the first", seed)
+					t.Fatalf("seed %d: pop did not return the first", seed)
 				}
 				gone, model = append(gone, model[0]), model[1:]
 			case op < 9 && len(model) > 0:
@@ -43,7 +43,7 @@ func TestRoomQueueAgainstList(t *testing.T) {
 			i := 0
 			for r := q.head; r != nil; r = r.next {
 				if i == len(model) || r != model[i] {
-					t.Fatalf("seed %d: the order is another", seed)
+					t.Fatalf("seed %d: the order differs", seed)
 				}
 				last = r
 				i++
@@ -84,8 +84,8 @@ func waitingSenders(t *testing.T, w *writer, n int, results chan<- error) {
 	w.mu.Unlock()
 }
 
-// Senders are served in the order in which they came, as many at a time as
-// there is room for, and one that comes now does not overtake them.
+// Senders are served in the order in which they came, as many at a time as there
+// is room for, and a newcomer does not overtake them.
 func TestRoomIsFirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w writer
@@ -109,8 +109,8 @@ func TestRoomIsFirstComeFirstServed(t *testing.T) {
 	})
 }
 
-// One whose context ends lets those behind it go on, and what it wanted to send
-// is not sent.
+// A sender whose context ends lets those behind it go on, and its frame is not
+// sent.
 func TestRoomOfOneThatGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w writer
@@ -142,8 +142,8 @@ func TestRoomOfOneThatGivesUp(t *testing.T) {
 	})
 }
 
-// A push does not wait for a side that drains less than a queue in a write
-// timeout; a call does, and so does a push while more than that moves.
+// A push gives up on a side that drains less than a queue in a write timeout. A
+// call keeps waiting, and so does a push while more than that is drained.
 func TestLeastRateWhilePushesWait(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -219,7 +219,7 @@ func TestEqualSendersGetEqualShares(t *testing.T) {
 		if _, err := b.Read(buf); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // slower than they
+		time.Sleep(time.Millisecond) // slower than the senders
 	}
 	close(stop)
 	_ = abort(s)

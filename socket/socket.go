@@ -35,7 +35,7 @@ const (
 	Block Policy = "block"
 	// DropNew refuses the message with [ErrQueueFull].
 	DropNew Policy = "drop_new"
-	// DropOld makes room by leaving out the oldest pushes that wait.
+	// DropOld makes room by dropping the oldest pushes that wait.
 	DropOld Policy = "drop_old"
 	// Disconnect ends the connection with [ErrSlowReader].
 	Disconnect Policy = "disconnect"
@@ -43,22 +43,22 @@ const (
 
 // A Config bounds what a socket holds. Zero values stand for the defaults.
 type Config struct {
-	QueueLimit   int           // bytes that may wait to be written; one message more always may
+	QueueLimit   int           // bytes that may wait to be written; one message may always wait, whatever its size
 	ReadLimit    int           // bytes of one frame, and of what its filters inflate to
 	WriteTimeout time.Duration // without progress, before the connection ends; < 0: none
 	Policy       Policy        // of pushes; default Block
 	Codecs       *codec.Set    // of the bodies that are decoded; nil: all
 	FlushDelay   time.Duration // how long a message waits for others to share its write; 0: not at all
 
-	DecodeRoom message.DecodeRoom // of the bodies that are decoded; nil: they have no bound together
+	DecodeRoom message.DecodeRoom // of the bodies that are decoded; nil: no common bound
 
 	blocking *workerpool.Pool[*writer]
 	flushers *flusherPool
 	closer   *closer
 }
 
-// Complete returns what sockets share: c with the defaults filled in, for
-// [New]. It must not be changed any more.
+// Complete returns what sockets share, for [New]: c with the defaults filled in.
+// The result must not be changed.
 func (c Config) Complete() *Config {
 	d := c
 	d.blocking, d.flushers, d.closer = newBlockingWriters(), new(flusherPool), new(closer)
@@ -82,7 +82,7 @@ type Stats struct {
 	MessagesIn, MessagesOut uint64
 	BytesIn, BytesOut       uint64 // out: including what waits
 	Reads, Writes           uint64 // system calls, or calls of the connection; writes: chunks
-	Dropped                 uint64 // messages left out by the policy
+	Dropped                 uint64 // messages dropped by the policy
 	Queued                  int    // bytes that wait to be written
 }
 
@@ -107,7 +107,7 @@ func New(conn net.Conn, p proto.Proto, cfg *Config) *Socket {
 	return s
 }
 
-// Buffered reports whether Read has something to begin with.
+// Buffered reports whether bytes for the next Read have been read already.
 func (s *Socket) Buffered() bool { return s.in.br != nil && s.in.br.Buffered() > 0 }
 
 // Wait sends what was queued and returns once there is something to read.
@@ -116,8 +116,8 @@ func (s *Socket) Wait() error {
 	return err
 }
 
-// Read reads one message, body undecoded. What was queued is sent before it
-// waits for the other side. A protocol or filter that panics gives a
+// Read reads one message, body undecoded. What was queued is sent before it waits
+// for the other side. If a protocol or filter panics, it returns a
 // [message.PanicError].
 func (s *Socket) Read(m *message.Message) (err error) {
 	br, err := s.in.wait()
@@ -131,14 +131,14 @@ func (s *Socket) Read(m *message.Message) (err error) {
 	return err
 }
 
-// LimitRead makes Read refuse messages above n bytes, and what filters inflate to
-// more, even if [Config.ReadLimit] allows them. 0 ends that. Like Read, it must
-// not be called concurrently.
+// LimitRead makes Read refuse messages above n bytes, before and after filters
+// inflate them, even if [Config.ReadLimit] allows more. 0 removes the limit. Like
+// Read, it must not be called concurrently.
 func (s *Socket) LimitRead(n int) { s.limit = n }
 
-// ReadOn looks again at the message of which Read, or ReadOn, has said
-// [proto.ErrEarly], once more of it is there. It returns why it can't, or what
-// is said of the message now.
+// ReadOn waits for more of the message for which Read, or ReadOn, has returned
+// [proto.ErrEarly], and unpacks it again. It returns the error of reading or of
+// unpacking.
 func (s *Socket) ReadOn(m *message.Message) error {
 	br := s.in.br
 	if br == nil {
@@ -169,8 +169,8 @@ const (
 	// ByPolicy has a push do what [Config].Policy says. A call or a reply waits
 	// for room, first come first served, until its context ends.
 	ByPolicy Full = iota
-	// NoWait is ByPolicy without the waiting: ErrQueueFull instead, for a sender
-	// that comes back; nothing counts as dropped.
+	// NoWait is ByPolicy, but returns ErrQueueFull where that would wait, for a
+	// sender that will retry. What it refuses so does not count as dropped.
 	NoWait
 	// Reserved never waits and may use a second QueueLimit, of its own: for
 	// refusals, control messages and replies from the goroutine that reads.
@@ -178,11 +178,11 @@ const (
 	Reserved
 )
 
-// Flush says who writes a message that was queued, if nobody writes already.
+// Flush says who writes a queued message, if no goroutine is writing yet.
 type Flush uint8
 
 const (
-	// FlushInline has the sender write at once.
+	// FlushInline makes the sender write at once.
 	FlushInline Flush = iota
 	// FlushYield is FlushInline after other goroutines had a chance to add to
 	// the same write.
@@ -195,9 +195,10 @@ const (
 	FlushLater
 )
 
-// Send packs and queues m. A sender never waits for the connection, only for
-// room in the queue, and a large body excepted it writes for one bounded turn
-// at most. What happens when, where the policy is that of the socket:
+// Send packs and queues m. A sender never waits for the connection, only for room
+// in the queue. It writes for one bounded turn at most, unless the body is large.
+// When the queue is full, the kind of message, the policy of the socket and full
+// decide:
 //
 //	           ByPolicy                          NoWait         Reserved
 //	call       waits                             ErrQueueFull   2 × QueueLimit, then ErrQueueFull
@@ -244,7 +245,7 @@ func (s *Socket) Send(m *message.Message, full Full, flush Flush) error {
 	return s.out.send(m.Context(), frame, mode)
 }
 
-// sendSplit sends m in two pieces.
+// sendSplit sends m in two pieces, head and body, without copying body.
 func (s *Socket) sendSplit(m *message.Message, head, body []byte) error {
 	m.Keep(head)
 	m.SetSize(uint32(len(head) + len(body)))
@@ -256,19 +257,19 @@ func (s *Socket) sendSplit(m *message.Message, head, body []byte) error {
 }
 
 // SendFrame is [Socket.Send] for a push that [Socket.Pack] made, so that one
-// caller can reach many sockets. It keeps nothing of frame.
+// caller can reach many sockets. It does not retain frame.
 func (s *Socket) SendFrame(ctx context.Context, frame []byte, full Full, flush Flush) error {
 	return s.out.send(ctx, frame, putMode{full: full, flush: flush, policy: s.out.cfg.Policy, push: true})
 }
 
-// SendLast sends bytes that are not a message, in front of the end of the
-// connection.
+// SendLast sends bytes that are not a message, just before the connection is
+// closed.
 func (s *Socket) SendLast(b []byte) {
-	_ = s.out.send(context.Background(), b, putMode{full: Reserved}) // the end is near anyway
+	_ = s.out.send(context.Background(), b, putMode{full: Reserved}) // the connection is about to end anyway
 }
 
-// Inform implements [proto.Conn]: it queues bytes that are not a message, and that
-// leave before Read waits for the other side.
+// Inform implements [proto.Conn]. It queues bytes that are not a message; they are
+// sent before Read waits for the other side.
 func (s *Socket) Inform(b []byte) {
 	_ = s.out.send(context.Background(), b, putMode{full: Reserved, flush: FlushLater}) // nothing depends on it
 }
@@ -281,19 +282,19 @@ func (s *Socket) StartFlush() {
 	}
 }
 
-// Flush returns once the connection has taken what was queued before the call,
-// or with the reason why it does not: the end of the socket or of ctx. The
-// kernel of the other side may still have to fetch it.
+// Flush returns nil once the connection has taken what was queued before the call,
+// or the reason why it will not: the socket or ctx has ended. The other side may
+// not have received it yet.
 func (s *Socket) Flush(ctx context.Context) error { return s.out.flushAll(ctx) }
 
-// NotifyRoom has f called once, as soon as the queue has been taken for writing
-// or nothing can be sent any more. f is called by the goroutine that writes: it
-// must not block. NotifyRoom reports false, and does not call f, if there is room
-// already, or nothing can be sent. One f at a time can wait.
+// NotifyRoom arranges for f to be called once, as soon as the queue has been taken
+// for writing or nothing can be sent any more. f is called by the goroutine that
+// writes and must not block. NotifyRoom reports false, and does not call f, if
+// there is room already or nothing can be sent. Only one f can wait at a time.
 func (s *Socket) NotifyRoom(f func()) bool { return s.out.notifyRoom(f) }
 
-// WaitsInVain reports whether a sender gave up waiting for room, and the queue
-// has not been written since: others can save the wait.
+// WaitsInVain reports whether a sender gave up waiting for room and the queue has
+// not been written since. Others need not wait then.
 func (s *Socket) WaitsInVain() bool {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -331,7 +332,7 @@ type PackError struct{ Err error }
 // Error implements error.
 func (e *PackError) Error() string { return fmt.Sprintf("socket: message not sent: %v", e.Err) }
 
-// Unwrap returns what the protocol or the codec said.
+// Unwrap returns the error of the protocol or the codec.
 func (e *PackError) Unwrap() error { return e.Err }
 
 // Pack returns the wire form of m, for [Socket.SendFrame] on this socket or on any
@@ -343,12 +344,12 @@ func (s *Socket) Pack(m *message.Message) ([]byte, error) {
 // RemoteAddr implements [proto.Conn].
 func (s *Socket) RemoteAddr() net.Addr { return s.out.conn.RemoteAddr() }
 
-// Pollable reports whether the connection is one of the system that is waited
-// for without a buffer.
+// Pollable reports whether the connection is one of the system, for which Wait
+// holds no buffer.
 func (s *Socket) Pollable() bool { return s.out.raw != nil }
 
-// SetProto changes the protocol. It must not be called once messages are sent
-// or read by anybody else.
+// SetProto changes the protocol. It must not be called once another goroutine
+// sends or reads messages.
 func (s *Socket) SetProto(p proto.Proto) {
 	s.proto = p
 	s.order, _ = p.(proto.Sequencer)
@@ -396,7 +397,8 @@ func (s *Socket) Waiting() (replies, bytes int64) {
 	return s.out.waiters.Load(), s.out.waiting.Load()
 }
 
-// Flushed reports whether nothing waits to be written, or can be any more.
+// Flushed reports whether nothing waits to be written, or nothing can be written
+// any more.
 func (s *Socket) Flushed() bool {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
@@ -415,7 +417,7 @@ func (s *Socket) Stats() Stats {
 	return st
 }
 
-// Close lets nothing more be sent and ends the waiting of those who want to.
-// What was queued is still written, for at most a second; Close does not wait
-// for that. That the other side has gone is not an error.
+// Close refuses all further messages, and senders that wait get an error. What was
+// queued is still written, for at most a second; Close does not wait for that. It
+// returns no error if the other side has gone.
 func (s *Socket) Close() error { return s.out.close(lingerTime) }

@@ -82,7 +82,7 @@ func TestUnpackableMessageWritesNothing(t *testing.T) {
 	}
 	_ = s.Close()
 	if seqs := frames(t, collect(b)()); len(seqs) != 1 || seqs[0] != 3 {
-		t.Errorf("messages %v came", seqs)
+		t.Errorf("messages %v arrived", seqs)
 	}
 	if st := s.Stats(); st.MessagesOut != 1 || st.BytesOut != lengthHead+5 {
 		t.Errorf("stats %+v", st)
@@ -110,7 +110,7 @@ func TestControlFD(t *testing.T) {
 			t.Errorf("%s: no error after Close", k.name)
 		}
 		if s.Conn() != a {
-			t.Errorf("%s: Conn is another", k.name)
+			t.Errorf("%s: Conn returned another connection", k.name)
 		}
 	}
 }

@@ -30,7 +30,8 @@ func stale(t *testing.T, path string) os.FileInfo {
 	return info
 }
 
-// onlyFile checks that path is the one file of its folder, or that there is none.
+// onlyFile checks that path is the only file of its folder, or that the folder is
+// empty.
 func onlyFile(t *testing.T, path string, there bool) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -42,8 +43,8 @@ func onlyFile(t *testing.T, path string, there bool) {
 	}
 }
 
-// A socket that another process has put in the place of a stale one stays, and
-// can be reached.
+// A socket that another process has put in place of a stale one stays, and can be
+// reached.
 func TestStaleSocketThatWasReplacedStays(t *testing.T) {
 	path := socketPath(t)
 	info := stale(t, path)
@@ -77,7 +78,8 @@ func TestStaleSocketIsRemoved(t *testing.T) {
 	onlyFile(t, path, false)
 }
 
-// Of two servers that find the same stale socket, one listens and can be reached.
+// If two servers find the same stale socket, one of them listens and can be
+// reached.
 func TestTwoServersFindAStaleSocket(t *testing.T) {
 	for range 30 {
 		path := socketPath(t)

@@ -21,7 +21,7 @@ func newShareRig(t *testing.T) *shareRig {
 	return r
 }
 
-// put has a sender put n bytes, and reports whether it waits.
+// put starts a sender of n bytes and reports whether it waits.
 func (r *shareRig) put(ctx context.Context, name string, n int, stream bool) (waits bool) {
 	result := make(chan error, 1)
 	r.results[name] = result
@@ -33,7 +33,7 @@ func (r *shareRig) put(ctx context.Context, name string, n int, stream bool) (wa
 	return len(result) == 0
 }
 
-// want fails the test unless the senders wait, or not.
+// want fails the test unless each sender waits, or not, as waits says.
 func (r *shareRig) want(when string, waits map[string]bool) {
 	r.t.Helper()
 	synctest.Wait()
@@ -65,8 +65,7 @@ func TestStreamsHaveAPartOfTheQueue(t *testing.T) {
 	})
 }
 
-// One message of a stream may go whatever its size, if no other waits to be
-// written.
+// One message of a stream may go, whatever its size, if no other one is queued.
 func TestALargeMessageOfAStreamGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newShareRig(t)
@@ -103,8 +102,8 @@ func TestCallsDoNotStarveStreams(t *testing.T) {
 	})
 }
 
-// One that gives up lets those behind it go on, and says nothing about others; a
-// broken connection ends the waiting of all.
+// A sender that gives up lets those behind it go on and does not discourage
+// pushes. A broken connection ends the wait of all.
 func TestStreamsThatStopWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newShareRig(t)

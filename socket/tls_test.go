@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// tlsConfigs returns the two sides of a trust that holds for 127.0.0.1 and
-// localhost.
+// tlsConfigs returns the configurations of a server and of a client that trusts
+// it, for 127.0.0.1 and localhost.
 var tlsConfigs = sync.OnceValues(func() (server, client *tls.Config) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

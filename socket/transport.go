@@ -98,8 +98,8 @@ func (s Stream) Dial(ctx context.Context, network, addr string, o *Options) (net
 	return c, nil
 }
 
-// prepare turns a connection of the system into the one that is used. It closes
-// it on an error.
+// prepare turns a connection of the system into the one that is used. On an error
+// it closes system.
 func (s Stream) prepare(network string, system net.Conn, o *Options) (net.Conn, error) {
 	err := o.tune(system)
 	if err == nil {
@@ -112,7 +112,7 @@ func (s Stream) prepare(network string, system net.Conn, o *Options) (net.Conn, 
 			return conn, nil
 		}
 	}
-	_ = system.Close() // of no use
+	_ = system.Close() // err is the reason
 	return nil, err
 }
 
@@ -184,7 +184,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		conn, err = l.stream.prepare(l.network, conn, l.o)
 		if err != nil {
-			continue // it broke before it began; the listener is not to blame
+			continue // only this connection is broken, not the listener
 		}
 		if l.o.TLS != nil {
 			conn = tls.Server(conn, l.o.TLS)

@@ -49,9 +49,9 @@ func (o *Options) asked() (t Tunables) {
 }
 
 // Check returns an error that wraps [errors.ErrUnsupported] if o asks for an
-// option that the network does not have: has are those that it has. A transport
-// calls it when it dials and listens. It ignores options that it does not have
-// and that BestEffort names.
+// option that the network does not have: has lists those that it has. A transport
+// calls it when it dials and listens. It ignores options that it does not have and
+// that BestEffort names.
 func (o *Options) Check(network string, has Tunables) error {
 	if o == nil {
 		return nil

@@ -56,9 +56,9 @@ func removeStale(ctx context.Context, network, path string) error {
 }
 
 // removeSame removes the socket file at path if it is the one that info is about.
-// Between the look at it and here, another process may have removed it and made
-// its own, whose clients would find nothing. So the file is taken aside, looked
-// at, and put back if it is another one.
+// Since info was read, another process may have removed the file and made its own,
+// whose clients would find nothing. So the file is moved aside, compared, and put
+// back if it is another one.
 func removeSame(network, path string, info os.FileInfo) error {
 	aside := fmt.Sprintf("%s.stale-%d-%08x", path, os.Getpid(), rand.Uint32())
 	err := os.Rename(path, aside)
@@ -69,7 +69,7 @@ func removeSame(network, path string, info os.FileInfo) error {
 		return err
 	}
 	now, err := os.Lstat(aside)
-	if err == nil && os.SameFile(info, now) && now.ModTime().Equal(info.ModTime()) { // an inode is used again at once
+	if err == nil && os.SameFile(info, now) && now.ModTime().Equal(info.ModTime()) { // inodes are reused at once
 		return os.Remove(aside)
 	}
 	if err := os.Link(aside, path); err != nil { // unlike Rename it replaces nothing

@@ -33,7 +33,7 @@ func TestUnixPacketAgainstPlainProgram(t *testing.T) {
 	}
 	defer c.Close()
 
-	// Its packets, read in pieces, empty reads between.
+	// Its packets are read in pieces, with empty reads in between.
 	var want, got []byte
 	for i, n := range []int{1, 100, 65536, 200_000, 3} {
 		p := bytes.Repeat([]byte{byte('a' + i)}, n)
@@ -59,7 +59,7 @@ func TestUnixPacketAgainstPlainProgram(t *testing.T) {
 		t.Error("its packets were read as other bytes")
 	}
 
-	// Ours, none larger than maxPacket.
+	// Our packets are never larger than maxPacket.
 	data := bytes.Repeat([]byte("0123456789"), 20_000)
 	sent := make(chan error, 1)
 	go func() { _, err := c.Write(data); sent <- err }()
@@ -107,7 +107,7 @@ func TestStaleSocketFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dead.SetUnlinkOnClose(false) // as a process that was killed
+			dead.SetUnlinkOnClose(false) // as if the process had been killed
 			_ = dead.Close()
 			if _, err := os.Lstat(path); err != nil {
 				t.Fatal(err)
@@ -166,7 +166,7 @@ func TestRemoveSparesWhatWasMadeMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale.SetUnlinkOnClose(false) // as a process that was killed
+	stale.SetUnlinkOnClose(false) // as if the process had been killed
 	_ = stale.Close()
 	seen, err := os.Lstat(path)
 	if err != nil {

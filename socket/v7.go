@@ -7,9 +7,9 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// What stands in this file is there so that programs written against erpc v7,
-// whose package socket has the message and its settings, compile. New programs
-// need none of it: the root package has the same names.
+// These names let programs written for erpc v7, whose package socket has the
+// message and its settings, compile. New programs do not need them: the root
+// package has the same names.
 type (
 	// Message is [message.Message].
 	Message = *message.Message

@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// A writeWatchdog ends a connection whose write makes no progress, where the
-// connection is not one of the system: many that wrap others have deadlines
-// that fail or do nothing. To renew the limit costs a store, because the timer
-// looks at it only when it fires. The writer's mutex guards it. A nil one does
-// nothing.
+// A writeWatchdog ends a connection whose write makes no progress, if the
+// connection is not one of the system: many wrappers have deadlines that fail or
+// do nothing. Renewing the limit costs one store, because the timer reads it only
+// when it fires. The writer's mutex guards it. A nil one does nothing.
 type writeWatchdog struct {
 	due   time.Duration // on clock; 0: nothing is being written
 	timer *time.Timer   // nil: none runs
@@ -22,7 +21,7 @@ var clockStart = time.Now()
 // clock is a monotonic time.
 func clock() time.Duration { return time.Since(clockStart) }
 
-// boundLocked gives the write in progress so much time from now.
+// boundLocked gives the write in progress the time wait from now.
 func (w *writer) boundLocked(wait time.Duration) {
 	if w.watchdog == nil {
 		w.watchdog = new(writeWatchdog)
@@ -54,7 +53,7 @@ func (w *writer) look() {
 	w.fail(fmt.Errorf("%w for %v", ErrSlowReader, w.cfg.WriteTimeout))
 }
 
-// rest says that no write is in progress. The timer runs out by itself.
+// rest notes that no write is in progress. The timer is left to expire.
 func (d *writeWatchdog) rest() {
 	if d != nil {
 		d.due = 0

@@ -33,7 +33,7 @@ type writer struct {
 	try  func(fd uintptr) bool
 	cfg  *Config
 
-	gather net.Conn // conn, or the one of the system below it, that writes several buffers at once; nil: it can't
+	gather net.Conn // conn, or the connection of the system below it, if it can write several buffers at once; else nil
 
 	waiting atomic.Int64  // bytes of replies that wait for room, or that their senders write
 	waiters atomic.Int64  // how many replies these are
@@ -71,9 +71,9 @@ func (w *writer) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
 	}
 }
 
-// streamShare is the part of a queue that the messages of streams may have: one in
-// so many. They can always send more, so calls and pushes would find the queue
-// full of them.
+// streamShare bounds the part of a queue that messages of streams may fill:
+// 1/streamShare. Streams can always send more, so without it calls and pushes
+// would find the queue full.
 const streamShare = 4
 
 // A putMode says how a frame is enqueued.
@@ -86,13 +86,13 @@ type putMode struct {
 	own    bool // the frame's bytes are given away
 	weight int  // bytes that count as waiting for room while the frame does
 
-	order proto.Sequencer // is told of the message, unless nil
+	order proto.Sequencer // told of the message, unless nil
 	mtype byte
 	seq   int32
 }
 
-// send enqueues frame and sees to it that it is written as mode says. It keeps
-// nothing of frame unless mode gives it away.
+// send enqueues frame and has it written as mode says. It does not retain frame
+// unless mode gives it away.
 func (w *writer) send(ctx context.Context, frame []byte, mode putMode) error {
 	lead, err := w.put(ctx, frame, mode)
 	if !lead {
@@ -136,7 +136,7 @@ func (w *writer) put(ctx context.Context, frame []byte, mode putMode) (lead bool
 	return true, nil
 }
 
-// appendLocked makes frame the end of the queue.
+// appendLocked adds frame to the end of the queue.
 func (w *writer) appendLocked(frame []byte, mode putMode) {
 	if mode.order != nil {
 		mode.order.Sent(mode.mtype, mode.seq)
@@ -156,14 +156,14 @@ func (w *writer) appendLocked(frame []byte, mode putMode) {
 	w.bytes += uint64(len(frame))
 }
 
-// hasRoomLocked reports whether n bytes more fit below limit. One frame always
-// does, whatever its size.
+// hasRoomLocked reports whether n more bytes fit below limit. An empty queue has
+// room for one frame of any size.
 func (w *writer) hasRoomLocked(n, limit int) bool {
 	return w.queue.n == 0 || w.queue.n+n <= limit
 }
 
-// admitsLocked reports whether a frame of n bytes may be enqueued now. Those
-// that wait go first.
+// admitsLocked reports whether a frame of n bytes may be enqueued now. Frames that
+// wait for room go first.
 func (w *writer) admitsLocked(n int, mode putMode) bool {
 	if mode.full == Reserved {
 		return w.hasRoomLocked(n, 2*w.cfg.QueueLimit)
@@ -174,9 +174,9 @@ func (w *writer) admitsLocked(n int, mode putMode) bool {
 	return w.room.head == nil && w.hasRoomLocked(n, w.cfg.QueueLimit)
 }
 
-// hasStreamRoomLocked reports whether a message of a stream of n bytes more fits
-// into the part of the queue that streams may have. One always does, whatever its
-// size.
+// hasStreamRoomLocked reports whether another message of a stream, of n bytes,
+// fits into the part of the queue that streams may fill. If none is queued, one of
+// any size fits.
 func (w *writer) hasStreamRoomLocked(n int) bool {
 	return w.queue.stream == 0 || w.queue.stream+n <= w.cfg.QueueLimit/streamShare
 }
@@ -192,7 +192,7 @@ func (w *writer) makeRoomLocked(ctx context.Context, frame []byte, mode putMode,
 		w.mu.Lock()
 		return false, nil
 	}
-	late := w.state == scheduled || w.state == starting // our own goroutines are, not the other side
+	late := w.state == scheduled || w.state == starting // our own goroutines are late, not the other side
 	if mode.full != Reserved && !late {
 		room, err := w.applyPolicyLocked(len(frame), mode)
 		if room || err != nil {
@@ -208,8 +208,8 @@ func (w *writer) makeRoomLocked(ctx context.Context, frame []byte, mode putMode,
 }
 
 // applyPolicyLocked does what the policy of a push says about a full queue. It
-// returns false and no error if the push is to wait. A caller who would come
-// back is not refused for good, so nothing counts as dropped.
+// returns false and no error if the push has to wait. DropNew and Disconnect count
+// it as dropped.
 func (w *writer) applyPolicyLocked(n int, mode putMode) (room bool, err error) {
 	switch mode.policy {
 	case DropNew:
@@ -238,7 +238,7 @@ func (w *writer) load(replies, weight int) {
 	w.waiting.Add(int64(weight))
 }
 
-// claim makes the caller the leader if something is queued and nobody writes.
+// claim makes the caller the leader if something is queued and there is no leader.
 func (w *writer) claim() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -280,7 +280,7 @@ func (w *writer) take() *chunk {
 		onRoom()
 	}
 	if last {
-		_ = w.shut() // Close left this to the leader; its error says nothing any more
+		_ = w.shut() // Close left this to the leader and has returned, so its error has no receiver
 	}
 	return c
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// Several goroutines send in every way there is; what each sent must come in
-// its order, whole, over every kind of connection.
+// Several goroutines send in every mode, over every kind of connection. The
+// messages of each must arrive whole and in order.
 func TestOrderOfEachWriter(t *testing.T) {
 	const writers, each = 8, 150
 	for _, k := range kinds {
@@ -61,7 +61,7 @@ func TestOrderOfEachWriter(t *testing.T) {
 				}
 				w, i := int(m.Seq())/each, int(m.Seq())%each
 				if i != next[w] {
-					t.Fatalf("message %d of writer %d came when %d was due", i, w, next[w])
+					t.Fatalf("message %d of writer %d arrived when %d was due", i, w, next[w])
 				}
 				next[w]++
 				if body := m.Raw(); !bytes.Equal(body, bytes.Repeat([]byte{byte(w), byte(i)}, len(body)/2)) {
@@ -76,13 +76,13 @@ func TestOrderOfEachWriter(t *testing.T) {
 			if out.Writes == 0 || out.Writes > out.MessagesOut+writers || in.Reads == 0 {
 				t.Errorf("implausible counts: out %+v, in %+v", out, in)
 			}
-			_, _ = s.Close(), r.Close() // what follows is the business of other tests
+			_, _ = s.Close(), r.Close() // closing is tested elsewhere
 		})
 	}
 }
 
-// A reader that stops, so that the lead passes to a goroutine that may block,
-// and goes on, so that it comes back.
+// The reader stops, so that the lead passes to a goroutine that may block, and
+// goes on, so that the lead comes back.
 func TestLeadPassesOverAndBack(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
@@ -108,16 +108,16 @@ func TestLeadPassesOverAndBack(t *testing.T) {
 						t.Fatal(err)
 					}
 					if int(m.Seq()) != next {
-						t.Fatalf("message %d came when %d was due", m.Seq(), next)
+						t.Fatalf("message %d arrived when %d was due", m.Seq(), next)
 					}
 				}
 			}
-			_, _ = s.Close(), r.Close() // what follows is the business of other tests
+			_, _ = s.Close(), r.Close() // closing is tested elsewhere
 		})
 	}
 }
 
-// Large frames go in the storage of their message, also when small ones are
+// Large frames are written from the storage of their message, even with small ones
 // around them.
 func TestLargeFramesAreNotCopied(t *testing.T) {
 	conn := &breaking{left: 1000}
@@ -149,7 +149,7 @@ func TestLargeFramesAreNotCopied(t *testing.T) {
 		return conn.closed
 	})
 	if !bytes.Equal(conn.got, want) {
-		t.Error("the bytes are not those of the messages in their order")
+		t.Error("the bytes are not those of the messages, in order")
 	}
 	for _, at := range conn.first {
 		if len(storage) > 0 && at == storage[0] {
@@ -180,14 +180,14 @@ func TestQueueWaitsForFlush(t *testing.T) {
 	if err := s.Send(call(3, nil), ByPolicy, FlushLater); err != nil {
 		t.Fatal(err)
 	}
-	// Whoever waits for the other side sends first what that waits for.
+	// Wait sends what is queued before it waits for the other side.
 	go func() { _ = s.Wait() }() // ended by the end of the test
 	stream := make([]byte, 4*lengthHead+9)
 	if _, err := io.ReadFull(b, stream); err != nil {
 		t.Fatal(err)
 	}
 	if seqs := frames(t, stream); len(seqs) != 4 {
-		t.Errorf("messages %v came", seqs)
+		t.Errorf("messages %v arrived", seqs)
 	}
 }
 
@@ -196,14 +196,14 @@ func TestQueueBeyondLimitFlushes(t *testing.T) {
 	s := newSocket(a, Config{QueueLimit: 1000})
 	all := collect(b)
 	const n = 100
-	for i := range n { // more than the limit, and nobody else to write it
+	for i := range n { // more than the limit, with no other goroutine to write it
 		if err := s.Send(call(i, make([]byte, 100)), ByPolicy, FlushLater); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_ = s.Close()
 	if seqs := frames(t, all()); len(seqs) != n {
-		t.Errorf("%d of %d messages came", len(seqs), n)
+		t.Errorf("%d of %d messages arrived", len(seqs), n)
 	}
 }
 
@@ -217,13 +217,13 @@ func TestSendLastGoesBeforeTheEnd(t *testing.T) {
 	_ = s.Close()
 	want := append(frameOf(t, call(7, []byte("q"))), "bye"...)
 	if got := collect(b)(); !bytes.Equal(got, want) {
-		t.Errorf("%q came, want %q", got, want)
+		t.Errorf("%q arrived, want %q", got, want)
 	}
 	s.SendLast([]byte("too late")) // must not panic or hang
 }
 
-// One broadcaster, many sockets: Send leaves the writing to others and all
-// of it arrives.
+// A broadcast over many sockets: Send leaves the writing to others, and everything
+// arrives.
 func TestSendToManySockets(t *testing.T) {
 	cfg := Config{}.Complete()
 	const sockets, each = 50, 40
@@ -243,7 +243,7 @@ func TestSendToManySockets(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		clear(frame) // Send keeps nothing of it
+		clear(frame) // Send does not retain it
 	}
 	for i, s := range socks {
 		_ = s.Close()

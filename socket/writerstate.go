@@ -17,7 +17,7 @@ func (s writerState) String() string {
 	return [...]string{"idle", "scheduled", "starting", "writing", "writingBody"}[s]
 }
 
-// writerMoves are the allowed ones.
+// writerMoves lists the states that may follow each state.
 var writerMoves = [...][]writerState{
 	idle:        {scheduled, writing, writingBody},
 	scheduled:   {writing, writingBody},
@@ -30,7 +30,7 @@ var writerMoves = [...][]writerState{
 // would be a mistake of this package.
 func (s *writerState) move(to writerState) {
 	if !contains(writerMoves[*s], to) {
-		panic("socket: no writer goes from " + s.String() + " to " + to.String())
+		panic("socket: a writer can't go from " + s.String() + " to " + to.String())
 	}
 	*s = to
 }
@@ -47,7 +47,7 @@ const (
 // String returns the name of the state, as docs/reliability.md has it.
 func (s lifeState) String() string { return [...]string{"open", "lingering", "closed"}[s] }
 
-// lifeMoves are the allowed ones.
+// lifeMoves lists the states that may follow each state.
 var lifeMoves = [...][]lifeState{
 	open:      {lingering, closed},
 	lingering: {closed},
@@ -58,7 +58,7 @@ var lifeMoves = [...][]lifeState{
 // would be a mistake of this package.
 func (s *lifeState) move(to lifeState) {
 	if !contains(lifeMoves[*s], to) {
-		panic("socket: no socket goes from " + s.String() + " to " + to.String())
+		panic("socket: a socket can't go from " + s.String() + " to " + to.String())
 	}
 	*s = to
 }

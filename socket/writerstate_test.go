@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestWriterMoves checks the tables against the states as they are meant.
+// TestWriterMoves checks the table of moves against the intended ones.
 func TestWriterMoves(t *testing.T) {
 	want := map[[2]writerState]bool{
 		{idle, scheduled}: true, {idle, writing}: true, {idle, writingBody}: true,

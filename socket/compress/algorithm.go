@@ -18,7 +18,7 @@ type Algorithm byte
 const (
 	S2    Algorithm = 1 << iota // fast
 	Zstd                        // smaller
-	Flate                       // what everybody knows
+	Flate                       // in every standard library
 )
 
 // String returns the name of the algorithm.
@@ -36,19 +36,19 @@ func (a Algorithm) String() string {
 	return fmt.Sprintf("algorithm %d", byte(a))
 }
 
-// Sizes, in bytes, that both sides use: a stream that wants more is refused.
+// Sizes, in bytes, that both sides use: a stream that needs more is refused.
 const (
 	s2Block    = 64 << 10
 	zstdWindow = 256 << 10
 )
 
-// compressor is what the packages of the algorithms have in common.
+// compressor is implemented by the packages of all algorithms.
 type compressor interface {
 	io.Writer
 	Flush() error
 }
 
-// compressor returns one that writes to w. It starts no goroutines.
+// compressor returns a compressor that writes to w. It starts no goroutines.
 func (a Algorithm) compressor(w io.Writer) (compressor, error) {
 	switch a {
 	case S2:
@@ -62,8 +62,8 @@ func (a Algorithm) compressor(w io.Writer) (compressor, error) {
 	return nil, fmt.Errorf("compress: %v is unknown", a)
 }
 
-// reader returns what reads r uncompressed. It holds a bounded amount, whatever r
-// says, and starts no goroutines.
+// reader returns a reader of the uncompressed r. Its memory is bounded whatever r
+// contains, and it starts no goroutines.
 func (a Algorithm) reader(r io.Reader) (io.Reader, error) {
 	switch a {
 	case S2:
@@ -77,14 +77,14 @@ func (a Algorithm) reader(r io.Reader) (io.Reader, error) {
 	return nil, fmt.Errorf("compress: %v is unknown", a)
 }
 
-// A packed connection is compressed both ways. Like the one below it has one
-// reader and one writer at a time.
+// A packed connection is compressed both ways. Like the connection below, it
+// allows one reader and one writer at a time.
 type packed struct {
 	net.Conn
 	r   io.Reader
 	w   compressor
-	buf bytes.Buffer // what w has made
-	err error        // of the writer; sticky, because a part of the stream is lost
+	buf bytes.Buffer // the output of w
+	err error        // of the writer; it stays, because a part of the stream is lost
 }
 
 func newPacked(conn net.Conn, a Algorithm) (*packed, error) {
@@ -126,7 +126,8 @@ func (p *packed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// maxKept is the room, in bytes, that a connection keeps for its next write.
+// maxKept is the largest buffer, in bytes, that a connection keeps for its next
+// write.
 const maxKept = 64 << 10
 
 // NetConn returns the connection below.

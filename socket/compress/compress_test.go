@@ -17,9 +17,9 @@ import (
 
 const patience = 10 * time.Second // for what is about to happen
 
-// ends returns both ends of a connection: that of a dialer which offers, and that
-// of a listener which takes. The accepted end is read once, which is when it
-// answers.
+// ends returns both ends of a connection: of a dialer that offers and of a
+// listener that takes. The accepted end is read once, because it answers only
+// then.
 func ends(t *testing.T, offers, takes []Algorithm) (dialed, took net.Conn) {
 	t.Helper()
 	a, b := pipe(t)
@@ -53,7 +53,7 @@ func pipe(t *testing.T) (a, b net.Conn) {
 		t.Fatal(err)
 	}
 	end := time.Now().Add(patience)
-	_, _ = a.SetDeadline(end), b.SetDeadline(end) // open connections take any
+	_, _ = a.SetDeadline(end), b.SetDeadline(end) // can't fail on an open connection
 	t.Cleanup(func() { _ = a.Close(); _ = b.Close() })
 	return a, b
 }
@@ -133,7 +133,7 @@ func TestEachWriteArrives(t *testing.T) {
 	}
 }
 
-// What messages have in common with those before is sent once.
+// What messages have in common with earlier ones is sent once.
 func TestItIsOneStream(t *testing.T) {
 	for _, a := range []Algorithm{Zstd, Flate} { // a block of s2 stands alone
 		d, acc := ends(t, []Algorithm{a}, []Algorithm{a})
@@ -165,13 +165,13 @@ func (c *counting) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// A side that offers nothing, such as erpc v7, is served as it is.
+// A side that offers nothing, such as erpc v7, is served uncompressed.
 func TestPlainDialer(t *testing.T) {
 	for _, first := range []string{"x", "\xff", "\xffERPCY and more", "{\"seq\":1}"} {
 		a, b := pipe(t)
 		acc := &accepted{Conn: b, algs: []Algorithm{S2}}
 		go func() {
-			_, _ = a.Write([]byte(first)) // the reading tells
+			_, _ = a.Write([]byte(first)) // the read reports it
 			_ = a.Close()
 		}()
 		got, err := io.ReadAll(acc)
@@ -223,7 +223,7 @@ func TestNoAnswer(t *testing.T) {
 		if err != nil {
 			return
 		}
-		_ = c.Close() // as who takes the offer for a frame too large
+		_ = c.Close() // as a server that takes the offer for a frame that is too large
 		c, err = lis.Accept()
 		if err != nil {
 			return
@@ -234,17 +234,18 @@ func TestNoAnswer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, err := (Transport{}).Dial(ctx, "tcp", lis.Addr().String(), new(socket.Options)); !errors.Is(err, ErrRefused) {
-		t.Errorf("who closes: %v", err)
+		t.Errorf("a server that closes: %v", err)
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err = (Transport{}).Dial(ctx, "tcp", lis.Addr().String(), new(socket.Options))
 	if ne := net.Error(nil); !errors.As(err, &ne) || !ne.Timeout() { // of the context or, on a slow machine, of package net
-		t.Errorf("who is silent: %v", err)
+		t.Errorf("a server that is silent: %v", err)
 	}
 }
 
-// noDeadlines is a transport whose connections have none, such as a channel of ssh.
+// noDeadlines is a transport whose connections have no deadlines, such as a channel
+// of ssh.
 type noDeadlines struct{ socket.Stream }
 
 func (n noDeadlines) Dial(ctx context.Context, network, addr string, o *socket.Options) (net.Conn, error) {

@@ -14,8 +14,8 @@ const magic = "\xffERPCZ\x01"
 
 const helloLen = len(magic) + 1
 
-// ErrRefused is the error of a dial whose other side closed the connection
-// rather than answer the offer.
+// ErrRefused is the error of a dial whose other side closed the connection instead
+// of answering the offer.
 var ErrRefused = errors.New("compress: the other side does not know the offer to compress; it needs this transport too, or the dialing side must go without")
 
 func hello(algs ...Algorithm) []byte {
@@ -27,11 +27,11 @@ func hello(algs ...Algorithm) []byte {
 }
 
 // readHello reads a hello from conn and returns what it says. If something else
-// comes, ok is false and got is all that was read.
+// arrives, ok is false and got has all bytes that were read.
 func readHello(conn io.Reader) (set Algorithm, got []byte, ok bool, err error) {
 	got = make([]byte, 0, helloLen)
 	for len(got) < helloLen {
-		n, err := conn.Read(got[len(got) : len(got)+1]) // not a byte of what comes behind
+		n, err := conn.Read(got[len(got) : len(got)+1]) // byte by byte, to read nothing behind it
 		got = got[:len(got)+n]
 		i := len(got) - 1
 		if n > 0 && i < len(magic) && got[i] != magic[i] {
@@ -44,7 +44,8 @@ func readHello(conn io.Reader) (set Algorithm, got []byte, ok bool, err error) {
 	return Algorithm(got[len(magic)]), got, true, nil
 }
 
-// offer offers algs and returns the connection as the other side wants it.
+// offer sends algs and returns the connection, compressed with what the other side
+// chose.
 func offer(ctx context.Context, conn net.Conn, algs []Algorithm) (net.Conn, error) {
 	stop := context.AfterFunc(ctx, func() {
 		if conn.SetDeadline(time.Unix(1, 0)) != nil {
@@ -64,7 +65,7 @@ func offer(ctx context.Context, conn net.Conn, algs []Algorithm) (net.Conn, erro
 		return nil, fmt.Errorf("compress: no answer to the offer: %w", context.Cause(ctx))
 	case err != nil:
 		return nil, fmt.Errorf("%w (%w)", ErrRefused, err)
-	case !ok: // it spoke first
+	case !ok: // the other side spoke first
 		return &plain{conn, got}, nil
 	case choice == 0:
 		return conn, nil
@@ -77,7 +78,7 @@ func offer(ctx context.Context, conn net.Conn, algs []Algorithm) (net.Conn, erro
 	return nil, fmt.Errorf("compress: the other side chose %v, which was not offered", choice)
 }
 
-// plain is a connection of which a part was read already.
+// plain is an uncompressed connection of which some bytes were read already.
 type plain struct {
 	net.Conn
 	got []byte
@@ -133,7 +134,7 @@ func (c *accepted) decide() error {
 		return nil
 	}
 	c.r = c.Conn
-	if spoken { // which the other side takes for an answer
+	if spoken { // the other side takes what was sent for the answer
 		return nil
 	}
 	choice := Algorithm(0)

@@ -8,12 +8,12 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// A Transport compresses the connections of another one. The zero value does so
-// with those of [socket.Stream]. Give it to a peer in PeerConfig.Transports, where
-// it takes the place of the built-in one for the same networks.
+// A Transport compresses the connections of another one. The zero value compresses
+// those of [socket.Stream]. Give it to a peer in PeerConfig.Transports, where it
+// replaces the built-in one for the same networks.
 type Transport struct {
 	Over       socket.Transport // nil: socket.Stream{}
-	Algorithms []Algorithm      // that are offered or taken, the best first; nil: S2, Zstd, Flate
+	Algorithms []Algorithm      // to offer or accept, the best first; nil: S2, Zstd, Flate
 }
 
 var _ socket.Transport = Transport{}
@@ -52,7 +52,7 @@ func (t Transport) Dial(ctx context.Context, network, addr string, o *socket.Opt
 	}
 	c, err := offer(ctx, conn, algs)
 	if err != nil {
-		_ = conn.Close() // it is of no use
+		_ = conn.Close() // discarded
 		return nil, err
 	}
 	return c, nil
@@ -75,7 +75,7 @@ func (t Transport) Listen(ctx context.Context, network, addr string, o *socket.O
 	return l, nil
 }
 
-// asked is what a graceful restart wants to know of a listener.
+// asked is what a graceful restart calls on a listener.
 type asked interface {
 	Asked() (network, addr string)
 }

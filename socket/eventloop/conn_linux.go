@@ -19,19 +19,19 @@ type conn struct {
 	loop     *loop      // nil until the loop has watched it for the first time
 	fd       int32      // valid while there is a loop and the connection is not closed
 	closed   bool
-	wake     func()      // due when there is something to read; nil: nobody asked
+	wake     func()      // called when there is something to read; nil: no call is due
 	deadline int64       // of reading, in nanoseconds since start; 0: none
 	timer    *time.Timer // that of the deadline, while wake is due; or nil
 }
 
 var _ socket.ReadNotifier = (*conn)(nil)
 
-// start is what deadlines are counted from, on the monotonic clock: an idle
-// connection keeps 8 bytes for its deadline rather than the 24 of a time.Time, and
-// a step of the wall clock neither wakes it early nor leaves it asleep.
+// start is the time from which deadlines are counted, on the monotonic clock. So a
+// deadline takes 8 bytes of an idle connection rather than the 24 of a time.Time,
+// and a step of the wall clock neither wakes it early nor leaves it asleep.
 var start = time.Now()
 
-// wrap is for [socket.Stream].
+// wrap is the Wrap function of [socket.Stream].
 func (t *Transport) wrap(c net.Conn) (net.Conn, error) {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
@@ -55,7 +55,7 @@ func (c *conn) OnReadable(f func()) bool {
 	return true
 }
 
-// watchLocked has the loop call fire once.
+// watchLocked makes the loop call fire once.
 func (c *conn) watchLocked() bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -83,8 +83,9 @@ func (c *conn) watchLocked() bool {
 	return false
 }
 
-// fire runs the callback that is due, if there is one. The loop may call it for
-// nothing: its event may be about an earlier connection with the same descriptor.
+// fire runs the callback that is due, if there is one. The loop may call it
+// without need: the event may be about an earlier connection with the same
+// descriptor.
 func (c *conn) fire() {
 	c.mu.Lock()
 	f := c.takeLocked()
@@ -102,10 +103,10 @@ func (c *conn) takeLocked() func() {
 	return f
 }
 
-// setTimerLocked runs the timer if and only if somebody waits for the deadline.
+// setTimerLocked runs the timer if and only if a callback is due.
 func (c *conn) setTimerLocked() {
 	if c.timer != nil {
-		c.timer.Stop() // if it is too late, fire does no harm
+		c.timer.Stop() // if it has fired already, fire does no harm
 		c.timer = nil
 	}
 	if c.wake != nil && c.deadline != 0 {
@@ -159,7 +160,7 @@ func (c *conn) Close() error {
 		c.closed = true
 		f = c.takeLocked()
 		if c.loop != nil {
-			c.loop.forget(c.fd) // as long as the descriptor is ours
+			c.loop.forget(c.fd) // before the descriptor is closed
 			c.transport.leave(c.loop)
 		}
 	}

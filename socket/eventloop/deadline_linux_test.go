@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Deadlines are kept on the monotonic clock, whatever they are.
+// Every kind of deadline is kept on the monotonic clock.
 func TestSinceStart(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -27,7 +27,7 @@ func TestSinceStart(t *testing.T) {
 	}
 }
 
-// A waiting connection is woken when its deadline passes, and no earlier.
+// A waiting connection is woken when its deadline passes, and not earlier.
 func TestDeadlineWakes(t *testing.T) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,6 +61,6 @@ func TestDeadlineWakes(t *testing.T) {
 			t.Errorf("woken %v too early", at.Sub(now))
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("the deadline passed and nobody was woken")
+		t.Error("the deadline passed and the connection was not woken")
 	}
 }

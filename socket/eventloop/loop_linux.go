@@ -11,13 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// batch is how many events the loop takes at once. Those who are woken get to
-// run before it takes more: if thousands wake together, few goroutines do the work
-// of all, one after another, and few are kept for later.
+// batch is how many events the loop takes at once. The sessions that it wakes run
+// before it takes more. So if thousands wake together, a few goroutines serve all
+// of them in turn, and few goroutines are kept for reuse.
 const batch = 32
 
-// A loop waits for connections to become readable. Each is told of once and must
-// be watched again after that.
+// A loop waits for connections to become readable. It reports each once; after
+// that the connection must be watched again.
 type loop struct {
 	members int // connections that were watched and are not closed; the transport's mutex guards it
 	epoll   *os.File
@@ -28,7 +28,7 @@ type loop struct {
 	conns []*conn    // by descriptor; nil: not watched
 }
 
-// join returns the loop, for one more member.
+// join returns the loop and counts one more member.
 func (t *Transport) join() (*loop, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,14 +43,14 @@ func (t *Transport) join() (*loop, error) {
 	return t.loop, nil
 }
 
-// leave ends l with its last member.
+// leave removes a member of l, which ends with the last one.
 func (t *Transport) leave(l *loop) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l.members--
 	if l.members == 0 {
 		t.loop = nil
-		_ = l.epoll.Close() // ends run; there is nothing to lose
+		_ = l.epoll.Close() // ends run
 	}
 }
 
@@ -62,20 +62,20 @@ func newLoop() (*loop, error) {
 		return nil, fmt.Errorf("eventloop: epoll_create1: %w", err)
 	}
 	if err := unix.SetNonblock(fd, true); err != nil { // or the runtime would not watch it
-		_ = unix.Close(fd) // of no use
+		_ = unix.Close(fd) // discarded
 		return nil, fmt.Errorf("eventloop: nonblocking epoll: %w", err)
 	}
 	l := &loop{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd}
 	l.raw, err = l.epoll.SyscallConn()
 	if err != nil {
-		_ = l.epoll.Close() // of no use
+		_ = l.epoll.Close() // discarded
 		return nil, fmt.Errorf("eventloop: %w", err)
 	}
 	go l.run()
 	return l, nil
 }
 
-// run tells the connections until the loop is closed.
+// run fires the connections that are ready, until the loop is closed.
 func (l *loop) run() {
 	events := make([]unix.EpollEvent, batch)
 	var n int

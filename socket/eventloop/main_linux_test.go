@@ -9,7 +9,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain is also the client process of TestIdleMemory.
+// TestMain also runs as the client process of TestIdleMemory.
 func TestMain(m *testing.M) {
 	if addrs := os.Getenv(clientEnv); addrs != "" {
 		if err := idleClient(strings.Split(addrs, ",")); err != nil {

@@ -21,30 +21,30 @@ import (
 	"github.com/goerpc/erpc/socket/sockettest"
 )
 
-// Of the environment.
+// Environment variables.
 const (
-	idleEnv      = "ERPC_IDLE_SESSIONS"        // how many TestIdleMemory opens, such as 20000; unset: 1000, too few for the bars
+	idleEnv      = "ERPC_IDLE_SESSIONS"        // how many TestIdleMemory opens, such as 20000; unset: 1000, too few for the limits
 	clientEnv    = "ERPC_EVENTLOOP_CLIENT"     // the addresses to dial, for the client process
 	clientNumEnv = "ERPC_EVENTLOOP_CLIENT_NUM" // sessions
 	clientTLSEnv = "ERPC_EVENTLOOP_CLIENT_TLS" // not empty: over TLS
 )
 
-// The bars, in resident bytes of the server for each idle session. That of TLS is
-// what crypto/tls keeps; that of TCP is for the default transport, which has a
-// goroutine for each.
+// The limits, in resident bytes of the server for each idle session. With TLS it
+// includes what crypto/tls keeps; tcp is the default transport, which has a
+// goroutine for each session.
 const (
 	idleBar    = 3000
 	idleBarTLS = 11000
 	idleBarTCP = 7000
 )
 
-// enough sessions to hold the bars against.
+// enough is how many sessions a measurement needs to be compared with its limit.
 const enough = 5000
 
-// TestIdleMemory has sessions that have made one call each, and measures what
-// they take in the server. The client is another process: a process may have too
-// few descriptors for both ends. make test runs plain and tcp with many sessions,
-// each in a process of its own, because memory that one has left serves the next.
+// TestIdleMemory opens sessions, makes one call over each, and measures what they
+// take in the server. The client is another process: a process may have too few
+// descriptors for both ends. make test runs plain and tcp with many sessions, each
+// in a process of its own, because one could use memory that the other has left.
 func TestIdleMemory(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("the memory of many sessions")
@@ -70,8 +70,8 @@ func TestIdleMemory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got := idleMemory(t, c.network, c.n, c.tls)
 			t.Logf("%d idle sessions: %d bytes each", c.n, got)
-			if c.n >= enough && got > c.bar { // else what the process has once counts for too much
-				t.Errorf("an idle session takes %d bytes, the bar is %d", got, c.bar)
+			if c.n >= enough && got > c.bar { // with fewer, what the process has only once counts for too much
+				t.Errorf("an idle session takes %d bytes, the limit is %d", got, c.bar)
 			}
 		})
 	}

@@ -78,7 +78,7 @@ func call(t *testing.T, sess erpc.Session, text string) {
 // asleep is how long after its last message a session surely has no goroutine.
 const asleep = 150 * time.Millisecond
 
-// Sessions go to sleep and are woken by whatever may come, over and over. A frame
+// Sessions go to sleep and are woken by every kind of message, repeatedly. A frame
 // that is larger than any buffer arrives at a sleeping session too.
 func TestWokenByMessages(t *testing.T) {
 	variants(t, func(t *testing.T, server, client *tls.Config) {
@@ -103,13 +103,13 @@ func TestWokenByMessages(t *testing.T) {
 			}
 		}
 		if got := wait(t, "a push to a sleeping client", notes); got != text {
-			t.Errorf("pushed %q, came %q", text, got)
+			t.Errorf("pushed %q, got %q", text, got)
 		}
 	})
 }
 
-// Many callers on sessions that fall asleep between their calls: nothing is lost
-// where the leader leaves and the loop takes over.
+// Many callers use sessions that fall asleep between their calls: nothing is lost
+// when the reading goroutine ends and the loop takes over.
 func TestManyThatSleepAndWake(t *testing.T) {
 	variants(t, func(t *testing.T, server, client *tls.Config) {
 		_, first, _ := connected(t, server, client, erpc.PeerConfig{})
@@ -128,7 +128,7 @@ func TestManyThatSleepAndWake(t *testing.T) {
 						t.Errorf("session %d, call %d: %q, %v", i, k, reply, st)
 						return
 					}
-					<-time.After(time.Duration(i+k) * time.Millisecond) // around the times that matter
+					<-time.After(time.Duration(i+k) * time.Millisecond) // close to the time at which sessions fall asleep
 				}
 			})
 		}
@@ -136,14 +136,14 @@ func TestManyThatSleepAndWake(t *testing.T) {
 	})
 }
 
-// A sleeping session hears of the end of its connection, whoever ends it.
+// A sleeping session notices the end of its connection, whichever side ends it.
 func TestEndsOfSleepingSessions(t *testing.T) {
 	variants(t, func(t *testing.T, server, client *tls.Config) {
 		for _, c := range []struct {
 			name string
 			end  func(here, there erpc.Session)
 		}{
-			{"this side", func(here, _ erpc.Session) { _ = here.Close() }}, // the test says
+			{"this side", func(here, _ erpc.Session) { _ = here.Close() }}, // the test reports it
 			{"the other side", func(_, there erpc.Session) { _ = there.Close() }},
 		} {
 			t.Run(c.name, func(t *testing.T) {
@@ -160,7 +160,8 @@ func TestEndsOfSleepingSessions(t *testing.T) {
 	})
 }
 
-// The age of a session ends it in its sleep: when set before it, and within.
+// The age of a session ends it while it sleeps, whether set before or during the
+// sleep.
 func TestAgeOfSleepingSessions(t *testing.T) {
 	variants(t, func(t *testing.T, server, client *tls.Config) {
 		_, sess, _ := connected(t, server, client, erpc.PeerConfig{DefaultSessionAge: 2 * asleep})
@@ -177,14 +178,14 @@ func TestAgeOfSleepingSessions(t *testing.T) {
 	})
 }
 
-// A client that redials finds its way back from sleep.
+// A client that sleeps redials.
 func TestRedialFromSleep(t *testing.T) {
 	srv, sess, _ := connected(t, nil, nil, erpc.PeerConfig{RedialTimes: 3, RedialInterval: time.Millisecond})
 	call(t, sess, "hello")
 	for range 3 {
 		<-time.After(asleep)
 		for there := range srv.RangeSession {
-			_ = there.Close() // the count says
+			_ = there.Close() // the count reports it
 			wait(t, "the end of a session", there.CloseNotify())
 		}
 		for end := time.Now().Add(patience); srv.CountSession() == 0; <-time.After(time.Millisecond) {

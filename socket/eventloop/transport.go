@@ -47,5 +47,5 @@ func (t *Transport) Listen(ctx context.Context, network, addr string, o *socket.
 
 func (t *Transport) stream() socket.Stream { return socket.Stream{Wrap: t.wrap} }
 
-// tcp returns the name that the system has for one of ours.
+// tcp returns the network of package net for one of ours.
 func tcp(network string) string { return strings.TrimPrefix(network, "ev") }

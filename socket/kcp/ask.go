@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// askEvery is when a question without an answer is asked again; it doubles up to
-// askSeldom.
+// askEvery is how long ask waits for an answer before it asks again. It doubles up
+// to askSeldom.
 const (
 	askEvery  = 100 * time.Millisecond
 	askSeldom = time.Second
 )
 
-// newConversation returns the number of a conversation, which nobody can guess.
+// newConversation returns a random number of a conversation, which can't be
+// guessed.
 func newConversation() (uint32, error) {
 	var b [4]byte
 	_, err := rand.Read(b[:])
@@ -24,11 +25,11 @@ func newConversation() (uint32, error) {
 }
 
 // ask gets a cookie from the gate of the other side and sends it back, so that the
-// hello behind it is let in at once. Without that it would be lost, and sent again
-// only after the 200 ms for which KCP waits at first. A side that has no gate answers
-// with something else, which is as good.
+// hello that follows is let in at once. Otherwise the hello would be lost, and KCP
+// sends it again only after 200 ms. A side without a gate answers with something
+// else, which is good enough.
 func ask(ctx context.Context, p *path, conv uint32) error {
-	stop := context.AfterFunc(ctx, func() { _ = p.udp.SetReadDeadline(past) }) // never fails while it is open
+	stop := context.AfterFunc(ctx, func() { _ = p.udp.SetReadDeadline(past) }) // fails only on a closed socket
 	defer stop()
 	buf := make([]byte, 1500)
 	wait := askEvery
@@ -36,7 +37,7 @@ func ask(ctx context.Context, p *path, conv uint32) error {
 		if _, err := p.WriteTo(segment{conv: conv, cmd: cmdProbe, window: halfOpenWindow}.append(nil), p.flow); err != nil {
 			return err
 		}
-		_ = p.udp.SetReadDeadline(time.Now().Add(wait)) // the read says
+		_ = p.udp.SetReadDeadline(time.Now().Add(wait)) // the read reports it
 		for ctx.Err() == nil {
 			n, _, err := p.ReadFrom(buf)
 			if errors.Is(err, os.ErrDeadlineExceeded) {

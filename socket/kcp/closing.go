@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// lingerTime is how long, after Close, what was written may take to arrive and
-// to be read.
+// lingerTime is how long after Close what was written may take to arrive and to be
+// read.
 const lingerTime = 2 * time.Second
 
-// settleTime is for the last acknowledgement, which kcp-go sends in the
-// background without saying when it has.
+// settleTime is for the last acknowledgement, which kcp-go sends in the background
+// without reporting when.
 const settleTime = 50 * time.Millisecond
 
-// past is a deadline that ends what is waiting.
+// past is a deadline that ends waiting reads and writes.
 var past = time.Unix(1, 0)
 
-// end notes that the other side has closed: it reads nothing any more.
+// end notes that the other side has closed and no longer reads.
 func (c *Conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -27,7 +27,7 @@ func (c *Conn) end() {
 	}
 }
 
-// ping tells the other side that this one is there.
+// ping tells the other side that this one is alive.
 func (c *Conn) ping() {
 	c.mu.Lock()
 	over, quiet := c.closed || c.ended || c.lost, time.Since(c.said)
@@ -38,12 +38,12 @@ func (c *Conn) ping() {
 	if !over {
 		wait := c.period
 		if quiet < c.period {
-			wait -= quiet // something was said meanwhile
+			wait -= quiet // something was sent meanwhile
 		}
 		c.pinging.Reset(wait)
 	}
 	c.mu.Unlock()
-	if over || quiet < c.period || !c.writing.TryLock() { // who holds it says something
+	if over || quiet < c.period || !c.writing.TryLock() { // whoever holds it is sending
 		return
 	}
 	defer c.writing.Unlock()
@@ -53,13 +53,13 @@ func (c *Conn) ping() {
 	c.mu.Unlock()
 }
 
-// tellTime is how long Close waits until the other side was told, so that a process
-// may exit behind it. It takes microseconds, unless the machine is busy.
+// tellTime is how long Close waits until the end has been sent, so that the process
+// may exit after it. This takes microseconds unless the machine is busy.
 const tellTime = 20 * time.Millisecond
 
-// Close implements [net.Conn]. When it returns, the other side was told, unless
-// packets in front of that wait for room; what was written is still delivered, in
-// the background.
+// Close implements [net.Conn]. When it returns, the end has been sent, unless
+// earlier packets wait for room. What was written is still delivered, in the
+// background.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	if c.closed {
@@ -84,19 +84,18 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// finish says that this side has closed, and closes told when it has. Then it waits
-// until the other side has read everything, which that side shows by closing too, and
-// ends the session of kcp-go.
+// finish sends the end and then closes told. It waits until the other side has read
+// everything, which that side shows by closing too, and ends the session of kcp-go.
 func (c *Conn) finish(told chan<- struct{}) {
 	defer c.kcp.Close() // fails if the session was ended from outside
-	c.users.Wait()      // from now on this goroutine is alone
+	c.users.Wait()      // from now on this goroutine is the only user
 	deadline := time.Now().Add(lingerTime)
 	c.mu.Lock()
 	over, ended := c.lost || !c.opened.Load(), c.ended
 	c.readBy, c.patience, c.gone = deadline, 0, nil
 	c.mu.Unlock()
 	if over || !c.records.Load() {
-		close(told) // there is nobody to tell, or no word for it
+		close(told) // the other side is gone, or does not know of ends
 	}
 	if over {
 		defer c.free()
@@ -109,18 +108,18 @@ func (c *Conn) finish(told chan<- struct{}) {
 		if err != nil && !ended {
 			return
 		}
-		if !ended { // what still comes is thrown away, so that the other side can go on to its end
+		if !ended { // discard what still arrives, so that the other side gets to its end
 			_, _ = io.Copy(io.Discard, &c.data) // until the deadline at most
 		}
 	}
 	c.awaitAcknowledged(deadline)
 }
 
-// tell writes the last record and returns when a packet was sent after that.
+// tell writes the last record and returns once a packet has been sent after that.
 func (c *Conn) tell(deadline time.Time) error {
 	_ = c.kcp.SetWriteDeadline(deadline) // never fails
 	select {
-	case <-c.flow.said: // before
+	case <-c.flow.said: // sent before the record
 	default:
 	}
 	if _, err := c.kcp.Write(appendHead(nil, recordEnd, 0)); err != nil {
@@ -136,8 +135,8 @@ func (c *Conn) tell(deadline time.Time) error {
 }
 
 // awaitAcknowledged returns when everything that was written has arrived, or the
-// deadline has passed. kcp-go tells only whether less waits than the window
-// holds; so the window is made as small as can be for a moment.
+// deadline has passed. kcp-go only tells whether fewer packets wait than fit into
+// the window, so the window is made as small as possible meanwhile.
 func (c *Conn) awaitAcknowledged(deadline time.Time) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

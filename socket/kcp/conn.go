@@ -22,12 +22,12 @@ type Conn struct {
 	flow   *flow
 	cfg    Config
 	period time.Duration // of our keepalives; 0: none
-	free   func()        // gives up what is below; called once, when all is over
-	dialed bool          // and the other side is of this package
+	free   func()        // releases what is below; called once, after everything has ended
+	dialed bool          // by this side, and the other side uses this package
 
 	opening sync.Mutex  // held during the handshake
 	opened  atomic.Bool // the handshake is done
-	records atomic.Bool // the other side is of this package; set before opened
+	records atomic.Bool // the other side uses this package; set before opened
 
 	reading sync.Mutex // guards the following, and Read of kcp
 	in      *bufio.Reader
@@ -43,18 +43,18 @@ type Conn struct {
 	closed          bool
 	ended           bool          // the other side has closed
 	lost            bool          // the other side is gone
-	gone            error         // why; nil: nothing was heard for patience
+	gone            error         // the reason; nil: nothing was received for patience
 	readBy, writeBy time.Time     // deadlines of the user; zero: none
-	heard           time.Time     // when something was read last
-	said            time.Time     // when something was written last
-	patience        time.Duration // after heard; 0: endless
+	heard           time.Time     // when something was last read
+	said            time.Time     // when something was last written
+	patience        time.Duration // how long after heard the other side counts as gone; 0: no limit
 	pinging         *time.Timer
 }
 
 var _ net.Conn = (*Conn)(nil)
 
-// never is a deadline. kcp-go does not let the first deadline that is set end a
-// Read or Write that is waiting; so there is always one.
+// never returns a deadline in the far future. In kcp-go the first deadline that is
+// set does not end a Read or Write that waits already, so one is always set.
 func never() time.Time { return time.Now().Add(10 * 365 * 24 * time.Hour) }
 
 const readBuffer = 2 << 10 // bytes; more than a packet
@@ -69,7 +69,7 @@ func newConn(s *kcpgo.UDPSession, cfg Config, period time.Duration, free func())
 	return c
 }
 
-// lose ends the connection because the other side acknowledges nothing.
+// lose ends the connection because the other side has stopped acknowledging.
 func (c *Conn) lose() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +81,8 @@ func (c *Conn) lose() {
 	_ = c.kcp.SetDeadline(past) // never fails; ends Read and Write
 }
 
-// begin starts what the other side knows too. Its keepalives come every period.
+// begin starts the records and keepalives. The other side sends a keepalive every
+// period.
 func (c *Conn) begin(period time.Duration) {
 	c.records.Store(true)
 	c.mu.Lock()
@@ -95,8 +96,8 @@ func (c *Conn) begin(period time.Duration) {
 	}
 }
 
-// HandshakeContext makes the handshake of an accepted connection. Read and Write
-// do so if it was not called.
+// HandshakeContext performs the handshake of an accepted connection. Read and
+// Write do so if it was not called.
 func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if err := c.enter(); err != nil {
 		return err
@@ -174,7 +175,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, c.explain(err)
 }
 
-// usable says why nothing can be read or written. by is one of the deadlines.
+// usable returns an error if nothing can be read or written. by is the deadline to
+// check.
 func (c *Conn) usable(by *time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +195,7 @@ func (c *Conn) usable(by *time.Time) error {
 
 var errEnded = fmt.Errorf("kcp: write: the other side closed: %w", syscall.EPIPE)
 
-// Write implements [net.Conn]. It returns when p waits to be sent, or was sent.
+// Write implements [net.Conn]. It returns once p is queued or sent.
 func (c *Conn) Write(p []byte) (n int, err error) {
 	if err := c.enter(); err != nil {
 		return 0, err
@@ -228,7 +230,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// send writes what is not data.
+// send writes a record that is not data.
 func (c *Conn) send(b []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -236,7 +238,7 @@ func (c *Conn) send(b []byte) error {
 	return err
 }
 
-// wire is what is read from below.
+// wire reads from the session of kcp-go.
 type wire Conn
 
 func (w *wire) Read(p []byte) (int, error) {
@@ -259,7 +261,7 @@ func (w *wire) Read(p []byte) (int, error) {
 			case c.patience > 0 && now.Sub(c.heard) >= c.patience:
 				c.lost = true
 				err = fmt.Errorf("kcp: nothing heard from the other side for %v: %w", c.patience, syscall.ETIMEDOUT)
-			default: // the deadline was changed since
+			default: // the deadline was changed meanwhile
 				c.mu.Unlock()
 				continue
 			}
@@ -269,8 +271,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 }
 
-// setReadDeadlineLocked sets the deadline of kcp, which is that of the user or that
-// of keepalive, whichever comes first.
+// setReadDeadlineLocked sets the deadline of kcp, to that of the user or that of
+// keepalive, whichever comes first.
 func (c *Conn) setReadDeadlineLocked() {
 	d := c.readBy
 	if c.patience > 0 {
@@ -287,7 +289,7 @@ func (c *Conn) setReadDeadlineLocked() {
 	_ = c.kcp.SetReadDeadline(d) // never fails
 }
 
-// explain says what an error of kcp-go means for the caller.
+// explain translates an error of kcp-go for the caller.
 func (c *Conn) explain(err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -306,7 +308,7 @@ func (c *Conn) explain(err error) error {
 	case errors.Is(err, errHello):
 		return err
 	case errors.Is(err, io.ErrClosedPipe): // another connection has come from the same address
-		return fmt.Errorf("kcp: the other side has begun another session: %w", syscall.ECONNRESET)
+		return fmt.Errorf("kcp: the other side has started another session: %w", syscall.ECONNRESET)
 	}
 	return fmt.Errorf("kcp: %v: %w", err, syscall.ECONNRESET)
 }

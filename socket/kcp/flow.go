@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// maxUnanswered is how long packets that want an acknowledgement may go without a
-// word from the other side. Then it is gone: nothing more is sent to it, and its
-// connection ends.
+// maxUnanswered is how long packets that require an acknowledgement may be sent
+// without receiving anything. Then the other side is gone: nothing more is sent to
+// it, and its connection ends.
 const maxUnanswered = 15 * time.Second
 
-// begun is what times are counted from, on the monotonic clock.
+// begun is the time from which others are counted, on the monotonic clock.
 var begun = time.Now()
 
-// A flow is the packets between the UDP socket and one address. kcp-go knows it as
+// A flow is the packets between the UDP socket and one address. To kcp-go it is
 // the address of the other side. Its methods may be called concurrently.
 type flow struct {
 	addr netip.AddrPort
@@ -27,10 +27,10 @@ type flow struct {
 	lost    atomic.Bool   // the other side is gone
 	onLost  atomic.Pointer[func()]
 
-	// The gate's, guarded by its mutex.
+	// For the gate, guarded by its mutex.
 	stage  stage
 	conv   uint32 // the conversation that has proved the address
-	proof  cookie // with which it did
+	proof  cookie // the cookie that proved it
 	proved time.Time
 }
 
@@ -46,11 +46,11 @@ func (f *flow) Network() string { return "udp" }
 // String implements [net.Addr].
 func (f *flow) String() string { return f.text }
 
-// heard notes a packet of the other side.
+// heard notes that a packet of the other side has arrived.
 func (f *flow) heard() { f.waiting.Store(0) }
 
-// mayWrite reports whether a packet may be sent. If it wants an answer, and none has
-// come for too long, the other side is lost.
+// mayWrite reports whether a packet may be sent. If it requires an answer, and none
+// has arrived for too long, the other side is lost.
 func (f *flow) mayWrite(wantsAnswer bool) bool {
 	if f.lost.Load() {
 		return false
@@ -61,7 +61,7 @@ func (f *flow) mayWrite(wantsAnswer bool) bool {
 	now := int64(time.Since(begun)) + 1 // never 0
 	since := f.waiting.Load()
 	if since == 0 {
-		f.waiting.CompareAndSwap(0, now) // or a packet just sent by another has
+		f.waiting.CompareAndSwap(0, now) // unless another packet has set it
 		return true
 	}
 	if time.Duration(now-since) <= maxUnanswered {
@@ -75,8 +75,8 @@ func (f *flow) mayWrite(wantsAnswer bool) bool {
 	return false
 }
 
-// write sends a packet over the socket. clear says that its segments can be read.
-// A packet that is dropped because the other side is lost is not an error.
+// write sends a packet over the socket. clear says that it is not encrypted. A
+// packet that is dropped because the other side is lost is not an error.
 func (f *flow) write(udp *net.UDPConn, packet []byte, clear bool) (int, error) {
 	if !f.mayWrite(clear && wantsAnswer(packet)) {
 		return len(packet), nil
@@ -89,7 +89,7 @@ func (f *flow) write(udp *net.UDPConn, packet []byte, clear bool) (int, error) {
 	return n, err
 }
 
-// A path is the packet connection of a side that dials: it has one flow.
+// A path is the packet connection of a dialing side. It has one flow.
 type path struct {
 	*udpSocket
 	flow  *flow
@@ -117,8 +117,9 @@ func (p *path) WriteTo(b []byte, _ net.Addr) (int, error) {
 	return p.flow.write(p.udp, b, p.clear)
 }
 
-// A udpSocket is what paths and gates have from their UDP socket. It is not embedded
-// itself: kcp-go reads and writes past whatever has the methods of a [net.UDPConn].
+// A udpSocket gives paths and gates the methods of their UDP socket. The socket
+// itself is not embedded, because kcp-go bypasses a type that has all methods of a
+// [net.UDPConn].
 type udpSocket struct{ udp *net.UDPConn }
 
 func (s *udpSocket) Close() error                       { return s.udp.Close() }

@@ -12,30 +12,31 @@ import (
 )
 
 // kcp-go makes a session, of some 300 kB, out of any packet, and never stops sending to
-// its sender. A gate stands in front of it: an address is let in when it has proved
-// that it reads what is sent to it. Until then the gate keeps nothing about it, and
-// sends it no more than it has sent.
+// its sender. A gate protects it: an address is let in once it has proved that it
+// receives what is sent to it. Until then the gate keeps nothing about it, and sends it
+// no more bytes than it has received from it.
 //
-// The proof needs nothing that peers of erpc v7 do not have. To a packet that may
-// begin a session the gate answers with a segment of data whose sequence number was
-// due long ago. KCP throws its (empty) data away but acknowledges it, by number and
-// timestamp: and these two are a cookie, made of the address, the conversation and a
-// secret. What the stranger had sent is lost, and sent again by its KCP.
+// The proof works with peers of erpc v7 too. The gate answers a packet that may
+// begin a session with a data segment whose sequence number is long past. KCP
+// discards its (empty) data but acknowledges it by sequence number and timestamp,
+// and these two are the cookie, made of the address, the conversation and a secret.
+// What the stranger had sent is lost, and its KCP sends it again.
 const (
-	// MaxHalfOpen is how many addresses may have proved themselves without having
-	// said anything yet, and MaxHalfOpenPerHost how many of them may be of one IP
-	// address or /64 of IPv6. Packets of others are dropped; KCP sends them again.
+	// MaxHalfOpen is how many addresses may have proved themselves but sent no
+	// data yet, and MaxHalfOpenPerHost how many of them may be of one IPv4 address
+	// or /64 of IPv6. Packets of others are dropped; KCP sends them again.
 	MaxHalfOpen        = 128
 	MaxHalfOpenPerHost = 32
-	// greetTime is how long they have for that.
+	// greetTime is how long such an address has to send data.
 	greetTime = 5 * time.Second
-	// halfOpenWindow is how many packets are kept for one of them.
+	// halfOpenWindow is how many packets are kept for such an address.
 	halfOpenWindow = 16
 
-	// epochTime is how long a cookie is made; it is taken for as long again.
+	// epochTime is how long the same cookie is handed out. It is accepted for
+	// twice that time.
 	epochTime = 10 * time.Second
-	// longAgo is the lowest sequence number of a cookie. Seen from any number that a
-	// new session uses it lies in the past.
+	// longAgo is the lowest sequence number of a cookie. For any number that a new
+	// session uses, it lies in the past.
 	longAgo = 0xc0000000
 )
 
@@ -45,13 +46,13 @@ type cookie struct{ ts, sn uint32 }
 // A gate is the packet connection of a listener.
 type gate struct {
 	*udpSocket
-	trusts bool // packets are encrypted: whoever has the key is let in
+	trusts bool // packets are encrypted, so their senders have the key and are let in
 	window uint32
 	secret [32]byte
 
 	mu    sync.Mutex // guards the following, and stage, conv, proof and proved of flows
 	flows map[netip.AddrPort]*flow
-	half  int                  // how many of them wait
+	half  int                  // how many of the flows are half-open or have only proved themselves
 	hosts map[netip.Prefix]int // the same for each host
 }
 
@@ -66,7 +67,8 @@ func newGate(udp *net.UDPConn, cfg Config) (*gate, error) {
 	return g, err
 }
 
-// ReadFrom implements [net.PacketConn]: it returns packets of those who were let in.
+// ReadFrom implements [net.PacketConn]: it returns packets of the addresses that
+// were let in.
 func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := g.udp.ReadFromUDPAddrPort(b)
@@ -74,7 +76,7 @@ func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 			return 0, nil, err
 		}
 		if g.trusts {
-			return n, newFlow(from), nil // only that of the first packet is kept
+			return n, newFlow(from), nil // kcp-go keeps only that of the first packet
 		}
 		f, answer := g.judge(from, b[:n], time.Now())
 		if f != nil {
@@ -82,7 +84,7 @@ func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 			return n, f, nil
 		}
 		if answer != nil {
-			_, _ = g.udp.WriteToUDPAddrPort(answer, from) // it asks again
+			_, _ = g.udp.WriteToUDPAddrPort(answer, from) // if it is lost, the other side asks again
 		}
 	}
 }
@@ -92,8 +94,8 @@ func (g *gate) WriteTo(b []byte, to net.Addr) (int, error) {
 	return to.(*flow).write(g.udp, b, !g.trusts)
 }
 
-// judge returns the flow of a packet that may pass. If it may not, there may be an
-// answer to its sender, which is no longer than the packet.
+// judge returns the flow of a packet that may pass. For one that may not, it may
+// return an answer to its sender, no longer than the packet.
 func (g *gate) judge(from netip.AddrPort, packet []byte, now time.Time) (_ *flow, answer []byte) {
 	b, parity, ok := segments(packet)
 	if !ok {
@@ -115,10 +117,10 @@ func (g *gate) judge(from netip.AddrPort, packet []byte, now time.Time) (_ *flow
 	got := cookie{first.ts, first.sn}
 	if f != nil && f.conv == first.conv {
 		switch {
-		case first.cmd == cmdAck && got == f.proof: // again: its timestamp would spoil KCP's clock
+		case first.cmd == cmdAck && got == f.proof: // repeated: its timestamp would confuse KCP's clock
 			return nil, nil
 		case f.stage == stageProved && first.cmd != cmdPush:
-			return nil, nil // what is left of an earlier session makes no new one
+			return nil, nil // packets of an earlier session do not begin a new one
 		}
 		return f, nil
 	}
@@ -154,7 +156,8 @@ func (g *gate) isCookie(c cookie, addr netip.AddrPort, conv uint32, now time.Tim
 	return c == g.bake(addr, conv, epoch) || epoch > 0 && c == g.bake(addr, conv, epoch-1)
 }
 
-// admitLocked lets a proved address begin a session, if there is room.
+// admitLocked allows an address that has proved itself to begin a session, if
+// there is room.
 func (g *gate) admitLocked(addr netip.AddrPort, conv uint32, proof cookie, now time.Time) {
 	host := hostOf(addr.Addr())
 	if g.half >= MaxHalfOpen || g.hosts[host] >= MaxHalfOpenPerHost {
@@ -173,7 +176,8 @@ func (g *gate) admitLocked(addr netip.AddrPort, conv uint32, proof cookie, now t
 	g.hosts[host]++
 }
 
-// expireLocked forgets those who have proved themselves and begun nothing.
+// expireLocked forgets addresses that have proved themselves and not begun a
+// session.
 func (g *gate) expireLocked(now time.Time) {
 	for _, f := range g.flows {
 		if f.stage == stageProved && now.Sub(f.proved) > greetTime {
@@ -182,12 +186,12 @@ func (g *gate) expireLocked(now time.Time) {
 	}
 }
 
-// move takes f to its next stage, if that may follow.
+// move changes the stage of f, if the move is allowed.
 func (g *gate) move(f *flow, to stage) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.trusts {
-		return true // it keeps no stages
+		return true // such a gate has no stages
 	}
 	return g.moveLocked(f, to)
 }
@@ -219,7 +223,7 @@ func hostOf(ip netip.Addr) netip.Prefix {
 		bits = 32
 	}
 	p, err := ip.Prefix(bits)
-	if err != nil { // not an address of IP, which the kernel does not give
+	if err != nil { // can't happen: the kernel returns only IP addresses
 		return netip.Prefix{}
 	}
 	return p

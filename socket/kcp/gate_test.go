@@ -21,7 +21,7 @@ func TestSegmentBytes(t *testing.T) {
 	}
 }
 
-// withParity puts the head in front that packets have where parity is switched on.
+// withParity adds the head that packets have when parity is switched on.
 func withParity(kind uint16, b []byte) []byte {
 	head := binary.LittleEndian.AppendUint16([]byte{9, 0, 0, 0}, kind)
 	return append(binary.LittleEndian.AppendUint16(head, uint16(len(b)+2)), b...)
@@ -74,7 +74,7 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// at is a gate without a socket, at a time.
+// at is a gate without a socket, at a fixed time.
 type at struct {
 	*testing.T
 	*gate
@@ -89,8 +89,8 @@ func newAt(t *testing.T) *at {
 	return &at{t, g, time.Now()}
 }
 
-// says has an address send segments, in one packet, and returns whether it passes and
-// what is answered.
+// says sends segments from an address, in one packet, and returns whether they pass
+// and the answer.
 func (a *at) says(from netip.AddrPort, segments ...segment) (passes bool, answer *segment) {
 	a.Helper()
 	var b []byte
@@ -111,7 +111,7 @@ func (a *at) says(from netip.AddrPort, segments ...segment) (passes bool, answer
 	return f != nil, &s
 }
 
-// proves has an address prove itself and returns its acknowledgement.
+// proves lets an address prove itself and returns its acknowledgement.
 func (a *at) proves(from netip.AddrPort, conv uint32) segment {
 	a.Helper()
 	passes, challenge := a.says(from, segment{conv: conv, cmd: cmdPush})
@@ -221,7 +221,7 @@ func TestProvedAddressMayBegin(t *testing.T) {
 	if passes, _ := a.says(alice, ack); passes {
 		t.Error("the cookie passes, whose timestamp would spoil KCP's clock")
 	}
-	// Somebody who forges the address can't end the session.
+	// A forger of the address can't end the session.
 	if passes, _ := a.says(alice, segment{conv: 8, cmd: cmdPush}); passes || a.flows[alice] != f {
 		t.Error("a forged beginning passes")
 	}
@@ -238,8 +238,8 @@ func TestProvedAddressMayBegin(t *testing.T) {
 	}
 }
 
-// Those who prove themselves and say nothing keep no others out for long, and those of
-// one host keep out nobody else.
+// Addresses that prove themselves and send nothing keep others out only for a while,
+// and those of one host do not keep out other hosts.
 func TestHalfOpenIsBounded(t *testing.T) {
 	a := newAt(t)
 	for i := range 10 * MaxHalfOpenPerHost {
@@ -269,7 +269,7 @@ func TestHalfOpenIsBounded(t *testing.T) {
 	}
 }
 
-// What is sent without an answer has an end; an answer in between begins it again.
+// Sending without an answer ends after a while; an answer starts the time again.
 func TestUnansweredEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlow(alice)

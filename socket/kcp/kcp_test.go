@@ -36,7 +36,7 @@ func listen(t *testing.T, cfg kcp.Config) net.Listener {
 	return lis
 }
 
-// accepted returns the next connection of lis, its handshake done.
+// accepted returns the next connection of lis, with its handshake done.
 func accepted(t *testing.T, lis net.Listener) <-chan net.Conn {
 	conns := make(chan net.Conn, 1)
 	ctx := within(t, patience)
@@ -81,7 +81,7 @@ func TestConfigurationsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// A peer of v7 has nothing but KCP. A listener serves both kinds.
+// A peer of v7 speaks only KCP. A listener serves both kinds.
 func TestPlainClientAndServer(t *testing.T) {
 	lis := listen(t, kcp.Config{})
 	for _, v7 := range []bool{true, false, true} {
@@ -90,7 +90,7 @@ func TestPlainClientAndServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Less than a hello, and beginning as one of a future version does.
+		// Shorter than a hello, and with the beginning of one of a future version.
 		if _, err := c.Write([]byte("\xfferpX")); err != nil {
 			t.Fatal(err)
 		}
@@ -99,23 +99,23 @@ func TestPlainClientAndServer(t *testing.T) {
 			t.FailNow()
 		}
 		got := make([]byte, 5)
-		_ = s.SetReadDeadline(time.Now().Add(patience)) // the read says
+		_ = s.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 		if _, err := io.ReadFull(s, got); err != nil || string(got) != "\xfferpX" {
 			t.Errorf("v7 %v: read %q, %v", v7, got, err)
 		}
-		// What was written last arrives, though no end does.
+		// What was written last arrives, though the end is not sent.
 		last := strings.Repeat("0123456789", 30_000)
 		go func() {
-			_, _ = io.WriteString(s, last) // the reader says
+			_, _ = io.WriteString(s, last) // the reader reports it
 			_ = s.Close()
 		}()
 		got = make([]byte, len(last))
-		_ = c.SetReadDeadline(time.Now().Add(patience)) // the read says
+		_ = c.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 		if n, err := io.ReadFull(c, got); err != nil || string(got) != last {
 			t.Errorf("v7 %v: the last bytes: %d, %v", v7, n, err)
 		}
 		if v7 {
-			_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // the read says
+			_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // the read reports it
 		}
 		_, err = c.Read(got)
 		if v7 && !errors.Is(err, os.ErrDeadlineExceeded) || !v7 && err != io.EOF {
@@ -131,12 +131,12 @@ func TestDialSaysWhatMayBeWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	lis := listen(t, kcp.Config{Block: aes})
-	// Packets in clear are not understood.
+	// Unencrypted packets are not understood.
 	_, err = kcp.Transport{}.Dial(within(t, 200*time.Millisecond), kcp.Network, lis.Addr().String(), &socket.Options{})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "V7") {
 		t.Errorf("with another cipher: %v", err)
 	}
-	// A plain server that answers with something else.
+	// A plain KCP server answers with something else.
 	plain, err := kcpgo.ListenWithOptions("127.0.0.1:0", nil, 10, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestDialSaysWhatMayBeWrong(t *testing.T) {
 			return
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		_, _ = s.Write([]byte("who are you?")) // the client says
+		_, _ = s.Write([]byte("who are you?")) // the client reports it
 	}()
 	_, err = kcp.Transport{}.Dial(within(t, patience), kcp.Network, plain.Addr().String(), &socket.Options{})
 	if err == nil || !strings.Contains(err.Error(), "something else") {
@@ -180,8 +180,8 @@ func TestHandshakeEnds(t *testing.T) {
 }
 
 // A client that begins another session from the same address, as after a restart, ends
-// the one that was there.
-func TestClientBeginsAnew(t *testing.T) {
+// the first one.
+func TestClientBeginsAgain(t *testing.T) {
 	lis := listen(t, kcp.Config{})
 	local := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
 	var first net.Conn
@@ -204,17 +204,17 @@ func TestClientBeginsAnew(t *testing.T) {
 			t.FailNow()
 		}
 		defer c.Close()
-		_ = c.SetReadDeadline(time.Now().Add(patience)) // the read says
+		_ = c.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 		if _, err := c.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
-		_ = s.Close() // says nothing to the other side
+		_ = s.Close() // sends nothing to the other side
 		_ = udp.Close()
 		if i == 0 {
 			first = c
 			continue
 		}
-		_ = first.SetReadDeadline(time.Now().Add(patience)) // the read says
+		_ = first.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 		if _, err := first.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the first connection ended with %v", err)
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// A Listener accepts connections over KCP, from peers of ours and of erpc v7. Its UDP
-// socket lasts as long as they do.
+// A Listener accepts connections over KCP, from peers of this package and of erpc v7.
+// Its UDP socket stays open until the last of them has ended.
 type Listener struct {
 	kcp   *kcpgo.Listener
 	gate  *gate
@@ -52,12 +52,12 @@ func (t Transport) listen(ctx context.Context, network, addr string, o *socket.O
 	}
 	g, err := newGate(udp, cfg)
 	if err != nil {
-		_ = udp.Close() // not used
+		_ = udp.Close() // unused
 		return nil, err
 	}
 	lis, err := kcpgo.ServeConn(cfg.Block, cfg.DataShards, cfg.ParityShards, g)
 	if err != nil {
-		_ = udp.Close() // not used
+		_ = udp.Close() // unused
 		return nil, err
 	}
 	l := &Listener{kcp: lis, gate: g, cfg: cfg, o: o}
@@ -66,7 +66,7 @@ func (t Transport) listen(ctx context.Context, network, addr string, o *socket.O
 	return l, nil
 }
 
-// Accept implements [net.Listener]. The handshake of what it returns is not done
+// Accept implements [net.Listener]. The handshake of the connection is not done
 // yet, see [socket.Handshaker].
 func (l *Listener) Accept() (net.Conn, error) {
 	c, err := l.queue.Accept()
@@ -82,30 +82,30 @@ func (l *Listener) Accept() (net.Conn, error) {
 // Addr implements [net.Listener].
 func (l *Listener) Addr() net.Addr { return l.gate.LocalAddr() }
 
-// Close implements [net.Listener]. What was accepted goes on, and needs the UDP
-// socket: the address is free when that has ended, too.
+// Close implements [net.Listener]. Accepted connections go on and use the UDP
+// socket, so the address is in use until they have ended.
 func (l *Listener) Close() error { return l.queue.Close() }
 
-// run takes the sessions of kcp-go, which has one for each address that the gate lets
-// in. It goes on after Close, as long as connections do.
+// run accepts the sessions of kcp-go, one for each address that the gate lets in. It
+// goes on after Close until the last connection has ended.
 func (l *Listener) run() {
-	strangers := make(chan struct{}, MaxHalfOpen) // with a key the gate counts nobody
+	strangers := make(chan struct{}, MaxHalfOpen) // with a key the gate does not count
 	for failed := 0; failed < 64; {
 		s, err := l.kcp.AcceptKCP()
 		if err != nil {
-			// The socket is closed. kcp-go chooses by chance whether it says so
-			// or hands out what is left.
+			// The socket is closed. kcp-go chooses at random between saying so and
+			// returning sessions that are left.
 			failed++
 			continue
 		}
 		f := s.RemoteAddr().(*flow)
 		if !l.queue.Add() {
 			l.gate.move(f, stageEnded)
-			_ = s.Close() // nobody wants it
+			_ = s.Close() // not accepted
 			continue
 		}
 		if !l.gate.move(f, stageHalfOpen) {
-			_ = s.Close() // its address has begun another one since
+			_ = s.Close() // its address has begun another one meanwhile
 			l.queue.Ended()
 			continue
 		}
@@ -114,7 +114,7 @@ func (l *Listener) run() {
 		strangers <- struct{}{}
 		go func() {
 			l.greet(newConn(s, l.cfg, keepAlive(l.o), func() {
-				l.gate.move(f, stageEnded) // or it has another session by now
+				l.gate.move(f, stageEnded) // unless it has another session by now
 				l.queue.Ended()
 			}))
 			<-strangers
@@ -122,10 +122,10 @@ func (l *Listener) run() {
 	}
 }
 
-// greet hands out a connection once something can be read from it, as from every
-// client. Without that it may be no more than a late packet.
+// greet offers a connection to Accept once something can be read from it, as from
+// every real client. Otherwise it may come from a late packet only.
 func (l *Listener) greet(c *Conn) {
-	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read says
+	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read reports it
 	heard := make(chan error, 1)
 	go func() { heard <- c.awaitFirst() }()
 	var err error
@@ -135,12 +135,12 @@ func (l *Listener) greet(c *Conn) {
 		err = net.ErrClosed
 	}
 	if err != nil || !l.gate.move(c.flow, stageOpen) {
-		_ = c.Close() // which ends awaitFirst
+		_ = c.Close() // ends awaitFirst
 		return
 	}
-	_ = c.SetReadDeadline(time.Time{}) // the next read says
+	_ = c.SetReadDeadline(time.Time{}) // the next read reports it
 	c.kcp.SetWindowSize(l.cfg.SendWindow, l.cfg.ReceiveWindow)
 	if !l.queue.Offer(c, nil) {
-		_ = c.Close() // nobody wants it
+		_ = c.Close() // not accepted
 	}
 }

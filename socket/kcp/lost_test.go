@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// A side that acknowledges nothing any more ends the connection, reads and writes.
+// A side that stops acknowledging ends the connection, its reads and its writes.
 func TestLostSideEndsTheConnection(t *testing.T) {
 	const patience = 10 * time.Second
 	off := false
@@ -49,10 +49,11 @@ func TestLostSideEndsTheConnection(t *testing.T) {
 		_, err := c.Read(make([]byte, 1))
 		reads <- err
 	}()
-	// As if nothing had come since long ago. An acknowledgement may come in between.
+	// Pretend that nothing has arrived for long. An acknowledgement may arrive in
+	// between.
 	for end := time.Now().Add(patience); !c.flow.lost.Load(); time.Sleep(time.Millisecond) {
 		c.flow.waiting.Store(int64(time.Since(begun) - 2*maxUnanswered))
-		_, _ = c.Write([]byte("x")) // the read says
+		_, _ = c.Write([]byte("x")) // the read reports it
 		if time.Now().After(end) {
 			t.Fatal("it is never lost")
 		}

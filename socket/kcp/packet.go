@@ -23,7 +23,7 @@ const (
 	cmdProbe = 83 // asks for the size of the window
 )
 
-// A segment is the head of one, as far as this package looks at it.
+// A segment has those fields of a segment's head that this package uses.
 type segment struct {
 	conv   uint32
 	cmd    byte
@@ -40,7 +40,7 @@ func (s segment) append(dst []byte) []byte {
 	return append(dst, 0, 0, 0, 0, 0, 0, 0, 0) // expects the first; no data
 }
 
-// cutSegment returns the first segment of b and what follows it.
+// cutSegment returns the first segment of b and the bytes behind it.
 func cutSegment(b []byte) (s segment, rest []byte, ok bool) {
 	if len(b) < segmentSize {
 		return segment{}, nil, false
@@ -60,8 +60,8 @@ func cutSegment(b []byte) (s segment, rest []byte, ok bool) {
 	return s, b[size:], true
 }
 
-// segments returns the segments of a packet in clear; ok is false if it has none.
-// parity says that it is a parity packet, which belongs to other packets.
+// segments returns the segments of an unencrypted packet; ok is false if it has
+// none. parity says that it is a parity packet, which repairs other packets.
 func segments(packet []byte) (b []byte, parity, ok bool) {
 	if len(packet) < parityHead {
 		return nil, false, false
@@ -77,8 +77,8 @@ func segments(packet []byte) (b []byte, parity, ok bool) {
 	return packet, false, true // without parity packets
 }
 
-// wantsAnswer reports whether the other side acknowledges a packet that we send in
-// clear.
+// wantsAnswer reports whether the other side acknowledges an unencrypted packet
+// that we send.
 func wantsAnswer(packet []byte) bool {
 	b, _, ok := segments(packet)
 	for ok {

@@ -9,18 +9,17 @@ import (
 	"time"
 )
 
-// What two peers of ours say over KCP. Numbers are big-endian.
+// What two peers of this package send over KCP. Numbers are big-endian.
 //
 //	hello   = magic, keepalive period in ms (4 bytes; 0: none)
 //	record  = type (1 byte), length (2 bytes), that many bytes
 //
 // The side that dials sends hello, the other side answers with its own. Records follow
-// both ways. The last one is of type end; the other side answers with its
-// own end once it has read everything and closes as well. A type that is not
-// known is left out.
+// both ways. The last one is of type end; the other side answers with its own end once
+// it has read everything and closes as well. Records of unknown types are ignored.
 const (
-	// magic begins no protocol of ours: as the size of a frame it would be above
-	// 4 GB. Its last byte is the version.
+	// No protocol of erpc begins with magic: as the size of a frame it would be
+	// above 4 GB. Its last byte is the version.
 	magic     = "\xfferpc\x01"
 	helloSize = len(magic) + 4
 
@@ -32,14 +31,14 @@ const (
 	recordEnd  = 2
 )
 
-// missed is after how many of its own keepalive periods without a word the other
-// side is gone; it is given leastPatience in any case.
+// missed is after how many of its keepalive periods without a packet the other
+// side is gone, but never before leastPatience.
 const (
 	missed        = 3
 	leastPatience = time.Second
 )
 
-var errHello = errors.New("kcp: the other side says something else than the hello of this version of erpc")
+var errHello = errors.New("kcp: the other side sent something else than the hello of this version of erpc")
 
 func appendHello(dst []byte, period time.Duration) []byte {
 	ms := (period + time.Millisecond - 1) / time.Millisecond
@@ -51,8 +50,8 @@ func helloPeriod(hello []byte) time.Duration {
 	return time.Duration(binary.BigEndian.Uint32(hello[len(magic):])) * time.Millisecond
 }
 
-// greet makes the handshake. The side that has accepted may find that the other
-// one is of v7.
+// greet performs the handshake. On the accepting side the other one may turn out
+// to be of v7.
 func (c *Conn) greet() error {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -91,7 +90,7 @@ func (c *Conn) greet() error {
 	return nil
 }
 
-// A recordReader takes the data out of records.
+// A recordReader extracts the data of records.
 type recordReader struct {
 	in   *bufio.Reader
 	left int // bytes of the current record that are data
@@ -99,7 +98,7 @@ type recordReader struct {
 }
 
 // Read returns io.EOF after the last record. After any other error of in, such as a
-// deadline, the next Read goes on where this one stopped.
+// deadline, the next Read continues where this one stopped.
 func (r *recordReader) Read(p []byte) (int, error) {
 	for r.left == 0 {
 		n, err := r.in.Discard(r.skip)

@@ -71,7 +71,7 @@ func TestRecordReader(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := bytes.Join(c.in, nil)
-			// A marker after a cut stream: what is missing may still come.
+			// errMore stands for what may still arrive of a cut stream.
 			r := recordReader{in: bufio.NewReaderSize(io.MultiReader(bytes.NewReader(in), iotest.ErrReader(errMore)), 16)}
 			got, err := io.ReadAll(&r)
 			if !bytes.Equal(got, c.want) {
@@ -86,7 +86,7 @@ func TestRecordReader(t *testing.T) {
 
 var errMore = errors.New("nothing more yet")
 
-// A deadline may end a read anywhere; the next one goes on.
+// A deadline may end a read anywhere; the next one continues there.
 func TestRecordReaderGoesOn(t *testing.T) {
 	stream := append(append(appendHead(nil, 9, 4), "skip"...), appendHead(nil, recordData, 3)...)
 	stream = append(append(stream, "abc"...), appendHead(nil, recordEnd, 0)...)
@@ -116,7 +116,7 @@ func FuzzRecordReader(f *testing.F) {
 	f.Add([]byte{0, 255, 255, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := readRecords(b)
-		// The same again, all at once.
+		// Decode the same input at once.
 		var want []byte
 		ended := false
 		for rest := b; len(rest) >= headSize && !ended; {

@@ -2,16 +2,17 @@ package kcp
 
 import "fmt"
 
-// A stage is how far an address has come at a gate.
+// A stage is the progress of an address at a gate.
 type stage uint8
 
 const (
-	// stageProved: it has sent the cookie back, so it reads what is sent to it. It
-	// may begin a session.
+	// stageProved: it has sent the cookie back, so it receives what is sent to it.
+	// It may begin a session.
 	stageProved stage = iota
-	// stageHalfOpen: it has a session of kcp-go, from which nothing was read yet.
+	// stageHalfOpen: it has a session of kcp-go, from which nothing has been read
+	// yet.
 	stageHalfOpen
-	// stageOpen: its session was handed out.
+	// stageOpen: its session was passed to Accept.
 	stageOpen
 	// stageEnded: it is a stranger again.
 	stageEnded
@@ -28,7 +29,7 @@ func (s stage) String() string {
 	return fmt.Sprintf("stage %d", uint8(s))
 }
 
-// stageMoves says which stages may follow each.
+// stageMoves lists the stages that may follow each stage.
 var stageMoves = [stages][]stage{
 	stageProved:   {stageHalfOpen, stageEnded},
 	stageHalfOpen: {stageOpen, stageEnded},
@@ -46,6 +47,5 @@ func (s stage) mayBecome(next stage) bool {
 	return false
 }
 
-// waits reports whether an address of this stage counts among those that are not let
-// in yet.
+// waits reports whether an address of this stage counts as half-open.
 func (s stage) waits() bool { return s == stageProved || s == stageHalfOpen }

@@ -41,9 +41,9 @@ func heap() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// Packets whose senders do not answer, as forged ones, make no session, hold next to
-// nothing, and are answered with no more bytes than they have. Meanwhile others are
-// served.
+// Packets whose senders do not answer, such as forged ones, do not create sessions,
+// take next to no memory, and are answered with at most as many bytes. Meanwhile
+// others are served.
 func TestForgedPacketsMakeNoSessions(t *testing.T) {
 	lis := listen(t, kcp.Config{})
 	to, err := net.ResolveUDPAddr("udp4", lis.Addr().String())
@@ -68,7 +68,7 @@ func TestForgedPacketsMakeNoSessions(t *testing.T) {
 				}
 				sent.Add(int64(n))
 			}
-			_ = udp.SetReadDeadline(time.Now().Add(500 * time.Millisecond)) // the read says
+			_ = udp.SetReadDeadline(time.Now().Add(500 * time.Millisecond)) // the read reports it
 			for b := make([]byte, 2000); ; {
 				n, _, err := udp.ReadFrom(b)
 				if err != nil {
@@ -102,7 +102,8 @@ func TestForgedPacketsMakeNoSessions(t *testing.T) {
 	}
 }
 
-// Whoever answers, and then says nothing that can be read, is one of few, and ended.
+// Sessions that answer and then send nothing that can be read are few, and are
+// ended.
 func TestHalfOpenSessionsEnd(t *testing.T) {
 	lis := listen(t, kcp.Config{DataShards: -1})
 	to, err := net.ResolveUDPAddr("udp4", lis.Addr().String())
@@ -125,7 +126,7 @@ func TestHalfOpenSessionsEnd(t *testing.T) {
 		}
 		write(push)
 		b := make([]byte, 2000)
-		_ = udp.SetReadDeadline(time.Now().Add(patience)) // the read says
+		_ = udp.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 		n, _, err := udp.ReadFrom(b)
 		if err != nil {
 			t.Fatal(err)
@@ -165,14 +166,14 @@ func exitClient(how, addr string) int {
 	}
 	switch how {
 	case "session":
-		_ = sess.Close() // the other side says
+		_ = sess.Close() // the other side reports it
 	case "peer":
 		_ = p.Close()
 	}
 	return 0
 }
 
-// A process may exit right after Close: the other side knows at once.
+// A process may exit right after Close: the other side learns of it at once.
 func TestExitAfterClose(t *testing.T) {
 	for _, how := range []string{"session", "peer"} {
 		t.Run(how, func(t *testing.T) {

@@ -28,8 +28,8 @@ const (
 
 // A Config says how packets are made. Zero values stand for the defaults.
 type Config struct {
-	// Block encrypts packets; nil is none. Both sides need the same. It may be
-	// used by many connections at a time, as those of kcp-go.
+	// Block encrypts packets; nil does not. Both sides need the same one. It must
+	// be safe for concurrent use, as those of kcp-go are.
 	Block kcpgo.BlockCrypt
 	// ParityShards are sent for each DataShards packets, so that the other side can
 	// repair losses. A negative number of data shards switches parity off.
@@ -37,11 +37,11 @@ type Config struct {
 	// SendWindow and ReceiveWindow are how many packets may be under way, and
 	// wait to be read.
 	SendWindow, ReceiveWindow int
-	// MTU is the size of the largest packet in bytes, that of UDP and IP not
-	// counted; 0 is that of kcp-go, 1400.
+	// MTU is the size of the largest packet in bytes, without the heads of UDP and
+	// IP; 0 means 1400, the default of kcp-go.
 	MTU int
-	// V7 says that a server of erpc v7 is dialed: nothing is sent but what the
-	// session sends.
+	// V7 says that a server of erpc v7 is dialed: only what the session writes is
+	// sent.
 	V7 bool
 }
 
@@ -95,7 +95,7 @@ func (t Transport) Dial(ctx context.Context, network, addr string, o *socket.Opt
 	}
 	secure := tls.Client(c, serverName(o.TLS, addr))
 	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = c.Close() // of no use
+		_ = c.Close() // discarded
 		return nil, fmt.Errorf("kcp: dial %s: tls handshake: %w", addr, err)
 	}
 	return secure, nil
@@ -114,7 +114,7 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 		return nil, err
 	}
 	if network == "udp" && remote.IP.To4() != nil {
-		network = "udp4" // a socket for both versions would send with the wrong one
+		network = "udp4" // a socket for both versions would send with the wrong version
 	}
 	var local *net.UDPAddr
 	if o.LocalAddr != "" {
@@ -133,7 +133,7 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 	}
 	session, err := cfg.begin(ctx, &path{&udpSocket{udp}, newFlow(to), cfg.Block == nil})
 	if err != nil {
-		_ = udp.Close() // not used
+		_ = udp.Close() // unused
 		return nil, err
 	}
 	cfg.tune(session, o)
@@ -144,16 +144,16 @@ func (t Transport) dial(ctx context.Context, network, addr string, o *socket.Opt
 	}
 	c.dialed = true
 	if err := c.HandshakeContext(ctx); err != nil {
-		_ = c.Close() // of no use
+		_ = c.Close() // discarded
 		return nil, fmt.Errorf("%w: %w", errNoPeer, err)
 	}
 	return c, nil
 }
 
-var errNoPeer = errors.New("no answer from a peer of ours (one of erpc v7 needs Config.V7, and Config.Block must be the same on both sides)")
+var errNoPeer = errors.New("no answer from a peer of this version (for one of erpc v7 set Config.V7, and Config.Block must be the same on both sides)")
 
-// begin begins a session of kcp-go. The gate of the other side is asked first, if it
-// may have one.
+// begin begins a session of kcp-go. It first asks the gate of the other side for a
+// cookie, if there may be a gate.
 func (c Config) begin(ctx context.Context, p *path) (*kcpgo.UDPSession, error) {
 	conv, err := newConversation()
 	if err != nil {
@@ -204,7 +204,7 @@ func serverName(cfg *tls.Config, addr string) *tls.Config {
 	return cfg
 }
 
-// resolve is net.ResolveUDPAddr under a context. Without a host it is this one.
+// resolve is net.ResolveUDPAddr with a context. An empty host is this machine.
 func resolve(ctx context.Context, network, addr string) (*net.UDPAddr, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -241,11 +241,12 @@ func resolve(ctx context.Context, network, addr string) (*net.UDPAddr, error) {
 	return &net.UDPAddr{IP: fit[0].IP, Zone: fit[0].Zone, Port: n}, nil
 }
 
-// udpBuffer is what is asked for by default, in bytes. The system may grant less.
+// udpBuffer is the default size of the UDP socket's buffers, in bytes. The system
+// may grant less.
 const udpBuffer = 1 << 20
 
-// takeOver is how long Listen waits for an address that is in use: a listener that was
-// closed keeps it until its last connection has ended.
+// takeOver is how long Listen waits for an address in use: a closed listener keeps it
+// until its last connection has ended.
 const takeOver = 3 * time.Second
 
 func listenUDP(ctx context.Context, network string, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
@@ -269,7 +270,7 @@ func listenUDP(ctx context.Context, network string, local *net.UDPAddr, o *socke
 		return nil
 	}
 	if err := errors.Join(set(o.ReadBuffer, udp.SetReadBuffer), set(o.WriteBuffer, udp.SetWriteBuffer)); err != nil {
-		_ = udp.Close() // not used
+		_ = udp.Close() // unused
 		return nil, fmt.Errorf("buffers of the UDP socket: %w", err)
 	}
 	return udp, nil

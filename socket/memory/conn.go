@@ -11,13 +11,14 @@ import (
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// A Fault is what goes wrong with the bytes of one direction. The zero value is
-// nothing. Positions count from the first byte of the connection, which is 1.
+// A Fault describes what goes wrong with the bytes of one direction. The zero
+// value is no fault. Positions count from the first byte of the connection, which
+// is 1.
 type Fault struct {
-	Delay     time.Duration // between a write and the earliest read of it
+	Delay     time.Duration // from a write until its bytes can be read
 	MaxRead   int           // no read returns more bytes; 0: no bound
-	CutAt     int           // the connection breaks, both ways, in front of this byte; 0: never
-	CorruptAt int           // the bits of this byte are turned over; 0: none
+	CutAt     int           // the connection breaks, both ways, before this byte; 0: never
+	CorruptAt int           // the bits of this byte are flipped; 0: none
 	StallAt   int           // this byte and those behind it never arrive; 0: all do
 }
 
@@ -37,7 +38,7 @@ type half struct {
 
 type chunk struct {
 	b  []byte
-	at time.Time // not to be read earlier
+	at time.Time // b can't be read earlier
 }
 
 func newHalf(limit int, f Fault) *half {
@@ -53,8 +54,8 @@ func (h *half) changeLocked() {
 	h.changed = make(chan struct{})
 }
 
-// put takes as much of p as there is room for. It returns what to wait for if
-// that is nothing.
+// put takes as much of p as there is room for. If there is no room, it returns the
+// channel to wait for.
 func (h *half) put(p []byte) (n int, wait <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,8 +97,8 @@ func (h *half) addLocked(b []byte) {
 	}
 }
 
-// get fills p with what is there. If that is nothing, it returns what to wait
-// for, and for how long if the next bytes are on their way.
+// get fills p with what can be read. If that is nothing, it returns the channel to
+// wait for, and how long to wait if the next bytes are delayed.
 func (h *half) get(p []byte) (n int, wait <-chan struct{}, after time.Duration, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -126,7 +127,7 @@ func (h *half) get(p []byte) (n int, wait <-chan struct{}, after time.Duration, 
 	return n, nil, 0, nil
 }
 
-// end ends the half: with a nil err once what is in it was read.
+// end ends the half with err. If err is nil, what is in it can still be read.
 func (h *half) end(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -216,8 +217,8 @@ func (c *conn) fail(op string, err error) error {
 	return &net.OpError{Op: op, Net: Network, Source: c.local, Addr: c.remote, Err: err}
 }
 
-// Close ends both directions: what was written can still be read by the other
-// side, what it writes from now on is refused.
+// Close ends both directions. The other side can still read what was written, and
+// its writes fail from now on.
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {

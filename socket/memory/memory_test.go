@@ -112,7 +112,7 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// A write that reaches over the cut arrives up to it.
+// A write across the cut arrives up to the cut.
 func TestCutInsideAWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, &memory.Transport{Faults: func() (memory.Fault, memory.Fault) {
@@ -141,7 +141,7 @@ func TestDeadlines(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { _, err := a.Read(one[:]); done <- err }()
 		synctest.Wait()
-		_ = a.SetReadDeadline(time.Now()) // moved while somebody reads
+		_ = a.SetReadDeadline(time.Now()) // moved during a read
 		if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("a read under way ended with %v", err)
 		}
@@ -206,13 +206,12 @@ func TestListenAndDial(t *testing.T) {
 		t.Errorf("dial after close: %v", err)
 	}
 	if _, err := tr.Listen(t.Context(), memory.Network, "y", &socket.Options{ReadBuffer: 1}); err == nil {
-		t.Error("a kernel's buffer was set where there is no kernel")
+		t.Error("a kernel buffer was set though there is no kernel")
 	}
 }
 
-// Peers over the transport, with time that stands still: a call is answered
-// after the delays of both directions, and ends at its deadline when nothing
-// comes back.
+// Peers use the transport with a fake clock: a call is answered after the delays
+// of both directions, and ends at its deadline if the reply does not arrive.
 func TestPeersInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stall := false
@@ -257,6 +256,6 @@ func TestPeersInABubble(t *testing.T) {
 		_ = cli.Close()
 		_ = srv.Close()
 		<-served
-		time.Sleep(3 * time.Second) // what is parked goes home
+		time.Sleep(3 * time.Second) // goroutines of the pools end
 	})
 }

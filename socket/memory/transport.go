@@ -16,9 +16,9 @@ import (
 // "memory"; addresses are any names. The zero value is ready. All methods may be called
 // concurrently.
 type Transport struct {
-	// Faults returns what goes wrong on the next connection, for the bytes
-	// from the dialing side and for those to it. Nil is nothing. It must be set
-	// before the transport is used, and may be called concurrently.
+	// Faults returns the faults of the next connection, for the bytes from the
+	// dialing side and for those to it. Nil means none. It must be set before the
+	// transport is used, and may be called concurrently.
 	Faults func() (fromDialer, toDialer Fault)
 	// Buffer is how many bytes a connection holds in each direction before a
 	// writer waits. 0 is 64 KiB.
@@ -49,7 +49,7 @@ func (t *Transport) Dial(ctx context.Context, network, addr string, o *socket.Op
 	if err := check(o); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil { // or Offer could choose to succeed
+	if err := ctx.Err(); err != nil { // Offer could still succeed
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: err}
 	}
 	t.mu.Lock()
@@ -77,8 +77,8 @@ func (t *Transport) Dial(ctx context.Context, network, addr string, o *socket.Op
 	return nil, &net.OpError{Op: "dial", Net: network, Addr: Addr(addr), Err: err}
 }
 
-// Listen implements [socket.Transport]. An empty name, or one that ends in :0
-// as a peer without a port has it, gets a name of its own.
+// Listen implements [socket.Transport]. An empty name, or one that ends in :0 as
+// that of a peer without a port does, is replaced by a unique one.
 func (t *Transport) Listen(_ context.Context, network, addr string, o *socket.Options) (net.Listener, error) {
 	if err := check(o); err != nil {
 		return nil, err

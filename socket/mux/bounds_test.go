@@ -20,7 +20,7 @@ import (
 	"github.com/goerpc/erpc/socket/mux"
 )
 
-// A head that is drawn out byte by byte costs a bounded amount of looking.
+// A head that is sent byte by byte costs a bounded amount of work.
 func TestPiecesCostLittle(t *testing.T) {
 	const peek = 2048
 	tr := memory.New() // a byte that is written alone is read alone
@@ -44,7 +44,7 @@ func TestPiecesCostLittle(t *testing.T) {
 	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		t.Fatal(err)
 	}
-	for range peek - 1 { // one more would end it in any case
+	for range peek - 1 { // one more would end the connection in any case
 		if _, err := conn.Write([]byte("x")); err != nil {
 			break // it was given up
 		}
@@ -55,7 +55,7 @@ func TestPiecesCostLittle(t *testing.T) {
 	}
 }
 
-// A rule that has said No is not asked again, so that it costs nothing either.
+// A rule that has said No is not asked again.
 func TestNoIsFinal(t *testing.T) {
 	var asked atomic.Int32
 	m := mux.New(listen(t), mux.Config{})
@@ -73,19 +73,20 @@ func TestNoIsFinal(t *testing.T) {
 		if _, err := conn.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // so that it is a packet of its own
+		time.Sleep(time.Millisecond) // to make it a packet of its own
 	}
 	accepted, err := lis.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = accepted.Close() // nothing was said on it
+	_ = accepted.Close() // nothing was sent on it
 	if n := asked.Load(); n != 1 {
 		t.Errorf("asked %d times", n)
 	}
 }
 
-// One address can't keep the others out, and is served again when it has let go.
+// One address can't keep the others out, and is served again after it has closed
+// some connections.
 func TestUndecidedPerAddress(t *testing.T) {
 	var log lines
 	addr := serve(t, listen(t), mux.Config{Timeout: time.Hour, UndecidedPerAddress: 2, Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -123,8 +124,8 @@ func TestUndecidedPerAddress(t *testing.T) {
 
 const request = "POST /math/add HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n[1,2]"
 
-// Empty lines in front of a request are left out, for whoever serves it; and a frame
-// that begins with the same bytes stays what it is.
+// Empty lines in front of a request are skipped, whoever serves it, and a frame that
+// begins with the same bytes is left as it is.
 func TestEmptyLinesBeforeARequest(t *testing.T) {
 	tr := memory.New()
 	under := wiretest.NewServer(t, erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{tr}})
@@ -163,7 +164,7 @@ func TestEmptyLinesBeforeARequest(t *testing.T) {
 					break // it was refused; the read says
 				}
 				if c.pieces {
-					time.Sleep(100 * time.Microsecond) // so that it is a packet of its own
+					time.Sleep(100 * time.Microsecond) // to make it a packet of its own
 				}
 			}
 			got, err := io.ReadAll(conn)
@@ -175,8 +176,8 @@ func TestEmptyLinesBeforeARequest(t *testing.T) {
 	}
 }
 
-// TLS below 1.2 is refused, whatever the configuration allows, and the log says so in
-// few lines.
+// TLS below 1.2 is refused, whatever the configuration allows, and the log mentions
+// it in few lines.
 func TestOldTLSIsRefused(t *testing.T) {
 	var log lines
 	cfg := erpc.GenerateTLSConfigForServer()

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/socket/mux"
 )
 
-// One port for peers of erpc and for curl.
+// One port serves peers of erpc and curl.
 func ExampleNew() {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,7 +55,7 @@ func ExampleNew() {
 	_ = res.Body.Close() // it was read
 	fmt.Printf("http: %s %s %v\n", res.Status, text, err)
 
-	_, _ = client.Close(), server.Close() // which closes both listeners, and with them the mux
+	_, _ = client.Close(), server.Close() // closes both listeners, and with them the mux
 	for range 3 {
 		<-done
 	}

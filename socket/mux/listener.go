@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// drainTime is how long the connections that are being looked at when a listener
-// is closed have to become its own.
+// drainTime is how long after Close a listener still accepts connections that were
+// being looked at.
 const drainTime = time.Second
 
 // A listener is what Match returns.
@@ -17,7 +17,7 @@ type listener struct {
 	rules []Rule
 	conns chan net.Conn
 	close sync.Once
-	over  chan struct{} // closed when nothing is accepted any more
+	over  chan struct{} // closed once nothing more is accepted
 	end   func()        // closes over; may be called again
 }
 
@@ -27,9 +27,9 @@ func newListener(m *Mux, rules []Rule) *listener {
 	return l
 }
 
-// Accept implements [net.Listener]. After Close it goes on for as long as a
-// connection may come that somebody was looking at by then: a server that ends in
-// good order serves it, which its client can't tell from one that was accepted.
+// Accept implements [net.Listener]. After Close it goes on while connections that
+// were being looked at may still arrive: their clients can't tell them from
+// accepted ones, so a server that shuts down gracefully serves them.
 func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
@@ -52,12 +52,12 @@ func (l *listener) Addr() net.Addr { return l.mux.lis.Addr() }
 // Unwrap returns the listener below, which a graceful restart hands down.
 func (l *listener) Unwrap() net.Listener { return l.mux.lis }
 
-// asked is what a graceful restart wants to know of a listener.
+// asked is what a graceful restart calls on a listener.
 type asked interface {
 	Asked() (network, addr string)
 }
 
-// An askedListener is one on a listener that a peer has made.
+// An askedListener is a listener of a mux whose own listener was made by a peer.
 type askedListener struct {
 	*listener
 	asked

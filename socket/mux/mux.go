@@ -20,33 +20,33 @@ const (
 	DefaultUndecidedPerAddress = 256      // connections
 )
 
-// A Config bounds what a mux does for connections that nobody has accepted yet.
+// A Config bounds what a mux does for connections that have not been accepted yet.
 // Zero values stand for the defaults.
 type Config struct {
-	// TLS, if it is not nil, is spoken with clients that begin with it; the mux
+	// TLS, if not nil, is used with clients that begin a TLS handshake; the mux
 	// then looks at what is inside. Others are served in the clear. TLS below 1.2
 	// is refused, whatever the configuration says.
 	TLS *tls.Config
 	// OnlyTLS closes connections that do not begin with TLS.
 	OnlyTLS bool
-	// Timeout is the time from the beginning of a connection until a rule has
-	// matched, a TLS handshake included, and somebody has accepted it.
+	// Timeout is how long a connection may take until a rule has matched, TLS
+	// handshake included, and it is accepted.
 	Timeout time.Duration
-	// Peek is how many bytes are looked at. Rules that want more do not match.
+	// Peek is how many bytes are looked at. Rules that need more do not match.
 	Peek int
-	// Undecided is how many connections may be looked at at the same time.
-	// What comes above that is closed at once.
+	// Undecided is how many connections may be looked at at the same time. Further
+	// ones are closed at once.
 	Undecided int
-	// UndecidedPerAddress is how many of them may come from one IP address, or
-	// one /64 of IPv6, so that one host can't keep the others out. What comes
-	// above that is closed at once. Below 0 there is no such bound.
+	// UndecidedPerAddress is how many of them may come from one IP address, or one
+	// /64 of IPv6, so that one host can't keep the others out. Further ones are
+	// closed at once. A value below 0 means no such bound.
 	UndecidedPerAddress int
-	// Logger, if it is not nil, gets a line when connections were refused or a TLS
-	// handshake failed: one line a second at most, with a count.
+	// Logger, if not nil, gets a line when connections are refused or TLS
+	// handshakes fail: at most one line a second, with a count.
 	Logger *slog.Logger
 }
 
-// A Mux hands the connections of one listener to others, see the package.
+// A Mux distributes the connections of one listener to others, see the package.
 type Mux struct {
 	lis net.Listener
 	cfg Config
@@ -56,7 +56,7 @@ type Mux struct {
 	serving bool
 	stops   bool // the last of outs was closed: nothing more is accepted from lis
 	closed  bool
-	timers  []*time.Timer     // that end what was closed
+	timers  []*time.Timer     // that end listeners after Close
 	open    int               // outs that are not closed
 	looking map[net.Conn]bool // connections that are not accepted yet; true: their first bytes are still being read
 	from    map[string]int    // how many of them come from an address
@@ -68,7 +68,7 @@ type Mux struct {
 }
 
 // New returns a mux of the connections of lis, which it owns from now on. It
-// panics on OnlyTLS without TLS, with which nothing could be served.
+// panics on OnlyTLS without TLS, because nothing could be served.
 func New(lis net.Listener, cfg Config) *Mux {
 	if cfg.OnlyTLS && cfg.TLS == nil {
 		panic("mux: OnlyTLS without a TLS configuration; set Config.TLS")
@@ -91,15 +91,15 @@ func New(lis net.Listener, cfg Config) *Mux {
 	}
 	return &Mux{
 		lis: lis, cfg: cfg, looking: map[net.Conn]bool{}, from: map[string]int{}, done: make(chan struct{}),
-		refused: note{log: cfg.Logger, text: "mux: connections were closed, because too many wait to be told apart"},
+		refused: note{log: cfg.Logger, text: "mux: connections were closed, because too many wait for their protocol to be recognised"},
 		failed:  note{log: cfg.Logger, text: "mux: TLS handshakes failed"},
 	}
 }
 
-// Match returns a listener of the connections that one of the rules matches, and
-// none of the calls of Match before. When all listeners are closed, the mux is, as
-// soon as it knows whose the connections are that it looks at, or a second later. It
-// panics after Serve was called, and without a rule.
+// Match returns a listener of the connections that match one of the rules, and none
+// of the rules of earlier calls of Match. When all listeners are closed, the mux
+// closes too: once it has decided about the connections that it looks at, or a
+// second later. Match panics without a rule, and after Serve was called.
 func (m *Mux) Match(rules ...Rule) net.Listener {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -115,7 +115,7 @@ func (m *Mux) Match(rules ...Rule) net.Listener {
 	return l
 }
 
-// leave is for a listener that is being closed. With the last one the mux stops.
+// leave is called when a listener is closed. With the last one the mux stops.
 func (m *Mux) leave(l *listener) error {
 	m.mu.Lock()
 	m.open--
@@ -138,22 +138,22 @@ func (m *Mux) leave(l *listener) error {
 	return m.lis.Close()
 }
 
-// Serve accepts connections until the mux is closed, which it reports as nil, or its
-// listener fails for good.
+// Serve accepts connections until the mux is closed or its listener fails for good.
+// It returns nil if the mux was closed.
 func (m *Mux) Serve() error {
 	m.mu.Lock()
 	m.serving = true
 	m.mu.Unlock()
 	err := m.accept()
 	if err == nil {
-		m.lookers.Wait() // what was accepted gets its time, unless the mux is closed by now
+		m.lookers.Wait() // give connections their time, unless the mux is closed
 	}
-	_ = m.Close() // it was, or its listener has failed
+	_ = m.Close() // it is closed already, or its listener has failed
 	m.lookers.Wait()
 	return err
 }
 
-// accept looks at what comes until the mux stops, which it reports as nil.
+// accept looks at connections until the mux stops, for which it returns nil.
 func (m *Mux) accept() error {
 	pause := time.Duration(0)
 	for {
@@ -177,8 +177,8 @@ func (m *Mux) accept() error {
 	}
 }
 
-// Close closes the listener, those of Match and the connections that nobody has
-// accepted. Those that were accepted stay.
+// Close closes the listener, those of Match and the connections that were not
+// accepted. Accepted ones stay open.
 func (m *Mux) Close() error {
 	m.mu.Lock()
 	if m.closed {
@@ -193,7 +193,7 @@ func (m *Mux) Close() error {
 	}
 	for conn, looked := range m.looking {
 		if looked {
-			_ = conn.Close() // nothing was said on it
+			_ = conn.Close() // nothing was sent on it
 		}
 	}
 	m.mu.Unlock()
@@ -212,13 +212,13 @@ func (m *Mux) isStopped() bool {
 	return m.closed || m.stops
 }
 
-// look begins to look at a connection, on a goroutine of its own.
+// look starts to look at a connection, on a goroutine of its own.
 func (m *Mux) look(conn net.Conn) {
 	from := origin(conn.RemoteAddr())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.enterLocked(conn, from) {
-		_ = conn.Close() // nothing was said on it
+		_ = conn.Close() // nothing was sent on it
 		return
 	}
 	m.lookers.Go(func() {
@@ -229,7 +229,7 @@ func (m *Mux) look(conn net.Conn) {
 		m.leaveLocked(conn, from)
 		m.mu.Unlock()
 		if !taken {
-			_ = conn.Close() // it is of no use to anybody
+			_ = conn.Close() // discarded
 		}
 	})
 }
@@ -288,7 +288,7 @@ func origin(addr net.Addr) string {
 // there.
 func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 	defer func() {
-		if recover() != nil { // a rule of the user's, fed by a stranger
+		if recover() != nil { // a user's rule, on bytes of a stranger
 			taken = false
 		}
 	}()
@@ -322,7 +322,7 @@ func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 		return false
 	}
 	m.mu.Lock()
-	m.looking[conn] = false // from here on it may be somebody's
+	m.looking[conn] = false // from here on it may be accepted
 	m.mu.Unlock()
 	select {
 	case to.conns <- used:
@@ -337,7 +337,7 @@ func (m *Mux) decide(ctx context.Context, conn net.Conn) (taken bool) {
 var errNoMatch = errors.New("mux: no rule matches")
 
 // errTooSlow ends a connection whose first bytes come in so many pieces that
-// looking at them costs more than it is worth.
+// looking at them costs too much.
 var errTooSlow = errors.New("mux: the first bytes come in too many pieces")
 
 // firstPeek is how many bytes are looked at to begin with: enough for all but the
@@ -345,12 +345,12 @@ var errTooSlow = errors.New("mux: the first bytes come in too many pieces")
 const firstPeek = 256
 
 // maxLooks bounds the work for one connection: rules look at no more than maxLooks
-// times the bytes that they may see. A head that comes byte by byte up to a few
-// kilobytes is within that; one that is drawn out to cost us time is not.
+// times the bytes that they may see. A head of a few kilobytes that comes byte by
+// byte is within that; one that is drawn out to cost us time is not.
 const maxLooks = 256
 
 // first reads until a rule of outs matches. The connection that it returns begins
-// with what was read, less the empty lines in front of a request.
+// with what was read, without the empty lines in front of a request.
 func (m *Mux) first(conn net.Conn, outs []*listener) (net.Conn, *listener, error) {
 	p := newPeeker(conn)
 	c := newChooser(outs)
@@ -388,14 +388,14 @@ func (m *Mux) first(conn net.Conn, outs []*listener) (net.Conn, *listener, error
 // rule that has said No is not asked again.
 type chooser struct {
 	outs []*listener
-	out  int // the listener whose rule has said Maybe
+	out  int // the listener whose rule said Maybe last
 	rule int // that rule
 }
 
 func newChooser(outs []*listener) *chooser { return &chooser{outs: outs} }
 
-// choose asks the rules in their order. One that says Maybe holds up those behind
-// it, unless there will be no more bytes.
+// choose asks the rules in order. One that says Maybe holds up those behind it,
+// unless no more bytes will follow.
 func (c *chooser) choose(head []byte, last bool) (*listener, Verdict) {
 	if len(head) == 0 {
 		return nil, Maybe

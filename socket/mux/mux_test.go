@@ -28,8 +28,7 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// TestOnePort has every kind of client call at one port, in the clear and over
-// TLS.
+// TestOnePort calls one port with every kind of client, in the clear and over TLS.
 func TestOnePort(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{TLS: erpc.GenerateTLSConfigForServer()})
 	for _, c := range clients {
@@ -48,8 +47,8 @@ func TestOnePort(t *testing.T) {
 	}
 }
 
-// TestHundredAtOnce: in between there are as many that say nothing, half a word or
-// nonsense.
+// TestHundredAtOnce also opens as many connections that send nothing, half a head
+// or garbage.
 func TestHundredAtOnce(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{TLS: erpc.GenerateTLSConfigForServer()})
 	for i := range 100 {
@@ -76,14 +75,15 @@ func dial(t *testing.T, addr string) net.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close() }) // some were closed by the other side
+	t.Cleanup(func() { _ = conn.Close() }) // the other side has closed some
 	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
 		t.Fatal(err)
 	}
 	return conn
 }
 
-// wantEnd wants the other side to close the connection without a word.
+// wantEnd checks that the other side closes the connection without sending
+// anything.
 func wantEnd(t *testing.T, conn net.Conn) {
 	t.Helper()
 	if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -91,7 +91,7 @@ func wantEnd(t *testing.T, conn net.Conn) {
 	}
 }
 
-// TestGarbageIsClosed at once, long before the time is over.
+// TestGarbageIsClosed: garbage is closed at once, long before the timeout.
 func TestGarbageIsClosed(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{Timeout: time.Hour})
 	for name, text := range map[string]string{
@@ -119,8 +119,8 @@ func TestGarbageIsClosed(t *testing.T) {
 	})
 }
 
-// TestSilenceIsClosed when the time is over, also inside of TLS and within its
-// handshake, and where half of a first message has come.
+// TestSilenceIsClosed: a silent connection is closed after the timeout, also
+// inside TLS, during its handshake, and after half of a first message.
 func TestSilenceIsClosed(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 	addr := serve(t, listen(t), mux.Config{Timeout: timeout, TLS: erpc.GenerateTLSConfigForServer()})
@@ -156,7 +156,7 @@ func TestSilenceIsClosed(t *testing.T) {
 	})
 }
 
-// TestByteByByte: a first message may come in any pieces.
+// TestByteByByte: a first message may arrive in any pieces.
 func TestByteByByte(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{})
 	conn := dial(t, addr)
@@ -164,15 +164,15 @@ func TestByteByByte(t *testing.T) {
 		if _, err := conn.Write([]byte{b}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(100 * time.Microsecond) // so that it is a packet of its own
+		time.Sleep(100 * time.Microsecond) // to make it a packet of its own
 	}
 	if text, err := io.ReadAll(conn); err != nil || !bytes.HasPrefix(text, []byte("HTTP/1.")) || !bytes.HasSuffix(text, []byte("\r\n\r\n3")) {
 		t.Errorf("answered %q, %v", text, err)
 	}
 }
 
-// TestLargeRequestHead: what is larger than the mux looks at is not an upgrade, but HTTP
-// all the same.
+// TestLargeRequestHead: a head that is larger than Peek is not taken for an upgrade, but
+// is still HTTP.
 func TestLargeRequestHead(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{Peek: 1000})
 	conn := dial(t, addr)
@@ -196,8 +196,8 @@ func TestOnlyTLS(t *testing.T) {
 	wantEnd(t, conn)
 }
 
-// TestTLSPassedOn: with a rule for it and without a configuration, TLS is
-// somebody else's.
+// TestTLSPassedOn: with a rule for TLS and without a configuration, TLS is passed
+// on to the listener.
 func TestTLSPassedOn(t *testing.T) {
 	m := mux.New(listen(t), mux.Config{})
 	lis := m.Match(mux.TLS)
@@ -218,7 +218,7 @@ func TestTLSPassedOn(t *testing.T) {
 }
 
 // TestUndecided: above the limit a connection is closed at once, and there is room
-// again when others have gone.
+// again when others have ended.
 func TestUndecided(t *testing.T) {
 	addr := serve(t, listen(t), mux.Config{Timeout: time.Hour, Undecided: 2})
 	silent := []net.Conn{dial(t, addr), dial(t, addr)}
@@ -237,8 +237,8 @@ func TestUndecided(t *testing.T) {
 	}
 }
 
-// TestOtherTransports: where the system keeps nothing of what was read, the mux
-// does.
+// TestOtherTransports: where the kernel can't keep what was looked at, the mux
+// keeps it.
 func TestOtherTransports(t *testing.T) {
 	tr := memory.New()
 	cfg := erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{tr}}
@@ -257,7 +257,7 @@ func TestOtherTransports(t *testing.T) {
 	}
 }
 
-// TestClose ends everything but what was accepted.
+// TestClose: Close ends everything except accepted connections.
 func TestClose(t *testing.T) {
 	m := mux.New(listen(t), mux.Config{Timeout: time.Hour})
 	raw, web := m.Match(mux.Raw), m.Match(mux.HTTP)
@@ -286,7 +286,7 @@ func TestClose(t *testing.T) {
 	if _, err := io.WriteString(another, "\x00\x00\x00\x10\x00\x011\x01"); err != nil {
 		t.Fatal(err)
 	}
-	wantEnd(t, another) // nobody listens for raw any more
+	wantEnd(t, another) // the listener for raw is closed
 	if err := web.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -303,8 +303,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestCloseLetsInWhatIsLookedAt: a connection that the mux has when its listener is
-// closed is accepted there when its first bytes come, and only then all is over.
+// TestCloseLetsInWhatIsLookedAt: a connection that the mux looks at when its
+// listener is closed is still accepted there, and only then everything ends.
 func TestCloseLetsInWhatIsLookedAt(t *testing.T) {
 	m := mux.New(listen(t), mux.Config{Timeout: time.Hour})
 	seen := make(chan bool, 10)
@@ -327,7 +327,7 @@ func TestCloseLetsInWhatIsLookedAt(t *testing.T) {
 	}
 	if late, err := net.Dial("tcp", lis.Addr().String()); err == nil {
 		_ = late.Close() // the test has failed
-		t.Error("dialed what is closed")
+		t.Error("dialed a closed listener")
 	}
 	if _, err := io.WriteString(conn, "i"); err != nil {
 		t.Fatal(err)
@@ -365,7 +365,7 @@ func TestMistakesPanic(t *testing.T) {
 	}
 }
 
-// TestPanickingRule loses its connection and no other.
+// TestPanickingRule: a rule that panics ends its connection and no other.
 func TestPanickingRule(t *testing.T) {
 	m := mux.New(listen(t), mux.Config{})
 	lis := m.Match(func(head []byte) mux.Verdict {
@@ -388,5 +388,5 @@ func TestPanickingRule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.Close() // nothing was said on it
+	_ = conn.Close() // nothing was sent on it
 }

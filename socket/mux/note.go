@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A note logs what strangers can cause as often as they like: one line a second at
-// most, with the number of times since the line before.
+// A note logs events that strangers can cause as often as they like: at most one
+// line a second, with the number of events since the last line.
 type note struct {
 	log  *slog.Logger // nil: nothing is logged
 	text string
@@ -18,7 +18,7 @@ type note struct {
 	last  time.Time
 }
 
-// every is the least time between two lines.
+// every is the minimum time between two lines.
 const every = time.Second
 
 // add counts one event and logs it if it is time. err may be nil.

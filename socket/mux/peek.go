@@ -7,10 +7,10 @@ import (
 	"net"
 )
 
-// A headed connection has its first bytes read again.
+// A headed connection returns its first bytes again.
 type headed struct {
 	net.Conn
-	head []byte // what is left of them; the reader's
+	head []byte // what is left of them; used by the reader only
 }
 
 // Read implements [net.Conn].
@@ -29,7 +29,7 @@ func (c *headed) Read(p []byte) (int, error) {
 // NetConn returns the connection below, which lacks the first bytes.
 func (c *headed) NetConn() net.Conn { return c.Conn }
 
-// CloseWrite ends what is sent, if the connection can end that alone.
+// CloseWrite closes the write side, if the connection can be half closed.
 func (c *headed) CloseWrite() error {
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
@@ -39,15 +39,15 @@ func (c *headed) CloseWrite() error {
 
 // A peeker looks at the first bytes of a connection.
 type peeker interface {
-	// peek returns how many bytes there are in buf, more than the last time
-	// unless it returns an error.
+	// peek waits for more bytes, reads into buf and returns how many there are,
+	// more than the last time unless it returns an error.
 	peek(buf []byte) (int, error)
-	// conn returns the connection, from which head can be read, but for its first
+	// conn returns the connection, from which head can be read without its first
 	// skip bytes.
 	conn(head []byte, skip int) (net.Conn, error)
 }
 
-// A taker is a peeker that reads.
+// A taker is a peeker that reads the bytes from the connection.
 type taker struct {
 	net.Conn
 	n int

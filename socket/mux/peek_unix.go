@@ -10,9 +10,9 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// newPeeker returns one that leaves the bytes in the kernel where the system can do
-// that, so that the session gets the connection itself: with a wrapper around it the
-// session would lose its fast path.
+// newPeeker returns a peeker that leaves the bytes in the kernel where the system
+// can do that. Then the session gets the connection itself; with a wrapper around
+// it, it would lose its fast path.
 func newPeeker(conn net.Conn) peeker {
 	system := conn
 	if r, ok := conn.(socket.ReadNotifier); ok {
@@ -25,7 +25,7 @@ func newPeeker(conn net.Conn) peeker {
 		}
 	case *net.UnixConn:
 		if c.LocalAddr().Network() != "unix" {
-			break // packets, of which more than the first can't be looked at
+			break // only the first packet could be looked at
 		}
 		if raw, err := c.SyscallConn(); err == nil {
 			return &looker{Conn: conn, raw: raw}
@@ -34,7 +34,7 @@ func newPeeker(conn net.Conn) peeker {
 	return &taker{Conn: conn}
 }
 
-// A looker has the kernel keep what it looks at.
+// A looker is a peeker that leaves the bytes in the kernel (MSG_PEEK).
 type looker struct {
 	net.Conn
 	raw syscall.RawConn
@@ -45,9 +45,9 @@ func (l *looker) peek(buf []byte) (n int, err error) {
 	if l.n == len(buf) {
 		return l.n, io.ErrShortBuffer
 	}
-	// The runtime calls again when more has come: it waits for edges, so bytes
-	// that stay do not make it spin. An end behind bytes is not told by the
-	// kernel; the deadline ends that.
+	// The runtime calls again when more has arrived: it is edge-triggered, so
+	// bytes that stay do not make it spin. The kernel does not report an end
+	// behind unread bytes; then the deadline ends the wait.
 	waitErr := l.raw.Read(func(fd uintptr) bool {
 		for {
 			n, _, err = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK)
@@ -78,7 +78,7 @@ func (l *looker) peek(buf []byte) (n int, err error) {
 func (l *looker) conn(_ []byte, skip int) (net.Conn, error) {
 	if skip > 0 {
 		if _, err := io.ReadFull(l.Conn, make([]byte, skip)); err != nil {
-			return nil, err // the kernel has shown them: this is the end of the connection
+			return nil, err // the kernel had the bytes, so the connection has ended since
 		}
 	}
 	return l.Conn, nil

@@ -27,7 +27,8 @@ import (
 
 const limit = wiretest.Limit
 
-// background runs f until the test ends, and wants it to end then.
+// background runs f until the test ends and checks the error with which it then
+// ends.
 func background(t *testing.T, f func() error, wanted error) {
 	t.Helper()
 	done := make(chan error, 1)
@@ -44,8 +45,8 @@ func background(t *testing.T, f func() error, wanted error) {
 	})
 }
 
-// serve has a peer of ours and a WebSocket server answer everything on one
-// listener, and returns its address.
+// serve lets a peer and a WebSocket server answer everything on one listener and
+// returns its address.
 func serve(t *testing.T, lis net.Listener, cfg mux.Config) string {
 	t.Helper()
 	m := mux.New(lis, cfg)
@@ -90,7 +91,7 @@ func listen(t *testing.T) net.Listener {
 	return lis
 }
 
-// A client calls at an address; with secure it speaks TLS.
+// A client calls at an address, with TLS if secure is true.
 type client struct {
 	name string
 	call func(t *testing.T, addr string, secure bool) error

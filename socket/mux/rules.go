@@ -2,35 +2,35 @@ package mux
 
 import "bytes"
 
-// A Verdict is what a [Rule] makes of the bytes so far.
+// A Verdict is the answer of a [Rule] for the bytes so far.
 type Verdict int
 
 // Verdicts.
 const (
-	No    Verdict = iota // whatever follows
+	No    Verdict = iota // whatever bytes follow
 	Maybe                // more bytes are needed
 	Yes
 )
 
-// A Rule tells whether a connection that begins with head is of its protocol.
-// head holds at least one byte; the next time it holds these and more. A rule is
-// called by many goroutines at a time and must not keep head.
+// A Rule tells whether a connection that begins with head is of its protocol. head
+// holds at least one byte; in the next call it holds these and more. A rule is
+// called concurrently and must not retain head.
 //
-// The rules of this package never say Yes to the same bytes, but for [HTTP], which
-// also takes what is for [WebSocket] unless that is asked first.
+// The rules of this package never say Yes to the same bytes, except for [HTTP],
+// which also matches what is for [WebSocket] unless that is asked first.
 type Rule func(head []byte) Verdict
 
-// longest is the first byte of a length, big endian, that nobody announces: from
-// it on a frame has 256 MiB and more. So no length looks like TLS (0x16) or text.
+// longest bounds the first byte of a big-endian length: from there on a frame
+// would have 256 MiB or more. So a length never looks like TLS (0x16) or text.
 const longest = 0x10
 
-// maxFilters bounds the filters of a first message. 0x0f, 0x80 and 0x82 in their
+// maxFilters bounds the filters of a first message. 0x0f, 0x80 and 0x82 in this
 // place are Thrift.
 const maxFilters = 0x0e
 
 // envelope checks what raw, json and protobuf begin with (the doc.go of
 // proto/rawproto, proto/jsonproto and proto/pbproto): a length of four bytes and the
-// number of filters. It returns what follows the filters' number, if that is 0.
+// number of filters. If there are no filters, it returns what follows.
 func envelope(head []byte) (rest []byte, filters int, v Verdict) {
 	switch {
 	case head[0] >= longest:
@@ -48,9 +48,9 @@ func envelope(head []byte) (rest []byte, filters int, v Verdict) {
 // maxSeq is the longest sequence number of raw: an int32 in base 36, with its sign.
 const maxSeq = 7
 
-// Raw matches the raw protocol (proto/rawproto): behind the envelope a sequence
-// number in base 36 behind its length, and the type of a message. Of a first message
-// that went through transfer filters nothing can be seen but their number; it is
+// Raw matches the raw protocol (proto/rawproto): after the envelope, the length of a
+// sequence number in base 36, the number, and the type of a message. Of a first
+// message that went through transfer filters only their number can be seen; it is
 // taken for raw.
 func Raw(head []byte) Verdict {
 	rest, filters, v := envelope(head)
@@ -77,7 +77,7 @@ func Raw(head []byte) Verdict {
 }
 
 // JSON matches the JSON protocol (proto/jsonproto), whose first message must not
-// go through transfer filters: behind the envelope an object.
+// go through transfer filters: an object after the envelope.
 func JSON(head []byte) Verdict {
 	rest, filters, v := envelope(head)
 	if v != Yes {
@@ -100,7 +100,7 @@ func JSON(head []byte) Verdict {
 const protobufTags = "\x08\x10\x1a\x22\x2a\x30\x3a"
 
 // Protobuf matches the protobuf protocol (proto/pbproto), whose first message must
-// not go through transfer filters: behind the envelope the tag of one of its fields.
+// not go through transfer filters: the tag of one of its fields after the envelope.
 func Protobuf(head []byte) Verdict {
 	rest, filters, v := envelope(head)
 	switch {
@@ -112,9 +112,9 @@ func Protobuf(head []byte) Verdict {
 	return No
 }
 
-// Thrift matches Apache Thrift in frames (proto/thriftproto): behind a length of
-// four bytes the mark of THeader (0x0fff, also v7's formats), of the strict binary
-// protocol (0x8001) or of the compact protocol (0x82, version 1).
+// Thrift matches Apache Thrift in frames (proto/thriftproto): after a length of
+// four bytes, the mark of THeader (0x0fff, also v7's formats), of the strict
+// binary protocol (0x8001) or of the compact protocol (0x82, version 1).
 func Thrift(head []byte) Verdict {
 	switch {
 	case head[0] >= longest:
@@ -136,8 +136,8 @@ func Thrift(head []byte) Verdict {
 }
 
 // TLS matches the beginning of TLS 1.0 to 1.3 (RFC 8446, 5.1: a record of type
-// handshake). With [Config.TLS] the mux asks it itself; as the rule of a listener
-// it passes such connections on as they came.
+// handshake). With [Config.TLS] the mux itself uses this rule. As the rule of a
+// listener, it passes such connections on unchanged.
 func TLS(head []byte) Verdict {
 	const handshake, major, minor = 0x16, 3, 4
 	switch {
@@ -183,10 +183,10 @@ func HTTP(head []byte) Verdict {
 // 2.2, asks for one).
 const maxEmptyLines = 2
 
-// emptyLines returns how many bytes of head are empty lines in front of a request of
-// HTTP, which are left out. It is sure of that once it has seen the beginning of a
-// method, which in no frame of ours can stand behind these bytes: as a length they
-// announce more than 200 MB, and the next letters are not a number of filters.
+// emptyLines returns how many bytes of head are empty lines in front of an HTTP
+// request, which are skipped. It is sure once it has seen the beginning of a method,
+// which can't follow these bytes in a frame of erpc: as a length they announce more
+// than 200 MB, and the next letters are not a number of filters.
 func emptyLines(head []byte) (n int, sure bool) {
 	const crlf = "\r\n"
 	lines := 0
@@ -197,7 +197,7 @@ func emptyLines(head []byte) (n int, sure bool) {
 	if n == 0 {
 		return 0, string(head) != crlf[:1]
 	}
-	const letters = 3 // with them a length and the number of filters are there
+	const letters = 3 // enough for a length and the number of filters
 	method := head[n:]
 	for i, c := range method[:min(len(method), letters)] {
 		if c == '\r' && i == 0 && len(method) == 1 && lines < maxEmptyLines {
@@ -213,17 +213,16 @@ func emptyLines(head []byte) (n int, sure bool) {
 	return n, true
 }
 
-// WebSocket matches a request of HTTP that asks for an upgrade to WebSocket
-// (RFC 6455, 4.1), be it one of several that it offers. It needs the whole head of
-// the request; one that is larger than [Config.Peek] is not matched. Ask it before
-// [HTTP].
+// WebSocket matches a request of HTTP that asks for an upgrade to WebSocket (RFC
+// 6455, 4.1), even among other protocols. It needs the whole head of the request;
+// a head larger than [Config.Peek] does not match. Ask it before [HTTP].
 func WebSocket(head []byte) Verdict {
 	const get = "GET "
 	if n := min(len(head), len(get)); string(head[:n]) != get[:n] {
 		return No
 	}
-	// A head that is not complete is searched for its end only, so that one that
-	// comes in many pieces costs little.
+	// An incomplete head is only searched for its end, so that one in many pieces
+	// costs little.
 	head, _, whole := bytes.Cut(head, []byte("\r\n\r\n"))
 	if !whole {
 		return Maybe
@@ -250,8 +249,8 @@ func offersWebSocket(value []byte) bool {
 	return false
 }
 
-// equalFold compares ASCII text with a name in small letters. Unlike
-// [bytes.EqualFold] it takes no letter of another script for one of ours.
+// equalFold compares ASCII text with a lower-case name. Unlike [bytes.EqualFold],
+// it does not fold non-ASCII letters to ASCII ones.
 func equalFold(text []byte, name string) bool {
 	if len(text) != len(name) {
 		return false

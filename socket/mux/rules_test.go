@@ -25,7 +25,7 @@ var rules = []struct {
 
 const upgrade = "GET /ws HTTP/1.1\r\nHost: x\r\nupgrade:  WebSocket \r\nConnection: Upgrade\r\n\r\n"
 
-// first are beginnings of connections, with the rules that match them.
+// first lists beginnings of connections with the rules that match them.
 var first = []struct{ text, rules string }{
 	{upgrade, "websocket http"},
 	{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "http"},
@@ -33,7 +33,7 @@ var first = []struct{ text, rules string }{
 	{"GET / HTTP/1.1\r\nUpgrade: h2c, websocket\r\n\r\n", "websocket http"},
 	{"GET / HTTP/1.1\r\nUpgrade: h2c\r\nUpgrade: WebSocket/13\r\n\r\n", "websocket http"},
 	{"GET / HTTP/1.1\r\nUpgrade: h2c, xwebsocket, websockets\r\n\r\n", "http"},
-	{"GET / HTTP/1.1\r\nUpgrade: webſocket\r\n\r\n", "http"}, // a long s, which folds to ours
+	{"GET / HTTP/1.1\r\nUpgrade: webſocket\r\n\r\n", "http"}, // a long s, which folds to s
 	{"OPTIONS * HTTP/1.1\r\n\r\n", "http"},
 	{"POST http://h/x HTTP/1.1\r\n\r\n", "http"},
 	{"PROPPATCH /x HTTP/1.1\r\n\r\n", "http"},

@@ -27,13 +27,13 @@ type Conn struct {
 	stream          *quicgo.Stream
 	closed          bool
 	readBy, writeBy time.Time     // deadlines
-	changed         chan struct{} // closed when any of the above changes while there is no stream; then nil
+	changed         chan struct{} // closed when any of the above changes while there is no stream; nil once there is one
 }
 
 var _ net.Conn = (*Conn)(nil)
 
-// newConn returns a Conn that releases conn when it has ended. Without a stream,
-// that comes by begin.
+// newConn returns a Conn that releases conn when it has ended. stream may be nil;
+// then begin sets it.
 func newConn(conn *connection, stream *quicgo.Stream) *Conn {
 	c := &Conn{conn: conn, stream: stream}
 	if stream == nil {
@@ -42,12 +42,12 @@ func newConn(conn *connection, stream *quicgo.Stream) *Conn {
 	return c
 }
 
-// begin gives c its stream, if it is not closed by now.
+// begin gives c its stream, unless c is closed by now.
 func (c *Conn) begin(stream *quicgo.Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return // and with it the connection
+		return // and the connection has ended
 	}
 	c.stream = stream
 	_ = stream.SetReadDeadline(c.readBy) // never fails
@@ -64,8 +64,8 @@ func (c *Conn) changeLocked() {
 	}
 }
 
-// await returns the stream and counts the caller among the users, unless there
-// is an error. by is one of the deadlines.
+// await returns the stream and counts the caller among the users, unless there is
+// an error. by is the deadline to check.
 func (c *Conn) await(by *time.Time) (*quicgo.Stream, error) {
 	for {
 		c.mu.Lock()
@@ -103,7 +103,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	defer c.users.Done()
 	n, err := stream.Read(p)
 	if n > 0 && err == io.EOF {
-		err = nil // it comes again
+		err = nil // the next Read returns it again
 	}
 	if err != nil {
 		return n, c.explain("read", err)
@@ -111,7 +111,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write implements [net.Conn]. It returns once no more than about a packet of p is still
+// Write implements [net.Conn]. It returns once no more than about a packet of p remains
 // to be sent.
 func (c *Conn) Write(p []byte) (int, error) {
 	stream, err := c.await(&c.writeBy)
@@ -128,9 +128,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// explain says what an error of quic-go means for the caller. Those errors are
-// all net.ErrClosed and some of them timeouts, which callers take for their own
-// doing.
+// explain translates an error of quic-go for the caller. Those errors are all
+// net.ErrClosed, and some are timeouts, so callers would take them for their own
+// Close or deadline.
 func (c *Conn) explain(op string, err error) error {
 	c.mu.Lock()
 	closed := c.closed
@@ -180,12 +180,13 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// finish says that this side has closed, waits until the other side has read everything, which it shows by
-// closing its direction too, and lets go of the connection. Whoever has read
-// the end of the other side needs not wait: nobody reads any more.
+// finish closes this side's direction, waits until the other side has read everything, which
+// it shows by closing its direction too, and releases the connection. If the end of the
+// other side has been read already, there is no need to wait: the other side no longer
+// reads.
 func (c *Conn) finish(stream *quicgo.Stream) {
 	defer c.conn.release()
-	c.users.Wait()     // from now on this goroutine is alone
+	c.users.Wait()     // from now on this goroutine is the only user
 	_ = stream.Close() // fails only if it was cancelled, which is an end as well
 	if c.sawEnd.Load() {
 		stream.CancelRead(0) // the end was read: nothing is sent

@@ -11,16 +11,16 @@ import (
 
 // Limits of ending.
 const (
-	// drainTime is how long the end that closes first waits for the other side
-	// to have read everything and close too. What still comes is thrown away
-	// meanwhile, so that a write of the other side does not block for good.
+	// drainTime is how long the end that closes first waits for the other side to
+	// have read everything and close too. Meanwhile what still arrives is
+	// discarded, so that a write of the other side does not block forever.
 	drainTime = time.Second
-	// lingerTime is how long it then waits for another side that is slow to read.
+	// lingerTime is how long it then waits for a side that is slow to read.
 	lingerTime = 10 * time.Second
 	// guardTime is how long an accepted connection without streams may last.
 	guardTime = 2 * time.Second
-	// farewell is how long the UDP socket lasts after the connection was closed
-	// from here, so that quic-go can say so again if it was not heard.
+	// farewell is how long the UDP socket stays open after this side has closed
+	// the connection, so that quic-go can repeat the close if it was lost.
 	farewell = 200 * time.Millisecond
 )
 
@@ -28,13 +28,13 @@ const (
 type connection struct {
 	quic   *quicgo.Conn
 	dialed bool
-	ours   bool   // the other side is of this package
-	free   func() // gives up what is below the connection; called once it has ended
+	ours   bool   // the other side uses this package: "erpc" was negotiated
+	free   func() // releases what is below the connection; called once it has ended
 
 	mu     sync.Mutex  // guards the following
-	held   int         // by how many
-	ending bool        // nobody may hold it any more
-	guard  *time.Timer // ends a connection that nobody holds
+	held   int         // how many sessions, or goroutines, hold it
+	ending bool        // it can't be held any more
+	guard  *time.Timer // ends a connection that is not held
 }
 
 // newConnection returns a connection that is held once.
@@ -52,7 +52,8 @@ func newConnection(quic *quicgo.Conn, dialed bool, free func()) *connection {
 	return c
 }
 
-// hold reports whether the connection lasts until a call of release.
+// hold holds the connection until a call of release. It reports false if the
+// connection is ending.
 func (c *connection) hold() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,9 +67,9 @@ func (c *connection) hold() bool {
 	return true
 }
 
-// release ends the connection if nobody else holds it. The side that has
-// accepted leaves that to the one who dialed, who may be about to open another
-// stream, for a while.
+// release ends the connection if it is not held any more. The accepting side
+// leaves that to the dialing side for a while, which may be about to open another
+// stream.
 func (c *connection) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,10 +98,10 @@ func (c *connection) idle() {
 	}
 }
 
-// end closes the connection. It blocks until that is said.
+// end closes the connection. It blocks until the close has been sent.
 func (c *connection) end() { _ = c.quic.CloseWithError(0, "") } // returns nil
 
-// open opens a stream, nil if this connection can have no more.
+// open opens a stream. It returns nil if this connection can have no more.
 func (c *connection) open() *Conn {
 	if !c.hold() {
 		return nil
@@ -116,7 +117,7 @@ func (c *connection) open() *Conn {
 	return newConn(c, stream)
 }
 
-// hello is what the side that dials sends in front, because the other side
-// learns of a stream by what comes over it. It is the version of what this
-// package adds to QUIC, too.
+// hello is the first byte that the dialing side sends on a stream, because the
+// other side learns of a stream only by its data. It is also the version of what
+// this package adds to QUIC.
 const hello = 1

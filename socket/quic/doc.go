@@ -1,5 +1,5 @@
 // Package quic is the transport of QUIC: each session is one stream of a QUIC
-// connection, encrypted always. It has the network "quic".
+// connection and is always encrypted. It has the network "quic".
 //
 //	p := erpc.NewPeer(erpc.PeerConfig{Network: "quic", Transports: []erpc.Transport{&quic.Transport{}}})
 //	p.SetTLSConfig(tlsConfig) // needed on both sides
@@ -8,21 +8,21 @@
 //
 // # Application protocols
 //
-// Where the TLS configuration names no protocols (NextProtos), "erpc" is
-// offered and taken first, then "http/1.1" and "h2", which is what erpc v7
-// has. With "erpc" both sides are of this package: the side that dials sends one byte
-// when it opens a stream, so that the other may speak first, and a connection may have
-// many streams. With any other protocol nothing is sent but what the session
-// sends, and a connection has one stream, as v7 has it: what an accepted
-// session writes then waits until the other side has said something.
+// If the TLS configuration names no protocols (NextProtos), "erpc" is offered and
+// preferred, then "http/1.1" and "h2", which erpc v7 uses. With "erpc" both sides use
+// this package: the dialing side sends one byte when it opens a stream, so that the
+// other side may speak first, and a connection may have many streams. With any other
+// protocol only what the session writes is sent, and a connection has one stream, as
+// in v7: what an accepted session writes then waits until the other side has sent
+// something.
 //
 // # Options of a peer
 //
-// Keepalive is on by default, every 15 s. The size of kernel buffers is that of the UDP
-// socket. There is no option for delay, because QUIC knows none. A
-// listener can't be handed down to another process.
+// Keepalive is on by default, every 15 s. The sizes of kernel buffers are those of the
+// UDP socket. There is no option for delay, because QUIC has none. A listener can't be
+// handed down to another process.
 //
-// If the system grants less than the UDP buffers that quic-go would like, quic-go logs
-// that once; this package turns that off through its environment variable
-// QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING, unless that is set already.
+// If the system grants smaller UDP buffers than quic-go would like, quic-go logs that
+// once. This package turns the line off by the environment variable
+// QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING, unless it is set already.
 package quic

@@ -12,15 +12,16 @@ import (
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// greetTime is how long a client of ours may take from its connection to its
-// first stream, and from that to the first byte.
+// greetTime is how long a client that uses this package may take from its
+// connection to its first stream, and from a stream to its first byte.
 const greetTime = 10 * time.Second
 
-// refused is the error code of a stream that a closed listener does not take.
+// refused is the error code of a connection or stream that a closed listener does
+// not accept.
 const refused = 1
 
-// A Listener accepts sessions: the streams of its connections. Its UDP socket lasts as
-// long as they do.
+// A Listener accepts sessions: the streams of its connections. Its UDP socket stays
+// open until the last of them has ended.
 type Listener struct {
 	quic      *quicgo.Listener
 	transport *quicgo.Transport
@@ -53,13 +54,13 @@ func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Option
 	transport := &quicgo.Transport{Conn: udp}
 	lis, err := transport.Listen(cfg, t.config(o))
 	if err != nil {
-		_ = transport.Close() // not used
+		_ = transport.Close() // unused
 		_ = udp.Close()
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
 	l := &Listener{quic: lis, transport: transport, udp: udp}
 	l.queue = accept.NewQueue(func() {
-		_ = l.transport.Close() // nothing is left to be said
+		_ = l.transport.Close() // everything has been sent
 		_ = l.udp.Close()
 	})
 	go l.run()
@@ -72,8 +73,8 @@ func (l *Listener) Accept() (net.Conn, error) { return l.queue.Accept() }
 // Addr implements [net.Listener].
 func (l *Listener) Addr() net.Addr { return l.quic.Addr() }
 
-// Close implements [net.Listener]. What was accepted goes on, and needs the UDP
-// socket: the address is free when that has ended, too.
+// Close implements [net.Listener]. Accepted sessions go on and use the UDP socket,
+// so the address is in use until they have ended.
 func (l *Listener) Close() error {
 	if err := l.queue.Close(); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (l *Listener) Close() error {
 	return l.quic.Close()
 }
 
-// run takes the connections whose TLS handshake is done.
+// run accepts connections whose TLS handshake is done.
 func (l *Listener) run() {
 	for {
 		conn, err := l.quic.Accept(context.Background()) // ends with Close
@@ -101,13 +102,13 @@ func (l *Listener) run() {
 	}
 }
 
-// streams accepts the streams of a connection with a peer of ours.
+// streams accepts the streams of a connection whose other side uses this package.
 func (l *Listener) streams(c *connection) {
 	ctx, cancel := context.WithTimeout(c.quic.Context(), greetTime)
 	stream, err := c.quic.AcceptStream(ctx)
 	cancel()
 	if err != nil {
-		c.end() // it had its time
+		c.end() // its time is over
 		return
 	}
 	l.take(c, stream)
@@ -127,30 +128,30 @@ func (l *Listener) take(c *connection, stream *quicgo.Stream) {
 	} // else the connection has ended
 }
 
-// greet accepts a stream once its hello has come.
+// greet accepts a stream once its hello has arrived.
 func (l *Listener) greet(c *Conn) {
 	var first [1]byte
-	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read says
+	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read reports it
 	if _, err := c.Read(first[:]); err == nil && first[0] == hello {
-		_ = c.SetReadDeadline(time.Time{}) // the next read says
+		_ = c.SetReadDeadline(time.Time{}) // the next read reports it
 		if l.deliver(c) {
 			return
 		}
 	}
 	c.stream.CancelWrite(refused)
 	c.stream.CancelRead(refused)
-	_ = c.Close() // of no use to anybody
+	_ = c.Close() // discarded
 }
 
-// single accepts a connection with one stream, which comes with the first that
-// the client says. Meanwhile the session may wait for it, and be closed.
+// single accepts a connection with one stream, which comes with the first bytes of
+// the client. Meanwhile the session may wait for it, and be closed.
 func (l *Listener) single(c *connection) {
 	conn := newConn(c, nil)
 	if !l.deliver(conn) {
-		_ = conn.Close() // nothing was said on it
+		_ = conn.Close() // nothing was sent on it
 		return
 	}
-	if stream, err := c.quic.AcceptStream(c.quic.Context()); err == nil { // else Read says
+	if stream, err := c.quic.AcceptStream(c.quic.Context()); err == nil { // otherwise Read reports it
 		conn.begin(stream)
 	}
 }

@@ -97,7 +97,7 @@ func TestServerIsVerified(t *testing.T) {
 	}
 }
 
-// A client of erpc v7 opens its stream with the first that it says.
+// A client of erpc v7 opens its stream with the first bytes that it sends.
 func TestStreamThatComesLate(t *testing.T) {
 	server, client := sockettest.TLS(t)
 	lis := listen(t, new(quic.Transport), server)
@@ -180,15 +180,15 @@ func TestSharing(t *testing.T) {
 	if len(from) != 2 {
 		t.Errorf("sessions by connection: %v, want 2 on the first and 1 on the next, as the server allows", from)
 	}
-	// Other options, another connection.
+	// Other options need another connection.
 	c := dial(t, tr, lis, &socket.Options{TLS: client.Clone()})
 	if from[c.LocalAddr().String()] > 0 {
 		t.Error("sessions with different certificates share a connection")
 	}
 }
 
-// Closing one session leaves the others of the connection alone, and the last
-// one closes it, so that the next is on another.
+// Closing one session does not affect the others of its connection. The last one
+// closes the connection, so the next session is on another.
 func TestSharedConnectionLastsAsLongAsItsSessions(t *testing.T) {
 	server, client := sockettest.TLS(t)
 	lis := listen(t, new(quic.Transport), server)

@@ -19,15 +19,15 @@ import (
 // Network is the name of the network.
 const Network = "quic"
 
-// DefaultKeepAlive is the period of keepalive packets. Without them a
-// connection on which nothing is said ends after MaxIdleTimeout, 30 s.
+// DefaultKeepAlive is the period of keepalive packets. Without them an idle
+// connection ends after MaxIdleTimeout, 30 s.
 const DefaultKeepAlive = 15 * time.Second
 
 // A Transport dials and listens over QUIC. The zero value is ready. It must not
 // be copied.
 type Transport struct {
-	// Config is that of quic-go; nil means defaults. It is not changed. The
-	// options of a peer win over its KeepAlivePeriod.
+	// Config is the configuration of quic-go; nil means defaults. It is not
+	// changed. The options of a peer take precedence over its KeepAlivePeriod.
 	Config *quicgo.Config
 	// Share lets the sessions that are dialed to the same address with the same
 	// options share one connection, each as a stream of its own. With a server
@@ -40,10 +40,10 @@ type Transport struct {
 
 var _ socket.Transport = (*Transport)(nil)
 
-// ErrNoTLS says that QUIC was asked for without a TLS configuration.
+// ErrNoTLS is the error of QUIC without a TLS configuration.
 var ErrNoTLS = fmt.Errorf("quic: a TLS configuration is needed: set one with SetTLSConfig or SetTLSConfigFromFile: %w", errors.ErrUnsupported)
 
-// tunables are the options that QUIC has; it knows no delay.
+// tunables are the options that QUIC has: all but NoDelay.
 const tunables = socket.TuneAll &^ socket.TuneNoDelay
 
 // Networks implements [socket.Transport].
@@ -114,7 +114,7 @@ func (t *Transport) Dial(ctx context.Context, _, addr string, o *socket.Options)
 	}
 	stream := c.open()
 	if stream == nil {
-		c.release() // the count that connect gave
+		c.release() // that of connect
 		return nil, fmt.Errorf("quic: dial %s: open a stream: %w", addr, context.Cause(c.quic.Context()))
 	}
 	c.release()
@@ -151,7 +151,7 @@ func (t *Transport) connect(ctx context.Context, addr string, o *socket.Options)
 	}
 	transport := &quicgo.Transport{Conn: udp}
 	closeAll := func() {
-		_ = transport.Close() // nothing is left to be said
+		_ = transport.Close() // everything has been sent
 		_ = udp.Close()
 	}
 	conn, err := transport.Dial(ctx, remote, tlsCfg, t.config(o))
@@ -162,7 +162,7 @@ func (t *Transport) connect(ctx context.Context, addr string, o *socket.Options)
 	return newConnection(conn, true, closeAll), nil
 }
 
-// resolve is net.ResolveUDPAddr under a context.
+// resolve is net.ResolveUDPAddr with a context.
 func resolve(ctx context.Context, host, port string) (*net.UDPAddr, error) {
 	n, err := net.DefaultResolver.LookupPort(ctx, "udp", port)
 	if err != nil {
@@ -183,7 +183,7 @@ func resolve(ctx context.Context, host, port string) (*net.UDPAddr, error) {
 }
 
 // quiet keeps quic-go from logging that a UDP buffer is smaller than it likes,
-// which is not an error. There is no other way to tell it.
+// which is not an error. There is no other way to turn that off.
 var quiet = sync.OnceFunc(func() {
 	const name = "QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING"
 	if _, set := os.LookupEnv(name); !set {
@@ -191,8 +191,8 @@ var quiet = sync.OnceFunc(func() {
 	}
 })
 
-// takeOver is how long an address that is in use is waited for: a listener that
-// was closed needs it until its last sessions have ended.
+// takeOver is how long Listen waits for an address in use: a closed listener keeps
+// it until its last session has ended.
 const takeOver = 3 * time.Second
 
 func listenUDP(ctx context.Context, local *net.UDPAddr, o *socket.Options) (*net.UDPConn, error) {
@@ -216,33 +216,33 @@ func listenUDP(ctx context.Context, local *net.UDPAddr, o *socket.Options) (*net
 		err = errors.Join(err, udp.SetWriteBuffer(o.WriteBuffer))
 	}
 	if err != nil {
-		_ = udp.Close() // not used
+		_ = udp.Close() // unused
 		return nil, fmt.Errorf("buffers of the UDP socket: %w", err)
 	}
 	return udp, nil
 }
 
-// A poolKey is what sessions that share a connection have in common.
+// A poolKey identifies sessions that may share a connection.
 type poolKey struct {
 	addr, local string
 	tls         *tls.Config
 }
 
-// shared returns a connection to share, nil if there is none.
+// shared returns a connection to share, or nil.
 func (t *Transport) shared(key poolKey) *connection {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.pool[key]
 }
 
-// share offers c for further sessions as long as it has one.
+// share offers c to further sessions while it has a session.
 func (t *Transport) share(key poolKey, c *connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pool == nil {
 		t.pool = map[poolKey]*connection{}
 	}
-	t.pool[key] = c // instead of one that is full or at its end
+	t.pool[key] = c // in place of one that is full or has ended
 	context.AfterFunc(c.quic.Context(), func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()

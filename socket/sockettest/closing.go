@@ -14,7 +14,7 @@ import (
 
 func (f *fixture) dialOptions() *socket.Options { return &socket.Options{TLS: f.ClientTLS} }
 
-// ends runs test for the client as the one who closes, and for the server.
+// ends runs test twice: the client closes, and the server closes.
 func (f *fixture) ends(test func(closer string, closes, other net.Conn)) {
 	client, server := f.pair()
 	test("client", client, server)
@@ -32,13 +32,13 @@ func testCloseEndsReads(f *fixture) {
 		if err := closes.Close(); err != nil {
 			f.Errorf("%s: close: %v", closer, err)
 		}
-		f.within(f.Prompt, "the read of the one who closed, "+closer, a)
+		f.within(f.Prompt, "the read of the closing "+closer, a)
 		f.within(f.Prompt, "the read of the other side of the "+closer, b)
 		if own == nil || others == nil {
 			f.Errorf("%s: reads ended with %v and %v", closer, own, others)
 		}
 		if errors.Is(own, io.EOF) || isTimeout(own) {
-			f.Errorf("%s: the read of the one who closed ended with %v", closer, own)
+			f.Errorf("%s: the read of the closing side ended with %v", closer, own)
 		}
 		if isTimeout(others) {
 			f.Errorf("%s: the read of the other side ended with %v", closer, others)
@@ -59,7 +59,7 @@ func testCloseEndsReads(f *fixture) {
 }
 
 // testCloseEndsWrites fills the connection, so that a write of the other side
-// waits, and closes the end that does not read. The other side reads, as every
+// blocks, and closes the end that does not read. The other side reads, as every
 // session does.
 func testCloseEndsWrites(f *fixture) {
 	f.ends(func(closer string, closes, other net.Conn) {
@@ -86,7 +86,7 @@ func testCloseEndsWrites(f *fixture) {
 				full = true
 			}
 		}
-		_ = closes.Close() // its reader says
+		_ = closes.Close() // its reader reports the end
 		f.within(f.Prompt, "the read of the other side of the "+closer, r)
 		f.within(f.Prompt, "the blocked write of the other side of the "+closer, w)
 		if reads == nil || writes == nil {
@@ -111,7 +111,7 @@ func testLastBytes(f *fixture) {
 				_, wrote = closes.Write(data)
 				wrote = errors.Join(wrote, closes.Close())
 			})
-			_ = other.SetReadDeadline(time.Now().Add(f.Patience)) // the read says
+			_ = other.SetReadDeadline(time.Now().Add(f.Patience)) // the read reports it
 			got, err := io.ReadAll(other)
 			<-w
 			if err != nil || wrote != nil {
@@ -134,7 +134,7 @@ func testConcurrentClose(f *fixture) {
 			for range 4 {
 				wg.Go(func() { _ = c.Close() }) // all but one may fail
 			}
-			wg.Go(func() { _, _ = io.Copy(io.Discard, c) }) // must end, in whatever way
+			wg.Go(func() { _, _ = io.Copy(io.Discard, c) }) // must end, with any error
 			wg.Go(func() {
 				for {
 					if _, err := c.Write(random(1000)); err != nil {
@@ -153,17 +153,17 @@ func testNobody(f *fixture) {
 	if f.Nobody != nil {
 		addr = f.Nobody(f.T)
 	} else {
-		lis := f.listen() // its port is free afterwards
+		lis := f.listen() // to find a free port
 		addr = lis.Addr().String()
-		_ = lis.Close() // nobody knows of it
+		_ = lis.Close() // it has no clients
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	start := time.Now()
 	c, err := f.dial(ctx, addr)
 	if err == nil {
-		_ = c.Close() // the test has failed
-		f.Fatalf("dialed %s, where nobody listens", addr)
+		_ = c.Close() // only if the test has failed
+		f.Fatalf("dialed %s, where there is no listener", addr)
 	}
 	if d := time.Since(start); d > 300*time.Millisecond+f.Prompt {
 		f.Errorf("dialing nobody took %v, its context 300ms", d)
@@ -190,7 +190,7 @@ func testListenerClose(f *fixture) {
 	if _, err := lis.Accept(); !errors.Is(err, net.ErrClosed) {
 		f.Errorf("Accept on a closed listener: %v", err)
 	}
-	_ = lis.Close() // must do no harm
+	_ = lis.Close() // must be harmless
 	// The address is free again.
 	again, err := f.transport.Listen(f.context(), f.Network, lis.Addr().String(), &socket.Options{TLS: f.ServerTLS})
 	if err != nil {
@@ -202,7 +202,7 @@ func testListenerClose(f *fixture) {
 	}
 }
 
-// testListenerCloseKeeps: what was accepted goes on, so that a server can drain.
+// testListenerCloseKeeps: accepted connections go on, so that a server can drain.
 func testListenerCloseKeeps(f *fixture) {
 	lis := f.listen()
 	client, server := f.connect(lis)
@@ -215,9 +215,9 @@ func testListenerCloseKeeps(f *fixture) {
 	defer cancel()
 	if c, err := f.dial(ctx, lis.Addr().String()); err == nil {
 		defer c.Close()
-		// A transport may dial without hearing from the other side; but then
-		// the connection must end.
-		_ = c.SetReadDeadline(time.Now().Add(f.Patience)) // the read says
+		// A transport may dial without an answer of the other side, but then the
+		// connection must end.
+		_ = c.SetReadDeadline(time.Now().Add(f.Patience)) // the read reports it
 		if _, err := c.Read(make([]byte, 1)); err == nil || isTimeout(err) {
 			f.Errorf("a connection to a closed listener: %v", err)
 		}

@@ -22,7 +22,7 @@ func testNetworks(f *fixture) {
 	}
 }
 
-// sizes are in bytes, those around what transports cut pieces at among them.
+// sizes are in bytes. Some are around the sizes at which transports split data.
 var sizes = []int{1, 2, 100, 1 << 10, 1<<14 - 1, 1 << 14, 1<<14 + 1, 1<<16 - 1, 1 << 16, 1<<16 + 1, 200_000, 1 << 20}
 
 func testEcho(f *fixture) {
@@ -31,14 +31,14 @@ func testEcho(f *fixture) {
 		f.send(client, server, random(n))
 		f.send(server, client, random(n))
 	}
-	// Writes of nothing are nothing.
+	// An empty write has no effect.
 	if n, err := client.Write(nil); n != 0 || err != nil {
-		f.Errorf("write of nothing: %d, %v", n, err)
+		f.Errorf("empty write: %d, %v", n, err)
 	}
 	f.send(client, server, []byte("x"))
 }
 
-// testServerFirst is for the server that pushes before the client says anything.
+// testServerFirst: a server may send before the client does.
 func testServerFirst(f *fixture) {
 	client, server := f.pair()
 	f.send(server, client, random(1000))
@@ -72,7 +72,7 @@ func testMany(f *fixture) {
 	wg.Wait()
 }
 
-// exchange dials an echo and compares.
+// exchange dials an echo server and compares what comes back.
 func (f *fixture) exchange(addr string, rounds int, data []byte) error {
 	c, err := f.dial(f.context(), addr)
 	if err != nil {
@@ -120,13 +120,13 @@ func testReadDeadline(f *fixture) {
 		}
 		buf := make([]byte, 10)
 		for _, d := range []time.Duration{-time.Second, 20 * time.Millisecond} {
-			_ = a.SetReadDeadline(time.Now().Add(d)) // the read says
+			_ = a.SetReadDeadline(time.Now().Add(d)) // the read reports it
 			if n, err := a.Read(buf); n != 0 || !isTimeout(err) {
 				f.Fatalf("read under a deadline in %v: %d bytes, %v", d, n, err)
 			}
 		}
-		// A deadline counts for the read that is waiting already, also the
-		// first that is ever set.
+		// A deadline also ends a read that waits already, even the first deadline
+		// that is ever set.
 		for _, first := range []bool{true, false} {
 			_ = a.SetReadDeadline(time.Time{})
 			err := f.interrupted(func() error { _, err := a.Read(buf); return err }, func() { _ = a.SetReadDeadline(time.Now()) })
@@ -134,9 +134,9 @@ func testReadDeadline(f *fixture) {
 				f.Fatalf("first %v: interrupted read: %v", first, err)
 			}
 		}
-		_ = a.SetReadDeadline(time.Time{}) // the read says
+		_ = a.SetReadDeadline(time.Time{}) // the read reports it
 		f.send(b, a, random(100))          // nothing was lost
-		_ = a.SetDeadline(time.Unix(1, 0)) // the read says
+		_ = a.SetDeadline(time.Unix(1, 0)) // the read reports it
 		if _, err := a.Read(buf); !isTimeout(err) {
 			f.Fatalf("read under a deadline for both: %v", err)
 		}
@@ -144,8 +144,7 @@ func testReadDeadline(f *fixture) {
 }
 
 // interrupted runs block in the background, then interrupt until block returns.
-// The interruption may come before block has got to wait; it is repeated so that
-// one comes after.
+// The interruption may come before block waits, so it is repeated.
 func (f *fixture) interrupted(block func() error, interrupt func()) error {
 	f.Helper()
 	result := make(chan error, 1)
@@ -172,7 +171,7 @@ func testWriteDeadline(f *fixture) {
 	data := random(1 << 20)
 	var err error
 	for err == nil && total < 1<<30 {
-		_ = client.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)) // the write says
+		_ = client.SetWriteDeadline(time.Now().Add(300 * time.Millisecond)) // the write reports it
 		var n int
 		n, err = client.Write(data)
 		total += n
@@ -180,14 +179,14 @@ func testWriteDeadline(f *fixture) {
 	if !isTimeout(err) {
 		f.Fatalf("after %d bytes: %v", total, err)
 	}
-	_ = client.SetWriteDeadline(time.Unix(1, 0)) // the write says
+	_ = client.SetWriteDeadline(time.Unix(1, 0)) // the write reports it
 	if _, err := client.Write([]byte("x")); !isTimeout(err) && !f.WriteTimeoutIsFinal {
 		f.Fatalf("write under a deadline that has passed: %v", err)
 	}
 	if f.WriteTimeoutIsFinal {
 		return
 	}
-	// What was said to be written arrives, and the connection goes on.
+	// What Write reported as written arrives, and the connection goes on.
 	_ = client.SetWriteDeadline(time.Time{})
 	_ = server.SetReadDeadline(time.Now().Add(f.Patience))
 	if n, err := io.CopyN(io.Discard, server, int64(total)); err != nil {

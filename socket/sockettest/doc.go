@@ -6,12 +6,12 @@
 //     whoever speaks first, and what was written before Close arrives;
 //   - addresses are those of the network, and a client and its server see the
 //     same ones;
-//   - read and write deadlines hold, for calls that wait already too, and can be
-//     taken back;
+//   - read and write deadlines hold, also for calls that wait already, and can be
+//     removed;
 //   - Close ends reads and blocked writes of both sides at once, also when many
-//     close at the same time; net.ErrClosed and timeouts are told apart;
-//   - Dial obeys its context, and fails where nobody listens;
-//   - a listener closes promptly, leaves what it has accepted alone, and is not
+//     close at the same time; net.ErrClosed and timeouts can be distinguished;
+//   - Dial obeys its context, and fails where there is no listener;
+//   - a listener closes promptly, leaves accepted connections open, and is not
 //     held up by a silent client or confused by strangers;
 //   - where a connection can be half open (it has CloseWrite), the other side
 //     reads the end and can still send;

@@ -7,8 +7,8 @@ import (
 	"github.com/goerpc/erpc/socket/sockettest"
 )
 
-// Whoever writes a transport calls Run from a test like this one, once for each way
-// in which it can be used, and has TestMain call VerifyMain.
+// The author of a transport calls Run from a test like this one, once for each way
+// in which the transport can be used, and VerifyMain from TestMain.
 func Example() {
 	_ = func(t *testing.T) { // func TestConformance(t *testing.T)
 		transport := func() socket.Transport { return socket.Stream{} }

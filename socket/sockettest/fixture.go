@@ -16,14 +16,14 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// A fixture is one part of the test.
+// A fixture is the environment of one part of the test.
 type fixture struct {
 	*testing.T
 	Options
 	transport socket.Transport
 }
 
-// context ends when nothing more is waited for.
+// context returns a context that ends after Patience.
 func (f *fixture) context() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), f.Patience)
 	f.Cleanup(cancel)
@@ -41,7 +41,7 @@ func (f *fixture) listen() net.Listener {
 	if err != nil {
 		f.Fatalf("listen on %s: %v", addr, err)
 	}
-	f.Cleanup(func() { _ = lis.Close() }) // a test may have done so
+	f.Cleanup(func() { _ = lis.Close() }) // a test may have closed it
 	return lis
 }
 
@@ -52,7 +52,7 @@ func (f *fixture) accept(lis net.Listener) (net.Conn, error) {
 		return nil, err
 	}
 	if err := f.handshake(c); err != nil {
-		_ = c.Close() // of no use
+		_ = c.Close() // discarded
 		return nil, err
 	}
 	return c, nil
@@ -72,8 +72,8 @@ func (f *fixture) dial(ctx context.Context, addr string) (net.Conn, error) {
 	return f.transport.Dial(ctx, f.Network, addr, &socket.Options{TLS: f.ClientTLS})
 }
 
-// connect returns both ends of a new connection to lis, closed when the test
-// ends. Nobody else may accept from lis.
+// connect returns both ends of a new connection to lis, closed when the test ends.
+// No other goroutine may accept from lis.
 func (f *fixture) connect(lis net.Listener) (client, server net.Conn) {
 	f.Helper()
 	type result struct {
@@ -89,13 +89,13 @@ func (f *fixture) connect(lis net.Listener) (client, server net.Conn) {
 	if err != nil {
 		f.Fatalf("dial %v: %v", lis.Addr(), err)
 	}
-	f.Cleanup(func() { _ = client.Close() }) // a test may have done so
+	f.Cleanup(func() { _ = client.Close() }) // a test may have closed it
 	select {
 	case r := <-accepted:
 		if r.err != nil {
 			f.Fatalf("accept: %v", r.err)
 		}
-		f.Cleanup(func() { _ = r.conn.Close() }) // a test may have done so
+		f.Cleanup(func() { _ = r.conn.Close() }) // a test may have closed it
 		return client, r.conn
 	case <-time.After(f.Patience):
 		f.Fatalf("dialed %v, and nothing is accepted after %v", lis.Addr(), f.Patience)
@@ -122,7 +122,7 @@ func (f *fixture) echo(lis net.Listener) {
 				defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 				defer c.Close()
 				if f.handshake(c) == nil {
-					// Not Copy(c, c): the kernel would copy, through pipes that
+					// Not Copy(c, c): the kernel would copy through pipes that
 					// stay open for reuse. The client notices errors.
 					_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 				}
@@ -156,7 +156,7 @@ func background(do func()) <-chan struct{} {
 	return done
 }
 
-// send writes data to one end and wants it to arrive at the other.
+// send writes data to one end and checks that it arrives at the other.
 func (f *fixture) send(from, to net.Conn, data []byte) {
 	f.Helper()
 	if err := f.sent(from, to, data); err != nil {
@@ -175,7 +175,7 @@ func (f *fixture) sent(from, to net.Conn, data []byte) error {
 	}()
 	got := make([]byte, len(data))
 	if n, err := io.ReadFull(to, got); err != nil {
-		_ = from.SetWriteDeadline(time.Unix(1, 0)) // what is not read may block it
+		_ = from.SetWriteDeadline(time.Unix(1, 0)) // data that is not read may block it
 		return errors.Join(err, <-wrote, fmt.Errorf("%d bytes arrived", n))
 	}
 	if err := <-wrote; err != nil {
@@ -195,8 +195,8 @@ func random(n int) []byte {
 	return b
 }
 
-// isTimeout reports whether err is that of a deadline, in both of the ways in
-// which callers ask.
+// isTimeout reports whether err is that of a deadline, by both of the tests that
+// callers use.
 func isTimeout(err error) bool {
 	var ne net.Error
 	return errors.Is(err, os.ErrDeadlineExceeded) && errors.As(err, &ne) && ne.Timeout()

@@ -26,8 +26,8 @@ func checkLeaks(t *testing.T) {
 	})
 }
 
-// settleTime is how long what a closed connection leaves to the background, as an
-// acknowledgement that may have been lost, may take.
+// settleTime is how long the background work of a closed connection may take, such
+// as repeating a lost acknowledgement.
 const settleTime = 15 * time.Second
 
 func settle(find func() error) (err error) {
@@ -40,8 +40,8 @@ func settle(find func() error) (err error) {
 	return err
 }
 
-// descriptors returns how many files the process has open, 0 where it can't be
-// told.
+// descriptors returns how many files the process has open, or 0 where the system
+// does not tell.
 func descriptors() int {
 	if runtime.GOOS != "linux" {
 		return 0
@@ -53,9 +53,9 @@ func descriptors() int {
 	return len(list)
 }
 
-// VerifyMain is goleak.VerifyTestMain for the package of a transport: what closed
-// connections leave to the background gets its time, and goroutines that were there
-// before the tests, as those of a library, may stay.
+// VerifyMain is goleak.VerifyTestMain for the package of a transport: it gives the
+// background work of closed connections time to end, and ignores goroutines that
+// ran before the tests, such as those of a library.
 func VerifyMain(m *testing.M) {
 	before := goleak.IgnoreCurrent()
 	goleak.VerifyTestMain(settling{m, before}, before)
@@ -68,6 +68,6 @@ type settling struct {
 
 func (s settling) Run() int {
 	code := s.M.Run()
-	_ = settle(func() error { return goleak.Find(s.before) }) // who called says so
+	_ = settle(func() error { return goleak.Find(s.before) }) // the caller reports a failure
 	return code
 }

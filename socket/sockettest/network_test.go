@@ -73,7 +73,7 @@ func newNetwork(t *testing.T, server string) *network {
 	return n
 }
 
-// forward sends what comes to conn on, until conn is closed.
+// forward passes packets of conn on, until conn is closed.
 func (n *network) forward(conn *net.UDPConn, to func(from net.Addr) func([]byte)) {
 	buf := make([]byte, 1<<16)
 	for {
@@ -82,7 +82,7 @@ func (n *network) forward(conn *net.UDPConn, to func(from net.Addr) func([]byte)
 			return
 		}
 		if err != nil || rand.Int64N(100) < n.loss.Load() {
-			continue // nobody is there, or it got lost
+			continue // there is no receiver, or the packet was lost
 		}
 		if send := to(from); send != nil {
 			send(buf[:size])
@@ -90,7 +90,7 @@ func (n *network) forward(conn *net.UDPConn, to func(from net.Addr) func([]byte)
 	}
 }
 
-// TestPacketsGetLost: calls end well, and so do replies before a close.
+// TestPacketsGetLost: calls succeed, and replies before a close arrive.
 func TestPacketsGetLost(t *testing.T) {
 	over(t, func(t *testing.T, cfg func() erpc.PeerConfig, secure bool) {
 		server := serve(t, cfg(), secure)
@@ -119,7 +119,8 @@ func TestPacketsGetLost(t *testing.T) {
 	})
 }
 
-// TestTheOtherSideVanishes: without a word of it, both ends notice by keepalive.
+// TestTheOtherSideVanishes: when all packets are lost, both ends notice by
+// keepalive.
 func TestTheOtherSideVanishes(t *testing.T) {
 	for name, transport := range map[string]socket.Transport{
 		"quic": &quic.Transport{Config: &quicgo.Config{MaxIdleTimeout: 500 * time.Millisecond}},
@@ -133,7 +134,8 @@ func TestTheOtherSideVanishes(t *testing.T) {
 			if err := add(sess, 1, 2); err != nil {
 				t.Fatal(err)
 			}
-			// Keepalives keep it: longer than the time in which it would be lost.
+			// Keepalives hold the session for longer than the time after which it
+			// would be lost.
 			select {
 			case <-sess.CloseNotify():
 				t.Fatal("it ended while both sides were there")
@@ -157,7 +159,7 @@ func TestTheOtherSideVanishes(t *testing.T) {
 	}
 }
 
-// TestVanishedIsATimeout: a read says why it ended, and not with the error of a
+// TestVanishedIsATimeout: a read reports why it ended, and not the error of a
 // deadline or of a Close of its own.
 func TestVanishedIsATimeout(t *testing.T) {
 	for name, transport := range map[string]socket.Transport{
@@ -190,7 +192,7 @@ func TestVanishedIsATimeout(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
-			_ = c.SetDeadline(time.Now().Add(wiretest.Limit)) // the read says
+			_ = c.SetDeadline(time.Now().Add(wiretest.Limit)) // the read reports it
 			if _, err := c.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}

@@ -20,7 +20,8 @@ import (
 
 func TestMain(m *testing.M) { sockettest.VerifyMain(m) }
 
-// wires are what peers talk over. Each call of transport returns a new one.
+// wires are the transports that peers use. Each call of transport returns a new
+// one.
 var wires = []struct {
 	name, network string
 	transport     func() socket.Transport
@@ -32,7 +33,7 @@ var wires = []struct {
 	{"kcp tls", "kcp", func() socket.Transport { return kcp.Transport{} }, true},
 }
 
-// over runs test over each wire, with a configuration for each peer.
+// over runs test over each of wires, with a configuration for each peer.
 func over(t *testing.T, test func(t *testing.T, cfg func() erpc.PeerConfig, secure bool)) {
 	for _, w := range wires {
 		t.Run(w.name, func(t *testing.T) {
@@ -91,7 +92,7 @@ func TestCallsAndPushes(t *testing.T) {
 }
 
 func TestLargeBody(t *testing.T) {
-	body := bytes.Repeat([]byte("0123456789abcdef"), 3<<20/16) // 3 MiB: more than any window of either
+	body := bytes.Repeat([]byte("0123456789abcdef"), 3<<20/16) // 3 MiB: more than any window of any transport
 	over(t, func(t *testing.T, cfg func() erpc.PeerConfig, secure bool) {
 		server := serve(t, cfg(), secure)
 		sess := client(t, cfg(), secure).MustDial(t, server.Addr)
@@ -184,8 +185,8 @@ func TestReplyBeforeCloseArrives(t *testing.T) {
 	})
 }
 
-// TestServerRestarts listens on the same address right after Close, while what
-// the sessions leave behind is being settled.
+// TestServerRestarts listens on the same address right after Close, while the
+// background work of the sessions goes on.
 func TestServerRestarts(t *testing.T) {
 	over(t, func(t *testing.T, cfg func() erpc.PeerConfig, secure bool) {
 		server := serve(t, cfg(), secure)
@@ -206,7 +207,7 @@ func TestServerRestarts(t *testing.T) {
 	})
 }
 
-// TestV7 has real programs of erpc v7 talk to peers of ours, both ways.
+// TestV7 lets real programs of erpc v7 and our peers call each other.
 func TestV7(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	for _, w := range []struct {

@@ -13,10 +13,10 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// What follows holds a message socket on the connections of a transport to what
-// a session relies on, when the other side does not read.
+// The following parts check what a session relies on when the other side does not
+// read: a message socket on connections of the transport keeps its timeouts.
 
-// framing is the least protocol: length, type, body.
+// framing is the smallest protocol: length, type, body.
 type framing struct{}
 
 const framingHead = 5 // bytes
@@ -57,8 +57,8 @@ func (framing) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	return nil
 }
 
-// A bare connection is one as a user wraps it: it is not recognised as one of
-// the system, and may refuse deadlines.
+// A bare connection is wrapped as a user may wrap one: it is not recognised as one
+// of the system, and may refuse deadlines.
 type bare struct {
 	net.Conn
 	refuses bool
@@ -91,7 +91,7 @@ func (c bare) SetWriteDeadline(t time.Time) error {
 type socketTest struct {
 	*socket.Socket
 	what string
-	read <-chan error // what its reader ends with
+	read <-chan error // the error with which its reader ends
 }
 
 // sockets returns a socket on a new connection as it is, wrapped, and wrapped
@@ -110,15 +110,16 @@ func (f *fixture) sockets(cfg socket.Config) (all []socketTest) {
 			s := socket.New(wrap.conn(conn), framing{}, shared)
 			read := make(chan error, 1)
 			go func() { read <- s.Read(new(message.Message)) }()
-			f.Cleanup(func() { _ = s.Close() }) // a test may have done so
+			f.Cleanup(func() { _ = s.Close() }) // a test may have closed it
 			all = append(all, socketTest{s, side + ", " + wrap.name, read})
 		})
 	}
 	return all
 }
 
-// fill sends until the connection and the queue seem full, because nothing could be
-// sent for so long, or the socket ends. It reports which.
+// fill sends until nothing could be sent for the time stalled, so that the
+// connection and the queue seem full, or until the socket ends. It reports whether
+// they are full.
 func (f *fixture) fill(s socketTest, stalled time.Duration) (full bool) {
 	m := message.New(message.WithBody(random(1 << 20)))
 	m.SetMtype(message.TypePush)
@@ -142,8 +143,8 @@ func (f *fixture) fill(s socketTest, stalled time.Duration) (full bool) {
 	return true
 }
 
-// fillAll fills all sockets at the same time and says which are full and have not
-// ended.
+// fillAll fills all sockets at the same time and reports which of them are full
+// and have not ended.
 func (f *fixture) fillAll(all []socketTest, stalled time.Duration) []bool {
 	full := make([]bool, len(all))
 	var wg sync.WaitGroup
@@ -171,7 +172,7 @@ func (f *fixture) readEnds(s socketTest) {
 // without deadlines.
 func testWriteTimeout(f *fixture) {
 	all := f.sockets(socket.Config{WriteTimeout: 500 * time.Millisecond})
-	// It goes on sending: on a busy machine a connection may seem full before it is.
+	// Go on sending: on a busy machine a connection may seem full before it is.
 	for i, full := range f.fillAll(all, f.Patience) {
 		if full {
 			f.Fatalf("%s: still open after %v without room", all[i].what, f.Patience)
@@ -208,8 +209,8 @@ func testCloseFull(f *fixture) {
 	}
 }
 
-// testHalfOpen: a side that has said that it writes no more still gets what is
-// sent to it. Transports without half-open connections pass it over.
+// testHalfOpen: a side that has closed its write direction still receives what is
+// sent to it. Transports without half-open connections are skipped.
 func testHalfOpen(f *fixture) {
 	f.ends(func(side string, conn, other net.Conn) {
 		half, ok := conn.(interface{ CloseWrite() error })
@@ -220,7 +221,7 @@ func testHalfOpen(f *fixture) {
 		if err := half.CloseWrite(); err != nil {
 			f.Fatalf("%s: %v", side, err)
 		}
-		_ = other.SetReadDeadline(time.Now().Add(f.Patience)) // the read says
+		_ = other.SetReadDeadline(time.Now().Add(f.Patience)) // the read reports it
 		if n, err := other.Read(make([]byte, 1)); n != 0 || err == nil || isTimeout(err) {
 			f.Errorf("%s: the other side reads %d bytes, %v; want the end", side, n, err)
 		}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// testSilentClient: a connection whose handshake is not being made keeps nobody
-// from being accepted.
+// testSilentClient: a connection whose handshake does not proceed does not keep
+// others from being accepted.
 func testSilentClient(f *fixture) {
 	lis := f.listen()
 	for range 3 {
@@ -19,7 +19,7 @@ func testSilentClient(f *fixture) {
 	}
 }
 
-// testStrangers has clients that speak something else.
+// testStrangers: clients that send something else do no harm.
 func testStrangers(f *fixture) {
 	lis := f.listen()
 	f.echo(lis)
@@ -31,13 +31,13 @@ func testStrangers(f *fixture) {
 	}
 }
 
-// stranger opens what is below the transport, says something over it and stays
+// stranger opens a connection below the transport, sends said over it and stays
 // until the test ends.
 func (f *fixture) stranger(lis net.Listener, said []byte) {
 	f.Helper()
 	c, err := net.Dial(lis.Addr().Network(), lis.Addr().String())
 	if _, ok := errors.AsType[net.UnknownNetworkError](err); ok {
-		f.Skip("nothing is below the transport that a stranger could open")
+		f.Skip("the transport has no layer below that a stranger could open")
 	}
 	if err != nil {
 		f.Fatalf("open what is below the transport: %v", err)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TLS returns the two sides of a trust that holds for 127.0.0.1, ::1 and
-// localhost for an hour.
+// TLS returns the configurations of a server and of a client that trusts it, for
+// 127.0.0.1, ::1 and localhost, valid for an hour.
 func TLS(tb testing.TB) (server, client *tls.Config) {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -13,9 +13,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// The library counts the bytes of a message as they come. A message that is announced
-// to be larger than the limit is refused here, when its head is there, so that nothing
-// of it is kept meanwhile.
+// The library counts the bytes of a message as they arrive. A message whose head
+// announces more than the limit is refused here, as soon as the head has arrived, so
+// that nothing of it is held in memory.
 
 // announced is a response writer whose connection is watched once it is taken over.
 type announced struct {
@@ -33,8 +33,8 @@ func (a announced) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	early, err := rw.Reader.Peek(rw.Reader.Buffered())
-	if err != nil { // which can't be: so much is buffered
-		_ = conn.Close() // of no use
+	if err != nil { // can't happen: so many bytes are buffered
+		_ = conn.Close() // discarded
 		return nil, nil, err
 	}
 	w := &watched{Conn: conn, in: io.MultiReader(bytes.NewReader(bytes.Clone(early)), conn), heads: heads{limit: a.limit}}
@@ -42,11 +42,11 @@ func (a announced) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w, rw, nil
 }
 
-// A watched connection reads no further than the head of a message that is too large.
+// A watched connection stops reading at the head of a message that is too large.
 type watched struct {
 	net.Conn
 	in     io.Reader
-	answer *answer // of the server, in front of the frames; nil where there is none
+	answer *answer // of the server, in front of the frames; nil once it is over, and on the server side
 	heads  heads   // of the reader
 	err    error   // sticky
 }
@@ -57,10 +57,10 @@ func watchDialed(conn net.Conn, limit int64) *watched {
 }
 
 // An answer follows the head of an HTTP response, to find where frames begin. It
-// takes for the end of a head what net/http does, a line feed without a carriage
-// return included.
+// recognises the end of a head as net/http does, where a line feed alone ends a
+// line.
 type answer struct {
-	status []byte // the first line, as far as the status
+	status []byte // the first line, up to maxStatusLine bytes
 	first  bool   // the first line is over
 	length int    // of the line that has begun, without carriage returns
 	done   bool   // the head is over
@@ -112,8 +112,9 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readAnswer is the rest of a read of b, which begins in the server's answer. What
-// follows that is left to the next read, so that a wrong frame fails no handshake.
+// readAnswer completes a read of b, which begins in the server's answer. Bytes
+// behind the answer are left to the next read, so that a wrong frame does not fail
+// the handshake.
 func (w *watched) readAnswer(b []byte, err error) (int, error) {
 	n := w.answer.see(b)
 	if !w.answer.done {
@@ -125,11 +126,11 @@ func (w *watched) readAnswer(b []byte, err error) (int, error) {
 	case strings.HasPrefix(code, "1"):
 		w.answer = new(answer) // another one follows
 	default:
-		return len(b), err // the handshake has failed
+		return len(b), err // not an upgrade: the handshake fails
 	}
 	if n < len(b) {
 		w.in = io.MultiReader(bytes.NewReader(bytes.Clone(b[n:])), w.in)
-		err = nil // the next read has it
+		err = nil // the next read returns it
 	}
 	return n, err
 }
@@ -138,8 +139,8 @@ func (w *watched) readAnswer(b []byte, err error) (int, error) {
 // the second has the length or says that 2 or 8 bytes of it follow, then 4 of a mask.
 type heads struct {
 	limit int64
-	head  []byte // what is there of a head that is not complete
-	skip  int64  // bytes of a payload that are still to come
+	head  []byte // the bytes of an incomplete head
+	skip  int64  // bytes of a payload that have not arrived yet
 	size  int64  // of the message so far
 }
 
@@ -161,7 +162,7 @@ func (h *heads) see(b []byte) error {
 		control, fin := h.head[0]&8 != 0, h.head[0]&0x80 != 0
 		h.head = h.head[:0]
 		if n < 0 || control {
-			h.skip = max(n, 0) // the library refuses what is wrong
+			h.skip = max(n, 0) // the library refuses a wrong length
 			continue
 		}
 		if n > h.limit-h.size {
@@ -176,8 +177,8 @@ func (h *heads) see(b []byte) error {
 	return nil
 }
 
-// frameHead returns the length of the payload if the head of a frame is whole. It is
-// below 0 if the number is.
+// frameHead returns the length of the payload if head is the whole head of a frame.
+// It is negative if the number is, as an int64.
 func frameHead(head []byte) (n int64, whole bool) {
 	if len(head) < 2 {
 		return 0, false

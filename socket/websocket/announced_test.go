@@ -77,8 +77,8 @@ func FuzzHeads(f *testing.F) {
 	})
 }
 
-// Frames are looked for behind the head of an upgrade, however it is cut, and not in
-// other responses.
+// Frames are looked for behind the head of an upgrade, however its bytes are split,
+// and not in other responses.
 func TestFramesBehindAnAnswer(t *testing.T) {
 	const head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nX: \r \r\n\r\n"
 	large := string(frame(0x82, 1001))

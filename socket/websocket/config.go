@@ -15,40 +15,40 @@ type Config struct {
 	Path string
 	// Messages makes connections that keep the boundaries of messages.
 	Messages bool
-	// Text writes messages as text, which browsers hand to a page as a string. By
+	// Text writes messages as text, which browsers pass to a page as a string. By
 	// default a message is text if the last one of the other side was. A message that
-	// is not valid UTF-8 is binary in any case.
+	// is not valid UTF-8 is always binary.
 	Text bool
 	// Protocols are the sub-protocols to choose from, the best first, if the other side
-	// offers any, and those to offer when dialing. Browsers close a connection when
-	// none of those that the page asks for is chosen.
+	// offers any, and those to offer when dialing. Browsers close a connection if the
+	// server chooses none of those that the page offers.
 	Protocols []string
 	// Origins are patterns, as of [path.Match], of the hosts whose pages may connect,
 	// besides the host that serves the page. A pattern with "://" in it is compared
 	// with scheme and host, such as "chrome-extension://abcdef"; "null" is the origin
 	// of sandboxed pages and files. Only browsers are checked: clients that send no
-	// Origin, or one of ws or wss as those of erpc v7, can't be abused by a page.
+	// Origin, or one of ws or wss as those of erpc v7, are not controlled by a page.
 	Origins []string
-	// AnyOrigin switches that check off.
+	// AnyOrigin switches the check of Origins off.
 	AnyOrigin bool
 	// Hosts are patterns of the names, without port, under which browsers may reach
-	// this server. If there are none, any name is served, but on a loopback address
-	// only loopback names and IP addresses are: else a page could have its own name
-	// point there, and be of the same origin. Requests that a proxy has forwarded, as
-	// their fields say, are not checked unless there are patterns.
+	// this server. If there are none, any name is served, except that on a loopback
+	// address only loopback names and IP addresses are: otherwise a page could point
+	// its own name there and be of the same origin (DNS rebinding). Without patterns,
+	// requests that a proxy has forwarded, as their fields say, are not checked.
 	Hosts []string
 	// Compress offers and accepts permessage-deflate.
 	Compress bool
-	// ReadLimit is the largest message, in bytes. 0 is 64 MiB. That of the
-	// peer counts besides.
+	// ReadLimit is the largest message, in bytes. 0 means 64 MiB. The limit of the
+	// peer applies too.
 	ReadLimit int64
-	// Ping is the time between two pings; a connection whose other side does
-	// not answer one within that time ends. 0 is 30 s, below 0 is never.
+	// Ping is the time between two pings; a connection whose other side does not
+	// answer one within that time ends. 0 means 30 s, a value below 0 never.
 	Ping time.Duration
 	// Header is sent with the handshake of a dialed connection.
 	Header http.Header
-	// Check, which may be nil, decides about a request before it is upgraded.
-	// It answers a request that it refuses. [Tag] returns tag of a connection
+	// Check, which may be nil, decides about a request before it is upgraded. It
+	// must answer a request that it refuses. [Tag] returns the tag of a connection
 	// that it allowed.
 	Check func(http.ResponseWriter, *http.Request) (tag any, ok bool)
 }
@@ -69,7 +69,7 @@ func (c Config) compression() websocket.CompressionMode {
 func (c Config) endpoint() string { return path.Join("/", c.Path) }
 
 // readLimit returns the largest message of WebSocket in bytes. limit is that of the
-// peer, 0 if it is not known: it counts where these messages are those of erpc.
+// peer, 0 if unknown; it applies if messages of WebSocket are messages of erpc.
 func (c Config) readLimit(limit int) int64 {
 	most := c.ReadLimit
 	if most <= 0 {

@@ -18,13 +18,12 @@ import (
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// prefix is the length that stands in front of a message in the stream, uint32
-// big endian, excluding itself, in bytes.
+// prefix is the size in bytes of the length in front of a message in the stream: a
+// big-endian uint32 that excludes itself.
 const prefix = 4
 
-// A conn makes a stream of a WebSocket connection. One goroutine may read and
-// one may write at the same time. A write deadline that passes ends the
-// connection.
+// A conn makes a stream of a WebSocket connection. One goroutine may read while
+// another one writes. A write deadline that passes ends the connection.
 type conn struct {
 	ws            *websocket.Conn
 	local, remote net.Addr
@@ -36,15 +35,15 @@ type conn struct {
 	cancel   context.CancelFunc
 	once     sync.Once
 	closed   atomic.Bool            // on this side
-	tag      any                    // what Config.Check said
+	tag      any                    // the tag from Config.Check
 	text     atomic.Bool            // messages are written as text
-	code     atomic.Int32           // of the rule that the other side has broken; 0: none
-	reason   atomic.Pointer[reason] // with which Close ends the connection; nil: none
+	code     atomic.Int32           // the close code for a rule that the other side has broken; 0: none
+	reason   atomic.Pointer[reason] // sent by Close; nil: none
 	token    string                 // of the request; see Credentials
 	hasToken bool
 
-	// Of the reader: a read of the library can't be given up without ending
-	// the connection, so a goroutine reads, and Read waits for it.
+	// Of the reader: a read of the library can't be interrupted without ending the
+	// connection, so a goroutine reads and Read waits for it.
 	pumping bool
 	in      chan []byte // whole messages, or pieces of them if they are a stream
 	end     error       // why in was closed
@@ -54,7 +53,7 @@ type conn struct {
 	part []byte // of a message that is not complete yet
 }
 
-// newConn returns a connection. limit is that of the peer, 0 if it is not known.
+// newConn returns a connection. limit is that of the peer, 0 if unknown.
 func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config, limit int) *conn {
 	ws.SetReadLimit(cfg.readLimit(limit))
 	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan []byte)}
@@ -71,7 +70,7 @@ func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config, limit int) 
 	return c
 }
 
-// ping asks the other side for a sign of life until the connection ends.
+// ping sends pings and waits for their answers, until the connection ends.
 func (c *conn) ping(every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()
@@ -85,14 +84,13 @@ func (c *conn) ping(every time.Duration) {
 		err := c.ws.Ping(ctx)
 		cancel()
 		if err != nil {
-			_ = c.ws.CloseNow() // the reader tells why it ended
+			_ = c.ws.CloseNow() // the reader reports why it ended
 			return
 		}
 	}
 }
 
-// Tag returns what [Config.Check] said about the request that the connection
-// came of.
+// Tag returns the tag that [Config.Check] gave to the request of the connection.
 func Tag(c net.Conn) any {
 	if c, ok := c.(*conn); ok {
 		return c.tag
@@ -100,9 +98,9 @@ func Tag(c net.Conn) any {
 	return nil
 }
 
-// Closed returns a channel that is closed when c was closed on this side, what was
-// written before that has left, and the other side has answered or can't. It is nil
-// if c is not a connection of this package.
+// Closed returns a channel that is closed once c was closed on this side,
+// everything written before has been sent, and the other side has answered or is
+// gone. It is nil if c is not a connection of this package.
 func Closed(c net.Conn) <-chan struct{} {
 	if c, ok := c.(*conn); ok {
 		return c.ctx.Done()
@@ -181,19 +179,19 @@ func (c *conn) readMessage() error {
 		if !utf8.Valid(b) {
 			return errNotText
 		}
-		c.text.Store(true) // whoever sends text is answered with text
+		c.text.Store(true) // text is answered with text
 	}
 	return c.deliver(b)
 }
 
 const (
-	firstPiece   = 1 << 10  // bytes of a message that are read first
-	longestPiece = 32 << 10 // bytes that are read of it at once later
+	firstPiece   = 1 << 10  // bytes of the first read of a message
+	longestPiece = 32 << 10 // bytes of a later read, at most
 )
 
-// readPieces passes one message to Read as it comes, because its bounds mean nothing
-// in a stream: whoever reads that looks at the length of what is in it, which may be
-// refused long before the message has an end.
+// readPieces passes one message to Read as it arrives. The boundaries of messages
+// mean nothing in a stream, and its reader may refuse a frame in it by its length,
+// long before the message ends.
 func (c *conn) readPieces() error {
 	kind, r, err := c.ws.Reader(c.ctx)
 	if err != nil {
@@ -217,7 +215,7 @@ func (c *conn) readPieces() error {
 		}
 		b = b[n:]
 		switch {
-		case err == io.EOF: // of the message, as the library says it
+		case err == io.EOF: // the end of the message
 			return nil
 		case err != nil:
 			return err
@@ -225,7 +223,7 @@ func (c *conn) readPieces() error {
 	}
 }
 
-// deliver passes b to Read, which keeps it.
+// deliver passes b to Read, which owns it from then on.
 func (c *conn) deliver(b []byte) error {
 	select {
 	case c.in <- b:
@@ -238,14 +236,14 @@ func (c *conn) deliver(b []byte) error {
 // errNotText ends a connection on which a text message is not valid UTF-8.
 var errNotText = errors.New("a text message is not valid UTF-8")
 
-// A textCheck looks whether a text that comes in pieces is valid UTF-8. The zero value
-// is ready.
+// A textCheck checks whether a text that comes in pieces is valid UTF-8. The zero
+// value is ready.
 type textCheck struct {
-	part []byte // of a rune that is not complete yet
+	part []byte // of an incomplete rune
 }
 
-// next looks at one more piece, which is the last or not. It reports false once the
-// text can't be valid any more.
+// next checks one more piece; last says whether it is the last. It reports false
+// once the text can't be valid any more.
 func (t *textCheck) next(b []byte, last bool) bool {
 	if len(t.part) > 0 {
 		b = append(t.part, b...)
@@ -263,8 +261,8 @@ func (t *textCheck) next(b []byte, last bool) bool {
 	return utf8.Valid(b[:whole])
 }
 
-// isViolation reports whether the other side has broken the rules of the protocol, by
-// what can't be the reason else: the library has no error of its own for that.
+// isViolation reports whether the other side has broken the protocol. The library has
+// no error of its own for that, so every other reason is excluded.
 func isViolation(err error) bool {
 	var netErr net.Error
 	switch {
@@ -277,7 +275,7 @@ func isViolation(err error) bool {
 	return true
 }
 
-// kind returns the type of a message that is written.
+// kind returns the type of a message to write.
 func (c *conn) kind(b []byte) websocket.MessageType {
 	if c.text.Load() && utf8.Valid(b) {
 		return websocket.MessageText
@@ -316,8 +314,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// fail says in the terms of net.Conn why an operation failed. late says that its
-// deadline has passed.
+// fail translates the error of an operation into one of net.Conn. late says that
+// its deadline has passed.
 func (c *conn) fail(late bool, err error) error {
 	status := websocket.CloseStatus(err)
 	why := closedBy(err)
@@ -334,9 +332,9 @@ func (c *conn) fail(late bool, err error) error {
 	return fmt.Errorf("websocket: %w", err)
 }
 
-// Close ends the connection with a close frame, which says if the other side has broken
-// the protocol, or what SayClose was given. It does not wait for that of the other side; a goroutine does,
-// for at most five seconds.
+// Close ends the connection with a close frame, which has the code of a violation by the
+// other side or the reason from SayClose. It does not wait for the close frame of the other
+// side; a goroutine does, for at most five seconds.
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
@@ -351,7 +349,7 @@ func (c *conn) Close() error {
 			if broken := c.code.Load(); broken != 0 {
 				code, text = websocket.StatusCode(broken), ""
 			}
-			_ = c.ws.Close(code, text) // the end may have come from the other side
+			_ = c.ws.Close(code, text) // the other side may have ended it
 			c.cancel()
 		}()
 	})
@@ -374,14 +372,14 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// An ending is a deadline as a context, which ends when the deadline passes. It does
-// not end when the deadline is moved, because that would end the connection.
+// An ending is a deadline as a context: the context ends when the deadline passes.
+// It does not end when the deadline is moved, because that would end the connection.
 type ending struct {
 	parent context.Context // to be set before it is used
 
 	mu     sync.Mutex // guards the following
 	ctx    context.Context
-	cancel context.CancelFunc // of ctx; nil: nobody has asked for it
+	cancel context.CancelFunc // of ctx; nil: the context was not asked for yet
 	t      *time.Timer
 	at     time.Time
 }

@@ -8,16 +8,16 @@ import (
 
 const (
 	// Subprotocol is the sub-protocol that the server chooses if a client offers
-	// it. Browsers want one to be chosen from those that they offer.
+	// it. Browsers require the server to choose one of those that they offer.
 	Subprotocol = "erpc"
 	// TokenPrefix begins the sub-protocol in which a browser, whose pages cannot
-	// set headers here, sends a token: behind it stands the token in unpadded
+	// set headers here, sends a token: it is followed by the token in unpadded
 	// base64url.
 	TokenPrefix = "erpc.token."
 )
 
 // credentials returns the token of a request: that of the header Authorization,
-// without the word Bearer, or that among the sub-protocols.
+// without the word Bearer, or the one among the sub-protocols.
 func credentials(r *http.Request) (token string, ok bool) {
 	if a := r.Header.Get("Authorization"); a != "" {
 		scheme, rest, found := strings.Cut(a, " ")
@@ -44,6 +44,6 @@ func credentials(r *http.Request) (token string, ok bool) {
 // sub-protocol.
 func Token(r *http.Request) (token string, ok bool) { return credentials(r) }
 
-// Credentials returns the token that the request of an accepted connection
-// carried, if it did. Package auth asks for it.
+// Credentials returns the token of the request of an accepted connection, if it
+// had one. Package auth asks for it.
 func (c *conn) Credentials() (token string, ok bool) { return c.token, c.hasToken }

@@ -29,7 +29,7 @@ func TestCredentials(t *testing.T) {
 		{"sub-protocol without a token", http.Header{"Sec-Websocket-Protocol": {"erpc, chat"}}, "", false},
 		{"empty token", http.Header{"Sec-Websocket-Protocol": {in("")}}, "", true},
 		{"no base64", http.Header{"Sec-Websocket-Protocol": {TokenPrefix + "%%%"}}, "", false},
-		{"the header counts", http.Header{"Authorization": {"Bearer h"}, "Sec-Websocket-Protocol": {in("s")}}, "h", true},
+		{"the header takes precedence", http.Header{"Authorization": {"Bearer h"}, "Sec-Websocket-Protocol": {in("s")}}, "h", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			token, ok := credentials(&http.Request{Header: tc.header})

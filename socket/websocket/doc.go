@@ -9,15 +9,16 @@
 // WebSocket, however the socket batches what it writes. Text messages are read
 // like binary ones, and answered with text.
 //
-// Whoever breaks the protocol is told so by the code of the close frame: 1002, 1007 for
-// text that is not UTF-8, 1009 for a message that is announced to be too large.
+// A side that breaks the protocol is told so by the code of the close frame: 1007 for
+// text that is not UTF-8, 1009 for a message whose head announces too much, 1002 for
+// the rest.
 //
 // # Browsers
 //
-// A page may connect to the host that serves it and where [Config].Origins has its own.
-// A page can't see why a handshake was refused; one that offers the sub-protocol
-// [RefusedProtocol], as clients/js does, is let in and told by the code of the close
-// frame, which is 4000 and the code of HTTP.
+// A page may connect to the host that serves it, and to servers whose [Config].Origins
+// lists the page's origin. A page can't see why a handshake was refused; one that
+// offers the sub-protocol [RefusedProtocol], as clients/js does, is let in and told by
+// the code of the close frame, which is 4000 and the code of HTTP.
 //
 // Package mixer/websocket has the functions of erpc v7 on top.
 package websocket

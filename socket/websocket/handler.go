@@ -9,13 +9,13 @@ import (
 )
 
 // A Handler upgrades requests and hands the connections to Serve, each on the
-// goroutine of its request. The connection is closed when Serve returns, so
-// Serve must stay for as long as it is used.
+// goroutine of its request. The connection is closed when Serve returns, so Serve
+// must not return while it is in use.
 type Handler struct {
 	Config Config
 	Serve  func(conn net.Conn, r *http.Request)
-	// Refused, which may be nil, is told of requests that Origins or Hosts of Config
-	// refuse. Whoever sets Check knows of the others.
+	// Refused, which may be nil, is called for requests that Origins or Hosts of
+	// Config refuse. It is not called for those that Check refuses.
 	Refused func(r *http.Request, why string)
 
 	limit int // of the peer, in bytes; 0: not known
@@ -46,7 +46,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	ws, err := websocket.Accept(announced{w, h.Config.readLimit(h.limit)}, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // allowed has looked
+		InsecureSkipVerify: true, // allowed has checked the origin
 		Subprotocols:       append(h.Config.Protocols[:len(h.Config.Protocols):len(h.Config.Protocols)], Subprotocol),
 		CompressionMode:    h.Config.compression(),
 	})
@@ -64,7 +64,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Serve(conn, r)
 }
 
-// remoteAddr is the address of the client, as net/http tells it.
+// remoteAddr is the address of the client, as net/http gives it.
 func remoteAddr(r *http.Request) net.Addr {
 	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		return net.TCPAddrFromAddrPort(a)
@@ -72,7 +72,7 @@ func remoteAddr(r *http.Request) net.Addr {
 	return addr(r.RemoteAddr)
 }
 
-// An addr is an address as an HTTP request tells it.
+// An addr is an address as an HTTP request gives it.
 type addr string
 
 func (addr) Network() string  { return "websocket" }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// allowed reports whether the page that made r may connect. Programs send no Origin,
-// and browsers always send one line of it, which a page can't choose.
+// allowed reports whether the page that made r may connect. Programs send no Origin.
+// Browsers always send one line of it, which a page can't choose.
 func (c Config) allowed(r *http.Request) bool {
 	if c.AnyOrigin {
 		return true
@@ -40,7 +40,7 @@ func (c Config) allowed(r *http.Request) bool {
 	return origin.Host != "" && c.listed(origin.Host, origin.Scheme+"://"+origin.Host)
 }
 
-// listed reports whether a pattern of Origins matches one of the two.
+// listed reports whether a pattern of Origins matches host or whole.
 func (c Config) listed(host, whole string) bool {
 	for _, pattern := range c.Origins {
 		text := host
@@ -54,7 +54,8 @@ func (c Config) listed(host, whole string) bool {
 	return false
 }
 
-// named reports whether the host that a browser believes to talk to is one of ours.
+// named reports whether the host name that the browser used is one of this
+// server's.
 func (c Config) named(r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -86,7 +87,7 @@ func onLoopback(r *http.Request) bool {
 	return err == nil && at.Addr().Unmap().IsLoopback()
 }
 
-// forwarded reports whether a proxy says that it has forwarded r. A page can't have
+// forwarded reports whether a proxy says that it has forwarded r. A page can't make
 // its browser send these fields.
 func forwarded(r *http.Request) bool {
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {

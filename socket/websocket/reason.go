@@ -9,8 +9,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Why a connection ends is said by the close frame: it is the one thing that every client
-// of a WebSocket can see, a page too.
+// The close frame carries the reason of an end: it is the only thing that every client of
+// a WebSocket can see, even a page.
 //
 //	4001 to 4999  a status of the code less 4000; the other side is not to come back
 //	4000          the same with any other code, which stands in front of the text
@@ -23,10 +23,11 @@ const (
 	pageBase    = 3000
 )
 
-// codeConnClosed is erpc's code of an end that has no other.
+// codeConnClosed is erpc's code of an end without another code.
 const codeConnClosed = 102
 
-// SayClose makes Close say why, with the code of a status, and whether to come back.
+// SayClose makes Close send a reason, the code of a status, and whether the other
+// side may reconnect.
 func (c *conn) SayClose(code int32, text string, reconnect bool) {
 	r := &reason{code: code, text: text, reconnect: reconnect}
 	c.reason.CompareAndSwap(nil, r)
@@ -39,7 +40,7 @@ type reason struct {
 	reconnect bool
 }
 
-// frame returns what the close frame says.
+// frame returns the code and the text of the close frame.
 func (r *reason) frame() (websocket.StatusCode, string) {
 	switch numbered := strconv.FormatInt(int64(r.code), 10) + " " + r.text; {
 	case r.reconnect:
@@ -51,7 +52,7 @@ func (r *reason) frame() (websocket.StatusCode, string) {
 	}
 }
 
-// cutReason cuts a text to what a close frame can say.
+// cutReason cuts a text to what fits into a close frame.
 func cutReason(text string) string {
 	text = strings.ToValidUTF8(text, "")
 	if len(text) > maxReason {
@@ -72,7 +73,7 @@ func (e *ClosedError) Error() string {
 	return fmt.Sprintf("websocket: closed by the other side: %d %q", e.Code, e.Text)
 }
 
-// CloseReason returns the three.
+// CloseReason returns the three fields.
 func (e *ClosedError) CloseReason() (code int32, text string, reconnect bool) {
 	return e.Code, e.Text, e.Reconnect
 }
@@ -99,8 +100,8 @@ func closedBy(err error) *ClosedError {
 	return nil
 }
 
-// numbered reads a text that a code stands in front of. One without is as it is, with
-// the code of an end that has no other.
+// numbered splits a text that begins with a code. A text without one is returned as
+// it is, with codeConnClosed.
 func numbered(s string) (code int32, text string) {
 	number, text, ok := strings.Cut(s, " ")
 	n, err := strconv.ParseInt(number, 10, 32)

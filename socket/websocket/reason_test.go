@@ -11,8 +11,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// TestReasonsOfFrames: what a close frame says comes back as it was given, within what
-// the frame can hold.
+// TestReasonsOfFrames: a reason is read from a close frame as it was given, as far as
+// it fits.
 func TestReasonsOfFrames(t *testing.T) {
 	long := strings.Repeat("ü", 200)
 	for _, c := range []struct {
@@ -42,7 +42,7 @@ func TestReasonsOfFrames(t *testing.T) {
 	}
 }
 
-// TestReasonsOfOthers: what pages and other servers close with.
+// TestReasonsOfOthers: close frames of pages and of other servers are understood.
 func TestReasonsOfOthers(t *testing.T) {
 	for _, c := range []struct {
 		code websocket.StatusCode

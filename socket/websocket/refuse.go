@@ -7,17 +7,18 @@ import (
 	"github.com/coder/websocket"
 )
 
-// RefusedProtocol is a sub-protocol of WebSocket that a client offers if it wants to
-// know why it is refused: a page can't see the answer to a handshake. It is chosen for
-// no other purpose.
+// RefusedProtocol is a sub-protocol of WebSocket that a client offers to learn why it
+// is refused: a page can't see the answer to a handshake. The server chooses it only
+// to refuse.
 const RefusedProtocol = "erpc.refused"
 
 // maxReason is how long the text of a close frame may be, in bytes.
 const maxReason = 123
 
-// Refuse refuses a request by upgrading it, if its client has offered
-// [RefusedProtocol], and closing it with 4000 + code and the reason. It reports false
-// if the client has not, or code is none; then nothing was answered.
+// Refuse refuses a request whose client has offered [RefusedProtocol]: it upgrades
+// the request and closes the connection with 4000 + code and the reason. It reports
+// false, without an answer, if the client has not offered it or code is not 400 to
+// 999.
 func Refuse(w http.ResponseWriter, r *http.Request, code int, reason string) bool {
 	if code < 400 || code > 999 || !offersRefused(r) {
 		return false

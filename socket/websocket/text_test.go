@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestTextInPieces cuts texts at every place, and checks that what is said of the
-// pieces is what is said of the whole.
+// TestTextInPieces cuts texts at every place, and checks that the verdict on the
+// pieces is that on the whole.
 func TestTextInPieces(t *testing.T) {
 	for _, text := range []string{
 		"", "plain", "ü", "…", "𝄞", "aü…𝄞b", "𝄞𝄞", "…\x80", "a\xff", "\xf0\x9d\x84", "ü\xc3", "\xed\xa0\x80", "\x80\x80\x80\x80\x80",

@@ -17,10 +17,10 @@ import (
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-// A Transport is the networks ws and wss. Addresses are host:port, with the
-// path of the configuration, or host:port/path. wss is ws over TLS: a peer with
-// a TLS configuration uses it on either network. Without one, wss is dialed with the
-// roots of the system, and can't be listened on.
+// A Transport has the networks ws and wss. Addresses are host:port, with the path of
+// the configuration, or host:port/path. wss is ws over TLS: a peer with a TLS
+// configuration uses it on either network. Without one, wss is dialed with the roots
+// of the system, and can't be listened on.
 type Transport struct{ Config Config }
 
 var _ socket.Transport = Transport{}
@@ -28,8 +28,8 @@ var _ socket.Transport = Transport{}
 // Networks implements [socket.Transport].
 func (Transport) Networks() []string { return []string{"ws", "wss"} }
 
-// Dial implements [socket.Transport]. A redirect is an error: what is sent with the
-// handshake is for the address that was asked for.
+// Dial implements [socket.Transport]. A redirect is an error: the handshake may
+// carry secrets for the address that was dialed.
 func (t Transport) Dial(ctx context.Context, network, address string, o *socket.Options) (net.Conn, error) {
 	scheme := network
 	if o.TLS != nil {
@@ -81,10 +81,10 @@ func (t Transport) Listen(ctx context.Context, network, address string, o *socke
 	l.srv = &http.Server{
 		Handler: mux, MaxHeaderBytes: maxHead,
 		ReadHeaderTimeout: handshakeTime, ReadTimeout: handshakeTime, IdleTimeout: handshakeTime, // all end with the upgrade
-		ErrorLog: log.New(io.Discard, "", 0), // strangers would write it: a handshake that fails is a line each
+		ErrorLog: log.New(io.Discard, "", 0), // strangers could fill it: each failed handshake is a line
 	}
 	go func() {
-		_ = l.srv.Serve(lis) // it ends with the listener, or because that has failed
+		_ = l.srv.Serve(lis) // it ends with the listener
 		_ = l.queue.Close()  // unless Close has
 	}()
 	return l, nil
@@ -105,7 +105,7 @@ type listener struct {
 	queue *accept.Queue
 }
 
-// hand gives conn to Accept and stays until it is closed.
+// hand passes c to Accept and returns when it is closed.
 func (l *listener) hand(c net.Conn, _ *http.Request) {
 	if l.queue.Offer(c, nil) {
 		<-c.(*conn).ctx.Done()
@@ -120,12 +120,12 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close stops accepting and ends the connections that were not upgraded yet; those
-// that were accepted stay.
+// Close stops accepting and ends the connections that were not upgraded yet;
+// accepted ones stay open.
 func (l *listener) Close() error {
 	_ = l.queue.Close() // the server may have
 	err := l.Listener.Close()
-	_ = l.srv.Close() // of connections on which nothing was said, and the listener again
+	_ = l.srv.Close() // connections that were not upgraded, and the listener again
 	return err
 }
 

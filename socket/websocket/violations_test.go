@@ -51,7 +51,7 @@ func upgraded(t *testing.T, web *httptest.Server) (net.Conn, *bufio.Reader) {
 	return conn, in
 }
 
-// Whoever breaks the protocol is told so.
+// A client that breaks the protocol is told so.
 func TestViolationsHaveTheirCode(t *testing.T) {
 	const mask = "\x00\x00\x00\x00"
 	for _, messages := range []bool{false, true} {
@@ -70,7 +70,7 @@ func TestViolationsHaveTheirCode(t *testing.T) {
 			{"a part of nothing", "\x80\x80" + mask, cws.StatusProtocolError},
 			{"a length below 0", "\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" + mask, cws.StatusProtocolError},
 			{"a long ping", "\x89\xfe\x00\x7e" + mask, cws.StatusProtocolError},
-			{"text that is none", "\x81\x82" + mask + "\xc3\x28", cws.StatusInvalidFramePayloadData},
+			{"text that is not UTF-8", "\x81\x82" + mask + "\xc3\x28", cws.StatusInvalidFramePayloadData},
 			{"too large, announced", "\x82\xfe\x03\xe9" + mask, cws.StatusMessageTooBig},
 			{"too large in parts, announced", "\x02\x81" + mask + "x" + "\x80\xfe\x03\xe8" + mask, cws.StatusMessageTooBig},
 			{"a close", "\x88\x82" + mask + "\x03\xe8", cws.StatusNormalClosure},
@@ -92,8 +92,8 @@ func TestViolationsHaveTheirCode(t *testing.T) {
 	}
 }
 
-// A side that has dialed tells a server that breaks the protocol, too, and takes no
-// message that is announced above its limit.
+// A dialing side also tells a server that it breaks the protocol, and refuses a
+// message whose head announces more than the limit.
 func TestViolationsOfServers(t *testing.T) {
 	for _, messages := range []bool{false, true} {
 		for _, c := range []struct {
@@ -101,7 +101,7 @@ func TestViolationsOfServers(t *testing.T) {
 			code        cws.StatusCode
 		}{
 			{"a reserved bit", "\xa2\x01x", cws.StatusProtocolError},
-			{"text that is none", "\x81\x02\xc3\x28", cws.StatusInvalidFramePayloadData},
+			{"text that is not UTF-8", "\x81\x02\xc3\x28", cws.StatusInvalidFramePayloadData},
 			{"too large, announced", "\x82\x7e\x03\xe9", cws.StatusMessageTooBig},
 			{"too large in parts, announced", "\x02\x01x\x80\x7e\x03\xe8", cws.StatusMessageTooBig},
 		} {
@@ -152,7 +152,7 @@ func violate(t *testing.T, w http.ResponseWriter, r *http.Request, frame string)
 		t.Error(err)
 	}
 	b := make([]byte, 8)
-	n, _ := io.ReadFull(conn, b) // the caller sees what is missing
+	n, _ := io.ReadFull(conn, b) // the caller checks what is missing
 	return b[:n]
 }
 
@@ -192,7 +192,7 @@ func TestAnswersAreOfTheSameKind(t *testing.T) {
 	}
 }
 
-// Network wss is never clear text, whatever is configured.
+// Network wss is never clear text, whatever the configuration.
 func TestWSSWithoutConfiguration(t *testing.T) {
 	first := make(chan byte, 1)
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -220,16 +220,16 @@ func TestWSSWithoutConfiguration(t *testing.T) {
 	}
 	// A certificate that the system does not know is refused.
 	web := httptest.NewUnstartedServer(&websocket.Handler{Serve: func(net.Conn, *http.Request) {}})
-	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it says what the test wants
+	web.Config.ErrorLog = log.New(io.Discard, "", 0) // it would log what the test causes
 	web.StartTLS()
 	defer web.Close()
 	var unknown *tls.CertificateVerificationError
 	if _, err := (websocket.Transport{}).Dial(ctx, "wss", web.Listener.Addr().String(), &socket.Options{}); !errors.As(err, &unknown) {
-		t.Errorf("a certificate of nobody: %v", err)
+		t.Errorf("an unknown certificate: %v", err)
 	}
 }
 
-// What goes with the handshake goes to the address that was dialed and nowhere else.
+// What the handshake carries is sent only to the address that was dialed.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var reached atomic.Bool
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
@@ -247,7 +247,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// A listener's HTTP connections on which nothing is asked end with it.
+// A listener's idle HTTP connections end with it.
 func TestListenerEndsIdleConnections(t *testing.T) {
 	lis, err := websocket.Transport{Config: websocket.Config{Path: "/ws"}}.Listen(t.Context(), "ws", "127.0.0.1:0", &socket.Options{})
 	if err != nil {
@@ -268,13 +268,13 @@ func TestListenerEndsIdleConnections(t *testing.T) {
 	if err := lis.Close(); err != nil {
 		t.Error(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience / 2)) // the read says
+	_ = conn.SetReadDeadline(time.Now().Add(patience / 2)) // the read reports it
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		t.Errorf("the connection goes on: %v", err)
 	}
 }
 
-// The limit of a peer is that of its WebSocket messages too.
+// The read limit of a peer applies to its WebSocket messages too.
 func TestPeersReadLimit(t *testing.T) {
 	srv := erpc.NewPeer(erpc.PeerConfig{Network: "ws", LocalIP: "127.0.0.1", Logger: quiet(), ReadLimit: 1000, ProtoFunc: jsonproto.NewSubProtoFunc(),
 		Transports: []socket.Transport{websocket.Transport{Config: websocket.Config{Messages: true}}}})
@@ -303,7 +303,7 @@ func TestPeersReadLimit(t *testing.T) {
 	}
 }
 
-// A client that can't see the answer to its handshake hears why it is refused.
+// A client that can't see the answer to its handshake learns why it is refused.
 func TestRefuse(t *testing.T) {
 	long := strings.Repeat("ü", 100)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -332,8 +332,8 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// A peer looks at the length of a message of erpc before the message of WebSocket
-// that it is in has come to its end: nothing of more than the read limit is kept.
+// A peer checks the length of an erpc message before the WebSocket message around
+// it has ended, so it never holds more than the read limit.
 func TestReadLimitWithinAMessage(t *testing.T) {
 	h := &websocket.Handler{Serve: func(c net.Conn, _ *http.Request) {
 		b := make([]byte, 6)

@@ -31,13 +31,13 @@ func TestMain(m *testing.M) {
 func TestConformance(t *testing.T) {
 	sockettest.Run(t, func() socket.Transport { return websocket.Transport{} }, sockettest.Options{
 		Network: "ws", WriteTimeoutIsFinal: true,
-		Patience: time.Minute, Prompt: 10 * time.Second, // the answer to a close waits for the write in front of it, which coder/websocket gives 5 s
+		Patience: time.Minute, Prompt: 10 * time.Second, // the answer to a close waits for an earlier write, for which coder/websocket allows 5 s
 	})
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// servePeer makes sessions of what a handler upgrades.
+// servePeer serves the connections that a handler upgrades.
 func servePeer(p erpc.Peer, pf erpc.ProtoFunc) func(net.Conn, *http.Request) {
 	return func(conn net.Conn, _ *http.Request) {
 		if s, st := p.ServeConn(conn, pf); st.OK() {
@@ -74,7 +74,7 @@ func serve(t *testing.T, cfg websocket.Config, pf erpc.ProtoFunc, tls bool) (srv
 }
 
 // Calls, pushes both ways and failures over each protocol, with and without
-// compression and TLS. Many at a time, so that the socket batches.
+// compression and TLS. There are many at a time, so that the socket batches.
 func TestPeers(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg websocket.Config
@@ -148,7 +148,7 @@ func TestLargeMessages(t *testing.T) {
 	}
 }
 
-// What a browser does: text messages, an origin.
+// A browser sends text messages and an origin.
 func TestTextMessagesAndOrigins(t *testing.T) {
 	srv := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)})
 	defer srv.Close()
@@ -193,7 +193,7 @@ func TestTextMessagesAndOrigins(t *testing.T) {
 	}
 }
 
-// A side that answers no ping is given up.
+// A side that does not answer pings is given up.
 func TestPingFindsTheDead(t *testing.T) {
 	ended := make(chan struct{})
 	srv := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)}, &erpc.PluginImpl{
@@ -210,7 +210,7 @@ func TestPingFindsTheDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ws.CloseNow() // it does not read, so it answers no ping
+	defer ws.CloseNow() // it does not read, so it does not answer pings
 	select {
 	case <-ended:
 	case <-ctx.Done():
@@ -218,7 +218,7 @@ func TestPingFindsTheDead(t *testing.T) {
 	}
 }
 
-// Compression is negotiated where the configuration says so, and nowhere else.
+// Compression is negotiated only if the configuration says so.
 func TestCompressionIsAskedFor(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		web := httptest.NewServer(&websocket.Handler{Config: websocket.Config{Compress: on}, Serve: func(net.Conn, *http.Request) {}})
@@ -236,8 +236,8 @@ func TestCompressionIsAskedFor(t *testing.T) {
 	}
 }
 
-// A message above the read limit ends its connection, one just at it does not. The
-// limit counts what a message inflates to.
+// A message above the read limit ends its connection, one exactly at it does not.
+// The limit applies to the inflated message.
 func TestReadLimit(t *testing.T) {
 	const limit = 1000
 	got := make(chan error, 1)

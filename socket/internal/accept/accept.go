@@ -1,6 +1,6 @@
-// Package accept is what the listeners of transports have in common that are not
-// listeners of the system: connections come from goroutines of the transport, wait to be
-// accepted, and keep what is below them in use until the last one has ended.
+// Package accept is shared by transports whose listeners are not listeners of the
+// system: connections come from goroutines of the transport, wait to be accepted, and
+// keep the resources below them in use until the last one has ended.
 package accept
 
 import (
@@ -19,8 +19,8 @@ type Queue struct {
 	closed bool
 }
 
-// NewQueue returns a queue. free, which may be nil, gives up what is below the
-// connections: it is called once, when the queue is closed and every connection that
+// NewQueue returns a queue. free, which may be nil, releases what is below the
+// connections. It is called once, when the queue is closed and every connection that
 // was added has ended. It must not call the queue.
 func NewQueue(free func()) *Queue {
 	return &Queue{conns: make(chan net.Conn), done: make(chan struct{}), free: free}
@@ -29,8 +29,8 @@ func NewQueue(free func()) *Queue {
 // Done returns a channel that is closed by Close.
 func (q *Queue) Done() <-chan struct{} { return q.done }
 
-// Offer waits until c is accepted and reports true, or false if the queue was closed or
-// gone was, which may be nil. The caller keeps c then.
+// Offer waits until c is accepted and reports true. If the queue or gone, which may be
+// nil, is closed first, it reports false, and c still belongs to the caller.
 func (q *Queue) Offer(c net.Conn, gone <-chan struct{}) bool {
 	select {
 	case q.conns <- c:
@@ -44,7 +44,7 @@ func (q *Queue) Offer(c net.Conn, gone <-chan struct{}) bool {
 // Accept returns the next connection, or [net.ErrClosed] after Close.
 func (q *Queue) Accept() (net.Conn, error) {
 	select {
-	case <-q.done: // first, though a connection may wait
+	case <-q.done: // first, even if a connection waits
 		return nil, net.ErrClosed
 	default:
 	}
@@ -56,8 +56,8 @@ func (q *Queue) Accept() (net.Conn, error) {
 	}
 }
 
-// Add counts a connection, which has to tell its end by Ended. It reports false if the
-// queue is closed.
+// Add counts a connection. Ended must be called when it has ended. It reports false if
+// the queue is closed.
 func (q *Queue) Add() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -34,7 +34,7 @@ func TestQueueHandsOver(t *testing.T) {
 	gone := make(chan struct{})
 	close(gone)
 	if q.Offer(c, gone) {
-		t.Error("offered by somebody who has gone")
+		t.Error("accepted from an offer that was withdrawn")
 	}
 }
 
@@ -44,7 +44,7 @@ func TestCloseEndsAcceptAndOffer(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			if q.Offer(nil, nil) {
-				t.Error("taken by nobody")
+				t.Error("the offer succeeded though nobody accepts")
 			}
 		})
 		synctest.Wait()
@@ -68,7 +68,7 @@ func TestCloseEndsAcceptAndOffer(t *testing.T) {
 	})
 }
 
-// What is below is given up once, by the last who needs it.
+// What is below is released once, when its last user has ended.
 func TestFreeComesLast(t *testing.T) {
 	for name, steps := range map[string]struct {
 		do   string // a: add, e: ended, c: close
@@ -139,14 +139,14 @@ func TestDeadline(t *testing.T) {
 		select {
 		case <-over:
 		default:
-			t.Error("a move is not told")
+			t.Error("watchers are not told of a move")
 		}
 		if passes(time.Hour) {
-			t.Error("passed after it was taken away")
+			t.Error("passed after it was removed")
 		}
 		d.Set(time.Unix(1, 0))
 		if _, passed := d.Watch(); !passed {
-			t.Error("one in the past has not passed")
+			t.Error("a deadline in the past has not passed")
 		}
 		over, _ = d.Watch()
 		d.Wake()

@@ -49,7 +49,7 @@ func (d *Deadline) Set(t time.Time) {
 	}
 }
 
-// Wake lets those look again who watch.
+// Wake closes the channels of Watch, so that watchers look again.
 func (d *Deadline) Wake() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
