@@ -21,7 +21,7 @@ import (
 )
 
 // sized returns small under the race detector, which makes decoding twenty times
-// slower, and else large: make guards runs these tests without it.
+// slower, and large otherwise. make guards runs these tests without the detector.
 func sized[T any](small, large T) T {
 	if kit.RaceEnabled {
 		return small
@@ -29,8 +29,8 @@ func sized[T any](small, large T) T {
 	return large
 }
 
-// peakHeap returns how far the heap rises while f runs, as far as samples show
-// it. The collector runs often meanwhile, so that what is garbage counts little.
+// peakHeap returns how far the heap grows while f runs, as far as samples show.
+// The collector runs often meanwhile, so that garbage counts little.
 func peakHeap(f func()) uint64 {
 	defer debug.SetGCPercent(debug.SetGCPercent(25))
 	runtime.GC()
@@ -73,8 +73,8 @@ type document struct {
 	Any  any                `xml:"-" json:"any" form:"any"`
 }
 
-// hostile are bodies that take far more memory than their length, one for each
-// codec and place, of about n bytes.
+// hostile returns bodies of about n bytes that decode to far more memory, one for
+// each codec and place.
 func hostile(n int) []attack {
 	fill := func(head, unit, tail string) []byte {
 		return []byte(head + strings.Repeat(unit, max(0, n-len(head)-len(tail))/len(unit)) + tail)
@@ -118,7 +118,7 @@ type attack struct {
 	into func() any
 }
 
-// keys is a JSON object of short keys, all different.
+// keys returns a JSON object of short, distinct keys.
 func keys(n int) []byte {
 	b := []byte("{")
 	for i := 0; len(b) < n-20; i++ {
@@ -138,8 +138,7 @@ func itoa(i int) string {
 
 const readLimit = 64 << 20
 
-// decode does what a receiver does with a body that came in a frame of wire
-// bytes.
+// decode decodes a body as a receiver does, from a frame of wire bytes.
 func decode(a attack, wire, readLimit int) error {
 	m := message.New(message.WithBodyCodec(a.id), message.WithBody(a.into()))
 	m.SetReadLimit(readLimit)
@@ -150,8 +149,8 @@ func decode(a attack, wire, readLimit int) error {
 	return err
 }
 
-// TestDecodingIsBounded: a body of any codec never holds more than the formula
-// of docs/limits.md says, of short frames nor of long ones.
+// TestDecodingIsBounded: decoding a body never takes more memory than the formula
+// of docs/limits.md allows, with any codec, for short frames and long ones.
 func TestDecodingIsBounded(t *testing.T) {
 	for _, n := range sized([]int{64 << 10}, []int{64 << 10, 1 << 20, 8 << 20}) {
 		for _, a := range hostile(n) {
@@ -159,7 +158,7 @@ func TestDecodingIsBounded(t *testing.T) {
 			var err error
 			peak := peakHeap(func() { err = decode(a, len(a.body), readLimit) })
 			t.Logf("%s: %d bytes hold %.1f MiB of %d at most: %v", a.name, len(a.body), float64(peak)/(1<<20), limit>>20, err)
-			// The collector lets a quarter and what it is sweeping stand.
+			// Allow for garbage: a quarter, and what the collector is sweeping.
 			if peak > limit+limit/2+1<<20 {
 				t.Errorf("%s: %d bytes hold %d at the peak, the limit is %d", a.name, len(a.body), peak, limit)
 			}
@@ -167,8 +166,8 @@ func TestDecodingIsBounded(t *testing.T) {
 	}
 }
 
-// TestShortFramesStaySmall: from 64 KiB on the wire, whatever the filter and the
-// codec, never more than 32 MiB.
+// TestShortFramesStaySmall: 64 KiB on the wire never decode to more than 32 MiB,
+// with any filter and codec.
 func TestShortFramesStaySmall(t *testing.T) {
 	const wire, most = 64 << 10, 32 << 20
 	attacks := hostile(sized(256<<10, 8<<20)) // about what the ratio of the filters allows
@@ -181,7 +180,7 @@ func TestShortFramesStaySmall(t *testing.T) {
 			if len(packed) > wire {
 				a.body = a.body[:len(a.body)/4]
 				if packed, err = pipe.OnPack(a.body); err != nil || len(packed) > wire {
-					continue // it does not pack that well
+					continue // it does not compress that well
 				}
 			}
 			peak := peakHeap(func() {
@@ -223,7 +222,7 @@ func pipes(t *testing.T) map[string]*xfer.XferPipe {
 	return all
 }
 
-// TestHonestBodiesPass: what programs send is far below the limits.
+// TestHonestBodiesPass: ordinary bodies are far below the limits.
 func TestHonestBodiesPass(t *testing.T) {
 	type row struct {
 		ID    int64             `json:"id"`

@@ -12,25 +12,25 @@ import (
 // Body returns the value of the body: what is to be sent, or what was decoded.
 func (m *Message) Body() any { return m.body }
 
-// SetBody sets the value of the body. Of a message to be sent it is what will
-// be encoded; of one being read, what [Message.UnmarshalBody] decodes into.
+// SetBody sets the value of the body: in a message to send, the value to encode;
+// in one being read, the value that [Message.UnmarshalBody] decodes into.
 func (m *Message) SetBody(v any) { m.body = v }
 
 // SetNewBody sets a function that makes the value to decode into, for messages
-// whose type is known only when their header has been read.
+// whose type is known only after their header has been read.
 func (m *Message) SetNewBody(f NewBodyFunc) { m.newBody = f }
 
-// Raw returns the undecoded body of a message just read, filters undone. It is
-// valid until the message is reset.
+// Raw returns the undecoded body of a message just read, with its filters undone.
+// It is valid until the message is reset.
 func (m *Message) Raw() []byte { return m.raw }
 
-// SetRaw sets the body bytes of a message just read. raw must stay as it is
-// until the message is reset: a part of what [Message.Store] or
-// [Message.Storage] returned, or bytes that nobody else uses.
+// SetRaw sets the undecoded body of a message just read. raw must not change until
+// the message is reset: it is a part of what [Message.Store] or [Message.Storage]
+// returned, or bytes that belong to the message alone.
 func (m *Message) SetRaw(raw []byte) { m.raw = raw }
 
-// Storage returns n bytes that belong to the message until it is reset. What
-// was stored before is lost, but for bytes that the caller holds on to.
+// Storage returns n bytes that belong to the message until it is reset. What was
+// stored before may be overwritten.
 func (m *Message) Storage(n int) []byte {
 	if cap(m.buf) < n {
 		m.buf = bufpool.Make(n)
@@ -39,8 +39,8 @@ func (m *Message) Storage(n int) []byte {
 	return m.buf
 }
 
-// StorageUpTo is Storage for between n and most bytes: as many as there are at
-// hand without allocating more than n.
+// StorageUpTo is like Storage, for between n and most bytes: as many as are
+// available without allocating more than n.
 func (m *Message) StorageUpTo(n, most int) []byte {
 	if cap(m.buf) < most {
 		if b := bufpool.Get(most); b != nil {
@@ -48,13 +48,14 @@ func (m *Message) StorageUpTo(n, most int) []byte {
 		}
 	}
 	if cap(m.buf) < n {
-		m.Storage(n) // which may have more
+		m.Storage(n) // may return more
 	}
 	m.buf = m.buf[:min(most, cap(m.buf))]
 	return m.buf
 }
 
-// Keep makes b, what [Message.Storage] has grown to, the storage.
+// Keep makes b the storage. It is what the caller has grown from
+// [Message.Storage].
 func (m *Message) Keep(b []byte) { m.buf = b }
 
 // GiveStorage hands the storage to the caller, who owns it from now on.
@@ -71,8 +72,7 @@ func (m *Message) Store(b []byte) []byte {
 	return s
 }
 
-// MarshalBody returns the encoded body. Bodies that are bytes are returned as
-// they are.
+// MarshalBody returns the encoded body. A body that is bytes is returned as it is.
 func (m *Message) MarshalBody() ([]byte, error) {
 	switch b := m.body.(type) {
 	case []byte:
@@ -86,8 +86,9 @@ func (m *Message) MarshalBody() ([]byte, error) {
 	return m.AppendBody(nil)
 }
 
-// AppendBody appends the encoded body to dst. Bodies that are bytes go as they
-// are; without a body it appends nothing. A codec that panics gives a [PanicError].
+// AppendBody appends the encoded body to dst. A body that is bytes is appended as
+// it is; without a body it appends nothing. If the codec panics, it returns a
+// [PanicError].
 func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 	switch b := m.body.(type) {
 	case nil:
@@ -108,7 +109,8 @@ func (m *Message) AppendBody(dst []byte) (_ []byte, err error) {
 	return codec.Append(dst, c, m.body)
 }
 
-// appendLarge is append that looks for a large buffer before it makes one.
+// appendLarge is append that tries to reuse a large buffer before it allocates
+// one.
 func appendLarge(dst, b []byte) []byte {
 	dst = bufpool.Grow(dst, len(b))
 	for len(b) > copyPiece { // in pieces, because the collector can't interrupt a copy
@@ -121,12 +123,13 @@ func appendLarge(dst, b []byte) []byte {
 const copyPiece = 256 << 10 // bytes
 
 // UnmarshalBody decodes data into the body that was set, or into what the
-// function of [Message.SetNewBody] makes. Without data, or without a body,
-// there is nothing to decode. A *[]byte gets a copy, or a large body itself. A
-// body that would decode to more than [codec.DecodeLimit] allows gives an error
-// that wraps [codec.ErrTooLarge], one in a codec that [Message.SetCodecs] leaves
-// out a [codec.NotAcceptedError], a codec that panics a [PanicError]. Where there
-// is a [DecodeRoom] it may wait for room, or return the error of that.
+// function of [Message.SetNewBody] makes. Without data, or without a body, there
+// is nothing to decode. A *[]byte gets a copy, or, if the body is large, the bytes
+// themselves. The error wraps [codec.ErrTooLarge] if the body would decode to more
+// than [codec.DecodeLimit] allows; it is a [codec.NotAcceptedError] if
+// [Message.SetCodecs] leaves the codec out, and a [PanicError] if the codec
+// panics. With a [DecodeRoom] it may wait for room, or return the error of the
+// room.
 func (m *Message) UnmarshalBody(data []byte) (err error) {
 	if m.body == nil && m.newBody != nil {
 		m.body = m.newBody(&m.Header)
@@ -157,7 +160,7 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 }
 
 func (m *Message) unmarshalInRoom(c codec.Codec, data []byte, limit int) error {
-	// A rough bound is cheap, and does as long as there is plenty of room.
+	// A rough bound is cheap, and sufficient while there is plenty of room.
 	switch rough := codec.Cost(c, data, m.body, limit); {
 	case rough <= FreeDecode:
 		return c.Unmarshal(data, m.body)
@@ -183,18 +186,18 @@ const FreeDecode = 1 << 10
 // A DecodeRoom bounds the memory that a receiver spends on decoded bodies. Its
 // methods may be called concurrently.
 type DecodeRoom interface {
-	// TryTake is Take for a bound that may be far too large. It reports false,
-	// and does not wait, if n bytes leave little room for others.
+	// TryTake is Take for a rough bound, which may be far too large. It reports
+	// false, and does not wait, if n bytes leave little room for others.
 	TryTake(n int) bool
-	// Take waits until a body may be decoded that takes n bytes at most (see
-	// [codec.Coster]), or returns why it may not.
+	// Take waits until a body that takes at most n bytes (see [codec.Coster]) may
+	// be decoded, or returns the reason why it may not.
 	Take(n int) error
-	// Give ends the decoding for which Take or TryTake took n bytes.
+	// Give returns the n bytes that Take or TryTake took, when the decoding has
+	// ended.
 	Give(n int)
 }
 
-// defaultReadLimit, in bytes, is the read limit for messages that nobody has
-// told theirs.
+// defaultReadLimit is the read limit, in bytes, of messages without one.
 const defaultReadLimit = 64 << 20
 
 // decodeLimit is how many bytes a body of n bytes may decode to.
@@ -210,22 +213,22 @@ func (m *Message) decodeLimit(n int) int {
 	return codec.DecodeLimit(wire, limit)
 }
 
-// SetReadLimit says how long a frame of the connection may be, in bytes, from
-// which follows how much its body may decode to (see [codec.DecodeLimit]).
-// Sockets call it for the messages they read; 0 stands for 64 MiB.
+// SetReadLimit sets how long a frame of the connection may be, in bytes. How much
+// a body may decode to follows from it (see [codec.DecodeLimit]). Sockets call it
+// for the messages they read; 0 means 64 MiB.
 func (m *Message) SetReadLimit(n int) { m.readLimit = n }
 
-// SetCodecs says which codecs the receiver decodes; nil stands for all that are
-// registered. Sockets call it for the messages they read.
+// SetCodecs sets which codecs the receiver decodes; nil means all registered ones.
+// Sockets call it for the messages they read.
 func (m *Message) SetCodecs(s *codec.Set) { m.codecs = s }
 
-// leastGiven is the length, in bytes, from which a body is given away with the
-// storage of the message. It is at least the size of a socket's read buffer, in
-// which shorter bodies lie.
+// leastGiven is the length, in bytes, from which the storage of the message is
+// given away with a body. It is at least the size of a socket's read buffer, which
+// holds shorter bodies.
 const leastGiven = 64 << 10
 
-// SetDecodeRoom says whom to ask for room before the body is decoded; nil is
-// nobody. Sockets call it for the messages they read.
+// SetDecodeRoom sets the room to take from before the body is decoded; nil means
+// no bound. Sockets call it for the messages they read.
 func (m *Message) SetDecodeRoom(r DecodeRoom) { m.room = r }
 
 // bytes gives data to *b: a copy, or, if it is large and there is no room in

@@ -24,8 +24,8 @@ const (
 	CodeShuttingDown        int32 = 503 // ours: the receiver is going away; not executed, safe to retry elsewhere
 )
 
-// CodeText returns the text that goes with a framework code, "Unknown Error"
-// for any other code.
+// CodeText returns the text of a framework code, and "Unknown Error" for any other
+// code.
 func CodeText(code int32) string {
 	switch code {
 	case CodeOK:
@@ -68,8 +68,8 @@ func CodeText(code int32) string {
 	return "Unknown Error"
 }
 
-// IsConnError reports whether the connection is to blame: it could not be
-// made, or it is gone.
+// IsConnError reports whether the connection failed: it could not be made, or it
+// is gone.
 func IsConnError(st *Status) bool {
 	return st != nil && (st.code == CodeDialFailed || st.code == CodeConnClosed)
 }

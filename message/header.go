@@ -24,8 +24,8 @@ func (h *Header) Mtype() byte { return h.mtype }
 // SetMtype sets the kind of message.
 func (h *Header) SetMtype(mtype byte) { h.mtype = mtype }
 
-// ServiceMethod returns the name of the handler that is asked for. On the wire
-// a reply has none; the caller's session puts it back.
+// ServiceMethod returns the name of the requested handler. On the wire a reply has
+// none; the caller's session puts it back.
 func (h *Header) ServiceMethod() string { return h.method }
 
 // SetServiceMethod sets the name of the handler.
@@ -37,7 +37,7 @@ func (h *Header) StatusOK() bool { return h.status.OK() }
 // Status returns the outcome that the message carries; nil is success.
 func (h *Header) Status() *Status { return h.status }
 
-// SetStatus sets the outcome. The message keeps st, which must not be changed
+// SetStatus sets the outcome. The message retains st, which must not be changed
 // afterwards.
 func (h *Header) SetStatus(st *Status) { h.status = st }
 

@@ -7,16 +7,15 @@ import (
 )
 
 // known holds the methods that this process serves, so that a method read from
-// the wire becomes a string without allocating. It grows with registrations,
-// never with what a peer sends, and is only a cache: nothing depends on what
-// is in it.
+// the wire becomes a string without allocating. It grows with registrations, never
+// with what a peer sends, and is only a cache: nothing depends on its content.
 var known struct {
 	sync.Mutex // serialises Know
 	table      atomic.Pointer[map[string]string]
 }
 
-// Know makes [Intern] return method without allocating. Routers call it with
-// what is registered.
+// Know makes [Intern] return method without allocating. Routers call it for each
+// method that is registered.
 func Know(method string) {
 	known.Lock()
 	defer known.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// maxKept is the largest storage, in bytes, that a message keeps across
-// resets, so that one large message does not fatten a pool.
+// maxKept is the largest storage, in bytes, that a message keeps across resets, so
+// that one large message does not enlarge a pool for good.
 const maxKept = 16 << 10
 
 // A Message is one unit of the wire. Its zero value is ready to use. It is not
@@ -18,7 +18,7 @@ const maxKept = 16 << 10
 //
 // A message owns the bytes it was read from: protocols copy them out of the
 // connection's buffer into the message ([Message.Store]), so a message may be
-// handed to another goroutine while the connection is read on.
+// passed to another goroutine while reading from the connection goes on.
 type Message struct {
 	Header
 	pipe xfer.XferPipe
@@ -26,7 +26,7 @@ type Message struct {
 	ctx       context.Context
 	body      any
 	newBody   NewBodyFunc
-	raw       []byte // undecoded body, part of buf or of what a filter made
+	raw       []byte // undecoded body, part of buf or of the output of a filter
 	buf       []byte // storage, kept across resets
 	size      uint32
 	readLimit int        // see SetReadLimit
@@ -47,7 +47,7 @@ func New(settings ...Setting) *Message {
 	return m
 }
 
-// Apply applies settings in their order; nil ones are passed over.
+// Apply applies settings in order and skips nil ones.
 func (m *Message) Apply(settings []Setting) {
 	for _, set := range settings {
 		if set != nil {
@@ -56,7 +56,7 @@ func (m *Message) Apply(settings []Setting) {
 	}
 }
 
-// Context returns the context of the exchange, never nil.
+// Context returns the context of the exchange, which is never nil.
 func (m *Message) Context() context.Context {
 	if m.ctx == nil {
 		return context.Background()
@@ -71,24 +71,24 @@ func (m *Message) SetContext(ctx context.Context) { m.ctx = ctx }
 // XferPipe returns the transfer filters, outermost first.
 func (m *Message) XferPipe() *xfer.XferPipe { return &m.pipe }
 
-// Size returns the length of the frame in bytes: of the one that was read, or
-// of the one last packed. It is 0 before.
+// Size returns the length of the frame in bytes: of the one that was read, or of
+// the last one packed. Before that it is 0.
 func (m *Message) Size() uint32 { return m.size }
 
 // SetSize records the length of the frame; protocols and sockets call it.
 func (m *Message) SetSize(n uint32) { m.size = n }
 
-// InTurn reports whether the protocol asks that this message is answered
-// before the next one of its connection is read, as HTTP without sequence
-// numbers does.
+// InTurn reports whether the protocol requires that this message is answered
+// before the next one of its connection is read, as HTTP without sequence numbers
+// does.
 func (m *Message) InTurn() bool { return m.turn }
 
 // SetInTurn is called by protocols; see [Message.InTurn].
 func (m *Message) SetInTurn(on bool) { m.turn = on }
 
-// Err returns the first error of a setting, such as an unknown transfer
-// filter, or [ErrMetaTooLong], or [ErrStatusTooLong]. A message with an error
-// can't be packed.
+// Err returns the first error of a setting, such as an unknown transfer filter,
+// else [ErrMetaTooLong] or [ErrStatusTooLong] if they apply. A message with an
+// error can't be packed.
 func (m *Message) Err() error {
 	if m.fault != nil {
 		return m.fault
@@ -120,8 +120,8 @@ func (m *Message) Reset(settings ...Setting) {
 	m.Apply(settings)
 }
 
-// String describes the message for logs and debugging. It shows no more of the
-// body than its type.
+// String describes the message for logs and debugging. Of the body it shows only
+// the type.
 func (m *Message) String() string {
 	return fmt.Sprintf("%s seq=%d method=%q status={%s} meta=%q codec=%d filters=%v body=%T size=%d",
 		TypeText(m.mtype), m.seq, m.method, m.status, m.meta.QueryString(), m.bodyCodec, m.pipe.Names(), m.body, m.size)

@@ -21,7 +21,7 @@ const (
 	mirrorFilter = 202
 )
 
-// A bomb is a codec that panics, as one of a user may.
+// A bomb is a codec that panics, as a user's codec may.
 type bomb struct{}
 
 func (bomb) ID() byte                    { return panicCodec }
@@ -82,7 +82,7 @@ func TestMarshalBody(t *testing.T) {
 	}
 }
 
-// A large body of bytes is appended whole, whatever the room.
+// A large body of bytes is appended whole, whatever the capacity.
 func TestAppendLargeBody(t *testing.T) {
 	body := make([]byte, 2*copyPiece+17)
 	for i := range body {
@@ -144,7 +144,7 @@ func TestNewBodySeesTheHeader(t *testing.T) {
 	}
 	m.Reset(WithNewBody(func(*Header) any { return nil }))
 	if err := m.UnmarshalBody([]byte("9")); err != nil || m.Body() != nil {
-		t.Errorf("a body that is not wanted: %v, %v", m.Body(), err)
+		t.Errorf("a body that NewBody declines: %v, %v", m.Body(), err)
 	}
 }
 
@@ -169,7 +169,7 @@ func TestCodecPanicsAreErrors(t *testing.T) {
 	}
 }
 
-// A decoded body outlives the message that it came in.
+// A decoded body outlives its message.
 func TestDecodedBytesAreTheCallers(t *testing.T) {
 	for _, n := range []int{1, 100, 1 << 20} {
 		var m Message
@@ -258,8 +258,8 @@ func TestAcceptBodyCodecOfBadText(t *testing.T) {
 	}
 }
 
-// After Reset a message is as new in every field but its storage, so that
-// nothing of one session gets into another.
+// After Reset every field of a message but its storage is as new, so that data of
+// one session can't get into another.
 func TestResetKeepsNothing(t *testing.T) {
 	m := New(WithContext(t.Context()), WithServiceMethod("/m"), WithStatus(NewStatus(1, "")), WithAddMeta("k", "v"),
 		WithBodyCodec('j'), WithBody(1), WithNewBody(func(*Header) any { return nil }), WithXferPipe(mirrorFilter), WithXferPipe(250))
@@ -281,7 +281,7 @@ func TestResetKeepsNothing(t *testing.T) {
 	if got, want := m.String(), new(Message).String(); got != want {
 		t.Errorf("after Reset: %s", got)
 	}
-	m.pipe = xfer.XferPipe{} // empty, said so by the text above
+	m.pipe = xfer.XferPipe{} // the text above shows that it is empty
 	m.meta = Meta{}
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; name != "buf" && !v.Field(i).IsZero() {
@@ -324,8 +324,8 @@ func TestTypeTexts(t *testing.T) {
 	}
 }
 
-// Methods that were registered come without allocating; what a peer sends is
-// not remembered.
+// Registered methods are interned without allocating; what a peer sends is not
+// stored.
 func TestInternIsBoundedByKnow(t *testing.T) {
 	Know("/known/method")
 	size := len(*known.table.Load())
@@ -353,8 +353,8 @@ func TestInternIsBoundedByKnow(t *testing.T) {
 	}
 }
 
-// All that is at hand is given: a caller that asks for more gets other storage
-// then, and may put this one away.
+// It returns all the storage that is available: a caller that asks for more gets
+// other storage then, and may keep this one.
 func TestStorageUpTo(t *testing.T) {
 	for _, have := range []int{0, 10, 100, 1000, 5000} {
 		for _, want := range [][2]int{{100, 100}, {100, 1000}, {1000, 1000}, {1, 5000}} {
@@ -372,7 +372,7 @@ func TestStorageUpTo(t *testing.T) {
 	}
 }
 
-// A fakeRoom notes what it is asked for.
+// A fakeRoom records what is taken and given.
 type fakeRoom struct {
 	taken, given []int
 	tried        []int
@@ -391,8 +391,8 @@ func (r *fakeRoom) TryTake(n int) bool {
 func (r *fakeRoom) Take(n int) error { r.taken = append(r.taken, n); return r.err }
 func (r *fakeRoom) Give(n int)       { r.given = append(r.given, n) }
 
-// TestDecodingAsksForRoom: whoever bounds decoded bodies is asked before a body is
-// decoded, but not for one that is small, or not decoded at all.
+// TestDecodingAsksForRoom: room is taken before a body is decoded, but not for a
+// small body or one that is not decoded.
 func TestDecodingAsksForRoom(t *testing.T) {
 	full := errors.New("full")
 	numbers := []byte("[" + strings.Repeat("1,", 999) + "1]")

@@ -21,12 +21,12 @@ var ErrMetaTooLong = errors.New("message: metadata is too long")
 // keptEntries is how many entries keep their storage across resets.
 const keptEntries = 64
 
-// Meta is the metadata of a message: an ordered list of entries that may
-// repeat a key. Metadata read from the wire stays query text until somebody
-// asks for more than one entry of it; most messages are served without. The
-// zero value is empty. It is not safe for concurrent use.
+// Meta is the metadata of a message: an ordered list of entries that may repeat a
+// key. Metadata read from the wire stays query text until a method needs more than
+// one entry; for most messages none does. The zero value is empty. It is not safe
+// for concurrent use.
 type Meta struct {
-	raw []byte // unparsed text, owned by the message; then kv is empty
+	raw []byte // unparsed text, owned by the message; kv is empty while it is set
 	kv  []pair
 }
 
@@ -61,8 +61,8 @@ func (m *Meta) Peek(key string) []byte {
 	return nil
 }
 
-// peekRaw looks key up in query text that needs no unescaping; ok is false
-// where it can't tell.
+// peekRaw looks key up in query text without unescaping; ok is false if the text
+// needs it.
 func peekRaw(raw []byte, key string) (value []byte, ok bool) {
 	if bytes.IndexByte(raw, '%') >= 0 || bytes.IndexByte(raw, '+') >= 0 {
 		return nil, false
@@ -111,7 +111,7 @@ func (m *Meta) PeekMulti(key string) [][]byte {
 // Has reports whether there is an entry with that key.
 func (m *Meta) Has(key string) bool { return m.Peek(key) != nil }
 
-// RawLen returns how many bytes of query text m keeps, 0 once it was parsed.
+// RawLen returns how many bytes of query text m keeps, 0 once they were parsed.
 func (m *Meta) RawLen() int { return len(m.raw) }
 
 // Len returns the number of entries.
@@ -123,7 +123,7 @@ func (m *Meta) Len() int {
 	return len(m.kv)
 }
 
-// Add adds an entry behind the others.
+// Add appends an entry.
 func (m *Meta) Add(key, value string) {
 	m.parse()
 	m.kv = append(m.kv, pair{key, value})
@@ -177,14 +177,14 @@ func (m *Meta) CopyTo(dst *Meta) {
 	dst.kv = append(dst.kv, m.kv...)
 }
 
-// Parse makes m the metadata written as query text, of which it keeps nothing.
+// Parse sets m to the metadata in query text. It does not retain query.
 func (m *Meta) Parse(query string) {
 	m.Reset()
 	m.SetQuery([]byte(query))
 }
 
-// SetQuery makes m the metadata written as query. It keeps query, which must
-// stay as it is until the message is reset.
+// SetQuery sets m to the metadata in query text. It retains query, which must not
+// change until the message is reset.
 func (m *Meta) SetQuery(query []byte) {
 	m.kv = m.kv[:0]
 	m.raw = nil
@@ -193,9 +193,9 @@ func (m *Meta) SetQuery(query []byte) {
 	}
 }
 
-// ReadQuery is [Meta.SetQuery] for text from the network: if it is above
-// [MaxMeta] or [MaxMetaEntries] it returns an error that wraps [ErrMetaTooLong],
-// and m is empty.
+// ReadQuery is [Meta.SetQuery] for text from the network: if the text is above
+// [MaxMeta] or [MaxMetaEntries], it returns an error that wraps [ErrMetaTooLong]
+// and leaves m empty.
 func (m *Meta) ReadQuery(query []byte) error {
 	m.SetQuery(query)
 	err := m.checkSize()
@@ -218,7 +218,7 @@ func (m *Meta) checkSize() error {
 				size += len("=") + len(p.v)
 			}
 		}
-		size--                                   // no & behind the last
+		size--                                   // no & after the last
 		if size > MaxMeta/3 && size <= MaxMeta { // escapes may count
 			size = len(m.AppendQuery(nil))
 		}
@@ -229,11 +229,11 @@ func (m *Meta) checkSize() error {
 	return nil
 }
 
-// entryWeight is what an entry takes beside its text, in bytes.
+// entryWeight is the memory of an entry besides its text, in bytes.
 const entryWeight = 64
 
-// Weight returns how many bytes the entries of m may take, apart from the text
-// they were read from.
+// Weight returns how much memory, in bytes, the entries of m may take besides the
+// text they were read from.
 func (m *Meta) Weight() int {
 	if m.raw == nil {
 		return len(m.kv) * entryWeight

@@ -8,7 +8,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// TestMetadataIsBounded: exactly as much as the bounds allow is sent and read.
+// TestMetadataIsBounded: metadata up to exactly the bounds is sent and read.
 func TestMetadataIsBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		query string
@@ -38,8 +38,8 @@ func TestMetadataIsBounded(t *testing.T) {
 	}
 }
 
-// TestStatusIsBounded: what can be sent is what can be read, to the byte, and a
-// receiver never sees a status that its reader refuses.
+// TestStatusIsBounded: a status can be sent exactly if it can be read, to the
+// byte.
 func TestStatusIsBounded(t *testing.T) {
 	const head = len("code=500&msg=m&cause=")
 	for name, c := range map[string]struct {

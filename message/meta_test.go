@@ -22,7 +22,7 @@ func TestMetaKeepsOrderAndDuplicates(t *testing.T) {
 	m.Add("a", "2")
 	m.Add("b", "3")
 	m.Set("c", "4")
-	m.Set("b", "5") // the first of them, where it stands
+	m.Set("b", "5") // replaces the first of them in place
 	m.Add("e", "")
 	if got, want := fmt.Sprint(pairs(&m)), "[b=5 a=2 b=3 c=4 e=]"; got != want {
 		t.Errorf("entries %s, want %s", got, want)
@@ -61,7 +61,7 @@ func TestMetaKeepsOrderAndDuplicates(t *testing.T) {
 	}
 }
 
-// Every byte survives the way over the wire, in the escaping of the wire.
+// Every byte survives escaping and unescaping, in the escapes of the wire.
 func TestMetaEscapesEveryByte(t *testing.T) {
 	const kept = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-*"
 	for c := range 256 {
@@ -78,7 +78,7 @@ func TestMetaEscapesEveryByte(t *testing.T) {
 		var back Meta
 		back.Parse(m.String())
 		if back.Get("k"+s) != "v"+s || back.Len() != 1 {
-			t.Errorf("byte %d came back as %q", c, pairs(&back))
+			t.Errorf("byte %d arrived back as %q", c, pairs(&back))
 		}
 	}
 }
@@ -111,15 +111,14 @@ func TestMetaReadsLooseText(t *testing.T) {
 	}
 }
 
-// What a Meta answers does not depend on whether its text was taken apart
-// already.
+// The answers of a Meta do not depend on whether its text has been parsed.
 func TestLazyAndParsedAgree(t *testing.T) {
 	for _, query := range []string{"", "a=1&b=2&a=3", "a", "a=&a=x", "a%20b=1", "x=+&a=1", "a=1&%61=2", "&&=v&a", "%61=1&b=%"} {
 		for _, key := range []string{"a", "b", "a b", "", "none"} {
 			var lazy, parsed Meta
 			lazy.SetQuery([]byte(query))
 			parsed.SetQuery([]byte(query))
-			parsed.Len() // takes it apart
+			parsed.Len() // parses it
 			if l, p := lazy.Peek(key), parsed.Peek(key); !bytes.Equal(l, p) || (l == nil) != (p == nil) {
 				t.Errorf("%q: Peek(%q) is %q lazily and %q parsed", query, key, l, p)
 			}
@@ -147,7 +146,7 @@ func TestMetaOwnership(t *testing.T) {
 		t.Errorf("appending to what Peek returned wrote into the text: %q, %q", buf, v)
 	}
 	m.CopyTo(&cp)
-	m.CopyTo(&m) // is nothing
+	m.CopyTo(&m) // does nothing
 	m.Len()
 	m.CopyTo(&parsed)
 	parsed.Add("d", "4")
@@ -183,8 +182,8 @@ func TestMetaPeekAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzMeta: any text can be read; what was read, written, reads the same; and
-// where net/url reads the text at all, it reads the same.
+// FuzzMeta: any text can be parsed, the parsed entries survive writing and
+// parsing, and where net/url accepts the text, it parses the same.
 func FuzzMeta(f *testing.F) {
 	for _, s := range []string{"a=1&b=2", "a%20b=%FF&&c", "=+%", "a=1;b=2"} {
 		f.Add([]byte(s))

@@ -26,8 +26,8 @@ func appendEscaped(dst []byte, s string) []byte {
 	return dst
 }
 
-// unescape is the inverse of appendEscaped; it also takes + for a space and
-// leaves a malformed escape as it is.
+// unescape is the inverse of appendEscaped; it also reads + as a space and leaves
+// a malformed escape as it is.
 func unescape(b []byte) string {
 	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
 		return string(b)

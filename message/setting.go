@@ -16,11 +16,12 @@ const (
 	MetaAcceptBodyCodec = "X-Accept-Body-Codec"
 )
 
-// A Setting adjusts one outgoing message. Settings run in their order, on the
-// goroutine that sends.
+// A Setting adjusts one outgoing message. Settings run in order, on the goroutine
+// that sends.
 type Setting = func(*Message)
 
-// WithNothing changes nothing; it is of use where a setting is chosen.
+// WithNothing changes nothing. It is useful where a setting is chosen
+// conditionally.
 func WithNothing() Setting { return func(*Message) {} }
 
 // WithContext bounds the exchange by ctx: how long to wait for room in the
@@ -36,7 +37,7 @@ func WithStatus(st *Status) Setting { return func(m *Message) { m.status = st } 
 // WithAddMeta adds an entry of metadata; a key may have several.
 func WithAddMeta(key, value string) Setting { return func(m *Message) { m.meta.Add(key, value) } }
 
-// WithSetMeta sets an entry of metadata, in place of the first of that key.
+// WithSetMeta sets an entry of metadata and replaces the first one with that key.
 func WithSetMeta(key, value string) Setting { return func(m *Message) { m.meta.Set(key, value) } }
 
 // WithDelMeta deletes every entry of metadata with that key.
@@ -48,8 +49,8 @@ func WithRealIP(ip string) Setting { return WithAddMeta(MetaRealIP, ip) }
 // WithBodyCodec sets the codec of the body by its ID.
 func WithBodyCodec(id byte) Setting { return func(m *Message) { m.bodyCodec = id } }
 
-// WithAcceptBodyCodec asks for a reply in the codec with that ID. A receiver
-// that does not know it ignores the wish.
+// WithAcceptBodyCodec asks for a reply in the codec with that ID. A receiver that
+// does not know it ignores that.
 func WithAcceptBodyCodec(id byte) Setting {
 	if id == codec.NilCodecID {
 		return WithNothing()
@@ -64,7 +65,7 @@ func AcceptBodyCodec(meta *Meta) (id byte, ok bool) {
 		return 0, false
 	}
 	v := meta.Peek(MetaAcceptBodyCodec)
-	if len(v) == 0 { // the error would be allocated, for most calls
+	if len(v) == 0 { // most calls have none, and ParseUint would allocate an error
 		return 0, false
 	}
 	n, err := strconv.ParseUint(string(v), 10, 8)
@@ -77,8 +78,8 @@ func WithBody(body any) Setting { return func(m *Message) { m.body = body } }
 // WithNewBody sets the function that makes the value to decode into.
 func WithNewBody(f NewBodyFunc) Setting { return func(m *Message) { m.newBody = f } }
 
-// WithXferPipe appends transfer filters by ID, outermost first. An ID that is
-// not registered fails the sending with an error.
+// WithXferPipe appends transfer filters by ID, outermost first. Sending fails with
+// an error if an ID is not registered.
 func WithXferPipe(ids ...byte) Setting {
 	return func(m *Message) {
 		if err := m.pipe.Append(ids...); err != nil {
@@ -87,9 +88,9 @@ func WithXferPipe(ids ...byte) Setting {
 	}
 }
 
-// WithMessage gives a message all that was set in src: so settings that must run
-// once can serve a message that is sent later, or more than once. src must not be
-// changed meanwhile.
+// WithMessage copies everything that was set in src, so that settings that must
+// run only once can serve a message that is sent later, or several times. src must
+// not be changed meanwhile.
 func WithMessage(src *Message) Setting {
 	return func(m *Message) {
 		m.method, m.status, m.bodyCodec = src.method, src.status, src.bodyCodec

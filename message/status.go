@@ -12,9 +12,9 @@ import (
 )
 
 // A Status is the outcome of a call or a push, as it travels in a message
-// header. A nil *Status means success, and every method that reads accepts a
-// nil receiver. A status that was handed to the framework must not be changed
-// any more.
+// header. A nil *Status means success, and every method that reads accepts a nil
+// receiver. A status that was passed to the framework must not be changed after
+// that.
 //
 // Status is deliberately not an error: a nil *Status stored in an error would
 // not be nil. Use [Status.Err].
@@ -26,8 +26,8 @@ type Status struct {
 	stack  []uintptr
 }
 
-// NewStatus returns a status. The optional cause is an error, or anything else
-// for its text; that text is sent to the other side.
+// NewStatus returns a status. The optional cause is an error, or any other value,
+// which is turned into text. The text is sent to the other side.
 func NewStatus(code int32, msg string, cause ...any) *Status {
 	s := &Status{code: code, msg: msg}
 	if len(cause) > 0 {
@@ -91,8 +91,8 @@ func (s *Status) Msg() string {
 	return s.msg
 }
 
-// Cause returns the underlying error, or nil. That of a status from the other
-// side has only the text of the original.
+// Cause returns the underlying error, or nil. In a status from the other side it
+// has only the text of the original.
 func (s *Status) Cause() error {
 	if s == nil {
 		return nil
@@ -118,9 +118,9 @@ func (s *Status) SetCause(cause any) *Status {
 	return s
 }
 
-// HideCause keeps the cause of s on this side, and returns s: a session that sends s
-// writes the cause to its log and sends a public text in its place, with an id that
-// the line in the log has too. A new cause is not hidden.
+// HideCause keeps the cause of s on this side and returns s: a session that sends s
+// logs the cause and sends a public text in its place, with an id that is in the log
+// line too. A new cause is not hidden.
 func (s *Status) HideCause() *Status {
 	s.hidden = true
 	return s
@@ -143,7 +143,7 @@ func (s *Status) Copy(newCause ...any) *Status {
 }
 
 // maxLogged is how much of message and cause String shows, in bytes: either may
-// come from the other side, and goes to the log.
+// come from the other side and is logged.
 const maxLogged = 256
 
 // String returns the status as one line of text. It shows up to 256 bytes of the
@@ -163,8 +163,8 @@ func (s *Status) String() string {
 	return b.String()
 }
 
-// LogValue implements [slog.LogValuer]: a status is a group of code, msg and cause, the
-// latter two up to 256 bytes and left out if they are empty.
+// LogValue implements [slog.LogValuer]: a status is a group of code, msg and cause. The
+// latter two are cut to 256 bytes and left out if empty.
 func (s *Status) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int64("code", int64(s.Code()))}
 	if msg := s.Msg(); msg != "" {
@@ -233,8 +233,8 @@ func (s *Status) Err() error {
 	return &StatusError{s}
 }
 
-// A StatusError is a failed [Status] seen as an error. [errors.As] finds it,
-// and [errors.Is] finds what the status was caused by.
+// A StatusError is a failed [Status] as an error. [errors.As] finds it, and
+// [errors.Is] finds the cause of the status.
 type StatusError struct{ Status *Status }
 
 // Error implements error.
@@ -290,8 +290,8 @@ const MaxStatus = 65535
 // [MaxStatus].
 var ErrStatusTooLong = fmt.Errorf("message: the status is longer than %d bytes when escaped; send long text as a body", MaxStatus)
 
-// checkSize returns [ErrStatusTooLong] if no receiver reads s. It builds the
-// query text only of a status that may be too long.
+// checkSize returns [ErrStatusTooLong] if s is too long for every receiver. It
+// builds the query text only if s may be too long.
 func (s *Status) checkSize() error {
 	if s == nil {
 		return nil
@@ -300,7 +300,7 @@ func (s *Status) checkSize() error {
 	if s.cause != nil {
 		n += len(s.cause.Error())
 	}
-	const frame, escaped = 64, 3 // code and keys; bytes that one byte becomes at most
+	const frame, escaped = 64, 3 // bytes of code and keys; most bytes that one byte escapes to
 	if n <= (MaxStatus-frame)/escaped || len(s.AppendQuery(nil)) <= MaxStatus {
 		return nil
 	}
@@ -330,8 +330,8 @@ func (s *Status) AppendQuery(dst []byte) []byte {
 	return dst
 }
 
-// ParseStatus is the inverse of [Status.AppendQuery]. It keeps nothing of
-// query and returns nil for success. A query above [MaxStatus] is an error.
+// ParseStatus is the inverse of [Status.AppendQuery]. It does not retain query and
+// returns nil for success. A query above [MaxStatus] is an error.
 func ParseStatus(query []byte) (*Status, error) {
 	if len(query) > MaxStatus {
 		return nil, fmt.Errorf("message: bad status: %d bytes of at most %d", len(query), MaxStatus)

@@ -110,7 +110,7 @@ func TestStatusJSON(t *testing.T) {
 func TestNilStatusIsSuccess(t *testing.T) {
 	var st *Status
 	if !st.OK() || st.Code() != CodeOK || st.Msg() != "" || st.Cause() != nil || st.Err() != nil || st.Copy("x") != nil {
-		t.Error("a nil status is something else than success")
+		t.Error("a nil status is not a success")
 	}
 	if got := fmt.Sprintf("%v %+v %s %d", st, st, st, st); got != "code=0 code=0 code=0 code=0" {
 		t.Errorf("printed %q", got)
@@ -119,7 +119,7 @@ func TestNilStatusIsSuccess(t *testing.T) {
 		t.Error("nil is not a failure")
 	}
 	if s := NewStatus(0, "done"); !s.OK() || s.Err() != nil {
-		t.Error("code 0 is success whatever the message")
+		t.Error("code 0 must be success whatever the message")
 	}
 }
 
@@ -239,8 +239,8 @@ func TestCodeTexts(t *testing.T) {
 	}
 }
 
-// FuzzParseStatus: any text gives a status or an error, and a status comes back
-// from what it is written as.
+// FuzzParseStatus: any text gives a status or an error, and a status survives
+// writing and parsing.
 func FuzzParseStatus(f *testing.F) {
 	for _, s := range []string{"", "code=0", "code=404&msg=Not%20Found&cause=", "cause=%&code=-1", "code=1&code=x"} {
 		f.Add([]byte(s))
@@ -260,8 +260,8 @@ func FuzzParseStatus(f *testing.F) {
 	})
 }
 
-// TestStatusErrorIsAContextError on both sides: the one that noticed has the error
-// of the context as its cause, the other one has only its text.
+// TestStatusErrorIsAContextError: the side that noticed has the error of the
+// context as its cause, the other one has only its text.
 func TestStatusErrorIsAContextError(t *testing.T) {
 	for _, c := range []struct {
 		code     int32

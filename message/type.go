@@ -10,17 +10,17 @@ const (
 	TypeAuthReply byte = 5
 )
 
-// The frames of a stream. They are sent only to a side that has proven on the
-// connection itself that it understands them; docs/wire.md describes them.
+// The frames of a stream. They are sent only to a side that has proven on this
+// connection that it understands them; docs/wire.md describes them.
 const (
 	TypeStreamOpen   byte = 6  // opens a stream to a method
 	TypeStreamData   byte = 7  // one message
 	TypeStreamEnd    byte = 8  // the end of the stream, or of the opener's messages
-	TypeStreamCredit byte = 9  // how many messages the program has taken
+	TypeStreamCredit byte = 9  // how many messages the receiving program has taken
 	TypeStreamFull   byte = 10 // TypeStreamData that uses up the sender's window
 )
 
-// TypeText returns the name of a message type as it stands in logs.
+// TypeText returns the name of a message type as in logs.
 func TypeText(mtype byte) string {
 	switch mtype {
 	case TypeCall:

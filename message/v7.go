@@ -2,8 +2,8 @@ package message
 
 import "encoding/json"
 
-// What stands in this file is there so that programs written against erpc v7
-// compile and work. New programs need none of it.
+// The methods of this file exist so that programs written for erpc v7 compile and
+// work. New programs do not need them.
 
 // EncodeQuery returns the status as query text, nil for nil. See
 // [Status.AppendQuery].
@@ -17,8 +17,8 @@ func (s *Status) EncodeQuery() []byte {
 // QueryString returns the text of [Status.EncodeQuery].
 func (s *Status) QueryString() string { return string(s.EncodeQuery()) }
 
-// DecodeQuery makes s the status that is written as query text, OK if that is no
-// status. [ParseStatus] tells the two apart.
+// DecodeQuery sets s to the status in query text, and to OK if the text is not a
+// status. [ParseStatus] distinguishes the two.
 func (s *Status) DecodeQuery(query []byte) {
 	if s == nil {
 		return
@@ -35,7 +35,7 @@ func (s *Status) JSONString() string {
 		return "{}"
 	}
 	b, err := json.Marshal(s)
-	if err != nil { // no text can make it fail
+	if err != nil { // can't happen: any text can be encoded
 		return "{}"
 	}
 	return string(b)
