@@ -18,16 +18,17 @@ const prefix = 4
 //	4  length, big endian
 //	1  number n of transfer filters
 //	n  filter IDs, outermost first; what follows went through the filters
-//	.. what the format makes of the message: the inner part
+//	.. the inner part: the message in the format
 //
-// A format describes its own once, in a variable, and has its Pack and Unpack.
+// A format describes its envelope once, in a variable, and uses its Pack and
+// Unpack.
 type Envelope struct {
-	// Name stands in front of errors.
+	// Name is the prefix of errors.
 	Name string
 	// Whole: the length counts its own four bytes too.
 	Whole bool
-	// Bare: there is no list of filters; the inner part begins behind the
-	// length and sees to the filters of the body itself.
+	// Bare: there is no list of filters; the inner part follows the length and
+	// handles the filters of the body itself.
 	Bare bool
 
 	// Append appends the inner part.
@@ -35,13 +36,12 @@ type Envelope struct {
 	// Parse fills m from an inner part. With own, b belongs to the message;
 	// without, it is valid until Parse returns. limit is that of Unpack.
 	Parse func(m *message.Message, b []byte, own bool, limit int) error
-	// Owner sets type and sequence number of a message above the limit, if they
-	// are in b, the beginning of its inner part. They are if b has OwnerSize
-	// bytes.
+	// Owner sets the type and sequence number of a message above the limit, if b,
+	// the beginning of its inner part, contains them. OwnerSize bytes always do.
 	Owner     func(m *message.Message, b []byte)
 	OwnerSize int
 
-	// What Pack returns for a message that can't be written in this format.
+	// Errors of Pack for a message that can't be written in this format.
 	ErrTooManyFilters, ErrFrameTooLong error
 }
 
@@ -74,8 +74,8 @@ func (e *Envelope) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	return dst, nil
 }
 
-// Unpack is that of [Proto]. It parses a frame where it lies in r if it fits
-// there; a larger one is read into the message.
+// Unpack is that of [Proto]. It parses a frame in place in the buffer of r if it
+// fits there; a larger one is read into the message.
 func (e *Envelope) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	head, err := PeekHead(r, prefix)
 	if err != nil {
@@ -134,7 +134,7 @@ func (e *Envelope) unwrap(m *message.Message, b []byte, own bool, limit int) err
 		return Malformed(e.Name, "%w", err)
 	}
 	if !own {
-		inner = m.Store(inner) // a filter may return a part of it
+		inner = m.Store(inner) // a filter may return a part of its input
 	}
 	inner, err := Unfilter(e.Name, m, inner, limit)
 	if err != nil {
@@ -143,9 +143,9 @@ func (e *Envelope) unwrap(m *message.Message, b []byte, own bool, limit int) err
 	return e.Parse(m, inner, true, limit)
 }
 
-// peekOwner sets whose message it is that will not be read, as far as that has
-// arrived: who claims a length need not send a byte more. It reports whether
-// more bytes could tell.
+// peekOwner sets the type and sequence number of a message that will not be read,
+// if they have arrived; it does not wait for them, because a sender that announces
+// a length need not send more. It reports whether they may still arrive.
 func (e *Envelope) peekOwner(r *bufio.Reader, m *message.Message) (early bool) {
 	at := prefix
 	if !e.Bare {
@@ -156,7 +156,7 @@ func (e *Envelope) peekOwner(r *bufio.Reader, m *message.Message) (early bool) {
 	switch {
 	case err != nil || len(b) < at:
 		return err == nil
-	case !e.Bare && b[prefix] != 0: // behind filters it can't be known
+	case !e.Bare && b[prefix] != 0: // filters hide it
 		return false
 	}
 	e.Owner(m, b[at:])

@@ -7,13 +7,13 @@ import (
 
 // Errors that an Unpack wraps.
 var (
-	// ErrTooLarge: a frame, or what its filters inflate to, is above the
-	// limit. If the frame's header could be read all the same, the message
-	// has its type and sequence number.
+	// ErrTooLarge: a frame, or what its filters inflate to, is above the limit. If
+	// the frame's header could still be read, the message has its type and
+	// sequence number.
 	ErrTooLarge = errors.New("proto: message above the read limit")
-	// ErrEarly comes with ErrTooLarge: of the frame too little has arrived to
-	// tell whose message it is. Nothing was taken from the reader, so Unpack
-	// may look at the same frame again when more of it is there.
+	// ErrEarly comes with ErrTooLarge: too little of the frame has arrived to read
+	// its type and sequence number. Nothing was taken from the reader, so Unpack
+	// may be called again when more of the frame has arrived.
 	ErrEarly = errors.New("proto: the header has not arrived yet")
 	// ErrMalformed: the bytes are not of the format.
 	ErrMalformed = errors.New("proto: malformed message")
@@ -26,7 +26,7 @@ func Malformed(name, form string, args ...any) error {
 }
 
 // TooLarge returns the error for a frame of size bytes, its length included: it
-// is an [ErrTooLarge] and, with early, an [ErrEarly].
+// wraps [ErrTooLarge] and, if early is true, [ErrEarly].
 func TooLarge(name string, size int64, early bool) error {
 	return &tooLarge{name, size, early}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// Filter puts the end of dst, from at on, through the transfer filters of m.
+// Filter puts dst[at:] through the transfer filters of m.
 func Filter(dst []byte, at int, m *message.Message) ([]byte, error) {
 	if m.XferPipe().Len() == 0 {
 		return dst, nil
@@ -20,8 +20,8 @@ func Filter(dst []byte, at int, m *message.Message) ([]byte, error) {
 	return append(dst[:at], b...), nil
 }
 
-// Unfilter undoes the transfer filters of m. name is that of the format, for
-// errors; what comes out may be a part of b.
+// Unfilter undoes the transfer filters of m. name is the name of the format, for
+// errors. The result may be a part of b.
 func Unfilter(name string, m *message.Message, b []byte, limit int) ([]byte, error) {
 	if m.XferPipe().Len() == 0 {
 		return b, nil

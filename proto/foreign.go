@@ -11,9 +11,8 @@ var httpStarts = [][]byte{
 	[]byte("TRAC"), []byte("PRI "), // of HTTP/2
 }
 
-// Foreign says what the first bytes of a frame look like if another protocol is
-// spoken on the connection, and what to do. It returns an empty text if it knows
-// none. head has four bytes at least.
+// Foreign tells which other protocol the first bytes of a frame look like, and
+// what to do. It returns "" if it recognises none. head has at least four bytes.
 func Foreign(head []byte) string {
 	if len(head) < 4 {
 		return ""
@@ -28,11 +27,11 @@ func Foreign(head []byte) string {
 	case bytes.Equal(start, []byte("HTTP")):
 		return "this looks like the answer of an HTTP server; use httproto to call it"
 	case head[0] == 0x16 && head[1] == 3:
-		return "this looks like a TLS handshake; give this side a TLS configuration, or take that of the other away"
+		return "this looks like a TLS handshake; give this side a TLS configuration, or remove that of the other side"
 	case head[0] == 0x15 && head[1] == 3:
-		return "this looks like an alert of TLS, which the other side speaks; give this side a TLS configuration too"
+		return "this looks like an alert of TLS: the other side uses TLS; give this side a TLS configuration too"
 	case bytes.Equal(start, []byte("SSH-")):
-		return "this looks like SSH; the address or the port is another server's"
+		return "this looks like SSH; the address or port belongs to another server"
 	case (head[0] == '{' || head[0] == '[') && printable(start[1:]):
 		return "this looks like JSON text without frames; jsonproto has a length in front of each message"
 	case printable(start):

@@ -13,7 +13,8 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
-// TestErrorsNameOtherProtocols gives each format what strangers send first.
+// TestErrorsNameOtherProtocols gives each format the first bytes of other
+// protocols.
 func TestErrorsNameOtherProtocols(t *testing.T) {
 	for _, tc := range []struct{ first, named string }{
 		{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP request"},

@@ -12,11 +12,11 @@ import (
 // storage grows with what has arrived, not with what a length claims.
 const firstRead = 256 << 10
 
-// ReadFrame reads the next n bytes. If they fit into r's buffer they are
-// returned where they lie, own is false and they are valid until r is read
-// again; otherwise they are read into the storage of m, which owns them. An
-// end of the stream inside the frame is [io.ErrUnexpectedEOF]. The caller has
-// checked n against its limit.
+// ReadFrame reads the next n bytes. If they fit into r's buffer, b is a part of
+// that buffer, own is false, and b is valid until the next read of r. Otherwise
+// they are read into the storage of m, which owns them. If the stream ends inside
+// the frame, the error is [io.ErrUnexpectedEOF]. The caller must have checked n
+// against its limit.
 func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, err error) {
 	if n <= r.Size() {
 		b, err = r.Peek(n)
@@ -38,18 +38,17 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 		}
 		old := b
 		next := 8 * got
-		if next >= n-n/8 { // the rest is little: one more step would copy all of it again
+		if next >= n-n/8 { // the rest is small: one more step would copy everything again
 			next = n
 		}
 		b = m.StorageUpTo(next, n)
 		copy(b, old)
-		bufpool.Put(old) // warm, for the next large frame
+		bufpool.Put(old) // still in the CPU's cache, for the next large frame
 	}
 }
 
-// PeekHead returns the next n bytes without taking them. At the end of the
-// stream it returns io.EOF between two messages, [io.ErrUnexpectedEOF] inside
-// one.
+// PeekHead returns the next n bytes without consuming them. If the stream ends, it
+// returns [io.EOF] between two messages and [io.ErrUnexpectedEOF] inside one.
 func PeekHead(r *bufio.Reader, n int) ([]byte, error) {
 	head, err := r.Peek(n)
 	if err == io.EOF && len(head) > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// pattern returns n bytes of which no two stretches are alike.
+// pattern returns n bytes that do not repeat.
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -55,8 +55,8 @@ func TestReadFrameAroundEveryBoundary(t *testing.T) {
 	}
 }
 
-// What ReadFrame gives stays the message's alone while others read large
-// frames, too.
+// The storage that ReadFrame returns is not shared with other messages that read
+// large frames.
 func TestReadFrameSharesNoStorage(t *testing.T) {
 	var held []*message.Message
 	var frames [][]byte
@@ -69,7 +69,7 @@ func TestReadFrameSharesNoStorage(t *testing.T) {
 			t.Fatal(err)
 		}
 		held, frames = append(held, m), append(frames, b)
-		if i%3 == 2 { // some go, and their storage is used again
+		if i%3 == 2 { // some are reset, and their storage is reused
 			held[i-1].Reset()
 			held[i-1], frames[i-1] = nil, nil
 		}
@@ -99,7 +99,8 @@ func TestReadFrameCutShort(t *testing.T) {
 	}
 }
 
-// Who claims a large frame and sends little of it does not make us allocate it.
+// A sender that announces a large frame and sends little of it does not make us
+// allocate all of it.
 func TestReadFrameAllocatesWhatArrives(t *testing.T) {
 	const claim = 1 << 30
 	for _, got := range []int{0, 1000, firstRead, 4 * firstRead} {
@@ -119,13 +120,13 @@ func TestReadFrameAllocatesWhatArrives(t *testing.T) {
 	}
 }
 
-// A body of a round size and its header are a little more than a step of the
-// growth: that little must not cost another step, which copies everything.
+// A body of a round size and its header are slightly larger than a step of the
+// growth. The excess must not cost another step, which copies everything.
 func TestReadFrameTakesNoStepForTheRest(t *testing.T) {
 	const n = 8*8*firstRead + 40
 	src := pattern(n)
 	least := uint64(1 << 62)
-	for range 3 { // storage of before may be used again, or be gone
+	for range 3 { // earlier storage may be reused or collected
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		var m message.Message

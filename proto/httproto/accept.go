@@ -33,14 +33,14 @@ func (f *format) Accept(ctx context.Context, conn net.Conn, host proto.Host) (pr
 	return proto.Accepted{Serve: func() { server.Serve(ctx, nc) }}, nil
 }
 
-// server makes the protocol of an accepted connection.
+// server returns the protocol of an accepted connection.
 func (s *shared) server() proto.Proto {
 	f := &format{cfg: s}
 	f.side.Store(serverSide)
 	return f
 }
 
-// serverOf returns what serves the HTTP clients of a peer.
+// serverOf returns the server of a peer's HTTP clients.
 func (s *shared) serverOf(host proto.Host) *httpgate.Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,9 +53,9 @@ func (s *shared) serverOf(host proto.Host) *httpgate.Server {
 	return s.servers[host]
 }
 
-// sniff reads the head of the first request, as far as it takes to see whether
-// an erpc peer has written it. It waits for the first byte as long as the peer
-// lets a session be idle.
+// sniff reads as much of the head of the first request as it needs to see whether
+// an erpc peer has written it. It waits for the first byte for the idle limit of
+// the peer.
 func sniff(conn net.Conn, maxHead int, bounds proto.Bounds) (head []byte, direct bool, err error) {
 	deadline(conn, bounds.Idle)
 	head = make([]byte, 0, firstHead)
@@ -81,7 +81,7 @@ func sniff(conn net.Conn, maxHead int, bounds proto.Bounds) (head []byte, direct
 			return head, isDirect(head[:looked+i+2]), unlimit(conn)
 		}
 		looked = max(0, len(head)-3)
-		if err != nil && len(head) > 0 { // net/http knows what to say
+		if err != nil && len(head) > 0 { // net/http answers
 			return head, false, unlimit(conn)
 		}
 		if err != nil {
@@ -97,10 +97,10 @@ func deadline(conn net.Conn, d time.Duration) {
 	if d > 0 {
 		end = time.Now().Add(d)
 	}
-	_ = conn.SetReadDeadline(end) // fails only on a closed connection, which reading tells
+	_ = conn.SetReadDeadline(end) // fails only on a closed connection, as the read will
 }
 
-// sooner returns the shorter of two limits, 0 being none.
+// sooner returns the shorter of two limits, of which 0 means none.
 func sooner(a, b time.Duration) time.Duration {
 	if a <= 0 || b > 0 && b < a {
 		return b
@@ -110,11 +110,10 @@ func sooner(a, b time.Duration) time.Duration {
 
 func unlimit(conn net.Conn) error { return conn.SetReadDeadline(time.Time{}) }
 
-// isDirect reports whether an erpc peer has written that head, and nobody in
-// between has changed it: erpc sorts the header fields, names itself and says
-// nothing of the connection, while proxies put Host first, or say that they are
-// there. To a proxy nothing must be written but responses to its requests, and
-// it may send requests of others on the same connection.
+// isDirect reports whether an erpc peer has written head and no proxy has changed
+// it: erpc sorts the header fields, names itself and sends no fields about the
+// connection, while proxies put Host first or add fields. Only responses may be
+// sent to a proxy, and it may send requests of several clients on one connection.
 func isDirect(head []byte) bool {
 	line, rest := nextLine(head)
 	if !bytes.HasSuffix(line, []byte(" HTTP/1.1")) {
@@ -145,10 +144,10 @@ var ofProxy = map[string]bool{
 	"X-Forwarded-Host": true, "Transfer-Encoding": true, "Expect": true, "Upgrade": true,
 }
 
-// A headed connection has its first bytes read again.
+// A headed connection returns its first bytes again.
 type headed struct {
 	net.Conn
-	head []byte // what is left of them; the reader's
+	head []byte // what is left of them; used by the reader only
 }
 
 // Read implements [net.Conn].
@@ -167,7 +166,7 @@ func (c *headed) Read(p []byte) (int, error) {
 // NetConn returns the connection below, which lacks the first bytes.
 func (c *headed) NetConn() net.Conn { return c.Conn }
 
-// CloseWrite ends what is sent, if the connection can end that alone.
+// CloseWrite closes the write side, if the connection can be half closed.
 func (c *headed) CloseWrite() error {
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
@@ -175,7 +174,7 @@ func (c *headed) CloseWrite() error {
 	return nil
 }
 
-// printed shows what a client and net/http say to each other.
+// printed passes what a client and net/http send to each other to Print.
 type printed struct {
 	*headed
 	print func(sent bool, text []byte)

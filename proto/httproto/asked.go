@@ -6,14 +6,15 @@ import (
 	"sync"
 )
 
-// asked are the calls that wait for their reply, in the order in which they
-// left: servers that do not know erpc answer in that order, without numbers.
+// asked are the calls that wait for their reply, in the order in which they were
+// sent: servers that do not know erpc answer in that order, without sequence
+// numbers.
 type asked struct {
 	mu     sync.Mutex // guards the following
 	seqs   []int32
 	peer   bool // the other side is an erpc peer
 	server bool // the other side is an HTTP server that does not know erpc
-	pushed bool // a push was sent before it was known whether
+	pushed bool // a push was sent before either was known
 }
 
 var (
@@ -28,7 +29,7 @@ func (a *asked) add(seq int32) {
 	a.seqs = append(a.seqs, seq)
 }
 
-// answered takes the call with that number out.
+// answered removes the call with that number.
 func (a *asked) answered(seq int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -38,7 +39,7 @@ func (a *asked) answered(seq int32) {
 	}
 }
 
-// next takes out the call that a reply without a number is for.
+// next removes and returns the call to which a reply without a number belongs.
 func (a *asked) next() (seq int32, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -54,7 +55,7 @@ func (a *asked) next() (seq int32, err error) {
 	return seq, nil
 }
 
-// remove keeps the order. Mostly the first goes.
+// remove removes the i-th call and keeps the order. It is usually the first.
 func (a *asked) remove(i int) {
 	if i > 0 {
 		a.seqs = slices.Delete(a.seqs, i, i+1)
@@ -73,7 +74,7 @@ func (a *asked) known() {
 	a.peer = true
 }
 
-// push notes that a push is sent, or says why none may be.
+// push notes that a push is sent, or returns why pushes can't be sent.
 func (a *asked) push() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -14,26 +14,26 @@ import (
 	"github.com/goerpc/erpc/xfer/gzip"
 )
 
-// gzipped is the Content-Encoding between us and clients that know no filters.
-// It is registered nowhere: its ID stands for nothing.
+// gzipped is the Content-Encoding for clients that do not know filters. It is not
+// registered, so its ID has no meaning.
 var gzipped = func() xfer.XferFilter {
 	f, err := gzip.New(1, "gzip", gzip.BestSpeed)
 	if err != nil {
-		panic(err) // the level is one
+		panic(err) // can't happen: the level is valid
 	}
 	return f
 }()
 
 const (
 	maxChunkLine = 256      // bytes, extensions included
-	maxOverhead  = 16 << 10 // bytes of chunk heads that are not in proportion to their chunks
+	maxOverhead  = 16 << 10 // bytes of chunk heads above a fixed part of their chunks
 	maxTrailer   = 8 << 10  // bytes
 	firstBody    = 4 << 10  // bytes of storage for a body of unknown length
 )
 
-// readBody returns the body as it is on the wire, in storage of m's own. head is
-// the length of what stands in front of it. untilEnd says that a body without a
-// length goes on to the end of the connection.
+// readBody returns the body as it is on the wire, in the storage of m. head is the
+// length of what precedes it. untilEnd says that a body without a length ends with
+// the connection.
 func (f *format) readBody(r *bufio.Reader, m *message.Message, h *fields, head, limit int, untilEnd bool) ([]byte, error) {
 	var b []byte
 	var err error
@@ -147,7 +147,7 @@ type bodyWriter struct {
 	b []byte
 }
 
-// read takes n bytes.
+// read reads n bytes.
 func (w *bodyWriter) read(r *bufio.Reader, n int) error {
 	for n > 0 {
 		w.grow()
@@ -195,7 +195,7 @@ func readToEnd(r *bufio.Reader, m *message.Message, limit int) ([]byte, error) {
 	}
 }
 
-// decode undoes filters and encodings of a body.
+// decode undoes the filters and encodings of a body.
 func (h *fields) decode(m *message.Message, b []byte, limit int) ([]byte, error) {
 	known, err := h.pipe(m)
 	if err != nil {
@@ -220,8 +220,8 @@ func (h *fields) decode(m *message.Message, b []byte, limit int) ([]byte, error)
 	return b, nil
 }
 
-// pipe sets the filters that the sender names. known is false if it names none,
-// or one that is not registered here but says that it is gzip all the same.
+// pipe sets the filters that the sender names. known is false if it names none, or
+// one that is not registered here while the Content-Encoding says gzip.
 func (h *fields) pipe(m *message.Message) (known bool, err error) {
 	for names := h.filters; len(names) > 0; known = true {
 		var name []byte

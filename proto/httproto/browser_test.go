@@ -14,8 +14,8 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// fetches is a page of another origin than the peers' that calls them. open and
-// shut are their addresses; the second has no CORS.
+// fetches is a page of another origin that calls two peers. open and shut are
+// their addresses; shut has no CORS.
 var fetches = template.Must(template.New("").Parse(`<!doctype html>
 <link rel="icon" href="data:,">
 <script type="module">
@@ -49,7 +49,7 @@ await ask("no CORS, simple", shut + "/math/add");
 await fetch("/done", { method: "POST", body: JSON.stringify(said) });
 </script>`))
 
-// TestFetch has a browser's fetch call, from a page of another origin.
+// TestFetch calls by a browser's fetch, from a page of another origin.
 func TestFetch(t *testing.T) {
 	open := serve(t, httproto.Config{CORS: &httproto.CORS{Origins: []string{"*"}, Headers: []string{"X-Token"}, Expose: []string{"K"}}}, erpc.PeerConfig{})
 	shut := serve(t, httproto.Config{}, erpc.PeerConfig{})

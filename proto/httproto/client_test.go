@@ -115,8 +115,8 @@ func TestNetHTTPServer(t *testing.T) {
 	}
 }
 
-// TestConcurrentCallers has many goroutines call a server that numbers nothing,
-// some of which give up: each of the others gets what it asked for.
+// TestConcurrentCallers calls a server without sequence numbers from many
+// goroutines, some of which give up: each of the others gets its own reply.
 func TestConcurrentCallers(t *testing.T) {
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
 	sess := p.MustDial(t, webServer(t))
@@ -138,7 +138,7 @@ func TestConcurrentCallers(t *testing.T) {
 	wg.Wait()
 }
 
-// TestServerCloses has the session end with the connection, or dial again.
+// TestServerCloses: the session ends with the connection, or dials again.
 func TestServerCloses(t *testing.T) {
 	addr := webServer(t)
 	for _, redial := range []int32{0, 3} {
@@ -162,8 +162,8 @@ func TestServerCloses(t *testing.T) {
 	}
 }
 
-// TestPushToStranger sends a push before it is known who the server is, and then
-// can't tell what its answers are to.
+// TestPushToStranger sends a push before it knows what the server is, and then
+// can't match its answers.
 func TestPushToStranger(t *testing.T) {
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
 	sess := p.MustDial(t, webServer(t))
@@ -175,7 +175,7 @@ func TestPushToStranger(t *testing.T) {
 	}
 }
 
-// TestFoldedReply has a server fold the lines of its head.
+// TestFoldedReply: a server may fold the lines of its head.
 func TestFoldedReply(t *testing.T) {
 	lis := listenRaw(t)
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
@@ -189,7 +189,7 @@ func TestFoldedReply(t *testing.T) {
 	}
 }
 
-// TestOldServer has a server of HTTP/1.0 end its body with the connection.
+// TestOldServer: a server of HTTP/1.0 ends its body with the connection.
 func TestOldServer(t *testing.T) {
 	lis := listenRaw(t)
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
@@ -198,7 +198,7 @@ func TestOldServer(t *testing.T) {
 	started := wiretest.Call{Method: "/x", Want: "old"}.Start(sess)
 	c.frame()
 	c.send("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\nold")
-	_ = c.conn.Close() // which ends the body
+	_ = c.conn.Close() // ends the body
 	if err := started.End(); err != nil {
 		t.Error(err)
 	}

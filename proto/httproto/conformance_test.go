@@ -15,9 +15,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
 }
 
-// TestConformance is of messages between erpc peers. HTTP carries no method in
-// a reply, no status in a request, and no body beside a status. Metadata is
-// sorted by its keys, as v7's is.
+// TestConformance tests messages between erpc peers. In HTTP a reply has no
+// method, a request no status, and a message with a status no body. Metadata is
+// sorted by key, as in v7.
 func TestConformance(t *testing.T) {
 	prototest.Run(t, httproto.NewHTTProtoFunc(), prototest.Options{
 		Filters: []byte("gm"),

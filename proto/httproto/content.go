@@ -2,9 +2,9 @@ package httproto
 
 import "github.com/goerpc/erpc/proto/httproto/httpgate"
 
-// RegBodyCodec makes bodies of a content type be decoded by the codec with that
-// ID, and what that codec encodes be sent as that type. A later registration
-// replaces an earlier one. It may be called at any time.
+// RegBodyCodec registers a content type for the codec with that ID: bodies of the
+// type are decoded by the codec, and bodies of the codec are sent with the type. A
+// later registration replaces an earlier one. It may be called at any time.
 func RegBodyCodec(contentType string, id byte) { httpgate.RegBodyCodec(contentType, id) }
 
 // GetBodyCodec returns the codec of a content type, or def if it has none.

@@ -15,7 +15,7 @@ import (
 // Shop is a controller that serves erpc peers and browsers alike.
 type Shop struct{ erpc.CallCtx }
 
-// Order is what is sent as JSON, XML, a form or a query.
+// An Order is sent as JSON, XML, a form or a query.
 type Order struct {
 	Item  string `json:"item" form:"item"`
 	Count int    `json:"count" form:"count"`
@@ -29,7 +29,7 @@ var page = template.Must(template.New("page").Parse("<h1>{{.}}</h1>"))
 // Page shows a page.
 func (s *Shop) Page(*struct{}) ([]byte, *erpc.Status) { return httproto.HTML(s, page, "Tea & more") }
 
-// A server that everything that speaks HTTP can call.
+// A server that any HTTP client can call.
 func ExampleNewHTTProtoFunc() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", ProtoFunc: httproto.NewHTTProtoFunc()})
 	defer srv.Close()

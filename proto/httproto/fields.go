@@ -10,13 +10,12 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// fields are what a head says, besides its first line. The slices are parts of
-// the head.
+// fields holds the header fields of a head. The slices are parts of the head.
 type fields struct {
 	mtype   int // of an erpc peer, -1 for others
 	seq     int32
 	hasSeq  bool
-	length  int64 // of the body; -1 if nothing was said of it
+	length  int64 // of the body; -1 if unknown
 	chunked bool
 
 	host           []byte
@@ -26,14 +25,14 @@ type fields struct {
 	filters        []byte // X-Content-Encoding
 	expect         []byte
 	close, persist bool // of Connection
-	single         uint // what was there already of the fields that may be there once
+	single         uint // which of the fields that may occur only once have occurred
 
-	others []field // what becomes metadata
+	others []field // fields that become metadata
 }
 
 type field struct{ name, value []byte }
 
-// Fields that may be there once, as bits of fields.single.
+// Fields that may occur only once, as bits of fields.single.
 const (
 	onceLength = 1 << iota
 	onceTransfer
@@ -45,9 +44,9 @@ const (
 	onceExpect
 )
 
-// reset also lets go of the head, which is in a buffer that others want.
+// reset also releases the head, which is in a shared buffer.
 func (h *fields) reset() {
-	const maxKept = 32 // fields whose room is kept
+	const maxKept = 32 // fields whose storage is kept
 	others := h.others[:cap(h.others)]
 	clear(others)
 	if len(others) > maxKept {
@@ -56,8 +55,9 @@ func (h *fields) reset() {
 	*h = fields{mtype: -1, length: -1, others: others[:0]}
 }
 
-// parse reads the lines behind the first. In a reply a line may go on on the next
-// (RFC 9112, 5.2: a client replaces that by spaces), in a request it must not.
+// parse reads the lines after the first. In a reply a line may continue on the
+// next one (RFC 9112, 5.2: a client replaces that by spaces), in a request it must
+// not.
 func (h *fields) parse(b []byte, reply bool) error {
 	for {
 		var line []byte
@@ -66,7 +66,7 @@ func (h *fields) parse(b []byte, reply bool) error {
 			return nil
 		}
 		name, value, found := bytes.Cut(line, []byte{':'})
-		if !found || !isToken(name) { // a space in front of the colon, or of the line, is not allowed
+		if !found || !isToken(name) { // a space before the colon, or at the start of the line, is not allowed
 			return malformed("%.40q is not a header field", line)
 		}
 		value = bytes.Trim(value, " \t")
@@ -81,7 +81,7 @@ func (h *fields) parse(b []byte, reply bool) error {
 	}
 }
 
-// longestKnown is the length of the longest name that set knows.
+// longestKnown is the length of the longest name that set handles.
 const longestKnown = len("x-content-encoding")
 
 func (h *fields) set(name, value []byte) error {
@@ -159,7 +159,7 @@ func (h *fields) once(bit uint, name []byte) error {
 	return nil
 }
 
-// check refuses what can be read in two ways.
+// check refuses combinations that can be read in two ways.
 func (h *fields) check(v version) error {
 	switch {
 	case h.chunked && h.length >= 0:
@@ -174,7 +174,7 @@ func (h *fields) check(v version) error {
 	return nil
 }
 
-// keep copies what is needed when the head is gone.
+// keep copies what is needed after the head is gone.
 func (h *fields) keep() {
 	h.encoding, h.filters = bytes.Clone(h.encoding), bytes.Clone(h.filters)
 }
@@ -192,8 +192,8 @@ func hasWord(list []byte, word string) bool {
 	return false
 }
 
-// fill makes metadata of the fields that are not for the protocol. An erpc peer
-// tells a few things about itself that nobody has set.
+// fill makes metadata of the fields that are not for the protocol. It leaves out
+// fields that an erpc peer adds to each message.
 func (h *fields) fill(meta *message.Meta, text *[]byte) {
 	b, kept := (*text)[:0], h.others[:0]
 	for _, o := range h.others {
@@ -207,7 +207,7 @@ func (h *fields) fill(meta *message.Meta, text *[]byte) {
 		kept = append(kept, o)
 	}
 	*text, h.others = b, kept
-	all := string(b) // one for all
+	all := string(b) // one allocation for all
 	for _, o := range kept {
 		n, end := len(o.name), len(o.name)+len(o.value)
 		meta.Add(all[:n], all[n:end])
@@ -227,7 +227,7 @@ func ofPeer(key, value []byte) bool {
 }
 
 // appendKey appends the key of metadata that a header field has: the name in
-// its usual form, whoever wrote it, but for two keys of erpc that are not.
+// canonical form, except for two keys of erpc.
 func appendKey(dst, name []byte) []byte {
 	switch {
 	case bytes.EqualFold(name, []byte(message.MetaRealIP)):

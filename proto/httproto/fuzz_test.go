@@ -17,7 +17,7 @@ import (
 
 const fuzzLimit = 1 << 16
 
-// read reads what b begins with, and says how much of b that took.
+// read reads the first message of b and returns how many bytes that took.
 func read(b []byte) (m *message.Message, taken int, err error) {
 	src := bytes.NewReader(b)
 	r := bufio.NewReaderSize(src, 4<<10)
@@ -26,7 +26,7 @@ func read(b []byte) (m *message.Message, taken int, err error) {
 	return m, len(b) - src.Len() - r.Buffered(), err
 }
 
-// checkError wants a refusal, or an end in the middle.
+// checkError checks that err is a refusal, or an end in the middle.
 func checkError(t *testing.T, b []byte, err error) {
 	t.Helper()
 	if !errors.Is(err, proto.ErrMalformed) && !errors.Is(err, proto.ErrTooLarge) && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -34,8 +34,8 @@ func checkError(t *testing.T, b []byte, err error) {
 	}
 }
 
-// FuzzRequest wants no request to be taken that net/http takes for another: what
-// follows a request must begin at the same byte for both.
+// FuzzRequest checks that a request which is accepted is the same one for
+// net/http: the next request must begin at the same byte for both.
 func FuzzRequest(f *testing.F) {
 	for _, v := range wiretest.Golden(f, "http") {
 		if v.Dir == wiretest.ToServer {
@@ -74,8 +74,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// FuzzReply wants replies of erpc peers that are read to be the same when they
-// were packed again.
+// FuzzReply checks that replies of erpc peers are the same after reading and
+// packing.
 func FuzzReply(f *testing.F) {
 	for _, v := range wiretest.Golden(f, "http") {
 		if v.Dir == wiretest.ToClient {
@@ -92,7 +92,7 @@ func FuzzReply(f *testing.F) {
 			return
 		}
 		if m.Mtype() != message.TypeReply && m.Mtype() != message.TypeAuthReply {
-			return // a request behind a 1xx
+			return // a request after a 1xx
 		}
 		m.SetBody(m.Raw())
 		want := m.String()

@@ -28,8 +28,9 @@ var calls = map[string]wiretest.Call{
 		Settings: []erpc.MessageSetting{erpc.WithAddMeta("x", "a\r\nX-Injected: 1")}},
 }
 
-// vectors are v7's messages, but for two exchanges: thrift, which v7 sends as
-// text and can't read, and a client that is none of erpc's, whom v7 fails.
+// vectors returns v7's messages, except for two exchanges: thrift, which v7 sends
+// as text and can't read, and a client that does not know erpc, which v7 does not
+// serve.
 func vectors(t *testing.T) []wiretest.Exchange {
 	t.Helper()
 	var es []wiretest.Exchange
@@ -53,7 +54,8 @@ func unpack(t *testing.T, frame []byte) *message.Message {
 	return m
 }
 
-// wantFrame wants v7's bytes, but for what a compressor makes of a body.
+// wantFrame compares frame with v7's bytes, except for compressed bodies, which it
+// inflates first.
 func wantFrame(t *testing.T, frame, v7 []byte) {
 	t.Helper()
 	if bytes.Equal(frame, v7) {
@@ -87,7 +89,7 @@ func TestGoldenFrames(t *testing.T) {
 	}
 }
 
-// TestGoldenServer sends a server of ours what v7's client sent and wants v7's
+// TestGoldenServer sends our server what v7's client sent and expects v7's
 // answers.
 func TestGoldenServer(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
@@ -100,8 +102,8 @@ func TestGoldenServer(t *testing.T) {
 	}
 }
 
-// TestGoldenClient makes the calls that v7's client made. It wants v7's bytes to
-// be sent, and the Host that v7 leaves out, and v7's answers to be understood.
+// TestGoldenClient makes the calls that v7's client made. It expects v7's bytes
+// plus the Host that v7 leaves out, and that v7's answers are understood.
 func TestGoldenClient(t *testing.T) {
 	lis := listenRaw(t)
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()})
@@ -134,7 +136,7 @@ func TestGoldenClient(t *testing.T) {
 	}
 }
 
-// TestThriftBody is what v7 can't do: thrift has a content type here.
+// TestThriftBody: thrift has a content type here, which v7 lacks.
 func TestThriftBody(t *testing.T) {
 	m := message.New(message.WithServiceMethod("/a"), message.WithBody([]byte{1}), message.WithBodyCodec(codec.ID_THRIFT))
 	m.SetMtype(message.TypeCall)

@@ -5,10 +5,10 @@ import (
 	"io"
 )
 
-// readHead returns the lines of a head, the empty one at its end included. They
-// are valid until r is read again, or the next head is. It takes nothing but
-// what HTTP allows there: lines that end in CR LF, and no control characters,
-// because what two readers take differently is how requests are smuggled.
+// readHead returns the lines of a head, including the empty one at its end. They
+// are valid until the next read of r or of a head. It accepts only what HTTP
+// allows there: lines that end in CR LF, without control characters, because
+// anything that two readers interpret differently allows request smuggling.
 func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 	s := headScanner{maxLine: f.cfg.MaxLine, maxLines: f.cfg.MaxFields + 1}
 	limit = min(f.cfg.MaxHead, limit)
@@ -20,7 +20,7 @@ func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 			}
 			return nil, err
 		}
-		b, _ := r.Peek(r.Buffered()) // they are there
+		b, _ := r.Peek(r.Buffered()) // they are buffered
 		n, done, err := s.scan(b)
 		if err != nil {
 			return nil, err
@@ -44,8 +44,8 @@ func (f *format) readHead(r *bufio.Reader, limit int) ([]byte, error) {
 	}
 }
 
-// keepHead empties the storage of heads that arrive in pieces, and lets it and
-// that of metadata go if they have grown.
+// keepHead empties the storage of heads that arrive in pieces, and releases it and
+// that of metadata if they have grown.
 func (f *format) keepHead() {
 	const maxKept = 4 << 10
 	f.head = f.head[:0]
@@ -57,8 +57,8 @@ func (f *format) keepHead() {
 	}
 }
 
-// maxBlank is how many empty lines may stand in front of a message: old clients
-// send one behind a body.
+// maxBlank is how many empty lines may precede a message: old clients send one
+// after a body.
 const maxBlank = 2
 
 // A headScanner finds the end of a head in pieces of it.
@@ -111,11 +111,10 @@ func (s *headScanner) scan(b []byte) (n int, done bool, err error) {
 	return len(b), false, nil
 }
 
-// isControl reports whether c may not stand in a head, other than in the ends
-// of its lines.
+// isControl reports whether c is not allowed within a line of a head.
 func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }
 
-// nextLine cuts a line off a head.
+// nextLine splits off the first line of a head.
 func nextLine(b []byte) (line, rest []byte) {
 	for i := range b {
 		if b[i] == '\r' {
@@ -125,7 +124,7 @@ func nextLine(b []byte) (line, rest []byte) {
 	return b, nil
 }
 
-// isToken reports whether b is a word as methods and names of fields are.
+// isToken reports whether b is a token, as methods and names of fields are.
 func isToken(b []byte) bool {
 	for _, c := range b {
 		if !tokenByte[c] {

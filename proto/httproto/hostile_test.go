@@ -19,7 +19,8 @@ const (
 	good = post + "Content-Length: 3\r\n\r\n[1]"
 )
 
-// hostile is what two readers could take differently, or what is above a limit.
+// hostile are requests that two readers could interpret differently, or that are
+// above a limit.
 var hostile = map[string]string{
 	"length and encoding":                  post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"encoding and length":                  post + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
@@ -79,7 +80,7 @@ var hostile = map[string]string{
 	"chunk of no size":                     post + "Transfer-Encoding: chunked\r\n\r\n\r\n\r\n",
 	"chunk of a negative size":             post + "Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
 	"chunk of 0x1":                         post + "Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
-	"chunk longer than it says":            post + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
+	"chunk longer than its size":           post + "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
 	"chunk that ends in a line feed":       post + "Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n",
 	"chunk above the limit":                post + "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n",
 	"chunk beyond 64 bits":                 post + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("f", 20) + "\r\n",
@@ -94,7 +95,7 @@ var hostile = map[string]string{
 
 const hostileLimit = 1 << 20 // bytes of a message
 
-// TestAfterRefusal has others served as before.
+// TestAfterRefusal: after a refusal other requests are served as before.
 func TestAfterRefusal(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	bad := dialRaw(t, p.Addr)
@@ -115,8 +116,8 @@ func bomb(n int) string {
 	return fmt.Sprintf("%d\r\n\r\n%s", len(z), z)
 }
 
-// TestReplyRefused has a client end the connection on what it can't read, and
-// send nothing: it was not asked.
+// TestReplyRefused: a client ends the connection on a reply that it can't read,
+// and sends nothing.
 func TestReplyRefused(t *testing.T) {
 	for name, reply := range map[string]string{
 		"no status":             "HTTP/1.1 abc OK\r\n\r\n",
@@ -154,8 +155,8 @@ func TestReplyRefused(t *testing.T) {
 	}
 }
 
-// TestSlowLoris has clients send heads and bodies a byte at a time: nothing but
-// whole messages keeps a session.
+// TestSlowLoris: clients send heads and bodies a byte at a time, and only whole
+// messages keep a session.
 func TestSlowLoris(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{IdleTimeout: 200 * time.Millisecond})
 	for name, begin := range map[string]string{
@@ -182,14 +183,14 @@ func TestSlowLoris(t *testing.T) {
 				case <-ended:
 					return
 				case <-tick.C:
-					_, _ = io.WriteString(c.conn, "a") // fails once the server has had enough
+					_, _ = io.WriteString(c.conn, "a") // fails once the server has closed
 				}
 			}
 		})
 	}
 }
 
-// TestMemory has many clients announce much and send little.
+// TestMemory: many clients announce large messages and send little.
 func TestMemory(t *testing.T) {
 	const clients, most = 100, 30 << 20
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
@@ -203,7 +204,7 @@ func TestMemory(t *testing.T) {
 		} else {
 			c.send(post + "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
 		}
-		if got := c.frame(); string(got) != "HTTP/1.1 100 Continue\r\n\r\n" { // so that its head was read
+		if got := c.frame(); string(got) != "HTTP/1.1 100 Continue\r\n\r\n" { // the head was read
 			t.Fatalf("got %q", got)
 		}
 		c.send("3000000\r\n")

@@ -7,14 +7,15 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A Page is what [HTML] needs of a handler's context. Every erpc.CallCtx is one.
+// A Page is the part of a handler's context that [HTML] needs. Every erpc.CallCtx
+// implements it.
 type Page interface {
 	SetMeta(key, value string)
 	Errorf(format string, args ...any)
 }
 
 // A Template is what [HTML] renders. Use those of html/template, which escape
-// what they are given.
+// their data.
 type Template interface {
 	Execute(w io.Writer, data any) error
 }
@@ -25,9 +26,9 @@ type Template interface {
 //		return httproto.HTML(c, index, data)
 //	}
 //
-// It sets the Content-Type; a reply's metadata of that name replaces what
-// follows from the codec. If the template fails, the reply is status 500, and
-// why is logged rather than sent.
+// It sets the Content-Type; a reply's metadata of that name replaces the type of
+// the codec. If the template fails, the reply is status 500, and the error is
+// logged, not sent.
 func HTML(ctx Page, t Template, data any) ([]byte, *message.Status) {
 	var b bytes.Buffer
 	if err := t.Execute(&b, data); err != nil {

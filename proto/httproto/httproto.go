@@ -33,14 +33,14 @@ type (
 
 // A Config adjusts the protocol. The zero value is ready to use.
 type Config struct {
-	MaxLine   int // bytes of one line of a head, between erpc peers
+	MaxLine   int // bytes of one line of a head between erpc peers
 	MaxHead   int // bytes of a head, which also counts for the read limit
 	MaxFields int // header fields
 
-	// The following are for HTTP clients alone, and those of [httpgate.Config].
+	// The following are for HTTP clients only; see [httpgate.Config].
 
 	GzipFrom  int                  // size from which bodies are compressed
-	Methods   []string             // that handlers may be called with
+	Methods   []string             // HTTP methods with which handlers may be called
 	CORS      *CORS                // nil: scripts of other origins may not call
 	Status    func(code int32) int // of HTTP for a code of erpc
 	Routes    []Route              // paths with parameters
@@ -52,15 +52,14 @@ type Config struct {
 	// Host is the Host header of requests whose service method is not an absolute
 	// URL and whose metadata name none; default: the address of the server.
 	Host string
-	// Print is called with each message as it is on the wire, or with what was
-	// read and written, by several goroutines. It must not keep or change the
-	// bytes.
+	// Print is called with each message as it is on the wire, and for HTTP clients
+	// with each read and write, from several goroutines. It must not retain or
+	// change the bytes.
 	Print func(sent bool, text []byte)
 }
 
-// NewHTTProtoFunc returns a function that makes the protocol, as [New] does
-// with the zero Config. With printMessage, messages are logged by
-// [slog.Default].
+// NewHTTProtoFunc returns the protocol with the zero Config, see [New]. With
+// printMessage, messages are logged to [slog.Default].
 func NewHTTProtoFunc(printMessage ...bool) proto.Func {
 	var cfg Config
 	if len(printMessage) > 0 && printMessage[0] {
@@ -71,8 +70,8 @@ func NewHTTProtoFunc(printMessage ...bool) proto.Func {
 	return New(cfg)
 }
 
-// New returns a function that makes the protocol for a connection. It panics on
-// a configuration that can't work, which is a mistake in the program.
+// New returns a function that makes the protocol for a connection. It panics on an
+// invalid configuration, which is a mistake in the program.
 func New(cfg Config) proto.Func {
 	set(&cfg.MaxLine, DefaultMaxLine)
 	set(&cfg.MaxHead, DefaultMaxHead)
@@ -88,7 +87,7 @@ func set(n *int, def int) {
 	}
 }
 
-// shared is what the connections of one [New] have in common.
+// shared is shared by the connections of one [New].
 type shared struct {
 	Config
 
@@ -96,7 +95,7 @@ type shared struct {
 	servers map[proto.Host]*httpgate.Server
 }
 
-// gate is the configuration of what serves HTTP clients.
+// gate returns the configuration of the server of HTTP clients.
 func (s *shared) gate() httpgate.Config {
 	return httpgate.Config{
 		MaxFields: s.MaxFields, GzipFrom: s.GzipFrom, Methods: s.Methods, CORS: s.CORS, Status: s.Status,
@@ -108,7 +107,7 @@ func (s *shared) gate() httpgate.Config {
 // server that does not know erpc.
 type format struct {
 	cfg  *shared
-	conn proto.Conn // nil if nobody told
+	conn proto.Conn // nil if Attach was not called
 	host string     // of the other side, "" if unknown
 
 	side    atomic.Int32 // one of the sides below
@@ -126,18 +125,18 @@ type format struct {
 // AnswersInOrder implements [proto.InOrder].
 func (*format) AnswersInOrder() bool { return true }
 
-// Which side of a connection a format is on. Where nobody says so, the side that
-// sends the first request is the client.
+// Which side of a connection a format is on. If it is not set, the side that sends
+// the first request is the client.
 const (
 	unknownSide int32 = iota
 	clientSide
 	serverSide
 )
 
-// reading is what is known of the message that is being read.
+// reading is what is known about the message that is being read.
 type reading struct {
 	reply    bool
-	numbered bool // it is of an erpc peer
+	numbered bool // it comes from an erpc peer
 	seq      int32
 }
 
@@ -179,8 +178,8 @@ func (f *format) Sent(mtype byte, seq int32) {
 	}
 }
 
-// Unpack reads the next message. What the protocol answers itself is no
-// message: then it reads on.
+// Unpack reads the next message. Requests that the protocol answers itself are not
+// messages; it skips them.
 func (f *format) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	for {
 		if f.ended.Load() {
@@ -197,9 +196,9 @@ func (f *format) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	}
 }
 
-// unpack reads one message of HTTP. got is false if that was none of erpc.
+// unpack reads one message of HTTP. got is false if it was not a message of erpc.
 func (f *format) unpack(r *bufio.Reader, m *message.Message, limit int) (got bool, err error) {
-	f.now = reading{reply: true} // until a request is seen, nothing can be refused
+	f.now = reading{reply: true} // before a request has begun, nothing can be refused
 	if b, err := r.Peek(1); err == nil {
 		f.now.reply = b[0] == 'H' && startsReply(r)
 	}
@@ -222,7 +221,8 @@ func (f *format) unpack(r *bufio.Reader, m *message.Message, limit int) (got boo
 	return true, f.readRequest(r, m, line, rest, size, limit)
 }
 
-// startsReply reports whether a status line comes, rather than a request.
+// startsReply reports whether the next line is a status line rather than a
+// request.
 func startsReply(r *bufio.Reader) bool {
 	b, err := r.Peek(len("HTTP/"))
 	return err == nil && string(b) == "HTTP/"
@@ -250,7 +250,8 @@ const (
 	http11
 )
 
-// parseVersion takes later versions of HTTP/1 for what they are compatible to.
+// parseVersion takes later versions of HTTP/1 for HTTP/1.1, with which they are
+// compatible.
 func parseVersion(b []byte) (version, error) {
 	if len(b) != len("HTTP/1.1") || !bytes.HasPrefix(b, []byte("HTTP/")) || b[6] != '.' || !isDigit(b[5]) || !isDigit(b[7]) {
 		return 0, malformed("version %.20q", b)

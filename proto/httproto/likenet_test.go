@@ -20,15 +20,15 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// An answer is how a server took a request: it passed it on, or refused it with
-// a status.
+// An answer is what a server did with a request: it passed it on, or refused it
+// with a status.
 type answer struct {
 	status int // 0: passed on
 	close  bool
 }
 
-// answers sends what a client says, and then no more, and returns what comes
-// back until the server closes the connection.
+// answers sends said, closes the sending side, and returns the answers until the
+// server closes the connection.
 func answers(t *testing.T, addr, said string, passed func(*http.Response) bool) []answer {
 	t.Helper()
 	c := dialRaw(t, addr)
@@ -78,16 +78,16 @@ func plain(t *testing.T) string {
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(lis) }()
 	t.Cleanup(func() {
-		_ = srv.Close() // its end is of no interest
+		_ = srv.Close() // its error does not matter
 		<-done
 	})
 	return lis.Addr().String()
 }
 
-// TestLikeNetHTTP sends what is hostile, and the files of testdata/cases, to a
-// server of ours and to one of net/http, and wants as many requests to be taken
-// by both, and the others to be refused alike. So what follows a request in the
-// same bytes is never read as another one by us alone.
+// TestLikeNetHTTP sends the requests of hostile and the files of testdata/cases to
+// our server and to one of net/http. It expects that both accept the same number
+// of requests and refuse the others alike. So our server never reads a request
+// where net/http does not.
 func TestLikeNetHTTP(t *testing.T) {
 	cases := maps.Clone(hostile)
 	files, err := filepath.Glob("testdata/cases/*.req")
@@ -123,7 +123,7 @@ func TestLikeNetHTTP(t *testing.T) {
 	}
 }
 
-// TestRefusals has what the gateway itself refuses.
+// TestRefusals tests what the gateway itself refuses.
 func TestRefusals(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{ReadLimit: hostileLimit})
 	for name, want := range map[string]int{
@@ -141,8 +141,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFirstBytes has the head of the first request come in pieces of every size:
-// whether an erpc peer has sent it does not depend on how it arrives.
+// TestFirstBytes sends the head of the first request in pieces of every size:
+// recognising an erpc peer does not depend on how the head arrives.
 func TestFirstBytes(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	direct := vectors(t)[0].Messages[0].Bytes
@@ -156,7 +156,7 @@ func TestFirstBytes(t *testing.T) {
 			t.Errorf("pieces of %d bytes: an erpc peer gets %q", size, got)
 		}
 	}
-	// The same with what a proxy adds gets net/http's answer.
+	// The same head with a field that a proxy adds is answered by net/http.
 	for _, added := range []string{"Via: 1.1 p\r\n", "X-Forwarded-For: 1.2.3.4\r\n", "Connection: close\r\n"} {
 		c := dialRaw(t, p.Addr)
 		line, rest, _ := bytes.Cut(direct, []byte("\r\n"))

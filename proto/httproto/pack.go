@@ -65,7 +65,8 @@ func (p *packer) free() {
 
 func (p *packer) add(name, value string) { p.fields = append(p.fields, entry{name, value}) }
 
-// addMeta adds metadata as header fields, but for what the protocol says itself.
+// addMeta adds metadata as header fields, except those that the protocol sets
+// itself.
 func (p *packer) addMeta(m *message.Message, reply bool) (host, contentType string, err error) {
 	if m.Meta().Len() == 0 {
 		return "", "", nil
@@ -96,7 +97,7 @@ func (p *packer) addMeta(m *message.Message, reply bool) (host, contentType stri
 	return host, contentType, nil
 }
 
-// clean makes v fit to be a value: nothing in it can end the field.
+// clean makes v a valid value: nothing in it can end the field.
 func clean(v string) string {
 	if strings.IndexFunc(v, func(c rune) bool { return c < 0x80 && isControl(byte(c)) }) >= 0 {
 		b := []byte(v)
@@ -110,8 +111,8 @@ func clean(v string) string {
 	return strings.Trim(v, " \t")
 }
 
-// place puts the first line and the fields, sorted as erpc v7 has them, in
-// front of the body, which is dst[start:].
+// place inserts the first line and the fields, sorted as in erpc v7, in front of
+// the body, which is dst[start:].
 func (p *packer) place(dst []byte, start int, line ...string) []byte {
 	slices.SortStableFunc(p.fields, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	b := p.head[:0]
@@ -132,7 +133,8 @@ func (p *packer) place(dst []byte, start int, line ...string) []byte {
 	return dst
 }
 
-// body appends the body of m, filters applied, and adds what tells of that.
+// body appends the body of m, with filters applied, and adds the header fields
+// that describe it.
 func (p *packer) body(dst []byte, m *message.Message, status bool) ([]byte, error) {
 	start := len(dst)
 	var err error
@@ -159,8 +161,8 @@ func (p *packer) body(dst []byte, m *message.Message, status bool) ([]byte, erro
 	return append(dst[:start], b...), nil
 }
 
-// appendStatus appends a status as JSON. What HTML would need escaped is not,
-// as erpc v7 does it.
+// appendStatus appends a status as JSON. It is not escaped for HTML, as in erpc
+// v7.
 func appendStatus(dst []byte, st *message.Status) ([]byte, error) {
 	var j struct {
 		Code  int32  `json:"code"`
@@ -231,9 +233,9 @@ func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {
 const headerControl = "X-Erpc-Control"
 
 // appendControl appends a control message of the side that has accepted the
-// connection. That side sends no requests of its own accord, because it can't
-// know whether there is a proxy in between after all, so this is an interim
-// response, which whoever does not know it passes over.
+// connection. That side does not send requests on its own, because there may still
+// be a proxy in between. So it is an interim response, which clients that do not
+// know it ignore.
 func appendControl(dst []byte, method string, seq int32, hello string) []byte {
 	dst = append(dst, "HTTP/1.1 102 Processing\r\n"+headerControl+": "...)
 	dst = append(append(dst, method...), "\r\n"...)
@@ -255,7 +257,7 @@ func (p *packer) addNumbers(m *message.Message) {
 	p.add("X-Seq", strconv.Itoa(int(m.Seq())))
 }
 
-// requestTarget returns what stands in the request line, and the host of an
+// requestTarget returns the target for the request line, and the host of an
 // absolute URL.
 func requestTarget(m *message.Message) (host, target string, err error) {
 	method := m.ServiceMethod()

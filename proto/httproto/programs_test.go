@@ -14,8 +14,8 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// program runs a program that people call HTTP servers with. It skips the test
-// where there is none, except in CI (CI=true), where that is a failure.
+// program runs a common HTTP client program. It skips the test if the program is
+// not installed, except in CI (CI=true), where that is a failure.
 func program(t *testing.T, name string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	path, err := exec.LookPath(name)

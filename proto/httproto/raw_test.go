@@ -15,7 +15,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
-// A rawConn is one end of a connection that a test speaks byte by byte.
+// A rawConn is one end of a connection on which a test controls every byte.
 type rawConn struct {
 	t    *testing.T
 	conn net.Conn
@@ -38,7 +38,7 @@ func listenRaw(t *testing.T) *net.TCPListener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = lis.Close() }) // its end is of no interest
+	t.Cleanup(func() { _ = lis.Close() }) // its error does not matter
 	return lis.(*net.TCPListener)
 }
 
@@ -56,7 +56,7 @@ func acceptRaw(t *testing.T, lis *net.TCPListener) *rawConn {
 
 func newRaw(t *testing.T, conn net.Conn) *rawConn {
 	t.Helper()
-	t.Cleanup(func() { _ = conn.Close() }) // its end is of no interest
+	t.Cleanup(func() { _ = conn.Close() }) // its error does not matter
 	if err := conn.SetDeadline(time.Now().Add(wiretest.Limit)); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func (c *rawConn) send(s string) {
 	}
 }
 
-// frame reads a head and as many bytes behind it as that says.
+// frame reads a head and the body whose length it gives.
 func (c *rawConn) frame() []byte {
 	c.t.Helper()
 	var b []byte
@@ -94,7 +94,7 @@ func (c *rawConn) frame() []byte {
 	return append(b, body...)
 }
 
-// A response is one as net/http reads it.
+// A response is an HTTP response as net/http reads it.
 type response struct {
 	status int
 	header http.Header
@@ -116,7 +116,7 @@ func (c *rawConn) response(method string) response {
 	return response{r.StatusCode, r.Header, string(b), r.Close}
 }
 
-// wantEnd wants the other side to close without another byte.
+// wantEnd checks that the other side closes without sending another byte.
 func (c *rawConn) wantEnd() {
 	c.t.Helper()
 	b, err := c.r.ReadByte()

@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// A refusal is why a message can't be read, and how that is said in HTTP.
+// A refusal is why a message can't be read, and its HTTP status.
 type refusal struct {
 	status int // of HTTP
 	what   string
@@ -23,7 +23,7 @@ func (e *refusal) Unwrap() error { return e.err }
 
 func malformed(form string, args ...any) error { return refuse(statusBadRequest, form, args...) }
 
-// refuse is malformed with a status of HTTP that says more.
+// refuse is malformed with a more specific HTTP status.
 func refuse(status int, form string, args ...any) error {
 	return &refusal{status, fmt.Sprintf(form, args...), proto.ErrMalformed}
 }
@@ -33,7 +33,7 @@ func tooLarge(status int, form string, args ...any) error {
 }
 
 // AppendRefusal implements [proto.Refuser]: a request that can't be read is
-// answered before the connection is closed. A reply that can't be is not.
+// answered before the connection is closed. A reply is not.
 func (f *format) AppendRefusal(dst []byte, err error) []byte {
 	if f.now.reply {
 		return dst
@@ -55,14 +55,14 @@ func (f *format) AppendRefusal(dst []byte, err error) []byte {
 	} else {
 		out, packErr = f.packRefusal(dst, m, e.status)
 	}
-	if packErr != nil { // a status without a body that could fail
+	if packErr != nil { // can't happen: a status without a body
 		return dst
 	}
 	return out
 }
 
-// packRefusal packs the answer to a request that an erpc peer did not send. It is
-// the last on the connection.
+// packRefusal packs the answer to a request that did not come from an erpc peer.
+// It is the last one on the connection.
 func (f *format) packRefusal(dst []byte, m *message.Message, status int) ([]byte, error) {
 	start := len(dst)
 	dst, err := appendStatus(dst, m.Status())
@@ -78,7 +78,7 @@ func (f *format) packRefusal(dst []byte, m *message.Message, status int) ([]byte
 	return p.place(dst, start, "HTTP/1.1 ", strconv.Itoa(status), " ", http.StatusText(status)), nil
 }
 
-// Statuses of HTTP that the protocol itself reads or gives.
+// HTTP statuses that the protocol itself reads or sends.
 const (
 	statusProcessing      = 102 // a control message of erpc
 	statusOK              = 200

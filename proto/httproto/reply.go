@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/proto/httproto/httpgate"
 )
 
-// readReply reads what follows the status line. size is that of the head.
+// readReply reads what follows the status line. size is the length of the head.
 func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byte, size, limit int) (got bool, err error) {
 	ver, line, ok := bytes.Cut(line, []byte{' '})
 	code, text, _ := bytes.Cut(line, []byte{' '})
@@ -64,7 +64,7 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 	f.print(false, b)
 	f.ended.Store(last)
 	switch {
-	case numbered && status == statusAccepted: // a push was taken
+	case numbered && status == statusAccepted: // a push was accepted
 		return false, nil
 	case status == statusOK, !numbered && status < 300:
 		m.SetBodyCodec(id)
@@ -74,7 +74,7 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 		if err := json.Unmarshal(b, st); err != nil {
 			return false, malformed("a status that can't be read: %v", err)
 		}
-		if st.OK() { // it is an error all the same
+		if st.OK() { // it is still an error
 			st.SetCode(message.CodeUnknownError)
 		}
 		m.SetStatus(st)
@@ -84,8 +84,8 @@ func (f *format) readReply(r *bufio.Reader, m *message.Message, line, rest []byt
 	return true, nil
 }
 
-// readControl makes a control message of an interim response, which is how a
-// server sends one.
+// readControl makes a control message of an interim response, in which servers
+// send them.
 func (f *format) readControl(m *message.Message) (got bool, err error) {
 	h := &f.h
 	h.fill(m.Meta(), &f.text)
@@ -104,7 +104,7 @@ func (f *format) readControl(m *message.Message) (got bool, err error) {
 	return true, nil
 }
 
-// beginReply says whose reply it is.
+// beginReply sets the type and sequence number of a reply.
 func (f *format) beginReply(m *message.Message) error {
 	h := &f.h
 	if h.mtype < 0 {
@@ -127,11 +127,11 @@ func (f *format) beginReply(m *message.Message) error {
 	return nil
 }
 
-// maxCause is how much of a page is kept as the cause of a status, in bytes.
+// maxCause is how many bytes of a page are kept as the cause of a status.
 const maxCause = 512
 
-// statusOfReply returns what a server that does not know erpc says of a call: the
-// status that is its body, or one of HTTP.
+// statusOfReply returns the status of a reply from a server that does not know
+// erpc: its body if that is a status, else one made from the HTTP status.
 func statusOfReply(code int, reason string, b []byte, isJSON bool) *message.Status {
 	if isJSON {
 		if st := new(message.Status); json.Unmarshal(b, st) == nil && !st.OK() {

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/proto/httproto/httpgate"
 )
 
-// readRequest reads what follows the line of a request, which must be one of an
-// erpc peer: net/http serves the connections of others. size is that of the
+// readRequest reads what follows the request line. The request must come from an
+// erpc peer: net/http serves all other connections. size is the length of the
 // head.
 func (f *format) readRequest(r *bufio.Reader, m *message.Message, line, rest []byte, size, limit int) error {
 	method, line, ok1 := bytes.Cut(line, []byte{' '})
@@ -68,7 +68,7 @@ func (f *format) readRequest(r *bufio.Reader, m *message.Message, line, rest []b
 	return nil
 }
 
-// begin says whose message it is, and of what kind.
+// begin sets the type, sequence number and method of a message.
 func (f *format) begin(m *message.Message, path string) error {
 	switch mtype := byte(f.h.mtype); mtype {
 	case message.TypeCall, message.TypePush, message.TypeAuthCall:
@@ -87,15 +87,15 @@ func (f *format) begin(m *message.Message, path string) error {
 	return nil
 }
 
-// appendAccepted appends the answer to a push: the request was taken, and that
-// is all that will be said of it.
+// appendAccepted appends the answer to a push. It is the only one: a push has no
+// reply.
 func appendAccepted(dst []byte, seq int32) []byte {
 	dst = append(dst, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n"...)
 	return append(appendNumbers(dst, message.TypeReply, seq), "\r\n"...)
 }
 
 // parseTarget takes a path, an absolute URL or a service method that is neither.
-// The path is unescaped, the query is as it is.
+// The path is unescaped, the query is not.
 func parseTarget(b []byte) (path string, query []byte, err error) {
 	if bytes.IndexByte(b, '#') >= 0 {
 		return "", nil, malformed("a target with a fragment")
@@ -121,7 +121,7 @@ func parseTarget(b []byte) (path string, query []byte, err error) {
 			return "", nil, malformed("the target %.40q", b)
 		}
 	}
-	return path, bytes.Clone(query), nil // the head does not outlast the body
+	return path, bytes.Clone(query), nil // reading the body overwrites the head
 }
 
 // addQuery adds the pairs of a query, under keys that no header field can have.

@@ -17,7 +17,7 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// proxies are the ways in which net/http's reverse proxy says that it is there.
+// proxies are the ways in which net/http's reverse proxy reveals itself.
 var proxies = map[string]func(to *url.URL) *httputil.ReverseProxy{
 	"forwarded for": httputil.NewSingleHostReverseProxy,
 	"silent": func(to *url.URL) *httputil.ReverseProxy {
@@ -25,10 +25,10 @@ var proxies = map[string]func(to *url.URL) *httputil.ReverseProxy{
 	},
 }
 
-// TestBehindAProxy has erpc clients with deadlines, contexts that can end and
-// redial call through a reverse proxy, which they share with a browser: it puts
-// requests of all of them on the same connections, and takes nothing but
-// responses from there.
+// TestBehindAProxy: erpc clients with deadlines, cancellable contexts and redial
+// call through a reverse proxy that they share with a browser. The proxy puts
+// requests of all of them on the same connections and accepts only responses on
+// them.
 func TestBehindAProxy(t *testing.T) {
 	for name, make := range proxies {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestBehindAProxy(t *testing.T) {
 					}
 				}
 			})
-			// Server side pushes reach nobody through a proxy, and disturb nobody.
+			// Pushes of the server do not pass a proxy, and do no harm.
 			for range 20 {
 				_, _ = p.Broadcast("/note/say", "to all")
 				time.Sleep(time.Millisecond) // spread over the calls
@@ -92,8 +92,8 @@ func TestBehindAProxy(t *testing.T) {
 	}
 }
 
-// TestClientGone ends the handler's context when the caller goes away,
-// though nothing was said on the connection.
+// TestClientGone: the handler's context ends when the caller goes away, although
+// nothing more was sent on the connection.
 func TestClientGone(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	started, ended := make(chan struct{}), make(chan error, 1)
@@ -114,7 +114,7 @@ func TestClientGone(t *testing.T) {
 		cancel()
 	}()
 	if res, err := client(t).Do(req); err == nil {
-		_ = res.Body.Close() // it should not be there
+		_ = res.Body.Close() // only if the test has failed
 		t.Errorf("got %s", res.Status)
 	}
 	select {

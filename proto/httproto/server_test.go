@@ -20,16 +20,16 @@ import (
 
 var index = template.Must(template.New("index").Parse("<p>{{.}}</p>"))
 
-// Web is what the tests need besides the service behind the vectors.
+// Web has the handlers that the tests need besides those of the vectors.
 type Web struct{ erpc.CallCtx }
 
-// answered is told by tests that a call of Web.Late has its answer.
+// Tests send on answered when a call of Web.Late has its answer.
 var answered = make(chan struct{})
 
 // Header returns a piece of metadata.
 func (w *Web) Header(name *string) (string, *erpc.Status) { return string(w.PeekMeta(*name)), nil }
 
-// Query returns a piece of metadata, and takes what comes as an argument.
+// Query returns a piece of metadata and accepts any argument.
 func (w *Web) Query(*struct{}) (string, *erpc.Status) { return string(w.PeekMeta("?q")), nil }
 
 // Status fails with a code.
@@ -37,7 +37,7 @@ func (*Web) Status(code *int32) (int, *erpc.Status) {
 	return 0, erpc.NewStatus(*code, "no", "because")
 }
 
-// Page renders one.
+// Page renders a page.
 func (w *Web) Page(*struct{}) ([]byte, *erpc.Status) { return httproto.HTML(w, index, "a<b") }
 
 // BadPage can't be rendered.
@@ -51,10 +51,11 @@ func (w *Web) Back(*struct{}) (string, *erpc.Status) {
 	return st.Cause().Error() + "; " + w.Session().Push("/note/say", "x").Cause().Error(), nil
 }
 
-// Long returns much.
+// Long returns a long text.
 func (*Web) Long(*struct{}) (string, *erpc.Status) { return strings.Repeat("long ", 1000), nil }
 
-// Late takes longer than the context age: until its caller has an answer.
+// Late takes longer than the context age: it returns after its caller has an
+// answer.
 func (w *Web) Late(*struct{}) (string, *erpc.Status) {
 	select {
 	case <-answered:
@@ -73,7 +74,8 @@ func serve(t *testing.T, h httproto.Config, cfg erpc.PeerConfig) *wiretest.Peer 
 	return p
 }
 
-// client returns net/http's, which closes what it has opened with the test.
+// client returns a client of net/http whose connections are closed when the test
+// ends.
 func client(t *testing.T) *http.Client {
 	t.Helper()
 	tr := &http.Transport{}
@@ -115,8 +117,8 @@ func zip(s string) string {
 	return b.String()
 }
 
-// TestNetHTTPClient has the client of the standard library call. All of it runs
-// over one connection.
+// TestNetHTTPClient calls with the client of the standard library, all over one
+// connection.
 func TestNetHTTPClient(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	c := client(t)
@@ -148,12 +150,12 @@ func TestNetHTTPClient(t *testing.T) {
 		{"what a browser accepts", "GET", "/enc/form?a=1", "", []string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, 200, `{"A":1,"B":"","L":null}`, nil},
 		{"query as the argument", "GET", "/enc/form?a=7&b=%C3%A9&l=1&l=2", "", nil, 200, `{"A":7,"B":"é","L":["1","2"]}`, nil},
 		{"query as metadata", "GET", "/web/query?q=a%20b", "", nil, 200, `"a b"`, nil},
-		{"query beside a body", "POST", "/web/query?q=1", "{}", []string{typ, ajson}, 200, `"1"`, nil},
+		{"query with a body", "POST", "/web/query?q=1", "{}", []string{typ, ajson}, 200, `"1"`, nil},
 		{"GET without a query", "GET", "/math/add", "", nil, 200, "0", nil},
 		{"header in its usual form", "POST", "/web/header", "X-Some-Thing", []string{typ, "text/plain", "x-some-thing", "v"}, 200, "v", nil},
 		{"type as metadata", "POST", "/web/header", "Content-Type", []string{typ, "text/plain"}, 200, "text/plain", nil},
 		{"real IP", "POST", "/math/real_ip", "[]", []string{"X-Real-Ip", "1.2.3.4"}, 200, `"1.2.3.4"`, nil},
-		{"a header goes before the query", "POST", "/math/real_ip?X-Real-IP=6.6.6.6", "[]", []string{"X-Real-Ip", "1.2.3.4"}, 200, `"1.2.3.4"`, nil},
+		{"a header takes precedence over the query", "POST", "/math/real_ip?X-Real-IP=6.6.6.6", "[]", []string{"X-Real-Ip", "1.2.3.4"}, 200, `"1.2.3.4"`, nil},
 		{"reply metadata", "POST", "/math/meta", "[1]", nil, 200, "1", []string{"Server", "s 1", "K", "v1"}},
 		{"gzip in", "POST", "/math/add", zip("[1,2,3]"), []string{"Content-Encoding", "gzip"}, 200, "6", nil},
 		{"gzip out", "GET", "/web/long", "", nil, 200, `"` + strings.Repeat("long ", 1000) + `"`, nil},
@@ -203,8 +205,8 @@ func TestNetHTTPClient(t *testing.T) {
 
 const errClient = "httproto: the other side is an HTTP client, which takes no calls or pushes"
 
-// TestChunkedUpload sends a body of unknown length, as net/http does for a
-// reader that it doesn't know.
+// TestChunkedUpload sends a body of unknown length, as net/http does for a reader
+// of an unknown type.
 func TestChunkedUpload(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	want := strings.Repeat("0123456789", 100_000)
@@ -218,7 +220,7 @@ func TestChunkedUpload(t *testing.T) {
 	}
 }
 
-// TestContextAge answers for a handler that takes too long.
+// TestContextAge: the server answers for a handler that takes too long.
 func TestContextAge(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{DefaultContextAge: 30 * time.Millisecond})
 	c := client(t)
@@ -230,7 +232,7 @@ func TestContextAge(t *testing.T) {
 	}
 }
 
-// TestConfig changes what can be changed.
+// TestConfig sets all fields of the configuration.
 func TestConfig(t *testing.T) {
 	var printed bytes.Buffer
 	p := serve(t, httproto.Config{
@@ -303,8 +305,8 @@ func TestRegBodyCodec(t *testing.T) {
 	}
 }
 
-// TestShuttingDown has a client that calls while the server goes away get 503,
-// or no connection.
+// TestShuttingDown: a client that calls while the server shuts down gets 503, or
+// no connection.
 func TestShuttingDown(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	c := dialRaw(t, p.Addr)

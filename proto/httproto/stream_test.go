@@ -33,14 +33,14 @@ func TestPipelining(t *testing.T) {
 	}
 }
 
-// TestPieces sends requests a byte at a time, chunked bodies with extensions
-// and trailers among them.
+// TestPieces sends requests a byte at a time, including chunked bodies with
+// extensions and trailers.
 func TestPieces(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	c := dialRaw(t, p.Addr)
 	for _, request := range []string{
 		good,
-		"\r\n" + good, // old clients send an empty line behind a body
+		"\r\n" + good, // old clients send an empty line after a body
 		post + "Transfer-Encoding: Chunked\r\n\r\n1\r\n[\r\n2;a=\"b\"\r\n1]\r\n00\r\nX-Trailer: 1\r\n\r\n",
 		"POST http://x.example/math/add HTTP/1.1\r\nhOST: x\r\nCONTENT-LENGTH:3\r\ncontent-type:application/json\r\n\r\n[1]",
 		"POST /math/%61dd HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: \t3 \r\n\r\n[1]",
@@ -54,7 +54,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestConnection has the server keep or close the connection as asked.
+// TestConnection: the server keeps or closes the connection as requested.
 func TestConnection(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	for _, tc := range []struct {
@@ -70,7 +70,7 @@ func TestConnection(t *testing.T) {
 		{"POST /math/add HTTP/1.1\r\nHost: x\r\nX-Mtype: 1\r\nX-Seq: 3\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 3\r\n\r\n[1]", true, "close"},
 	} {
 		c := dialRaw(t, p.Addr)
-		c.send(tc.request + good) // the second only where the connection goes on
+		c.send(tc.request + good) // the second is answered only if the connection is kept
 		got := c.response("POST")
 		if got.body != "1" || got.header.Get("Connection") != tc.connection && tc.connection != "close" || got.close != (tc.connection == "close") {
 			t.Errorf("%q gets %+v", tc.request, got)
@@ -83,7 +83,8 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// TestHalfClosed has a client that sends no more still read its answers.
+// TestHalfClosed: a client that has closed its sending side still gets its
+// answers.
 func TestHalfClosed(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{})
 	c := dialRaw(t, p.Addr)
@@ -99,7 +100,7 @@ func TestHalfClosed(t *testing.T) {
 	c.wantEnd()
 }
 
-// TestExpect has the server ask for a body that it wants, and only then.
+// TestExpect: the server asks for a body only if it wants it.
 func TestExpect(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{ReadLimit: 1 << 10})
 	c := dialRaw(t, p.Addr)

@@ -119,7 +119,7 @@ func TestSequenceNumbers(t *testing.T) {
 	}
 	for seq := int32(-50_000); seq < 50_000; seq += 7 {
 		if got, ok := parseSeq(appendSeq(nil, seq)[1:]); !ok || got != seq {
-			t.Fatalf("%d came back as %d, %v", seq, got, ok)
+			t.Fatalf("%d arrived back as %d, %v", seq, got, ok)
 		}
 	}
 }

@@ -15,8 +15,7 @@ import (
 	filter "github.com/goerpc/erpc/xfer/gzip"
 )
 
-// statusBusiness is what an erpc peer gets in place of 200: the body is the
-// status.
+// statusBusiness replaces 200 for an erpc peer if the body is a status.
 const statusBusiness = 299
 
 // refuse answers a request that is not executed.
@@ -28,7 +27,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, st *message.Sta
 // answerStatus answers a request with a status that is not OK.
 func (q *request) answerStatus(st *message.Status) { q.fail(st, 0) }
 
-// fail answers with a status; a code of 0 is what follows from that.
+// fail answers with a status. A code of 0 means the one that follows from st.
 func (q *request) fail(st *message.Status, code int) {
 	if st.Code() == message.CodeShuttingDown {
 		q.hangUp()
@@ -53,16 +52,15 @@ func (q *request) fail(st *message.Status, code int) {
 	q.send(code, encode(st), false)
 }
 
-// hangUp makes the answer the last on the connection. HTTP/3 has no way to say so
-// in a header.
+// hangUp makes the answer the last on the connection. HTTP/3 has no header for
+// that.
 func (q *request) hangUp() {
 	if q.ProtoMajor < 3 {
 		q.w.Header().Set("Connection", "close")
 	}
 }
 
-// encode returns a status as JSON. What HTML would need escaped is not, as erpc
-// v7 does it.
+// encode returns a status as JSON, without the escapes for HTML, as in erpc v7.
 func encode(st *message.Status) []byte {
 	var j struct {
 		Code  int32  `json:"code"`
@@ -76,11 +74,11 @@ func encode(st *message.Status) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(&j) // a number and two strings
+	_ = enc.Encode(&j) // can't fail: a number and two strings
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// number adds what an erpc peer knows its reply by.
+// number adds the fields by which an erpc peer recognises its reply.
 func (q *request) number() {
 	q.w.Header().Set("X-Mtype", strconv.Itoa(int(message.TypeReply)))
 	if q.seq != "" {
@@ -88,7 +86,8 @@ func (q *request) number() {
 	}
 }
 
-// answerPush says that a push was taken, which is all that an erpc peer is told.
+// answerPush answers that a push was accepted, which is all that an erpc peer is
+// told.
 func (q *request) answerPush(st *message.Status) {
 	if st != nil {
 		q.fail(st, 0)
@@ -130,8 +129,9 @@ func (q *request) answer(m *message.Message) {
 	q.write(http.StatusOK, b)
 }
 
-// setHeader makes header fields of the metadata of a reply, but for what the
-// protocol says itself. It returns the type of the body that is among them.
+// setHeader makes header fields of the metadata of a reply, except those that the
+// protocol sets itself. It returns the content type of the body if it is among
+// them.
 func setHeader(h http.Header, meta *message.Meta) (contentType string) {
 	if meta.Len() == 0 {
 		return ""
@@ -142,7 +142,7 @@ func setHeader(h http.Header, meta *message.Meta) (contentType string) {
 		case name == "Content-Type":
 			contentType = v
 		case ofProtocol[name] || !isToken(k):
-		case !set[name] && name != "Vary": // what a handler says goes before what we do
+		case !set[name] && name != "Vary": // a handler's field takes precedence over ours
 			set[name] = true
 			h.Set(name, v)
 		default:
@@ -161,13 +161,13 @@ func isToken(s string) bool {
 var zippers = sync.Pool{New: func() any {
 	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
-		panic(err) // the level is one
+		panic(err) // can't happen: the level is valid
 	}
 	return z
 }}
 
-// send writes an answer, compressed if that is worth it for a client that takes
-// it; with zip it always is.
+// send writes an answer, compressed if the client accepts that and it is worth it,
+// or zip is true.
 func (q *request) send(code int, b []byte, zip bool) {
 	from := q.h.cfg.GzipFrom
 	if from >= 0 && len(b) > 0 && (zip || len(b) >= from) {
@@ -194,8 +194,8 @@ func compress(b []byte) []byte {
 
 const piece = 32 << 10 // bytes that must be taken within the write limit
 
-// write writes an answer. A client that takes nothing for the write limit of the
-// peer loses its connection.
+// write writes an answer. The connection of a client that takes nothing for the
+// write limit of the peer is closed.
 func (q *request) write(code int, b []byte) {
 	header := q.w.Header()
 	header.Set("Content-Length", strconv.Itoa(len(b)))
@@ -205,7 +205,7 @@ func (q *request) write(code int, b []byte) {
 	control := http.NewResponseController(q.w)
 	extend := func() {
 		if d := q.h.bounds.Write; d > 0 {
-			// Not every ResponseWriter of other servers can do it.
+			// Not every ResponseWriter of other servers supports it.
 			_ = control.SetWriteDeadline(time.Now().Add(d))
 		}
 	}

@@ -17,49 +17,49 @@ const (
 // A Config adjusts a [Handler]. The zero value is ready to use, and safe for
 // peers that browsers can reach.
 type Config struct {
-	// MaxFields is how many header fields a request may have; 0 is 128.
+	// MaxFields is how many header fields a request may have; 0 means 128.
 	MaxFields int
-	// GzipFrom is the size, in bytes, from which a body is compressed for a
-	// client that takes that; 0 is 1 KiB, below 0 none is.
+	// GzipFrom is the size, in bytes, from which a body is compressed for a client
+	// that accepts that; 0 means 1 KiB, a value below 0 never.
 	GzipFrom int
-	// Methods are those that clients may call handlers with; nil is GET, HEAD,
-	// POST, PUT, PATCH and DELETE. OPTIONS is always answered.
+	// Methods are the HTTP methods with which clients may call handlers; nil means
+	// GET, HEAD, POST, PUT, PATCH and DELETE. OPTIONS is always answered.
 	Methods []string
 	// Routes are paths that stand for a service method, with parameters.
 	Routes []Route
-	// Status returns the status of HTTP, 200 to 599, for a code of erpc other
-	// than 0. Nil: 400 to 599 stand for themselves, all others are 500.
+	// Status returns the status of HTTP, 200 to 599, for a code of erpc other than
+	// 0. If it is nil, 400 to 599 stand for themselves and all others become 500.
 	Status func(code int32) int
-	// Challenge is the WWW-Authenticate of a 401 to which the handler has set
-	// none; "" is Bearer.
+	// Challenge is the WWW-Authenticate of a 401 if the handler has set none; ""
+	// means Bearer.
 	Challenge string
 
 	// UnsafeGET lets GET and HEAD call every handler, as erpc v7 did, rather
 	// than those marked safe. Any page can make its visitor send a GET.
 	UnsafeGET bool
-	// Hosts are the names under which the server is known, with or without a
-	// port; requests for others are refused. Set it where a server listens on
-	// localhost or inside a network: a page whose own name resolves to such an
-	// address (DNS rebinding) is of the same origin for a browser. Nil is any.
+	// Hosts are the names of the server, with or without a port; requests for
+	// others are refused. Set it if the server listens on localhost or inside a
+	// network: for a browser, a page whose own name resolves to such an address
+	// (DNS rebinding) is of the same origin. Nil allows any name.
 	Hosts []string
-	// CORS lets scripts of other origins call; nil lets none.
+	// CORS allows scripts of other origins to call; nil allows none.
 	CORS *CORS
-	// AnyOrigin switches the protection off that refuses requests of other
-	// origins than the server's and those of CORS.
+	// AnyOrigin switches off the check that refuses requests of origins other than
+	// the server's and those of CORS.
 	AnyOrigin bool
 }
 
-// A Route has requests of a pattern call a service method. A pattern is that of
-// [http.ServeMux], such as "GET /users/{id}"; requests of other methods get 405.
-// The handler finds the value of {id} in the metadata under the key "{id}", and in
-// its argument if the request has no body, as a pair of a form: in the field with
-// that name in its tag form or json or, whatever the case, in its code. GET and HEAD
-// are let through if the handler is marked safe, or the route is.
+// A Route lets requests of a pattern call a service method. The pattern is one of
+// [http.ServeMux], such as "GET /users/{id}"; requests with other methods get 405.
+// The handler finds the value of {id} in the metadata under the key "{id}". If the
+// request has no body, it is also in the argument, as a pair of a form: in the field
+// with that name in its tag form or json, or with that name in the code, in any
+// case. GET and HEAD are allowed if the handler or the route is marked safe.
 type Route struct {
 	Pattern, Method string
 	// Safe says that the method changes nothing, and Stream that it is one of streams.
-	// They are for methods whose handlers are behind a proxy: those of the peer are
-	// marked and known themselves.
+	// They are needed only for methods whose handlers are behind a proxy; the peer
+	// knows its own.
 	Safe, Stream bool
 }
 
@@ -82,7 +82,7 @@ func (c Config) complete() Config {
 	return c
 }
 
-// statusOf returns the status of HTTP for a code of erpc: codes that are one
+// statusOf returns the status of HTTP for a code of erpc: codes from 400 to 599
 // stand for themselves, any other is a failure of the handler.
 func statusOf(code int32) int {
 	if code >= 400 && code <= 599 {
@@ -102,8 +102,8 @@ func parameters(pattern string) []string {
 	return names
 }
 
-// mux returns what finds the route of a request, nil if there are no routes. It
-// panics on patterns that can't work, which is a mistake in the program.
+// mux returns a mux that finds the route of a request, or nil without routes. It
+// panics on invalid patterns, which are a mistake in the program.
 func (c Config) mux(serve func(w http.ResponseWriter, r *http.Request, to Route, path []string)) *http.ServeMux {
 	if len(c.Routes) == 0 {
 		return nil

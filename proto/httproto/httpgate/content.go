@@ -11,12 +11,11 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// contentTypes maps media types to codecs and back. As the codecs themselves it
-// belongs to the process. It is copied on writing, so that reading takes no
-// lock.
+// contentTypes maps media types to codecs and back. Like the codecs themselves, it
+// belongs to the process. It is copied on write, so that reading takes no lock.
 var contentTypes = func() *typePointer {
 	t := &typeTable{codecs: map[string]byte{
-		"application/octet-stream": codec.ID_PLAIN, // for reading; bytes go as they are
+		"application/octet-stream": codec.ID_PLAIN, // for reading; bytes are sent as they are
 		"application/xml":          codec.ID_XML,
 		"application/protobuf":     codec.ID_PROTOBUF,
 	}}
@@ -46,9 +45,9 @@ func (t *typeTable) add(contentType string, id byte) {
 	t.types[id] = contentType
 }
 
-// RegBodyCodec makes bodies of a content type be decoded by the codec with that
-// ID, and what that codec encodes be sent as that type. A later registration
-// replaces an earlier one. It may be called at any time.
+// RegBodyCodec registers a content type for the codec with that ID: bodies of the
+// type are decoded by the codec, and bodies of the codec are sent with the type. A
+// later registration replaces an earlier one. It may be called at any time.
 func RegBodyCodec(contentType string, id byte) {
 	contentTypes.mu.Lock()
 	defer contentTypes.mu.Unlock()
@@ -74,9 +73,9 @@ func GetContentType(id byte, def string) string {
 	return def
 }
 
-// CodecOf finds the codec of a content type, whatever its parameters are. Of
-// types that nobody has registered, those in a syntax that is known are
-// decoded by that, and texts are plain.
+// CodecOf finds the codec of a content type, whatever its parameters. An
+// unregistered type with the suffix of a known syntax is decoded by the codec of
+// that, and an unregistered text as plain.
 func CodecOf(contentType []byte) (id byte, ok bool) {
 	media, _, _ := bytes.Cut(contentType, []byte{';'})
 	var lower [64]byte
@@ -111,9 +110,9 @@ func mediaType(contentType string) string {
 	return strings.TrimSpace(media)
 }
 
-// preferred returns the codec of the type that an Accept header prefers, if
-// that is registered. Wildcards say nothing. A browser prefers HTML, whatever
-// else it takes.
+// preferred returns the codec of the type that an Accept header prefers, if that
+// is registered. Wildcards are ignored. A browser prefers HTML, whatever else it
+// accepts.
 func preferred(accept []byte) (id byte, ok bool) {
 	best := 0.0
 	for len(accept) > 0 {
@@ -128,7 +127,7 @@ func preferred(accept []byte) (id byte, ok bool) {
 	return id, ok
 }
 
-// quality returns the q of the parameters of an item in a header of wishes.
+// quality returns the q among the parameters of an item in an Accept header.
 func quality(params []byte) float64 {
 	for len(params) > 0 {
 		var p []byte
@@ -145,8 +144,8 @@ func quality(params []byte) float64 {
 	return 1
 }
 
-// acceptsGzip reports whether an Accept-Encoding header names gzip, or all. What
-// is said of gzip itself counts before what is said of all.
+// acceptsGzip reports whether an Accept-Encoding header accepts gzip or *. The
+// item for gzip takes precedence over the one for *.
 func acceptsGzip(list string) bool {
 	all := false
 	for item := range strings.SplitSeq(list, ",") {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A CORS says what scripts of other origins may do. It adds nothing to what
-// other clients may do, and takes nothing away from them.
+// A CORS says what scripts of other origins may do. It does not change what other
+// clients may do.
 type CORS struct {
 	// Origins may call, such as https://example.org; * stands for all.
 	Origins []string
@@ -20,11 +20,11 @@ type CORS struct {
 	Expose []string
 	// Credentials lets cookies be sent. Origins must not be * then.
 	Credentials bool
-	// MaxAge is how long a browser may remember this.
+	// MaxAge is how long a browser may cache the answer to a preflight.
 	MaxAge time.Duration
 }
 
-// cors is a [CORS] made ready; nil lets nobody.
+// cors is a prepared [CORS]; nil allows no origin.
 type cors struct {
 	origins         []string
 	any             bool
@@ -53,8 +53,8 @@ func (c *CORS) complete() *cors {
 	return d
 }
 
-// add adds what every answer to a script needs. It reports whether the script's
-// origin may call.
+// add adds the fields that every answer to a script needs. It reports whether the
+// script's origin may call.
 func (c *cors) add(h http.Header, origin string) bool {
 	if c == nil {
 		return false
@@ -78,7 +78,7 @@ func (c *cors) add(h http.Header, origin string) bool {
 	return true
 }
 
-// addPreflight adds the answer to a browser that asks what a script may do.
+// addPreflight adds the fields that answer the preflight request of a browser.
 func (c *cors) addPreflight(h http.Header, allow string) {
 	h.Set("Access-Control-Allow-Methods", allow)
 	h.Set("Access-Control-Allow-Headers", c.headers)

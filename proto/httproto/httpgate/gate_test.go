@@ -29,13 +29,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 const limit = 20 * time.Second // for what should not take long
 
-// User is what a handler takes.
+// User is the argument of a handler.
 type User struct {
 	ID   int    `json:"id" form:"id"`
 	Name string `json:"name" form:"name"`
 }
 
-// calls counts how often a handler ran that changes something.
+// calls counts how often a handler that changes something has run.
 type service struct{ calls atomic.Int32 }
 
 // newPeer returns a peer with a few handlers.
@@ -65,7 +65,7 @@ func newPeer(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) (erpc.Pe
 	return p, s
 }
 
-// serve has p listen as HTTP.
+// serve lets p listen with HTTP.
 func serve(t *testing.T, p erpc.Peer, cfg httproto.Config) (addr string) {
 	t.Helper()
 	lis, err := p.Listen()
@@ -116,8 +116,8 @@ func do(t *testing.T, c *http.Client, method, url, body string, header ...string
 	return res, string(b)
 }
 
-// TestForeignPagesChangeNothing has a page of another origin try whatever a
-// browser lets it send without asking first.
+// TestForeignPagesChangeNothing: a page of another origin tries everything that a
+// browser sends without a preflight.
 func TestForeignPagesChangeNothing(t *testing.T) {
 	p, s := newPeer(t, erpc.PeerConfig{})
 	url := "http://" + serve(t, p, httproto.Config{})
@@ -142,7 +142,7 @@ func TestForeignPagesChangeNothing(t *testing.T) {
 	if n := s.calls.Load(); n != 0 {
 		t.Errorf("a foreign page made the handler run %d times", n)
 	}
-	// The server's own pages, and programs, may.
+	// The server's own pages and programs may.
 	for _, header := range [][]string{nil, {"Origin", url, "Sec-Fetch-Site", "same-origin"}} {
 		if res, body := do(t, client(t), "POST", url+"/change", "{}", header...); res.StatusCode != 200 {
 			t.Errorf("%v: %s %s", header, res.Status, body)
@@ -206,9 +206,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestHandlerInAnotherServer mounts the gateway behind somebody's middleware.
-// TestEscapedSlashIsNoSeparator: what a proxy takes for one name is no way around its
-// rules for paths.
+// TestEscapedSlashIsNoSeparator: a path that a proxy takes for one name does not get
+// around the proxy's rules for paths.
 func TestEscapedSlashIsNoSeparator(t *testing.T) {
 	p, _ := newPeer(t, erpc.PeerConfig{})
 	erpc.HandleCall(p, "/admin/stop", func(context.Context, *struct{}) (*int, error) { return new(int), nil }, erpc.Safe())
@@ -223,8 +222,8 @@ func TestEscapedSlashIsNoSeparator(t *testing.T) {
 	}
 }
 
-// TestCodings: an answer is compressed for those who take that, and a body may be
-// compressed in several members.
+// TestCodings: an answer is compressed for clients that accept that, and a body
+// may be compressed in several gzip members.
 func TestCodings(t *testing.T) {
 	p, _ := newPeer(t, erpc.PeerConfig{})
 	erpc.HandleCall(p, "/length", func(_ context.Context, s *string) (*int, error) { n := len(*s); return &n, nil })
@@ -283,11 +282,11 @@ func TestHandlerInAnotherServer(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d sessions are left", p.CountSession())
 		}
-		time.Sleep(time.Millisecond) // they end behind the answers
+		time.Sleep(time.Millisecond) // they end after the answers
 	}
 }
 
-// TestHTTP2 speaks it on listeners of httproto, with TLS and without.
+// TestHTTP2 uses HTTP/2 on listeners of httproto, with TLS and without.
 func TestHTTP2(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		p, _ := newPeer(t, erpc.PeerConfig{}, &erpc.PluginImpl{PluginName: "look", OnPostAccept: func(s erpc.PreSession) *erpc.Status {
@@ -324,7 +323,7 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
-// hasTLS looks for TLS below what wraps a connection.
+// hasTLS looks for TLS below the wrappers of a connection.
 func hasTLS(conn net.Conn) bool {
 	for {
 		if _, ok := conn.(*tls.Conn); ok {
@@ -338,7 +337,7 @@ func hasTLS(conn net.Conn) bool {
 	}
 }
 
-// TestLimitsHold has the limits of a peer hold for HTTP clients too.
+// TestLimitsHold: the limits of a peer apply to HTTP clients too.
 func TestLimitsHold(t *testing.T) {
 	const clients, allowed = 30, 3
 	t.Run("handlers", func(t *testing.T) {
@@ -400,8 +399,8 @@ func TestLimitsHold(t *testing.T) {
 	})
 }
 
-// TestAuthorization has one login plugin for all protocols read the header, and
-// every request be that of its own credentials, on whatever connection it comes.
+// TestAuthorization: the login plugin of all protocols reads the header, and every
+// request has its own credentials, on whatever connection it arrives.
 func TestAuthorization(t *testing.T) {
 	p, _ := newPeer(t, erpc.PeerConfig{}, auth.NewLogin(auth.LoginConfig{
 		Check: func(_ context.Context, _ auth.Session, c auth.Credentials) (*auth.Identity, *erpc.Status) {
@@ -434,8 +433,8 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-// TestSlowReadersGetAllOfIt has clients that are about to lose their connection,
-// for one reason or another, read a large answer slowly.
+// TestSlowReadersGetAllOfIt: clients whose connection is about to be closed, for
+// several reasons, read a large answer slowly.
 func TestSlowReadersGetAllOfIt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		request         string
@@ -499,8 +498,8 @@ func TestSlowReadersGetAllOfIt(t *testing.T) {
 	}
 }
 
-// TestSessionOfAClient is one like any other: hooks see it, with the address of
-// the client, and who ends it ends the connection.
+// TestSessionOfAClient: the session of a client is like any other: hooks see it,
+// with the address of the client, and ending it ends the connection.
 func TestSessionOfAClient(t *testing.T) {
 	accepted, gone := make(chan string, 1), make(chan struct{})
 	p, _ := newPeer(t, erpc.PeerConfig{}, &erpc.PluginImpl{PluginName: "watch",

@@ -14,8 +14,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// A Handler lets HTTP clients call the handlers of a peer. It may serve many
-// servers at the same time. See the package.
+// A Handler lets HTTP clients call the handlers of a peer. It may be mounted in
+// many servers at the same time. See the package.
 type Handler struct {
 	host   proto.Host
 	cfg    Config
@@ -23,15 +23,15 @@ type Handler struct {
 	allow  string // value of the Allow header
 	cors   *cors
 	hosts  map[string]bool
-	origin *http.CrossOriginProtection // nil: nobody is kept out
+	origin *http.CrossOriginProtection // nil: all origins are allowed
 	mux    *http.ServeMux              // nil: no routes
-	memory *stream.Memory              // of what streams wait to be written with
+	memory *stream.Memory              // held by messages of streams that wait to be written
 }
 
 var _ http.Handler = (*Handler)(nil)
 
-// New returns a handler in front of host. It panics on a configuration that
-// can't work, which is a mistake in the program.
+// New returns a handler in front of host. It panics on an invalid configuration,
+// which is a mistake in the program.
 func New(host proto.Host, cfg Config) *Handler {
 	h := prepare(cfg)
 	h.host, h.bounds = host, host.Bounds()
@@ -104,15 +104,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.serve(w, r, Route{Method: r.URL.Path}, nil)
 }
 
-// escapesSlash reports whether a path, as it was sent, has a slash that is written
-// %2F. A proxy in front that has rules for paths takes it for a part of a name, as
-// the patterns of net/http do, so it must not reach the method behind the slash.
+// escapesSlash reports whether a path, as it was sent, has a slash written as %2F.
+// A proxy with rules for paths takes that for a part of a name, as the patterns of
+// net/http do, so it must not reach a method behind the slash.
 func escapesSlash(raw string) bool {
 	return strings.Contains(raw, "%2F") || strings.Contains(raw, "%2f")
 }
 
-// routeMethods returns the methods with which the path of r is that of a route, ""
-// if it is that of none.
+// routeMethods returns the methods for which the path of r matches a route, or ""
+// if it matches none.
 func (h *Handler) routeMethods(r *http.Request) string {
 	var allow []string
 	other := *r
@@ -127,7 +127,7 @@ func (h *Handler) routeMethods(r *http.Request) string {
 	return strings.Join(append(allow, http.MethodOptions), ", ")
 }
 
-// guard says what is wrong with a request before anybody looks at its body.
+// guard checks a request before its body is read.
 func (h *Handler) guard(r *http.Request) (st *message.Status, code int) {
 	if h.hosts != nil && !h.knows(r.Host) {
 		return status(message.CodeBadMessage, "the Host is not one of this server"), http.StatusMisdirectedRequest
@@ -157,7 +157,8 @@ func (h *Handler) knows(host string) bool {
 	return err == nil && h.hosts[name]
 }
 
-// safe reports whether a GET may call the method of the route. If not, it says why.
+// safe reports whether a GET may call the method of the route. If not, it returns
+// why.
 func (h *Handler) safe(r *http.Request, to Route) (st *message.Status, code int) {
 	if h.cfg.UnsafeGET || to.Safe || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, 0
@@ -178,8 +179,8 @@ func (h *Handler) safe(r *http.Request, to Route) (st *message.Status, code int)
 	return nil, 0
 }
 
-// serve answers a request by calling the method of a route. path are the parameters of
-// that.
+// serve answers a request by calling the method of a route. path are the names of the
+// route's parameters.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, to Route, path []string) {
 	if st, code := h.safe(r, to); st != nil {
 		h.refuse(w, r, st, code)
@@ -230,11 +231,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, to Route, path [
 }
 
 // halfClosedGrace is how long the handler goes on for a client of HTTP/1 that is
-// gone or, which looks the same, only sends no more and reads its answer.
+// gone, or that has only closed its sending side and reads its answer, which looks
+// the same.
 const halfClosedGrace = 500 * time.Millisecond
 
-// graceOf returns how long a call goes on when the context of its request has
-// ended. HTTP/2 says what it cancels.
+// graceOf returns how long a call goes on after the context of its request has
+// ended. HTTP/2 cancels requests explicitly.
 func graceOf(r *http.Request) time.Duration {
 	if r.ProtoMajor > 1 {
 		return 0
@@ -242,13 +244,13 @@ func graceOf(r *http.Request) time.Duration {
 	return halfClosedGrace
 }
 
-// maxStreamMemory is how many bytes the streams of all clients may hold that wait
-// to be written to them.
+// maxStreamMemory is how many bytes the streams of all clients together may hold
+// that wait to be written.
 const maxStreamMemory = 64 << 20
 
-// isStream reports whether the route says so or the method has a handler of streams,
-// and none of calls but that of unknown ones.
-// Erpc peers, which say so by X-Mtype, have no streams over HTTP.
+// isStream reports whether the route says so, or the method has a handler of streams
+// and none of calls other than that of unknown calls. A request with X-Mtype is one
+// of an erpc peer, which has no streams over HTTP.
 func (q *request) isStream() bool {
 	if len(q.Header["X-Mtype"]) > 0 {
 		return false
@@ -275,7 +277,7 @@ func status(code int32, cause string) *message.Status {
 	return message.NewStatusByCodeText(code, cause, false)
 }
 
-// addrOf is an address as net/http tells it.
+// addrOf parses an address as net/http gives it.
 func addrOf(s string) net.Addr {
 	if a, err := netip.ParseAddrPort(s); err == nil {
 		return net.TCPAddrFromAddrPort(a)

@@ -16,12 +16,11 @@ import (
 // ErrClient is why a message to an HTTP client is not sent.
 var ErrClient = errors.New("httproto: the other side is an HTTP client, which takes no calls or pushes")
 
-// inner is what the session of an HTTP client speaks: the raw protocol, under
-// the name of HTTP, in which the session can send nothing but replies and
-// control messages.
+// inner is the protocol of an HTTP client's session: the raw protocol under the
+// name of HTTP, in which the session can send only replies and control messages.
 type inner struct {
 	proto.Proto
-	open atomic.Bool // the connect hooks are over
+	open atomic.Bool // the connect hooks have run
 }
 
 var _ proto.Ender = (*inner)(nil)
@@ -30,8 +29,8 @@ func newInner() proto.Proto { return &inner{Proto: rawproto.New()} }
 
 func (*inner) Version() (id byte, name string) { return 'h', "http" }
 
-// Ended implements [proto.Ender]. It is called by nothing but the read loop of
-// an open session, before that waits for the first time.
+// Ended implements [proto.Ender]. Only the read loop of an open session calls it,
+// before it waits for the first time.
 func (p *inner) Ended() bool {
 	p.open.Store(true)
 	return false
@@ -49,8 +48,8 @@ func (p *inner) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	return p.Proto.Pack(dst, m)
 }
 
-// Unpack passes over the credentials that stand in front of everything else if
-// no connect hook has asked for them.
+// Unpack skips the credentials, which precede everything else, if no connect hook
+// has read them.
 func (p *inner) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	for {
 		if err := p.Proto.Unpack(r, m, limit); err != nil {
@@ -68,14 +67,14 @@ func (p *inner) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 type end struct {
 	net.Conn
 	client *conn
-	head   []byte // the reader's
+	head   []byte // used by the reader only
 }
 
 func (e *end) LocalAddr() net.Addr  { return e.client.local }
 func (e *end) RemoteAddr() net.Addr { return e.client.remote }
 
-// NetConn returns the connection of the client, for hooks that want to know about
-// TLS; nil behind the server of another program.
+// NetConn returns the connection of the client, for hooks that look for TLS; nil
+// behind the server of another program.
 func (e *end) NetConn() net.Conn { return e.client.Conn }
 
 func (e *end) Read(p []byte) (int, error) {

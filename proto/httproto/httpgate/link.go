@@ -21,7 +21,7 @@ import (
 )
 
 // A link is the HTTP side of one session: it sends the calls of requests and
-// hands out the replies. All methods may be called concurrently.
+// distributes the replies. All methods may be called concurrently.
 type link struct {
 	conn  net.Conn
 	limit int // bytes of a frame that the session reads
@@ -35,7 +35,7 @@ type link struct {
 	seq     int32
 	leaving bool // the peer shuts down: no more calls
 	closed  bool
-	refusal *message.Status // what the answer to the credentials was
+	refusal *message.Status // the answer to the credentials
 
 	streams  map[int32]*linkStream // open ones, by id
 	streamID int32
@@ -47,7 +47,7 @@ type link struct {
 var errLinkClosed = errors.New("httpgate: the session has ended")
 
 // newLink opens a session of host for the client of c, whose credentials are
-// token. ended is called when the session has ended, unless newLink fails.
+// token. ended is called after the session has ended, unless newLink fails.
 func newLink(host proto.Host, c *conn, token string, ended func()) (*link, *message.Status) {
 	ours, theirs := net.Pipe()
 	l := &link{conn: ours, limit: host.Bounds().Message, calls: map[int32]chan *message.Message{}}
@@ -69,7 +69,7 @@ func newLink(host proto.Host, c *conn, token string, ended func()) (*link, *mess
 	if st.OK() {
 		return l, nil
 	}
-	_ = ours.Close() // the session's end is closed
+	_ = ours.Close() // the session has closed its end
 	<-read
 	if l.refusal != nil {
 		st = l.refusal
@@ -77,7 +77,7 @@ func newLink(host proto.Host, c *conn, token string, ended func()) (*link, *mess
 	return nil, st
 }
 
-// credentials returns what a bearer of package auth would send.
+// credentials returns the message that a bearer of package auth would send.
 func credentials(token string) ([]byte, error) {
 	m := message.New(message.WithBody(token), message.WithBodyCodec(codec.ID_JSON))
 	m.SetMtype(message.TypeAuthCall)
@@ -87,7 +87,7 @@ func credentials(token string) ([]byte, error) {
 // close ends the session.
 func (l *link) close() { _ = l.conn.Close() } // in memory, it can't fail
 
-// read hands out replies until the session ends.
+// read distributes replies until the session ends.
 func (l *link) read() {
 	defer l.end()
 	r := bufio.NewReader(l.conn)
@@ -142,7 +142,7 @@ func (l *link) end() {
 // idleLocked reports whether no call waits and no stream is open.
 func (l *link) idleLocked() bool { return len(l.calls) == 0 && len(l.streams) == 0 }
 
-// leave lets no more calls in, and says bye after the last.
+// leave refuses further calls, and sends a bye after the last.
 func (l *link) leave() {
 	l.mu.Lock()
 	l.leaving = true
@@ -174,7 +174,7 @@ func (l *link) enter() (seq int32, ch chan *message.Message, st *message.Status)
 	return l.seq, ch, nil
 }
 
-// exit takes a call out, and says bye if it was the last of a link that is
+// exit removes a call, and sends a bye if it was the last one of a link that is
 // leaving.
 func (l *link) exit(seq int32) {
 	l.mu.Lock()
@@ -186,9 +186,9 @@ func (l *link) exit(seq int32) {
 	}
 }
 
-// call sends a CALL and waits for the reply. When ctx has ended, so does the
-// handler's context after the grace; the reply is waited for all the same, because
-// a client that has closed its sending side only still reads.
+// call sends a CALL and waits for the reply. After ctx has ended and grace has
+// passed, the handler's context ends. call still waits for the reply, because a
+// client may have closed only its sending side.
 func (l *link) call(ctx context.Context, m *message.Message, grace time.Duration) (reply *message.Message, st *message.Status) {
 	seq, ch, st := l.enter()
 	if st != nil {
@@ -232,7 +232,7 @@ func (l *link) push(m *message.Message) *message.Status {
 	return l.send(m)
 }
 
-// mark makes the handler's context end with ctx.
+// mark makes the deadline of ctx that of the handler's context.
 func mark(m *message.Message, ctx context.Context) {
 	left, own := int64(0), m.Meta().Has(wire.MetaTimeout)
 	if own {

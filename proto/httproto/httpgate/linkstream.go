@@ -21,7 +21,8 @@ type linkStream struct {
 	inbox  *stream.Inbox[*message.Message]
 }
 
-// prove shows the session that this side understands streams. Once is enough.
+// prove proves to the session that this side understands streams. It does so only
+// once.
 func (l *link) prove(ctx context.Context) *message.Status {
 	l.proving.Lock()
 	defer l.proving.Unlock()
@@ -102,14 +103,14 @@ func (l *link) enterStream(s *linkStream) *message.Status {
 	return nil
 }
 
-// streamFrame handles a frame of a stream. It runs on the goroutine that reads,
-// which must not wait for the session.
+// streamFrame handles a frame of a stream. It runs on the reading goroutine and
+// must not wait for the session.
 func (l *link) streamFrame(m *message.Message) {
 	l.mu.Lock()
 	s := l.streams[-m.Seq()]
 	l.mu.Unlock()
 	if s == nil {
-		return // it has ended here
+		return // it has ended on this side
 	}
 	switch m.Mtype() {
 	case message.TypeStreamData, message.TypeStreamFull:
@@ -129,7 +130,7 @@ func (l *link) streamFrame(m *message.Message) {
 	}
 }
 
-// finish ends the stream; what has arrived can still be taken.
+// finish ends the stream. Messages that have arrived can still be taken.
 func (s *linkStream) finish(st *message.Status) (first bool) {
 	l := s.link
 	l.mu.Lock()
@@ -154,8 +155,7 @@ func (s *linkStream) finish(st *message.Status) (first bool) {
 	return true
 }
 
-// close ends the stream, if it has not ended, with a status that the handler's
-// context ends with.
+// close ends the stream, if it has not ended, and the handler's context with st.
 func (s *linkStream) close(st *message.Status) {
 	if !s.finish(st) {
 		return
@@ -164,7 +164,7 @@ func (s *linkStream) close(st *message.Status) {
 	s.frame(message.TypeStreamEnd, func(m *message.Message) { m.SetStatus(st) })
 }
 
-// sendBody sends a message, as it is encoded. It waits for the handler.
+// sendBody sends an encoded message. It waits while the handler's window is full.
 func (s *linkStream) sendBody(ctx context.Context, codec byte, body []byte) error {
 	full, err := s.window.Acquire(ctx, stream.Charge(len(body)))
 	if err != nil {
@@ -181,7 +181,7 @@ func (s *linkStream) sendBody(ctx context.Context, codec byte, body []byte) erro
 	return st.Err()
 }
 
-// closeSend says that no more messages come.
+// closeSend tells the handler that no more messages follow.
 func (s *linkStream) closeSend() {
 	s.frame(message.TypeStreamEnd, func(*message.Message) {})
 }

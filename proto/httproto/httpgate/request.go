@@ -18,24 +18,24 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// A request is one that is being answered.
+// A request is an HTTP request that is being answered.
 type request struct {
 	*http.Request
 	h        *Handler
 	w        http.ResponseWriter
 	conn     *conn
 	method   string    // the service method
-	stream   bool      // it is one of streams, as its route says
+	stream   bool      // its route says that the method is one of streams
 	path     []string  // names of the parameters of the route
 	held     int       // bytes of the budget of conn
 	deadline time.Time // of reading the body
 
-	numbered bool // it is a message of an erpc peer, which came through a proxy
+	numbered bool // it is a message of an erpc peer that came through a proxy
 	seq      string
 }
 
-// A refusal is why a request is not executed, and how that is said in HTTP; 0 is
-// what follows from the status.
+// A refusal is why a request is not executed, and its HTTP status; 0 means the one
+// that follows from the status.
 type refusal struct {
 	st   *message.Status
 	code int
@@ -104,15 +104,15 @@ func (q *request) identify(m *message.Message) *refusal {
 	return nil
 }
 
-// ofProtocol are the header fields that become no metadata.
+// ofProtocol are the header fields that do not become metadata.
 var ofProtocol = map[string]bool{
 	"Content-Length": true, "Transfer-Encoding": true, "Content-Encoding": true, "X-Content-Encoding": true,
 	"X-Seq": true, "X-Mtype": true, "Connection": true, "Expect": true, "Keep-Alive": true,
 	"Proxy-Connection": true, "Te": true, "Trailer": true, "Upgrade": true, "Http2-Settings": true,
 }
 
-// setMeta makes metadata of header fields, of the query under ?key and of the
-// path under {key}: names that no header field can have.
+// setMeta makes metadata of header fields, of the query under ?key and of the path
+// under {key}. No header field can have such names.
 func (q *request) setMeta(meta *message.Meta) {
 	names := make([]string, 0, len(q.Header))
 	for name := range q.Header {
@@ -145,8 +145,8 @@ func (q *request) query() *message.Meta {
 	return &pairs
 }
 
-// metaKey returns the key of metadata that a header field has: its name, but for
-// two of erpc's that are not in the usual form.
+// metaKey returns the key of metadata that a header field has: its name in
+// canonical form, except for two keys of erpc.
 func metaKey(name string) string {
 	switch {
 	case strings.EqualFold(name, message.MetaRealIP):
@@ -188,7 +188,7 @@ func (q *request) setCodec(m *message.Message, b []byte) ([]byte, *refusal) {
 	switch {
 	case wished:
 	case !known || id == codec.ID_FORM:
-		reply = codec.ID_JSON // what a form was sent for is seldom a form
+		reply = codec.ID_JSON // the reply to a form is seldom a form
 	default:
 		reply = id
 	}
@@ -196,8 +196,8 @@ func (q *request) setCodec(m *message.Message, b []byte) ([]byte, *refusal) {
 	return b, nil
 }
 
-// parameters returns those of path and query as a form. Those of the path come
-// first, so that they are what a field is set to that a query has, too.
+// parameters returns the parameters of path and query as a form. Those of the path
+// come first, so that they win over those of the query.
 func (q *request) parameters() []byte {
 	if len(q.path) == 0 {
 		return []byte(q.URL.RawQuery)
@@ -214,11 +214,11 @@ func (q *request) parameters() []byte {
 	return form.AppendQuery(nil)
 }
 
-// body returns the body, its Content-Encoding undone.
+// body returns the body with its Content-Encoding undone.
 func (q *request) body() ([]byte, *refusal) {
 	limit := q.h.bounds.Message
 	var src io.Reader = http.MaxBytesReader(q.w, &timed{q}, int64(limit))
-	if q.ContentLength > int64(limit) { // it is not read
+	if q.ContentLength > int64(limit) { // the body is not read
 		q.hangUp()
 		_ = http.NewResponseController(q.w).SetReadDeadline(time.Now().Add(linger)) // as in timed
 		return nil, refuse(http.StatusRequestEntityTooLarge, "a body of %d bytes", q.ContentLength)
@@ -246,8 +246,8 @@ func (q *request) body() ([]byte, *refusal) {
 
 const firstBody = 4 << 10 // bytes of storage for a body of unknown length
 
-// readAll reads a body into storage that grows with what has arrived and counts
-// for the connection.
+// readAll reads a body into storage that grows with what has arrived. The storage
+// counts in the budget of the connection.
 func (q *request) readAll(src io.Reader) ([]byte, *refusal) {
 	var b []byte
 	for {
@@ -274,8 +274,8 @@ func (q *request) readAll(src io.Reader) ([]byte, *refusal) {
 	}
 }
 
-// hold makes size bytes count in place of what did. What one request alone needs
-// is always given.
+// hold makes size bytes count in the budget in place of those counted before. A
+// single request always gets what it needs.
 func (q *request) hold(size int) bool {
 	more := int64(size - q.held)
 	if total := q.conn.inflight.Add(more); q.h.bounds.Inflight > 0 && total > int64(q.h.bounds.Inflight) && total > int64(size) {
@@ -288,7 +288,7 @@ func (q *request) hold(size int) bool {
 
 func (q *request) release() { q.conn.inflight.Add(-int64(q.held)) }
 
-// readFailed says why a body could not be read.
+// readFailed turns the error of reading a body into a refusal.
 func (q *request) readFailed(err error) *refusal {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) || errors.Is(err, xfer.ErrTooLarge) {
@@ -302,8 +302,8 @@ func (q *request) readFailed(err error) *refusal {
 	return refuse(http.StatusBadRequest, "%v", err)
 }
 
-// unfilter undoes the transfer filters that an erpc peer names, which the reply
-// goes through, too.
+// unfilter undoes the transfer filters that an erpc peer names. The reply goes
+// through them, too.
 func (q *request) unfilter(m *message.Message, b []byte) ([]byte, *refusal) {
 	for names := range strings.SplitSeq(strings.Join(q.Header["X-Content-Encoding"], ","), ",") {
 		if names == "" {
@@ -330,7 +330,7 @@ func (q *request) unfilter(m *message.Message, b []byte) ([]byte, *refusal) {
 	return b, nil
 }
 
-// counted counts what is read.
+// counted counts the bytes that are read.
 type counted struct {
 	io.Reader
 	n int
@@ -342,7 +342,8 @@ func (r *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// inflated bounds what is inflated, by limit and by what came over the wire for it.
+// inflated bounds what is inflated, by limit and in proportion to what came over
+// the wire.
 type inflated struct {
 	src   io.Reader
 	wire  *counted
@@ -359,8 +360,8 @@ func (r *inflated) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// timed is a body that must arrive in time: as a whole within the idle limit of
-// the peer or, if there is none, some of it within the write limit.
+// timed is a body that must arrive in time: all of it within the idle limit of the
+// peer or, if there is none, each read within the write limit.
 type timed struct{ *request }
 
 func (t *timed) Read(p []byte) (int, error) {
@@ -370,7 +371,7 @@ func (t *timed) Read(p []byte) (int, error) {
 	}
 	if limit > 0 && (t.h.bounds.Idle <= 0 || t.deadline.IsZero()) {
 		t.deadline = time.Now().Add(limit)
-		// Not every ResponseWriter of other servers can do it.
+		// Not every ResponseWriter of other servers supports it.
 		_ = http.NewResponseController(t.w).SetReadDeadline(t.deadline)
 	}
 	return t.Body.Read(p)

@@ -14,23 +14,24 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// linger is how long an answer may still be written after the peer was closed.
+// linger is how long an answer may still be written after the peer has been
+// closed.
 const linger = time.Second
 
 // maxStreams is how many requests of one HTTP/2 connection are served at the
 // same time.
 const maxStreams = 100
 
-// A Server serves connections, as net/http does those of a listener.
+// A Server serves single connections as net/http serves those of a listener.
 type Server struct {
 	h   *Handler
 	srv http.Server
 }
 
-// NewServer returns a server of h. maxHead is how many bytes of a head are read,
-// about.
+// NewServer returns a server of h. maxHead is about how many bytes of a head are
+// read.
 func NewServer(h *Handler, maxHead int) *Server {
-	const slop = 4 << 10 // of net/http
+	const slop = 4 << 10 // added by net/http
 	s := &Server{h: h}
 	s.srv = http.Server{
 		Handler:           h,
@@ -44,11 +45,11 @@ func NewServer(h *Handler, maxHead int) *Server {
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 	}
 	s.srv.Protocols.SetHTTP1(true)
-	s.srv.Protocols.SetUnencryptedHTTP2(true) // also within TLS, which is not seen from here
+	s.srv.Protocols.SetUnencryptedHTTP2(true) // also within TLS, which net/http does not see here
 	return s
 }
 
-// sooner returns the shorter of two limits, 0 being none.
+// sooner returns the shorter of two limits, of which 0 means none.
 func sooner(a, b time.Duration) time.Duration {
 	if a <= 0 || b > 0 && b < a {
 		return b
@@ -56,25 +57,26 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// errorLog has strangers fill no more of the log than somebody asks for.
+// errorLog logs errors of strangers at level debug, so that they do not fill the
+// log by default.
 func errorLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelDebug) }
 
-// Serve serves one connection to its end. When ctx ends it takes no more
-// requests, and gives the answer to the last a moment.
+// Serve serves one connection to its end. When ctx ends, it takes no more
+// requests, and gives the last answer a moment to be written.
 func (s *Server) Serve(ctx context.Context, nc net.Conn) {
 	c := &conn{Conn: nc, h: s.h, local: nc.LocalAddr(), remote: nc.RemoteAddr(), tls: tlsState(nc), done: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() {
 		c.end()
 		time.AfterFunc(linger, func() { _ = c.Close() })
 	})
-	_ = s.srv.Serve(&single{conn: c}) // it ends as the listener does, which has only one connection
+	_ = s.srv.Serve(&single{conn: c}) // it ends with the listener, which has only one connection
 	<-c.done
 	stop()
 	c.closeLink()
 }
 
-// tlsState returns that of the connection, or of what it wraps; nil if there is
-// no TLS.
+// tlsState returns the TLS state of the connection or of one that it wraps, or nil
+// without TLS.
 func tlsState(nc net.Conn) *tls.ConnectionState {
 	for {
 		if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
@@ -102,7 +104,7 @@ func connState(nc net.Conn, state http.ConnState) {
 	last := c.ending && !c.busy
 	c.mu.Unlock()
 	if last {
-		_ = c.Close() // nothing is on its way
+		_ = c.Close() // nothing is being answered
 	}
 }
 
@@ -137,7 +139,7 @@ func (c *conn) Close() (err error) {
 // NetConn returns the connection below.
 func (c *conn) NetConn() net.Conn { return c.Conn }
 
-// CloseWrite lets net/http end a connection so that its last bytes arrive.
+// CloseWrite lets net/http close a connection so that its last bytes arrive.
 func (c *conn) CloseWrite() error {
 	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
@@ -145,7 +147,7 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// end takes no more requests, and closes the connection as soon as none is being
+// end refuses further requests and closes the connection as soon as none is being
 // answered.
 func (c *conn) end() {
 	c.mu.Lock()
@@ -153,7 +155,7 @@ func (c *conn) end() {
 	idle := !c.busy
 	c.mu.Unlock()
 	if idle && c.Conn != nil {
-		_ = c.Close() // nothing is on its way
+		_ = c.Close() // nothing is being answered
 	}
 }
 
@@ -166,8 +168,8 @@ func (c *conn) closeLink() {
 	}
 }
 
-// linkFor returns the session for a request with those credentials. It may be of
-// that request alone, which release then ends.
+// linkFor returns the session for a request with those credentials. It may be for
+// that request alone; then release ends it.
 func (c *conn) linkFor(token string) (l *link, release func(), st *message.Status) {
 	c.opening.Lock()
 	defer c.opening.Unlock()

@@ -29,9 +29,9 @@ const (
 	formBytes  = "application/octet-stream" // the messages as they are, one after another
 )
 
-// serveStream answers a request to a method that has a handler of streams. The
-// body is what the opener sends: one message, or one a line of NDJSON, or chunks
-// of anything that is not a message of a codec. The answer is what the handler sends,
+// serveStream answers a request to a method that has a handler of streams. The body
+// has the messages of the opener: a single one, one for each line of NDJSON, or
+// chunks of a body that no codec handles. The answer has the messages of the handler,
 // in the form that the client accepts. A client that goes away ends the handler's
 // context, and a slow one holds the handler back.
 func (q *request) serveStream(l *link) {
@@ -46,7 +46,7 @@ func (q *request) serveStream(l *link) {
 	}
 	defer s.close(status(message.CodeCanceled, "the client is gone"))
 	control := http.NewResponseController(q.w)
-	_ = control.EnableFullDuplex() // HTTP/2 has no other way
+	_ = control.EnableFullDuplex() // always so in HTTP/2
 	sent := make(chan struct{})
 	body := &watchedBody{timed: timed{q}}
 	go func() {
@@ -62,21 +62,21 @@ func (q *request) serveStream(l *link) {
 		case <-sent:
 			return
 		case <-look.C:
-			if blocked && body.reading.Load() { // the client sends nothing to a handler that has returned
-				_ = control.SetReadDeadline(time.Unix(1, 0)) // the connection is of no more use after that
+			if blocked && body.reading.Load() { // the client sends nothing, and the handler has returned
+				_ = control.SetReadDeadline(time.Unix(1, 0)) // the connection can't be used after that
 			}
 			blocked = body.reading.Load()
 		}
 	}
 }
 
-// maxBlocked is about how long a client that still sends its body, slowly, keeps
-// its connection after the handler has returned.
+// maxBlocked is about how long the connection is kept, after the handler has
+// returned, for a client that still sends its body slowly.
 const maxBlocked = 100 * time.Millisecond
 
-// A watchedBody tells whether somebody waits in its Read. That must be ended
-// before the request is, and an end of a read that does not wait would break the
-// connection for the next request.
+// A watchedBody tells whether a goroutine waits in its Read. Such a read must be
+// interrupted before the request ends. Interrupting when no read waits would break
+// the connection for the next request.
 type watchedBody struct {
 	timed
 	reading atomic.Bool
@@ -88,7 +88,7 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	return b.timed.Read(p)
 }
 
-// sendStream sends the body of the request as messages.
+// sendStream sends the body of the request to the handler as messages.
 func (q *request) sendStream(ctx context.Context, s *linkStream, body io.Reader) {
 	err := q.sendMessages(ctx, s, body)
 	switch {
@@ -124,7 +124,7 @@ func (q *request) sendMessages(ctx context.Context, s *linkStream, body io.Reade
 	return sendChunks(ctx, s, body)
 }
 
-// sendLines sends each line as a message; empty ones are passed over.
+// sendLines sends each line as a message and skips empty ones.
 func sendLines(ctx context.Context, s *linkStream, body io.Reader, limit int) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, max(limit, bufio.MaxScanTokenSize))
@@ -140,7 +140,7 @@ func sendLines(ctx context.Context, s *linkStream, body io.Reader, limit int) er
 	return lines.Err()
 }
 
-// sendChunks sends the bytes as they come.
+// sendChunks sends the bytes as they arrive.
 func sendChunks(ctx context.Context, s *linkStream, body io.Reader) error {
 	chunk := make([]byte, streamChunk)
 	for {
@@ -159,14 +159,14 @@ func sendChunks(ctx context.Context, s *linkStream, body io.Reader) error {
 	}
 }
 
-// receiveStream writes what the handler sends.
+// receiveStream writes the messages of the handler to the client.
 func (q *request) receiveStream(ctx context.Context, s *linkStream) {
 	first, stop := context.WithTimeout(ctx, firstWait)
 	m, err := s.take(first)
 	stop()
 	waiting := err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded)
 	if err != nil && !waiting && !errors.Is(err, io.EOF) {
-		q.answerStatus(message.FromError(err)) // nothing was written: it is an answer like any other
+		q.answerStatus(message.FromError(err)) // nothing was written yet: an ordinary answer
 		return
 	}
 	w := q.newStreamWriter()
@@ -197,7 +197,7 @@ func (q *request) receiveStream(ctx context.Context, s *linkStream) {
 	}
 }
 
-// A streamWriter writes messages in one form. After its first error it does
+// A streamWriter writes messages in one form. After its first error it writes
 // nothing.
 type streamWriter struct {
 	q       *request
@@ -219,14 +219,14 @@ func (q *request) newStreamWriter() *streamWriter {
 	h := q.w.Header()
 	h.Set("Content-Type", w.form)
 	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // a proxy that collects would hold events back
+	h.Set("X-Accel-Buffering", "no") // a buffering proxy would hold events back
 	w.extend()
 	q.w.WriteHeader(http.StatusOK)
 	w.flush()
 	return w
 }
 
-// extend gives the client until the write limit to take what is written next.
+// extend gives the client the write limit of time to take what is written next.
 func (w *streamWriter) extend() {
 	if d := w.q.h.bounds.Write; d > 0 {
 		_ = w.control.SetWriteDeadline(time.Now().Add(d)) // not every ResponseWriter of other servers can do it
@@ -275,8 +275,7 @@ func (w *streamWriter) event(name string, data []byte) {
 	w.write("\n")
 }
 
-// idle keeps a connection on which nothing happens alive, where the form has a
-// way to.
+// idle keeps a quiet connection alive, if the form has a way to do so.
 func (w *streamWriter) idle() {
 	if w.form == formEvents {
 		w.write(":\n\n")
