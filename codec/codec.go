@@ -2,8 +2,8 @@ package codec
 
 import "github.com/goerpc/erpc/internal/bufpool"
 
-// The ids that erpc v7 put on the wire. The names are v7's and stay as they
-// are although Go's style would drop the underscore: programs use them.
+// The ids that erpc v7 put on the wire. The names are v7's and keep their
+// underscores, against Go's style, because programs use them.
 const (
 	// NilCodecID says that a message has no body codec. It cannot be registered.
 	NilCodecID byte = 0
@@ -18,7 +18,7 @@ const (
 
 // The names under which [GetByName] finds the codecs above.
 const (
-	// NilCodecName is the name of no codec. It cannot be registered.
+	// NilCodecName stands for the absence of a codec. It cannot be registered.
 	NilCodecName = ""
 
 	NAME_JSON     = "json"
@@ -31,8 +31,8 @@ const (
 
 // Codec encodes and decodes message bodies in one format.
 //
-// One value serves all sessions of a process at once, so every method must be
-// safe for concurrent use. Package codectest checks an implementation.
+// One value serves all sessions of a process, so every method must be safe for
+// concurrent use. Package codectest checks an implementation.
 type Codec interface {
 	// ID is the byte that stands for the codec on the wire. It never changes
 	// and is not NilCodecID.
@@ -43,17 +43,16 @@ type Codec interface {
 	// Marshal returns the encoding of v in a buffer that the caller owns. It
 	// must not modify v.
 	Marshal(v any) ([]byte, error)
-	// Unmarshal stores what data encodes in the value that v points to. The
-	// buffer goes back to its pool afterwards: Unmarshal must not modify data,
-	// and neither the codec nor the decoded value may refer to it when
-	// Unmarshal has returned. Bad data or a nil pointer to store it in gives an
-	// error, never a panic; whether a plain nil for v drops the data or is an
-	// error is the codec's choice.
+	// Unmarshal decodes data into the value that v points to. The buffer is reused
+	// afterwards: Unmarshal must not modify data, and neither the codec nor the
+	// decoded value may refer to it after Unmarshal has returned. Bad data or a
+	// nil pointer gives an error, never a panic; if v is a plain nil, the codec
+	// may drop the data or return an error.
 	Unmarshal(data []byte, v any) error
 }
 
-// Appender is a [Codec] that can encode into a buffer it is given, which saves
-// a copy per message.
+// Appender is a [Codec] that can append to a given buffer, which saves a copy per
+// message.
 type Appender interface {
 	Codec
 	// MarshalAppend appends the encoding of v to dst and returns the extended
@@ -62,8 +61,8 @@ type Appender interface {
 	MarshalAppend(dst []byte, v any) ([]byte, error)
 }
 
-// Append appends c's encoding of v to dst and returns the extended buffer. It
-// uses [Appender] where c has it. On failure it returns dst as it was.
+// Append appends c's encoding of v to dst and returns the extended buffer. It uses
+// [Appender] if c implements it. On failure it returns dst unchanged.
 func Append(dst []byte, c Codec, v any) ([]byte, error) {
 	if a, ok := c.(Appender); ok {
 		out, err := a.MarshalAppend(dst, v)

@@ -45,7 +45,7 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// grumpy fails or panics in the middle of being encoded.
+// grumpy fails or panics while it is encoded.
 type grumpy struct{ panics bool }
 
 func (g grumpy) MarshalJSON() ([]byte, error) {
@@ -55,8 +55,8 @@ func (g grumpy) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("grumpy")
 }
 
-// TestJSONAfterFailure: encoders are pooled, and one that failed must not
-// remember it.
+// TestJSONAfterFailure: encoders are pooled, and a failure must not affect the
+// next use.
 func TestJSONAfterFailure(t *testing.T) {
 	var c codec.JSONCodec
 	for range 100 {
@@ -64,7 +64,7 @@ func TestJSONAfterFailure(t *testing.T) {
 			t.Fatalf("error = %v, want grumpy's", err)
 		}
 		func() {
-			defer func() { _ = recover() }() // the panic is the point
+			defer func() { _ = recover() }() // the panic is expected
 			_, _ = c.MarshalAppend(nil, grumpy{panics: true})
 			t.Error("no panic")
 		}()
@@ -134,8 +134,8 @@ func TestPlainTargets(t *testing.T) {
 	}
 }
 
-// TestErrorsAreShort: an error goes back to the sender, so it must not carry
-// the whole bad text.
+// TestErrorsAreShort: an error goes back to the sender, so it must not contain the
+// whole bad text.
 func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("9", 100_000)
 	var at struct {

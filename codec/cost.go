@@ -16,28 +16,27 @@ var ErrTooLarge = errors.New("the decoded body would exceed the limit")
 // the same bound.
 const MaxDepth = 10_000
 
-// A Coster is a [Codec] that can tell what decoding takes before it decodes.
-// The size of a body says little about that: two bytes of JSON or protobuf may
-// stand for a value of hundreds.
+// A Coster is a [Codec] that can tell how much memory decoding takes before it
+// decodes. The size of a body says little about that: two bytes of JSON or
+// protobuf may decode to hundreds of bytes.
 type Coster interface {
 	Codec
 	// Cost returns an upper bound, in bytes, of the memory that
-	// Unmarshal(data, v) holds at its peak, without data itself: everything
-	// that v refers to afterwards, and what slices and maps hold twice while
-	// they grow. It may stop as soon as it knows that the result exceeds limit,
-	// and may return anything for data that Unmarshal refuses before it
-	// allocates. Cost itself allocates no more than its stack. What a method of
-	// the user's own, such as UnmarshalJSON, allocates is not known; its text is
-	// counted.
+	// Unmarshal(data, v) holds at its peak, without data itself: everything that v
+	// refers to afterwards, including old arrays of slices and maps while they
+	// grow. It may stop as soon as it knows that the result exceeds limit, and may
+	// return anything for data that Unmarshal refuses before it allocates. Cost
+	// itself allocates only stack. The allocations of user methods, such as
+	// UnmarshalJSON, are not known; their text is counted.
 	Cost(data []byte, v any, limit int) int
 }
 
-// opaqueCost is what a codec that is not a Coster is taken to need, in bytes for a
-// byte of the body.
+// opaqueCost is the assumed cost of a codec that is not a Coster, in bytes for
+// each byte of the body.
 const opaqueCost = 4
 
-// Cost returns what c says about decoding data into v, and 4 bytes for each
-// byte of data if c is not a [Coster].
+// Cost returns the cost by c of decoding data into v, or 4 bytes for each byte of
+// data if c is not a [Coster].
 func Cost(c Codec, data []byte, v any, limit int) int {
 	if k, ok := c.(Coster); ok {
 		return k.Cost(data, v, limit)
@@ -56,15 +55,16 @@ func UnmarshalLimit(c Codec, data []byte, v any, limit int) error {
 }
 
 // CostWithin is [Cost], or an error that wraps [ErrTooLarge] if that exceeds limit.
-// It looks closer where a codec was content with a rough bound below limit: its
-// result is at most four times what c says at its closest, or four times len(data).
+// It asks again, with a lower limit, if the codec may have stopped at a rough bound
+// below limit: the result is at most four times the tightest bound of c, or four
+// times len(data).
 func CostWithin(c Codec, data []byte, v any, limit int) (int, error) {
 	cost := Cost(c, data, v, limit)
 	if cost > limit {
 		return 0, tooLarge(c, data, limit)
 	}
-	// A Coster stops where it exceeds its limit, so that in all about as much is
-	// looked at as the last time.
+	// A Coster stops when it exceeds its limit, so all passes together cost about
+	// as much as the last one.
 	for tight := times(max(len(data), 1), 4); tight < cost; tight = times(tight, 4) {
 		if n := Cost(c, data, v, tight); n <= tight {
 			return n, nil
@@ -79,12 +79,12 @@ func tooLarge(c Codec, data []byte, limit int) error {
 }
 
 const (
-	// minDecode is what any message may decode to, in bytes, if the receiver
-	// reads that much.
+	// minDecode is how many bytes any message may decode to, as far as the read
+	// limit allows.
 	minDecode = 8 << 20
 	// decodeRatio is how many bytes each byte of a longer frame may decode to.
 	decodeRatio = 128
-	// maxDecodeRatio times the read limit is the most for any frame.
+	// maxDecodeRatio times the read limit is the maximum for any frame.
 	maxDecodeRatio = 4
 )
 
@@ -95,7 +95,8 @@ func DecodeLimit(wire, readLimit int) int {
 	return min(max(minDecode, times(wire, decodeRatio)), max(times(readLimit, maxDecodeRatio), minDecode))
 }
 
-// times is a*b for non-negative numbers, and the largest int if that overflows.
+// times returns a*b for non-negative numbers, or the largest int if that
+// overflows.
 func times(a, b int) int {
 	if b != 0 && a > math.MaxInt/b {
 		return math.MaxInt
@@ -103,7 +104,7 @@ func times(a, b int) int {
 	return a * b
 }
 
-// plus is a+b for non-negative numbers, and the largest int if that overflows.
+// plus returns a+b for non-negative numbers, or the largest int if that overflows.
 func plus(a, b int) int {
 	if a > math.MaxInt-b {
 		return math.MaxInt
@@ -111,15 +112,15 @@ func plus(a, b int) int {
 	return a + b
 }
 
-// grown is what a slice that grows by append holds for an element of size
-// bytes: the old and the new array while it is copied.
+// grown returns the memory for an element of size bytes in a slice that grows by
+// append: old and new array exist while it is copied.
 func grown(size int) int { return times(size, 9)/4 + 1 }
 
-// leastGrown is what the first bytes that are appended take at least.
+// leastGrown is the least that the first appended bytes take.
 const leastGrown = 8
 
-// allocated is what one allocation of size bytes takes, with the rounding up
-// to a size class, which is 12.5 % from 1 KiB on and less than 16 bytes below.
+// allocated returns the memory of one allocation of size bytes, rounded up to a
+// size class: by up to 12.5 % from 1 KiB on, and by less than 16 bytes below.
 func allocated(size int) int {
 	if size == 0 {
 		return 0
@@ -129,14 +130,14 @@ func allocated(size int) int {
 
 const (
 	mapBase  = 64 // an empty map
-	mapGroup = 8  // entries that the first of a map makes room for
+	mapGroup = 8  // entries for which the first one in a map allocates room
 )
 
-// entryCost is what a large map holds for an entry whose key and value are of
-// these sizes, while it grows.
+// entryCost returns the memory for an entry in a large map that grows, by the
+// sizes of key and value.
 func entryCost(key, value int) int { return times(key+value+1, 3) }
 
-// firstEntryCost is what a map with a few entries holds for all of them.
+// firstEntryCost returns the memory of a map with a few entries.
 func firstEntryCost(key, value int) int {
 	return plus(mapBase, times(key+value+1, mapGroup+1))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// A rough codec says rough if that is within the limit, else what it finds.
+// A rough codec returns rough if that is within the limit, else the exact cost.
 type rough struct {
 	codec.PlainCodec
 	rough, exact int
@@ -33,7 +33,7 @@ func TestCostWithin(t *testing.T) {
 		{name: "a closer look, large", size: 100, rough: 90_000, exact: 3000, limit: 100_000, least: 3000, most: 12_000},
 		{name: "it is large", size: 100, rough: 1000, exact: 900, limit: 1000, least: 900, most: 1000},
 		{name: "nothing is sent, much is made", size: 0, rough: 900, exact: 900, limit: 1000, least: 900, most: 900},
-		{name: "too large, if one looks", size: 100, rough: 90_000, exact: 1001, limit: 1000, tooLarge: true},
+		{name: "too large on a closer look", size: 100, rough: 90_000, exact: 1001, limit: 1000, tooLarge: true},
 	} {
 		got, err := codec.CostWithin(rough{rough: c.rough, exact: c.exact}, make([]byte, c.size), nil, c.limit)
 		if tooLarge := errors.Is(err, codec.ErrTooLarge); tooLarge != c.tooLarge || !tooLarge && (err != nil || got < c.least || got > c.most) {
@@ -42,9 +42,9 @@ func TestCostWithin(t *testing.T) {
 	}
 }
 
-// TestLongTextCostsItsLength: a long string in a struct that could hold much larger
-// things than strings is counted as a string, or the receiver would let fewer
-// handlers work than it has memory for.
+// TestLongTextCostsItsLength: a long string in a struct whose other fields could
+// take much more memory is counted as a string. Otherwise the receiver would run
+// fewer handlers than its memory allows.
 func TestLongTextCostsItsLength(t *testing.T) {
 	type wide struct{ A, B, C, D, E, F, G, H [16]int }
 	type args struct {

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// largestCosts caches what ElementCost found: reflect.Type to int.
+// largestCosts caches results of ElementCost: reflect.Type to int.
 var largestCosts sync.Map
 
-// ElementCost returns the most bytes that one element of a body can take in a
-// value of type t: as an element of a slice that grows, as an entry of a map, or
-// behind a pointer, at any depth. It is for a [Coster] whose format cannot be
-// walked along the type.
+// ElementCost returns the maximum number of bytes that one element of a body can
+// take in a value of type t: as an element of a slice that grows, as an entry of a
+// map, or behind a pointer, at any depth. It is for a [Coster] whose format cannot
+// be matched with the type step by step.
 func ElementCost(t reflect.Type) int {
 	if n, ok := largestCosts.Load(t); ok {
 		return n.(int)
@@ -31,7 +31,7 @@ func largestIn(t reflect.Type, seen map[reflect.Type]bool) int {
 	case reflect.Pointer:
 		return max(allocated(int(t.Elem().Size())), largestIn(t.Elem(), seen))
 	case reflect.Slice:
-		// One element may bring a slice and what it points to.
+		// One element may add a slice and what it points to.
 		size := grown(int(t.Elem().Size()))
 		if e := t.Elem(); e.Kind() == reflect.Pointer {
 			size = plus(size, allocated(int(e.Elem().Size())))

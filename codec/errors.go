@@ -2,8 +2,8 @@ package codec
 
 import "fmt"
 
-// TypeError says that a codec cannot encode or decode values of a Go type. It
-// is a mistake in a program, not in a message.
+// TypeError is the error of a codec that cannot encode or decode values of a Go
+// type. It is caused by a mistake in a program, not by a message.
 type TypeError struct {
 	Codec string // name of the codec
 	Type  string // the Go type, as %T prints it
@@ -20,8 +20,8 @@ func typeError(codec string, v any, hint string) error {
 	return &TypeError{Codec: codec, Type: fmt.Sprintf("%T", v), Hint: hint}
 }
 
-// excerpt shortens text from the network, so that an error which goes back to
-// the sender is not as long as its message.
+// excerpt shortens text from the network, so that an error that goes back to the
+// sender is not as long as its message.
 func excerpt(s string) string {
 	const most = 32 // bytes
 	if len(s) <= most {

@@ -10,8 +10,8 @@ import (
 )
 
 // MaxFormPairs is how many key-value pairs [FormCodec] reads into a map, or into
-// the slices and interfaces of a struct: both take far more memory than the text
-// of the pairs. Pairs whose key the struct does not have are not counted.
+// the slices and interfaces of a struct: both take far more memory than the text.
+// Pairs whose key the struct does not have are not counted.
 const MaxFormPairs = 10_000
 
 // FormCodec writes application/x-www-form-urlencoded text, sorted by key.
@@ -29,17 +29,18 @@ const MaxFormPairs = 10_000
 //   - slices and arrays of scalars repeat their key, in their order; a []byte
 //     field is such a slice: one number per byte;
 //   - a struct without a tag, embedded or named, is flattened: its fields
-//     are written as if they stood in its place;
+//     are written in its place;
 //   - a time.Time is written in the layout that the tag `time_format` gives, or
 //     time.RFC3339Nano; `time_utc:"true"` or `time_location:"Asia/Tokyo"` says
-//     which zone the layout means;
+//     the zone of the layout;
 //   - anything else (maps, nested slices, tagged structs, types that contain
-//     themselves) is a [*TypeError], as it would be lost otherwise.
+//     themselves) is a [*TypeError], because it would be lost otherwise.
 //
-// When reading, unknown keys are ignored, missing ones leave their field as it
-// is, an empty text is the zero of numbers, bools and times, and of several
-// values for a field that is not a slice the first counts. An interface becomes a
-// string, or a []string if its key is repeated; a bare *any becomes url.Values.
+// When reading, unknown keys are ignored, missing ones leave their field
+// unchanged, and an empty text is the zero of numbers, bools and times. If a field
+// that is not a slice has several values, the first one counts. An interface
+// becomes a string, or a []string if its key is repeated; a bare *any becomes
+// url.Values.
 type FormCodec struct{}
 
 var _ Appender = FormCodec{}
@@ -115,7 +116,7 @@ func isFormMap(t reflect.Type) bool {
 	return isFormValue(elem)
 }
 
-// formWriter appends pairs to buf. Before buf[start] stands what is not ours.
+// formWriter appends pairs to buf. Bytes before buf[start] are the caller's.
 type formWriter struct {
 	buf   []byte
 	start int
@@ -136,7 +137,7 @@ func (w *formWriter) writePair(key string, f *timeFormat, v reflect.Value) error
 	case v.Kind() == reflect.String:
 		w.buf = append(w.buf, url.QueryEscape(v.String())...)
 	case v.CanInt() || v.CanUint() || v.Kind() == reflect.Bool:
-		w.buf, _ = appendScalar(w.buf, v) // cannot fail on these, and needs no escapes
+		w.buf, _ = appendScalar(w.buf, v) // can't fail for these types, and needs no escapes
 	default:
 		text, err := appendScalar(nil, v)
 		if err != nil {
@@ -181,8 +182,8 @@ func (w *formWriter) writeMap(m reflect.Value) error {
 	return nil
 }
 
-// isFormList reports whether a value in a map is written as several pairs.
-// Bytes are one text there.
+// isFormList reports whether a value in a map is written as several pairs. A byte
+// slice is one text.
 func isFormList(t reflect.Type) bool {
 	return (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && !isBytes(t)
 }
@@ -214,8 +215,8 @@ func (w *formWriter) writeStruct(s reflect.Value) error {
 
 var _ Coster = FormCodec{}
 
-// Cost implements [Coster]. Each pair counts as one of the largest kind that v
-// can hold, and its text.
+// Cost implements [Coster]. Each pair counts as one of the largest kind that v can
+// hold, plus its text.
 func (FormCodec) Cost(data []byte, v any, limit int) int {
 	if v == nil {
 		return 0

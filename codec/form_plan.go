@@ -15,20 +15,20 @@ import (
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// formPlan says which field of a struct type belongs to which key.
+// formPlan maps keys to fields of a struct type.
 type formPlan struct {
-	sorted []*formField            // by key; fields of one key in their order
+	sorted []*formField            // by key; fields of the same key in order
 	byName map[string][]*formField // by key, unescaped
-	// byFold are fields without a tag form by their key in lower case, unless a
-	// field before them has it, too. None is longer than maxFold.
+	// byFold are fields without a tag form by their key in lower case; if several
+	// have it, the first one. No key is longer than maxFold.
 	byFold map[string][]*formField
 }
 
-// maxFold is the longest key, in bytes, that is looked up in any case.
+// maxFold is the length, in bytes, of the longest key that is matched in any case.
 const maxFold = 64
 
-// find returns the fields of a key that was read: those with that name or, if there
-// are none, the one whose name in the code is key in another case.
+// find returns the fields for a key in the text: those with that name, or else the
+// one whose name in the code differs only in case.
 func (p *formPlan) find(key []byte) []*formField {
 	if f := p.byName[string(key)]; f != nil || len(key) > maxFold {
 		return f
@@ -56,7 +56,7 @@ type formField struct {
 	time    *timeFormat
 }
 
-// get returns the field of s; an invalid value if a pointer on the way is nil.
+// get returns the field of s, or an invalid value if a pointer on the way is nil.
 func (f *formField) get(s reflect.Value) reflect.Value {
 	for _, i := range f.path {
 		s = indirect(s)
@@ -68,7 +68,7 @@ func (f *formField) get(s reflect.Value) reflect.Value {
 	return s
 }
 
-// make returns the field of s and makes the structs on the way.
+// make returns the field of s and allocates the structs on the way.
 func (f *formField) make(s reflect.Value) reflect.Value {
 	for _, i := range f.path {
 		s = settle(s).Field(i)
@@ -98,7 +98,7 @@ func formPlanOf(t reflect.Type) (*formPlan, error) {
 	named := maps.Clone(p.byName)
 	for _, f := range p.sorted {
 		for _, alias := range f.aliases {
-			if named[alias] == nil { // else it is the key of another field
+			if named[alias] == nil { // otherwise it is the key of another field
 				p.byName[alias] = []*formField{f}
 			}
 		}
@@ -190,9 +190,8 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 	return nil
 }
 
-// otherNames returns the names that a field without a tag form has elsewhere: in JSON
-// and, if it is of a generated protobuf message, in its .proto. hidden reports that
-// JSON leaves it out.
+// otherNames returns other names of a field without a tag form: in JSON and, in a
+// generated protobuf message, in its .proto. hidden says that JSON leaves it out.
 func otherNames(tag reflect.StructTag) (names []string, hidden bool) {
 	for part := range strings.SplitSeq(tag.Get("protobuf"), ",") {
 		if name, ok := strings.CutPrefix(part, "name="); ok {
@@ -214,10 +213,10 @@ func isFormValue(t reflect.Type) bool {
 	return t == timeType || isScalar(t) || t.Kind() == reflect.Interface && t.NumMethod() == 0
 }
 
-// timeFormat is how a field writes times.
+// timeFormat is how a field writes and reads times.
 type timeFormat struct {
 	layout string
-	loc    *time.Location // nil if the layout itself tells the zone
+	loc    *time.Location // nil if the layout itself contains the zone
 }
 
 // rfc3339 is the format of fields without a tag.

@@ -8,11 +8,12 @@ import (
 	"reflect"
 )
 
-// errFormPairs says that there are too many pairs for a map.
+// errFormPairs is the error of too many pairs for a map or for slices and
+// interfaces.
 var errFormPairs = fmt.Errorf("codec: form: more than %d pairs: send less in one message, or use another codec such as json", MaxFormPairs)
 
-// formReader goes once over a form text. Its work is linear in the text,
-// whatever the keys are, and what it stores are copies.
+// formReader reads a form text in one pass. Its work is linear in the text,
+// whatever the keys are, and everything that it stores is a copy.
 type formReader struct {
 	rest []byte
 }
@@ -44,20 +45,20 @@ func (r *formReader) each(f func(key, value []byte) error) error {
 	return nil
 }
 
-// formUnescape returns b itself where nothing is escaped.
+// formUnescape returns b itself if nothing is escaped.
 func formUnescape(b []byte) ([]byte, error) {
 	if bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
 		return b, nil
 	}
 	s, err := url.QueryUnescape(string(b))
 	if err != nil {
-		return nil, fmt.Errorf("codec: form: %w", err) // quotes three bytes at most
+		return nil, fmt.Errorf("codec: form: %w", err) // quotes at most three bytes
 	}
 	return []byte(s), nil
 }
 
 // readStruct stores the pairs in the fields of s. A slice field with pairs is
-// replaced; its elements come from its pairs alone.
+// replaced; its elements come only from its pairs.
 func (r *formReader) readStruct(s reflect.Value) error {
 	plan, err := formPlanOf(s.Type())
 	if err != nil {
@@ -76,7 +77,7 @@ func (r *formReader) readStruct(s reflect.Value) error {
 			n := seen[f.place]
 			seen[f.place]++
 			if n > 0 && !f.list && !f.any {
-				continue // the first counts
+				continue // the first one counts
 			}
 			if err := f.store(settle(f.make(s)), n, value); err != nil {
 				return fmt.Errorf("codec: form: key %q: %w", excerpt(f.name), err)
@@ -103,7 +104,7 @@ func (f *formField) store(v reflect.Value, n int, value []byte) error {
 // appendFormValue appends to the slice v, which starts again with n = 0.
 func appendFormValue(v reflect.Value, n int, text string, f *timeFormat) error {
 	if n == 0 {
-		v.SetZero() // not v[:0]: the old elements may belong to somebody
+		v.SetZero() // not v[:0]: the old elements may be in use
 	}
 	v.Grow(1)
 	v.SetLen(n + 1)
@@ -138,7 +139,7 @@ func setFormValue(v reflect.Value, n int, text string, f *timeFormat) error {
 	return parseScalar(text, v)
 }
 
-// readMap replaces the map in m by one of the pairs, if all of them are good.
+// readMap replaces the map in m by one of the pairs, if all of them are valid.
 func (r *formReader) readMap(m reflect.Value) error {
 	made := reflect.MakeMap(m.Type())
 	elem := m.Type().Elem()
@@ -154,7 +155,7 @@ func (r *formReader) readMap(m reflect.Value) error {
 		n := seen[k]
 		seen[k]++
 		if n > 0 && !list && elem.Kind() != reflect.Interface {
-			return nil // the first counts
+			return nil // the first one counts
 		}
 		kv := reflect.ValueOf(k).Convert(m.Type().Key())
 		v := reflect.New(elem).Elem()

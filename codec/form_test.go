@@ -87,8 +87,8 @@ func TestFormReading(t *testing.T) {
 	}
 }
 
-// TestFormKeepsOldSlices: a decoded slice does not write over the elements of
-// the one that stood in the field.
+// TestFormKeepsOldSlices: decoding a slice does not overwrite the elements of the
+// previous one.
 func TestFormKeepsOldSlices(t *testing.T) {
 	old := []string{"mine", "too"}
 	v := F{L: old}
@@ -206,8 +206,7 @@ func TestFormPairLimit(t *testing.T) {
 	}
 }
 
-// TestFormHostileKeys: a megabyte of keys that a struct does not have costs
-// next to no memory.
+// TestFormHostileKeys: a megabyte of unknown keys takes next to no memory.
 func TestFormHostileKeys(t *testing.T) {
 	var text strings.Builder
 	for i := range 100_000 {
@@ -236,8 +235,8 @@ func TestFormReadsLikeNetURL(t *testing.T) {
 	}
 }
 
-// TestFormNames: a field without a tag form is found by what else it is called, so that
-// a parameter of a path or a query is not lost silently.
+// TestFormNames: a field without a tag form is found by its other names, so that a
+// parameter of a path or a query is not lost silently.
 func TestFormNames(t *testing.T) {
 	type target struct {
 		ID      int    `json:"id"`
@@ -253,7 +252,7 @@ func TestFormNames(t *testing.T) {
 	for text, want := range map[string]target{
 		"id=1":                   {ID: 1},
 		"ID=1":                   {ID: 1},
-		"Id=1&id=2":              {ID: 1}, // the first counts, whatever it is called
+		"Id=1&id=2":              {ID: 1}, // the first one counts, under any name
 		"user_id=2":              {UserID: 2},
 		"userid=2":               {UserID: 2},
 		"tag=a":                  {Tagged: "a"},
@@ -261,7 +260,7 @@ func TestFormNames(t *testing.T) {
 		"Plain=a&plain=b":        {Plain: "a", Plain2: "b"},
 		"PLAIN=a":                {Plain: "a"},
 		"hidden=a":               {},
-		"Hidden=a":               {Hidden: "a"}, // as erpc v7 does
+		"Hidden=a":               {Hidden: "a"}, // as in erpc v7
 		"noname=a":               {NoName: "a"},
 		"nofield=a&noField=b":    {},
 		long + "=1&id=3":         {ID: 3},
@@ -272,6 +271,6 @@ func TestFormNames(t *testing.T) {
 		}
 	}
 	if b, err := (codec.FormCodec{}).Marshal(target{ID: 1, noField: "x"}); err != nil || !strings.HasPrefix(string(b), "Hidden=&ID=1&") {
-		t.Errorf("written as %s, %v: the names of erpc v7 are those of the fields", b, err)
+		t.Errorf("written as %s, %v: erpc v7 writes the names of the fields", b, err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/goerpc/erpc/codec/codectest"
 )
 
-// settles checks that what was decoded into v survives encoding and decoding
-// into w, and that v did not come from data's own bytes.
+// settles checks that what was decoded into v survives encoding and decoding into
+// w, and that v does not refer to data.
 func settles(t *testing.T, c codec.Codec, data []byte, v, w any, equal func(a, b any) bool) {
 	t.Helper()
 	if err := c.Unmarshal(data, v); err != nil {
@@ -37,7 +37,8 @@ func settles(t *testing.T, c codec.Codec, data []byte, v, w any, equal func(a, b
 	}
 }
 
-// document has what makes much of little: lists of wide rows, pointers and maps.
+// document has fields that take much memory for little text: lists of wide rows,
+// pointers and maps.
 type document struct {
 	Rows []row           `json:"rows" xml:"row"`
 	Ptrs []*row          `json:"ptrs" xml:"ptr"`
@@ -128,8 +129,8 @@ func FuzzForm(f *testing.F) {
 			codectest.Cost(t, codec.FormCodec{}, data, v)
 		}
 		settles(t, codec.FormCodec{}, bytes.Clone(data), new(url.Values), new(url.Values), reflect.DeepEqual)
-		// Times compare by their text (zones are pointers), NaN by its bits: so
-		// compare the second encoding with the first.
+		// Zones of times are pointers, and NaN differs from itself, so compare the
+		// second encoding with the first.
 		settles(t, codec.FormCodec{}, bytes.Clone(data), new(formAll), new(formAll), func(a, b any) bool {
 			x, xerr := codec.FormCodec{}.Marshal(a)
 			y, yerr := codec.FormCodec{}.Marshal(b)

@@ -26,7 +26,7 @@ func (JSONCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 	e.buf = dst
 	err := e.enc.Encode(v)
 	out := e.buf
-	e.buf = nil // the buffer is the caller's
+	e.buf = nil // the buffer belongs to the caller
 	jsonEncoders.Put(e)
 	if err != nil {
 		return dst, err
@@ -37,8 +37,8 @@ func (JSONCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 // Unmarshal stores the JSON value in data in the value that v points to.
 func (JSONCodec) Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
 
-// jsonEncoder lets encoding/json write behind what a buffer holds, which
-// json.Marshal cannot. An encoder is lost, not reused, if a MarshalJSON panics.
+// jsonEncoder lets encoding/json append to a buffer, which json.Marshal cannot. If
+// a MarshalJSON panics, the encoder is not reused.
 type jsonEncoder struct {
 	enc *json.Encoder
 	buf []byte
@@ -50,8 +50,8 @@ var jsonEncoders = sync.Pool{New: func() any {
 	return e
 }}
 
-// Write implements io.Writer. It never fails, so the encoder stays usable: it
-// remembers errors of its writer, but not those of values.
+// Write implements io.Writer. It never fails, so the encoder stays usable: a
+// json.Encoder keeps errors of its writer, but not those of values.
 func (e *jsonEncoder) Write(p []byte) (int, error) {
 	e.buf = append(e.buf, p...)
 	return len(p), nil

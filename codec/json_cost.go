@@ -8,10 +8,10 @@ import (
 
 var _ Coster = JSONCodec{}
 
-// Cost implements [Coster]. It walks data along the type of v: a slice counts
-// 9/4 of its elements' size, a map 3 times that of its entries (9 times that of
-// the first), a pointer what it points to, a string its text and 8 bytes.
-// Values that v has no place for count nothing.
+// Cost implements [Coster]. It walks data along the type of v. A slice counts 9/4
+// of the size of its elements, a map 3 times that of its entries (9 times for the
+// first ones), a pointer its target, and a string its text and 8 bytes. Values for
+// which v has no place do not count.
 func (JSONCodec) Cost(data []byte, v any, limit int) int {
 	t := reflect.TypeOf(v)
 	if t == nil || t.Kind() != reflect.Pointer {
@@ -26,8 +26,8 @@ func (JSONCodec) Cost(data []byte, v any, limit int) int {
 	return w.cost
 }
 
-// jsonWalk goes once over a text. It does not check the text: encoding/json does
-// that before it allocates anything. It stops at what is not JSON.
+// jsonWalk passes over a text once. It does not validate the text, because
+// encoding/json does that before it allocates anything. It stops at invalid JSON.
 type jsonWalk struct {
 	b     []byte
 	i     int
@@ -49,8 +49,8 @@ func (w *jsonWalk) next() byte {
 	return 0
 }
 
-// value walks one value, and reports whether to go on. p is nil for a value
-// that is dropped.
+// value walks one value and reports whether to continue. p is nil for a value that
+// is dropped.
 func (w *jsonWalk) value(p *jsonPlan, depth int) bool {
 	if depth > MaxDepth {
 		w.cost = max(w.cost, plus(w.limit, 1))
@@ -99,7 +99,7 @@ func endsScalar(c byte) bool {
 	return false
 }
 
-// text takes a string and returns what stands between its quotes.
+// text consumes a string and returns the text between its quotes.
 func (w *jsonWalk) text() []byte {
 	w.i++
 	start := w.i
@@ -154,7 +154,7 @@ func (w *jsonWalk) object(p *jsonPlan, depth int) bool {
 	kind := jsonLeaf
 	if p != nil {
 		kind = p.kind
-		w.add(p.first) // 0 of a struct
+		w.add(p.first) // 0 for a struct
 	}
 	for n := 0; ; {
 		switch w.next() {
@@ -194,7 +194,7 @@ func (w *jsonWalk) object(p *jsonPlan, depth int) bool {
 	}
 }
 
-// entry is what an entry of a large map costs.
+// entry returns the cost of an entry of a large map.
 func (p *jsonPlan) entry() int {
 	if p.kind == jsonAny {
 		return entryCost(16, 16)
@@ -202,7 +202,7 @@ func (p *jsonPlan) entry() int {
 	return p.slot
 }
 
-// unescapeKey returns what a key means; most have no escapes.
+// unescapeKey returns a key without escapes; most have none.
 func unescapeKey(key []byte) []byte {
 	if bytes.IndexByte(key, '\\') < 0 {
 		return key

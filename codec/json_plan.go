@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// jsonKind says what a value of JSON becomes in Go.
+// jsonKind is the kind of Go value that a JSON value becomes.
 type jsonKind uint8
 
 const (
@@ -19,16 +19,16 @@ const (
 	jsonMap                    // any key, one type of value
 )
 
-// jsonPlan says what decoding JSON into a Go type costs. Plans never change once
-// they are in jsonPlans. They may refer to themselves.
+// jsonPlan describes what decoding JSON into a Go type costs. Plans are immutable
+// once they are in jsonPlans. They may refer to themselves.
 type jsonPlan struct {
 	kind   jsonKind
-	target int                  // bytes that a pointer on the way to the value makes
+	target int                  // bytes allocated for pointers on the way to the value
 	slot   int                  // jsonList: bytes for an element; jsonMap: for an entry
 	first  int                  // jsonMap: bytes for the map and its first entries
 	elem   *jsonPlan            // of a jsonList or a jsonMap
 	fields map[string]*jsonPlan // of a jsonStruct
-	worst  int                  // upper bound for one byte of JSON, over all that can be reached
+	worst  int                  // upper bound for one byte of JSON, over all reachable plans
 }
 
 // anyPlan is the plan of an interface. An element of a []any is 16 bytes, and
@@ -56,10 +56,10 @@ func jsonPlanOf(t reflect.Type) *jsonPlan {
 	return kept.(*jsonPlan)
 }
 
-// jsonPlanner makes the plans of one type and all that it contains.
+// jsonPlanner makes the plans of a type and of all types that it contains.
 type jsonPlanner struct {
 	made  map[reflect.Type]*jsonPlan
-	worst int // the most that one value costs, over all plans made
+	worst int // the highest cost of one value over all plans made
 }
 
 var (
@@ -109,7 +109,7 @@ func (b *jsonPlanner) fill(p *jsonPlan, t reflect.Type) {
 }
 
 // addFields adds the fields of the struct t, and those of the structs that it
-// embeds, to p. Where several have one name, the first counts unless a later
+// embeds, to p. If several have the same name, the first one counts unless a later
 // one may take more than a leaf.
 func (b *jsonPlanner) addFields(p *jsonPlan, t reflect.Type, within []reflect.Type) {
 	for _, outer := range within {
@@ -147,8 +147,9 @@ func (b *jsonPlanner) addFields(p *jsonPlan, t reflect.Type, within []reflect.Ty
 	}
 }
 
-// field returns the plan for the key of an object, nil if the struct has no such
-// field. As encoding/json does, it prefers the exact name to one in another case.
+// field returns the plan for the key of an object, or nil if the struct has no
+// such field. Like encoding/json, it prefers the exact name to one in another
+// case.
 func (p *jsonPlan) field(key []byte) *jsonPlan {
 	if f, ok := p.fields[string(key)]; ok {
 		return f

@@ -8,9 +8,9 @@ import (
 
 // PlainCodec writes one string, []byte, bool or number as text: strings and
 // bytes as they are, integers in decimal, floats without an exponent, bools as
-// "true" and "false". Named types of these kinds and pointers to them are taken
-// as well; nil and nil pointers are written as nothing. Complex numbers and
-// uintptr are not supported.
+// "true" and "false". It accepts named types of these kinds and pointers to them
+// as well; nil and nil pointers give no text. Complex numbers and uintptr are not
+// supported.
 type PlainCodec struct{}
 
 var _ Appender = PlainCodec{}
@@ -44,9 +44,8 @@ func (PlainCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 }
 
 // Unmarshal stores the value of the text in data in what v points to. If v is
-// nil it does nothing. If v is a []byte the text is copied to its start and
-// must fit; a *[]byte keeps its storage if the text fits, and gets its own if
-// not.
+// nil it does nothing. If v is a []byte the text is copied to its start and must
+// fit; a *[]byte keeps its storage if the text fits, and gets new storage if not.
 func (PlainCodec) Unmarshal(data []byte, v any) error {
 	switch v := v.(type) {
 	case nil:

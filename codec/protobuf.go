@@ -13,13 +13,13 @@ import (
 type PbEmpty = emptypb.Empty
 
 // ProtobufCodec encodes protobuf messages: those of google.golang.org/protobuf,
-// and older generated ones (github.com/golang/protobuf, gogo/protobuf) through
-// its adapter. As no value it also takes nil, struct{} and *struct{}, which are
-// written as zero bytes and read from any.
+// and older generated ones (github.com/golang/protobuf, gogo/protobuf) through its
+// adapter. It also accepts nil, struct{} and *struct{}, which mean no value: they
+// are encoded as zero bytes, and decoding into them ignores the data.
 //
 // Messages with the methods of protoc-gen-go-vtproto are encoded by these. They
-// are decoded by UnmarshalVT, too, unless their type can contain itself: that
-// method has no limit of depth. Neither method checks that strings are UTF-8.
+// are also decoded by UnmarshalVT, unless their type can contain itself: that
+// method does not limit the depth. Neither method checks that strings are UTF-8.
 type ProtobufCodec struct{}
 
 var _ Appender = ProtobufCodec{}
@@ -59,7 +59,7 @@ func (ProtobufCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 	return out, nil
 }
 
-// Unmarshal replaces the message v by the one that data encodes.
+// Unmarshal replaces the message v by the one in data.
 func (ProtobufCodec) Unmarshal(data []byte, v any) error {
 	var m proto.Message
 	switch v := v.(type) {

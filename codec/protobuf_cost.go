@@ -13,9 +13,9 @@ import (
 
 var _ Coster = ProtobufCodec{}
 
-// Cost implements [Coster]. It walks data along the descriptor of v: a message
-// counts the size of its Go struct, an element of a list 9/4 of its size, an
-// entry of a map 9 times that of key and value, a string its text and 16 bytes.
+// Cost implements [Coster]. It walks data along the descriptor of v. A message
+// counts the size of its Go struct, an element of a list 9/4 of its size, an entry
+// of a map 9 times that of key and value, and a string its text and 16 bytes.
 func (ProtobufCodec) Cost(data []byte, v any, limit int) int {
 	var m proto.Message
 	switch v := v.(type) {
@@ -26,7 +26,7 @@ func (ProtobufCodec) Cost(data []byte, v any, limit int) int {
 	default:
 		return 0 // nothing is decoded, or Unmarshal refuses it
 	}
-	const worst = 512 // bytes for one byte of data, but for very large messages
+	const worst = 512 // bytes for one byte of data, except for very large messages
 	if quick := times(len(data), worst); quick <= limit {
 		return quick
 	}
@@ -35,19 +35,19 @@ func (ProtobufCodec) Cost(data []byte, v any, limit int) int {
 	return w.cost
 }
 
-// protoWalk goes once over a message. It stops at what is not protobuf, which
+// protoWalk passes over a message once. It stops at invalid protobuf, which
 // Unmarshal refuses at the same place.
 type protoWalk struct{ cost, limit int }
 
 func (w *protoWalk) add(n int) { w.cost = plus(w.cost, n) }
 
-// message walks the fields of a message, and reports whether to go on.
+// message walks the fields of a message and reports whether to continue.
 func (w *protoWalk) message(md protoreflect.MessageDescriptor, b []byte, depth int) bool {
 	if depth > MaxDepth {
 		w.cost = max(w.cost, plus(w.limit, 1))
 	}
 	fields := md.Fields()
-	before := protowire.Number(0) // number of the field before this one
+	before := protowire.Number(0) // number of the previous field
 	unknown := false
 	for len(b) > 0 {
 		if w.cost > w.limit {
@@ -81,8 +81,8 @@ func (w *protoWalk) message(md protoreflect.MessageDescriptor, b []byte, depth i
 	return w.cost <= w.limit
 }
 
-// place counts what a value takes in its message; again says that the field
-// before it was the same.
+// place counts the memory of a value in its message; again says that the previous
+// field was the same.
 func (w *protoWalk) place(fd protoreflect.FieldDescriptor, again bool) {
 	switch {
 	case fd.IsMap() && again:
@@ -101,7 +101,7 @@ func (w *protoWalk) field(fd protoreflect.FieldDescriptor, typ protowire.Type, v
 	sub := fd.Message()
 	switch {
 	case sub == nil && typ == protowire.BytesType && fd.IsList() && fd.Kind() != protoreflect.StringKind && fd.Kind() != protoreflect.BytesKind:
-		w.add(times(len(value), grown(8))) // packed: a byte may stand for eight
+		w.add(times(len(value), grown(8))) // packed: one byte may become eight
 		return true
 	case sub == nil && typ == protowire.BytesType:
 		w.add(len(value) + 16)
@@ -120,10 +120,10 @@ func (w *protoWalk) field(fd protoreflect.FieldDescriptor, typ protowire.Type, v
 	return true
 }
 
-// protoSizes caches what protoSize found: protoreflect.FullName to int.
+// protoSizes caches results of protoSize: protoreflect.FullName to int.
 var protoSizes sync.Map
 
-// protoSize returns what the Go struct of a message takes.
+// protoSize returns the size of a message's Go struct, in bytes.
 func protoSize(md protoreflect.MessageDescriptor) int {
 	if n, ok := protoSizes.Load(md.FullName()); ok {
 		return n.(int)

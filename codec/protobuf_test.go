@@ -33,8 +33,8 @@ func TestProtobufReplaces(t *testing.T) {
 	}
 }
 
-// legacy is what older generators write: no ProtoReflect. It has the fields of
-// the captured v7 call raw/body-protobuf.
+// legacy is a message as older generators write it, without ProtoReflect. It has
+// the fields of the captured v7 call raw/body-protobuf.
 type legacy struct {
 	Version string `protobuf:"bytes,1,opt,name=version,proto3"`
 	Text    string `protobuf:"bytes,2,opt,name=text,proto3"`

@@ -11,8 +11,8 @@ import (
 	"github.com/goerpc/erpc/internal/bufpool"
 )
 
-// A vtMarshaler is a message with the methods that protoc-gen-go-vtproto writes for
-// encoding.
+// A vtMarshaler is a message with the methods that protoc-gen-go-vtproto generates
+// for encoding.
 type vtMarshaler interface {
 	SizeVT() int
 	MarshalToSizedBufferVT(buf []byte) (int, error) // writes at the end of buf
@@ -32,18 +32,18 @@ func appendVT(dst []byte, m vtMarshaler) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if n != size { // it would start with bytes that are not its own
+	if n != size { // it would start with foreign bytes
 		return dst, fmt.Errorf("codec: protobuf: %T wrote %d bytes and has the size %d", m, n, size)
 	}
 	return out, nil
 }
 
-// flatMessages caches what isFlat found: protoreflect.FullName to bool. Programs
+// flatMessages caches results of isFlat: protoreflect.FullName to bool. Programs
 // have few types, so nothing is ever dropped.
 var flatMessages sync.Map
 
-// decodesVT returns m as a vtUnmarshaler if it may decode what strangers send. Its
-// method has no limit of depth, so the type of the message must have one.
+// decodesVT returns m as a vtUnmarshaler if that may decode untrusted data. Its
+// method does not limit the depth, so the type of the message must.
 func decodesVT(m proto.Message) (vtUnmarshaler, bool) {
 	vt, ok := m.(vtUnmarshaler)
 	if !ok {
@@ -59,7 +59,7 @@ func decodesVT(m proto.Message) (vtUnmarshaler, bool) {
 }
 
 // isFlat reports whether no message can contain one of its own type, at any depth.
-// within are the messages around it, flat those that were found to be so.
+// within are the messages around it, and flat holds the results so far.
 func isFlat(md protoreflect.MessageDescriptor, within []protoreflect.FullName, flat map[protoreflect.FullName]bool) bool {
 	name := md.FullName()
 	if flat[name] {

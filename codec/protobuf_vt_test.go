@@ -18,7 +18,7 @@ import (
 type vtDuration struct {
 	*durationpb.Duration
 	encoded, decoded int
-	size             int // what SizeVT adds
+	size             int // added by SizeVT
 	fail             error
 }
 
@@ -38,7 +38,7 @@ func (d *vtDuration) UnmarshalVT(data []byte) error {
 	return errors.Join(proto.UnmarshalOptions{Merge: true}.Unmarshal(data, d.Duration), d.fail)
 }
 
-// vtStruct is one whose type contains itself.
+// vtStruct is a message whose type contains itself.
 type vtStruct struct {
 	*structpb.Struct
 	decoded int
@@ -60,7 +60,7 @@ func TestProtobufUsesVT(t *testing.T) {
 	if err != nil || !bytes.Equal(got, append([]byte("before"), want...)) || in.encoded != 1 {
 		t.Errorf("encoded %q with %d calls, %v; want %q", got, in.encoded, err, want)
 	}
-	// Decoding replaces what is there, as without these methods.
+	// Decoding replaces the message, as without these methods.
 	out := &vtDuration{Duration: &durationpb.Duration{Seconds: 99}}
 	data := protowire.AppendVarint(protowire.AppendTag(nil, 2, protowire.VarintType), 7)
 	if err := c.Unmarshal(data, out); err != nil || out.decoded != 1 || out.Seconds != 0 || out.Nanos != 7 {
@@ -82,8 +82,8 @@ func TestProtobufVTMistakes(t *testing.T) {
 	}
 }
 
-// A message that can contain itself may be as deep as a stranger likes, so
-// UnmarshalVT does not see it, and the limits hold.
+// A message that can contain itself may have any depth, so it is not passed to
+// UnmarshalVT, and the limits apply.
 func TestProtobufVTKeepsLimitOfDepth(t *testing.T) {
 	c := codec.ProtobufCodec{}
 	var body []byte // a Struct in a Value in a Struct, from the inside

@@ -7,16 +7,16 @@ import (
 	"github.com/goerpc/erpc/internal/registry"
 )
 
-// UnsupportedError is what [Get] and [GetByName] return for a codec that
-// nobody has registered.
+// UnsupportedError is the error of [Get] and [GetByName] for a codec that is not
+// registered.
 type UnsupportedError struct {
-	ID   byte   // the id that Get was asked for
-	Name string // the name that GetByName was asked for
+	ID   byte   // the id passed to Get
+	Name string // the name passed to GetByName
 
 	byName bool
 }
 
-// Error has the texts of erpc v7, whose clients see them as the cause of a
+// Error returns the texts of erpc v7, whose clients see them as the cause of a
 // status 400.
 func (e *UnsupportedError) Error() string {
 	if e.byName {
@@ -25,8 +25,8 @@ func (e *UnsupportedError) Error() string {
 	return "unsupported codec id: " + strconv.Itoa(int(e.ID))
 }
 
-// codecs is the table of the process. A codec belongs to a wire format, not to
-// a peer, so there is one.
+// codecs is the table of the process. There is only one, because a codec belongs
+// to a wire format, not to a peer.
 var codecs = newTable(JSONCodec{}, FormCodec{}, PlainCodec{}, XMLCodec{}, ProtobufCodec{})
 
 type table struct{ registry.Registry[Codec] }
@@ -60,10 +60,9 @@ func (t *table) add(c Codec) {
 	}
 }
 
-// Reg adds c to the table. It panics if c is nil, if its id is NilCodecID or
-// its name empty, or if another codec has its id or name. Registering the very
-// same value again does nothing. Call it while the program starts; it is safe
-// at any time.
+// Reg adds c to the table. It panics if c is nil, if its id is NilCodecID or its
+// name empty, or if another codec has its id or name. Registering the same value
+// again does nothing. Call it when the program starts; it is safe at any time.
 func Reg(c Codec) { codecs.add(c) }
 
 // Get returns the codec with the given id, or an [*UnsupportedError]. It takes

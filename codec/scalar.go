@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// errNoScalar says that a value is not one that a text can stand for.
+// errNoScalar is the error for a value that has no text.
 var errNoScalar = errors.New("not a string, number, bool or []byte")
 
 // indirect follows pointers and interfaces to what they hold. The result is
@@ -19,8 +19,8 @@ func indirect(v reflect.Value) reflect.Value {
 	return v
 }
 
-// settle follows pointers to what they hold, and points nil ones to new
-// values. v must be settable if it is a nil pointer.
+// settle follows pointers to what they hold and allocates values for nil ones. v
+// must be settable if it is a nil pointer.
 func settle(v reflect.Value) reflect.Value {
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
@@ -31,12 +31,12 @@ func settle(v reflect.Value) reflect.Value {
 	return v
 }
 
-// isBytes reports a slice of bytes, by whatever name.
+// isBytes reports whether t is a slice of bytes, of any name.
 func isBytes(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8
 }
 
-// isScalar reports whether appendScalar and parseScalar take values of type t.
+// isScalar reports whether appendScalar and parseScalar accept values of type t.
 func isScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Float32, reflect.Float64,
@@ -47,9 +47,9 @@ func isScalar(t reflect.Type) bool {
 	return isBytes(t)
 }
 
-// appendScalar appends the text of v: decimal numbers, floats without an
-// exponent, "true" and "false", strings and byte slices as they are. Nothing
-// stands for a nil pointer.
+// appendScalar appends the text of v: decimal numbers, floats without an exponent,
+// "true" and "false", strings and byte slices as they are. A nil pointer has no
+// text.
 func appendScalar(dst []byte, v reflect.Value) ([]byte, error) {
 	v = indirect(v)
 	switch v.Kind() {
@@ -73,8 +73,8 @@ func appendScalar(dst []byte, v reflect.Value) ([]byte, error) {
 	return dst, errNoScalar
 }
 
-// parseScalar stores in v what the text s says. v must be settable; pointers
-// on the way are made. A number that does not fit v is an error.
+// parseScalar stores the value of the text s in v. v must be settable; pointers on
+// the way are allocated. A number that does not fit v is an error.
 func parseScalar(s string, v reflect.Value) error {
 	v = settle(v)
 	var err error
@@ -113,8 +113,8 @@ func parseScalar(s string, v reflect.Value) error {
 	}
 	var num *strconv.NumError
 	if errors.As(err, &num) {
-		// num quotes the whole text; keep the reason only.
-		return fmt.Errorf("%q is no %s: %w", excerpt(s), v.Kind(), num.Err)
+		// num quotes the whole text; keep only the reason.
+		return fmt.Errorf("%q is not a valid %s: %w", excerpt(s), v.Kind(), num.Err)
 	}
 	return err
 }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// A Set is the codecs whose bodies a receiver decodes. A nil *Set has all of
-// them. It does not change, so it may be used concurrently.
+// A Set is the set of codecs whose bodies a receiver decodes. A nil *Set has all
+// codecs. A Set is immutable and may be used concurrently.
 type Set struct{ has [256]bool }
 
 // NewSet returns a set of the codecs with these ids.
@@ -29,8 +29,8 @@ func (s *Set) Check(c Codec) error {
 	return &NotAcceptedError{c.Name()}
 }
 
-// A NotAcceptedError is about a body whose codec its receiver does not decode,
-// although it knows it.
+// A NotAcceptedError is the error for a body whose codec the receiver knows but
+// does not accept.
 type NotAcceptedError struct{ Name string }
 
 // Error implements error.

@@ -1,7 +1,7 @@
 package codec
 
-// What stands in this file is there so that programs written against erpc v7
-// compile. New ones use the codecs' own methods.
+// These names let programs written for erpc v7 compile. New programs use the
+// methods of the codecs.
 
 // ProtoCodec is [ProtobufCodec] under the name of v7.
 type ProtoCodec = ProtobufCodec

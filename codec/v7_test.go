@@ -6,7 +6,7 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// The functions of v7 find a codec and use it, or say that there is none.
+// The functions of v7 find a codec and use it, or return an error.
 func TestFunctionsOfV7(t *testing.T) {
 	var n int
 	data, err := codec.Marshal('j', 7)

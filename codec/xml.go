@@ -24,15 +24,15 @@ func (XMLCodec) Marshal(v any) ([]byte, error) { return xml.Marshal(v) }
 // Unmarshal stores the XML element in data in the value that v points to.
 func (XMLCodec) Unmarshal(data []byte, v any) error { return xml.Unmarshal(data, v) }
 
-// Costs of XML, in bytes, beside what the Go value takes.
+// Costs of XML, in bytes, besides the memory of the Go value.
 const (
 	xmlOpen = 256 // what the decoder keeps for an element until its end
 	xmlAttr = 160 // what it keeps for an attribute while it decodes the element
 )
 
 // Cost implements [Coster]. Every tag counts as an element of the largest kind
-// that v can hold, and every element that is not closed what the decoder keeps
-// for it. Text between tags counts twice, because the decoder buffers it.
+// that v can hold, and every open element as the state that the decoder keeps for
+// it. Text between tags counts twice, because the decoder buffers it.
 func (XMLCodec) Cost(data []byte, v any, limit int) int {
 	t := reflect.TypeOf(v)
 	if t == nil || t.Kind() != reflect.Pointer {
@@ -44,7 +44,7 @@ func (XMLCodec) Cost(data []byte, v any, limit int) int {
 		return quick
 	}
 	nested := deepestXML(data)
-	if nested > MaxDepth { // encoding/xml sees to that only for elements it decodes
+	if nested > MaxDepth { // encoding/xml checks that only for elements that it decodes
 		return plus(limit, 1)
 	}
 	opened := bytes.Count(data, []byte("<")) - bytes.Count(data, []byte("</"))
@@ -53,8 +53,8 @@ func (XMLCodec) Cost(data []byte, v any, limit int) int {
 	return plus(cost, times(mostAttrs(data), xmlAttr))
 }
 
-// deepestXML returns how deeply elements are nested, or more: what stands in
-// comments and CDATA counts too.
+// deepestXML returns an upper bound of how deeply elements are nested: tags in
+// comments and CDATA count too.
 func deepestXML(data []byte) int {
 	depth, deepest := 0, 0
 	for {
@@ -78,7 +78,7 @@ func deepestXML(data []byte) int {
 	}
 }
 
-// mostAttrs returns how many attributes one tag has at most.
+// mostAttrs returns the largest number of attributes of a tag.
 func mostAttrs(data []byte) int {
 	most := 0
 	for {

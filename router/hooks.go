@@ -11,8 +11,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// PostRegPlugin is called when a handler is registered that the plugin applies
-// to. An error refuses the registration, which panics.
+// PostRegPlugin is called when a handler to which the plugin applies is
+// registered. An error refuses the registration, which then panics.
 type PostRegPlugin interface {
 	plugin.Plugin
 	PostReg(*session.Handler) error
@@ -21,16 +21,16 @@ type PostRegPlugin interface {
 // HookTypes returns the interfaces of the hooks of a router.
 func HookTypes() []reflect.Type { return []reflect.Type{reflect.TypeFor[PostRegPlugin]()} }
 
-// gates are the hooks that decide about a connection before any route is known.
-// A plugin with one of them that is given to a route would let everybody pass.
-// Hooks of the calling side, which a plugin for both sides has as well, have
-// nothing to do at a route and are left out of account.
+// gates are the hooks that decide about a connection before any route is known. On
+// a route such a plugin would not be asked, and every client would pass. Hooks of
+// the calling side, which a plugin for both sides also has, are not needed on a
+// route and are ignored.
 var gates = []reflect.Type{
 	reflect.TypeFor[session.PostAcceptPlugin](), reflect.TypeFor[session.PreReadHeaderPlugin](), reflect.TypeFor[session.PostDisconnectPlugin](),
 }
 
-// checkRoutePlugin returns what is wrong with a plugin at a place that is a route
-// or a group: it has no hook of a route, or one that would never be called.
+// checkRoutePlugin returns an error if a plugin can't be used at place, a route or
+// a group: it has no hook of a route, or one that would never be called there.
 func checkRoutePlugin(place string, p plugin.Plugin) error {
 	onRoute, onPeer := session.HookTypes()
 	onRoute = append(onRoute, HookTypes()...)
@@ -47,8 +47,8 @@ func checkRoutePlugin(place string, p plugin.Plugin) error {
 	return nil
 }
 
-// A NeverRunError says that a plugin of a route has hooks that would never be
-// called there.
+// A NeverRunError is the error for a plugin of a route with hooks that would never
+// be called there.
 type NeverRunError struct {
 	Plugin, Place string
 	Hooks         []string

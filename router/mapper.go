@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A ServiceMethodMapper makes a service method of what is in front of it and
+// A ServiceMethodMapper makes a service method from the prefix in front of it and
 // the name of a struct, method or function.
 type ServiceMethodMapper = func(prefix, name string) (serviceMethod string)
 
@@ -44,9 +44,8 @@ func words(name string, sep byte) []byte {
 	return out
 }
 
-// snake lowers the capitals and puts an underscore before each that follows
-// something else than a capital or an underscore, unless a path element begins
-// there.
+// snake lowers the capitals and puts an underscore before each one that does not
+// follow a capital or an underscore, except at the start of a path element.
 func snake(name []byte) string {
 	out := make([]byte, 0, len(name)+8)
 	for i, c := range name {

@@ -6,8 +6,8 @@ import (
 	"github.com/goerpc/erpc/router"
 )
 
-// The table of the README. All names without a leading underscore were compared
-// with what erpc v7.2.2 makes of them, by the hundred thousand.
+// The table of the README. Hundreds of thousands of names without a leading
+// underscore were compared with the results of erpc v7.2.2.
 func TestMappers(t *testing.T) {
 	for _, c := range []struct{ name, http, rpc string }{
 		{"AaBb", "/aa_bb", "AaBb"},
@@ -18,7 +18,7 @@ func TestMappers(t *testing.T) {
 		{"Aa_Bb", "/aa/bb", "Aa.Bb"},
 		{"aa_bb", "/aa/bb", "aa.bb"},
 		{"ABC_XYZ", "/abc/xyz", "ABC.XYZ"},
-		// Not in it, but names of Go.
+		// Other names.
 		{"", "/", ""},
 		{"A", "/a", "A"},
 		{"A2B", "/a2_b", "A2B"},
@@ -44,7 +44,7 @@ func TestMappersWithPrefix(t *testing.T) {
 		{router.HTTPServiceMethodMapper, "/v1", "Aa_Bb", "/v1/aa/bb"},
 		{router.HTTPServiceMethodMapper, "v1", "AaBb", "/v1/aa_bb"},
 		{router.HTTPServiceMethodMapper, "/v1/", "AaBb", "/v1/aa_bb"},
-		{router.HTTPServiceMethodMapper, "/V1", "AaBb", "/V1/aa_bb"}, // a prefix was mapped before
+		{router.HTTPServiceMethodMapper, "/V1", "AaBb", "/V1/aa_bb"}, // a prefix has been mapped already
 		{router.HTTPServiceMethodMapper, "/v1", "", "/v1"},
 		{router.HTTPServiceMethodMapper, "/v1", "/Sub/Path", "/v1/sub/path"},
 		{router.HTTPServiceMethodMapper, "/", "aa__bb", "/aa_bb"},

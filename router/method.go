@@ -8,10 +8,10 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A Method is a service method with the types of its argument and result, for
-// both ends to share: declare it once, as a variable, and the compiler keeps them
-// together. Name is the whole service method, so register it with the peer or its
-// root router. The zero value has no name and can't be registered.
+// A Method is a service method with the types of its argument and result, for both
+// ends to share: declare it once, as a variable, and the compiler checks both
+// ends. Name is the whole service method, so register it with the peer or its root
+// router. The zero value has no name and can't be registered.
 type Method[A, R any] struct{ Name string }
 
 // Handle registers the handler of calls to m. See [HandleCall].

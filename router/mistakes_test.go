@@ -160,7 +160,7 @@ func TestMistakesPanicWithWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			msg := panicOf(func() { c.register(newRouter()) })
 			if !strings.HasPrefix(msg, "router: ") && !strings.HasPrefix(msg, "plugin: ") {
-				t.Errorf("it does not say whose it is: %q", msg)
+				t.Errorf("it does not name the package: %q", msg)
 			}
 			for _, part := range c.want {
 				if !strings.Contains(msg, part) {
@@ -177,7 +177,7 @@ func panicOf(f func()) (msg string) {
 	return ""
 }
 
-// What was registered before a mistake stays, and nothing of the mistake.
+// Earlier registrations survive a mistake, and nothing of the mistake remains.
 func TestMistakeLeavesTheRouterAsItWas(t *testing.T) {
 	r := newRouter()
 	r.RouteCall(new(Good))
@@ -200,7 +200,7 @@ func TestMistakeLeavesTheRouterAsItWas(t *testing.T) {
 	}
 }
 
-// Of several handlers that are registered at once, all are or none.
+// Several handlers that are registered at once are registered all or none.
 func TestAllHandlersOrNone(t *testing.T) {
 	for name, mistake := range map[string]func(*router.Router){
 		"one is taken":         func(r *router.Router) { r.RouteCall(new(Two)) },
@@ -247,8 +247,8 @@ func (r refuses) PostReg(h *session.Handler) error {
 	return nil
 }
 
-// A plugin for both sides of a conversation may be given to a route: its hooks of
-// the calling side have nothing to do there.
+// A plugin for both sides may be given to a route: its hooks of the calling side
+// are ignored there.
 func TestPluginForBothSides(t *testing.T) {
 	if got := newRouter().RouteCall(new(Good), bothSides{header{"b"}}); len(got) != 1 {
 		t.Errorf("registered %v", got)
@@ -259,8 +259,8 @@ type bothSides struct{ header }
 
 func (bothSides) PreWriteCall(session.WriteCtx) *Status { return nil }
 
-// A program of v7 whose routes have plugins that are of no effect there can go
-// on, with a warning for each.
+// A program of v7 whose routes have plugins without effect there works, with a
+// warning for each.
 func TestIdleHooksAreTolerated(t *testing.T) {
 	var warned []string
 	r := router.New(plugin.NewContainer(nil), nil, func(err error) { warned = append(warned, err.Error()) })

@@ -13,14 +13,14 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A kind is what calls, pushes and streams differ in when they are registered.
+// A kind describes how the registrations of calls, pushes and streams differ.
 type kind[C any] struct {
 	name    string       // session.RouteCall, session.RoutePush or session.RouteStream
 	ctx     reflect.Type // the context interface that the receiver embeds
 	outs    int
-	outcome []reflect.Type                    // that the last result may have
-	shape   string                            // what a handler looks like, with the receiver or context left open
-	badArg  func(reflect.Type) (wants string) // what the argument should be, if it is not that
+	outcome []reflect.Type                    // types that the last result may have
+	shape   string                            // the shape of a handler, without the receiver or context
+	badArg  func(reflect.Type) (wants string) // what the argument should be, if it is something else
 	set     func(s *session.Spec, typ reflect.Type, invoke func(ctx C, arg any) []reflect.Value)
 }
 
@@ -53,7 +53,7 @@ var pushes = kind[session.PushCtx]{
 	},
 }
 
-// setArg settles what messages are decoded into.
+// setArg sets the type to decode messages into.
 func setArg(s *session.Spec, typ reflect.Type) {
 	arg := typ.In(1).Elem()
 	s.Arg, s.NewArg = arg, func() any { return reflect.New(arg).Interface() }
@@ -68,15 +68,15 @@ func notAPointer(typ reflect.Type) (wants string) {
 
 // RouteCall registers the methods of a controller as handlers of calls and
 // returns their service methods. The controller is a pointer to a struct that
-// embeds [session.CallCtx], or a function without arguments that makes one; the
-// fields that are set in it are set in the receiver of every call. Receivers are
-// used again, so a later call may see what a method leaves in its fields. The
-// methods have the shape
+// embeds [session.CallCtx], or a function without arguments that makes one; fields
+// that are set in it are set in the receiver of every call. Receivers are reused,
+// so a later call may see what a method has left in their fields. The methods have
+// the shape
 //
 //	func (*T) Name(arg *A) (R, *erpc.Status)
 //
-// Methods that other embedded types bring along are not handlers. RouteCall
-// panics if there is none, or one has another shape.
+// Methods promoted from other embedded types are not handlers. RouteCall panics if
+// there is no handler, or a method has another shape.
 func (r *SubRouter) RouteCall(ctrlStructOrPoolFunc any, plugins ...plugin.Plugin) []string {
 	return routeController(r, &calls, ctrlStructOrPoolFunc, plugins)
 }
@@ -94,8 +94,7 @@ func (r *SubRouter) RoutePush(ctrlStructOrPoolFunc any, plugins ...plugin.Plugin
 //
 //	func Name(ctx erpc.CallCtx, arg *A) (R, *erpc.Status)
 //
-// or a method expression, (*T).Name, of a type as [SubRouter.RouteCall] takes
-// it.
+// or a method expression, (*T).Name, of a type that [SubRouter.RouteCall] accepts.
 func (r *SubRouter) RouteCallFunc(callHandleFunc any, plugins ...plugin.Plugin) string {
 	return routeFunc(r, &calls, callHandleFunc, plugins)
 }
@@ -167,8 +166,9 @@ func handler[C any](k *kind[C], name string, typ reflect.Type, call func(C, any)
 	return session.NewHandler(s)
 }
 
-// misfit says what is wrong with a function that has the receiver or context
-// first. hidden is 1 where that is a receiver, which nobody calls an argument.
+// misfit returns what is wrong with a function whose first argument is the
+// receiver or context. hidden is 1 if it is a receiver, which does not count as an
+// argument in the text.
 func (k *kind[C]) misfit(typ reflect.Type, hidden int) string {
 	switch {
 	case typ.IsVariadic():
@@ -200,7 +200,7 @@ func (k *kind[C]) embedded(typ reflect.Type) []int {
 		panic(fmt.Sprintf("router: %s does not embed erpc.%s, which a %s handler needs: type %s struct { erpc.%s }",
 			typ, k.ctx.Name(), k.name, typeName(typ), k.ctx.Name()))
 	}
-	for i := 1; i < len(f.Index); i++ { // receivers would share what is behind a pointer
+	for i := 1; i < len(f.Index); i++ { // receivers would share the target of a pointer
 		if in := typ.Elem().FieldByIndex(f.Index[:i]); in.Type.Kind() == reflect.Pointer {
 			panic(fmt.Sprintf("router: %s embeds erpc.%s through the pointer %s, which concurrent calls would share; embed %s itself",
 				typ, k.ctx.Name(), in.Type, in.Type.Elem()))
@@ -226,7 +226,7 @@ func builder[C any](k *kind[C], ctrl any) (build func() reflect.Value, typ refle
 		}
 		v = build()
 	} else {
-		if v.Kind() == reflect.Struct { // as v7 allows
+		if v.Kind() == reflect.Struct { // allowed in v7
 			p := reflect.New(v.Type())
 			p.Elem().Set(v)
 			v = p
@@ -243,9 +243,9 @@ func builder[C any](k *kind[C], ctrl any) (build func() reflect.Value, typ refle
 	return build, v.Type()
 }
 
-// promoted reports whether m comes from an embedded type. The compiler writes
-// such methods, and those of a pointer for a method of the value; the latter
-// are found in the method set of the value, written by hand.
+// promoted reports whether m comes from an embedded type. The compiler generates
+// such methods, and pointer methods for value methods. The latter are recognised
+// because the value's method set has a hand-written one.
 func promoted(m reflect.Method) bool {
 	if !generated(m) {
 		return false
@@ -275,7 +275,7 @@ func funcName(name string) string {
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
-// receivers calls one method on pooled values of its type. C is the context
+// receivers calls a method on pooled values of its type. C is the context
 // interface that the type embeds.
 type receivers[C any] struct {
 	fn   reflect.Value
@@ -297,7 +297,7 @@ func newReceivers[C any](fn reflect.Value, build func() reflect.Value, field []i
 	return f
 }
 
-// call binds ctx and calls. After a panic the receiver is not used again.
+// call binds ctx and calls the method. After a panic the receiver is not reused.
 func (f *receivers[C]) call(ctx C, arg any) []reflect.Value {
 	v := f.pool.Get().(*receiver[C])
 	*v.ctx, v.in[1] = ctx, reflect.ValueOf(arg)

@@ -12,7 +12,7 @@ var streams = kind[session.CallCtx]{
 	name: session.RouteStream, ctx: reflect.TypeFor[session.CallCtx](), outs: 1, outcome: []reflect.Type{statusType, errorType},
 	shape: "(s *erpc.Stream[In, Out]) *erpc.Status", badArg: notAStream,
 	set: func(s *session.Spec, typ reflect.Type, invoke func(session.CallCtx, any) []reflect.Value) {
-		t, _ := session.StreamTypeOf(typ.In(1)) // it is one: see notAStream
+		t, _ := session.StreamTypeOf(typ.In(1)) // notAStream has checked that it is one
 		s.Arg, s.Reply = t.In, reflect.PointerTo(t.Out)
 		s.Stream = func(ctx session.CallCtx, raw *session.Stream) *message.Status {
 			switch out := invoke(ctx, t.New(raw))[0].Interface().(type) {
@@ -39,8 +39,8 @@ func notAStream(typ reflect.Type) (wants string) {
 //	func (*T) Name(s *erpc.Stream[In, Out]) *erpc.Status
 //	func (*T) Name(s *erpc.Stream[In, Out]) error
 //
-// The stream ends with what the method returns; an error becomes a status as
-// [HandleStream] has it. The receiver belongs to the stream until the method has
+// The stream ends with the result of the method; an error becomes a status as with
+// [HandleStream]. The receiver belongs to the stream until the method has
 // returned.
 func (r *SubRouter) RouteStream(ctrlStructOrPoolFunc any, plugins ...plugin.Plugin) []string {
 	return routeController(r, &streams, ctrlStructOrPoolFunc, plugins)

@@ -32,10 +32,10 @@ type table struct {
 
 var _ session.Dispatcher = (*Router)(nil)
 
-// New returns a router whose handlers have the plugins of c around their own.
-// mapper is [HTTPServiceMethodMapper] if nil. warn, if it is given, lets plugins of
-// routes pass that would let everybody pass there, as erpc v7 does, and gets what
-// would be the panic; header hooks of routes are not called then.
+// New returns a router whose handlers have the plugins of c around their own. A nil
+// mapper means [HTTPServiceMethodMapper]. If warn is given, plugins of routes with
+// hooks that would never be called there are accepted, as in erpc v7: warn gets the
+// error instead of a panic, and header hooks of routes are not called.
 func New(c *plugin.Container, mapper ServiceMethodMapper, warn ...func(error)) *Router {
 	if mapper == nil {
 		mapper = HTTPServiceMethodMapper
@@ -71,7 +71,7 @@ func (r *Router) DispatchStream(method string) (*session.Handler, bool) {
 	return t.unknownStream, t.unknownStream != nil
 }
 
-// change publishes a table that f has changed.
+// change publishes a copy of the table that f has changed.
 func (r *Router) change(f func(*table) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,8 +84,8 @@ func (r *Router) change(f func(*table) error) error {
 	return nil
 }
 
-// SetUnknownCall sets the handler of calls that have no other. The last one set
-// counts.
+// SetUnknownCall sets the handler of calls that have no other handler. It replaces
+// an earlier one.
 func (r *Router) SetUnknownCall(fn func(session.UnknownCallCtx) (any, *message.Status), plugins ...plugin.Plugin) {
 	mustHave(fn != nil, "SetUnknownCall")
 	h := session.NewHandler(session.Spec{
@@ -95,8 +95,8 @@ func (r *Router) SetUnknownCall(fn func(session.UnknownCallCtx) (any, *message.S
 	r.add("the handler of unknown calls", []*session.Handler{h}, plugins, func(t *table) error { t.unknownCall = h; return nil })
 }
 
-// SetUnknownPush sets the handler of pushes that have no other. The last one
-// set counts.
+// SetUnknownPush sets the handler of pushes that have no other handler. It
+// replaces an earlier one.
 func (r *Router) SetUnknownPush(fn func(session.UnknownPushCtx) *message.Status, plugins ...plugin.Plugin) {
 	mustHave(fn != nil, "SetUnknownPush")
 	h := session.NewHandler(session.Spec{
@@ -106,9 +106,9 @@ func (r *Router) SetUnknownPush(fn func(session.UnknownPushCtx) *message.Status,
 	r.add("the handler of unknown pushes", []*session.Handler{h}, plugins, func(t *table) error { t.unknownPush = h; return nil })
 }
 
-// SetUnknownStream sets the handler of streams that have no other. The last one
-// set counts. HTTP clients do not reach it: what they ask for that nobody handles
-// is a call.
+// SetUnknownStream sets the handler of streams that have no other handler. It
+// replaces an earlier one. HTTP clients do not reach it: their requests to unknown
+// methods are calls.
 func (r *Router) SetUnknownStream(fn func(session.CallCtx, *session.Stream) *message.Status, plugins ...plugin.Plugin) {
 	mustHave(fn != nil, "SetUnknownStream")
 	h := session.NewHandler(session.Spec{
@@ -126,8 +126,8 @@ type SubRouter struct {
 	prefix  string
 }
 
-// SubRoute returns a router below the prefix of r, whose plugins come behind
-// those of r.
+// SubRoute returns a router below the prefix of r, whose plugins come after those
+// of r.
 func (r *SubRouter) SubRoute(prefix string, plugins ...plugin.Plugin) *SubRouter {
 	return &SubRouter{root: r.root, plugins: r.with("the group "+r.mapper(r.prefix, prefix), plugins), mapper: r.mapper, prefix: r.mapper(r.prefix, prefix)}
 }
@@ -144,8 +144,8 @@ func (r *SubRouter) join(name string) string {
 }
 
 // Handle registers a handler with plugins of its own and returns its service
-// method. It panics if the method is taken, is not a name for one, or a plugin
-// refuses.
+// method. It panics if the method is taken or is not a valid name, or if a plugin
+// refuses it.
 func (r *SubRouter) Handle(h *session.Handler, plugins ...plugin.Plugin) string {
 	return r.HandleAll([]*session.Handler{h}, plugins...)[0]
 }
@@ -193,11 +193,11 @@ func (t *table) enter(h *session.Handler) error {
 	return nil
 }
 
-// maxName is how long a service method may be: the raw protocol counts it in one
-// byte.
+// maxName is the maximum length of a service method, in bytes: the raw protocol
+// has one byte for it.
 const maxName = 255
 
-// checkHandler returns why a handler can't be registered.
+// checkHandler returns an error if a handler can't be registered.
 func checkHandler(h *session.Handler) error {
 	switch {
 	case h == nil:
@@ -214,15 +214,15 @@ func checkHandler(h *session.Handler) error {
 	return nil
 }
 
-// mustHave panics if a function that was given is nil.
+// mustHave panics unless has, with what as the place that got a nil function.
 func mustHave(has bool, what string) {
 	if !has {
 		panic(fmt.Errorf("router: %s got a nil function; give the handler", what))
 	}
 }
 
-// add gives handlers their hooks, asks the plugins, and enters the handlers into
-// the table.
+// add gives handlers their hooks, calls the PostReg hooks, and enters the handlers
+// into the table.
 func (r *SubRouter) add(place string, handlers []*session.Handler, plugins []plugin.Plugin, enter func(*table) error) {
 	c := r.with(place, plugins)
 	for _, h := range handlers {
@@ -236,7 +236,7 @@ func (r *SubRouter) add(place string, handlers []*session.Handler, plugins []plu
 	if err := r.root.change(enter); err != nil {
 		panic(err)
 	}
-	c.Watch(func() { // at once, too: the plugins may have changed meanwhile
+	c.Watch(func() { // also called at once: the plugins may have changed meanwhile
 		hooks := r.root.hooks(c)
 		for _, h := range handlers {
 			h.SetHooks(hooks)
@@ -244,7 +244,7 @@ func (r *SubRouter) add(place string, handlers []*session.Handler, plugins []plu
 	})
 }
 
-// ToRouter is [SubRouter.Root] under another name of v7.
+// ToRouter is [SubRouter.Root] under its name in v7.
 func (r *SubRouter) ToRouter() *Router { return r.root }
 
 // Root returns the router that r is part of.

@@ -105,7 +105,7 @@ func TestDispatch(t *testing.T) {
 	}
 }
 
-// Typed handlers are registered under their path as it stands, below the prefix.
+// Typed handlers are registered under their unmapped path, below the prefix.
 func TestPathsOfTypedHandlers(t *testing.T) {
 	for _, c := range []struct {
 		mapper       router.ServiceMethodMapper
@@ -113,7 +113,7 @@ func TestPathsOfTypedHandlers(t *testing.T) {
 		want         string
 	}{
 		{nil, "", "/Echo", "/Echo"},
-		{nil, "", "echo", "echo"}, // other programs may want any name
+		{nil, "", "echo", "echo"}, // other programs may need any name
 		{nil, "v1", "/Echo", "/v1/Echo"},
 		{nil, "v1", "Echo", "/v1/Echo"},
 		{nil, "/v1/", "/a/b/", "/v1/a/b"},
@@ -133,7 +133,7 @@ func TestPathsOfTypedHandlers(t *testing.T) {
 	}
 }
 
-// Registration and dispatch need no lock of their caller.
+// Registration and dispatch may run concurrently.
 func TestRegisterWhileDispatching(t *testing.T) {
 	r := newRouter()
 	r.RouteCall(new(Good))
@@ -148,7 +148,7 @@ func TestRegisterWhileDispatching(t *testing.T) {
 				default:
 				}
 				if _, ok := r.Dispatch(true, "/good/do"); !ok {
-					t.Error("a handler that was there is gone")
+					t.Error("a registered handler is gone")
 					return
 				}
 			}

@@ -5,9 +5,9 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// Safe returns the plugin that marks the handlers of a route, or of a group, as
-// changing nothing. Then HTTP clients may call them with GET and HEAD, which any
-// page can make its visitor do.
+// Safe returns the plugin that marks the handlers of a route or of a group as
+// safe: they change nothing. HTTP clients may then call them with GET and HEAD,
+// which any page can make its visitor send.
 func Safe() plugin.Plugin { return safe{} }
 
 type safe struct{}

@@ -13,10 +13,9 @@ import (
 )
 
 // HandleStream registers a typed handler of streams, which receives In and sends
-// Out. The path is the service method as it stands, below the prefix of a
-// sub-router. The stream ends when the handler returns: well with nil or with the
-// io.EOF that Recv returned, else with the status of the error, as
-// [HandleCall] makes it.
+// Out. The path is the unmapped service method, below the prefix of a sub-router.
+// The stream ends when the handler returns: with success for nil or the io.EOF
+// that Recv returned, else with the status of the error, as with [HandleCall].
 func HandleStream[In, Out any](r Registrar, path string, fn func(ctx context.Context, s *session.TypedStream[In, Out]) error, plugins ...plugin.Plugin) string {
 	mustHave(fn != nil, fmt.Sprintf("HandleStream of %q", path))
 	return handleStream(r, path, reflect.TypeFor[In](), reflect.TypeFor[*Out](), func(c session.CallCtx, s *session.Stream) error {
@@ -27,8 +26,8 @@ func HandleStream[In, Out any](r Registrar, path string, fn func(ctx context.Con
 }
 
 // HandleUpload registers a handler of uploads ([session.Transfer]): fn reads the
-// bytes. A Read returns io.EOF only if all have arrived and their checksum is
-// right.
+// bytes. A Read returns io.EOF only if all of them have arrived and their checksum
+// is right.
 func HandleUpload(r Registrar, path string, fn func(ctx context.Context, r io.Reader) error, plugins ...plugin.Plugin) string {
 	mustHave(fn != nil, fmt.Sprintf("HandleUpload of %q", path))
 	return handleStream(r, path, reflect.TypeFor[[]byte](), nil, session.HandleUpload(fn), plugins)
@@ -48,9 +47,9 @@ func handleStream(r Registrar, path string, arg, reply reflect.Type, fn func(ses
 	}), plugins...)
 }
 
-// streamStatus is the status of a stream whose handler returned err.
+// streamStatus returns the status of a stream whose handler returned err.
 func streamStatus(err error) *message.Status {
-	if err == nil || errors.Is(err, io.EOF) { // the end that Recv tells of
+	if err == nil || errors.Is(err, io.EOF) { // the end that Recv reports
 		return nil
 	}
 	return session.HandlerStatus(err)

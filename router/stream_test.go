@@ -14,7 +14,7 @@ import (
 
 type stringsToInts = session.TypedStream[string, int]
 
-// Controllers of streams, and what is close to one.
+// Controllers of streams, and types that resemble one.
 type (
 	Feeds       struct{ session.CallCtx }
 	PushFeeds   struct{ session.PushCtx }
@@ -37,21 +37,21 @@ func (*NoResult) Do(*stringsToInts)                         {}
 func StreamFunc(session.CallCtx, *stringsToInts) error      { return nil }
 func StreamOfContext(context.Context, *stringsToInts) error { return nil }
 
-// The methods of a controller and functions become handlers of streams, named and
-// placed as those of calls are.
+// The methods of a controller and functions become handlers of streams, with names
+// like those of calls.
 func TestRouteStream(t *testing.T) {
 	for name, c := range map[string]struct {
 		mapper   router.ServiceMethodMapper
 		register func(r *router.Router) []string
 		want     []string
 	}{
-		"struct":             {nil, func(r *router.Router) []string { return r.RouteStream(new(Feeds)) }, []string{"/feeds/upload/file", "/feeds/watch"}},
-		"sub-router":         {nil, func(r *router.Router) []string { return r.SubRoute("v1").RouteStream(new(Feeds)) }, []string{"/v1/feeds/upload/file", "/v1/feeds/watch"}},
-		"pool":               {nil, func(r *router.Router) []string { return r.RouteStream(func() any { return new(Feeds) }) }, []string{"/feeds/upload/file", "/feeds/watch"}},
-		"other mapper":       {router.RPCServiceMethodMapper, func(r *router.Router) []string { return r.RouteStream(new(Feeds)) }, []string{"Feeds.Upload.File", "Feeds.Watch"}},
-		"function":           {nil, func(r *router.Router) []string { return []string{r.RouteStreamFunc(StreamFunc)} }, []string{"/stream_func"}},
-		"method expression":  {nil, func(r *router.Router) []string { return []string{r.RouteStreamFunc((*Feeds).Watch)} }, []string{"/watch"}},
-		"beside calls to it": {nil, func(r *router.Router) []string { r.RouteCall(new(Good)); return r.RouteStream(new(Feeds)) }, []string{"/feeds/upload/file", "/feeds/watch"}},
+		"struct":            {nil, func(r *router.Router) []string { return r.RouteStream(new(Feeds)) }, []string{"/feeds/upload/file", "/feeds/watch"}},
+		"sub-router":        {nil, func(r *router.Router) []string { return r.SubRoute("v1").RouteStream(new(Feeds)) }, []string{"/v1/feeds/upload/file", "/v1/feeds/watch"}},
+		"pool":              {nil, func(r *router.Router) []string { return r.RouteStream(func() any { return new(Feeds) }) }, []string{"/feeds/upload/file", "/feeds/watch"}},
+		"other mapper":      {router.RPCServiceMethodMapper, func(r *router.Router) []string { return r.RouteStream(new(Feeds)) }, []string{"Feeds.Upload.File", "Feeds.Watch"}},
+		"function":          {nil, func(r *router.Router) []string { return []string{r.RouteStreamFunc(StreamFunc)} }, []string{"/stream_func"}},
+		"method expression": {nil, func(r *router.Router) []string { return []string{r.RouteStreamFunc((*Feeds).Watch)} }, []string{"/watch"}},
+		"next to calls":     {nil, func(r *router.Router) []string { r.RouteCall(new(Good)); return r.RouteStream(new(Feeds)) }, []string{"/feeds/upload/file", "/feeds/watch"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := router.New(plugin.NewContainer(nil), c.mapper)

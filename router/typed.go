@@ -10,7 +10,7 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A Registrar takes handlers: a peer, a router or a sub-router.
+// A Registrar registers handlers: a peer, a router or a sub-router.
 type Registrar interface {
 	Handle(h *session.Handler, plugins ...plugin.Plugin) string
 	// HandleAll registers several handlers, or none if it panics.
@@ -22,8 +22,8 @@ type Registrar interface {
 // Path implements [Registrar].
 func (r *SubRouter) Path(name string) string { return r.join(name) }
 
-// A typed is the argument of a typed handler together with its context, which
-// saves an allocation for each message.
+// A typed is the argument of a typed handler together with its context: one
+// allocation instead of two for each message.
 type typed[A any] struct {
 	ctx session.HandlerContext
 	arg A
@@ -33,9 +33,9 @@ func newTyped[A any]() any { return new(typed[A]) }
 
 func typedBody[A any](arg any) any { return &arg.(*typed[A]).arg }
 
-// HandleCall registers a typed handler of calls; it needs no reflection. The
-// path is the service method as it stands, below the prefix of a sub-router.
-// What the caller gets of an error, [session.HandlerStatus] says.
+// HandleCall registers a typed handler of calls; it needs no reflection. The path
+// is the unmapped service method, below the prefix of a sub-router.
+// [session.HandlerStatus] says what the caller gets of an error.
 func HandleCall[A, R any](r Registrar, path string, fn func(ctx context.Context, arg *A) (*R, error), plugins ...plugin.Plugin) string {
 	mustHave(fn != nil, fmt.Sprintf("HandleCall of %q", path))
 	return r.Handle(session.NewHandler(session.Spec{

@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// A pipe names its filters by id, outermost first. Here they were registered by
+// A pipe lists its filters by id, outermost first. Here they were registered by
 //
 //	zstd.Reg('z', "zstd", 1)
 //	md5.Reg('m', "md5")
@@ -39,14 +39,14 @@ func ExampleXferPipe() {
 	// true
 }
 
-// invert is a filter of our own: it flips all bits. It makes no more bytes than
-// it is given, so it need not implement xfer.LimitedUnpacker.
+// invert is a custom filter that flips all bits. Its output is never longer than
+// its input, so it need not implement xfer.LimitedUnpacker.
 type invert struct{}
 
 func (invert) ID() byte     { return 'i' }
 func (invert) Name() string { return "invert" }
 
-// OnPack returns new bytes: the ones given may still be used by the caller.
+// OnPack returns new bytes: the caller may still use src.
 func (invert) OnPack(src []byte) ([]byte, error) {
 	out := make([]byte, len(src))
 	for i, b := range src {

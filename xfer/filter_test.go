@@ -15,8 +15,8 @@ import (
 	"github.com/goerpc/erpc/xfer/zstd"
 )
 
-// TestMain registers, once for the process, what the tests of this package use:
-// v7's filters under the ids of the golden messages, ours, and fakes.
+// TestMain registers, once for the process, the filters of these tests: v7's under
+// the ids of the golden messages, ours, and fakes.
 func TestMain(m *testing.M) {
 	xfer.Reg(inflater{'X', "inflates"})
 	xfer.RegRatio(inflater{'Y', "inflates more"}, 4*xfer.DefaultRatio)
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tag is a filter that puts its id before the data, and wants it there again.
+// tag is a filter that puts its id in front of the data and expects it there.
 type tag byte
 
 func (t tag) ID() byte     { return byte(t) }

@@ -7,20 +7,20 @@ import (
 	"github.com/goerpc/erpc/internal/guard"
 )
 
-// MaxFilters is the most filters in one pipe. The wire could say 255, but each
-// costs the receiver time and memory.
+// MaxFilters is the maximum number of filters in one pipe. The wire allows 255,
+// but each costs the receiver time and memory.
 const MaxFilters = 8
 
-// workFactor times the limit is what all stages of one OnUnpackLimit may make
-// together.
+// workFactor times the limit is how many bytes all stages of one OnUnpackLimit may
+// make together.
 const workFactor = 8
 
 // ErrXferPipeTooLong says that a pipe has more than [MaxFilters] filters.
 var ErrXferPipeTooLong = fmt.Errorf("xfer: a pipe holds at most %d filters", MaxFilters)
 
-// XferPipe is the filters of one message, outermost first. The zero value is
-// the empty pipe, and so is a nil pointer for all methods that only read. A
-// pipe is not for concurrent use, except for calls that only read.
+// XferPipe is the list of filters of one message, outermost first. The zero value
+// is the empty pipe, and so is a nil pointer for all methods that only read. A
+// pipe must not be used concurrently, except by calls that only read.
 type XferPipe struct {
 	entries []*entry
 }
@@ -106,8 +106,8 @@ func (p *XferPipe) Names() []string {
 	return names
 }
 
-// Range calls f for each filter, outermost first, until f returns false. The
-// pipe must not change meanwhile.
+// Range calls f for each filter, outermost first, until f returns false. f must
+// not change the pipe.
 func (p *XferPipe) Range(f func(idx int, filter XferFilter) bool) {
 	if p == nil {
 		return
@@ -176,9 +176,9 @@ func (p *XferPipe) OnUnpackLimit(b []byte, limit int) ([]byte, error) {
 	return b, nil
 }
 
-// InflateLimit is how many bytes wire bytes may inflate to, for formats that
-// compress by themselves: [DefaultRatio] times wire but at least 4 MiB, and at
-// most limit.
+// InflateLimit is how many bytes wire bytes may inflate to, for formats that have
+// their own compression: [DefaultRatio] times wire but at least 4 MiB, and at most
+// limit.
 func InflateLimit(wire, limit int) int { return inflateLimit(wire, limit, DefaultRatio) }
 
 func inflateLimit(wire, limit, ratio int) int {

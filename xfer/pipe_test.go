@@ -54,7 +54,7 @@ func TestPipeOfItself(t *testing.T) {
 	}
 }
 
-// TestPrependIntoSpareRoom is where an overlapping copy would go wrong, and
+// TestPrependIntoSpareRoom would fail with a wrong overlapping copy. It also
 // checks that the source keeps its own storage.
 func TestPrependIntoSpareRoom(t *testing.T) {
 	p, src := pipe(t, "abcabcab"), pipe(t, "mm")
@@ -139,7 +139,7 @@ func TestLongestPipe(t *testing.T) {
 	if err != nil || len(packed) != xfer.MaxFilters+4 {
 		t.Fatalf("%d bytes, %v", len(packed), err)
 	}
-	plain, err := p.OnUnpackLimit(packed, xfer.MaxFilters-1+4) // what the first stage makes
+	plain, err := p.OnUnpackLimit(packed, xfer.MaxFilters-1+4) // the output of the first stage
 	if err != nil || string(plain) != "data" {
 		t.Errorf("got %q, %v", plain, err)
 	}
@@ -184,7 +184,7 @@ func TestGoldenV7(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// How deflate packs it is free; header, check sum and size are not.
+	// The compressed bytes may differ; header, checksum and size may not.
 	if !bytes.Equal(ours[:10], theirs[:10]) || !bytes.Equal(ours[len(ours)-8:], theirs[len(theirs)-8:]) {
 		t.Errorf("OnPack: got %x, want the ends of %x", ours, theirs)
 	}
@@ -258,14 +258,14 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestEveryStageIsCapped has an inner stage shrink again what the outer one made
-// too large.
+// TestEveryStageIsCapped: an inner stage shrinks data that the outer one made too
+// large.
 func TestEveryStageIsCapped(t *testing.T) {
 	inner, err := pipe(t, "z").OnPack(make([]byte, 100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := pipe(t, "Dm") // doubles, and md5 takes 16 bytes off
+	p := pipe(t, "Dm") // doubles, then md5 removes 16 bytes
 	packed, err := pipe(t, "m").OnPack(inner)
 	if err != nil {
 		t.Fatal(err)
@@ -277,7 +277,7 @@ func TestEveryStageIsCapped(t *testing.T) {
 }
 
 func TestDefaultLimit(t *testing.T) {
-	p := pipe(t, "N") // makes as many bytes as it gets
+	p := pipe(t, "N") // returns as many bytes as it gets
 	for n, want := range map[int]error{xfer.DefaultLimit: nil, xfer.DefaultLimit + 1: xfer.ErrTooLarge} {
 		if got, err := p.OnUnpack(make([]byte, n)); !errors.Is(err, want) || err == nil && len(got) != n {
 			t.Errorf("%d bytes: got %d, %v; want %v", n, len(got), err, want)
@@ -285,7 +285,7 @@ func TestDefaultLimit(t *testing.T) {
 	}
 }
 
-// TestRatioIsCapped: a short frame inflates to 4 MiB at most, a longer one to
+// TestRatioIsCapped: a short frame inflates to at most 4 MiB, a longer one to
 // DefaultRatio times its length, unless its filter was registered for more.
 func TestRatioIsCapped(t *testing.T) {
 	for _, c := range []struct {
@@ -317,7 +317,8 @@ func TestRatioIsCapped(t *testing.T) {
 	xfer.RegRatio(inflater{'0', "nothing"}, 0)
 }
 
-// inflater makes as many bytes as the first eight of its input say, if it may.
+// inflater makes as many bytes as the first eight of its input say, up to the
+// limit.
 type inflater struct {
 	id   byte
 	name string

@@ -10,8 +10,8 @@ import (
 // ErrUnknownFilter says that no filter is registered under an id or name.
 var ErrUnknownFilter = errors.New("xfer: unknown filter")
 
-// entry is a registered filter with all that the path of a message asks of it,
-// resolved once. Entries never change.
+// entry is a registered filter with everything that packing and unpacking need,
+// resolved once. Entries are immutable.
 type entry struct {
 	filter  XferFilter
 	limited LimitedUnpacker // nil if the filter does not implement it
@@ -20,19 +20,19 @@ type entry struct {
 	ratio   int // bytes it may make of a byte of the frame
 }
 
-// filters are those of the process.
+// filters are the filters of the process.
 var filters registry.Registry[*entry]
 
-// Reg registers f for the process, best from main or an init function, before
-// messages flow. It may be called concurrently with everything else. It panics
-// if f is nil, or if another filter has its id or its name; to register the
-// very same value again changes nothing.
+// Reg registers f for the process, preferably from main or an init function,
+// before messages are sent. It may be called concurrently with everything else. It
+// panics if f is nil, or if another filter has its id or its name. Registering the
+// same value again does nothing.
 func Reg(f XferFilter) { RegRatio(f, DefaultRatio) }
 
-// RegRatio is [Reg] for a filter that may make up to ratio bytes of each byte of
-// a frame when it undoes OnPack, instead of [DefaultRatio]: for data of the
-// program's own that packs that well. Whoever can send to this process can then
-// make it inflate that much.
+// RegRatio is [Reg] for a filter that may make up to ratio bytes of each byte of a
+// frame when it undoes OnPack, instead of [DefaultRatio]: for a program's own data
+// that compresses that well. Anyone who can send to this process can then make it
+// inflate that much.
 func RegRatio(f XferFilter, ratio int) {
 	if ratio < 1 {
 		panic(fmt.Sprintf("xfer: RegRatio with %d bytes for each byte; choose 1 or more", ratio))

@@ -65,7 +65,7 @@ func TestRegMistakesPanic(t *testing.T) {
 			xfer.Reg(tc.f)
 		})
 	}
-	// Nothing of the failed attempts is left.
+	// Failed attempts leave nothing behind.
 	if f, err := xfer.Get('!'); err == nil {
 		t.Errorf("a refused filter is registered: %v", f)
 	}
@@ -89,8 +89,8 @@ func TestRegSameValueAgain(t *testing.T) {
 	}
 }
 
-// TestRegWhileReading is for the race detector: readers see each filter whole,
-// and no writer loses the filter of another.
+// TestRegWhileReading is for the race detector: readers see complete filters, and
+// no writer loses the filter of another.
 func TestRegWhileReading(t *testing.T) {
 	const first, writers, each = 200, 4, 10
 	var wg sync.WaitGroup

@@ -1,5 +1,5 @@
-// Package codectest checks that a codec keeps to the contract of codec.Codec.
-// Whoever writes one calls [Run] from a test of its package.
+// Package codectest checks that a codec keeps the contract of codec.Codec. The
+// author of a codec calls [Run] from a test.
 package codectest
 
 import (
@@ -20,15 +20,15 @@ type Case struct {
 	New   func() any // makes a new pointer to decode into
 	Want  any        // what New's pointer must hold then; nil means Value
 
-	// Golden is the exact encoding, if the format has but one.
+	// Golden is the exact encoding, if the format has only one.
 	Golden []byte
 	// Unordered says that equal values may have different encodings, as maps
 	// in protobuf do.
 	Unordered bool
-	// Equal compares what was decoded, as New returned it, with Want. Without
-	// it, both must be deeply equal once pointers are followed.
+	// Equal compares the decoded value, of the type that New returns, with Want.
+	// Without it, both must be deeply equal after following pointers.
 	Equal func(got, want any) bool
-	// Bad are encodings that must give an error when decoded into New's value.
+	// Bad are encodings that must fail to decode into New's value.
 	Bad [][]byte
 }
 
@@ -46,7 +46,7 @@ func (cs Case) equal(got any) bool {
 	return reflect.DeepEqual(follow(got), follow(cs.want()))
 }
 
-// follow returns what a pointer, or a pointer to a pointer, points to.
+// follow follows pointers to the value behind them.
 func follow(v any) any {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
@@ -58,14 +58,14 @@ func follow(v any) any {
 	return rv.Interface()
 }
 
-// Run checks c with each of the cases, in subtests. It fails t where c
+// Run checks c with each of the cases, in subtests. It fails t if c
 //
 //   - has an id or a name that is empty or changes,
-//   - does not bring a value back, or not in its golden bytes,
-//   - keeps or changes the data it decodes, or hands out a buffer that is not
-//     the caller's own,
-//   - appends other bytes than it marshals, or touches the buffer's start,
-//   - panics, or takes bad data or a nil pointer for good,
+//   - does not decode a value that it encoded, or not from its golden bytes,
+//   - retains or changes the data it decodes, or returns a buffer that does not
+//     belong to the caller,
+//   - appends other bytes than it marshals, or changes the start of the buffer,
+//   - panics, or accepts bad data or a nil pointer,
 //   - gives other results, or a race under -race, when used concurrently.
 func Run(t *testing.T, c codec.Codec, cases []Case) {
 	t.Helper()
@@ -167,7 +167,7 @@ func checkRoundTrip(c codec.Codec, cs Case) error {
 	return nil
 }
 
-// checkOwnership overwrites every buffer that passed between caller and codec.
+// checkOwnership overwrites every buffer that was passed between caller and codec.
 func checkOwnership(c codec.Codec, cs Case) error {
 	data, err := marshal(c, cs.Value)
 	if err != nil {
@@ -232,7 +232,7 @@ func checkAppend(c codec.Codec, cs Case) error {
 			return fmt.Errorf("decoded %+v from what Append wrote, want %+v", follow(got), follow(cs.want()))
 		}
 	}
-	// A channel is a value that no format carries.
+	// No format can carry a channel.
 	dst := append(make([]byte, 0, 256), prefix...)
 	var out []byte
 	failed := false
@@ -294,7 +294,7 @@ func checkBadInput(c codec.Codec, cs Case) error {
 // noPanic lets Unmarshal fail, but not panic.
 func noPanic(c codec.Codec, data []byte, v any) error {
 	return guard(fmt.Sprintf("Unmarshal of %.80q into %T", data, v), func() error {
-		_ = c.Unmarshal(data, v) // an error is as good as a value here
+		_ = c.Unmarshal(data, v) // an error is fine here
 		return nil
 	})
 }

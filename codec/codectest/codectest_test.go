@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fake is a codec for []byte with one part of it made wrong.
+// fake is a codec for []byte in which one part can be made wrong.
 type fake struct {
 	id      byte
 	name    func() string
@@ -29,7 +29,7 @@ func (f fake) Marshal(v any) ([]byte, error)                 { return f.enc(v) }
 func (f fake) Unmarshal(data []byte, v any) error            { return f.dec(data, v) }
 func (f fake) MarshalAppend(b []byte, v any) ([]byte, error) { return f.appends(b, v) }
 
-// good is a fake that keeps to the contract.
+// good returns a fake that keeps the contract.
 func good() fake {
 	enc := func(v any) ([]byte, error) {
 		if v, ok := v.(string); ok {
@@ -63,7 +63,7 @@ func fakeCase() Case {
 	}
 }
 
-// problems is all that Run would report.
+// problems returns everything that Run would report.
 func problems(c codec.Codec, cs Case) string {
 	var b strings.Builder
 	add := func(err error) {
@@ -85,7 +85,7 @@ func TestRunPassesGoodCodecs(t *testing.T) {
 	}})
 }
 
-// TestFindsWrongCodecs gives each check a codec with the fault it is there for.
+// TestFindsWrongCodecs gives each check a codec with the fault that it must find.
 func TestFindsWrongCodecs(t *testing.T) {
 	shared := []byte("<text>")
 	calls := 0

@@ -8,10 +8,10 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// Cost checks that the Cost of c, a [codec.Coster], does not fall below what
-// decoding data makes of v, a pointer to a zero value: that a limit of a byte less
-// refuses the body. A body that can't be decoded, or makes nothing, passes. It is for
-// fuzz targets.
+// Cost checks that the Cost of c, a [codec.Coster], is at least the memory that
+// decoding data into v, a pointer to a zero value, takes: a limit of one byte less
+// must refuse the body. A body that can't be decoded, or takes no memory, passes.
+// Cost is for fuzz targets.
 func Cost(t testing.TB, c codec.Codec, data []byte, v any) {
 	t.Helper()
 	if err := c.Unmarshal(bytes.Clone(data), v); err != nil {
@@ -27,7 +27,7 @@ func Cost(t testing.TB, c codec.Codec, data []byte, v any) {
 	}
 }
 
-// held is how many bytes at least v refers to, without v itself.
+// held returns a lower bound of the bytes that v refers to, without v itself.
 func held(v reflect.Value) int {
 	switch v.Kind() {
 	case reflect.String:
@@ -63,7 +63,7 @@ func held(v reflect.Value) int {
 			switch f := v.Field(i); f.Kind() {
 			case reflect.Pointer, reflect.Interface, reflect.Map, reflect.Struct:
 				if !v.Type().Field(i).IsExported() {
-					continue // the type of a message of protobuf, for example, which all of them share
+					continue // shared by all values, such as the type of a protobuf message
 				}
 				fallthrough
 			default:

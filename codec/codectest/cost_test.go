@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestHeld: the measure of the fuzz targets finds what is held.
+// TestHeld: held, the measure of the fuzz targets, finds all memory.
 func TestHeld(t *testing.T) {
 	type pair struct {
 		A *int64

@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc/codec/codectest"
 )
 
-// Whoever writes a codec calls Run from a test like this one.
+// The author of a codec calls Run from a test like this one.
 func Example() {
 	_ = func(t *testing.T) { // func TestConformance(t *testing.T)
 		codectest.Run(t, codec.JSONCodec{}, []codectest.Case{{

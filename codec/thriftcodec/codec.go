@@ -1,6 +1,6 @@
 // Package thriftcodec is the codec for Apache Thrift structs: thrift's binary
-// protocol, one struct a body. It stands apart from package codec so that only
-// programs which use it link thrift. Call [Reg] once at the start of such a
+// protocol, one struct per body. It is separate from package codec so that only
+// programs that use it link thrift. Call [Reg] once at the start of such a
 // program.
 package thriftcodec
 
@@ -17,15 +17,15 @@ import (
 )
 
 // Codec encodes values of types that the thrift compiler generates
-// (thrift.TStruct). As no value it also takes nil, struct{}, *struct{} and nil
-// pointers, which are written as an empty struct; reading into nil, struct{} or
-// *struct{} ignores the data.
+// (thrift.TStruct). It also accepts nil, struct{}, *struct{} and nil pointers,
+// which mean no value: they are encoded as an empty struct, and decoding into nil,
+// struct{} or *struct{} ignores the data.
 type Codec struct{}
 
 var _ codec.Appender = Codec{}
 
-// MaxDepth is how deeply structs may be nested in data. Thrift's own limit is
-// the same, but only code from its newest compilers keeps to it.
+// MaxDepth is how deeply structs may be nested in data. Thrift's own limit is the
+// same, but only code from its newest compilers enforces it.
 const MaxDepth = thrift.DEFAULT_RECURSION_DEPTH
 
 const hint = "pass a generated struct (thrift.TStruct), nil or *struct{}, or choose another codec such as json"
@@ -56,15 +56,15 @@ func (Codec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 	default:
 		return dst, &codec.TypeError{Codec: codec.NAME_THRIFT, Type: fmt.Sprintf("%T", v), Hint: hint}
 	}
-	buf := &thrift.TMemoryBuffer{Buffer: bytes.NewBuffer(dst)} // writes behind dst
+	buf := &thrift.TMemoryBuffer{Buffer: bytes.NewBuffer(dst)} // appends to dst
 	if err := s.Write(context.Background(), thrift.NewTBinaryProtocolConf(buf, newConfig(math.MaxInt32))); err != nil {
 		return dst, fmt.Errorf("codec: thrift: encode %T: %w", v, err)
 	}
 	return buf.Bytes(), nil
 }
 
-// Unmarshal stores the struct that data encodes, and nothing else besides, in
-// v. No length in data makes it allocate more than data could fill.
+// Unmarshal decodes data, which must be exactly one struct, into v. It never
+// allocates more than data could fill, whatever lengths are in it.
 func (Codec) Unmarshal(data []byte, v any) error {
 	s, ok := v.(thrift.TStruct)
 	if !ok {
@@ -100,8 +100,8 @@ func isNil(s thrift.TStruct) bool {
 	return false
 }
 
-// newConfig returns limits under which no string or container may claim more
-// than most bytes. Thrift itself compares containers with what is left.
+// newConfig returns limits under which no string or container may announce more
+// than most bytes. Thrift itself compares containers with the bytes that are left.
 func newConfig(most int32) *thrift.TConfiguration {
 	most = max(most, 1) // thrift takes 0 for its default of 100 MiB
 	return &thrift.TConfiguration{
@@ -114,8 +114,8 @@ func newConfig(most int32) *thrift.TConfiguration {
 
 var errDepth = errors.New("structs are nested too deeply")
 
-// depthProtocol refuses structs nested deeper than MaxDepth, which could
-// otherwise overflow the stack: that cannot be recovered from.
+// depthProtocol refuses structs nested deeper than MaxDepth, because a stack
+// overflow cannot be recovered from.
 type depthProtocol struct {
 	*thrift.TBinaryProtocol
 	depth int

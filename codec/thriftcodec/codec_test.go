@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 //
 //	struct record { 1: string author, 2: list<i64> counts, 3: map<string,binary> blobs, 4: record next }
 //
-// but, like code of older compilers, it does not limit its own depth.
+// but, like code of older compilers, without a limit of its depth.
 type record struct {
 	Author string
 	Counts []int64
@@ -130,7 +130,7 @@ func newRecord() any { return new(record) }
 
 func text(s string) []byte { return []byte(s) }
 
-// chain is n records, each in the one before.
+// chain returns n nested records.
 func chain(n int) *record {
 	r := new(record)
 	for range n - 1 {
@@ -188,7 +188,7 @@ func TestTypeErrors(t *testing.T) {
 	}
 }
 
-// broken fails after it has written something.
+// broken fails after writing something.
 type broken struct{ thriftcodec.ThriftEmpty }
 
 func (broken) Write(ctx context.Context, p thrift.TProtocol) error {
@@ -203,7 +203,7 @@ func TestFailedAppend(t *testing.T) {
 	}
 }
 
-// TestHostileLengths: lengths that the data does not have cost no memory.
+// TestHostileLengths: lengths without data take no memory.
 func TestHostileLengths(t *testing.T) {
 	tests := map[string]string{
 		"string of 2 GiB":       "\x0b\x00\x01\x7f\xff\xff\xff" + "abc",
@@ -245,7 +245,7 @@ func TestTooDeep(t *testing.T) {
 	}
 }
 
-// TestWideIsNotDeep: structs beside each other do not count as nested.
+// TestWideIsNotDeep: structs next to each other do not count as nested.
 func TestWideIsNotDeep(t *testing.T) {
 	data := append(bytes.Repeat([]byte("\x0c\x00\x04\x00"), 10*thriftcodec.MaxDepth), 0)
 	if err := (thriftcodec.Codec{}).Unmarshal(data, new(record)); err != nil {
@@ -253,18 +253,18 @@ func TestWideIsNotDeep(t *testing.T) {
 	}
 }
 
-// TestCostCoversHostileBodies: few bytes that make large values cost at least
-// what they hold, and a limit below that refuses them.
+// TestCostCoversHostileBodies: short data with large values costs at least the
+// memory of the values, and a limit below that refuses it.
 func TestCostCoversHostileBodies(t *testing.T) {
 	const n = 1 << 16
 	for name, c := range map[string]struct {
 		body []byte
 		held int
 	}{
-		// A struct below a struct, as often as may be: one record each.
+		// Structs nested as deeply as allowed: one record each.
 		"a chain": {append(bytes.Repeat([]byte("\x0c\x00\x04"), thriftcodec.MaxDepth-1), make([]byte, thriftcodec.MaxDepth)...),
 			(thriftcodec.MaxDepth - 1) * int(reflect.TypeFor[record]().Size())},
-		// The same field again and again: what stays is one record, but each is made.
+		// The same field repeated: one record remains, but each is allocated.
 		"wide": {append(bytes.Repeat([]byte("\x0c\x00\x04\x00"), n), 0), int(reflect.TypeFor[record]().Size())},
 	} {
 		if err := (thriftcodec.Codec{}).Unmarshal(c.body, new(record)); err != nil {

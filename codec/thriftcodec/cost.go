@@ -12,9 +12,9 @@ import (
 
 var _ codec.Coster = Codec{}
 
-// Cost implements [codec.Coster]. It walks the fields in data: a struct and an
-// entry of a map count as the largest element that v can hold, a string its text
-// and 32 bytes, a number in a list 8 bytes.
+// Cost implements [codec.Coster]. It walks the fields in data. A struct and an
+// entry of a map count as the largest element that v can hold, a string as its
+// text and 32 bytes, and a number in a list as 8 bytes.
 func (Codec) Cost(data []byte, v any, limit int) int {
 	t := reflect.TypeOf(v)
 	if t == nil || t.Kind() != reflect.Pointer {
@@ -29,8 +29,8 @@ func (Codec) Cost(data []byte, v any, limit int) int {
 	return w.cost
 }
 
-// costWalk goes once over a struct in the binary protocol. It stops at what is
-// malformed, at which Unmarshal stops too.
+// costWalk passes over a struct in the binary protocol once. It stops at malformed
+// data, at which Unmarshal stops too.
 type costWalk struct {
 	b     []byte
 	elem  int
@@ -38,7 +38,7 @@ type costWalk struct {
 	limit int
 }
 
-// take removes the next n bytes and reports whether there are as many.
+// take consumes the next n bytes and reports whether there are that many.
 func (w *costWalk) take(n int) ([]byte, bool) {
 	if n < 0 || n > len(w.b) {
 		return nil, false
@@ -48,7 +48,8 @@ func (w *costWalk) take(n int) ([]byte, bool) {
 	return b, true
 }
 
-// fixed is the length in bytes of values that have but one, 0 of others.
+// fixed returns the length in bytes of types with a fixed length, and 0 for
+// others.
 func fixed(t thrift.TType) int {
 	switch t {
 	case thrift.BOOL, thrift.BYTE:
@@ -65,7 +66,7 @@ func fixed(t thrift.TType) int {
 	return 0
 }
 
-// value walks one value, and reports whether to go on.
+// value walks one value and reports whether to continue.
 func (w *costWalk) value(t thrift.TType, depth int) bool {
 	if w.cost > w.limit || depth > MaxDepth {
 		return false
@@ -137,7 +138,7 @@ func (w *costWalk) list(depth int) bool {
 		_, ok := w.take(size * n)
 		return ok
 	}
-	w.cost += 24 * n // made before the elements are read
+	w.cost += 24 * n // allocated before the elements are read
 	for range n {
 		if !w.value(t, depth+1) {
 			return false
@@ -155,7 +156,7 @@ func (w *costWalk) entries(depth int) bool {
 	if !ok {
 		return false
 	}
-	w.cost += w.elem + 160*n // made before the entries are read
+	w.cost += w.elem + 160*n // allocated before the entries are read
 	for range n {
 		if !w.value(thrift.TType(types[0]), depth+1) || !w.value(thrift.TType(types[1]), depth+1) {
 			return false

@@ -6,8 +6,8 @@ import (
 	"github.com/apache/thrift/lib/go/thrift"
 )
 
-// ThriftEmpty is a thrift struct without fields: the argument or result of a
-// call that has none. Reading one skips the fields that it finds.
+// ThriftEmpty is a thrift struct without fields: the argument or result of a call
+// that has none. Reading one skips all fields.
 type ThriftEmpty struct{}
 
 var _ thrift.TStruct = ThriftEmpty{}

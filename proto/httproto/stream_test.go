@@ -112,8 +112,8 @@ func TestExpect(t *testing.T) {
 	if got := c.response("POST"); got.body != "1" {
 		t.Errorf("got %+v", got)
 	}
-	c.send(post + "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n[1]") // it does not wait
-	if got := string(c.frame()); got != "HTTP/1.1 100 Continue\r\n\r\n" { // so net/http does it
+	c.send(post + "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n[1]") // the client does not wait
+	if got := string(c.frame()); got != "HTTP/1.1 100 Continue\r\n\r\n" { // as net/http does
 		t.Errorf("got %q", got)
 	}
 	if got := c.response("POST"); got.body != "1" {
@@ -126,8 +126,8 @@ func TestExpect(t *testing.T) {
 	c.wantEnd()
 }
 
-// TestPeers has two erpc peers do over HTTP what they do over anything: call at
-// the same time, push both ways, call back, cancel.
+// TestPeers: two erpc peers do over HTTP what they do over any protocol: call
+// concurrently, push both ways, call back, cancel.
 func TestPeers(t *testing.T) {
 	cfg := erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()}
 	p := wiretest.Serve(t, cfg)

@@ -9,8 +9,8 @@ import (
 
 const lowerHex = "0123456789abcdef"
 
-// width is how many bytes the escape of a byte has, less the one it replaces;
-// 0 is not an escape.
+// width is how many bytes the escape of a byte adds; 0 means that it is not
+// escaped.
 var width = func() (w [256]uint8) {
 	for c := range byte(' ') {
 		w[c] = 5
@@ -23,7 +23,7 @@ var width = func() (w [256]uint8) {
 	return w
 }()
 
-// short has the letter of a byte that is escaped by a letter.
+// short maps a byte to the letter of its two-byte escape.
 var short = [256]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 
 // escapeFrom escapes dst[at:] in place, from its end, so that nothing has to
@@ -38,7 +38,7 @@ func escapeFrom(dst []byte, at int) []byte {
 	}
 	from := len(dst)
 	dst = slices.Grow(dst, more)[:from+more]
-	for to := len(dst); from < to; { // when both meet, the rest stands as it is
+	for to := len(dst); from < to; { // when both meet, the rest has no escapes
 		from--
 		c := dst[from]
 		switch width[c] {

@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/proto/jsonproto"
 )
 
-// Both ends speak the format if their configurations say so.
+// Both ends use the format if their configurations name it.
 func ExampleNewJSONProtoFunc() {
 	cfg := erpc.PeerConfig{LocalIP: "127.0.0.1", ProtoFunc: jsonproto.NewJSONProtoFunc(), Logger: slog.New(slog.DiscardHandler)}
 	srv := erpc.NewPeer(cfg)
@@ -35,7 +35,7 @@ func ExampleNewJSONProtoFunc() {
 	st = sess.Call("/greet", "\"world\"", &greeting).Status()
 	fmt.Println(greeting, st.OK())
 
-	_ = cli.Close() // an example has nobody to tell
+	_ = cli.Close() // an example can't report it
 	_ = srv.Close()
 	<-served
 	// Output: hello, "world" true

@@ -26,15 +26,15 @@ var calls = map[string]wiretest.Call{
 	"jsonproto/body-nil": {Method: "/enc/empty", Want: struct{}{}},
 }
 
-// differs reports where ours may write other bytes than v7: a compressor's, and
-// bodies that v7 does not escape.
+// differs reports whether we may write other bytes than v7: output of a
+// compressor, and bodies that v7 does not escape.
 func differs(v wiretest.Vector) bool {
 	return v.Fields.XferIDs != "" || v.Name == "jsonproto/plain-newline"
 }
 
-// unescaped is the call whose body v7 cuts, when it reads what it wrote. It
-// answers that it can't decode the rest. We escape the body, so that v7 would
-// read all of it; and answer v7's bytes as v7 does.
+// unescaped is the call whose body v7 cuts when it reads its own message; it
+// answers that it can't decode the rest. We escape the body, so that v7 would read
+// all of it, and answer v7's bytes as v7 does.
 const unescaped = "jsonproto/string-with-quote-and-backslash"
 
 func unpack(t *testing.T, frame []byte) *message.Message {
@@ -57,7 +57,8 @@ func repack(t *testing.T, m *message.Message) []byte {
 	return frame
 }
 
-// wantFrame wants v7's bytes, or the same message where those may differ.
+// wantFrame compares frame with v7's bytes, or with v7's message where the bytes
+// may differ.
 func wantFrame(t *testing.T, frame []byte, v wiretest.Vector) {
 	t.Helper()
 	if !differs(v) {
@@ -73,8 +74,8 @@ func wantFrame(t *testing.T, frame []byte, v wiretest.Vector) {
 	}
 }
 
-// TestGoldenFrames reads each message of v7, compares it with what another
-// reader of JSON finds, and packs it again.
+// TestGoldenFrames reads each message of v7, compares it with what encoding/json
+// finds, and packs it again.
 func TestGoldenFrames(t *testing.T) {
 	vectors := wiretest.Golden(t, "jsonproto")
 	for _, v := range vectors {
@@ -115,7 +116,7 @@ func unmarshal(t *testing.T, data []byte, v any) {
 	}
 }
 
-// TestGoldenServer sends a server of ours what v7's client sent and wants v7's
+// TestGoldenServer sends our server what v7's client sent and expects v7's
 // answers.
 func TestGoldenServer(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc(), ErrorDetail: true}) // v7 tells why it can't decode
@@ -136,8 +137,8 @@ func TestGoldenServer(t *testing.T) {
 	}
 }
 
-// TestGoldenClient makes the calls that v7's client made. It wants v7's bytes
-// to be sent, and v7's answers to be understood.
+// TestGoldenClient makes the calls that v7's client made. It expects v7's bytes,
+// and that v7's answers are understood.
 func TestGoldenClient(t *testing.T) {
 	lis := wiretest.ListenScript(t)
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()})
@@ -185,8 +186,8 @@ func TestGoldenClient(t *testing.T) {
 	}
 }
 
-// TestTooLarge has a server refuse a call by its status, although it was not
-// read, and then close.
+// TestTooLarge: a server refuses a call with a status without reading all of it,
+// and closes.
 func TestTooLarge(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc(), ReadLimit: 1 << 10})
 	c := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()})
@@ -199,7 +200,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestEmptyFrame has a server close a connection that sends one.
+// TestEmptyFrame: a server closes a connection that sends an empty frame.
 func TestEmptyFrame(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc(), ErrorDetail: true}) // v7 tells why it can't decode
 	s := wiretest.DialScript(t, "tcp", p.Addr)

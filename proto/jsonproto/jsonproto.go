@@ -10,7 +10,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// Errors of Pack. The message can't be written in this format; nothing is.
+// Errors of Pack. The message can't be written in this format, and nothing was
+// written.
 var (
 	ErrTooManyFilters = errors.New("jsonproto: more than 8 transfer filters")
 	ErrFrameTooLong   = errors.New("jsonproto: frame longer than 4 GiB")
@@ -21,7 +22,8 @@ var envelope = proto.Envelope{
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 
-// NewJSONProtoFunc returns a function that makes the format for a connection.
+// NewJSONProtoFunc returns the function that makes the format for a connection:
+// [New].
 func NewJSONProtoFunc() proto.Func { return New }
 
 // New returns the format for one connection. It has no state.
@@ -37,12 +39,12 @@ func (format) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	return envelope.Unpack(r, m, limit)
 }
 
-// appendObject appends what goes through the filters.
+// appendObject appends the object, which goes through the filters.
 func appendObject(dst []byte, m *message.Message) ([]byte, error) {
 	dst = strconv.AppendInt(append(dst, `{"seq":`...), int64(m.Seq()), 10)
 	dst = strconv.AppendUint(append(dst, `,"mtype":`...), uint64(m.Mtype()), 10)
 	dst = appendMethod(append(dst, `,"serviceMethod":"`...), m.ServiceMethod())
-	dst = append(dst, `","status":"`...) // escaped as a query it needs no escapes of JSON
+	dst = append(dst, `","status":"`...) // query text needs no JSON escapes
 	dst = append(m.Status().AppendQuery(dst), `","meta":"`...)
 	at := len(dst)
 	dst = escapeFrom(m.Meta().AppendQuery(dst), at)
@@ -56,10 +58,11 @@ func appendObject(dst []byte, m *message.Message) ([]byte, error) {
 	return append(escapeFrom(dst, at), `"}`...), nil
 }
 
-// ownerSize is how long, in bytes, the part of an object is that peekOwner reads.
+// ownerSize is the length, in bytes, of the part of an object that peekOwner
+// reads.
 const ownerSize = len(`{"seq":-2147483648,"mtype":255,`)
 
-// peekOwner is that of the envelope, for objects written as Pack and v7 do.
+// peekOwner is the Owner of the envelope, for objects as Pack and v7 write them.
 func peekOwner(m *message.Message, b []byte) {
 	p := parser{b: b}
 	if !p.literal(`{"seq":`) {

@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// maxDepth is how deep a value may be nested that is skipped, or that is a body.
+// maxDepth is how deep a value that is skipped, or is a body, may be nested.
 const maxDepth = 256
 
 // The fields of the object, as bits of fields.seen.
@@ -29,8 +29,8 @@ type fields struct {
 	method, status, meta, body text
 }
 
-// parse fills m from the unfiltered part of a frame. With own, b belongs to
-// the message and is unescaped where it lies.
+// parse fills m from the unfiltered part of a frame. With own, b belongs to the
+// message and is unescaped in place.
 func parse(m *message.Message, b []byte, own bool, _ int) error {
 	return parseInto(m, parser{b: b}, own)
 }
@@ -90,7 +90,7 @@ func cutByV7(seen uint8, b []byte) bool {
 	return seen == allFields && bytes.HasSuffix(b, []byte(`"}`))
 }
 
-// bytes returns what t means; it copies only if there are escapes.
+// bytes returns t unescaped. It copies only if there are escapes.
 func (t text) bytes() ([]byte, bool) {
 	if !t.escaped {
 		return t.b, true
@@ -98,7 +98,7 @@ func (t text) bytes() ([]byte, bool) {
 	return t.appendTo(make([]byte, 0, len(t.b)))
 }
 
-// inPlace returns what t means, in the bytes of t.
+// inPlace returns t unescaped, in the bytes of t.
 func (t text) inPlace() ([]byte, bool) {
 	if !t.escaped {
 		return t.b, true
@@ -134,8 +134,8 @@ func (p *parser) object(f *fields) error {
 	}
 }
 
-// field parses the value of the field key. That of a field seen before is
-// skipped: so a body can't pass anything off as a header, wherever it ends.
+// field parses the value of the field key. The value of a field seen before is
+// skipped, so that a body can't fake a header field, wherever it ends.
 func (p *parser) field(f *fields, key []byte) (err error) {
 	bit := fieldOf(key)
 	if bit == 0 && p.ids != nil && string(key) == "xferPipe" {
@@ -194,7 +194,7 @@ func fieldOf(key []byte) uint8 {
 	return 0
 }
 
-// body parses the body: a string, or any other value as it stands.
+// body parses the body: a string, or the text of any other value.
 func (p *parser) body(f *fields) (text, error) {
 	if p.i >= len(p.b) || p.b[p.i] != '"' {
 		at := p.i
@@ -212,7 +212,7 @@ func (p *parser) body(f *fields) (text, error) {
 		return p.subBody(at, t, err)
 	}
 	if err != nil && len(p.b)-at >= len(`""}`) && cutByV7(f.seen|bodyField, p.b) {
-		p.i = len(p.b) - 1 // where the brace is
+		p.i = len(p.b) - 1 // the position of the brace
 		return text{b: p.b[at+1 : p.i-1], escaped: true, rule: openBody}, nil
 	}
 	return t, err

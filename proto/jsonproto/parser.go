@@ -7,7 +7,7 @@ import "math"
 type parser struct {
 	b   []byte
 	i   int
-	ids *[]byte // of the sub-protocol: where the IDs of the filters go; else nil
+	ids *[]byte // the destination for filter IDs of the sub-protocol; else nil
 }
 
 func (p *parser) unexpected() error {
@@ -28,7 +28,7 @@ func (p *parser) space() {
 	}
 }
 
-// literal takes s if it is next.
+// literal consumes s if it is next.
 func (p *parser) literal(s string) bool {
 	if len(p.b)-p.i < len(s) || string(p.b[p.i:p.i+len(s)]) != s {
 		return false
@@ -37,7 +37,7 @@ func (p *parser) literal(s string) bool {
 	return true
 }
 
-// end is the end of the text.
+// end checks that the text ends here.
 func (p *parser) end() error {
 	p.space()
 	if p.i < len(p.b) {
@@ -46,7 +46,7 @@ func (p *parser) end() error {
 	return nil
 }
 
-// key takes the key of a field and its colon.
+// key consumes the key of a field and its colon.
 func (p *parser) key() ([]byte, error) {
 	p.space()
 	t, err := p.text(header)
@@ -62,7 +62,7 @@ func (p *parser) key() ([]byte, error) {
 	return key, nil
 }
 
-// text takes a string. Its escapes are looked at when it is unescaped.
+// text consumes a string. Its escapes are checked when it is unescaped.
 func (p *parser) text(r rule) (text, error) {
 	if !p.literal(`"`) {
 		return text{}, p.unexpected()
@@ -84,7 +84,7 @@ func (p *parser) text(r rule) (text, error) {
 	return text{}, p.unexpected()
 }
 
-// integer takes a number that is an integer within lo and hi.
+// integer consumes an integer from lo to hi.
 func (p *parser) integer(lo, hi int64) (int64, error) {
 	at := p.i
 	neg := p.literal("-")
@@ -111,7 +111,7 @@ func (p *parser) integer(lo, hi int64) (int64, error) {
 	return n, nil
 }
 
-// skip takes any value; it is nested in depth others.
+// skip consumes any value, at nesting level depth.
 func (p *parser) skip(depth int) error {
 	if depth > maxDepth {
 		return malformed("values nested deeper than %d", maxDepth)
@@ -142,7 +142,7 @@ func (p *parser) skip(depth int) error {
 	return p.unexpected()
 }
 
-// skipList takes the rest of an array, or with keys of an object.
+// skipList consumes the rest of an array, or of an object if keys is true.
 func (p *parser) skipList(end string, depth int, keys bool) error {
 	p.space()
 	if p.literal(end) {
@@ -187,7 +187,7 @@ func (p *parser) skipNumber() error {
 	return nil
 }
 
-// digits takes digits and reports whether there were any.
+// digits consumes digits and reports whether there were any.
 func (p *parser) digits() bool {
 	at := p.i
 	for p.i < len(p.b) && isDigit(p.b[p.i]) {

@@ -25,15 +25,15 @@ func frame(text string) []byte {
 	return append(append(b, 0), text...)
 }
 
-// byV7 is the frame of a call as v7 writes it: Go's escapes in the header, and
-// in the body none but \".
+// byV7 returns the frame of a call as v7 writes it: with Go's escapes in the
+// header, and only \" in the body.
 func byV7(method string, body string) []byte {
 	return frame(fmt.Sprintf(`{"seq":1,"mtype":1,"serviceMethod":%q,"status":"code=0","meta":"k=v","bodyCodec":106,"body":"%s"}`,
 		method, strings.ReplaceAll(body, `"`, `\"`)))
 }
 
-// TestBodiesAreJSON packs bodies that v7 breaks. Another reader of JSON must
-// find them, and ours too.
+// TestBodiesAreJSON packs bodies that v7 breaks. encoding/json must read them, and
+// ours too.
 func TestBodiesAreJSON(t *testing.T) {
 	all := make([]byte, 256)
 	for i := range all {
@@ -63,8 +63,8 @@ func TestBodiesAreJSON(t *testing.T) {
 	}
 }
 
-// TestMethods compares what is written for a method with strconv.Quote, which
-// v7 uses, as far as that is JSON.
+// TestMethods compares the text of a method with strconv.Quote, which v7 uses, as
+// far as that is JSON.
 func TestMethods(t *testing.T) {
 	for _, method := range []string{
 		"", "/math/add", `a"b\c`, "\b\f\n\r\t", "é中😀", "\u00a0\u200b\u2028\ufeff\ufffd", // as Quote
@@ -89,7 +89,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestMetaNotEscaped packs metadata that is not a query as we write it: a
+// TestMetaNotEscaped packs metadata whose query text is not escaped as we do it: a
 // proxy may pass such text on.
 func TestMetaNotEscaped(t *testing.T) {
 	m := new(message.Message)
@@ -113,8 +113,8 @@ func TestBodiesOfV7(t *testing.T) {
 		{"as v7 reads it: an escape", `"a\nb"`, "\"a\nb\""},
 		{"as v7 reads it: half a backslash", `a\\b`, `a\b`},
 		{"as v7 reads it: ends before the quote", `"a\"b"`, `"a\`},
-		{"as v7 reads it: ends there, and looks well", `x\","seq":9,"z":"`, `x\`},
-		{"as v7 reads it: and not so well", `x\","seq":9,"mtype":"no`, `x\`},
+		{"as v7 reads it: ends there, and looks valid", `x\","seq":9,"z":"`, `x\`},
+		{"as v7 reads it: and looks invalid", `x\","seq":9,"mtype":"no`, `x\`},
 		{"no escape", `a\d+\.x\u12`, `a\d+\.x\u12`}, // v7 reads "a"
 		{"backslash at the end", `C:\`, `C:\`},      // v7 reads nothing, here and below
 		{"quote and backslash at the end", "\x00\x01\x02\xff\"\\", "\x00\x01\x02\xff\"\\"},
@@ -140,7 +140,7 @@ func TestBodiesOfV7(t *testing.T) {
 	}
 }
 
-// TestForeign reads what other writers of JSON may write.
+// TestForeign reads JSON as other programs may write it.
 func TestForeign(t *testing.T) {
 	deep := strings.Repeat("[", 250) + strings.Repeat("]", 250)
 	for _, c := range []struct{ name, text, want string }{
@@ -243,8 +243,8 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
-// TestOwner wants a message that is too large to say whose it is, also if no
-// more of it arrives.
+// TestOwner: a message that is too large has its type and sequence number, even if
+// no more of it arrives.
 func TestOwner(t *testing.T) {
 	for _, c := range []struct {
 		text  string
@@ -269,7 +269,7 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// TestRandomBodies packs bodies made of what is special to JSON.
+// TestRandomBodies packs bodies of characters that are special in JSON.
 func TestRandomBodies(t *testing.T) {
 	parts := []string{`"`, `\`, `\\`, `\"`, "\n", "\x00", "u0041", "é", "\xff", "}", `"}`, `,"seq":9`, "text"}
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -11,20 +11,20 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// NewSubProtoFunc returns a function that makes the JSON sub-protocol of
-// WebSocket connections: each message of the connection is an object like that
-// of [New], without a status and with the IDs of the transfer filters, which
-// apply to the body alone:
+// NewSubProtoFunc returns the function that makes the JSON sub-protocol of
+// WebSocket connections, [NewSub]: each message of the connection is an object
+// like that of [New], without a status and with the IDs of the transfer filters,
+// which apply to the body alone:
 //
 //	{"seq":1,"mtype":1,"serviceMethod":"/a","meta":"k=v","bodyCodec":106,"body":"…","xferPipe":[]}
 //
-// erpc v7 sends no status over WebSocket, so there a failed call looks like one
-// that succeeded. Here a status that is not OK follows as a member "status",
-// which v7 passes over.
+// erpc v7 sends no status over WebSocket, so there a failed call looks like a
+// success. Here a status that is not OK follows as a member "status", which v7
+// ignores.
 //
-// A WebSocket message has a length of its own, a stream has not. Between the
-// protocol and the connection each object has a length in front, uint32 big
-// endian, excluding itself, which package socket/websocket takes off.
+// Between the protocol and the connection each object is preceded by its length, a
+// big-endian uint32 that excludes itself. Package socket/websocket removes it,
+// because a WebSocket message has its own length.
 func NewSubProtoFunc() proto.Func { return NewSub }
 
 // NewSub returns the sub-protocol for one connection. It has no state.
@@ -92,9 +92,9 @@ func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 	return nil
 }
 
-// subBody is the body of the sub-protocol, the string t that begins at at. v7
-// escapes nothing of a body but quotes, so its string may seem to end too soon;
-// then it ends in front of the filters, which v7 writes last.
+// subBody parses the body of the sub-protocol, the string t that begins at at. In
+// a body v7 escapes only quotes, so its string may seem to end too early. Then it
+// ends in front of the filters, which v7 writes last.
 func (p *parser) subBody(at int, t text, err error) (text, error) {
 	const behind = `","xferPipe":`
 	if err == nil {
@@ -113,7 +113,7 @@ func (p *parser) subBody(at int, t text, err error) (text, error) {
 	return text{b: p.b[at+1 : end : end], escaped: true, rule: openBody}, nil
 }
 
-// filters takes a list of filter IDs, or null.
+// filters consumes a list of filter IDs, or null.
 func (p *parser) filters() error {
 	if p.literal("null") {
 		return nil

@@ -13,17 +13,17 @@ type text struct {
 	rule    rule
 }
 
-// A rule says what a backslash means.
+// A rule tells what a backslash means.
 type rule byte
 
 const (
-	header   rule = iota // the escapes of JSON and of Go; another is an error
-	body                 // the escapes of JSON; another backslash stands for itself
-	openBody             // only \": a body of v7 without an end
+	header   rule = iota // the escapes of JSON and of Go; any other is an error
+	body                 // the escapes of JSON; any other backslash stands for itself
+	openBody             // only \", in a body of v7 without an end
 )
 
-// appendTo appends the meaning of t, which is never longer than t, so that dst
-// may be t.b[:0].
+// appendTo appends t unescaped. The result is never longer than t, so dst may be
+// t.b[:0].
 func (t text) appendTo(dst []byte) ([]byte, bool) {
 	s := t.b
 	if !t.escaped {
@@ -31,7 +31,7 @@ func (t text) appendTo(dst []byte) ([]byte, bool) {
 	}
 	start := len(dst)
 	dst = slices.Grow(dst, len(s))
-	out, n := dst[start:start+len(s)], 0 // n bytes of it are written
+	out, n := dst[start:start+len(s)], 0 // n of its bytes are written
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c != '\\' {
@@ -40,7 +40,7 @@ func (t text) appendTo(dst []byte) ([]byte, bool) {
 			i++
 			continue
 		}
-		if i+1 < len(s) && s[i+1] == '"' { // by far the most
+		if i+1 < len(s) && s[i+1] == '"' { // by far the most frequent
 			out[n] = '"'
 			n++
 			i += 2
@@ -56,8 +56,8 @@ func (t text) appendTo(dst []byte) ([]byte, bool) {
 	return dst[:start+n], true
 }
 
-// unescape appends what the backslash means that s begins with and returns how
-// many bytes of s say so, 0 if that is an error.
+// unescape appends the meaning of the escape at the start of s and returns its
+// length in s, or 0 if it is an error.
 func (r rule) unescape(dst, s []byte) ([]byte, int) {
 	var c byte
 	if len(s) > 1 {
@@ -104,8 +104,8 @@ func (r rule) unescape(dst, s []byte) ([]byte, int) {
 	return dst, 0
 }
 
-// appendUTF16 appends what \uXXXX, with the value v, and the low surrogate
-// behind it mean.
+// appendUTF16 appends the rune of \uXXXX, with the value v, and of a low surrogate
+// that follows it.
 func appendUTF16(dst, s []byte, v uint32) ([]byte, int) {
 	r := rune(v)
 	if !utf16.IsSurrogate(r) {
@@ -121,7 +121,7 @@ func appendUTF16(dst, s []byte, v uint32) ([]byte, int) {
 	return utf8.AppendRune(dst, utf8.RuneError), 6
 }
 
-// hexDigits returns the value of the n digits that s begins with.
+// hexDigits returns the value of the first n digits of s.
 func hexDigits(s []byte, n int) (v uint32, ok bool) {
 	if len(s) < n {
 		return 0, false

@@ -17,11 +17,11 @@
 //	  bytes  body          = 7;
 //	}
 //
-// Fields that are zero are left out. A reader takes them in any order, the
-// last of those that are repeated, and skips unknown ones. An empty message is
-// a message of no type, but an empty frame is malformed.
+// Fields that are zero are left out. A reader accepts them in any order, takes the
+// last of repeated ones, and skips unknown ones. An empty message is a message
+// without a type, but an empty frame is malformed.
 //
-// The message is encoded by hand: there is no descriptor of it that could
-// collide with another one of the process. Importing v7's own pbproto and its
-// WebSocket sub-protocol together ends a process at init for that reason.
+// The message is encoded by hand: it has no descriptor that could collide with
+// another one in the process. For that reason a process that imports v7's own
+// pbproto together with its WebSocket sub-protocol panics at init.
 package pbproto

@@ -24,7 +24,7 @@ var calls = map[string]wiretest.Call{
 	"pbproto/body-nil": {Method: "/enc/empty", Want: struct{}{}},
 }
 
-// differs reports where ours may write other bytes than v7: nowhere.
+// differs reports whether we may write other bytes than v7: never.
 func differs(wiretest.Vector) bool { return false }
 
 func unpack(t *testing.T, frame []byte) *message.Message {
@@ -47,7 +47,8 @@ func repack(t *testing.T, m *message.Message) []byte {
 	return frame
 }
 
-// wantFrame wants v7's bytes, or the same message where those may differ.
+// wantFrame compares frame with v7's bytes, or with v7's message where the bytes
+// may differ.
 func wantFrame(t *testing.T, frame []byte, v wiretest.Vector) {
 	t.Helper()
 	if !differs(v) {
@@ -80,7 +81,7 @@ func TestGoldenFrames(t *testing.T) {
 	}
 }
 
-// TestGoldenServer sends a server of ours what v7's client sent and wants v7's
+// TestGoldenServer sends our server what v7's client sent and expects v7's
 // answers.
 func TestGoldenServer(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()})
@@ -101,8 +102,8 @@ func TestGoldenServer(t *testing.T) {
 	}
 }
 
-// TestGoldenClient makes the calls that v7's client made. It wants v7's bytes
-// to be sent, and v7's answers to be understood.
+// TestGoldenClient makes the calls that v7's client made. It expects v7's bytes,
+// and that v7's answers are understood.
 func TestGoldenClient(t *testing.T) {
 	lis := wiretest.ListenScript(t)
 	p := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()})
@@ -143,8 +144,8 @@ func TestGoldenClient(t *testing.T) {
 	}
 }
 
-// TestTooLarge has a server refuse a call by its status, although it was not
-// read, and then close.
+// TestTooLarge: a server refuses a call with a status without reading all of it,
+// and closes.
 func TestTooLarge(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc(), ReadLimit: 1 << 10})
 	c := wiretest.NewClient(t, erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()})
@@ -157,7 +158,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestEmptyFrame has a server close a connection that sends one.
+// TestEmptyFrame: a server closes a connection that sends an empty frame.
 func TestEmptyFrame(t *testing.T) {
 	p := wiretest.Serve(t, erpc.PeerConfig{ProtoFunc: pbproto.NewPbProtoFunc()})
 	s := wiretest.DialScript(t, "tcp", p.Addr)

@@ -20,12 +20,12 @@ const (
 	bodyField
 )
 
-// appendPayload appends what goes through the filters.
+// appendPayload appends the message, which goes through the filters.
 func appendPayload(dst []byte, m *message.Message) ([]byte, error) {
 	dst = appendInt(dst, seqField, m.Seq())
 	dst = appendInt(dst, mtypeField, int32(m.Mtype()))
 	if method := m.ServiceMethod(); method != "" {
-		if !utf8.ValidString(method) { // protobuf's own readers refuse it
+		if !utf8.ValidString(method) { // readers of protobuf refuse it
 			return dst, ErrMethodNotUTF8
 		}
 		dst = protowire.AppendString(appendTag(dst, methodField, protowire.BytesType), method)
@@ -61,12 +61,12 @@ func beginBytes(dst []byte, field protowire.Number) (_ []byte, at int) {
 	return dst, len(dst)
 }
 
-// endBytes ends the field whose bytes begin at at, or takes it back if there
-// are none.
+// endBytes completes the field whose bytes begin at at, or removes it if there are
+// none.
 func endBytes(dst []byte, at int) []byte {
 	n := len(dst) - at
 	if n == 0 {
-		return dst[:at-2] // tags up to 15 are of one byte
+		return dst[:at-2] // tags up to 15 take one byte
 	}
 	if more := protowire.SizeVarint(uint64(n)) - 1; more > 0 {
 		dst = slices.Grow(dst, more)[:len(dst)+more]
@@ -76,8 +76,8 @@ func endBytes(dst []byte, at int) []byte {
 	return dst
 }
 
-// parse fills m from the unfiltered part of a frame. Without own, b is copied
-// where m keeps it.
+// parse fills m from the unfiltered part of a frame. Without own, the parts of b
+// that m keeps are copied.
 func parse(m *message.Message, b []byte, own bool, _ int) error {
 	var method, status, meta, body []byte
 	for len(b) > 0 {
@@ -106,7 +106,7 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 				body = v
 			}
 			n = k
-		default: // unknown, or of another type than it should be, which counts as unknown
+		default: // unknown, or of the wrong type, which counts as unknown
 			n = protowire.ConsumeFieldValue(field, t, b)
 		}
 		if n < 0 {
@@ -136,8 +136,8 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 	return nil
 }
 
-// consumeTag reads the tag of a field. Beyond protowire's it refuses numbers that
-// protobuf has no room for, as protobuf's own readers do.
+// consumeTag reads the tag of a field. Unlike protowire, it refuses numbers that
+// are out of protobuf's range, as protobuf's own readers do.
 func consumeTag(b []byte) (protowire.Number, protowire.Type, int, error) {
 	field, t, n := protowire.ConsumeTag(b)
 	if n < 0 {
@@ -166,11 +166,11 @@ func setInt(m *message.Message, field protowire.Number, v int32) bool {
 	return true
 }
 
-// ownerSize is how long, in bytes, the fields are that peekOwner reads: a
-// negative integer has ten, and a tag.
+// ownerSize is the length, in bytes, of the fields that peekOwner reads: each has
+// a tag, and a negative integer takes ten bytes.
 const ownerSize = 2 * (1 + 10)
 
-// peekOwner is that of the envelope, for messages written as Pack and v7 do.
+// peekOwner is the Owner of the envelope, for messages as Pack and v7 write them.
 func peekOwner(m *message.Message, b []byte) {
 	for _, field := range []protowire.Number{seqField, mtypeField} {
 		f, t, n := protowire.ConsumeTag(b)

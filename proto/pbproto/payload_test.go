@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// payload is the message as protobuf itself knows it, registered nowhere.
+// payload is a descriptor of the message, which is not registered.
 var payload = func() protoreflect.MessageDescriptor {
 	field := func(n int32, name string, typ descriptorpb.FieldDescriptorProto_Type) *descriptorpb.FieldDescriptorProto {
 		return &descriptorpb.FieldDescriptorProto{
@@ -55,7 +55,7 @@ func decode(t *testing.T, b []byte) *dynamicpb.Message {
 	return p
 }
 
-// wantPayload wants m to have the fields of p.
+// wantPayload checks that m has the fields of p.
 func wantPayload(t *testing.T, m *message.Message, p *dynamicpb.Message) {
 	t.Helper()
 	get := func(n protowire.Number) protoreflect.Value { return p.Get(payload.Fields().ByNumber(n)) }
@@ -75,8 +75,8 @@ func frame(payload ...byte) []byte {
 	return append(append(b, 0), payload...)
 }
 
-// TestPack compares what Pack writes with what protobuf's own writer makes of
-// the same fields.
+// TestPack compares the output of Pack with that of protobuf's own writer for the
+// same fields.
 func TestPack(t *testing.T) {
 	for _, m := range []*message.Message{
 		{},
@@ -124,7 +124,7 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
-// TestForeign reads what other writers of protobuf may write.
+// TestForeign reads protobuf as other programs may write it.
 func TestForeign(t *testing.T) {
 	for name, b := range map[string]string{
 		"empty":               "",
@@ -170,8 +170,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestOwner wants a message that is too large to say whose it is, also if no
-// more of it arrives.
+// TestOwner: a message that is too large has its type and sequence number, even if
+// no more of it arrives.
 func TestOwner(t *testing.T) {
 	head := []byte{0x7f, 0, 0, 0, 0}
 	for name, c := range map[string]struct {

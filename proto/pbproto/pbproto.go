@@ -8,7 +8,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// Errors of Pack. The message can't be written in this format; nothing is.
+// Errors of Pack. The message can't be written in this format, and nothing was
+// written.
 var (
 	ErrTooManyFilters = errors.New("pbproto: more than 8 transfer filters")
 	ErrFrameTooLong   = errors.New("pbproto: frame longer than 4 GiB")
@@ -20,7 +21,8 @@ var envelope = proto.Envelope{
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 
-// NewPbProtoFunc returns a function that makes the format for a connection.
+// NewPbProtoFunc returns the function that makes the format for a connection:
+// [New].
 func NewPbProtoFunc() proto.Func { return New }
 
 // New returns the format for one connection. It has no state.

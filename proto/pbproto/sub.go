@@ -21,8 +21,8 @@ const (
 	subStatus protowire.Number = 15
 )
 
-// NewSubProtoFunc returns a function that makes the protobuf sub-protocol of
-// WebSocket connections: each message of the connection is
+// NewSubProtoFunc returns the function that makes the protobuf sub-protocol of
+// WebSocket connections, [NewSub]: each message of the connection is
 //
 //	message payload {
 //	  int32 seq = 1; int32 mtype = 2; string serviceMethod = 3; bytes meta = 4;
@@ -31,8 +31,8 @@ const (
 //	}
 //
 // The transfer filters apply to the body alone. erpc v7 sends no status over
-// WebSocket and passes over ours. As with jsonproto.NewSubProtoFunc, each
-// message has its length in front between the protocol and the connection.
+// WebSocket and ignores ours. As with jsonproto.NewSubProtoFunc, each message is
+// preceded by its length between the protocol and the connection.
 func NewSubProtoFunc() proto.Func { return NewSub }
 
 // NewSub returns the sub-protocol for one connection. It has no state.
@@ -83,7 +83,8 @@ func appendSub(dst []byte, m *message.Message) ([]byte, error) {
 	return dst, nil
 }
 
-// parseSub fills m from a message. Without own, b is copied where m keeps it.
+// parseSub fills m from a message. Without own, the parts of b that m keeps are
+// copied.
 func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 	parts := map[protowire.Number][]byte{}
 	for len(b) > 0 {
@@ -101,7 +102,7 @@ func parseSub(m *message.Message, b []byte, own bool, limit int) error {
 			}
 		case t == protowire.BytesType && (field <= subFilters || field == subStatus):
 			parts[field], n = protowire.ConsumeBytes(b)
-		default: // unknown, or of another type than it should be, which counts as unknown
+		default: // unknown, or of the wrong type, which counts as unknown
 			n = protowire.ConsumeFieldValue(field, t, b)
 		}
 		if n < 0 {

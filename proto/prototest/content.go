@@ -39,7 +39,7 @@ func checkHeader(s *suite) error {
 	return errors.Join(errs...)
 }
 
-// manyBytes is the length of a body above which it is tried once only.
+// manyBytes is the length above which a body is tried only once.
 const manyBytes = 64 << 10
 
 func checkBody(s *suite) error {
@@ -124,8 +124,8 @@ func checkLimit(s *suite) error {
 	return nil
 }
 
-// owner checks that a message that was not read says either whose it is or
-// nothing.
+// owner checks that a message that was too large has either its type and sequence
+// number or neither.
 func (s *suite) owner(m *message.Message, p sample) error {
 	if m.Mtype() != message.TypeUndefined && (m.Mtype() != p.mtype || m.Seq() != p.seq) {
 		return fmt.Errorf("type and sequence number of the message that was not read are %d and %d, want %d and %d, or type 0",
@@ -157,7 +157,7 @@ func checkInflatedLimit(s *suite) error {
 	return nil
 }
 
-// bodyIsText reports whether no body may have zero bytes.
+// bodyIsText reports whether no body of the options has zero bytes.
 func (s *suite) bodyIsText() bool {
 	for _, b := range s.Bodies {
 		if bytes.IndexByte(b, 0) >= 0 {

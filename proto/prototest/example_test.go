@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
-// Whoever writes a format calls Run from a test like this one.
+// The author of a format calls Run from a test like this one.
 func Example() {
 	_ = func(t *testing.T) { // func TestConformance(t *testing.T)
 		prototest.Run(t, rawproto.New, prototest.Options{

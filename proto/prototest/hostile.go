@@ -14,9 +14,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// survive reads messages of b until an error. It fails where the format
-// panics, gives a message without reading anything, or one that is not fit to
-// be used.
+// survive reads messages of b until an error. It fails if the format panics,
+// returns a message without reading anything, or returns one that can't be used.
 func (s *suite) survive(b []byte, limit int) error {
 	return guard(func() error {
 		src := bytes.NewReader(b)
@@ -51,7 +50,7 @@ func checkGarbage(s *suite) error {
 		for i := range b {
 			b[i] = byte(rng.Uint32())
 		}
-		if len(b) >= 4 && rng.IntN(2) == 0 { // a length that fits, so that more is looked at
+		if len(b) >= 4 && rng.IntN(2) == 0 { // a length that fits, so that more of it is parsed
 			binary.BigEndian.PutUint32(b, uint32(len(b)-4*rng.IntN(2)))
 		}
 		if err := s.survive(b, limit); err != nil {
@@ -83,7 +82,7 @@ func checkGarbage(s *suite) error {
 // mayAllocate is how many bytes one Unpack of a short input may allocate.
 const mayAllocate = 1 << 20
 
-// checkAnnounced reads frames that announce more than they bring.
+// checkAnnounced reads frames that announce more than they contain.
 func checkAnnounced(s *suite) error {
 	inputs := slices.Clone(s.Hostile)
 	for i := range 3 {

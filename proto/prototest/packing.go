@@ -11,8 +11,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// checkAppend packs into buffers that hold something, with room behind it that
-// is not clean.
+// checkAppend packs into buffers that are not empty and whose spare capacity is
+// not zeroed.
 func checkAppend(s *suite) error {
 	for i := range 12 {
 		p := s.nth(i)
@@ -40,7 +40,7 @@ func checkAppend(s *suite) error {
 	return nil
 }
 
-// checkFailedPack packs what can't be encoded and goes on.
+// checkFailedPack packs values that can't be encoded, and then a good one.
 func checkFailedPack(s *suite) error {
 	f := s.newProto()
 	held := []byte("what was there before")
@@ -79,7 +79,7 @@ type panics struct{}
 
 func (panics) MarshalJSON() ([]byte, error) { panic("an encoder of the user") }
 
-// checkConcurrent packs on all goroutines at once, while another reads.
+// checkConcurrent packs on several goroutines at once, while another one reads.
 func checkConcurrent(s *suite) error {
 	const workers, rounds = 8, 60
 	f := s.newProto()

@@ -1,5 +1,5 @@
-// Package prototest checks that a wire format keeps the contract of
-// proto.Proto. Whoever writes one calls [Run] from a test of its package.
+// Package prototest checks that a wire format keeps the contract of proto.Proto.
+// The author of a format calls [Run] from a test.
 package prototest
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// Options say what a format can carry. The zero value claims all that a
-// message can have, except for transfer filters, which have to be registered.
-// A list that is set stands in place of the default one.
+// Options say what a format can carry. The zero value means everything that a
+// message can have, except transfer filters, which have to be registered. A list
+// that is set replaces the default one.
 type Options struct {
 	Types    []byte            // message types; default: all from CALL to AUTH_REPLY
 	Seqs     []int32           // sequence numbers; default: small, large and negative ones
@@ -20,7 +20,7 @@ type Options struct {
 	Statuses []*message.Status // nil is success; default: also any bytes in texts
 	Codecs   []byte            // IDs of body codecs; default: none, the known, an unknown one
 
-	// Meta are lists of keys and values by turns. Default: none, order,
+	// Meta are lists of alternating keys and values. Default: none, order,
 	// duplicates, empty values, any bytes.
 	Meta [][]string
 
@@ -31,35 +31,34 @@ type Options struct {
 	// one of them should deflate. Default: none are checked.
 	Filters []byte
 
-	// Slack is by how many bytes a frame may exceed the limit before the
-	// format must refuse it, and by how many Message.Size may differ from the
-	// length of the frame.
+	// Slack is how many bytes a frame may have above the limit before the format
+	// must refuse it, and how many bytes Message.Size may differ from the length
+	// of the frame.
 	Slack int
 
-	// Normalize changes a message to what arrives of it, where a format can't
-	// carry all: an HTTP reply has no service method, for example. It is
-	// applied to what was sent and to what was read before they are compared,
-	// and must leave alone what it need not change.
+	// Normalize changes a message to what arrives of it, if the format can't carry
+	// everything: an HTTP reply has no service method, for example. It is applied
+	// to the message sent and to the message read before they are compared, and
+	// must not change more than necessary.
 	Normalize func(*message.Message)
 
-	// Hostile are bytes, special to the format, that announce much and bring
-	// little. The usual ones are found without: valid frames with four bytes
-	// in a row changed.
+	// Hostile are inputs, special to the format, that announce much and contain
+	// little. The usual ones are made from valid frames by changing four bytes in
+	// a row.
 	Hostile [][]byte
 }
 
-// Run checks the format that newProto makes with one message after another, in
-// subtests. It fails t where the format
+// Run checks the format that newProto makes, in subtests. It fails t if the format
 //
 //   - has an identifier or a name that changes,
 //   - loses or changes a field of the header or a byte of the body, of one
 //     message or of one among a thousand in a stream, however it arrives,
-//   - takes a message above the limit, or refuses one just at it,
-//   - takes a truncated message, or calls that a clean end,
-//   - panics or hangs on what it reads, or allocates what was merely announced,
-//   - leaves in a message what is not the message's own,
-//   - packs over what is in the buffer, differently when used concurrently, or
-//     unable to go on after a message that can't be encoded.
+//   - accepts a message above the limit, or refuses one exactly at it,
+//   - accepts a truncated message, or reports it as a clean end,
+//   - panics or hangs on any input, or allocates what was only announced,
+//   - leaves data in a message that does not belong to it,
+//   - overwrites what is in the buffer, packs differently when used concurrently, or
+//     fails after a message that can't be encoded.
 //
 // Each frame is packed by one value of newProto and read by another.
 func Run(t *testing.T, newProto func() proto.Proto, o Options) {
@@ -74,8 +73,8 @@ func Run(t *testing.T, newProto func() proto.Proto, o Options) {
 	}
 }
 
-// checks are functions that return an error, rather than take a testing.T, so
-// that they can be tested with broken formats.
+// checks return an error rather than take a testing.T, so that they can be tested
+// with broken formats.
 var checks = []struct {
 	name  string
 	check func(*suite) error
@@ -100,7 +99,7 @@ var checks = []struct {
 	{"concurrent", checkConcurrent},
 }
 
-// limit is the read limit, in bytes, where a check is not about it.
+// limit is the read limit, in bytes, of checks that are not about the limit.
 const limit = 8 << 20
 
 type suite struct {

@@ -53,7 +53,7 @@ func (b *broken) Unpack(r *bufio.Reader, m *message.Message, limit int) error {
 	return b.Proto.Unpack(r, m, limit)
 }
 
-// after is a fault of Unpack in what it hands over.
+// after returns a format whose Unpack changes the message afterwards.
 func after(change func(m *message.Message)) broken {
 	return broken{unpack: func(f proto.Proto, r *bufio.Reader, m *message.Message, limit int) error {
 		err := f.Unpack(r, m, limit)
@@ -64,15 +64,15 @@ func after(change func(m *message.Message)) broken {
 	}}
 }
 
-// failing is a fault of Unpack in the error it returns.
+// failing returns a format whose Unpack changes its error.
 func failing(change func(err error, m *message.Message) error) broken {
 	return broken{unpack: func(f proto.Proto, r *bufio.Reader, m *message.Message, limit int) error {
 		return change(f.Unpack(r, m, limit), m)
 	}}
 }
 
-// TestFaultsAreFound breaks raw in one way after another. The check that is
-// there for it must fail.
+// TestFaultsAreFound breaks raw in one way after another. The check for that fault
+// must fail.
 func TestFaultsAreFound(t *testing.T) {
 	var versions atomic.Int32
 	var shared []byte
@@ -98,7 +98,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"trims the body", "body", after(func(m *message.Message) { m.SetRaw(bytes.TrimRight(m.Raw(), "\\")) })},
 		{"bodies are UTF-8", "body", after(func(m *message.Message) { m.SetRaw(bytes.ToValidUTF8(m.Raw(), []byte("?"))) })},
 		{"no body above 64 KiB", "body", after(func(m *message.Message) { m.SetRaw(m.Raw()[:min(len(m.Raw()), 1<<16)]) })},
-		{"filters are not told", "filters", after(func(m *message.Message) { m.XferPipe().Reset() })},
+		{"filters are lost", "filters", after(func(m *message.Message) { m.XferPipe().Reset() })},
 		{"the size is that of the body", "size", after(func(m *message.Message) { m.SetSize(uint32(len(m.Raw()))) })},
 		{"no limit", "limit", broken{unpack: func(f proto.Proto, r *bufio.Reader, m *message.Message, _ int) error {
 			return f.Unpack(r, m, 1<<30)
@@ -174,7 +174,7 @@ func TestFaultsAreFound(t *testing.T) {
 			}
 			return err
 		})},
-		{"an end where there is none", "garbage", failing(func(err error, _ *message.Message) error {
+		{"reports an end where there is none", "garbage", failing(func(err error, _ *message.Message) error {
 			if errors.Is(err, proto.ErrMalformed) {
 				return io.EOF
 			}
@@ -208,7 +208,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"writes over what is there", "append", broken{pack: func(f proto.Proto, dst []byte, m *message.Message) ([]byte, error) {
 			return f.Pack(dst[:0], m)
 		}}},
-		{"breaks what it packs behind something", "append", broken{pack: func(f proto.Proto, dst []byte, m *message.Message) ([]byte, error) {
+		{"breaks what it appends to a buffer", "append", broken{pack: func(f proto.Proto, dst []byte, m *message.Message) ([]byte, error) {
 			behind := len(dst) > 0
 			dst, err := f.Pack(dst, m)
 			if behind && err == nil {
@@ -216,7 +216,7 @@ func TestFaultsAreFound(t *testing.T) {
 			}
 			return dst, err
 		}}},
-		{"packs what can't be encoded", "failed pack", broken{pack: func(f proto.Proto, dst []byte, m *message.Message) ([]byte, error) {
+		{"packs a value that can't be encoded", "failed pack", broken{pack: func(f proto.Proto, dst []byte, m *message.Message) ([]byte, error) {
 			if out, err := f.Pack(dst, m); err == nil {
 				return out, nil
 			}
@@ -246,7 +246,7 @@ func TestFaultsAreFound(t *testing.T) {
 			}
 		})
 	}
-	_ = shared // keeps allocations from being left out
+	_ = shared // keeps the compiler from removing allocations
 }
 
 func find(t *testing.T, name string) func(*suite) error {
@@ -260,7 +260,7 @@ func find(t *testing.T, name string) func(*suite) error {
 	return nil
 }
 
-// unlimitedFilters undoes filters with a limit of their own.
+// unlimitedFilters undoes filters with its own limit.
 func unlimitedFilters(f proto.Proto, r *bufio.Reader, m *message.Message, limit int) error {
 	head, err := r.Peek(4)
 	if err == nil && int(binary.BigEndian.Uint32(head)) <= limit {
@@ -269,7 +269,7 @@ func unlimitedFilters(f proto.Proto, r *bufio.Reader, m *message.Message, limit 
 	return f.Unpack(r, m, limit)
 }
 
-// keepsMeta adds the metadata of the message before.
+// keepsMeta adds the metadata of the previous message.
 func keepsMeta() broken {
 	var last string
 	return after(func(m *message.Message) {
@@ -290,7 +290,7 @@ func failsForGood() broken {
 	}}
 }
 
-// packsByTurns packs into storage of its own and returns that: goroutines get
+// packsByTurns packs into shared storage and returns it, so that goroutines get
 // the frames of others. The hand-over makes the fault certain.
 func packsByTurns() broken {
 	turn := make(chan []byte, 1)
@@ -309,7 +309,7 @@ func packsByTurns() broken {
 }
 
 // TestRunNormalizes runs the suite on a format that lower-cases methods and
-// carries few types, and says so.
+// carries few types, with options that say so.
 func TestRunNormalizes(t *testing.T) {
 	lower := func(m *message.Message) { m.SetServiceMethod(strings.ToLower(m.ServiceMethod())) }
 	Run(t, func() proto.Proto {

@@ -19,8 +19,8 @@ func everyByte() []byte {
 	return b
 }
 
-// large returns 1 MiB of bytes of every value that a filter can't shrink to
-// nothing.
+// large returns 1 MiB of bytes of every value, which a filter can't compress to
+// almost nothing.
 func large() []byte {
 	b := make([]byte, 1<<20)
 	x := uint32(1)
@@ -36,7 +36,7 @@ func pattern(n int) string {
 	return string(bytes.Repeat([]byte("/abcdefg"), n/8+1)[:n])
 }
 
-// A sample is a message to send, in a form that can be made again and again.
+// A sample describes a message to send, which can be made repeatedly.
 type sample struct {
 	mtype   byte
 	codec   byte
@@ -63,8 +63,8 @@ func (s *suite) base() sample {
 	return p
 }
 
-// isText looks at the length first: the race detector looks at every byte that
-// is compared, and this is asked for each message.
+// isText compares the length first: the race detector checks every byte that is
+// compared, and isText runs for each message.
 func isText(b []byte) bool { return len(b) == len("text") && string(b) == "text" }
 
 // nth is the base sample with its own sequence number and body.
@@ -113,7 +113,7 @@ func (s *suite) pack(p sample) ([]byte, error) {
 	return frame, nil
 }
 
-// frames packs the first n samples behind each other and returns the length of
+// frames packs the first n samples one after another and returns the length of
 // each frame.
 func (s *suite) frames(n int) (stream []byte, lengths []int, err error) {
 	for i := range n {
@@ -165,7 +165,8 @@ func (s *suite) same(got *message.Message, p sample) error {
 
 func statusText(st *message.Status) string { return string(st.AppendQuery(nil)) }
 
-// metaText parses m, so that two ways to write the same are the same.
+// metaText returns m in parsed form, so that different encodings of the same
+// entries are equal.
 func metaText(m *message.Meta) string {
 	var b []byte
 	for k, v := range m.All {

@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// readAll reads n messages from r, one behind the other, and then the end.
+// readAll reads n messages from r and then the end.
 func (s *suite) readAll(r *bufio.Reader, n int) error {
 	f := s.newProto()
 	var m message.Message
@@ -65,8 +65,8 @@ func checkSlowReader(s *suite) error {
 
 var errBroken = errors.New("the connection broke")
 
-// checkReadError checks that an error of the connection can be told from one
-// of the format: a session treats deadlines in its own way.
+// checkReadError checks that an error of the connection can be distinguished from
+// one of the format: a session handles deadlines itself.
 func checkReadError(s *suite) error {
 	frame, err := s.pack(s.base())
 	if err != nil {
@@ -113,7 +113,7 @@ func checkTruncated(s *suite) error {
 	return nil
 }
 
-// checkOwnership overwrites the buffer that a message was read from.
+// checkOwnership overwrites the buffer from which a message was read.
 func checkOwnership(s *suite) error {
 	for i := range 24 {
 		p := s.nth(i)

@@ -26,7 +26,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// Errors of Pack. The message can't be written in this format; nothing is.
+// Errors of Pack. The message can't be written in this format, and nothing was
+// written.
 var (
 	ErrMethodTooLong  = errors.New("rawproto: service method longer than 255 bytes")
 	ErrStatusTooLong  = message.ErrStatusTooLong
@@ -40,7 +41,8 @@ const (
 	maxText   = math.MaxUint16 // of the status and of the metadata
 )
 
-// NewRawProtoFunc returns a function that makes the format for a connection.
+// NewRawProtoFunc returns the function that makes the format for a connection:
+// [New].
 func NewRawProtoFunc() proto.Func { return New }
 
 // New returns the format for one connection. It has no state.
@@ -72,10 +74,10 @@ func (raw) PackHead(dst []byte, m *message.Message, n int) ([]byte, bool) {
 		binary.BigEndian.PutUint32(head[start:], uint32(size))
 		return head, true
 	}
-	return dst, false // Pack says what is wrong
+	return dst, false // Pack returns the error
 }
 
-// appendInner appends what goes through the filters.
+// appendInner appends the part of a frame that goes through the filters.
 func appendInner(dst []byte, m *message.Message) ([]byte, error) {
 	dst, err := appendHead(dst, m)
 	if err != nil {
@@ -84,7 +86,7 @@ func appendInner(dst []byte, m *message.Message) ([]byte, error) {
 	return m.AppendBody(dst)
 }
 
-// appendHead appends what stands in front of the body.
+// appendHead appends the fields in front of the body.
 func appendHead(dst []byte, m *message.Message) ([]byte, error) {
 	method := m.ServiceMethod()
 	if len(method) > maxMethod {
@@ -106,7 +108,7 @@ func appendHead(dst []byte, m *message.Message) ([]byte, error) {
 	return append(dst, m.BodyCodec()), nil
 }
 
-// putLen writes the length of the text that ends dst before it, at at.
+// putLen writes the length of the text at the end of dst in front of it, at at.
 func putLen(dst []byte, at int) bool {
 	n := len(dst) - at - 2
 	binary.BigEndian.PutUint16(dst[at:], uint16(n))

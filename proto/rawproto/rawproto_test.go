@@ -18,7 +18,7 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-const limit = 1 << 20 // bytes, of reading in these tests
+const limit = 1 << 20 // read limit of these tests, in bytes
 
 func pack(t testing.TB, m *message.Message) []byte {
 	t.Helper()
@@ -33,7 +33,7 @@ func unpack(b []byte, m *message.Message) error {
 	return New().Unpack(bufio.NewReader(bytes.NewReader(b)), m, limit)
 }
 
-// again returns the message that was read as one to be sent.
+// again returns the message that was read as one to send.
 func again(m *message.Message) *message.Message {
 	m2 := message.New(message.WithServiceMethod(m.ServiceMethod()), message.WithStatus(m.Status()),
 		message.WithBodyCodec(m.BodyCodec()), message.WithBody(m.Raw()), message.WithXferPipe(m.XferPipe().IDs()...))
@@ -43,8 +43,8 @@ func again(m *message.Message) *message.Message {
 	return m2
 }
 
-// Every frame that was captured from v7 is read as what it was, and what is
-// written in its place is the same, byte for byte.
+// Every frame that was captured from v7 is read correctly and written again byte
+// for byte.
 func TestGolden(t *testing.T) {
 	text, err := os.ReadFile("testdata/golden.json")
 	if err != nil {
@@ -124,7 +124,7 @@ func TestSequenceNumbers(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotFitIsAnError(t *testing.T) {
+func TestTooLongFieldsAreErrors(t *testing.T) {
 	long := strings.Repeat("x", 65535)
 	fits := []message.Setting{
 		message.WithServiceMethod(long[:255]),
@@ -164,7 +164,7 @@ func TestWhatDoesNotFitIsAnError(t *testing.T) {
 	}
 }
 
-// Head and body apart are the same frame.
+// Head and body packed separately give the same frame.
 func TestPackHead(t *testing.T) {
 	for _, n := range []int{0, 1, 1000} {
 		m := message.New(message.WithServiceMethod("/m"), message.WithAddMeta("k", "v"), message.WithBodyCodec('s'),
@@ -178,9 +178,9 @@ func TestPackHead(t *testing.T) {
 	}
 	p := New().(proto.HeadPacker)
 	if _, ok := p.PackHead(nil, message.New(message.WithXferPipe('m')), 1); ok {
-		t.Error("a body behind filters was left out of them")
+		t.Error("a message with filters was packed without its body")
 	}
-	if math.MaxInt > math.MaxUint32 { // a shorter int can't say such a length
+	if math.MaxInt > math.MaxUint32 { // a shorter int can't hold such a length
 		n := uint64(math.MaxUint32)
 		if _, ok := p.PackHead(nil, message.New(), int(n)); ok {
 			t.Error("a frame above 4 GiB has no length")
@@ -188,8 +188,8 @@ func TestPackHead(t *testing.T) {
 	}
 }
 
-// A frame one of whose length fields lies is refused, or read within its own
-// bounds; what stands behind it is not touched.
+// A frame with a wrong length field is refused, or read within its own bounds; the
+// bytes behind it are not touched.
 func TestLyingLengths(t *testing.T) {
 	m := message.New(message.WithServiceMethod("/m"), message.WithAddMeta("k", "v"), message.WithBodyCodec('s'),
 		message.WithStatus(message.NewStatus(5, "no")), message.WithBody([]byte("body")))
@@ -220,7 +220,7 @@ func TestLyingLengths(t *testing.T) {
 			t.Errorf("a frame of %d bytes: %v", size, err)
 		}
 	}
-	for n := range len(good) { // cut, and its length says so
+	for n := range len(good) { // cut, with the length adjusted
 		frame := bytes.Clone(good[:n])
 		if n < 5 {
 			continue
@@ -240,8 +240,8 @@ func TestUnknownFilterIsMalformed(t *testing.T) {
 	}
 }
 
-// The limit holds for the frame and for what it inflates to; whose message it
-// was is known if that was not behind filters.
+// The limit applies to the frame and to its inflated content. Type and sequence
+// number are known unless they went through filters.
 func TestLimit(t *testing.T) {
 	m := message.New(message.WithServiceMethod("/m"), message.WithBody(make([]byte, 5000)))
 	m.SetSeq(-12345)
@@ -284,11 +284,11 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// A refusal must not wait for bytes that the other side need not send.
+// A refusal must not wait for bytes that the other side may never send.
 func TestTooLargeDoesNotWait(t *testing.T) {
 	pr, pw := io.Pipe()
 	defer pw.Close()
-	go func() { _, _ = pw.Write([]byte{255, 255, 255, 255}) }() // and then nothing; ended by Close
+	go func() { _, _ = pw.Write([]byte{255, 255, 255, 255}) }() // then nothing more; ended by Close
 	done := make(chan error, 1)
 	go func() { done <- New().Unpack(bufio.NewReader(pr), new(message.Message), limit) }()
 	if err := <-done; !errors.Is(err, proto.ErrTooLarge) {
@@ -354,8 +354,8 @@ func TestUnpackAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzUnpack: nothing panics or takes more than the limit allows, and what was
-// read, written, reads the same.
+// FuzzUnpack: Unpack never panics or takes more than the limit allows, and a
+// message survives packing and reading.
 func FuzzUnpack(f *testing.F) {
 	f.Add(pack(f, small()))
 	f.Add(pack(f, message.New(message.WithStatus(message.NewStatus(404, "Not Found", "")))))
@@ -372,8 +372,7 @@ func FuzzUnpack(f *testing.F) {
 		}
 		frame, err := New().Pack(nil, again(&m))
 		if err != nil {
-			// Texts that came with bytes that are escaped when written may be
-			// too long then.
+			// Texts with bytes that are escaped when written may become too long.
 			if errors.Is(err, ErrMetaTooLong) || errors.Is(err, ErrStatusTooLong) {
 				return
 			}
@@ -395,7 +394,7 @@ func BenchmarkPack(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst, _ = p.Pack(dst[:0], m) // TestPackAllocatesNothing looks at the error
+		dst, _ = p.Pack(dst[:0], m) // TestPackAllocatesNothing checks the error
 	}
 }
 

@@ -38,10 +38,10 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 	return nil
 }
 
-// ownerSize is how long, in bytes, sequence number and type are at most.
+// ownerSize is the maximum length, in bytes, of sequence number and type.
 const ownerSize = 1 + 7 + 1
 
-// peekOwner is that of the envelope.
+// peekOwner is the Owner of the envelope.
 func peekOwner(m *message.Message, b []byte) {
 	c := cursor{b: b}
 	if c.owner(m) != nil {
@@ -51,13 +51,13 @@ func peekOwner(m *message.Message, b []byte) {
 
 var errShort = malformed("a frame shorter than its header")
 
-// A cursor takes fields off b; once one is missing it is bad for good.
+// A cursor consumes fields of b. Once one is missing, it stays bad.
 type cursor struct {
 	b   []byte
 	bad bool
 }
 
-// owner takes sequence number and type.
+// owner consumes sequence number and type.
 func (r *cursor) owner(m *message.Message) error {
 	text := r.take(r.u8())
 	mtype := byte(r.u8())

@@ -16,21 +16,21 @@ const (
 	compactTypeShift   = thrift.COMPACT_TYPE_SHIFT_AMOUNT
 )
 
-// A dialect is how a message is written.
+// A dialect is the encoding of a message.
 type dialect struct {
 	header  bool // in a THeader frame rather than a plain one
 	compact bool // in thrift's compact protocol rather than its binary one
 	zlib    bool // with header: compressed
 }
 
-// A begin is the first part of a message.
+// A begin is the first part of a message: its name, type and sequence number.
 type begin struct {
 	kind thrift.TMessageType
 	name []byte
 	seq  int32
 }
 
-// begin takes the beginning of a message.
+// begin consumes the beginning of a message.
 func (c *cursor) begin(compact bool) (begin, error) {
 	var b begin
 	if compact {

@@ -12,7 +12,7 @@ import (
 )
 
 // NewBinaryProtoFunc returns a function that makes erpc v7's thrift-binary for a
-// connection. It carries all that a message can have.
+// connection. The format carries everything that a message can have.
 func NewBinaryProtoFunc() proto.Func { return func() proto.Proto { return binaryFormat{} } }
 
 // binaryFormat has no state.
@@ -26,7 +26,7 @@ func (binaryFormat) Pack(dst []byte, m *message.Message) ([]byte, error) {
 		return dst, ErrTooManyFilters
 	}
 	w := beginHeader(dst, m.Seq(), dialect{header: true})
-	switch m.Mtype() { // v7 answers such a call that it is invalid
+	switch m.Mtype() { // thrift lacks these types: they travel as others, with Tp-Mtype
 	case message.TypeAuthCall:
 		kind = thrift.CALL
 	case message.TypeAuthReply:
@@ -117,7 +117,7 @@ func binaryPair(m *message.Message, k, v []byte) error {
 	return nil
 }
 
-// v7Pair sets what both formats of v7 have in their headers.
+// v7Pair sets the header pairs that both formats of v7 have.
 func v7Pair(m *message.Message, k, v []byte) error {
 	switch string(k) {
 	case HeaderStatus:
@@ -134,7 +134,7 @@ func v7Pair(m *message.Message, k, v []byte) error {
 	return nil
 }
 
-// v7Begin takes the header and the beginning of the message of v7's formats.
+// v7Begin consumes the header and the beginning of a message of v7's formats.
 func v7Begin(c *cursor, m *message.Message) (header, thrift.TMessageType, error) {
 	h, err := c.header()
 	if err != nil {
@@ -157,8 +157,8 @@ func v7Begin(c *cursor, m *message.Message) (header, thrift.TMessageType, error)
 	return h, b.kind, nil
 }
 
-// v7Owner fills in whose message it is that will not be read, or says that head
-// is too short for that.
+// v7Owner sets the type and sequence number of a message that will not be read, or
+// reports that head is too short for that.
 func v7Owner(m *message.Message, head []byte) (cut bool) {
 	c := cursor{b: head}
 	_, _, err := v7Begin(&c, m)

@@ -12,8 +12,8 @@ import (
 )
 
 // appendStruct appends the body in thrift's binary protocol; no body is an empty
-// struct. The codec of the message does not count for a value, because there is
-// only one; for bytes it tells whether they are a struct.
+// struct. The codec of the message is ignored for a value, because only one is
+// possible; for bytes it tells whether they are a struct.
 func appendStruct(dst []byte, m *message.Message) ([]byte, error) {
 	var raw []byte
 	switch b := m.Body().(type) {
@@ -36,13 +36,13 @@ func appendStruct(dst []byte, m *message.Message) ([]byte, error) {
 	return append(dst, raw...), nil
 }
 
-// undecodable is not a struct but the beginning of one. It stands for a body that is
-// wrong, so that whoever decodes it says so: the caller is told, and the
-// connection goes on, as frames keep the messages apart.
+// undecodable is an incomplete struct. It replaces an invalid body, so that decoding
+// fails: the caller gets an error, and the connection goes on, because frames
+// separate the messages.
 var undecodable = []byte{thrift.STRUCT}
 
-// appendValue appends what the Thrift codec makes of v. A panic of a generated
-// Write is an error, as it is in [message.Message.AppendBody].
+// appendValue appends v as encoded by the Thrift codec. A panic of a generated
+// Write becomes an error, as in [message.Message.AppendBody].
 func appendValue(dst []byte, v any) (out []byte, err error) {
 	c, err := codec.Get(codec.ID_THRIFT)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// broken is a struct whose generated code panics, as it does on a nil field.
+// broken is a struct whose Write panics, as generated code does on a nil field.
 type broken struct{ thriftcodec.ThriftEmpty }
 
 func (broken) Write(context.Context, thrift.TProtocol) error { panic("broken struct") }

@@ -56,11 +56,12 @@ func newPeer(t *testing.T, cfg erpc.PeerConfig) *wiretest.Peer {
 	cfg.LocalIP = "127.0.0.1"
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	p := &wiretest.Peer{Peer: erpc.NewPeer(cfg)}
-	t.Cleanup(func() { _ = p.Close() }) // a second time for a server, whose error was looked at
+	t.Cleanup(func() { _ = p.Close() }) // a server is closed already, and its error was checked
 	return p
 }
 
-// serveCalculator starts a server of ours. What is noted arrives at the channel.
+// serveCalculator starts a server of ours. The texts of notes arrive at the
+// channel.
 func serveCalculator(t *testing.T, c thriftproto.StockConfig, mapper erpc.ServiceMethodMapper) (addr string, noted chan string) {
 	t.Helper()
 	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(c), Mapper: mapper})

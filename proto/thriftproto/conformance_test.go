@@ -19,10 +19,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
 }
 
-// mostly are the types that thrift has.
+// mostly are the message types that thrift has.
 var mostly = []byte{message.TypeCall, message.TypeReply, message.TypePush}
 
-// methods survive the names of thrift and back.
+// methods are names that survive the mapping to thrift and back.
 var methods = []string{"Add", "Calculator.Add", "/erpc.control/hello", "GetItem2", "Ünïcode中文😀"}
 
 // structs are bodies in thrift's binary protocol: author, nothing, a list of
@@ -40,8 +40,8 @@ func structs() [][]byte {
 	}
 }
 
-// hostile are frames that announce much. Those of prototest besides are cut out
-// of valid frames.
+// hostile returns frames that announce much. prototest makes others from valid
+// frames.
 func hostile() [][]byte {
 	frame := func(b string) []byte { return append([]byte{0, 0, 0, byte(len(b))}, b...) }
 	return [][]byte{
@@ -66,14 +66,14 @@ func TestConformanceStruct(t *testing.T) {
 	prototest.Run(t, thriftproto.NewStructProtoFunc(), prototest.Options{
 		Types: mostly, Codecs: []byte{'t'}, Bodies: structs(), Hostile: hostile(),
 		Normalize: func(m *message.Message) {
-			if len(m.Raw()) == 0 { // no body is an empty struct
+			if len(m.Raw()) == 0 { // a missing body is an empty struct
 				m.SetRaw([]byte{0})
 			}
 		},
 	})
 }
 
-// TestConformanceStock: what thrift has no place for does not arrive.
+// TestConformanceStock: fields that thrift has no place for do not arrive.
 func TestConformanceStock(t *testing.T) {
 	for name, c := range map[string]thriftproto.StockConfig{
 		"header binary":  {Transport: thriftproto.Header},
@@ -95,7 +95,7 @@ func TestConformanceStock(t *testing.T) {
 					if !m.StatusOK() { // an exception has no result
 						m.SetRaw(nil)
 						m.SetBodyCodec(0)
-						if framed { // and only its own texts
+						if framed { // and has only its own text
 							m.SetStatus(message.NewStatus(500, ""))
 						}
 					} else if len(m.Raw()) == 0 {
@@ -106,8 +106,8 @@ func TestConformanceStock(t *testing.T) {
 					}
 				},
 			}
-			// A compact body that is cut is not what it was, and one that is not
-			// its owner's is found out by binary.
+			// Truncated or foreign compact bodies can't be detected; binary ones
+			// are tested.
 			if c.Protocol == thriftproto.Compact {
 				o.Bodies = o.Bodies[:3]
 			}

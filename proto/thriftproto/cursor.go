@@ -6,7 +6,7 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// A cursor takes fields off b; once one is missing it is bad for good.
+// A cursor consumes fields of b. Once one is missing, it stays bad.
 type cursor struct {
 	b   []byte
 	bad bool
@@ -43,8 +43,8 @@ func (c *cursor) u32() uint32 {
 	return 0
 }
 
-// varint takes an unsigned integer of 32 bits in at most five bytes. Negative
-// numbers of thrift's are such too.
+// varint consumes an unsigned integer of 32 bits in at most five bytes. Thrift
+// writes negative numbers this way too.
 func (c *cursor) varint() uint32 {
 	var n uint64
 	for shift := 0; shift < 35; shift += 7 {
@@ -58,7 +58,7 @@ func (c *cursor) varint() uint32 {
 	return 0
 }
 
-// text takes a text behind its length.
+// text consumes a length and a text.
 func (c *cursor) text() []byte { return c.take(int(int32(c.varint()))) }
 
 func appendVarint(dst []byte, n uint32) []byte { return binary.AppendUvarint(dst, uint64(n)) }

@@ -1,6 +1,6 @@
 // Package thriftproto is Apache Thrift on the wire, in three formats:
 //
-//   - [NewBinaryProtoFunc] is erpc v7's thrift-binary: a body of any codec, its
+//   - [NewBinaryProtoFunc] is erpc v7's thrift-binary: a body of any codec,
 //     transfer filters, status and metadata in a THeader frame.
 //   - [NewStructProtoFunc] is erpc v7's thrift-struct: the body is a thrift
 //     struct, there are no filters.
@@ -9,10 +9,10 @@
 //
 // Importing the package changes nothing. Erpc v7's package of this name also
 // made RPC names and the thrift codec the defaults of the whole process; here a
-// peer says so itself: NewPeer(PeerConfig{DefaultBodyCodec: "thrift"}) and
-// SetServiceMethodMapper(RPCServiceMethodMapper) at the start of the program.
-// The formats take the codec for thrift structs from the registry, where
-// erpc.NewPeer puts it.
+// program does that itself: NewPeer(PeerConfig{DefaultBodyCodec: "thrift"}) and
+// SetServiceMethodMapper(RPCServiceMethodMapper) at the start of the program. The
+// formats take the codec for thrift structs from the registry, where erpc.NewPeer
+// puts it.
 //
 // # Frames of v7
 //
@@ -30,16 +30,16 @@
 //
 // The pairs are Tp-Status and Tp-Meta, query text, and in thrift-binary
 // Tp-BodyCodec, one byte, and Tp-XferPipe, IDs. They are read in any order and
-// written in this one; v7 writes them in none. A body of thrift-binary has its
-// length in front. AUTH_CALL and AUTH_REPLY, which v7 can't write, go as CALL and
-// REPLY of thrift-binary with a pair Tp-Mtype.
+// written in this one; v7 writes them in random order. A body of thrift-binary is
+// preceded by its length. AUTH_CALL and AUTH_REPLY, which v7 can't write, travel
+// as CALL and REPLY of thrift-binary with a pair Tp-Mtype.
 //
 // An error reply of thrift-struct is a status and an empty struct, which v7's
-// client reads. What v7's own server writes for one is two frames without a
-// struct and with the status of success: such a call ends with CodeUnknownError.
+// client understands. v7's own server writes two frames without a struct and with
+// the status of success instead: such a call ends with CodeUnknownError.
 //
 // Erpc v7 itself can't have several calls in flight on one connection of these
-// formats: its reader and its writers share a scratch buffer, and now and then a
-// length or a number that it writes is one that it has just read. What is seen to
-// be wrong ends the connection.
+// formats: its reader and its writers share a scratch buffer, and occasionally a
+// length or a number that it writes is one that it has just read. An error that is
+// detected ends the connection.
 package thriftproto

@@ -61,8 +61,8 @@ func ExampleNewStockProtoFunc() {
 	// 7 true
 }
 
-// Peers that move over from erpc v7's thriftproto say what importing that set for
-// the whole process.
+// Programs that move from erpc v7's thriftproto set what importing that package
+// set for the whole process.
 func ExampleNewBinaryProtoFunc() {
 	server := erpc.NewPeer(erpc.PeerConfig{
 		LocalIP:          "127.0.0.1",

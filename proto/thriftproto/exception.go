@@ -13,7 +13,7 @@ import (
 )
 
 // memory returns thrift's binary or compact protocol over a buffer. No string or
-// container may claim more than most bytes.
+// container may announce more than most bytes.
 func memory(buf *bytes.Buffer, compact bool, most int) thrift.TProtocol {
 	n := int32(min(max(most, 1), math.MaxInt32)) // thrift takes 0 for its default
 	cfg := &thrift.TConfiguration{MaxMessageSize: n, MaxFrameSize: n}
@@ -23,8 +23,8 @@ func memory(buf *bytes.Buffer, compact bool, most int) thrift.TProtocol {
 	return thrift.NewTBinaryProtocolConf(&thrift.TMemoryBuffer{Buffer: buf}, cfg)
 }
 
-// exceptionReply makes m the failed reply that b, a TApplicationException in
-// thrift's binary protocol, says.
+// exceptionReply makes m a failed reply from b, a TApplicationException in
+// thrift's binary protocol.
 func exceptionReply(m *message.Message, b []byte) error {
 	e := thrift.NewTApplicationException(thrift.UNKNOWN_APPLICATION_EXCEPTION, "")
 	if err := e.Read(context.Background(), memory(bytes.NewBuffer(b), false, len(b))); err != nil {
@@ -43,8 +43,8 @@ func exceptionReply(m *message.Message, b []byte) error {
 	return nil
 }
 
-// appendException appends the TApplicationException that says st in thrift's
-// binary protocol.
+// appendException appends st as a TApplicationException in thrift's binary
+// protocol.
 func appendException(dst []byte, st *message.Status, method string) ([]byte, error) {
 	kind := int32(thrift.INTERNAL_ERROR)
 	switch st.Code() {
@@ -60,8 +60,8 @@ func appendException(dst []byte, st *message.Status, method string) ([]byte, err
 	return buf.Bytes(), err
 }
 
-// exceptionText is all that a stock client learns besides the type. Many want it
-// to be UTF-8.
+// exceptionText returns the text of an exception, which is all that a stock client
+// gets besides the type. Many clients require UTF-8.
 func exceptionText(st *message.Status, method string) string {
 	text := st.Msg()
 	if text == "" {

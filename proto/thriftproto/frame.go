@@ -11,7 +11,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// Errors of Pack. The message can't be written in this format; nothing is.
+// Errors of Pack. The message can't be written in this format, and nothing was
+// written.
 var (
 	ErrTooManyFilters = errors.New("thriftproto: more than 8 transfer filters")
 	ErrFilters        = errors.New("thriftproto: this format has no transfer filters, use thrift-binary for them")
@@ -21,17 +22,18 @@ var (
 	ErrNotThrift      = errors.New("thriftproto: the body must be a thrift struct, or the bytes of one with codec thrift; use thrift-binary for others")
 )
 
-// prefix is the length, in bytes; it does not count itself.
+// prefix is the size of a frame's length, in bytes. The length does not include
+// it.
 const prefix = 4
 
-// headWindow is how much, in bytes, of a frame above the limit is looked at to
-// find out whose it is, as far as it has arrived: who claims a length need not
-// send a byte more.
+// headWindow is how many bytes of a frame above the limit are searched for its
+// type and sequence number. Only bytes that have arrived are searched, because a
+// sender that announces a length may never send more.
 const headWindow = 4 << 10
 
-// readFrame reads the next frame, without its length, into the storage of m.
-// Of one above the limit it shows the beginning to owner, which says whether it
-// would know more if that were longer.
+// readFrame reads the next frame, without its length, into the storage of m. It
+// passes the beginning of a frame above the limit to owner, which reports whether
+// more bytes would help.
 func readFrame(r *bufio.Reader, m *message.Message, limit int, owner func(m *message.Message, head []byte) (cut bool)) ([]byte, error) {
 	head, err := proto.PeekHead(r, prefix)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
-// fuzz reads frames, and writes again what it read: that must be read as the
-// same. Whatever it reads, it takes a few times the limit of memory at most.
+// fuzz reads frames, writes and reads them again, and compares. Reading must not
+// take more memory than a few times the limit.
 func fuzz(f *testing.F, newProto proto.Func) {
 	const limit = 64 << 10
 	for _, format := range []string{"thrift-binary", "thrift-struct"} {
@@ -46,13 +46,13 @@ func fuzz(f *testing.F, newProto proto.Func) {
 			if len(m.Raw()) > max(limit, len(b)) {
 				t.Fatalf("a body of %d bytes", len(m.Raw()))
 			}
-			if m.XferPipe().Len() > 0 { // what a filter makes is its own
+			if m.XferPipe().Len() > 0 { // the output of a filter may differ
 				continue
 			}
 			m.SetBody(bytes.Clone(m.Raw()))
 			frame, err := format.Pack(nil, m)
 			if err != nil {
-				continue // a struct that is none, or a name that the mapping loses
+				continue // an invalid struct, or a name that the mapping loses
 			}
 			again := new(message.Message)
 			if err := newProto().Unpack(bufio.NewReader(bytes.NewReader(frame)), again, 2*len(frame)+limit); err != nil {

@@ -27,8 +27,8 @@ func configOf(format string) erpc.PeerConfig {
 	return erpc.PeerConfig{ProtoFunc: formats[format], DefaultBodyCodec: "thrift"}
 }
 
-// nested is an error over thrift-struct, for which v7 sends two frames that have
-// no struct, and not the status.
+// nested is an error over thrift-struct, for which v7 sends two frames without a
+// struct, and without the status.
 const nested = "thrift-struct/status"
 
 // structError is what we send for it.
@@ -36,8 +36,8 @@ const structError = "\x00\x00\x00\x57\x0f\xff\x00\x00\x00\x00\x00\x02\x00\x10\x0
 	"\x09Tp-Status\x25code=1001&msg=bad%20thing&cause=cause" + "\x07Tp-Meta\x00\x00\x00\x00" +
 	"\x80\x01\x00\x02\x00\x00\x00\x00\x00\x00\x00\x02\x00"
 
-// canonical returns a frame of v7's with its pairs sorted, as v7 writes them in
-// any order, and its body not compressed.
+// canonical returns the content of a frame with its pairs sorted, because v7
+// writes them in random order, and its body uncompressed.
 func canonical(t *testing.T, frame []byte) string {
 	t.Helper()
 	if len(frame) < 18 || int(binary.BigEndian.Uint32(frame)) != len(frame)-4 {
@@ -86,10 +86,10 @@ func canonical(t *testing.T, frame []byte) string {
 	return fmt.Sprintf("%q %d bytes of header %q %q", frame[4:12], len(info), pairs, payload)
 }
 
-// exchanges are the captures of a format that hold bytes.
+// exchanges returns the captures of a format that have bytes.
 func exchanges(t *testing.T, format string) []wiretest.Exchange {
 	return slices.DeleteFunc(wiretest.Exchanges(wiretest.Golden(t, format)), func(e wiretest.Exchange) bool {
-		return len(e.Messages[0].Bytes) == 0 // v7 was gone already
+		return len(e.Messages[0].Bytes) == 0 // v7 had closed already
 	})
 }
 
@@ -126,7 +126,7 @@ func TestGoldenFrames(t *testing.T) {
 	}
 }
 
-// TestGoldenServer sends a server of ours what v7's clients sent.
+// TestGoldenServer sends our server what v7's clients sent.
 func TestGoldenServer(t *testing.T) {
 	for format := range formats {
 		p := wiretest.Serve(t, configOf(format))

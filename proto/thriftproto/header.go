@@ -18,7 +18,7 @@ const (
 	// HeaderXferPipe is the IDs of the transfer filters, outermost first.
 	HeaderXferPipe = "Tp-XferPipe"
 
-	// headerMtype is the type of a message that thrift has none for, one byte.
+	// headerMtype is the type of a message for which thrift has none, one byte.
 	headerMtype = "Tp-Mtype"
 )
 
@@ -31,7 +31,7 @@ type header struct {
 	info    []byte // the pairs, unparsed
 }
 
-// header takes a header that begins with its magic number.
+// header consumes a header that begins with its magic number.
 func (c *cursor) header() (header, error) {
 	if c.u16() != headerMagic {
 		return header{}, malformed("a frame without a THeader")
@@ -69,7 +69,7 @@ func (c *cursor) header() (header, error) {
 	return h, nil
 }
 
-// pairs calls f with every pair of the header. What f is given is part of the
+// pairs calls f with every pair of the header. key and value are parts of the
 // frame.
 func (h header) pairs(f func(key, value []byte) error) error {
 	in := cursor{b: h.info}
@@ -93,11 +93,11 @@ func (h header) pairs(f func(key, value []byte) error) error {
 // A headerWriter appends a frame with a header.
 type headerWriter struct {
 	dst   []byte
-	start int // of the header, behind its length
+	start int // of the header, after its length
 }
 
-// beginHeader appends the length of a frame, which [endFrame] is to write, and a
-// header without pairs.
+// beginHeader appends room for the length of a frame, which [endFrame] fills in,
+// and a header without pairs.
 func beginHeader(dst []byte, seq int32, d dialect) headerWriter {
 	dst = binary.BigEndian.AppendUint16(append(dst, 0, 0, 0, 0), headerMagic)
 	dst = binary.BigEndian.AppendUint32(append(dst, 0, 0), uint32(seq))
@@ -116,7 +116,7 @@ func beginHeader(dst []byte, seq int32, d dialect) headerWriter {
 	return w
 }
 
-// count says how many pairs follow.
+// count writes how many pairs follow.
 func (w *headerWriter) count(n int) {
 	if n > 0 {
 		w.dst = appendVarint(append(w.dst, byte(thrift.InfoKeyValue)), uint32(n))
@@ -150,12 +150,12 @@ func (w *headerWriter) query(k string, f func([]byte) []byte) {
 	}
 	var length [binary.MaxVarintLen32]byte
 	k1 := binary.PutUvarint(length[:], uint64(n))
-	w.dst = append(w.dst, length[:k1-1]...) // for the room
+	w.dst = append(w.dst, length[:k1-1]...) // to make room
 	copy(w.dst[at+k1:], w.dst[at+1:at+1+n])
 	copy(w.dst[at:], length[:k1])
 }
 
-// end fills the header up and returns the buffer, for the message.
+// end pads the header and returns the buffer, to which the message is appended.
 func (w *headerWriter) end() ([]byte, error) {
 	for (len(w.dst)-w.start)%4 != 0 {
 		w.dst = append(w.dst, 0)

@@ -15,9 +15,9 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
-// TestTranscode: a struct is the same after compact and back, but for the types in
-// an empty map, which compact does not have. Bytes of compact are those of Thrift's
-// own writer.
+// TestTranscode: a struct survives conversion to compact and back, except for the
+// types of an empty map, which compact lacks. The compact bytes are those of
+// Thrift's own writer.
 func TestTranscode(t *testing.T) {
 	item := &calculator.Item{
 		Name: "n", Count: math.MinInt64, Prices: []float64{0.5, math.Inf(1)}, Flags: map[string]bool{"a": true},
@@ -91,7 +91,7 @@ func TestPackRefuses(t *testing.T) {
 	filtered := call()
 	for range 256 {
 		if err := filtered.XferPipe().Append('g'); err != nil {
-			break // the pipe itself knows the most
+			break // the pipe itself refuses more
 		}
 	}
 	auth := call()
@@ -159,7 +159,7 @@ func TestLongValues(t *testing.T) {
 	}
 }
 
-// TestInflated: a compressed message counts by what comes out.
+// TestInflated: the limit applies to the inflated message.
 func TestInflated(t *testing.T) {
 	plain := make([]byte, 1<<20)
 	packed, err := deflate(append([]byte("in front"), plain...), len("in front"))
@@ -225,7 +225,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestExceptions: what a status becomes for a stock client, and that again.
+// TestExceptions: a status becomes an exception for a stock client, and that a
+// status again.
 func TestExceptions(t *testing.T) {
 	for _, tt := range []struct {
 		st   *message.Status
@@ -260,7 +261,7 @@ func TestExceptions(t *testing.T) {
 	}
 }
 
-// TestAskedIsForgotten: nothing stays of calls that were answered.
+// TestAskedIsForgotten: answered calls are forgotten.
 func TestAskedIsForgotten(t *testing.T) {
 	s := NewStockProtoFunc(StockConfig{})().(*stock)
 	s.ask(7, "add")

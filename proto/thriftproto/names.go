@@ -33,8 +33,9 @@ func (n names) split(wire string) (service, method string) {
 	return n.service, wire
 }
 
-// serviceMethod returns ours for the name on the wire. What begins with a slash
-// was sent by a peer of erpc, as no method of thrift's can.
+// serviceMethod returns the service method for a name on the wire. A name that
+// begins with a slash comes from a peer of erpc, because a thrift method can't
+// have one.
 func (n names) serviceMethod(wire string) string {
 	if strings.HasPrefix(wire, "/") {
 		return wire
@@ -55,7 +56,7 @@ func (n names) isOneway(wire string) bool {
 	return n.oneway[method]
 }
 
-// wire returns the name on the wire for what a caller gave.
+// wire returns the name on the wire for the service method of a caller.
 func (n names) wire(serviceMethod string) string {
 	if strings.HasPrefix(serviceMethod, "/") || strings.Contains(serviceMethod, ":") {
 		return serviceMethod
@@ -70,7 +71,7 @@ func (n names) wire(serviceMethod string) string {
 	return service + ":" + method
 }
 
-// goName returns the name as it is written in Go: get_item is GetItem.
+// goName returns the name in Go style: get_item is GetItem.
 func goName(name string) string {
 	var b strings.Builder
 	up := true

@@ -10,8 +10,8 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
-// TestImportChangesNothing: a peer that says nothing has the usual names and
-// codec, although this program imports the package.
+// TestImportChangesNothing: a peer without settings has the usual names and codec,
+// although this program imports the package.
 func TestImportChangesNothing(t *testing.T) {
 	p := newPeer(t, erpc.PeerConfig{})
 	if names := p.RouteCall(new(Calculator)); !slices.Contains(names, "/calculator/get_items") {
@@ -56,7 +56,7 @@ func (k knock) PostDial(sess erpc.PreSession, _ bool) *erpc.Status {
 	return in.Status()
 }
 
-// TestAuthOverBinary: AUTH messages, which v7 has no way to write, pass.
+// TestAuthOverBinary: AUTH messages, which v7 can't write, arrive.
 func TestAuthOverBinary(t *testing.T) {
 	cfg := erpc.PeerConfig{ProtoFunc: thriftproto.NewBinaryProtoFunc()}
 	p := wiretest.Serve(t, cfg, door{})

@@ -20,9 +20,9 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
-// compile has the thrift compiler make code of calculator.thrift and returns where
-// that is. Without ERPC_INTEROP=1 the test is skipped, as it needs packages of
-// Debian.
+// compile lets the thrift compiler generate code from calculator.thrift and
+// returns its folder. Without ERPC_INTEROP=1 the test is skipped, as it needs
+// packages of Debian.
 func compile(t *testing.T, generator string) (dir string) {
 	t.Helper()
 	if os.Getenv("ERPC_INTEROP") != "1" {
@@ -36,8 +36,8 @@ func compile(t *testing.T, generator string) (dir string) {
 	return dir
 }
 
-// TestGeneratedCode: the Go code in the tree is what the compiler makes of
-// calculator.thrift, formatted.
+// TestGeneratedCode: the Go code in the tree is the formatted output of the
+// compiler for calculator.thrift.
 func TestGeneratedCode(t *testing.T) {
 	dir := filepath.Join(compile(t, "go:skip_remote"), "calculator")
 	files, err := os.ReadDir(dir)
@@ -58,15 +58,15 @@ func TestGeneratedCode(t *testing.T) {
 			t.Fatal(err)
 		}
 		if first, _, _ := bytes.Cut(want, []byte("\n")); !bytes.HasPrefix(got, first) {
-			t.Skipf("this compiler is another one than that of the tree: %s", first)
+			t.Skipf("this compiler's version differs from that of the tree: %s", first)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what the compiler makes of calculator.thrift; see there how to make it again", f.Name())
+			t.Errorf("%s is not what the compiler makes of calculator.thrift; see that file for how to generate it", f.Name())
 		}
 	}
 }
 
-// A pythonCode is what the compiler made for Python.
+// A pythonCode is the folder of the code generated for Python.
 type pythonCode string
 
 // command runs a program of testdata in Debian's python3.
@@ -158,7 +158,7 @@ func (c pythonCode) serve(t *testing.T, w stockWire) (addr string, noted chan st
 		}
 	}()
 	t.Cleanup(func() {
-		_ = stdin.Close() // it ends with that; if it was gone already, Wait says so
+		_ = stdin.Close() // ends the server; if it has ended already, Wait reports it
 		<-done
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("stock_server.py: %v\n%s", err, stderr.String())
@@ -175,8 +175,8 @@ func (c pythonCode) serve(t *testing.T, w stockWire) (addr string, noted chan st
 	return "", nil
 }
 
-// pythonClient puts the text in that Python's servers keep to themselves when a
-// handler fails.
+// pythonClient adds the text that Python's servers do not send when a handler
+// fails.
 type pythonClient struct{ sessionClient }
 
 func (c pythonClient) Call(ctx context.Context, method string, args, result thrift.TStruct) (thrift.ResponseMeta, error) {

@@ -11,11 +11,11 @@ import (
 // A Transport is how a stock client frames its messages.
 type Transport byte
 
-// Transports. Unframed ("buffered") messages are not taken: nothing says how long
-// they are before they are decoded.
+// Transports. Unframed ("buffered") messages are not supported: their length is
+// unknown until they are decoded.
 const (
 	Framed Transport = iota // TFramedTransport
-	Header                  // THeaderTransport: metadata travels, too
+	Header                  // THeaderTransport: metadata travels too
 )
 
 // A Protocol is how a stock client writes its messages.
@@ -27,39 +27,39 @@ const (
 	Compact                 // TCompactProtocol
 )
 
-// StockConfig is how stock Thrift clients and servers are met. Its zero value
-// serves them all, and calls over framed binary.
+// StockConfig configures how a peer talks to stock Thrift clients and servers. The
+// zero value serves all kinds of clients, and calls over framed binary.
 type StockConfig struct {
-	// Service is the thrift service that is meant by names without one. Clients
-	// name a service only if they are multiplexed: "Calculator:add".
+	// Service is the thrift service of names without one. Clients name a service
+	// only if they are multiplexed: "Calculator:add".
 	Service string
 
-	// Mapper makes the service method of the service and of the method, both
-	// named as in Go: get_item is GetItem. Give it the mapper of the peer's
-	// routes, such as erpc.HTTPServiceMethodMapper, and a controller named as the
-	// service with methods named as in Go is found. Nil is RPC style:
+	// Mapper makes a service method from the names of service and method, both in
+	// Go style: get_item is GetItem. With the mapper of the peer's routes, such as
+	// erpc.HTTPServiceMethodMapper, it finds a controller that has the name of the
+	// service and methods with Go names. Nil means RPC style:
 	// "Calculator.GetItem".
 	Mapper func(prefix, name string) (serviceMethod string)
 
 	// Oneway lists the methods that are oneway, as in the thrift file. Clients of
-	// Thrift's Go library send these as calls, and take an answer for that of
-	// their next call. Others mark them, and need not be told of.
+	// Thrift's Go library send these as calls, and would take an answer for that
+	// of their next call. Methods that are called only by other clients, which
+	// mark them as oneway, need not be listed.
 	Oneway []string
 
-	// Concurrent has calls of one connection handled at the same time and
-	// answered as they are done, for clients that tell replies by their sequence
-	// numbers, as erpc does. Otherwise they are handled one after the other, as
-	// Thrift's own servers do and clients that send ahead rely on; then a handler
-	// must not wait for a call that it makes to its own caller, and is not told
-	// that its caller has given up.
+	// Concurrent handles calls of one connection concurrently and answers each
+	// when it is done, for clients that match replies by sequence number, as erpc
+	// does. Otherwise they are handled one after another, as Thrift's own servers
+	// do and pipelining clients rely on; then a handler must not wait for a call
+	// to its own caller, and does not learn that its caller has given up.
 	Concurrent bool
 
-	// Transport and Protocol are for calls that we make. Calls that we answer
-	// are answered as they came.
+	// Transport and Protocol are for calls that the peer makes. Calls that it
+	// receives are answered as they arrive.
 	Transport Transport
 	Protocol  Protocol
 
-	// Multiplexed has calls that we make name Service, too. Calls of another
+	// Multiplexed makes calls of this peer name Service too. Calls of another
 	// service always name it.
 	Multiplexed bool
 }
@@ -77,31 +77,31 @@ type StockConfig struct {
 //
 //	func (*Calculator) Add(args *gen.CalculatorAddArgs) (*gen.CalculatorAddResult, *erpc.Status)
 //
-// It is registered under the name that [StockConfig] makes of the method's. A
+// It is registered under the service method that [StockConfig].Mapper makes. A
 // oneway method is a push handler. A status that is not OK becomes a
 // TApplicationException with the text of the status: UNKNOWN_METHOD for
 // CodeNotFound, INVALID_MESSAGE_TYPE for CodeMtypeNotAllowed, PROTOCOL_ERROR for
 // arguments that can't be decoded, INTERNAL_ERROR for all others. A stock client
-// reads nothing but replies to its calls: don't push to one.
+// reads only replies to its calls: don't push to one.
 //
 // # Calling
 //
 // Methods are named as in the thrift file, with a service in front or without:
-// "add", "Calculator.add"; nothing is made of names in Go style. Argument and
+// "add", "Calculator.add"; names in Go style are not converted. Argument and
 // result are the same two structs:
 //
 //	var result gen.CalculatorAddResult
 //	st := sess.Call("add", &gen.CalculatorAddArgs{A: 1, B: 2}, &result).Status()
 //
-// A push is a oneway message. A TApplicationException is a status again, with its
+// A push is a oneway message. A TApplicationException becomes a status with its
 // text as the cause; declared exceptions are in the result.
 //
 // # What travels
 //
-// Sequence numbers travel both ways. Metadata are the headers of
-// THeaderTransport; without that there are none. There also the whole status
-// travels between two peers of erpc. There are no transfer filters, no codecs but
-// thrift and no AUTH messages.
+// Sequence numbers travel both ways. Metadata travels as the headers of
+// THeaderTransport; other transports carry none. Over THeaderTransport the whole
+// status travels too, between two peers of erpc. There are no transfer filters, no
+// codecs other than thrift, and no AUTH messages.
 func NewStockProtoFunc(c StockConfig) proto.Func {
 	n := newNames(c)
 	return func() proto.Proto {

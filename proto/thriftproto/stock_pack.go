@@ -53,7 +53,7 @@ func (s *stock) Pack(dst []byte, m *message.Message) ([]byte, error) {
 	return dst, err
 }
 
-// appendHead appends what is in front of the message.
+// appendHead appends the header in front of the message.
 func appendHead(dst []byte, m *message.Message, kind thrift.TMessageType, d dialect) ([]byte, error) {
 	if !d.header {
 		return append(dst, 0, 0, 0, 0), nil
@@ -73,7 +73,7 @@ func appendHead(dst []byte, m *message.Message, kind thrift.TMessageType, d dial
 	return w.end()
 }
 
-// appendContent appends what is behind the beginning of the message.
+// appendContent appends what follows the beginning of the message.
 func appendContent(dst []byte, m *message.Message, kind thrift.TMessageType, name string, compact bool) ([]byte, error) {
 	write := appendStruct
 	if kind == thrift.EXCEPTION {
@@ -89,7 +89,7 @@ func appendContent(dst []byte, m *message.Message, kind thrift.TMessageType, nam
 	return transcode(dst, b, false, math.MaxInt32)
 }
 
-// deflate compresses dst from the byte at from on.
+// deflate compresses dst[from:].
 func deflate(dst []byte, from int) ([]byte, error) {
 	plain := bytes.Clone(dst[from:])
 	out := bytes.NewBuffer(dst[:from])

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
-// sessionClient has generated clients call over a session.
+// sessionClient lets generated clients call over a session.
 type sessionClient struct{ erpc.Session }
 
 func (c sessionClient) Call(ctx context.Context, method string, args, result thrift.TStruct) (thrift.ResponseMeta, error) {
@@ -31,7 +31,7 @@ func (c sessionClient) Call(ctx context.Context, method string, args, result thr
 	return thrift.ResponseMeta{}, st.Err()
 }
 
-// stockHandler is the service as one writes it for Thrift's own servers.
+// stockHandler is the service as written for Thrift's own servers.
 type stockHandler struct{ noted chan string }
 
 func (stockHandler) Add(_ context.Context, a, b int32) (int32, error) {
@@ -97,7 +97,7 @@ func (w stockWire) serveStock(t *testing.T) (addr string, noted chan string) {
 func TestStockServer(t *testing.T) {
 	for _, w := range stockWires {
 		if w.zlib {
-			continue // we read it, and answer in it, but don't ask for it
+			continue // we read it and answer in it, but don't call with it
 		}
 		t.Run(w.name, func(t *testing.T) {
 			addr, noted := w.serveStock(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/goerpc/erpc/proto/thriftproto/internal/calculator"
 )
 
-// A stockWire is a way to talk that a stock program is set to.
+// A stockWire is a transport and protocol that a stock program uses.
 type stockWire struct {
 	name      string
 	transport thriftproto.Transport
@@ -46,7 +46,7 @@ func (w stockWire) config() *thrift.TConfiguration {
 	return c
 }
 
-// factories returns those of Thrift's Go library.
+// factories returns the factories of Thrift's Go library.
 func (w stockWire) factories() (thrift.TTransportFactory, thrift.TProtocolFactory) {
 	c := w.config()
 	switch {
@@ -58,8 +58,8 @@ func (w stockWire) factories() (thrift.TTransportFactory, thrift.TProtocolFactor
 	return thrift.NewTFramedTransportFactoryConf(thrift.NewTTransportFactory(), c), thrift.NewTBinaryProtocolFactoryConf(c)
 }
 
-// dial connects a client of Thrift's Go library. service is that of a multiplexed
-// client.
+// dial connects a client of Thrift's Go library. service is the service of a
+// multiplexed client, or "".
 func (w stockWire) dial(t *testing.T, addr, service string) *thrift.TStandardClient {
 	t.Helper()
 	tf, pf := w.factories()
@@ -70,7 +70,7 @@ func (w stockWire) dial(t *testing.T, addr, service string) *thrift.TStandardCli
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = trans.Close() }) // its end is of no interest
+	t.Cleanup(func() { _ = trans.Close() }) // its error does not matter
 	in := pf.GetProtocol(trans)
 	out := in
 	if service != "" {
@@ -183,7 +183,7 @@ func TestStockMetadata(t *testing.T) {
 	}
 }
 
-// TestStockBetweenPeers: two peers of erpc lose nothing of a status with headers,
+// TestStockBetweenPeers: with headers, two peers of erpc exchange whole statuses
 // and call each other at the same time.
 func TestStockBetweenPeers(t *testing.T) {
 	c := thriftproto.StockConfig{Service: "Calculator", Concurrent: true}
@@ -207,9 +207,9 @@ func TestStockBetweenPeers(t *testing.T) {
 	}
 }
 
-// TestStockLimit: a call above the limit fails, and is answered before the
-// connection ends if the part of it that says whose call it is came with its
-// length; nobody waits for that part.
+// TestStockLimit: a call above the limit fails. It is answered before the
+// connection ends if its type and sequence number arrived with its length; the
+// server does not wait for them.
 func TestStockLimit(t *testing.T) {
 	for _, w := range stockWires {
 		t.Run(w.name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestStockLimit(t *testing.T) {
 			p.Listen(t)
 			large := item()
 			large.Blob = make([]byte, 20<<10)
-			if w.zlib { // what is small on the wire counts by what comes out, and nobody can be told
+			if w.zlib { // the limit applies to the inflated message, and the sequence number is not known
 				large.Blob = make([]byte, 1<<20)
 			}
 			for range 50 {
@@ -236,13 +236,13 @@ func TestStockLimit(t *testing.T) {
 					return
 				}
 			}
-			t.Error("of 50 calls none was told why")
+			t.Error("none of 50 calls got a reason")
 		})
 	}
 }
 
-// TestStockInTurn: calls that a client sends ahead are answered in their order,
-// although the first takes longer.
+// TestStockInTurn: pipelined calls are answered in order, although the first takes
+// longer.
 func TestStockInTurn(t *testing.T) {
 	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(thriftproto.StockConfig{})})
 	release, started := make(chan struct{}), make(chan struct{})
@@ -274,7 +274,8 @@ func TestStockInTurn(t *testing.T) {
 		"\x00\x00\x00\x12\x80\x01\x00\x02\x00\x00\x00\x05quick\x00\x00\x00\x00\x00"))
 }
 
-// TestStockRefuses: what is not Thrift over these transports ends the connection.
+// TestStockRefuses: anything other than Thrift over these transports ends the
+// connection.
 func TestStockRefuses(t *testing.T) {
 	p := newPeer(t, erpc.PeerConfig{ProtoFunc: thriftproto.NewStockProtoFunc(thriftproto.StockConfig{})})
 	p.Listen(t)

@@ -82,7 +82,7 @@ func stockPair(m *message.Message, kind thrift.TMessageType, k, v []byte) error 
 	return nil
 }
 
-// head takes what is in front of the message and tells how that is written.
+// head consumes what precedes the message and returns the message's dialect.
 func (c *cursor) head() (d dialect, h header, err error) {
 	switch first := (&cursor{b: c.b}).u16(); {
 	case first == headerMagic:
@@ -99,7 +99,7 @@ func (c *cursor) head() (d dialect, h header, err error) {
 	return d, h, err
 }
 
-// begin takes the beginning of the message.
+// begin consumes the beginning of the message.
 func (s *stock) begin(c *cursor, m *message.Message, d dialect) (thrift.TMessageType, error) {
 	b, err := c.begin(d.compact)
 	if err != nil {
@@ -126,15 +126,15 @@ func (s *stock) begin(c *cursor, m *message.Message, d dialect) (thrift.TMessage
 	return b.kind, nil
 }
 
-// owner fills in whose message it is that will not be read, or says that head is
-// too short for that.
+// owner sets the type and sequence number of a message that will not be read, or
+// reports that head is too short for that.
 func (s *stock) owner(m *message.Message, head []byte) (cut bool) {
 	c := cursor{b: head}
 	if len(head) < 2 {
 		return true
 	}
 	d, _, err := c.head()
-	if err == nil && !d.zlib { // what is compressed can't be known
+	if err == nil && !d.zlib { // compression hides them
 		_, err = s.begin(&c, m, d)
 	}
 	return err != nil && c.bad

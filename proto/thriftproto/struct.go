@@ -12,8 +12,8 @@ import (
 )
 
 // NewStructProtoFunc returns a function that makes erpc v7's thrift-struct for a
-// connection. Arguments and results are thrift structs, whatever codec the
-// message names; nil is an empty one. There are no transfer filters and no AUTH
+// connection. Arguments and results are thrift structs, whatever codec the message
+// names; nil is an empty struct. There are no transfer filters and no AUTH
 // messages.
 func NewStructProtoFunc() proto.Func { return func() proto.Proto { return structFormat{} } }
 

@@ -12,15 +12,15 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// maxDepth is how deeply structs and containers may be nested; that of thrift.
+// maxDepth is how deeply structs and containers may be nested, as in thrift.
 const maxDepth = thrift.DEFAULT_RECURSION_DEPTH
 
 var errDepth = errors.New("nested too deeply")
 
-// transcode appends the struct that b holds in one protocol to dst in the other:
-// both name types and numbers of fields, so this needs no description of the
-// struct. It grows dst by no more than limit bytes, as compact integers are up to
-// eight times larger in binary.
+// transcode converts the struct in b to the other protocol and appends it to dst.
+// Both protocols have the types and numbers of fields, so this needs no
+// description of the struct. It appends at most limit bytes, because compact
+// integers are up to eight times larger in binary.
 func transcode(dst, b []byte, fromCompact bool, limit int) ([]byte, error) {
 	limit = min(limit, math.MaxInt32-len(dst)) // int may have 32 bits
 	in, out := bytes.NewBuffer(b), bytes.NewBuffer(dst)
@@ -36,7 +36,7 @@ func transcode(dst, b []byte, fromCompact bool, limit int) ([]byte, error) {
 }
 
 type transcoder struct {
-	ctx      context.Context // of no meaning here, but thrift asks for one
+	ctx      context.Context // without meaning here, but thrift requires one
 	from, to thrift.TProtocol
 	out      *bytes.Buffer
 	most     int // bytes in out
@@ -70,7 +70,8 @@ func (t *transcoder) copyStruct(depth int) error {
 	return errors.Join(t.from.ReadStructEnd(t.ctx), t.to.WriteFieldStop(t.ctx), t.to.WriteStructEnd(t.ctx))
 }
 
-// copyValue is called for everything, so here the room is checked.
+// copyValue copies one value. Every value passes through it, so it checks the
+// limit.
 func (t *transcoder) copyValue(typ thrift.TType, depth int) error {
 	if t.out.Len() > t.most {
 		return proto.ErrTooLarge

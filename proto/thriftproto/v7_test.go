@@ -7,8 +7,8 @@ import (
 )
 
 // TestV7ReadsStructErrors: a real client of v7 gets a status over thrift-struct
-// from us, which it can't from a server of v7, and goes on. The rest that v7 can
-// do over these formats is in the tests of the root package.
+// from us, which a server of v7 can't send, and goes on. Other tests with v7 over
+// these formats are in the root package.
 func TestV7ReadsStructErrors(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	for format := range formats {

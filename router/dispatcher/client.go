@@ -10,9 +10,9 @@ import (
 // None is the request or response of a function that has none.
 type None = struct{}
 
-// Func returns the function that was added under name at the other side of s, as
-// a function of this one; below the prefix of a sub-router the name begins with
-// that. A failed call returns a [*message.StatusError]. The function may be used
+// Func returns a function that calls the one added under name at the other side of
+// s. If that is below the prefix of a sub-router, the name begins with the prefix.
+// A failed call returns a [*message.StatusError]. The function may be used
 // concurrently.
 func Func[Req, Resp any](s session.Caller, name string, settings ...message.Setting) func(context.Context, Req) (Resp, error) {
 	method := path(name)
@@ -32,8 +32,8 @@ func Func[Req, Resp any](s session.Caller, name string, settings ...message.Sett
 	}
 }
 
-// Send returns a function that calls the one that was added under name and waits
-// for nothing: an error of the function is only in the log of its side.
+// Send returns a function that pushes to the one added under name and does not
+// wait for it: an error of that function is only in the log of its side.
 func Send[Req any](s session.Caller, name string, settings ...message.Setting) func(context.Context, Req) error {
 	method := path(name)
 	_, nothing := any((*Req)(nil)).(*None)

@@ -16,13 +16,13 @@ import (
 //
 //	func([context.Context | dispatcher.Addr,] [request]) ([response,] [error])
 //
-// where request and response are of any type that the codecs of the peers can
-// take; pointers are allowed, other interfaces and variable arguments are not.
-// A single result of type error is the error. As gorpc has it, the first of two
-// arguments may also be a string, which gets the address of the caller.
+// where request and response are of any type that the codecs of the peers support.
+// Pointers are allowed; other interfaces and variadic arguments are not. A single
+// result of type error is the error. As in gorpc, the first of two arguments may
+// also be a string, which gets the address of the caller.
 //
-// Each function answers calls to its name, with a slash in front and below the
-// prefix of the router, and takes pushes to it. An error becomes a status as with
+// Each function handles calls and pushes to its name, with a slash in front and
+// below the prefix of the router. An error becomes a status as with
 // erpc.HandleCall. All methods may be called concurrently. The zero value is
 // ready.
 type Dispatcher struct {
@@ -32,7 +32,7 @@ type Dispatcher struct {
 	routes []route
 }
 
-// A route is where a dispatcher's functions are registered.
+// A route is a place where a dispatcher's functions are registered.
 type route struct {
 	to      router.Registrar
 	plugins []plugin.Plugin
@@ -41,8 +41,8 @@ type route struct {
 // Addr is the address of the caller's connection, for functions that ask for it.
 type Addr string
 
-// AddFunc adds the function fn under name. It panics if fn has another shape or
-// the name is taken.
+// AddFunc adds the function fn under name. It panics if fn does not have one of
+// the shapes or the name is taken.
 func (d *Dispatcher) AddFunc(name string, fn any) {
 	f, err := newFunction(name, reflect.ValueOf(fn))
 	if err != nil {
@@ -52,8 +52,8 @@ func (d *Dispatcher) AddFunc(name string, fn any) {
 }
 
 // AddService adds each exported method of receiver under name/Method. Several
-// receivers of one type may be added under different names. It panics if there
-// is not a method, one has another shape, or a name is taken.
+// receivers of one type may be added under different names. It panics if receiver
+// has no exported method, one does not have one of the shapes, or a name is taken.
 func (d *Dispatcher) AddService(name string, receiver any) {
 	v := reflect.ValueOf(receiver)
 	if !v.IsValid() || v.NumMethod() == 0 {
@@ -70,8 +70,8 @@ func (d *Dispatcher) AddService(name string, receiver any) {
 	d.add(funcs)
 }
 
-// Register makes the functions handlers of a peer or sub-router, those that are
-// added later too, with plugins of their own. Several peers may share a
+// Register registers the functions, including those that are added later, with a
+// peer or sub-router, with the given plugins. Several peers may share a
 // dispatcher.
 func (d *Dispatcher) Register(to router.Registrar, plugins ...plugin.Plugin) {
 	d.mu.Lock()
@@ -94,7 +94,7 @@ func (d *Dispatcher) add(funcs []*function) {
 	defer d.mu.Unlock()
 	for _, f := range funcs {
 		if slices.Contains(d.names, f.name) {
-			panic(fmt.Errorf("dispatcher: %q is there already; use another name", f.name))
+			panic(fmt.Errorf("dispatcher: %q is added already; use another name", f.name))
 		}
 	}
 	for _, r := range d.routes {
@@ -106,7 +106,7 @@ func (d *Dispatcher) add(funcs []*function) {
 	}
 }
 
-// register makes functions handlers, all of them or, if it panics, none.
+// register registers all functions or, if it panics, none.
 func (r route) register(funcs []*function) {
 	var handlers []*session.Handler
 	for _, f := range funcs {

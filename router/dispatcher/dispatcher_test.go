@@ -158,7 +158,7 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// What is added to a dispatcher that serves already is there at once.
+// A function that is added to a dispatcher in use is served at once.
 func TestLateRegistration(t *testing.T) {
 	var d dispatcher.Dispatcher
 	one, two := connect(t, &d, ""), connect(t, &d, "")

@@ -17,13 +17,13 @@ var (
 	bytesType   = reflect.TypeFor[[]byte]()
 )
 
-// A function is one that was taken apart at its registration.
+// A function is a registered function with its arguments and results analysed.
 type function struct {
 	name  string
 	fn    reflect.Value
 	first reflect.Type // the argument in front of the request; nil: none
-	arg   reflect.Type // what the body is decoded into; []byte without a request
-	ptr   bool         // the request is a pointer to that
+	arg   reflect.Type // the type to decode the body into; []byte without a request
+	ptr   bool         // the request is a pointer to arg
 	takes bool         // it has a request
 	reply reflect.Type // nil: it has no response
 	fails bool         // its last result is an error
@@ -50,7 +50,8 @@ func newFunction(name string, fn reflect.Value) (*function, error) {
 	return f, nil
 }
 
-// arguments says what is wrong with the arguments of a function of type typ.
+// arguments returns what is wrong with the arguments of a function of type typ, or
+// "".
 func (f *function) arguments(typ reflect.Type) (why string) {
 	n := typ.NumIn()
 	switch {
@@ -81,7 +82,7 @@ func (f *function) arguments(typ reflect.Type) (why string) {
 	return ""
 }
 
-// results says what is wrong with the results.
+// results returns what is wrong with the results of a function of type typ, or "".
 func (f *function) results(typ reflect.Type) (why string) {
 	n := typ.NumOut()
 	if n > 2 {

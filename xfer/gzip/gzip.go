@@ -1,6 +1,6 @@
 // Package gzip is the transfer filter that compresses with gzip (RFC 1952),
 // byte-compatible with that of erpc v7: one member, no name, no time, operating
-// system 255. Use it between programs of which one is v7 or not ours; zstd is
+// system 255. Use it if one of the programs is erpc v7 or not erpc; zstd is
 // smaller and faster, s2 faster still.
 package gzip
 
@@ -28,18 +28,18 @@ const (
 	BestCompression    = gzip.BestCompression
 )
 
-// noTime is written as MTIME 0. The zero time.Time would not be: its seconds
-// since 1970 are cut to 32 bits.
+// noTime is written as MTIME 0, unlike the zero time.Time, whose seconds since
+// 1970 are truncated to 32 bits.
 var noTime = time.Unix(0, 0)
 
 // ErrTrailingData says that bytes follow the gzip member. Packed messages are
 // one member and nothing else.
 var ErrTrailingData = errors.New("xfer/gzip: data after the end of the member")
 
-// found is the part of a filter by which it is found.
+// found is the id and name of a filter.
 type found = named.Filter
 
-// Filter compresses with gzip. Concurrent use is fine.
+// Filter compresses with gzip. It may be used concurrently.
 type Filter struct {
 	found
 	writers sync.Pool // *gzip.Writer, all of one level
@@ -79,7 +79,7 @@ func New(id byte, name string, level int) (xfer.XferFilter, error) {
 	return f, nil
 }
 
-// Is tells whether the filter registered under id is one of this package.
+// Is reports whether the filter registered under id is one of this package.
 func Is(id byte) bool {
 	f, err := xfer.Get(id)
 	if err != nil {
@@ -100,7 +100,7 @@ func (f *Filter) OnPack(src []byte) ([]byte, error) {
 	if err == nil {
 		err = w.Close()
 	}
-	w.Reset(io.Discard) // lets go of out
+	w.Reset(io.Discard) // releases out
 	f.writers.Put(w)
 	if err != nil {
 		return nil, fmt.Errorf("xfer/gzip: pack: %w", err)
@@ -113,9 +113,9 @@ func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
 	return f.OnUnpackLimit(src, xfer.DefaultLimit)
 }
 
-// OnUnpackLimit inflates src, which must be exactly one gzip member with its
-// check sum in order. Empty input passes as it is, as in v7. Memory grows with
-// what is inflated and ends at limit, whatever the member's trailer says.
+// OnUnpackLimit inflates src, which must be exactly one gzip member with a correct
+// checksum. Empty input is returned as it is, as in v7. Memory grows with the
+// inflated data up to limit, whatever the member's trailer says.
 func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
 	if len(src) == 0 {
 		return src, nil
@@ -169,8 +169,8 @@ func (r *reader) inflate(src []byte, limit int) ([]byte, error) {
 	return out, nil
 }
 
-// sizeHint is how much to allocate at first: what the trailer announces, but no
-// more than a message of that length usually inflates to.
+// sizeHint returns how much to allocate at first: the size that the trailer
+// announces, but at most what a message of that length usually inflates to.
 func sizeHint(src []byte) int {
 	usual := 4096 + 8*len(src)
 	if len(src) < 4 {

@@ -36,7 +36,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestLevels is light, as the slow levels take long under the race detector.
+// TestLevels uses little data, because the slow levels take long under the race
+// detector.
 func TestLevels(t *testing.T) {
 	data := xfertest.Text(10_000)
 	for level := gzip.HuffmanOnly; level <= gzip.BestCompression; level++ {
@@ -79,8 +80,8 @@ func TestReadsWhatV7Wrote(t *testing.T) {
 	}
 }
 
-// TestV7ReadsWhatWeWrite compares the bytes that the format fixes with v7's, and
-// has the rest read by compress/gzip, which v7 uses.
+// TestV7ReadsWhatWeWrite compares the bytes that the format determines with v7's,
+// and reads the rest with compress/gzip, which v7 uses.
 func TestV7ReadsWhatWeWrite(t *testing.T) {
 	f := newFilter(t, 5)
 	for _, v := range v7Members {
@@ -159,8 +160,8 @@ func TestEmptyInputPasses(t *testing.T) {
 	}
 }
 
-// TestBomb inflates 8 MiB of zeros in 8 kB, and the same with a trailer
-// that lies about the size, and wants memory in the order of the limit.
+// TestBomb inflates 8 MiB of zeros in 8 kB, and the same with a false size in the
+// trailer, and checks that memory stays in the order of the limit.
 func TestBomb(t *testing.T) {
 	const limit = 1 << 20
 	bomb := zeros(t, 8<<20)
@@ -207,7 +208,7 @@ func TestInvalidLevel(t *testing.T) {
 	}
 }
 
-// register makes -count work: a second filter of the same id is a mistake.
+// register makes -count work: registering a second filter with the same id panics.
 var register = sync.OnceFunc(func() { gzip.Reg('g', "gizp-5", 5) })
 
 func TestRegAndIs(t *testing.T) {
@@ -247,7 +248,7 @@ func zeros(t *testing.T, n int) []byte {
 	return buf.Bytes()
 }
 
-// allocated is how many bytes the heap gave out while f ran.
+// allocated returns how many bytes were allocated while f ran.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -1,7 +1,7 @@
 // Package md5 is the transfer filter that appends the MD5 sum of a message and
-// checks it on arrival, as that of erpc v7 does. It finds errors, such as a bug
-// in a proxy or broken memory. It is no security: the sum has no key, anybody
-// who can change the data can change the sum. Use TLS against that.
+// checks it on arrival, as that of erpc v7 does. It detects errors, such as a bug
+// in a proxy or broken memory. It does not protect against attackers: the sum has
+// no key, so whoever can change the data can change the sum. Use TLS for that.
 package md5
 
 import (
@@ -20,10 +20,10 @@ const Size = md5.Size
 // have one.
 var ErrMismatch = errors.New("xfer/md5: check sum does not match")
 
-// found is the part of a filter by which it is found.
+// found is the id and name of a filter.
 type found = named.Filter
 
-// Filter appends and checks MD5 sums. Concurrent use is fine.
+// Filter appends and checks MD5 sums. It may be used concurrently.
 type Filter struct {
 	found
 }
@@ -36,8 +36,8 @@ func Reg(id byte, name string) { xfer.Reg(New(id, name)) }
 // New returns an MD5 filter that is not registered yet.
 func New(id byte, name string) *Filter { return &Filter{found: named.New(id, name)} }
 
-// OnPack returns a copy of src with the 16 bytes of its sum behind it. It is a
-// copy because the bytes behind src are not ours to write.
+// OnPack returns a copy of src followed by the 16 bytes of its sum. It copies
+// because a filter must not write to the capacity behind src.
 func (f *Filter) OnPack(src []byte) ([]byte, error) {
 	sum := md5.Sum(src)
 	out := make([]byte, len(src)+Size)

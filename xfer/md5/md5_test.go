@@ -58,8 +58,8 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// TestResultKeepsItsSum has a caller append to the result, which must not write
-// over what lies behind it.
+// TestResultKeepsItsSum: appending to the result must not overwrite the bytes
+// behind it.
 func TestResultKeepsItsSum(t *testing.T) {
 	f := md5.New('m', "md5")
 	packed, err := f.OnPack([]byte("data"))
@@ -79,7 +79,7 @@ func TestResultKeepsItsSum(t *testing.T) {
 	}
 }
 
-// register makes -count work: a second filter of the same id is a mistake.
+// register makes -count work: registering a second filter with the same id panics.
 var register = sync.OnceFunc(func() { md5.Reg('m', "md5") })
 
 func TestReg(t *testing.T) {

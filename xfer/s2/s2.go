@@ -1,7 +1,7 @@
 // Package s2 is the transfer filter that compresses with S2 blocks, the faster
-// extension of Snappy by klauspost/compress; it also reads Snappy blocks. Use
-// it where time is worth more than size. A block has no check sum: put a md5
-// filter outside of it where the transport does not check.
+// extension of Snappy by klauspost/compress; it also reads Snappy blocks. Use it
+// if time matters more than size. A block has no checksum: put an md5 filter
+// outside it if the transport does not check data.
 package s2
 
 import (
@@ -21,10 +21,10 @@ const (
 	Best   = 3 // slow
 )
 
-// found is the part of a filter by which it is found.
+// found is the id and name of a filter.
 type found = named.Filter
 
-// Filter compresses with S2. Concurrent use is fine.
+// Filter compresses with S2. It may be used concurrently.
 type Filter struct {
 	found
 	encode func(dst, src []byte) []byte
@@ -75,12 +75,12 @@ func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
 }
 
 // OnUnpackLimit decodes src, which must be exactly one S2 or Snappy block. The
-// length that it announces is compared with limit before it is allocated. A
-// few bytes can honestly announce megabytes (a repeat of 16 MiB takes five), so
-// the limit is the only guard there is.
+// length that it announces is compared with limit before it is allocated. A few
+// bytes can validly announce megabytes (a repeat of 16 MiB takes five), so the
+// limit is the only protection.
 func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
 	n, err := s2.DecodedLen(src)
-	if errors.Is(err, s2.ErrTooLarge) { // above the int of a system of 32 bits
+	if errors.Is(err, s2.ErrTooLarge) { // above the int of a 32-bit system
 		return nil, fmt.Errorf("xfer/s2: unpack: more than %d bytes: %w", limit, xfer.ErrTooLarge)
 	}
 	if err != nil {

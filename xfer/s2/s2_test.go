@@ -33,7 +33,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestBest is light, as that level takes long under the race detector.
+// TestBest uses little data, because that level takes long under the race
+// detector.
 func TestBest(t *testing.T) {
 	f := newFilter(t, s2.Best)
 	for _, n := range []int{0, 1, 300, 100_000} {
@@ -70,7 +71,7 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: got %q, %v; want %q", v.name, got, err, v.plain)
 		}
 	}
-	// The formats leave no choice for what is too short to compress.
+	// Data that is too short to compress has only one encoding.
 	packed, err := f.OnPack([]byte("hello"))
 	if err != nil || hex.EncodeToString(packed) != "051068656c6c6f" {
 		t.Errorf("OnPack: got %x, %v", packed, err)
@@ -93,8 +94,8 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// TestBomb has 16 MiB of zeros, and a few bytes that announce 4 GiB, cost
-// nothing but an error.
+// TestBomb: 16 MiB of zeros, and a few bytes that announce 4 GiB, cost only an
+// error.
 func TestBomb(t *testing.T) {
 	const limit = 1 << 20
 	f := newFilter(t, s2.Fast)
@@ -123,7 +124,7 @@ func TestBomb(t *testing.T) {
 	}
 }
 
-// register makes -count work: a second filter of the same id is a mistake.
+// register makes -count work: registering a second filter with the same id panics.
 var register = sync.OnceFunc(func() { s2.Reg('2', "s2", s2.Better) })
 
 func TestReg(t *testing.T) {
@@ -153,7 +154,7 @@ func FuzzUnpack(f *testing.F) {
 
 func Benchmark(b *testing.B) { xfertest.Benchmark(b, newFilter(b, s2.Fast)) }
 
-// allocated is how many bytes the heap gave out while f ran.
+// allocated returns how many bytes were allocated while f ran.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -8,7 +8,7 @@ import (
 	"github.com/goerpc/erpc/xfer/xfertest"
 )
 
-// Whoever writes a filter calls Run from a test like this one.
+// The author of a filter calls Run from a test like this one.
 func Example() {
 	gzip.Reg('g', "gzip", 5)
 	_ = func(t *testing.T) { // func TestConformance(t *testing.T)

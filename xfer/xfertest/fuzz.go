@@ -8,14 +8,14 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// A Limited is a filter that can be told how much may come out of it.
+// A Limited is a filter whose output can be limited.
 type Limited interface {
 	xfer.XferFilter
 	xfer.LimitedUnpacker
 }
 
-// Fuzz unpacks what the fuzzer makes of the seeds: no more may come out than the
-// limit allows, and what came out must survive being packed and unpacked.
+// Fuzz unpacks inputs of the fuzzer: the output must not exceed the limit, and
+// must survive packing and unpacking.
 func Fuzz(f *testing.F, filter Limited, seeds ...[]byte) {
 	f.Helper()
 	for _, seed := range seeds {
@@ -65,7 +65,7 @@ func measure(b *testing.B, name string, n int, f func() ([]byte, error)) {
 	})
 }
 
-// Text returns n bytes that deflate as those of a program do.
+// Text returns n bytes that compress about as messages of programs do.
 func Text(n int) []byte {
 	var b []byte
 	for i := 0; len(b) < n; i++ {

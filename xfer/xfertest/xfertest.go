@@ -27,8 +27,8 @@ func Run(t *testing.T, f xfer.XferFilter) {
 	}
 }
 
-// checks are functions that return an error, rather than take a testing.T, so
-// that they can be tested with broken filters.
+// checks return an error rather than take a testing.T, so that they can be tested
+// with broken filters.
 var checks = []struct {
 	name  string
 	check func(xfer.XferFilter) error
@@ -43,7 +43,7 @@ var checks = []struct {
 	{"concurrent", checkConcurrent},
 }
 
-// hostileLimit caps, in bytes, what hostile input may become.
+// hostileLimit is how many bytes hostile input may become.
 const hostileLimit = 1 << 16
 
 func checkIdentity(f xfer.XferFilter) error {
@@ -129,7 +129,7 @@ func checkResultsStay(f xfer.XferFilter) error {
 	return nil
 }
 
-// checkLimit wants filters that inflate to stop at their limit, exactly.
+// checkLimit checks that filters that inflate stop exactly at their limit.
 func checkLimit(f xfer.XferFilter) error {
 	limited, ok := f.(xfer.LimitedUnpacker)
 	for _, s := range samples() {
@@ -166,7 +166,7 @@ func checkLimit(f xfer.XferFilter) error {
 }
 
 // checkTruncated undoes every prefix of packed messages. A filter without a
-// check sum may take a prefix for a message; none may panic or pass its limit.
+// checksum may accept a prefix; it must not panic or exceed its limit.
 func checkTruncated(f xfer.XferFilter) error {
 	for _, data := range [][]byte{{}, []byte("x"), text(300), noise(300)} {
 		packed, err := f.OnPack(data)
@@ -216,8 +216,8 @@ func checkHostile(f xfer.XferFilter) error {
 	return nil
 }
 
-// survive undoes f on b and wants no panic, no change of b, and no more than
-// hostileLimit bytes from a filter that knows limits.
+// survive undoes f on b and checks that it does not panic or change b, and that a
+// filter with limits returns at most hostileLimit bytes.
 func survive(f xfer.XferFilter, b []byte) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -226,7 +226,7 @@ func survive(f xfer.XferFilter, b []byte) (err error) {
 	}()
 	before := slices.Clone(b)
 	if l, ok := f.(xfer.LimitedUnpacker); ok {
-		// An error is as good an answer as any.
+		// An error is fine.
 		if out, err := l.OnUnpackLimit(b, hostileLimit); err == nil && len(out) > hostileLimit {
 			return fmt.Errorf("%d bytes despite the limit of %d", len(out), hostileLimit)
 		}
@@ -239,7 +239,7 @@ func survive(f xfer.XferFilter, b []byte) (err error) {
 	return nil
 }
 
-// checkConcurrent is worth most under the race detector.
+// checkConcurrent finds most under the race detector.
 func checkConcurrent(f xfer.XferFilter) error {
 	const workers, rounds = 8, 40
 	errs := make([]error, workers)
@@ -258,7 +258,7 @@ func checkConcurrent(f xfer.XferFilter) error {
 					errs[w] = fmt.Errorf("%d bytes came back as %d, or different, with error %w", len(data), len(got), orNone(err))
 					return
 				}
-				// Errors leave a filter's pooled state as good as new.
+				// An error must not spoil a filter's pooled state.
 				_, _ = f.OnUnpack(packed[:len(packed)/2])
 			}
 		})
@@ -282,7 +282,7 @@ func samples() []sample {
 	return append(s, sample{"1 MB of zeros", make([]byte, 1e6)})
 }
 
-// text is n bytes that compress about as messages do.
+// text returns n bytes that compress about as messages do.
 func text(n int) []byte {
 	rnd := rand.New(rand.NewPCG(uint64(n), 1))
 	b := make([]byte, 0, n+32)
@@ -292,7 +292,7 @@ func text(n int) []byte {
 	return b[:n]
 }
 
-// noise is n bytes that don't compress.
+// noise returns n bytes that don't compress.
 func noise(n int) []byte {
 	rnd := rand.NewChaCha8([32]byte{1})
 	b := make([]byte, n)

@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// filter is a filter made of functions; what is nil passes bytes through.
+// filter is a filter made of functions; a nil function passes bytes through.
 type filter struct {
 	id           func() byte
 	pack, unpack func([]byte) ([]byte, error)
@@ -38,7 +38,7 @@ func (f *filter) OnUnpack(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// limited adds a limit, kept if exact is set, else off by one.
+// limited adds a limit, which is kept if exact is set and off by one otherwise.
 type limited struct {
 	filter
 	exact bool
@@ -59,8 +59,7 @@ func TestRunAcceptsGoodFilters(t *testing.T) {
 	t.Run("with limit", func(t *testing.T) { Run(t, &limited{exact: true}) })
 }
 
-// TestChecksFindBrokenFilters has each kind of broken filter caught by the check
-// that is there for it.
+// TestChecksFindBrokenFilters: each kind of broken filter is found by its check.
 func TestChecksFindBrokenFilters(t *testing.T) {
 	var calls byte
 	shared := make([]byte, 10<<20)

@@ -9,10 +9,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxContent is how many bytes a frame may hold in any case: 512 MiB.
+// maxContent is how many bytes a frame may hold whatever the limit: 512 MiB.
 const maxContent = zstd.MaxWindowSize
 
-// maxBlock is the most that one block can hold, in bytes (RFC 8878, 3.1.1.2.4).
+// maxBlock is the maximum content of one block, in bytes (RFC 8878, 3.1.1.2.4).
 const maxBlock = 128 << 10
 
 // Kinds of block (RFC 8878, 3.1.1.2.2).
@@ -22,14 +22,16 @@ const (
 	blockCompressed
 )
 
-// ErrFrame says that the data is not one whole frame of a kind we take.
+// ErrFrame says that the data is not exactly one complete frame of a supported
+// kind.
 var ErrFrame = errors.New("xfer/zstd: not one whole frame")
 
 // inspect walks the headers of the frame and its blocks, without decoding, and
-// returns the room in bytes to decode it in: what it announces, or else what its
-// blocks can hold, but no more than one block above limit, so that an error of
-// the decoder tells a frame above limit (which got that far) from a broken one.
-// A frame of a few bytes that announces gigabytes is an error and no allocation.
+// returns the room in bytes for decoding it: the size that it announces, or else
+// what its blocks can hold, but at most one block above limit. So after an error
+// of the decoder, a frame above limit (which was decoded that far) can be
+// distinguished from a broken one. A frame of a few bytes that announces gigabytes
+// gives an error without an allocation.
 func inspect(src []byte, limit int) (room int, err error) {
 	limit = max(0, min(limit, maxContent))
 	var h zstd.Header
@@ -77,8 +79,8 @@ func inspect(src []byte, limit int) (room int, err error) {
 	return int(min(may, uint64(limit)+full)), nil
 }
 
-// walkBlocks returns how many bytes the blocks hold for sure, how many they may
-// hold if each compressed one is full, and what follows the last block.
+// walkBlocks returns how many bytes the blocks certainly hold, how many they may
+// hold if each compressed one is full, and the bytes behind the last block.
 func walkBlocks(b []byte, full uint64) (sure, may uint64, rest []byte, err error) {
 	for {
 		if len(b) < 3 {

@@ -18,26 +18,27 @@ import (
 
 // Window sizes in bytes: how far back a match may reach.
 const (
-	// encoderWindow bounds what an idle encoder keeps of the last large message.
+	// encoderWindow limits how much of the last large message an idle encoder
+	// keeps.
 	encoderWindow = 4 << 20
 	// maxWindow is what RFC 8878 recommends that decoders support at least.
 	maxWindow = 8 << 20
 )
 
-// decoderSlack is room behind the result that lets the decoder use its fast
+// decoderSlack is room behind the result, with which the decoder can use its fast
 // copies up to the end.
 const decoderSlack = 16
 
-// found is the part of a filter by which it is found.
+// found is the id and name of a filter.
 type found = named.Filter
 
-// Filter compresses with Zstandard. Concurrent use is fine.
+// Filter compresses with Zstandard. It may be used concurrently.
 type Filter struct {
 	found
 	level zstd.EncoderLevel
-	// Encoders and decoders serve one call at a time. A pool of them, rather
-	// than one of each, so that sessions don't wait for each other. Used with
-	// EncodeAll and DecodeAll only they start no goroutine and need no Close.
+	// Encoders and decoders serve one call at a time. They are pooled so that
+	// sessions don't wait for each other. With EncodeAll and DecodeAll they start
+	// no goroutines and need no Close.
 	encoders sync.Pool // *zstd.Encoder
 	decoders sync.Pool // *zstd.Decoder
 }
@@ -54,8 +55,8 @@ func Reg(id byte, name string, level int) {
 }
 
 // New returns a Zstandard filter that is not registered yet. The level is one of
-// the zstd program, 1 to 22, of which the nearest of four encoders is taken
-// (1, 3, 7 and 11 are about theirs); 0 means 3.
+// the zstd program, 1 to 22, and selects the nearest of four encoders (at about 1,
+// 3, 7 and 11); 0 means 3.
 func New(id byte, name string, level int) (xfer.XferFilter, error) {
 	if level < 0 || level > 22 {
 		return nil, fmt.Errorf("xfer/zstd: level %d of filter %q is not within 0 to 22", level, name)
@@ -64,7 +65,7 @@ func New(id byte, name string, level int) (xfer.XferFilter, error) {
 		level = 3
 	}
 	f := &Filter{found: named.New(id, name), level: zstd.EncoderLevelFromZstd(level)}
-	// Made once here, so that a wrong option shows at registration.
+	// Made once here, so that a wrong option fails at registration.
 	enc, err := f.newEncoder()
 	if err != nil {
 		return nil, fmt.Errorf("xfer/zstd: encoder of filter %q: %w", name, err)
@@ -88,9 +89,9 @@ func (f *Filter) newEncoder() (*zstd.Encoder, error) {
 	)
 }
 
-// newDecoder returns a decoder that writes to the given capacity only. Its
-// window limit is the library's, because it would count the content of a
-// single-segment frame as its window; inspect has checked the real windows.
+// newDecoder returns a decoder that writes only to the capacity it is given. It
+// keeps the library's window limit, because that limit would apply to the content
+// of a single-segment frame; inspect has checked the real windows.
 func newDecoder() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1),
@@ -127,9 +128,9 @@ func (f *Filter) OnUnpack(src []byte) ([]byte, error) {
 	return f.OnUnpackLimit(src, xfer.DefaultLimit)
 }
 
-// OnUnpackLimit decodes src, which must be exactly one frame without a
-// dictionary, with a window of up to 8 MiB. What its blocks can hold and what
-// its header announces are compared with limit before anything is allocated.
+// OnUnpackLimit decodes src, which must be exactly one frame without a dictionary,
+// with a window of up to 8 MiB. The capacity of its blocks and the size in its
+// header are compared with limit before anything is allocated.
 func (f *Filter) OnUnpackLimit(src []byte, limit int) ([]byte, error) {
 	room, err := inspect(src, limit)
 	if err != nil {

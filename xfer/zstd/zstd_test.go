@@ -40,10 +40,11 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestLevels is light, as the slow levels take long under the race detector.
+// TestLevels uses little data, because the slow levels take long under the race
+// detector.
 func TestLevels(t *testing.T) {
 	data := xfertest.Text(10_000)
-	for _, level := range []int{0, 1, 2, 3, 6, 9, 10, 15, 22} { // around those where the encoder changes
+	for _, level := range []int{0, 1, 2, 3, 6, 9, 10, 15, 22} { // around those at which the encoder changes
 		f := newFilter(t, level)
 		packed, err := f.OnPack(data)
 		if err != nil {
@@ -108,7 +109,7 @@ func TestGolden(t *testing.T) {
 	}
 	defer r.Close()
 	if got, err := r.DecodeAll(packed, nil); err != nil || string(got) != "hello" {
-		t.Errorf("a decoder with no options of ours: got %q, %v", got, err)
+		t.Errorf("a decoder without our options: got %q, %v", got, err)
 	}
 }
 
@@ -165,8 +166,8 @@ func TestEveryTruncationIsAnError(t *testing.T) {
 	}
 }
 
-// TestForeignFrames reads what other encoders write: sizes not announced, and
-// a single segment larger than the windows that we take.
+// TestForeignFrames reads frames as other encoders write them: without a size, and
+// with a single segment larger than our window limit.
 func TestForeignFrames(t *testing.T) {
 	f := newFilter(t, 0)
 	data := bytes.Repeat(xfertest.Text(1<<20), 10)
@@ -204,8 +205,8 @@ func TestForeignFrames(t *testing.T) {
 	}
 }
 
-// TestBomb inflates 64 MiB of zeros, announced, not announced, and as RLE
-// blocks of 4 bytes each, and wants memory in the order of the limit.
+// TestBomb inflates 64 MiB of zeros, announced, not announced, and as RLE blocks
+// of 4 bytes each, and checks that memory stays in the order of the limit.
 func TestBomb(t *testing.T) {
 	const limit = 1 << 20
 	f := newFilter(t, 0)
@@ -240,7 +241,7 @@ func TestBomb(t *testing.T) {
 	}
 }
 
-// register makes -count work: a second filter of the same id is a mistake.
+// register makes -count work: registering a second filter with the same id panics.
 var register = sync.OnceFunc(func() { zstd.Reg('z', "zstd", 3) })
 
 func TestReg(t *testing.T) {
@@ -275,7 +276,7 @@ func FuzzUnpack(f *testing.F) {
 
 func Benchmark(b *testing.B) { xfertest.Benchmark(b, newFilter(b, 1)) }
 
-// allocated is how many bytes the heap gave out while f ran.
+// allocated returns how many bytes were allocated while f ran.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

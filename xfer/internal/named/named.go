@@ -1,15 +1,15 @@
-// Package named is what the filters below xfer have in common.
+// Package named has the parts that the filters below xfer share.
 package named
 
 import "github.com/goerpc/erpc/xfer"
 
-// A Filter is the part of a filter by which it is found. Filters embed it.
+// A Filter is the id and name of a filter. Filters embed it.
 type Filter struct {
 	id   byte
 	name string
 }
 
-// New returns the part that has id and name.
+// New returns a Filter with id and name.
 func New(id byte, name string) Filter { return Filter{id, name} }
 
 // ID is the filter's byte on the wire.
@@ -18,8 +18,8 @@ func (f *Filter) ID() byte { return f.id }
 // Name is the filter's name.
 func (f *Filter) Name() string { return f.name }
 
-// Reg registers what a New has returned. It panics if that failed, or if xfer.Reg
-// does.
+// Reg registers the result of a package's New. It panics if New failed, or if
+// xfer.Reg does.
 func Reg(f xfer.XferFilter, err error) {
 	if err != nil {
 		panic(err.Error())

@@ -1,12 +1,12 @@
 // Package scratch lends the output buffers that compressing filters write to
-// before the size of the result is known, so that each result is one
-// allocation of just its size.
+// before the size of the result is known, so that each result is one allocation of
+// exactly its size.
 package scratch
 
 import "sync"
 
 // maxKept is the capacity in bytes above which a buffer goes to the garbage
-// collector: one large message must not pin its memory for the small ones.
+// collector: one large message must not keep its memory for small ones.
 const maxKept = 1 << 20
 
 // Buffer is a byte slice to append to. It is an io.Writer that never fails.
@@ -21,7 +21,7 @@ func (b *Buffer) Write(p []byte) (int, error) {
 var pool = sync.Pool{New: func() any { return new(Buffer) }}
 
 // Get returns an empty buffer with room for at least n bytes. It belongs to the
-// caller until Put. Concurrent use of Get and Put is fine.
+// caller until Put. Get and Put may be called concurrently.
 func Get(n int) *Buffer {
 	b := pool.Get().(*Buffer)
 	if cap(b.B) < n {
@@ -30,7 +30,7 @@ func Get(n int) *Buffer {
 	return b
 }
 
-// Put takes b back; the caller forgets it and its bytes.
+// Put takes b back. The caller must not use it or its bytes after that.
 func Put(b *Buffer) {
 	if cap(b.B) > maxKept {
 		return
@@ -39,7 +39,7 @@ func Put(b *Buffer) {
 	pool.Put(b)
 }
 
-// Clone returns a copy of the bytes that the caller may keep; never nil.
+// Clone returns a copy of the bytes, which belongs to the caller and is never nil.
 func (b *Buffer) Clone() []byte {
 	out := make([]byte, len(b.B))
 	copy(out, b.B)

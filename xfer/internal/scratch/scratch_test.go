@@ -33,7 +33,7 @@ func TestBuffer(t *testing.T) {
 func TestLargeBuffersAreNotKept(t *testing.T) {
 	const large = 1<<20 + 1
 	scratch.Put(scratch.Get(large))
-	// A pool may forget, but must not remember: no try finds the large one.
+	// A pool may drop any buffer, but no Get may return the large one.
 	for range 100 {
 		b := scratch.Get(0)
 		if cap(b.B) >= large {
