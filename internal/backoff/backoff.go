@@ -1,6 +1,5 @@
-// Package backoff spaces attempts: each wait is twice as long as the one before,
-// and drawn at random, so that a thousand clients of one server do not come back
-// in step.
+// Package backoff spaces attempts: each wait is twice as long as the previous one
+// and randomised, so that the clients of a server do not return at the same time.
 package backoff
 
 import (
@@ -9,22 +8,23 @@ import (
 	"time"
 )
 
-// A Backoff says how long to wait before each attempt. Its methods must not be
+// A Backoff returns how long to wait before each attempt. Its methods must not be
 // called concurrently. The zero value does not wait.
 type Backoff struct {
 	First time.Duration // wait before the second attempt
-	Max   time.Duration // no wait is longer; less than First stands for First
+	Max   time.Duration // the longest wait; a value below First means First
 
-	// Soon lets the first attempt wait an eighth of First, for a caller that
-	// has had what it tries to get back; otherwise the first does not wait.
+	// Soon makes the first attempt wait an eighth of First, for a caller that
+	// tries to get back what it has lost. Otherwise the first attempt does not
+	// wait.
 	Soon bool
 
 	attempts int
 	next     time.Duration
 }
 
-// Next counts an attempt and returns how long to wait before it: between a half
-// and all of the wait that is due.
+// Next counts an attempt and returns how long to wait before it: from half of the
+// current wait up to all of it.
 func (b *Backoff) Next() time.Duration {
 	b.attempts++
 	if b.attempts == 1 {
@@ -42,9 +42,9 @@ func (b *Backoff) Next() time.Duration {
 // Attempts returns how many attempts Next has counted since the last Reset.
 func (b *Backoff) Attempts() int { return b.attempts }
 
-// Reset begins again with the shortest wait. A caller that has succeeded should
-// wait with that until the success has lasted: what breaks at once would
-// otherwise be tried without a pause.
+// Reset starts again with the shortest wait. After a success a caller should call
+// it only once the success has lasted for a while. Otherwise something that keeps
+// breaking at once is retried without a pause.
 func (b *Backoff) Reset() { b.attempts, b.next = 0, 0 }
 
 func jitter(d time.Duration) time.Duration {

@@ -11,7 +11,7 @@ func TestWaitsDoubleUpToTheLongest(t *testing.T) {
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {
 		b    Backoff
-		want []time.Duration // the longest that each wait may be; half of it is the shortest
+		want []time.Duration // the upper bound of each wait; half of it is the lower bound
 	}{
 		"zero":             {Backoff{}, []time.Duration{0, 0, 0}},
 		"at once at first": {Backoff{First: 100 * ms, Max: 350 * ms}, []time.Duration{0, 100 * ms, 200 * ms, 350 * ms, 350 * ms}},

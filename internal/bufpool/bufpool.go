@@ -1,6 +1,6 @@
-// Package bufpool keeps large buffers for the next large frame, so that it costs
-// neither the allocation nor the clearing of its memory. What is not used again
-// soon goes to the garbage collector.
+// Package bufpool keeps large buffers for the next large frame, which saves
+// allocating and clearing its memory. Buffers that are not reused soon go to the
+// garbage collector.
 package bufpool
 
 import (
@@ -20,12 +20,12 @@ const (
 	classes = 14
 )
 
-// kept holds buffers of a capacity from 1<<(lowest+i) to its double.
+// kept[i] holds buffers with a capacity from 1<<(lowest+i) to twice that.
 var kept [classes]sync.Pool
 
 func class(n int) int { return bits.Len(uint(n)) - 1 - lowest }
 
-// Get returns a buffer of length 0 and a capacity of at least n, nil if none is
+// Get returns a buffer of length 0 and a capacity of at least n, or nil if none is
 // kept.
 func Get(n int) []byte {
 	if n < Min || n > Max {
@@ -44,9 +44,8 @@ func Get(n int) []byte {
 	return nil
 }
 
-// Make returns a buffer of length 0 and a capacity of at least n: a kept one, or
-// a new one whose capacity is rounded up, so that it fits others of about the
-// same size.
+// Make returns a buffer of length 0 and a capacity of at least n: a kept one, or a
+// new one whose capacity is rounded up, so that it also fits other sizes nearby.
 func Make(n int) []byte {
 	if b := Get(n); b != nil {
 		return b
@@ -58,12 +57,12 @@ func Make(n int) []byte {
 	return make([]byte, 0, (n+step-1)&^(step-1))
 }
 
-// stepBits is the logarithm of how many capacities there are between one power of
-// two and the next.
+// stepBits is the binary logarithm of the number of capacities between two powers
+// of two.
 const stepBits = 3
 
-// Grow returns b with room for n bytes more. If it has to move b, and there are
-// many bytes, the new place comes from Make.
+// Grow returns b with room for n more bytes. If b is large and has to move, the
+// new buffer comes from Make.
 func Grow(b []byte, n int) []byte {
 	need := len(b) + n
 	switch {
@@ -75,7 +74,7 @@ func Grow(b []byte, n int) []byte {
 	return append(Make(need), b...)
 }
 
-// Put keeps b, which nobody uses any more, if it is of a fitting size.
+// Put keeps b if its size fits. The caller must not use b after that.
 func Put(b []byte) {
 	if cap(b) < Min || cap(b) >= 2*Max {
 		return

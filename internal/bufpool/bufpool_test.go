@@ -41,7 +41,7 @@ func TestSizesOutsideAreNotKept(t *testing.T) {
 	}
 }
 
-// What Make makes for one size serves sizes near it.
+// A buffer that Make returns for one size also serves sizes nearby.
 func TestMakeServesSizesNearby(t *testing.T) {
 	for _, n := range []int{0, 1, Min - 1, Min, Min + 1, 66_133, 1 << 20, 1<<20 + 1, Max} {
 		b := Make(n)

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// A Table hands out sequence numbers and finds calls by them. Its slots are
+// A Table assigns sequence numbers and finds calls by them. Its slots are
 // addressed by the low bits of the number; a number whose slot is taken is
 // skipped, which the wire allows. The zero value is empty and ready. All methods
 // may be called concurrently.
@@ -15,7 +15,7 @@ type Table[T any] struct {
 	mu     sync.Mutex // guards the following
 	slots  []slot[T]  // a power of two, at least twice n; nil until the first call
 	n      int
-	seq    int32 // the last number that was handed out
+	seq    int32 // the last number that was assigned
 	closed bool
 }
 
@@ -30,8 +30,8 @@ const (
 	maxKept  = 1024 // slots that an empty table keeps
 )
 
-// Add enters call under the next number. inFlight counts the calls in the table,
-// this one included; it is 0 if the table lets no more calls in.
+// Add adds call under the next number. inFlight counts the calls in the table,
+// including this one; it is 0 if the table refuses further calls.
 func (t *Table[T]) Add(call T) (seq int32, inFlight int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,22 +59,24 @@ func (t *Table[T]) Next() int32 {
 	return t.seq
 }
 
-// Jump makes seq, which is positive, the number in front of the next one.
+// Jump sets the last number to seq, which must be positive, so that the next one
+// follows it.
 func (t *Table[T]) Jump(seq int32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seq = seq
 }
 
-// Last returns the number that was handed out last.
+// Last returns the number that was assigned last.
 func (t *Table[T]) Last() int32 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seq
 }
 
-// Take removes the call with that number. ok is false if there is none, perhaps
-// because somebody else has taken it: whoever takes a call must end it.
+// Take removes the call with that number. ok is false if there is none, for
+// example because another goroutine has taken it. The goroutine that takes a call
+// must end it.
 func (t *Table[T]) Take(seq int32) (call T, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -94,22 +96,21 @@ func (t *Table[T]) Take(seq int32) (call T, ok bool) {
 	return call, true
 }
 
-// Len returns the number of calls in the table. After Stop it does not grow any
-// more.
+// Len returns the number of calls in the table. After Stop it no longer grows.
 func (t *Table[T]) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.n
 }
 
-// Stop lets no more calls in; those that are there stay.
+// Stop refuses further calls; those in the table stay.
 func (t *Table[T]) Stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
 }
 
-// Close is Stop, and removes and returns all calls.
+// Close is Stop that also removes and returns all calls.
 func (t *Table[T]) Close() (left []T) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

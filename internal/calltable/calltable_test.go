@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestAgainstAMap does the same to a table and to a plain map, from places all
-// over the numbers, the wrap included.
+// TestAgainstAMap does the same with a table and a plain map, starting all over
+// the range of numbers, including the wrap.
 func TestAgainstAMap(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -22,7 +22,7 @@ func TestAgainstAMap(t *testing.T) {
 			case 0, 1:
 				seq, n := table.Add(i)
 				if _, used := model[seq]; used || seq <= 0 {
-					t.Fatalf("seed %d: number %d was handed out while it was in use, or is none", seed, seq)
+					t.Fatalf("seed %d: number %d was assigned while it was in use, or is not valid", seed, seq)
 				}
 				model[seq] = i
 				if n != len(model) {
@@ -107,8 +107,8 @@ func TestBurstLeavesLittle(t *testing.T) {
 	}
 }
 
-// TestOneTaker lets many take the same calls while the table is closed: each
-// call is had by exactly one of them.
+// TestOneTaker lets many goroutines take the same calls while the table is closed:
+// exactly one of them gets each call.
 func TestOneTaker(t *testing.T) {
 	for range 100 {
 		var table Table[int]
@@ -142,7 +142,7 @@ func TestOneTaker(t *testing.T) {
 		wg.Wait()
 		for i := range calls {
 			if had[i] != 1 {
-				t.Fatalf("call %d was had %d times", i, had[i])
+				t.Fatalf("call %d was taken %d times", i, had[i])
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // both may hold internals that the other side of a connection must not see.
 type PanicError struct {
 	Where string // what panicked, such as "codec json"
-	Value any    // what it panicked with
+	Value any    // value of the panic
 	Stack []byte // stack of the goroutine at the panic; for the log, never sent
 }
 
@@ -26,10 +26,9 @@ func (e *PanicError) Unwrap() error {
 }
 
 // Catch must be deferred directly. If the function panics, Catch recovers and
-// sets *err to a [*PanicError]; otherwise, and on runtime.Goexit, it does
-// nothing. kind and name say what was called, such as "codec" and "json"; they
-// are joined only after a panic, so the call costs no allocation. name may be
-// empty.
+// sets *err to a [*PanicError]; otherwise, and on runtime.Goexit, it does nothing.
+// kind and name say what was called, such as "codec" and "json". They are joined
+// only after a panic, so a call does not allocate. name may be empty.
 func Catch(err *error, kind, name string) {
 	if v := recover(); v != nil {
 		*err = New(v, kind, name)

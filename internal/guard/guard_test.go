@@ -16,7 +16,7 @@ func run(kind, name string, f func()) (err error) {
 	return nil
 }
 
-// explode is looked for in the stack.
+// The stack must contain explode.
 func explode(v any) { panic(v) }
 
 func TestCatchKeepsTheStackOfThePanic(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// The levels of v7 on slog's scale, among which are slog's own four.
+// The levels of v7 on slog's scale, including slog's own four.
 const (
 	LevelTrace    = slog.Level(-8)
 	LevelDebug    = slog.LevelDebug // -4
@@ -36,7 +36,7 @@ var names = []struct {
 	{LevelWarning, "WARN"}, {LevelNotice, "NOTICE"}, {LevelInfo, "INFO"}, {LevelDebug, "DEBUG"}, {LevelTrace, "TRACE"},
 }
 
-// ParseLevel returns the level with that name, in any case. WARNING, as v7 has it, is
+// ParseLevel returns the level with that name, in any case. WARNING, v7's name, is
 // WARN.
 func ParseLevel(name string) (slog.Level, error) {
 	if strings.EqualFold(name, "WARNING") {
@@ -50,8 +50,8 @@ func ParseLevel(name string) (slog.Level, error) {
 	return 0, fmt.Errorf("logging: unknown level %q; use one of OFF, PRINT, CRITICAL, ERROR, WARN, NOTICE, INFO, DEBUG, TRACE", name)
 }
 
-// LevelName returns the name of the highest level that is not above l: that of slog, or
-// v7's where slog has none.
+// LevelName returns the name of the highest level that is not above l: slog's name, or
+// v7's if slog has none.
 func LevelName(l slog.Level) string {
 	for _, n := range names {
 		if l >= n.level {
@@ -61,23 +61,24 @@ func LevelName(l slog.Level) string {
 	return "TRACE"
 }
 
-// A FatalError is the panic of Fatalf. erpc never exits the process: a panic
-// that nobody recovers ends it with a stack trace, and in a handler it ends
-// that call only.
+// A FatalError is the panic of Fatalf. erpc never exits the process: an
+// unrecovered panic ends it with a stack trace, and a panic in a handler ends only
+// that call.
 type FatalError struct{ Text string }
 
 func (e FatalError) Error() string { return e.Text }
 
-// An Origin is what a line is about.
+// An Origin is the subject of a log line, such as a session.
 type Origin interface {
-	// LogContext returns the context that handlers of slog get, which may find the
-	// numbers of a trace in it.
+	// LogContext returns the context that handlers of slog get. They may find
+	// trace ids in it.
 	LogContext() context.Context
-	// LogAttrs appends what tells the origin from others, such as the id of a session.
+	// LogAttrs appends attributes that identify the origin, such as the id of a
+	// session.
 	LogAttrs(to []slog.Attr) []slog.Attr
 }
 
-// A Printer logs formatted text, and records of slog. Its zero value discards
+// A Printer logs formatted text and records of slog. Its zero value discards
 // everything. It may be used concurrently.
 type Printer struct {
 	L    *slog.Logger
@@ -91,19 +92,21 @@ func (p Printer) context() context.Context {
 	return p.From.LogContext()
 }
 
-// Enabled reports whether something of that level would be written.
+// Enabled reports whether a line of that level would be written.
 func (p Printer) Enabled(l slog.Level) bool {
 	return p.L != nil && p.L.Handler().Enabled(p.context(), l)
 }
 
-// output formats and writes, for a caller of the exported methods.
+// output formats and writes a line. The exported methods must call it directly,
+// because it counts stack frames.
 func (p Printer) output(l slog.Level, format string, args []any) {
 	if p.Enabled(l) {
 		p.write(2, l, fmt.Sprintf(format, args...), nil)
 	}
 }
 
-// write writes a record. skip is how many calls lie between it and what it is for.
+// write writes a record. skip is how many stack frames lie between write and the
+// line of code to log.
 func (p Printer) write(skip int, l slog.Level, msg string, attrs []slog.Attr) {
 	var pc [1]uintptr
 	runtime.Callers(skip+2, pc[:])
@@ -112,7 +115,7 @@ func (p Printer) write(skip int, l slog.Level, msg string, attrs []slog.Attr) {
 		r.AddAttrs(p.From.LogAttrs(nil)...)
 	}
 	r.AddAttrs(attrs...)
-	_ = p.L.Handler().Handle(p.context(), r) // slog itself has no use for the error either
+	_ = p.L.Handler().Handle(p.context(), r) // slog itself ignores this error too
 }
 
 // Log writes a record with attributes.
@@ -152,15 +155,15 @@ func (p Printer) Panicf(format string, args ...any) {
 	panic(fmt.Sprintf(format, args...))
 }
 
-// Fatalf logs at the level CRITICAL and panics with a [FatalError]. Unlike that
-// of v7 it does not exit the process behind the back of deferred functions.
+// Fatalf logs at the level CRITICAL and panics with a [FatalError]. Unlike that of
+// v7, it does not exit the process, so deferred functions run.
 func (p Printer) Fatalf(format string, args ...any) {
 	p.output(LevelCritical, format, args)
 	panic(FatalError{fmt.Sprintf(format, args...)})
 }
 
-// A Sink is the default logger of a process: text on a writer, a level that
-// can be changed while it runs. All methods may be called concurrently.
+// A Sink is the default logger of a process: it writes text to a writer, and its
+// level can be changed at any time. All methods may be called concurrently.
 type Sink struct {
 	level slog.LevelVar
 	mu    sync.Mutex // guards the following
@@ -175,8 +178,8 @@ func NewSink(w io.Writer) *Sink {
 	return s
 }
 
-// TextHandler returns a handler that writes every record it is given as a line
-// of key=value text, with the levels named as above.
+// TextHandler returns a handler that writes every record as a line of key=value
+// text, with the level names of this package.
 func TextHandler(w io.Writer) slog.Handler {
 	return slog.NewTextHandler(w, &slog.HandlerOptions{
 		Level: LevelTrace,
@@ -195,15 +198,15 @@ func (s *Sink) SetLevel(l slog.Level) { s.level.Set(l) }
 // Level returns the level.
 func (s *Sink) Level() slog.Level { return s.level.Level() }
 
-// SetOutput sends what follows to h instead. flush, which may be nil, is what
-// Flush calls.
+// SetOutput sends further records to h instead. Flush calls flush, which may be
+// nil.
 func (s *Sink) SetOutput(h slog.Handler, flush func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out, s.flush = h, flush
 }
 
-// Flush writes what the output holds back.
+// Flush writes what the output has buffered.
 func (s *Sink) Flush() error {
 	s.mu.Lock()
 	flush := s.flush
@@ -214,7 +217,7 @@ func (s *Sink) Flush() error {
 	return flush()
 }
 
-// Logger returns a logger that writes to the sink, whatever that becomes.
+// Logger returns a logger that writes to the current output of the sink.
 func (s *Sink) Logger() *slog.Logger { return slog.New(&sinkHandler{sink: s}) }
 
 func (s *Sink) handler() slog.Handler {
@@ -223,7 +226,7 @@ func (s *Sink) handler() slog.Handler {
 	return s.out
 }
 
-// sinkHandler resolves the sink's output for every record; with holds the
+// sinkHandler looks up the sink's output for every record; with holds the
 // WithAttrs and WithGroup calls to repeat on it.
 type sinkHandler struct {
 	sink *Sink

@@ -88,7 +88,7 @@ func TestSinkOutputAndFlush(t *testing.T) {
 	}
 }
 
-// asked counts how often it is formatted.
+// asked counts how often a value is formatted.
 type asked struct{ times int }
 
 func (a *asked) String() string {
@@ -111,7 +111,7 @@ func TestDisabledLevelFormatsAndAllocatesNothing(t *testing.T) {
 	zero.Errorf("discarded") // must not panic
 }
 
-// An origin is a session, say.
+// An origin stands for a session.
 type origin struct{}
 
 type traceKey struct{}
@@ -121,7 +121,7 @@ func (origin) LogContext() context.Context {
 }
 func (origin) LogAttrs(to []slog.Attr) []slog.Attr { return append(to, slog.String("session", "s-1")) }
 
-// traced adds what it finds in the context, as handlers of tracing do.
+// traced adds a value from the context, as handlers of tracing libraries do.
 type traced struct{ slog.Handler }
 
 func (h traced) Handle(ctx context.Context, r slog.Record) error {
@@ -129,8 +129,8 @@ func (h traced) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// TestOriginIsTold: each way of logging gives the handler the context of its origin, says
-// whose line it is, and names the place in the code that has logged.
+// TestOriginIsTold: each way of logging passes the context of the origin to the handler,
+// adds its attributes, and names the line of code that has logged.
 func TestOriginIsTold(t *testing.T) {
 	var b bytes.Buffer
 	p := Printer{L: slog.New(traced{slog.NewTextHandler(&b, &slog.HandlerOptions{AddSource: true})}), From: origin{}}

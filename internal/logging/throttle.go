@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// A Throttle lets some log lines a second pass and counts the others, for lines
-// whose number strangers decide. The zero value lets one pass and is ready. It may
-// be used concurrently.
+// A Throttle lets a number of log lines pass each second and counts the others. It
+// is for lines that strangers can cause as often as they like. The zero value lets
+// one line pass. It may be used concurrently.
 type Throttle struct {
-	Lines int // a second; 0 is 1
+	Lines int // per second; 0 means 1
 
 	mu     sync.Mutex // guards the following
-	until  time.Time  // the end of the second that is counted
+	until  time.Time  // the end of the current second
 	passed int        // lines in it
 	missed int        // lines since the last one that passed
 }
 
-// Allow reports whether to log now, and how many lines were left out since the
-// last one.
+// Allow reports whether to log now, and how many lines were dropped since the last
+// one that passed.
 func (t *Throttle) Allow(now time.Time) (missed int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

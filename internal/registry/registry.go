@@ -1,5 +1,5 @@
-// Package registry is the table behind what is registered for the process under a
-// one-byte id and a name: codecs and transfer filters.
+// Package registry is the table of values that are registered for the process
+// under a one-byte id and a name: codecs and transfer filters.
 package registry
 
 import (
@@ -17,20 +17,20 @@ type Registry[T any] struct {
 	table atomic.Pointer[table[T]] // nil until the first Add
 }
 
-// A table is never changed once readers can see it.
+// A table is immutable once it is published.
 type table[T any] struct {
 	byID   [256]*T
 	byName map[string]*T
 }
 
-// A Conflict is why a value was not added.
+// A Conflict tells why a value was not added.
 type Conflict[T any] struct {
 	ByName bool // its name is taken; else its id is
-	Have   T    // what has that
+	Have   T    // the value that has it
 }
 
 // Add adds v under id and name. If either is taken it adds nothing: the conflict
-// is nil if same says that both are taken by the very same value.
+// is nil if same says that both are taken by the same value.
 func (r *Registry[T]) Add(id byte, name string, v T, same func(have T) bool) *Conflict[T] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +72,7 @@ func (r *Registry[T]) ByName(name string) (v T, ok bool) {
 	return v, false
 }
 
-// IsNil reports a nil interface, or a nil pointer in one.
+// IsNil reports whether v is a nil interface or holds a nil pointer.
 func IsNil(v any) bool {
 	if v == nil {
 		return true
@@ -81,7 +81,7 @@ func IsNil(v any) bool {
 	return r.Kind() == reflect.Pointer && r.IsNil()
 }
 
-// Same is a == b that answers false, and does not panic, for types that cannot be
+// Same is a == b, but returns false instead of panicking for types that cannot be
 // compared.
 func Same(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b

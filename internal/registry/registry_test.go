@@ -12,7 +12,7 @@ func TestAdd(t *testing.T) {
 	for _, c := range []struct {
 		id       byte
 		name, v  string
-		conflict string // of whom, and what; empty: none
+		conflict string // with which value, and of what; empty: none
 	}{
 		{1, "one", "a", ""},
 		{1, "one", "a", ""}, // the same once more
@@ -58,7 +58,8 @@ func TestEmptyRegistry(t *testing.T) {
 	}
 }
 
-// Readers see each value under both of its keys, or under neither, while others add.
+// Readers see each value under both of its keys or under neither, while others add
+// values.
 func TestReadersBesideWriters(t *testing.T) {
 	var r Registry[string]
 	var wg sync.WaitGroup

@@ -5,22 +5,22 @@ import "time"
 // minShort is how many times in a row a window has to be too small before it grows.
 const minShort = 2
 
-// A growth decides when a window is to grow: when the sender, which is held back
-// by it, uses it up in less than two round trips. A larger one would then let the
-// connection carry more. Otherwise the connection, or one of the programs, is what
-// limits the stream, and a larger window would only fill the queues between them,
-// in which everything else on the connection waits as well.
+// A growth decides when a window should grow: when it holds back the sender, which
+// uses it up in less than two round trips. A larger window then lets the
+// connection carry more. Otherwise the connection or one of the programs limits
+// the stream, and a larger window would only fill the queues in between, in which
+// everything else on the connection waits too.
 //
-// Once may be chance: processors are given to goroutines in slices, so much of a
-// window may be taken in an instant after a pause.
+// A single time may be chance: goroutines run in time slices, so much of a window
+// may be taken in an instant after a pause.
 //
 // Offsets are charges since the beginning of the stream. The zero value is ready.
 type growth struct {
 	roundTrip time.Duration // the shortest seen; 0: none yet
 
-	// A credit whose round trip is being measured. No message at beyond or behind it
-	// can have been sent before the credit arrived, because those before it do not
-	// allow that. asked is zero if there is none.
+	// A credit whose round trip is being measured. A message at an offset of beyond
+	// or more can't have been sent before the credit arrived, because earlier
+	// credits do not allow it. asked is zero if none is being measured.
 	asked  time.Time
 	beyond int64
 
@@ -29,8 +29,8 @@ type growth struct {
 	short int       // how many times in a row it was used up too soon
 }
 
-// credited notes that a credit is sent. The one before it lets the sender send
-// messages in front of the offset limit.
+// credited notes that a credit is sent. The previous one lets the sender send
+// messages up to the offset limit.
 func (g *growth) credited(limit int64) {
 	if g.asked.IsZero() {
 		g.asked, g.beyond = time.Now(), limit
@@ -49,9 +49,9 @@ func (g *growth) arrived(offset int64) {
 	g.asked = time.Time{}
 }
 
-// usedUp notes that the sender is held back by a window of that size, and that the
-// program has taken everything in front of the offset. It reports whether the
-// window is to grow.
+// usedUp notes that a window of that size holds back the sender, and that the
+// program has taken everything up to the offset. It reports whether the window
+// should grow.
 func (g *growth) usedUp(offset, window int64) bool {
 	now := time.Now()
 	took, taken, first := now.Sub(g.since), offset-g.taken, g.since.IsZero()

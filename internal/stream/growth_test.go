@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// A link is a connection between two ends of streams, which share its rate.
+// A link is a connection that several streams share.
 type link struct {
 	rate  int64         // bytes a second
 	delay time.Duration // one way
-	turn  chan struct{} // has a value when nobody sends
+	turn  chan struct{} // has a value while no stream sends
 }
 
 // A flow is a stream over a link, whose sender always has something to send.
@@ -63,8 +63,8 @@ func (f *flow) run(ctx context.Context, t *testing.T, l *link) {
 	})
 }
 
-// A window grows as far as the round trip makes it worth it: so that one stream
-// fills a long connection, and does not fill the queues of a short one.
+// A window grows as far as the round trip requires, so that one stream fills a
+// long connection but does not fill the queues of a short one.
 func TestWindowsGrowWithTheRoundTrip(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -114,7 +114,7 @@ func TestWindowsGrowWithTheRoundTrip(t *testing.T) {
 				for i := range flows {
 					flows[i].ended.Wait()
 				}
-				time.Sleep(2 * c.delay) // what is under way arrives
+				time.Sleep(2 * c.delay) // messages in flight arrive
 				use := float64(after-before) / (float64(c.rate) * measured.Seconds())
 				t.Logf("%.2f of the rate, windows of %d KiB", use, window>>10)
 				if use < c.use {
@@ -128,7 +128,7 @@ func TestWindowsGrowWithTheRoundTrip(t *testing.T) {
 	}
 }
 
-// One window that is taken in an instant says nothing, nor does what comes after a
+// A single window that is taken in an instant proves nothing, nor does one after a
 // pause of the sender.
 func TestOneShortWindowIsChance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

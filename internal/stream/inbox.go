@@ -6,13 +6,14 @@ import (
 	"sync"
 )
 
-// Reasons for which an [Inbox] takes no message.
+// Reasons for which an [Inbox] refuses a message.
 var (
 	// ErrOverrun means that the sender has sent more than its window.
 	ErrOverrun = errors.New("stream: the sender has overrun the window")
-	// ErrMemory means that the streams of the peer hold all they may.
+	// ErrMemory means that the streams of the peer hold as much memory as they
+	// may.
 	ErrMemory = errors.New("stream: the memory for streams is used up")
-	// ErrEnded means that the stream takes no more messages.
+	// ErrEnded means that the stream accepts no more messages.
 	ErrEnded = errors.New("stream: it has ended")
 )
 
@@ -23,32 +24,33 @@ type Credit struct {
 	Window int64  // bytes that the sender may have outstanding
 }
 
-// maxUncredited is how many messages are taken at most before a credit is due,
+// maxUncredited is the maximum number of messages taken before a credit is due,
 // however small they are.
 const maxUncredited = 64
 
-// An Inbox holds what has arrived on a stream and was not taken yet. Put is for
-// the goroutine that reads the connection and never waits; Take is for the
-// program, one goroutine at a time. All other methods may be called concurrently.
+// An Inbox holds the messages that have arrived on a stream and were not taken
+// yet. Put is for the goroutine that reads the connection and never blocks; Take
+// is for the program, one goroutine at a time. All other methods may be called
+// concurrently.
 //
-// An inbox reserves its window from the memory of the peer for as long as more
-// messages may come, and the bytes above that which a large message needs. After
-// [Inbox.Close] it keeps what is queued reserved, until it is taken or dropped.
+// An inbox reserves its window from the memory of the peer while more messages may
+// arrive, plus the bytes of a large message above that. After [Inbox.Close] only
+// what is queued stays reserved, until it is taken or dropped.
 type Inbox[T any] struct {
 	memory *Memory
 	ready  chan struct{} // has a value when there may be something to take
 
 	mu       sync.Mutex // guards the following
 	queue    ring[entry[T]]
-	queued   int64 // charge of what is queued
+	queued   int64 // charge of the queued messages
 	reserved int64
 	window   int64
-	taken    uint64 // messages, since the beginning
+	taken    uint64 // messages taken, since the beginning
 	owed     int64  // charge of the messages taken since the last credit
 	owedN    int    // their number
-	offset   int64  // charge of the messages taken since the beginning
-	credited int64  // the same, at the last credit
-	granted  int64  // the window that it announced
+	offset   int64  // charge of the messages taken, since the beginning
+	credited int64  // offset at the last credit
+	granted  int64  // the window that the last credit announced
 	growth   growth
 	end      error // what Take returns when the queue is empty; nil: more may come
 }
@@ -59,8 +61,8 @@ type entry[T any] struct {
 	full   bool
 }
 
-// NewInbox returns an inbox with a window of [InitialWindow] bytes, or
-// [ErrMemory] if memory has not that much left.
+// NewInbox returns an inbox with a window of [InitialWindow] bytes, or [ErrMemory]
+// if memory has less than that left.
 func NewInbox[T any](memory *Memory) (*Inbox[T], error) {
 	if !memory.Reserve(InitialWindow) {
 		return nil, ErrMemory
@@ -68,15 +70,15 @@ func NewInbox[T any](memory *Memory) (*Inbox[T], error) {
 	return &Inbox[T]{memory: memory, ready: make(chan struct{}, 1), window: InitialWindow, granted: InitialWindow, reserved: InitialWindow}, nil
 }
 
-// Put queues a message that has arrived. full is what the sender said of its
-// window. On an error the message was not queued and the stream is to be ended.
+// Put queues a message that has arrived. full says that the sender has used up its
+// window. On an error the message was not queued and the stream must be ended.
 func (b *Inbox[T]) Put(value T, charge int64, full bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.end != nil {
 		return ErrEnded
 	}
-	if b.queued+b.owed >= b.window { // the sender may not know yet what is owed
+	if b.queued+b.owed >= b.window { // the sender may not have got the credit that is owed
 		return ErrOverrun
 	}
 	if more := b.queued + charge - b.reserved; more > 0 {
@@ -92,9 +94,9 @@ func (b *Inbox[T]) Put(value T, charge int64, full bool) error {
 	return nil
 }
 
-// Take returns the next message. It waits for one until ctx ends. due reports
-// that credit is to be sent to the other side. After the last message it returns
-// what the inbox was closed with.
+// Take returns the next message. It waits for one until ctx ends. due reports that
+// credit must be sent to the other side. After the last message it returns the
+// error of Close.
 func (b *Inbox[T]) Take(ctx context.Context) (value T, credit Credit, due bool, err error) {
 	for {
 		b.mu.Lock()
@@ -106,7 +108,7 @@ func (b *Inbox[T]) Take(ctx context.Context) (value T, credit Credit, due bool, 
 		end := b.end
 		b.mu.Unlock()
 		if end != nil {
-			b.signal() // for whoever waits beside the caller
+			b.signal() // for others that wait
 			return value, Credit{}, false, end
 		}
 		select {
@@ -128,7 +130,7 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 	b.offset += e.charge
 	b.owed += e.charge
 	b.owedN++
-	if b.end != nil { // nothing more comes, so nobody waits for credit
+	if b.end != nil { // no more messages follow, so the sender does not need credit
 		b.shrinkLocked(b.queued)
 		return e.value, Credit{}, false
 	}
@@ -146,9 +148,9 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 	return e.value, Credit{Count: b.taken, Window: b.window}, due
 }
 
-// Close lets no more messages in. Those that are queued can still be taken; then
-// Take returns err. Somebody has to take them, or to call [Inbox.Abort] or
-// [Inbox.Release], or they stay reserved. Only the first call does anything.
+// Close refuses further messages. Those that are queued can still be taken; after
+// them Take returns err. Their memory stays reserved until they are taken or
+// [Inbox.Abort] or [Inbox.Release] is called. Only the first call has an effect.
 func (b *Inbox[T]) Close(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -160,8 +162,8 @@ func (b *Inbox[T]) Close(err error) {
 	b.signal()
 }
 
-// Release reserves nothing any more for what is queued in a closed inbox: the
-// program may still take it, or forget it.
+// Release gives back the memory reserved for messages in a closed inbox. The
+// program may still take them, or forget the inbox.
 func (b *Inbox[T]) Release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -170,8 +172,8 @@ func (b *Inbox[T]) Release() {
 	}
 }
 
-// Abort is Close for a stream whose program takes nothing more: it drops what is
-// queued, also after a Close, and Take returns err from now on.
+// Abort is Close for a stream whose program takes no more messages: it drops what
+// is queued, even after a Close, and Take returns err from now on.
 func (b *Inbox[T]) Abort(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,7 +190,7 @@ func (b *Inbox[T]) Len() (messages int, charge int64) {
 	return b.queue.len(), b.queued
 }
 
-// Arrived returns how many messages have arrived, taken or not, but for those that
+// Arrived returns how many messages have arrived, taken or not, except those that
 // were dropped.
 func (b *Inbox[T]) Arrived() uint64 {
 	b.mu.Lock()
@@ -204,7 +206,7 @@ func (b *Inbox[T]) shrinkLocked(need int64) {
 	}
 }
 
-// signal lets one Take look again.
+// signal wakes one Take.
 func (b *Inbox[T]) signal() {
 	select {
 	case b.ready <- struct{}{}:

@@ -66,7 +66,7 @@ func TestWhenCreditIsDue(t *testing.T) {
 		name   string
 		charge int64
 		full   bool
-		due    int // after so many messages
+		due    int // after how many messages
 	}{
 		{"half a window", InitialWindow / 8, false, 4},
 		{"many small messages", 256, false, maxUncredited},
@@ -111,7 +111,7 @@ func TestTheWindowGrows(t *testing.T) {
 			t.Errorf("window %d, want %d", largest, MaxWindow)
 		}
 		b = newInbox(t, NewMemory(0))
-		for i := range 40 { // the same, but a message waits behind it: the program does not keep up
+		for i := range 40 { // the same, but another message waits: the program does not keep up
 			put(t, b, 2*i, InitialWindow/2, true)
 			put(t, b, 2*i+1, 256, false)
 			if c, _ := take(t, b, 2*i); c.Window != InitialWindow {
@@ -132,7 +132,7 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-// Everything reserved is given back, whatever the end.
+// All reserved memory is given back, however the stream ends.
 func TestMemoryIsGivenBack(t *testing.T) {
 	for name, end := range map[string]func(b *Inbox[int]){
 		"closed and drained": func(b *Inbox[int]) {
@@ -195,7 +195,7 @@ func TestTakeWaits(t *testing.T) {
 			put(t, b, 7, 256, false)
 			b.Close(ErrEnded)
 		}()
-		take(t, b, 7) // what came before the end is delivered
+		take(t, b, 7) // messages before the end are delivered
 		for range 2 {
 			if _, _, _, err := b.Take(t.Context()); !errors.Is(err, ErrEnded) {
 				t.Errorf("after the end: %v", err)
@@ -204,10 +204,10 @@ func TestTakeWaits(t *testing.T) {
 	})
 }
 
-// A walk over a sender, a receiver and a link with delay, whatever the sizes:
-// all messages arrive in order, the sender never overruns, it never waits forever
-// while the receiver reads, and the receiver holds no more than its window and one
-// message.
+// A random walk of a sender, a receiver and a link with delay, with messages of
+// all sizes: all messages arrive in order, the sender never overruns the window
+// and never waits forever while the receiver reads, and the receiver never holds
+// more than its window and one message.
 func TestWalk(t *testing.T) {
 	const largest = 1 << 20
 	for seed := range uint64(40) {
@@ -302,8 +302,8 @@ func BenchmarkPutAndTake(b *testing.B) {
 	}
 }
 
-// What was not taken stays reserved when the sender has ended its side, so that
-// half-closed streams are bounded as well, until it is taken or let go.
+// Messages that were not taken stay reserved after the sender has ended its side,
+// until they are taken or released, so that half-closed streams are bounded too.
 func TestAClosedInboxKeepsWhatIsQueuedReserved(t *testing.T) {
 	for name, c := range map[string]struct {
 		then func(*Inbox[int])

@@ -2,7 +2,7 @@ package stream
 
 import "sync/atomic"
 
-// A Memory is what the streams of a peer may hold together, in bytes. The zero
+// A Memory counts the bytes that the streams of a peer may hold together. The zero
 // value has no limit. It may be used concurrently.
 type Memory struct {
 	limit int64 // 0: none
@@ -12,7 +12,7 @@ type Memory struct {
 // NewMemory returns a memory of limit bytes; 0 means no limit.
 func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
 
-// Reserve takes n bytes and reports whether they were there.
+// Reserve takes n bytes. It reports false, and takes nothing, if fewer are left.
 func (m *Memory) Reserve(n int64) bool {
 	if used := m.used.Add(n); m.limit > 0 && used > m.limit {
 		m.used.Add(-n)

@@ -2,16 +2,16 @@ package stream
 
 import "sync/atomic"
 
-// State is where one end of a stream is in its life.
+// State is the state of one end of a stream.
 type State int32
 
-// The states. The end that opened the stream goes through SendClosed, the end
+// The states. The end that opened the stream passes through SendClosed, the end
 // that handles it through RecvClosed.
 const (
 	Open       State = iota // messages flow both ways
 	SendClosed              // this end, the opener, sends no more messages
 	RecvClosed              // the opener has said that it sends no more messages
-	Ended                   // with a status, for good
+	Ended                   // final; the stream has a status
 )
 
 // String returns the name of the state, as docs/streams.md has it.
@@ -19,7 +19,7 @@ func (s State) String() string {
 	return [...]string{"open", "send closed", "receive closed", "ended"}[s]
 }
 
-// moves are the allowed ones.
+// moves lists the states that may follow each state.
 var moves = [...][]State{
 	Open:       {SendClosed, RecvClosed, Ended},
 	SendClosed: {Ended},
@@ -35,8 +35,8 @@ type Life struct{ now atomic.Int32 }
 func (l *Life) State() State { return State(l.now.Load()) }
 
 // Move changes the state and reports whether it did. It does not if the state is
-// to already, or if the table does not allow the move from where the stream is:
-// the end of a stream races with everything else, and wins.
+// to already, or if the table does not allow the move: the end of a stream races
+// with every other change, and wins.
 func (l *Life) Move(to State) bool {
 	for {
 		from := State(l.now.Load())

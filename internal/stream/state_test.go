@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The table holds what a stream may do: half-close once, from either end, and
-// end once, from everywhere.
+// The table allows what a stream may do: half-close once, on either end, and end
+// once, from every state.
 func TestMoves(t *testing.T) {
 	want := map[[2]State]bool{
 		{Open, SendClosed}: true, {Open, RecvClosed}: true, {Open, Ended}: true,
@@ -26,7 +26,7 @@ func TestMoves(t *testing.T) {
 	}
 }
 
-// However many goroutines end a stream, one of them did.
+// If several goroutines end a stream, exactly one of them succeeds.
 func TestOneEnd(t *testing.T) {
 	for range 200 {
 		var l Life

@@ -10,9 +10,9 @@ import (
 
 // Bounds of windows, in bytes.
 const (
-	InitialWindow = 64 << 10 // what both ends assume until a credit says otherwise
-	MaxWindow     = 4 << 20  // a receiver announces no larger one
-	minCharge     = 256      // what the smallest message takes of a window
+	InitialWindow = 64 << 10 // assumed by both ends until a credit announces another
+	MaxWindow     = 4 << 20  // the largest window that a receiver announces
+	minCharge     = 256      // the least that a message takes of a window
 	maxAnnounced  = 16 << 20 // a larger announcement counts as this
 )
 
@@ -20,15 +20,15 @@ const (
 var ErrCredit = errors.New("stream: a credit counts more messages than were sent")
 
 // Charge returns how many bytes of a window a message with a body of n bytes
-// takes. Small messages count for more than their bytes, because each also costs
+// takes. Small messages count for more than their bytes, because each also takes
 // an entry on both sides.
 func Charge(n int) int64 { return max(int64(n), minCharge) }
 
-// A Window is what the sending side of a stream may still send. It may be used
-// concurrently; senders that wait are served in no particular order, so a stream
-// lets one at a time come here.
+// A Window counts what the sending side of a stream may still send. It may be used
+// concurrently, but senders that wait are served in no particular order, so a
+// stream admits only one sender at a time.
 type Window struct {
-	waiting *atomic.Int32 // senders that wait, here and elsewhere; nil: nobody counts them
+	waiting *atomic.Int32 // senders that wait, here and in other windows; nil: not counted
 
 	mu      sync.Mutex  // guards the following
 	size    int64       // granted by the receiver
@@ -39,16 +39,17 @@ type Window struct {
 	end     error
 }
 
-// NewWindow returns a window of size bytes. While a sender waits for it, it counts
-// in waiting, which several windows may share; nil: nowhere.
+// NewWindow returns a window of size bytes. Senders that wait for it are counted
+// in waiting, which several windows may share; nil means that they are not
+// counted.
 func NewWindow(size int64, waiting *atomic.Int32) *Window {
 	return &Window{size: size, waiting: waiting}
 }
 
 // Acquire takes charge bytes of the window for the next message. It waits while
-// nothing of the window is left, no longer than ctx or until [Window.Close].
-// full reports that this message uses the window up, so that the next one will
-// wait: the sender tells the receiver so.
+// nothing of the window is left, until ctx ends or [Window.Close] is called. full
+// reports that this message uses up the window, so that the next one will wait;
+// the sender tells the receiver.
 func (w *Window) Acquire(ctx context.Context, charge int64) (full bool, err error) {
 	for {
 		w.mu.Lock()
@@ -74,7 +75,7 @@ func (w *Window) Acquire(ctx context.Context, charge int64) (full bool, err erro
 	}
 }
 
-// await waits for changed and reports whether that came before the end of ctx.
+// await waits for changed and reports whether it was closed before ctx ended.
 func (w *Window) await(ctx context.Context, changed <-chan struct{}) bool {
 	if w.waiting != nil {
 		w.waiting.Add(1)
@@ -88,20 +89,20 @@ func (w *Window) await(ctx context.Context, changed <-chan struct{}) bool {
 	}
 }
 
-// Undo takes back the last Acquire: its message was not sent. No other may have
-// been acquired since.
+// Undo takes back the last Acquire: its message was not sent. There must be no
+// other Acquire in between.
 func (w *Window) Undo() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.charges.len() > 0 { // else the other side has credited what it can't have got
+	if w.charges.len() > 0 { // otherwise the other side has credited a message that it can't have received
 		w.unacked -= w.charges.drop()
 	}
 	w.wakeLocked()
 }
 
-// Credit records that the other side has consumed count messages in all, and
-// that its window is size bytes now. A credit that is older than one before
-// changes nothing.
+// Credit records that the other side has consumed count messages in all, and that
+// its window is size bytes now. A credit that is older than a previous one has no
+// effect.
 func (w *Window) Credit(count uint64, size int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -122,7 +123,7 @@ func (w *Window) Credit(count uint64, size int64) error {
 	return nil
 }
 
-// Close makes every [Window.Acquire] return err. The first error stays.
+// Close makes every [Window.Acquire] return err. Only the first error counts.
 func (w *Window) Close(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -84,11 +84,11 @@ func TestACreditIsCumulative(t *testing.T) {
 	}
 }
 
-// A message that was not sent gives back its part of the window, and is not counted
-// by the credits that follow.
+// A message that was not sent gives back its part of the window and is not counted
+// by later credits.
 func TestUndo(t *testing.T) {
 	w := NewWindow(1000, nil)
-	w.Undo() // of nothing
+	w.Undo() // without an Acquire
 	acquire(t, w, 300)
 	if !acquire(t, w, 700) {
 		t.Fatal("the window is not full")

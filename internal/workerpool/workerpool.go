@@ -1,7 +1,7 @@
-// Package workerpool runs items on goroutines that park for the next one rather
-// than end, because a new goroutine must grow its stack again. The last to
-// park is the first to go on, so the surplus stays idle, and what stayed idle
-// for a while ends: a process at rest has no parked goroutines.
+// Package workerpool runs items on goroutines that park after an item rather than
+// end, because a new goroutine must grow its stack again. The last one to park is
+// the first to be reused, so surplus goroutines stay idle, and those that were
+// idle for a while end: an idle process has no parked goroutines.
 package workerpool
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// rest is how often the surplus is dismissed.
+// rest is how often surplus goroutines are ended.
 const rest = 100 * time.Millisecond
 
 // A Pool runs Do on parked goroutines. Do and Max must be set before the first
@@ -20,11 +20,11 @@ type Pool[T any] struct {
 
 	mu      sync.Mutex // guards the following
 	idle    []chan T
-	low     int // the least that were idle since the last dismissal
+	low     int // the smallest number of idle goroutines since the last reap
 	reaping bool
 }
 
-// Run runs item on another goroutine. It never waits for one.
+// Run runs item on another goroutine. It never blocks.
 func (p *Pool[T]) Run(item T) {
 	p.mu.Lock()
 	if n := len(p.idle) - 1; n >= 0 {
@@ -48,7 +48,7 @@ func (p *Pool[T]) run(item T) {
 			return
 		}
 		var none T
-		item = none // what is parked holds nothing alive
+		item = none // a parked goroutine must not keep memory alive
 	}
 }
 
@@ -67,8 +67,8 @@ func (p *Pool[T]) park(ch chan T) bool {
 	return true
 }
 
-// reap dismisses, oldest first, those that nobody needed since it last looked.
-// It ends when none are left.
+// reap ends the parked goroutines that were not needed since its last run, oldest
+// first. It returns when none are left.
 func (p *Pool[T]) reap() {
 	for {
 		time.Sleep(rest)

@@ -28,7 +28,7 @@ func TestRunReusesGoroutines(t *testing.T) {
 			}
 		}
 		time.Sleep(3 * rest)
-	}) // which fails if goroutines stay
+	}) // fails if goroutines are left
 }
 
 func TestSurplusEnds(t *testing.T) {
@@ -55,7 +55,7 @@ func TestRunNeverWaits(t *testing.T) {
 		gate := make(chan struct{})
 		p := Pool[int]{Max: 1, Do: func(int) { <-gate }}
 		for range 50 {
-			p.Run(0) // each on a goroutine of its own: none is done
+			p.Run(0) // each on its own goroutine: none has finished
 		}
 		close(gate)
 		time.Sleep(3 * rest)

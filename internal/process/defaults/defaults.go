@@ -1,6 +1,6 @@
-// Package defaults holds the process-wide settings of erpc v7's API: what peers
-// made afterwards begin with where their own configuration says nothing. Peers
-// copy them once, so a later change touches no peer behind its back.
+// Package defaults holds the process-wide settings of erpc v7's API: peers that
+// are made afterwards take them where their own configuration is empty. Peers copy
+// them once, so a later change does not affect existing peers.
 package defaults
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// Set are the settings. The zero value has those of the framework. All methods
+// A Set holds the settings. The zero value has those of the framework. All methods
 // may be called concurrently.
 type Set struct {
 	mu              sync.Mutex // guards the following
@@ -44,7 +44,7 @@ func get[T any](s *Set, field *T) T {
 	return *field
 }
 
-// Proto returns the protocol of peers that name none.
+// Proto returns the protocol of peers without one.
 func (s *Set) Proto() proto.Func {
 	if f := get(s, &s.proto); f != nil {
 		return f
@@ -55,7 +55,7 @@ func (s *Set) Proto() proto.Func {
 // SetProto sets the protocol.
 func (s *Set) SetProto(f proto.Func) { change(s, &s.proto, f) }
 
-// Body returns the codec of bodies that name none.
+// Body returns the codec of bodies without one.
 func (s *Set) Body() codec.Codec {
 	if c := get(s, &s.body); c != nil {
 		return c
@@ -73,10 +73,10 @@ func (s *Set) SetBody(id byte) error {
 	return nil
 }
 
-// SetMapper sets how service methods are made of names.
+// SetMapper sets the mapper that makes service methods from names.
 func (s *Set) SetMapper(m router.ServiceMethodMapper) { change(s, &s.mapper, m) }
 
-// ReadLimit returns the largest message that is read, in bytes.
+// ReadLimit returns the size of the largest message that is read, in bytes.
 func (s *Set) ReadLimit() int {
 	if n := get(s, &s.readLimit); n > 0 {
 		return n
@@ -84,7 +84,7 @@ func (s *Set) ReadLimit() int {
 	return socket.DefaultReadLimit
 }
 
-// SetReadLimit sets that limit; 0 is the framework's.
+// SetReadLimit sets that limit; 0 means the framework's.
 func (s *Set) SetReadLimit(n int) { change(s, &s.readLimit, n) }
 
 // SetKeepAlive switches TCP keepalive.
@@ -102,10 +102,10 @@ func (s *Set) SetReadBuffer(n int) { change(s, &s.readBuffer, n) }
 // SetWriteBuffer sets the kernel's send buffer, in bytes.
 func (s *Set) SetWriteBuffer(n int) { change(s, &s.writeBuffer, n) }
 
-// SetMaxHandlers sets how many handlers of a peer may work at the same time.
+// SetMaxHandlers sets how many handlers of a peer may run at the same time.
 func (s *Set) SetMaxHandlers(n int) { change(s, &s.maxHandlers, n) }
 
-// Fill fills in what cfg leaves open.
+// Fill fills in the empty fields of cfg.
 func (s *Set) Fill(cfg *peer.Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *Set) Fill(cfg *peer.Config) {
 	}
 	fill(&cfg.ReadLimit, s.readLimit)
 	fill(&cfg.MaxHandlers, s.maxHandlers)
-	// A default is for the networks that have such a thing.
+	// A default applies only to networks that have the option.
 	for option, filled := range map[socket.Tunables]bool{
 		socket.TuneNoDelay:         fill(&cfg.SocketNoDelay, s.noDelay),
 		socket.TuneKeepAlive:       fill(&cfg.SocketKeepAlive, s.keepAlive),

@@ -66,12 +66,12 @@ func TestFillWhatIsOpen(t *testing.T) {
 		t.Errorf("filled in %+v", cfg)
 	}
 	if cfg.SocketWishes != socket.TuneAll {
-		t.Errorf("the defaults of sockets are meant for every network, but for %v", socket.TuneAll&^cfg.SocketWishes)
+		t.Errorf("the defaults of sockets apply to every network, except %v", socket.TuneAll&^cfg.SocketWishes)
 	}
 	if version(s.Proto()) != 99 || s.Body().Name() != "xml" || s.ReadLimit() != 1 {
-		t.Error("the set does not tell what was set")
+		t.Error("the set does not return what was set")
 	}
-	// A later change is for peers made later.
+	// A later change applies only to peers made later.
 	s.SetNoDelay(true)
 	if *cfg.SocketNoDelay {
 		t.Error("a change reached a configuration that was filled before")
@@ -106,7 +106,7 @@ func TestFillLeavesWhatIsSaid(t *testing.T) {
 func TestUnknownBodyCodec(t *testing.T) {
 	var s Set
 	if err := s.SetBody(250); err == nil {
-		t.Error("took a codec that nobody registered")
+		t.Error("accepted a codec that is not registered")
 	}
 	if s.Body().ID() != codec.ID_JSON {
 		t.Errorf("the body codec is %d", s.Body().ID())

@@ -13,21 +13,22 @@ import (
 )
 
 const (
-	// DefaultTimeout is how long a shutdown may take if nobody says otherwise.
+	// DefaultTimeout is how long a shutdown may take by default.
 	DefaultTimeout = 15 * time.Second
-	// DefaultStart is how long a new process may take until it serves.
+	// DefaultStart is how long a new process may take until it serves, by default.
 	DefaultStart = 10 * time.Second
 )
 
-// ErrRebootFailed says that no new process took over: the peers of this one
-// serve on.
+// ErrRebootFailed says that no new process has taken over: the peers of this
+// process keep serving.
 var ErrRebootFailed = errors.New("erpc: reboot failed; this process serves on")
 
-// A Group is the peers of a process. The zero value is empty. All methods may
-// be called concurrently.
+// A Group is the set of peers of a process. The zero value is empty. All methods
+// may be called concurrently.
 type Group struct {
-	// Logger gets what is to be said while there is no peer; else their own loggers
-	// get it, each once. Nil discards it. It must be set before the first use.
+	// Logger gets log lines of the group while it has no peer; otherwise the
+	// loggers of the peers get them, each once. Nil discards them. It must be set
+	// before the first use.
 	Logger *slog.Logger
 
 	inheritance inheritance
@@ -39,10 +40,11 @@ type Group struct {
 	last      func() error
 	rebooting bool
 	shutdown  *shutdown    // in progress
-	over      []chan error // of those that wait for the end of any shutdown
+	over      []chan error // waiting for the end of any shutdown
 }
 
-// A shutdown is one that others wait for. err is set when done is closed.
+// A shutdown is a shutdown in progress, for which several callers may wait. err is
+// set before done is closed.
 type shutdown struct {
 	done chan struct{}
 	err  error
@@ -60,17 +62,17 @@ func (g *Group) Add(p *peer.Peer) {
 	})
 }
 
-// Set sets how long a shutdown may take, 0 for [DefaultTimeout], and what is
-// called before and after it; both may be nil, and neither is bounded by the
-// timeout.
+// Set sets how long a shutdown may take, where 0 means [DefaultTimeout], and the
+// functions to call before and after it. Both may be nil, and the timeout does not
+// apply to them.
 func (g *Group) Set(timeout time.Duration, first, last func() error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.timeout, g.first, g.last = timeout, first, last
 }
 
-// Inherit returns what a peer, whose logger is log, asks for the listeners that a
-// parent process handed down, nil if there was none.
+// Inherit returns the function that a peer, whose logger is log, calls for
+// listeners that a parent process has handed down, or nil if there are none.
 func (g *Group) Inherit(log *slog.Logger) func(network, addr string) (net.Listener, error) {
 	if !g.inheritance.read(log) {
 		return nil
@@ -78,10 +80,9 @@ func (g *Group) Inherit(log *slog.Logger) func(network, addr string) (net.Listen
 	return g.inheritance.take
 }
 
-// Shutdown shuts every peer down and returns when that is done, or the timeout
-// has passed; one that is not above 0 is that of [Group.Set]. What went wrong
-// is logged as well as returned. If a shutdown is in progress it waits for that
-// one.
+// Shutdown shuts every peer down and returns when that is done or the timeout has
+// passed. A timeout that is not positive means that of [Group.Set]. Errors are
+// logged and returned. If a shutdown is in progress, it waits for that one.
 func (g *Group) Shutdown(timeout ...time.Duration) error {
 	g.mu.Lock()
 	if s := g.shutdown; s != nil {
@@ -135,8 +136,8 @@ func (g *Group) shutdownPeers(limit time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// afterShutdown returns a channel that gets the outcome of the next shutdown
-// that ends.
+// afterShutdown returns a channel that gets the result of the next shutdown that
+// ends.
 func (g *Group) afterShutdown() <-chan error {
 	ch := make(chan error, 1)
 	g.mu.Lock()
@@ -145,7 +146,7 @@ func (g *Group) afterShutdown() <-chan error {
 	return ch
 }
 
-// logger returns the logger for what concerns all peers: it writes to each of their
+// logger returns a logger for lines about all peers. It writes to each of their
 // loggers.
 func (g *Group) logger() *slog.Logger {
 	g.mu.Lock()
@@ -162,7 +163,7 @@ func (g *Group) logger() *slog.Logger {
 	case len(all) == 0 && g.Logger != nil:
 		return g.Logger
 	}
-	handlers := make([]slog.Handler, len(all)) // of none if there is nobody to tell
+	handlers := make([]slog.Handler, len(all)) // empty if there is no logger
 	for i, l := range all {
 		handlers[i] = l.Handler()
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-const aMoment = 10 * time.Second // bounds every wait for something that is about to happen
+const aMoment = 10 * time.Second // bounds every wait
 
-// A logbook collects what is logged. It may be used concurrently.
+// A logbook collects log lines. It may be used concurrently.
 type logbook struct {
 	mu   sync.Mutex // guards text
 	text strings.Builder
@@ -107,7 +107,8 @@ func startCall(t *testing.T, addr string, begun <-chan struct{}) <-chan *message
 	return end
 }
 
-// The sweeps run around the end of the peers, and every peer is ended.
+// The functions of Set run before and after the shutdown of the peers, and every
+// peer is shut down.
 func TestGroupShutdownOrder(t *testing.T) {
 	g, log := newGroup()
 	gate := make(chan struct{})
@@ -132,8 +133,7 @@ func TestGroupShutdownOrder(t *testing.T) {
 	}
 }
 
-// A caller that comes while a shutdown is in progress waits for it, and the sweeps run
-// once.
+// A Shutdown during a shutdown waits for it, and the functions of Set run once.
 func TestGroupShutdownJoins(t *testing.T) {
 	g, _ := newGroup()
 	gate := make(chan struct{})
@@ -189,12 +189,12 @@ func TestGroupShutdownTimeout(t *testing.T) {
 	}
 }
 
-// Signal returns when somebody else shuts down.
+// Signal returns when the group is shut down by another call.
 func TestSignalReturnsWithShutdown(t *testing.T) {
 	g, _ := newGroup()
 	returned := make(chan error, 1)
 	go func() { returned <- g.Signal() }()
-	for end := time.Now().Add(aMoment); ; { // it may not have begun to wait the first time
+	for end := time.Now().Add(aMoment); ; { // Signal may not be waiting yet the first time
 		if err := g.Shutdown(); err != nil {
 			t.Fatal(err)
 		}
@@ -212,8 +212,8 @@ func TestSignalReturnsWithShutdown(t *testing.T) {
 	}
 }
 
-// bare is a transport whose listeners hide everything, as those of transports
-// that can't be handed down do.
+// bare is a transport whose listeners hide their descriptors, like those of
+// transports that can't be handed down.
 type bare struct{ socket.Stream }
 
 func (bare) Networks() []string { return []string{"bare"} }
@@ -227,7 +227,8 @@ func (b bare) Listen(ctx context.Context, _, addr string, o *socket.Options) (ne
 	return struct{ net.Listener }{lis}, err
 }
 
-// A reboot with nothing that can be handed down says so and changes nothing.
+// A reboot without a listener that can be handed down returns an error and changes
+// nothing.
 func TestRebootSaysWhatCannotBeHandedDown(t *testing.T) {
 	g, log := newGroup()
 	gate := make(chan struct{})
@@ -249,8 +250,8 @@ func TestRebootSaysWhatCannotBeHandedDown(t *testing.T) {
 	}
 }
 
-// TestLoggersOfPeers: what concerns all peers is told to each logger of a peer once, and
-// to that of the group only if it has no peer.
+// TestLoggersOfPeers: lines about all peers go to the logger of each peer once, and to
+// that of the group only if it has no peers.
 func TestLoggersOfPeers(t *testing.T) {
 	g, own := newGroup()
 	books := []*logbook{new(logbook), new(logbook)}
@@ -272,7 +273,7 @@ func TestLoggersOfPeers(t *testing.T) {
 	if own.String() != "" {
 		t.Errorf("the group's own logger has %s", own)
 	}
-	_ = g.Shutdown() // of no peer; its error was looked at above
+	_ = g.Shutdown() // without peers; its error was checked above
 	if n := strings.Count(own.String(), "shutdown was not clean"); n != 1 {
 		t.Errorf("without peers the group's logger has %q", own)
 	}

@@ -16,13 +16,14 @@ import (
 // environment is the variable that holds a handover, as JSON.
 const environment = "ERPC_INHERITED"
 
-// A handover is what a process gives to the one that takes its place.
+// A handover is the data that a process passes to its successor.
 type handover struct {
-	Ready     int          `json:"ready"` // descriptor of a pipe: a byte says that every listener is served
+	Ready     int          `json:"ready"` // descriptor of a pipe: one byte means that every listener is served
 	Listeners []handedDown `json:"listeners"`
 }
 
-// A handedDown is a listener by what its process was asked to listen on.
+// A handedDown is a listener with the network and address that its transport was
+// asked to listen on.
 type handedDown struct {
 	Network string `json:"network"`
 	Addr    string `json:"addr"`
@@ -35,15 +36,15 @@ type inheritance struct {
 	mu       sync.Mutex // guards the following
 	isRead   bool
 	any      bool
-	left     []handedDown // that nobody has asked for
-	unserved int          // of all; at 0 this process takes over
+	left     []handedDown // not taken yet
+	unserved int          // listeners not served yet; at 0 this process takes over
 	ready    *os.File
-	files    []*net.UnixListener // whose files this process owns once it has taken over
+	files    []*net.UnixListener // whose socket files this process owns once it has taken over
 	over     chan struct{}       // closed when this process has taken over
 }
 
-// read reads the environment, once, and reports whether anything was handed
-// down. It removes the variable, so that no child of this process misreads it.
+// read reads the environment, once, and reports whether anything was handed down.
+// It removes the variable, so that a child of this process does not misread it.
 func (in *inheritance) read(log *slog.Logger) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -55,7 +56,7 @@ func (in *inheritance) read(log *slog.Logger) bool {
 	if !ok {
 		return false
 	}
-	_ = os.Unsetenv(environment) // fails only on names that are none
+	_ = os.Unsetenv(environment) // fails only for invalid names
 	var h handover
 	if err := json.Unmarshal([]byte(text), &h); err != nil {
 		log.Error("inherited listeners not understood; this process listens itself", "variable", environment, "err", err)
@@ -73,8 +74,8 @@ func (in *inheritance) read(log *slog.Logger) bool {
 	return true
 }
 
-// take returns the first listener that was handed down for an address and that
-// nobody has taken, nil if there is none.
+// take returns the first listener handed down for an address that is not taken
+// yet, or nil.
 func (in *inheritance) take(network, addr string) (net.Listener, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -85,10 +86,10 @@ func (in *inheritance) take(network, addr string) (net.Listener, error) {
 		in.left = append(in.left[:i:i], in.left[i+1:]...)
 		f := os.NewFile(uintptr(l.FD), addr)
 		if f == nil {
-			return nil, fmt.Errorf("graceful: inherited listener %s %s: descriptor %d is none", network, addr, l.FD)
+			return nil, fmt.Errorf("graceful: inherited listener %s %s: descriptor %d is not valid", network, addr, l.FD)
 		}
 		lis, err := net.FileListener(f)
-		err = errors.Join(err, f.Close()) // lis has a copy of it
+		err = errors.Join(err, f.Close()) // lis has a copy
 		if err != nil {
 			return nil, fmt.Errorf("graceful: inherited listener %s %s: %w", network, addr, err)
 		}
@@ -116,13 +117,14 @@ func (in *inheritance) takeOverLocked() {
 	for _, u := range in.files {
 		u.SetUnlinkOnClose(true)
 	}
-	_, _ = in.ready.Write([]byte{1}) // a parent that is gone need not know
+	_, _ = in.ready.Write([]byte{1}) // the parent may be gone
 	_ = in.ready.Close()
 	close(in.over)
 }
 
-// An inherited listener accepts nothing before its process has taken over: what
-// a process accepted that then failed to start would be lost.
+// An inherited listener accepts nothing before its process has taken over.
+// Otherwise the connections accepted by a process that then fails to start would
+// be lost.
 type inherited struct {
 	net.Listener
 	from   *inheritance

@@ -10,7 +10,7 @@ import (
 )
 
 // roleVariable makes the test program the server of a test, which a reboot
-// starts again as it does any program.
+// restarts like any program.
 const roleVariable = "ERPC_TEST_SERVER"
 
 func TestMain(m *testing.M) {

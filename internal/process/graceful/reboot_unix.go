@@ -22,24 +22,26 @@ var (
 	rebootSignals = []os.Signal{syscall.SIGUSR2}
 )
 
-// An asked listener tells what its transport was asked to listen on.
+// An asked listener knows the network and address that its transport was asked to
+// listen on.
 type asked interface {
 	Asked() (network, addr string)
 }
 
-// A bundle is the listeners that a process hands down.
+// A bundle holds the listeners that a process hands down.
 type bundle struct {
 	handover
 	files  []*os.File          // copies of the descriptors
-	seen   []net.Listener      // of the system: several listeners may be on one, as those of a mux
+	seen   []net.Listener      // of the system: several listeners may share one, like those of a mux
 	system []*net.UnixListener // those with a file in the file system
 }
 
-// Reboot starts the program again, with the same arguments, and the listeners
-// that this process serves; waits, for at most the timeout, by default [DefaultStart], until
-// it serves; and then is [Group.Shutdown]. If the new process ends or does not
-// serve in time, it is killed and the error is [ErrRebootFailed]. A listener
-// that can't be handed down is logged, and part of the error; the others are.
+// Reboot starts the program again, with the same arguments, and hands down the listeners
+// that this process serves. It waits until the new process serves, for at most the timeout,
+// by default [DefaultStart], and then does what [Group.Shutdown] does. If the new process
+// ends or does not serve in time, it is killed and the error is [ErrRebootFailed]. A
+// listener that can't be handed down is logged and named in the error; the others are still
+// handed down.
 func (g *Group) Reboot(timeout ...time.Duration) error {
 	g.mu.Lock()
 	if g.rebooting {
@@ -75,7 +77,7 @@ func (g *Group) Reboot(timeout ...time.Duration) error {
 	}
 	g.logger().Info("reboot: the new process serves", "pid", pid)
 	for _, u := range b.system {
-		u.SetUnlinkOnClose(false) // the file is the new process's now
+		u.SetUnlinkOnClose(false) // the file belongs to the new process now
 	}
 	return errors.Join(without, g.Shutdown(timeout...))
 }
@@ -131,10 +133,10 @@ func (b *bundle) add(lis net.Listener) error {
 	return nil
 }
 
-// descriptor returns a copy of the descriptor of lis. Its own method File would
-// do, but for the blocking mode that its result gets when a process is started
-// with it: the mode is one for all copies, so that Accept in this process could
-// not be ended any more.
+// descriptor returns a copy of the descriptor of lis. Its own method File is not
+// used: its result becomes blocking when a process is started with it, and all
+// copies share that mode, so Accept in this process could no longer be
+// interrupted.
 func descriptor(lis net.Listener) (*os.File, error) {
 	c, ok := lis.(syscall.Conn)
 	if !ok {
@@ -181,12 +183,12 @@ func (b *bundle) start(limit time.Duration) (pid int, err error) {
 		Env:   append(without(os.Environ(), environment), environment+"="+string(text)),
 		Files: append(files, w),
 	})
-	_ = w.Close() // so that the end of the child ends the pipe
+	_ = w.Close() // so that the pipe ends with the child
 	if err != nil {
 		return 0, fmt.Errorf("graceful: start %s: %w", exe, err)
 	}
 	if err := awaitReady(ready, limit); err != nil {
-		_ = child.Kill() // if it is not dead yet
+		_ = child.Kill() // unless it has ended
 		state, waitErr := child.Wait()
 		if waitErr == nil {
 			err = fmt.Errorf("%w (%v)", err, state)
@@ -194,7 +196,7 @@ func (b *bundle) start(limit time.Duration) (pid int, err error) {
 		return 0, err
 	}
 	pid = child.Pid
-	_ = child.Release() // it lives longer than this process
+	_ = child.Release() // it outlives this process
 	return pid, nil
 }
 
@@ -212,7 +214,7 @@ func awaitReady(ready *os.File, limit time.Duration) error {
 	return errors.New("graceful: the new process ended before it served all inherited listeners")
 }
 
-// without returns env less a variable.
+// without returns env without a variable.
 func without(env []string, name string) []string {
 	kept := make([]string, 0, len(env)+1)
 	for _, v := range env {

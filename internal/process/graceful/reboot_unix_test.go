@@ -73,7 +73,7 @@ func TestRebootUnderLoad(t *testing.T) {
 			began := time.Now()
 			const reboots = 3
 			for range reboots {
-				time.Sleep(500 * time.Millisecond) // of load, between the restarts
+				time.Sleep(500 * time.Millisecond) // time under load between restarts
 				f.reboot(pid)
 				next, _ := f.expectServing()
 				f.expect("swept")
@@ -110,8 +110,8 @@ func packets() bool {
 	return true
 }
 
-// A load calls a server from 20 goroutines over a few sessions, in all the ways
-// there are, and makes sessions all the time.
+// A load calls a server from 20 goroutines over a few sessions in several ways,
+// and keeps opening sessions.
 type load struct {
 	t             *testing.T
 	addr, network string
@@ -147,10 +147,10 @@ func (l *load) start() {
 			}
 			l.dials.Add(1)
 			l.call(sess, 0, 0)
-			_ = sess.Close() // it is not used any more
+			_ = sess.Close() // it is no longer used
 		}
 	})
-	l.done.Go(func() { // without a redial that would hide a refusal
+	l.done.Go(func() { // without redial, which would hide a refusal
 		for !l.stopped() {
 			network := l.network
 			conn, err := net.Dial(network, l.addr)
@@ -158,14 +158,14 @@ func (l *load) start() {
 				l.t.Errorf("dial: %v", err)
 				return
 			}
-			_ = conn.Close() // it was only to be accepted
+			_ = conn.Close() // it only had to be accepted
 			time.Sleep(time.Millisecond)
 		}
 	})
 }
 
-// call calls: most callers without a deadline, some with, some asynchronously,
-// some a handler that takes its time.
+// call calls: mostly without a deadline, some with one, some asynchronously, some
+// to a slow handler.
 func (l *load) call(sess erpc.Session, caller, n int) {
 	ms, pid := 0, 0
 	switch {
@@ -235,7 +235,7 @@ func TestRebootFails(t *testing.T) {
 			var sessions []erpc.Session
 			for _, addr := range addrs {
 				sessions = append(sessions, dial(t, cli, addr))
-				work(t, sessions[len(sessions)-1]) // it is served: what is not can't be handed down
+				work(t, sessions[len(sessions)-1]) // wait until it is served: only then can it be handed down
 			}
 			var said string
 			if st := sessions[0].Call("/reboot", &c.limit, &said).Status(); !st.OK() {
@@ -277,13 +277,13 @@ func work(t *testing.T, sess erpc.Session) (pid int) {
 	return pid
 }
 
-// Several listeners that were asked for in the same words are all handed down:
-// the ports stay.
+// Several listeners on the same network and address, with port 0, are all handed
+// down and keep their ports.
 func TestRebootKeepsPorts(t *testing.T) {
 	f := startFamily(t, plan{Network: "tcp", Addrs: []string{"127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"}, Dir: t.TempDir()})
 	pid, before := f.expectServing()
 	cli := newClient(t, "tcp", false)
-	for _, addr := range before { // it says so before it serves, and only what is served is handed down
+	for _, addr := range before { // the server reports addresses before it serves, and only listeners that are served are handed down
 		if got := work(t, dial(t, cli, addr)); got != pid {
 			t.Errorf("%s: served by %d, want %d", addr, got, pid)
 		}

@@ -24,10 +24,10 @@ import (
 	"github.com/goerpc/erpc/socket/mux"
 )
 
-// patience bounds every wait for something that is about to happen.
+// patience bounds every wait.
 const patience = 20 * time.Second
 
-// A plan is what a server process is to do; it stands in roleVariable.
+// A plan tells a server process what to do. It is passed in roleVariable.
 type plan struct {
 	Network string
 	Addrs   []string // one peer listens on each
@@ -37,8 +37,8 @@ type plan struct {
 	Main    string // how main ends: "" returns after GraceSignal, "select" as in v7's examples, "exit" by GraceExit
 }
 
-// serverMain is the main function of a server process. It tells on standard
-// output what happens, a line each.
+// serverMain is the main function of a server process. It reports events on
+// standard output, one per line.
 func serverMain() int {
 	var p plan
 	if err := json.Unmarshal([]byte(os.Getenv(roleVariable)), &p); err != nil {
@@ -55,7 +55,7 @@ func serverMain() int {
 			p.Addrs, says = p.Addrs[1:], "forgetting"
 		}
 	}
-	early := make(chan os.Signal, 1) // a signal before GraceSignal is lost, and no more than that
+	early := make(chan os.Signal, 1) // a signal before GraceSignal is lost, instead of ending the process
 	signal.Notify(early, syscall.SIGTERM, syscall.SIGUSR2)
 	erpc.SetShutdown(10*time.Second, nil, func() error {
 		fmt.Println("swept", os.Getpid())
@@ -73,7 +73,7 @@ func serverMain() int {
 			if *ms > 10_000 {
 				fmt.Println("hanging")
 			}
-			time.Sleep(time.Duration(*ms) * time.Millisecond) // it is the work of the handler
+			time.Sleep(time.Duration(*ms) * time.Millisecond) // the work of the handler
 			pid := os.Getpid()
 			return &pid, nil
 		})
@@ -102,7 +102,7 @@ func serverMain() int {
 		serve = append(serve, func() { _ = peer.Serve(lis) }) // ends with the peer
 	}
 	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))
-	for _, f := range serve { // after the line: the old process may be done as soon as this one serves
+	for _, f := range serve { // after the line is written: the old process may end as soon as this one serves
 		served.Go(f)
 	}
 	switch p.Main {
@@ -119,10 +119,10 @@ func serverMain() int {
 	return 0
 }
 
-// A family is a server process and those that took its place.
+// A family is a server process and its successors.
 type family struct {
 	t     *testing.T
-	lines chan []string // what they told; closed when the last has ended
+	lines chan []string // the lines that they wrote; closed when the last process has ended
 }
 
 func startFamily(t *testing.T, p plan) *family {
@@ -163,7 +163,7 @@ func startFamily(t *testing.T, p plan) *family {
 	t.Cleanup(func() {
 		mu.Lock()
 		for pid := range pids {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // in a good run none is left
+			_ = syscall.Kill(pid, syscall.SIGKILL) // if the test succeeds, none is left
 		}
 		mu.Unlock()
 		_ = cmd.Wait()
@@ -208,7 +208,7 @@ func (f *family) expectServing() (pid int, addrs []string) {
 	return pid, words[1:]
 }
 
-// said returns what the servers said that nobody has looked at.
+// said returns the lines of the servers that were not read yet.
 func (f *family) said() (lines []string) {
 	for {
 		select {
@@ -223,7 +223,7 @@ func (f *family) said() (lines []string) {
 	}
 }
 
-// logs reports whether a line that contains text comes in time.
+// logs reports whether a line that contains text arrives in time.
 func (f *family) logs(text string, patience time.Duration) bool {
 	f.t.Helper()
 	limit := time.After(patience)
@@ -248,8 +248,8 @@ func (f *family) reboot(pid int) {
 	f.insist(pid, syscall.SIGUSR2, "the program is started again")
 }
 
-// insist sends a signal until the server has said something, because it may come
-// before the server waits for signals. One too many is lost.
+// insist sends a signal until the server has written said, because the first may
+// arrive before the server waits for signals. Extra ones are ignored.
 func (f *family) insist(pid int, sig syscall.Signal, said string) {
 	f.t.Helper()
 	for range 100 {
@@ -263,7 +263,7 @@ func (f *family) insist(pid int, sig syscall.Signal, said string) {
 
 func (f *family) signal(pid int, sig syscall.Signal) {
 	f.t.Helper()
-	if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH { // it may have ended just now
+	if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH { // it may have just ended
 		f.t.Fatal(err)
 	}
 }

@@ -13,10 +13,10 @@ import (
 )
 
 // Signal waits for an interrupt or SIGTERM, which shut down, or SIGUSR2, which
-// restarts. It returns when that is done, or a shutdown that somebody else
-// began. A restart that fails is logged, and Signal waits on.
+// restarts. It returns when that is done, or when a shutdown by another call has
+// ended. A restart that fails is logged, and Signal keeps waiting.
 //
-// Once a shutdown has begun, signals do again what they do by default: a second
+// Once a shutdown has begun, signals have their default effect again: a second
 // interrupt ends the process at once.
 func (g *Group) Signal() error {
 	over := g.afterShutdown()
@@ -53,7 +53,7 @@ func (g *Group) Signal() error {
 	}
 }
 
-// exitDelay is how long after a shutdown main should have returned.
+// exitDelay is how long after a shutdown main may take to return.
 const exitDelay = 5 * time.Second
 
 // expectExit warns if the process still runs a while after its peers have
@@ -64,7 +64,7 @@ func expectExit(log *slog.Logger) {
 	})
 }
 
-// waitDelay is how often a shutdown that takes long says what it waits for.
+// waitDelay is how often a long shutdown logs what it waits for.
 const waitDelay = 2 * time.Second
 
 // logWaits logs what a shutdown waits for until ctx ends.

@@ -24,11 +24,11 @@ func hung(t *testing.T, main string) (*family, int) {
 }
 
 // The first signal of these tests is SIGTERM, which the server process survives
-// before it waits for signals; the second is SIGINT, which nothing else there
-// listens to.
+// even before it waits for signals; the second is SIGINT, for which nothing else
+// there waits.
 
-// A server whose handler hangs says what it waits for, and a second Ctrl-C ends
-// it at once.
+// A server whose handler hangs logs what it waits for, and a second Ctrl-C ends it
+// at once.
 func TestSecondSignalEndsTheProcess(t *testing.T) {
 	t.Parallel()
 	f, pid := hung(t, "")
@@ -39,8 +39,8 @@ func TestSecondSignalEndsTheProcess(t *testing.T) {
 	f.ended()
 }
 
-// A program of v7 that ends main with select {} and leaves the exit to
-// GraceSignal is told so, and ends with the second signal.
+// A program of v7 that ends main with select {} and leaves the exit to GraceSignal
+// gets a warning, and ends with the second signal.
 func TestMainThatNeverReturnsIsTold(t *testing.T) {
 	t.Parallel()
 	f := startFamily(t, plan{Network: "tcp", Addrs: []string{"127.0.0.1:0"}, Dir: t.TempDir(), Main: "select"})
@@ -53,7 +53,7 @@ func TestMainThatNeverReturnsIsTold(t *testing.T) {
 	f.ended()
 }
 
-// GraceExit ends the process behind a main that never returns.
+// GraceExit ends the process although main never returns.
 func TestGraceExit(t *testing.T) {
 	t.Parallel()
 	f := startFamily(t, plan{Network: "tcp", Addrs: []string{"127.0.0.1:0"}, Dir: t.TempDir(), Main: "exit"})

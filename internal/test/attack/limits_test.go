@@ -92,7 +92,7 @@ func idleConnections(s *stranger) {
 	var wg sync.WaitGroup
 	for _, conn := range conns {
 		wg.Go(func() {
-			_ = conn.SetReadDeadline(time.Now().Add(patience)) // the read says
+			_ = conn.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 			if _, err := io.Copy(io.Discard, conn); err == nil || strings.Contains(err.Error(), "reset") {
 				ended.Add(1)
 			}

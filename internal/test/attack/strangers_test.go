@@ -84,7 +84,7 @@ func forgedPackets(s *stranger) {
 	}
 	watched := time.Now().Add(sized(time.Second, 20*time.Second)) // how long the addresses are watched
 	for _, udp := range socks {
-		_ = udp.SetReadDeadline(watched) // the read says
+		_ = udp.SetReadDeadline(watched) // the read reports it
 		for b := make([]byte, 2000); ; {
 			n, _, err := udp.ReadFrom(b)
 			if err != nil {

@@ -100,7 +100,7 @@ func (c *crowd) flood(t *testing.T, server erpc.Peer, n int, window int64) (took
 	}
 	kit.Eventually(t, kit.Bound, "delivery of all pushes", func() bool { return c.least() == int64(n) })
 	if b := c.bad.Load(); b > 0 {
-		t.Errorf("%d pushes came out of order", b)
+		t.Errorf("%d pushes arrived out of order", b)
 	}
 	return time.Since(start), heap
 }
@@ -249,7 +249,7 @@ func TestOrderOfPushes(t *testing.T) {
 		kit.AwaitIn(t, kit.Bound, "the last push", all)
 		for i := range got {
 			if !slices.IsSorted(got[i]) || len(slices.Compact(got[i])) != each {
-				t.Errorf("the pushes of goroutine %d were handled out of order, or some were lost: %d came", i, len(got[i]))
+				t.Errorf("the pushes of goroutine %d were handled out of order, or some were lost: %d arrived", i, len(got[i]))
 			}
 		}
 	})

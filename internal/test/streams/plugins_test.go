@@ -77,7 +77,7 @@ func (p *plugged) echo(method string, n int, settings ...erpc.MessageSetting) er
 			return err
 		}
 		if m.N != i {
-			p.t.Errorf("%d came back as %d", i, m.N)
+			p.t.Errorf("%d arrived back as %d", i, m.N)
 		}
 	}
 	if err := s.CloseSend(); err != nil {
