@@ -15,9 +15,9 @@ import (
 // module is the path of the module.
 const module = "github.com/goerpc/erpc"
 
-// core is the architecture: what each package of the layers may import of this
-// module. Imports go one way: leaves, message, proto, socket, session, router,
-// peer, façade.
+// core is the architecture: which packages of this module each package of the
+// layers may import. Imports go one way: leaves, message, proto, socket, session,
+// router, peer, façade.
 var core = map[string][]string{
 	"codec":               {"internal/bufpool", "internal/registry"},
 	"codec/thriftcodec":   {"codec"},
@@ -52,11 +52,11 @@ var core = map[string][]string{
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer"},
 	"erpctest":                  {".", "codec", "internal/test/wait", "session", "socket/memory"},
-	// What generated code of protobuf services is built on, and the message of pushes.
+	// Used by generated code of protobuf services; has the message of pushes.
 	"protobuf":               {".", "codec", "router"},
 	"protobuf/erpc/v1":       {},
 	"socket/all":             {"socket", "socket/eventloop", "socket/kcp", "socket/quic", "socket/websocket"},
-	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"},              // only for tests
+	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"},              // for tests only
 	"internal/test/wait":     {},                                                                   // waits of tests, erpctest's too
 	"internal/test/kit":      {"internal/test/wait", ".", "proto", "proto/rawproto", "socket/all"}, // too
 	"internal/test/chromium": {},                                                                   // too
@@ -77,8 +77,8 @@ var below = map[string][]string{
 	"cmd/":      {"."},
 }
 
-// publicToo are packages that users of the façade import beside it, so what is
-// built like a user's code may too.
+// publicToo are packages that users of the façade import besides it, so packages
+// that are built like user code may import them too.
 var publicToo = []string{"cluster", "codec", "router/dispatcher", "socket", "xfer", "proto/", "socket/", "plugin/", "protobuf", "protobuf/", "xfer/", "codec/", "mixer/", "clients/", "cluster/"}
 
 func TestImportsGoOneWay(t *testing.T) {
@@ -124,7 +124,7 @@ func TestImportsGoOneWay(t *testing.T) {
 }
 
 func mayImport(pkg, to string) bool {
-	if pkg == "." { // it names everything, and holds no logic
+	if pkg == "." { // it only names things, without logic
 		return !strings.HasPrefix(to, "plugin/") && !strings.HasPrefix(to, "examples/")
 	}
 	if may, ok := core[pkg]; ok {
@@ -137,7 +137,7 @@ func mayImport(pkg, to string) bool {
 		return false // a package that is not listed may not exist
 	}
 	if strings.HasPrefix(to+"/", pkg+"/") || strings.HasPrefix(pkg, to+"/") && to != "." {
-		return true // a part of itself, or what it is a part of
+		return true // a part of pkg, or a package of which pkg is a part
 	}
 	if parts := strings.SplitN(pkg, "/", 3); family == "cmd/" && len(parts) == 3 && strings.HasPrefix(to, parts[0]+"/"+parts[1]+"/") {
 		return true // two parts of one command
@@ -153,9 +153,9 @@ func mayImport(pkg, to string) bool {
 	return false
 }
 
-// A program that imports peer and speaks tcp, unix and the raw protocol compiles
-// no other transport, nor what Thrift, configuration files or HTTP need: of other
-// modules only these.
+// A program that imports peer and uses tcp, unix and the raw protocol does not
+// compile other transports, or the dependencies of Thrift, configuration files or
+// HTTP. Of other modules it compiles only these.
 func TestPeerAloneIsSmall(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./peer").Output()
 	if err != nil {
@@ -176,8 +176,8 @@ func TestPeerAloneIsSmall(t *testing.T) {
 	}
 }
 
-// Programs that import the façade get nothing of the tools around it, and none of
-// the transports that bring large dependencies.
+// Programs that import the façade do not compile the tools around it, or
+// transports with large dependencies.
 func TestFacadeIsSmall(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "./examples/hello").Output()
 	if err != nil {

@@ -40,7 +40,8 @@ func TestRootIsSmall(t *testing.T) {
 	}
 }
 
-// ignoredNames returns what .gitignore says of names in the root.
+// ignoredNames returns a function that reports whether .gitignore ignores a name
+// in the root.
 func ignoredNames(t *testing.T) func(name string) bool {
 	f, err := os.Open(".gitignore")
 	if err != nil {

@@ -11,20 +11,20 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// An attack is what strangers do to a door, and what it may cost at most.
+// An attack is an attack of strangers on a door, with the most that it may cost.
 type attack struct {
 	class string // of attacks, as the page names it
 	name  string
 	door  string
-	env   func(t *testing.T) []string // of the victim; nil is none
+	env   func(t *testing.T) []string // of the victim; may be nil
 	most  cost
 	run   func(s *stranger)
-	// known says why the attack still succeeds. The test fails when it no longer
-	// does, so that the line is taken out.
+	// known says why the attack still succeeds. The test fails when the attack no
+	// longer succeeds, so that the line is removed.
 	known string
 }
 
-// A measurement is a row of the table of the page.
+// A measurement is a row of the table in docs/reliability.md.
 type measurement struct {
 	attack
 	sent int64
@@ -61,7 +61,8 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// exceeded says which of its limits an attack has passed. log is how its log begins.
+// exceeded returns which of its limits an attack has exceeded. log is the beginning
+// of the victim's log.
 func (m measurement) exceeded(log string) (broken []string) {
 	if m.took.memory > m.most.memory {
 		broken = append(broken, fmt.Sprintf("memory grew by %s, more than %s", size(m.took.memory), size(m.most.memory)))
@@ -75,7 +76,7 @@ func (m measurement) exceeded(log string) (broken []string) {
 	return broken
 }
 
-// sized returns small, or large if the attacks run in full.
+// sized returns large if the attacks run in full, else small.
 func sized[T any](small, large T) T {
 	if full {
 		return large

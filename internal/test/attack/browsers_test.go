@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// browsers are requests that a browser makes for a page that is not ours.
+// browsers returns attacks by requests that a browser sends for a foreign page.
 func browsers() []attack {
 	most := cost{memory: 8 << 20, cpu: time.Second, log: 4 << 10}
 	var all []attack

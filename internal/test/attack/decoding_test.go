@@ -21,7 +21,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// fromLittle is what at most 64 KiB on the wire may cost, whichever door, codec and
+// fromLittle is the most that 64 KiB on the wire may cost, with any door, codec and
 // filter.
 var fromLittle = cost{memory: 32 << 20, cpu: 3 * time.Second, log: 4 << 10}
 
@@ -32,7 +32,7 @@ var filters = sync.OnceValue(func() map[string]byte {
 	return map[string]byte{"gzip": gzipID, "zstd": zstdID, "s2": s2ID}
 })
 
-// A swelling body takes far more memory decoded than it has bytes.
+// A swelling body decodes to far more memory than it has bytes.
 type swelling struct {
 	name   string
 	method string
@@ -74,7 +74,7 @@ func decoding() []attack {
 					for _, size := range sized([]int{4 << 20, 16 << 20}, []int{1 << 20, 4 << 20, 8 << 20, 16 << 20, 60 << 20}) {
 						f := s.raw(erpc.TypeCall, b.method, b.codec, b.body(size), erpc.WithXferPipe(id))
 						if len(f) > little {
-							continue // it is not little
+							continue // it does not compress enough
 						}
 						s.Logf("%s: %d bytes become %d", name, len(f), size)
 						s.exchange(f)
@@ -85,8 +85,8 @@ func decoding() []attack {
 		if full {
 			all = append(all, attack{
 				class: "decoding", name: b.name + ", 60 MiB", door: "raw",
-				// As docs/limits.md computes it: the frame, and what it may decode to, four
-				// times the read limit. The collector lets garbage stand beside it.
+				// As computed in docs/limits.md: the frame, and four times the read limit
+				// for the decoded body. Double that for garbage.
 				most: cost{memory: (60 + 4*64) << 20 * 2, cpu: 20 * time.Second, log: 4 << 10},
 				run: func(s *stranger) {
 					s.exchange(s.raw(erpc.TypeCall, b.method, b.codec, b.body(60<<20)))
@@ -96,34 +96,34 @@ func decoding() []attack {
 	}
 	return append(all,
 		attack{class: "decoding", name: "rows for a slow handler, again and again", door: "raw",
-			// What the page computes that the arguments and the messages of one connection take.
+			// Arguments and messages of one connection, as computed in docs/limits.md.
 			most: cost{memory: (64 + 64) << 20, cpu: 10 * time.Second, log: 4 << 10}, run: slowRows},
 		attack{class: "decoding", name: "a filtered body just below the ratio", door: "raw, filters", most: fromLittle, run: belowRatio},
 		attack{class: "decoding", name: "a pipe of filters", door: "raw, filters", most: fromLittle, run: deepPipe},
 		attack{class: "decoding", name: "HTTP, gzip and XML", door: "http", most: fromLittle, run: httpBomb},
 		attack{class: "decoding", name: "Thrift's own clients, zlib", door: "thrift", most: fromLittle, run: zlibBomb},
 		attack{class: "decoding", name: "replies of a hostile server", door: "client", env: hostileServer,
-			most: cost{fromLittle.memory, fromLittle.cpu, 48 << 10}, // a line or two for each of 27 sessions
+			most: cost{fromLittle.memory, fromLittle.cpu, 48 << 10}, // one or two lines for each of 27 sessions
 			run:  waitForClient},
 	)
 }
 
-// slowRows calls a handler that keeps its argument, of megabytes for each call, over
-// one connection.
+// slowRows calls over one connection a handler that keeps its argument, of megabytes
+// for each call.
 func slowRows(s *stranger) {
 	conn := s.dial()
 	f := s.raw(erpc.TypeCall, "/slow/doc", 'j', fill(36<<10, `{"rows":[`, "{},", "{}]}"))
-	_ = conn.SetWriteDeadline(time.Now().Add(2 * time.Second)) // the length of the attack
+	_ = conn.SetWriteDeadline(time.Now().Add(2 * time.Second)) // bounds the attack
 	for range sized(200, 1000) {
 		if _, err := conn.Write(f); err != nil {
-			break // the victim reads no more
+			break // the victim has stopped reading
 		}
 	}
 	s.servesOthers()
 }
 
-// belowRatio pads a body with what does not compress, so that a filter inflates it to
-// nearly 128 times its size.
+// belowRatio pads a body with incompressible bytes, so that a filter inflates it to
+// just below 128 times its size.
 func belowRatio(s *stranger) {
 	noise := make([]byte, 40<<10)
 	_, _ = rand.Read(noise) // it never fails
@@ -137,7 +137,8 @@ func belowRatio(s *stranger) {
 	}
 }
 
-// deepPipe sends zeros through as many filters as a message may have, and claims more.
+// deepPipe sends zeros through as many filters as a message may have, and through
+// more.
 func deepPipe(s *stranger) {
 	filters()
 	pipe := bytes.Repeat([]byte{s2ID}, 8)
@@ -162,7 +163,7 @@ func httpBomb(s *stranger) {
 		s.Fatal(err)
 	}
 	if b.Len() > little {
-		b.Truncate(little) // all but the end is there
+		b.Truncate(little) // only the end is missing
 	}
 	s.exchange(fmt.Appendf(nil, "POST /doc HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", b.Len(), b.Bytes()))
 }
@@ -206,13 +207,13 @@ func zlibBomb(s *stranger) {
 	}
 }
 
-// hostileServer answers what a client sends with replies that inflate.
+// hostileServer answers the calls of a client with replies that inflate.
 func hostileServer(t *testing.T) []string {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = lis.Close() }) // nobody else does
+	t.Cleanup(func() { _ = lis.Close() }) // not closed elsewhere
 	s := &stranger{T: t}
 	var bombs [][]byte
 	for _, id := range filters() {
@@ -228,7 +229,7 @@ func hostileServer(t *testing.T) []string {
 				return // the test has ended
 			}
 			one := make([]byte, 1)
-			_, _ = conn.Read(one) // the call has begun to arrive, or the client is gone
+			_, _ = conn.Read(one) // the call is arriving, or the client is gone
 			_, _ = conn.Write(bombs[i%len(bombs)])
 			time.Sleep(20 * time.Millisecond) // for the client to close first
 			_ = conn.Close()

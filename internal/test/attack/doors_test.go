@@ -44,8 +44,8 @@ func registerFilters() {
 // victim dials.
 const targetKey = "ERPC_ATTACK_TARGET"
 
-// doors are the servers that strangers reach. Each is configured as a user would:
-// by default, or with the part that its name says.
+// doors are the servers that strangers reach. Each is configured as a user would
+// do it: by default, or with the option in its name.
 var doors = map[string]func(*victim) (addr string, err error){
 	"raw":  over(nil),
 	"json": over(jsonproto.New),
@@ -110,8 +110,8 @@ var doors = map[string]func(*victim) (addr string, err error){
 	"proxies":   proxyLoop,
 }
 
-// refused is the address of a door that can't be opened because it would protect
-// nobody.
+// refused is the address of a door that can't be opened because it would not
+// protect anything.
 const refused = "refused"
 
 // over opens a door with the default configuration and a protocol.
@@ -124,7 +124,7 @@ func smallLimits() erpc.PeerConfig {
 	return erpc.PeerConfig{ReadLimit: 1 << 20, InflightLimit: 2 << 20, QueueLimit: 256 << 10}
 }
 
-// dials calls a hostile server, again and again.
+// dials calls a hostile server repeatedly.
 func dials(v *victim) (string, error) {
 	registerFilters()
 	v.peer = v.newPeer(erpc.PeerConfig{RedialTimes: -1})
@@ -133,7 +133,7 @@ func dials(v *victim) (string, error) {
 			sess, st := v.peer.Dial(os.Getenv(targetKey))
 			if st.OK() {
 				var doc document
-				_ = sess.Call("/anything", 1, &doc, erpc.WithTimeout(5*time.Second)).Status() // what the server made of it is the test's affair
+				_ = sess.Call("/anything", 1, &doc, erpc.WithTimeout(5*time.Second)).Status() // the result does not matter
 				_ = sess.Close()
 			}
 			v.executed.Add(1)
@@ -161,7 +161,8 @@ func behindMux(v *victim) (string, error) {
 	return lis.Addr().String(), nil
 }
 
-// broadcasts pushes 16 KiB to everybody, as often as it can but every 2 ms at most.
+// broadcasts pushes 16 KiB to every session as often as possible, at most every 2
+// ms.
 func broadcasts(v *victim) (string, error) {
 	addr, err := v.listen(erpc.PeerConfig{})
 	go func() {
@@ -173,11 +174,11 @@ func broadcasts(v *victim) (string, error) {
 	return addr, err
 }
 
-// guardedRoute gives a login to a route, which can't work: a connection is not
-// asked which route it will use.
+// guardedRoute gives a login plugin to a route, which can't work: the route is not
+// known when a client connects.
 func guardedRoute(v *victim) (addr string, err error) {
 	defer func() {
-		if recover() != nil { // registering it is the mistake
+		if recover() != nil { // registering the plugin there panics
 			addr, err = refused, nil
 		}
 	}()
@@ -192,7 +193,7 @@ func guardedRoute(v *victim) (addr string, err error) {
 	return lis.Addr().String(), nil
 }
 
-// proxyLoop serves two proxies that forward to each other what they do not know.
+// proxyLoop serves two proxies that forward unknown methods to each other.
 func proxyLoop(v *victim) (string, error) {
 	var to [2]erpc.Session
 	forward := func(i int) erpc.Plugin {

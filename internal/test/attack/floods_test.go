@@ -13,11 +13,11 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// oneLineASecond is what a flood over one connection may make of log: a line a
-// second and a kind, for as long as a slow machine needs.
+// oneLineASecond is how many bytes of log a flood over one connection may cause:
+// one line of each kind per second, for as long as a slow machine needs.
 const oneLineASecond = 24 << 10
 
-// floods are attacks by number: of lines of log, of requests, of connections, of
+// floods returns attacks by large numbers: of log lines, requests, connections, or
 // bytes that are not read.
 func floods() []attack {
 	ended := cost{memory: 48 << 20, cpu: sized(10*time.Second, 60*time.Second), log: oneLineASecond}
@@ -29,7 +29,7 @@ func floods() []attack {
 			s.flood(s.raw(erpc.TypeCall, "/nobody", 'j', nil), sized(2<<20, 20<<20))
 		}},
 		{class: "log", name: "calls of a handler that panics", door: "raw",
-			// Ten stacks a second, for as long as a slow machine needs.
+			// Ten stacks per second, for as long as a slow machine needs.
 			most: cost{ended.memory, ended.cpu, sized[int64](512<<10, 4<<20)}, run: func(s *stranger) {
 				s.flood(s.raw(erpc.TypeCall, "/panic", 'p', nil), sized(256<<10, 4<<20))
 			}},
@@ -82,8 +82,8 @@ func (s *stranger) servesTLS() {
 	}
 }
 
-// flood sends frames over one connection, total bytes in all, while it reads what
-// comes back; then it waits for the answer to an honest call behind them.
+// flood sends total bytes of frames over one connection while it reads the
+// answers. Then it waits for the answer to an honest call behind them.
 func (s *stranger) flood(frame []byte, total int) {
 	conn := s.dial()
 	answered := make(chan struct{})
@@ -94,7 +94,7 @@ func (s *stranger) flood(frame []byte, total int) {
 	batch := bytes.Repeat(frame, max(1, little/len(frame)))
 	for sent := 0; sent < total; sent += len(batch) {
 		if _, err := conn.Write(batch); err != nil {
-			break // the victim may end it
+			break // the victim may close it
 		}
 	}
 	if tcp, ok := conn.(*countingConn).Conn.(*net.TCPConn); ok {
@@ -110,13 +110,13 @@ func (s *stranger) servesOthers() {
 	kit.Answers(s, kit.Open(s, kit.Peer(s, erpc.PeerConfig{}), s.child.addr))
 }
 
-// slowReader connects a client that reads slowly beside one that reads, and counts
-// what the latter gets with it and without.
+// slowReader counts how much an honest client receives, alone and together with a
+// client that reads slowly.
 func slowReader(s *stranger) {
 	length := sized(2*time.Second, 20*time.Second)
 	honest := s.dial()
 	count := func() int64 {
-		_ = honest.SetReadDeadline(time.Now().Add(length)) // the time of the measurement
+		_ = honest.SetReadDeadline(time.Now().Add(length)) // bounds the measurement
 		return drain(honest)
 	}
 	alone := count()
@@ -143,8 +143,8 @@ func slowReader(s *stranger) {
 	}
 }
 
-// pipelined sends requests and reads nothing until the victim takes no more; then it
-// reads, and every request that was answered is answered in its place.
+// pipelined sends requests without reading until the victim accepts no more. Then it
+// reads and checks that requests were answered in order.
 func pipelined(s *stranger) {
 	conn := s.dial()
 	head := []byte("OPTIONS /add HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -158,7 +158,7 @@ func pipelined(s *stranger) {
 				return // the victim may end it
 			}
 		}
-		_, _ = conn.Write([]byte("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) // too
+		_, _ = conn.Write([]byte("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")) // as above
 	}()
 	time.Sleep(sized(300*time.Millisecond, 2*time.Second)) // nothing is read meanwhile
 	all, err := io.ReadAll(conn)
@@ -182,26 +182,26 @@ func byteAtATime(s *stranger) {
 	text := fill(sized(15<<10, 57<<10), "GET /", "a", "")
 	for i := range text {
 		if _, err := conn.Write(text[i : i+1]); err != nil {
-			break // it was looked at for long enough
+			break // the mux has given up
 		}
 	}
 	_ = conn.Close()
 	s.servesOthers()
 }
 
-// silentConnections opens connections that say nothing, as many as the victim takes.
+// silentConnections opens as many silent connections as the victim accepts.
 func silentConnections(s *stranger) {
 	for range sized(600, 4200) {
 		s.dial()
 	}
-	// Another address of this host has room.
+	// Another address of this host must still be served.
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: patience}
 	conn, err := d.Dial("tcp", s.child.addr)
 	if err != nil {
 		s.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience)) // a broken one tells by itself
+	_ = conn.SetDeadline(time.Now().Add(patience)) // a broken connection fails anyway
 	if _, err := conn.Write(s.raw(erpc.TypeCall, "/add", 'j', []byte(`{"A":1,"B":2}`))); err != nil {
 		s.Fatal(err)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// limits are attacks on limits that might hold for one transport or protocol only.
+// limits returns attacks on limits that might be enforced for only one transport
+// or protocol.
 func limits() []attack {
 	modest := cost{memory: 48 << 20, cpu: 5 * time.Second, log: oneLineASecond}
 	many := modest
@@ -37,7 +38,7 @@ func limits() []attack {
 			const n = 1 << 20
 			head := []byte{0x82, 0x80 | 127, 0, 0, 0, 0, 0, n >> 16, 0, 0, 0, 0, 0, 0}                  // binary, 1 MiB, a mask of zeros
 			_, _ = conn.Write(append(head, s.raw(erpc.TypePush, "/echo", 'p', make([]byte, n-100))...)) // the victim ends it
-			_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))                                   // how long the victim may think
+			_ = conn.SetReadDeadline(time.Now().Add(2 * time.Second))                                   // how long the victim may take
 			drain(conn)
 			if _, _, left := s.child.numbers(s.T); left > 0 {
 				s.breaks("a message of 1 MiB did not end the session")
@@ -60,7 +61,7 @@ func manyAtWork(s *stranger) {
 		}
 	}
 	kit.Eventually(s, patience, "3 handlers at work", func() bool { _, n, _ := s.child.numbers(s.T); return n >= 3 })
-	time.Sleep(300 * time.Millisecond) // in which more must not begin
+	time.Sleep(300 * time.Millisecond) // meanwhile no other handler may start
 	if _, n, _ := s.child.numbers(s.T); n > 3 {
 		s.breaks("%d handlers at work, with 3 allowed", n)
 	}
@@ -77,8 +78,8 @@ func (s *stranger) upgrade() net.Conn {
 	return conn
 }
 
-// idleConnections asks once over each of many connections and then nothing; all of
-// them must end.
+// idleConnections sends one request over each of many connections and then
+// nothing; all of them must be closed.
 func idleConnections(s *stranger) {
 	var conns []net.Conn
 	for range sized(100, 2000) {
@@ -104,9 +105,9 @@ func idleConnections(s *stranger) {
 	}
 }
 
-// TestConnectionsCostWhatThePageSays: what N connections make a peer hold is at most
-// what docs/limits.md computes, whatever they do: send large calls to slow handlers,
-// read no replies, or announce messages that never come.
+// TestConnectionsCostWhatThePageSays: N connections make a peer hold at most the
+// memory computed in docs/limits.md, whether they send large calls to slow handlers,
+// do not read replies, or announce messages that never arrive.
 func TestConnectionsCostWhatThePageSays(t *testing.T) {
 	if kit.RaceEnabled {
 		t.Skip("the race detector takes more memory than the attacks")
@@ -114,8 +115,7 @@ func TestConnectionsCostWhatThePageSays(t *testing.T) {
 	const n = 8
 	cfg := smallLimits()
 	each := kit.ConnectionCost(cfg, false)
-	// The collector lets as much garbage stand beside what is alive; handlers at work
-	// hold a reply each.
+	// Double it for garbage; running handlers hold a reply each.
 	most := 2*n*each + 8<<20
 	large := make([]byte, 512<<10)
 	for name, frame := range map[string]func(s *stranger) []byte{
@@ -136,7 +136,7 @@ func TestConnectionsCostWhatThePageSays(t *testing.T) {
 			var wg sync.WaitGroup
 			for range n {
 				conn := s.dial()
-				_ = conn.SetWriteDeadline(time.Now().Add(sized(time.Second, 5*time.Second))) // the length of the attack
+				_ = conn.SetWriteDeadline(time.Now().Add(sized(time.Second, 5*time.Second))) // bounds the attack
 				wg.Go(func() {
 					for {
 						if _, err := conn.Write(f); err != nil || strings.HasPrefix(name, "half") {

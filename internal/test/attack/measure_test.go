@@ -18,7 +18,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A child is a victim's process, seen from outside.
+// A child is the process of a victim, as seen by the test.
 type child struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -28,7 +28,7 @@ type child struct {
 	log  countingLog
 }
 
-// start runs a victim; env is more of its environment.
+// start runs a victim; env is added to its environment.
 func start(t *testing.T, door string, env ...string) *child {
 	t.Helper()
 	c := &child{cmd: exec.Command(os.Args[0])}
@@ -61,8 +61,8 @@ func start(t *testing.T, door string, env ...string) *child {
 	return c
 }
 
-// numbers asks the victim how many handlers were called, how many were at work at
-// the same time, and how many sessions there are.
+// numbers asks the victim how many handlers were called, how many ran at the same
+// time at most, and how many sessions there are.
 func (c *child) numbers(t *testing.T) (executed, highest, sessions int) {
 	t.Helper()
 	_, err := io.WriteString(c.in, "numbers\n")
@@ -92,19 +92,19 @@ func (c *child) memory(t *testing.T, key string) int64 {
 	return 0
 }
 
-// A cost is what an attack took from its victim.
+// A cost is what an attack costs its victim.
 type cost struct {
-	memory int64 // bytes above those of the idle process, at the peak
+	memory int64 // peak, in bytes above the idle process
 	cpu    time.Duration
 	log    int64 // bytes
 }
 
-// end ends the victim and returns what it had taken by then.
+// end ends the victim and returns what the attack has cost.
 func (c *child) end(t *testing.T) cost {
 	t.Helper()
 	c.numbers(t) // it is alive
 	peak := c.memory(t, "VmHWM") - c.idle
-	_ = c.in.Close() // this ends it; if not, the test does
+	_ = c.in.Close() // ends the victim; otherwise the test kills it
 	done := make(chan error, 1)
 	go func() { done <- c.cmd.Wait() }()
 	if err := kit.AwaitIn(t, patience, "end of the victim", done); err != nil {

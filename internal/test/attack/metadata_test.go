@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// metadata are messages that are nothing but metadata, in the protocols that could
-// carry any number of it.
+// metadata returns attacks by messages that consist of metadata, in the protocols
+// that could carry any amount of it.
 func metadata() []attack {
 	size := sized(8<<20, 62<<20)
 	most := cost{memory: int64(size)*2 + 16<<20, cpu: 3 * time.Second, log: 4 << 10}
@@ -30,7 +30,7 @@ func metadata() []attack {
 			s.exchange(pbFrame("/echo", pairs(size)))
 		}},
 		{class: "metadata", name: "raw protocol, many slow calls", door: "raw",
-			// The in-flight limit, twice for what is read, and garbage.
+			// The in-flight limit, twice that for data being read, and garbage.
 			most: cost{memory: 160 << 20, cpu: 5 * time.Second, log: 16 << 10},
 			run: func(s *stranger) {
 				conn := s.dial()
@@ -39,7 +39,7 @@ func metadata() []attack {
 				for range sized(128, 1100) {
 					_ = conn.SetWriteDeadline(time.Now().Add(time.Second)) // a broken one tells by itself
 					if _, err := conn.Write(f); err != nil {
-						break // the victim reads no more, or has ended the connection
+						break // the victim has stopped reading or closed the connection
 					}
 				}
 			}},
@@ -52,13 +52,13 @@ func metadata() []attack {
 	}
 }
 
-// jsonFrame is a call of the JSON protocol.
+// jsonFrame returns a call of the JSON protocol.
 func jsonFrame(method string, meta []byte) []byte {
 	text := fmt.Sprintf(`{"seq":1,"mtype":1,"serviceMethod":%q,"meta":"%s","bodyCodec":112,"body":""}`, method, meta)
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text)+1)), "\x00"+text...)
 }
 
-// pbFrame is a call of the protobuf protocol.
+// pbFrame returns a call of the protobuf protocol.
 func pbFrame(method string, meta []byte) []byte {
 	var b []byte
 	for num, v := range []uint64{1: 1, 2: 1, 6: 'p'} {

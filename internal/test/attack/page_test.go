@@ -16,7 +16,7 @@ const (
 	tableEnds   = "<!-- end of attacks -->\n"
 )
 
-// writePage puts what was measured into the page.
+// writePage writes the table of measurements into the page.
 func writePage(t *testing.T, path string, table []measurement) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func markdown(table []measurement) string {
 	return b.String()
 }
 
-// size writes a number of bytes in the largest unit that leaves it above 1.
+// size formats a number of bytes in the largest unit in which it is above 1.
 func size(n int64) string {
 	switch {
 	case n >= 1<<20:

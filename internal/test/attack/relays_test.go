@@ -10,7 +10,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// relays are attacks through what forwards messages, and on those who dial.
+// relays returns attacks through proxies, and on clients.
 func relays() []attack {
 	return []attack{
 		{class: "proxies", name: "a push around a loop", door: "proxies", most: cost{8 << 20, 2 * time.Second, 16 << 10}, run: func(s *stranger) {
@@ -18,7 +18,7 @@ func relays() []attack {
 			if _, err := conn.Write(s.raw(erpc.TypePush, "/nobody", 'p', nil)); err != nil {
 				s.Fatal(err)
 			}
-			time.Sleep(sized(500*time.Millisecond, 5*time.Second)) // in which it must not go on
+			time.Sleep(sized(500*time.Millisecond, 5*time.Second)) // meanwhile it must stop
 			if n, _, _ := s.child.numbers(s.T); n == 0 || n > 40 {
 				s.breaks("one push was forwarded %d times", n)
 			}

@@ -22,10 +22,10 @@ type stranger struct {
 	*testing.T
 	child  *child
 	sent   atomic.Int64 // bytes
-	broken []string     // promises of the victim
+	broken []string     // promises that the victim broke
 }
 
-// breaks notes that the attack has broken a promise.
+// breaks notes a broken promise.
 func (s *stranger) breaks(format string, args ...any) {
 	s.broken = append(s.broken, fmt.Sprintf(format, args...))
 }
@@ -37,12 +37,12 @@ func (s *stranger) dial() net.Conn {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.Cleanup(func() { _ = conn.Close() })         // a second one does nothing
+	s.Cleanup(func() { _ = conn.Close() })         // a second Close does nothing
 	_ = conn.SetDeadline(time.Now().Add(patience)) // a broken one tells by itself
 	return &countingConn{Conn: conn, sent: &s.sent}
 }
 
-// A countingConn adds what is written to sent.
+// A countingConn counts written bytes in sent.
 type countingConn struct {
 	net.Conn
 	sent *atomic.Int64
@@ -54,13 +54,13 @@ func (c *countingConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// exchange sends b over a connection of its own and waits for the first bytes of an
-// answer, which it returns, or the end of the connection.
+// exchange sends b over a new connection, waits for the first bytes of an answer or
+// the end of the connection, and returns the bytes.
 func (s *stranger) exchange(b []byte) []byte {
 	s.Helper()
 	conn := s.dial()
 	defer conn.Close()
-	go func() { _, _ = conn.Write(b) }() // it may be cut off, which the read finds out
+	go func() { _, _ = conn.Write(b) }() // it may be cut off, as the read will notice
 	answer := make([]byte, 64<<10)
 	n, err := conn.Read(answer)
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
@@ -69,9 +69,9 @@ func (s *stranger) exchange(b []byte) []byte {
 	return answer[:n]
 }
 
-// drain reads from conn until it ends and returns how many bytes came.
+// drain reads from conn until it ends and returns how many bytes it has read.
 func drain(conn net.Conn) int64 {
-	n, _ := io.Copy(io.Discard, conn) // the connection ends in whatever way
+	n, _ := io.Copy(io.Discard, conn) // any end is fine
 	return n
 }
 
@@ -96,7 +96,7 @@ func (s *stranger) raw(mtype byte, method string, codec byte, body []byte, setti
 	return s.frame(rawproto.New, mtype, method, codec, body, settings...)
 }
 
-// fill returns head, units, and tail: n bytes, or a few less.
+// fill returns head, repeated units, and tail: n bytes or slightly fewer.
 func fill(n int, head, unit, tail string) []byte {
 	units := max(0, n-len(head)-len(tail)) / len(unit)
 	return append(append([]byte(head), bytes.Repeat([]byte(unit), units)...), tail...)

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/socket/kcp"
 )
 
-// strangers are attacks by those who have not shown, or can't, who they are.
+// strangers returns attacks by clients that are not authenticated.
 func strangers() []attack {
 	return []attack{
 		{class: "before authentication", name: "HMAC, filtered text", door: "HMAC", most: fromLittle, run: func(s *stranger) {
@@ -47,7 +47,7 @@ func strangers() []attack {
 			most: cost{memory: 16 << 20, cpu: sized(2*time.Second, 10*time.Second), log: 4 << 10}, run: forgedPackets},
 		{class: "routes", name: "a login on a route", door: "route", most: fromLittle, run: func(s *stranger) {
 			if s.child.addr == refused {
-				return // the program learns of its mistake before anybody can use it
+				return // the program fails before the mistake can be exploited
 			}
 			s.exchange(s.raw(erpc.TypeCall, "/admin/drop", 'p', nil))
 			if n, _, _ := s.child.numbers(s.T); n > 0 {
@@ -57,9 +57,9 @@ func strangers() []attack {
 	}
 }
 
-// forgedPackets sends what opens a conversation from many addresses, which then do
-// what somebody does whose address was forged: nothing. No session may come of it,
-// and no more bytes may go there than came.
+// forgedPackets sends the opening of a conversation from many addresses that then
+// stay silent, as forged addresses do. No session may result, and not more bytes
+// may be sent to them than they have sent.
 func forgedPackets(s *stranger) {
 	to, err := net.ResolveUDPAddr("udp4", s.child.addr)
 	if err != nil {
@@ -104,10 +104,11 @@ func forgedPackets(s *stranger) {
 	honest = kit.Open(s, client, s.child.addr)
 	kit.Answers(s, honest)
 	kit.Eventually(s, patience, "a session", func() bool { _, _, n := s.child.numbers(s.T); return n == 1 })
-	_ = honest.Close() // its end is the client's
+	_ = honest.Close() // it may have ended
 }
 
-// kcpOpening is the first packet of a conversation: 62 bytes, of which 30 are data.
+// kcpOpening returns the first packet of a conversation: 62 bytes, of which 30 are
+// data.
 func kcpOpening() []byte {
 	b := []byte{0, 0, 0, 0, 0xf1, 0, 56, 0} // parity is on: number, kind, length
 	b = binary.LittleEndian.AppendUint32(b, rand.Uint32())

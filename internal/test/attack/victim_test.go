@@ -22,16 +22,16 @@ import (
 	"github.com/goerpc/erpc/socket/all"
 )
 
-// memoryCap is how much a victim may allocate before the system refuses: more
-// than any attack may take, and little enough for the machine that runs the test.
+// memoryCap is how much a victim may allocate before the system refuses: more than
+// any attack may take, and little enough for the test machine.
 const memoryCap = 1 << 30
 
 // A victim is the state of a child process that serves one door.
 type victim struct {
 	peer     erpc.Peer     // its sessions are counted
 	executed atomic.Int64  // calls and pushes that reached a handler
-	working  atomic.Int64  // handlers of /slow at work
-	highest  atomic.Int64  // the most that were at the same time
+	working  atomic.Int64  // running handlers of /slow
+	highest  atomic.Int64  // the maximum of working
 	never    chan struct{} // is never closed
 }
 
@@ -51,7 +51,7 @@ func serveDoor(name string) {
 		fail(err)
 	}
 	debug.FreeOSMemory()
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak begins here
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil { // the peak is measured from here
 		fail(err)
 	}
 	fmt.Println(addr)
@@ -65,7 +65,7 @@ func serveDoor(name string) {
 	os.Exit(0)
 }
 
-// fail ends a child process that can't serve; the parent sees that it said no address.
+// fail ends a child process that can't serve; the parent gets no address.
 func fail(err error) {
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
@@ -83,7 +83,7 @@ func (v *victim) listen(cfg erpc.PeerConfig, plugins ...erpc.Plugin) (addr strin
 	return lis.Addr().String(), nil
 }
 
-// listenTLS is listen for clients with TLS.
+// listenTLS is listen with TLS.
 func (v *victim) listenTLS(cfg erpc.PeerConfig) (addr string, err error) {
 	cfg.ListenAddress = "127.0.0.1:0"
 	v.peer = v.newPeer(cfg)
@@ -128,12 +128,12 @@ func (v *victim) newPeer(cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer 
 	return p
 }
 
-// swallow returns a handler that takes an A and keeps nothing.
+// swallow returns a handler that takes an A and drops it.
 func swallow[A any](v *victim) func(context.Context, *A) (*int, error) {
 	return func(context.Context, *A) (*int, error) { v.executed.Add(1); return new(int), nil }
 }
 
-// slow works until its context ends.
+// slow runs until its context ends.
 func (v *victim) slow(ctx context.Context, _ *[]byte) (*[]byte, error) {
 	n := v.working.Add(1)
 	defer v.working.Add(-1)
@@ -156,7 +156,7 @@ type row struct {
 	Nums [24]int64
 }
 
-// A document is what a JSON, XML or form handler takes: an ordinary struct.
+// A document is an ordinary struct, the argument of a JSON, XML or form handler.
 type document struct {
 	Rows []row    `xml:"row" json:"rows" form:"-"`
 	Tags []string `xml:"t" json:"tags" form:"t"`

@@ -10,8 +10,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// aspects are what peers do with each other, in the order in which they are tried
-// on one session.
+// aspects are the behaviours of peers, in the order in which they are tested on
+// one session.
 var aspects = []struct {
 	name string
 	run  func(*testing.T, *rig, erpc.Session)
@@ -37,7 +37,7 @@ var aspects = []struct {
 		r.echo(t, sess, strings.Repeat("0123456789abcdef", 1<<16))
 	}},
 	{"cancel", cancels},
-	{"close", closes}, // the last, as it ends the session
+	{"close", closes}, // last, because it ends the session
 }
 
 // aspectsOfTwo need a server and a client of their own: early messages, limits and
@@ -103,8 +103,8 @@ func async(t *testing.T, r *rig, sess erpc.Session) {
 	}
 }
 
-// cancels ends a call from this side; the handler is told, and the session goes
-// on.
+// cancels cancels a call from this side: the handler's context ends, and the
+// session goes on.
 func cancels(t *testing.T, r *rig, sess erpc.Session) {
 	ctx, cancel := context.WithCancel(bounded(t))
 	cmd := sess.AsyncCall(r.method("Wait"), &Text{}, new(Text), nil, erpc.WithContext(ctx))
@@ -116,8 +116,8 @@ func cancels(t *testing.T, r *rig, sess erpc.Session) {
 	r.echo(t, sess, "on it goes")
 }
 
-// closes ends the session with a call in flight: that ends, and the other side
-// notices.
+// closes closes the session with a call in flight: the call ends, and the other
+// side notices.
 func closes(t *testing.T, r *rig, sess erpc.Session) {
 	cmd := sess.AsyncCall(r.method("Wait"), &Text{}, new(Text), nil, erpc.WithContext(bounded(t)))
 	arrives(t, "start of the handler", r.started)
@@ -138,8 +138,8 @@ func closes(t *testing.T, r *rig, sess erpc.Session) {
 
 const small = 64 << 10 // bytes: the read limit of a server
 
-// early has a client that proves itself in its connect hook and never gives up,
-// and a server that takes only small messages.
+// early runs with a client that authenticates in its connect hook and redials
+// forever, and a server that accepts only small messages.
 func early(t *testing.T, p protocol, on transport) {
 	redialed := make(chan struct{}, 8)
 	r := newRig(t, p, on, func(r *rig, server, client *erpc.PeerConfig) (_, _ []erpc.Plugin) {
@@ -185,8 +185,8 @@ func early(t *testing.T, p protocol, on transport) {
 			if took := time.Since(start); st.OK() || st.Code() == erpc.CodeHandleTimeout || took > prompt {
 				t.Errorf("a call above the limit: %v after %v", st, took)
 			}
-			// On this connection, or on one in its place: a call that leaves
-			// just before the end is noticed ends with it.
+			// On this connection or the next one: a call that is sent just before
+			// the end is noticed ends with it.
 			for end := time.Now().Add(prompt); ; {
 				got, err := erpc.Call[Text](bounded(t), sess, r.method("Echo"), &Text{Author: "small"})
 				if err == nil && got.Author == "small" {
@@ -199,7 +199,7 @@ func early(t *testing.T, p protocol, on transport) {
 		},
 		"redial": func(t *testing.T) {
 			for len(redialed) > 0 {
-				<-redialed // after the call above the limit
+				<-redialed // redialed after the call above the limit
 			}
 			was := r.accepts.Load()
 			r.server.RangeSession(func(s erpc.Session) bool { _ = s.Close(); return true })
@@ -212,7 +212,7 @@ func early(t *testing.T, p protocol, on transport) {
 	}
 	for _, name := range aspectsOfTwo {
 		if !t.Run(name, steps[name]) {
-			return // the next builds on it
+			return // the next one depends on it
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Package behaviour is only tests: one suite of what peers do with each other, over
-// every protocol on every transport that can carry it. What can't combine, or can't
-// be done, stands in the tables with the reason. docs/protocols.md shows the result.
+// Package behaviour contains only tests: one suite of the behaviour of peers, over
+// every protocol on every transport that can carry it. The tables list combinations
+// and behaviours that are impossible, with the reason. docs/protocols.md shows the
+// result.
 package behaviour

@@ -9,7 +9,7 @@ import (
 )
 
 // TestPage checks docs/protocols.md: its matrix is that of the suite, and the tests
-// that it names are there.
+// that it names exist.
 func TestPage(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/protocols.md")
 	if err != nil {

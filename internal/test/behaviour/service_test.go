@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	limit  = wiretest.Limit  // of everything that is waited for
-	prompt = 5 * time.Second // of what happens at once, on a busy machine
+	limit  = wiretest.Limit  // of every wait
+	prompt = 5 * time.Second // of waits for what happens at once, on a busy machine
 )
 
 // Text is the body of all messages: a thrift struct, which JSON can encode too.
@@ -29,14 +29,14 @@ type rig struct {
 	addr           string
 
 	started   chan struct{} // a call of Wait has begun
-	cancelled chan struct{} // the context of one has ended
-	noted     chan string   // what was pushed to the server
-	told      chan string   // what was pushed to the client
+	cancelled chan struct{} // the context of such a call has ended
+	noted     chan string   // texts pushed to the server
+	told      chan string   // texts pushed to the client
 	accepts   atomic.Int64
 }
 
-// newRig returns one whose server listens. more changes the configurations, that
-// of the client second.
+// newRig returns a rig whose server listens. more changes the configurations of
+// server and client.
 func newRig(t *testing.T, p protocol, on transport, more func(r *rig, server, client *erpc.PeerConfig) (ofServer, ofClient []erpc.Plugin)) *rig {
 	t.Helper()
 	if strings.HasPrefix(on.network, "unix") && runtime.GOOS == "windows" || on.network == "unixpacket" && runtime.GOOS == "darwin" {
@@ -86,7 +86,7 @@ func newRig(t *testing.T, p protocol, on transport, more func(r *rig, server, cl
 	return r
 }
 
-// name is that of a method as the protocol has it.
+// method returns the name of a method in the style of the protocol.
 func (p protocol) method(name string) string { return p.prefix + name }
 
 func (r *rig) route() {
@@ -135,7 +135,7 @@ func (r *rig) dial(t *testing.T) erpc.Session {
 	return sess
 }
 
-// echo calls and wants the same back.
+// echo calls Echo and checks that the same text comes back.
 func (r *rig) echo(t *testing.T, sess erpc.Session, text string) {
 	t.Helper()
 	got, err := erpc.Call[Text](bounded(t), sess, r.method("Echo"), &Text{Author: text})
@@ -151,7 +151,7 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// arrives receives, soon.
+// arrives receives a value that must arrive promptly.
 func arrives[T any](t *testing.T, what string, ch <-chan T) (v T) {
 	t.Helper()
 	select {

@@ -25,9 +25,9 @@ type protocol struct {
 	new      erpc.ProtoFunc
 	codec    string // of bodies
 	prefix   string // of the names of methods
-	messages bool   // it is for transports that keep messages apart
+	messages bool   // it is for transports that preserve message boundaries
 
-	// lacks has the aspects that the format has no way for, with the reason.
+	// lacks has the aspects that the format does not support, with the reason.
 	lacks map[string]string
 }
 
@@ -51,9 +51,9 @@ var protocols = []protocol{
 // A transport is one column of the matrix.
 type transport struct {
 	name, network string
-	new           func() erpc.Transport // nil: a peer has it
+	new           func() erpc.Transport // nil: built into peers
 	tls           bool
-	messages      bool // it keeps messages apart
+	messages      bool // it preserves message boundaries
 }
 
 var transports = []transport{
@@ -72,7 +72,7 @@ var transports = []transport{
 	},
 }
 
-// cannot returns why p is not carried by t, "" if it is.
+// cannot returns why p can't be carried by t, or "" if it can.
 func cannot(p protocol, t transport) string {
 	switch {
 	case p.messages && !t.messages:

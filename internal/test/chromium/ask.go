@@ -11,7 +11,7 @@ import (
 )
 
 // Ask opens a page that files serves at /, and returns what its script posts to
-// /done. The page has half a minute and more for that.
+// /done. The page has at least half a minute for that.
 func Ask(t *testing.T, files http.Handler) string {
 	t.Helper()
 	said := make(chan string, 1)
@@ -24,7 +24,7 @@ func Ask(t *testing.T, files http.Handler) string {
 		}
 		select {
 		case said <- string(b):
-		default: // it has said so before
+		default: // it has posted before
 		}
 	})
 	web := httptest.NewServer(mux)

@@ -17,8 +17,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// A Browser is a headless Chromium, driven over the DevTools protocol: JSON
-// over one WebSocket, requests with ids and events without.
+// A Browser is a headless Chromium, driven over the DevTools protocol: JSON over
+// one WebSocket, requests with ids, and events without.
 type Browser struct {
 	t    *testing.T
 	conn *websocket.Conn
@@ -26,7 +26,7 @@ type Browser struct {
 	mu      sync.Mutex
 	last    int
 	pending map[int]chan answer
-	thrown  []string // exceptions of the pages that nothing caught
+	thrown  []string // uncaught exceptions of the pages
 	err     error    // why the connection ended
 }
 
@@ -40,8 +40,8 @@ type answer struct {
 	} `json:"error"`
 }
 
-// New starts a browser that the end of the test kills. Where there is no Chromium it
-// skips the test, as [Start] does.
+// New starts a browser that is killed when the test ends. Without Chromium it skips
+// the test, as [Start] does.
 func New(t *testing.T) *Browser {
 	t.Helper()
 	dir, ended := Start(t, "about:blank", "--window-size=900,600", "--hide-scrollbars")
@@ -69,7 +69,7 @@ func New(t *testing.T) *Browser {
 	return b
 }
 
-// endpoint waits for the file in which the browser says where it listens: the
+// endpoint waits for the file in which the browser writes where it listens: the
 // port in the first line, the path in the second.
 func endpoint(ctx context.Context, file string, ended <-chan struct{}) (string, error) {
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -89,7 +89,7 @@ func endpoint(ctx context.Context, file string, ended <-chan struct{}) (string, 
 	}
 }
 
-// read hands answers out until the connection ends.
+// read distributes answers until the connection ends.
 func (b *Browser) read() {
 	for {
 		_, data, err := b.conn.Read(context.Background())
@@ -117,8 +117,8 @@ func (b *Browser) read() {
 	}
 }
 
-// do sends a command to a page, "" for the browser itself, and waits for its
-// result.
+// do sends a command to a page, or to the browser itself if page is "", and waits
+// for its result.
 func (b *Browser) do(page, method string, params, result any) error {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
@@ -167,15 +167,14 @@ func (b *Browser) must(page, method string, params, result any) {
 	}
 }
 
-// Exceptions returns what the pages threw and did not catch.
+// Exceptions returns the uncaught exceptions of the pages.
 func (b *Browser) Exceptions() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.thrown
 }
 
-// A Tab is a page in a window and with a profile of its own, as another person
-// has it.
+// A Tab is a page with its own window and profile, like that of another user.
 type Tab struct {
 	*Browser
 	target, session string
@@ -198,8 +197,8 @@ func (b *Browser) Open(url string) *Tab {
 	return &Tab{b, made.Target, made.Session}
 }
 
-// Run evaluates JavaScript, waits for the promise if it is one, and fails if it
-// throws.
+// Run evaluates JavaScript, waits for the promise if it is one, and fails the test
+// if it throws.
 func (p *Tab) Run(script string, result any) {
 	p.t.Helper()
 	var out struct {
@@ -262,8 +261,8 @@ func (p *Tab) Close() {
 	p.must("", "Target.closeTarget", map[string]any{"targetId": p.target}, nil)
 }
 
-// Show makes the window of the page so large, in pixels, and shows it in the scheme
-// of colours "light" or "dark".
+// Show sets the size of the page's window, in pixels, and its colour scheme,
+// "light" or "dark".
 func (p *Tab) Show(width, height int, scheme string) {
 	p.t.Helper()
 	type m = map[string]any

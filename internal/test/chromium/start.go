@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// patience is how long it may take to end.
+// patience is how long the browser may take to end.
 const patience = 30 * time.Second
 
-// Start opens a page in a browser, which the end of the test kills. It returns
-// the folder of the browser's files, and a channel that is closed when the
-// browser has ended. Where there is no Chromium it skips the test, except in
-// `make test-interop` of CI, where that is a failure.
+// Start opens a page in a browser, which is killed when the test ends. It returns
+// the folder of the browser's files, and a channel that is closed when the browser
+// has ended. Without Chromium it skips the test, except in `make test-interop` of
+// CI, where that is a failure.
 func Start(t *testing.T, url string, flags ...string) (dir string, ended <-chan struct{}) {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -39,18 +39,18 @@ func Start(t *testing.T, url string, flags ...string) (dir string, ended <-chan 
 	var log strings.Builder
 	cmd := exec.Command(path, append(flags, url)...)
 	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // it has children
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // kill its children too
 	cmd.WaitDelay = patience
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // it is killed in the end
+		_ = cmd.Wait() // it is killed
 		close(done)
 	}()
 	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may have ended already
 		<-done
 		if t.Failed() {
 			t.Logf("chromium said:\n%s", log.String())

@@ -10,8 +10,9 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// What a message costs in allocations, both ends together in one process. The
-// bounds are what was measured, so that a change that adds one is seen.
+// How many allocations a message costs, on both ends together in one process. The
+// bounds are the measured numbers, so that a change that adds an allocation is
+// noticed.
 func TestAllocationsOfAMessage(t *testing.T) {
 	if kit.RaceEnabled {
 		t.Skip("the race detector allocates")
@@ -30,7 +31,7 @@ func TestAllocationsOfAMessage(t *testing.T) {
 			_, err := erpc.Call[wrapperspb.StringValue](context.Background(), sess, "/typed", text)
 			return erpc.StatusFromError(err)
 		}},
-		// The same, and what reflect returns.
+		// The same, and the results of reflection.
 		{"struct call", 6, func() *erpc.Status {
 			return sess.Call("/echo/text", text, new(wrapperspb.StringValue)).Status()
 		}},
@@ -39,7 +40,7 @@ func TestAllocationsOfAMessage(t *testing.T) {
 			return sess.Call("/bytes", body, &result).Status()
 		}},
 	} {
-		for range 200 { // pools fill, and the handler earns its place
+		for range 200 { // fill pools, and let the handler run inline
 			if st := c.do(); !st.OK() {
 				t.Fatalf("%s: %v", c.name, st)
 			}
@@ -50,7 +51,7 @@ func TestAllocationsOfAMessage(t *testing.T) {
 			}
 		})
 		t.Logf("%s: %.2f", c.name, got)
-		if got > c.most+0.5 { // the collector empties the pools now and then
+		if got > c.most+0.5 { // the collector sometimes empties the pools
 			t.Errorf("%s: %.2f allocations, want %v", c.name, got, c.most)
 		}
 	}

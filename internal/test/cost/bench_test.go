@@ -17,7 +17,7 @@ func (*echo) Text(arg *wrapperspb.StringValue) (*wrapperspb.StringValue, *erpc.S
 	return arg, nil
 }
 
-// A pair is a client's session with a server of its own, in one process.
+// A pair is a client's session with its own server in the same process.
 type pair struct {
 	srv, cli erpc.Peer
 	sess     erpc.Session
@@ -51,7 +51,7 @@ func newPair(b testing.TB) pair {
 	return pair{srv, cli, sess}
 }
 
-// traffic are the counters of both ends.
+// traffic returns the counters of both ends together.
 func (p pair) traffic() erpc.PeerStats {
 	sum, c := p.srv.Stats(), p.cli.Stats()
 	sum.Reads += c.Reads
@@ -61,8 +61,9 @@ func (p pair) traffic() erpc.PeerStats {
 }
 
 // report adds the system calls of both ends and their bytes on the wire, divided
-// by n, to the figures of b. They do not depend on the machine where one caller
-// waits for each reply; where many call, they tell how well writes are shared.
+// by n, to the figures of b. With one caller that waits for each reply, they do
+// not depend on the machine; with many callers, they tell how well writes are
+// shared.
 func (p pair) report(b *testing.B, before erpc.PeerStats, n int) {
 	after := p.traffic()
 	per := func(after, before uint64) float64 { return float64(after-before) / float64(n) }
@@ -73,7 +74,7 @@ func (p pair) report(b *testing.B, before erpc.PeerStats, n int) {
 
 func benchCalls(b *testing.B, callers int, call func(erpc.Session) *erpc.Status) {
 	p := newPair(b)
-	for range 100 { // pools fill, and the handler earns its place
+	for range 100 { // fill pools, and let the handler run inline
 		if st := call(p.sess); !st.OK() {
 			b.Fatal(st)
 		}

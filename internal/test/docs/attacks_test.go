@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestAttacksNameTheirTests: each test that the page says to hold against an attack is
-// there.
+// TestAttacksNameTheirTests: each test that the page names for an attack exists.
 func TestAttacksNameTheirTests(t *testing.T) {
 	_, rest, ok := strings.Cut(readPage(t, "docs/reliability.md"), "| Class | Attack | Held by |\n")
 	if !ok {

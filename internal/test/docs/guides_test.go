@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// guides are the pages with programs that show what they print: a block of Go that
-// is a program, and then a block of text.
+// guides are the pages with programs and their output: a block of Go that is a
+// program, followed by a block of text.
 var guides = []string{
 	"docs/getting-started.md", "docs/errors.md", "docs/authentication.md", "docs/delivery.md", "docs/configuration.md",
 	"docs/deployment.md", "docs/observability.md", "docs/large-files.md", "docs/extending.md", "docs/protobuf.md",

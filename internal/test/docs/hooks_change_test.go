@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// parts is an argument and a result of which the other side sends A; one hook adds
-// B before that is decoded, another C after it.
+// parts is an argument and a result. The other side sends A, one hook sets B
+// before the body is decoded, and another sets C after it.
 type parts struct{ A, B, C int }
 
 // counted counts what is written to it.
@@ -28,8 +28,8 @@ func (c counted) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// What the table says that a hook may change can be changed there; of the others
-// it says nothing.
+// What a hook may change according to the table can be changed there. For other
+// hooks the table is empty.
 func TestDocOfHooksThatChange(t *testing.T) {
 	_, says, _, names := hookColumns(t)
 	effects := hookEffects(t)
@@ -52,7 +52,7 @@ type effect struct {
 	happened bool
 }
 
-// hookEffects has every hook that may change something do so, and tells whether
+// hookEffects lets every hook that may change something do so, and returns whether
 // that took effect.
 func hookEffects(t *testing.T) map[string]effect {
 	const mark = "changed-by"
@@ -136,7 +136,7 @@ func hookEffects(t *testing.T) map[string]effect {
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(lis) }()
 	t.Cleanup(func() {
-		_ = srv.Close() // closed again: newQuietPeer looks at the error of the first
+		_ = srv.Close() // closed again: newQuietPeer checks the error of the first Close
 		kit.Await(t, "Serve to return", served)
 	})
 
@@ -177,16 +177,16 @@ func hookEffects(t *testing.T) map[string]effect {
 	close(let)
 	kit.Await(t, "the end of the first", first.Done())
 
-	// The server looks for something to read: from now on it waits in the hook.
+	// When the server next reads, it waits in the hook.
 	held.Store(true)
-	slow := sess.AsyncCall("/late", 1, nil, nil) // read, or held back, as the hook before it ran already
+	slow := sess.AsyncCall("/late", 1, nil, nil) // may be read or held back, because its hook may have run already
 	kit.Await(t, "PreReadHeader", waiting)
 	again := sess.AsyncCall("/late", 1, nil, nil)
 	waits := true
 	select {
 	case <-again.Done():
 		waits = false
-	case <-time.After(50 * time.Millisecond): // enough for one that is not held back
+	case <-time.After(50 * time.Millisecond): // enough for a call that is not held back
 	}
 	held.Store(false)
 	close(release)

@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// hookTable returns the rows of the table of hooks in docs/plugins.md: what a
-// failed status does, by the name of the hook, and the names in their order.
+// hookTable returns the rows of the table of hooks in docs/plugins.md: the effect
+// of a failed status by the name of the hook, and the names in order.
 func hookTable(t *testing.T) (fails map[string]string, names []string) {
 	t.Helper()
 	fails, _, _, names = hookColumns(t)
@@ -61,7 +61,7 @@ func TestDocOfHooksThatReturn(t *testing.T) {
 	}
 }
 
-// The table has every hook, in the order of PluginImpl, and no other.
+// The table has exactly the hooks, in the order of PluginImpl.
 func TestDocOfHooksIsComplete(t *testing.T) {
 	_, names := hookTable(t)
 	var want []string
@@ -76,7 +76,7 @@ func TestDocOfHooksIsComplete(t *testing.T) {
 	}
 }
 
-// What the table says of a hook that fails is what happens.
+// A failing hook has the effect that the table describes.
 func TestDocOfHooksThatFail(t *testing.T) {
 	fails, names := hookTable(t)
 	for _, hook := range names {
@@ -88,8 +88,8 @@ func TestDocOfHooksThatFail(t *testing.T) {
 	}
 }
 
-// whatFails has two peers call and push to one another while one hook fails, and
-// returns what that does, in the words of docs/plugins.md.
+// whatFails lets two peers call and push to each other while one hook fails, and
+// returns the effect in the words of docs/plugins.md.
 func whatFails(t *testing.T, hook string) string {
 	if hook == "PostOpen" {
 		if reflect.TypeFor[erpc.PostOpenPlugin]().Method(1).Type.NumOut() == 0 {
@@ -160,7 +160,7 @@ func whatFails(t *testing.T, hook string) string {
 	}
 	go func() { served <- srv.Serve(lis) }()
 	t.Cleanup(func() {
-		_ = srv.Close() // closed again: newQuietPeer looks at the error of the first
+		_ = srv.Close() // closed again: newQuietPeer checks the error of the first Close
 		kit.Await(t, "Serve to return", served)
 	})
 
@@ -193,7 +193,7 @@ func whatFails(t *testing.T, hook string) string {
 	if !sess.Health() {
 		t.Error("the session has ended")
 	}
-	// What a push that was dropped would have come before.
+	// A call behind the push shows whether the push was dropped.
 	if st := sess.Call("/call", 3, nil).Status(); !st.OK() {
 		t.Error(st)
 	}

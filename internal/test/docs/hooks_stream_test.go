@@ -11,7 +11,7 @@ import (
 )
 
 // echoStream returns a stream to a handler that sends back what it receives. The
-// client has the plugin.
+// client has plugin p.
 func echoStream(t *testing.T, p erpc.Plugin) *erpc.Stream[string, string] {
 	t.Helper()
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
@@ -37,8 +37,8 @@ func echoStream(t *testing.T, p erpc.Plugin) *erpc.Stream[string, string] {
 	return s
 }
 
-// streamHookFails is what happens when a hook of the messages of a stream fails,
-// in the words of docs/plugins.md.
+// streamHookFails returns the effect of a failing hook of the messages of a
+// stream, in the words of docs/plugins.md.
 func streamHookFails(t *testing.T, hook string) string {
 	failing := func(name string) func(erpc.StreamCtx) *erpc.Status {
 		return func(ctx erpc.StreamCtx) *erpc.Status {
@@ -73,7 +73,7 @@ func streamHookFails(t *testing.T, hook string) string {
 	return "the stream ends with the status"
 }
 
-// streamHookEffects has the hooks of the messages of a stream change what they
+// streamHookEffects lets the hooks of the messages of a stream change what they
 // may.
 func streamHookEffects(t *testing.T) (send, recv bool) {
 	meta := make(chan string, 1)

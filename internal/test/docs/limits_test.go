@@ -154,7 +154,7 @@ func sayBytes(n int64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", value), ".0") + " " + unit
 }
 
-// TestLimitsOfParts checks the second cell of the rows that it knows.
+// TestLimitsOfParts checks the second cell of the rows listed here.
 func TestLimitsOfParts(t *testing.T) {
 	want := map[string]string{
 		"service method":                     "255 bytes",
@@ -188,7 +188,7 @@ func TestLimitsOfParts(t *testing.T) {
 	}
 }
 
-// TestLimitsOfRawProtocol packs messages that fit exactly, and one more byte.
+// TestLimitsOfRawProtocol packs messages that fit exactly, and with one more byte.
 func TestLimitsOfRawProtocol(t *testing.T) {
 	text := func(n int) string { return strings.Repeat("a", n) }
 	const status = len("code=1001&msg=")
@@ -214,7 +214,7 @@ func TestLimitsOfRawProtocol(t *testing.T) {
 	}
 }
 
-// TestLimitOfConfigurationFiles loads a file of 1 MiB, and one byte more.
+// TestLimitOfConfigurationFiles loads a file of 1 MiB, and one with one more byte.
 func TestLimitOfConfigurationFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "erpc.yaml")
 	const head = "peer: {count_time: true}\n# "
@@ -229,8 +229,8 @@ func TestLimitOfConfigurationFiles(t *testing.T) {
 	}
 }
 
-// TestTooLargeInPieces: whoever calls with more than the limit gets 413, although
-// the receiver sees the length before it sees whose call it is.
+// TestTooLargeInPieces: a call above the limit gets 413, although the receiver
+// sees the length before the sequence number.
 func TestTooLargeInPieces(t *testing.T) {
 	const limit = 1 << 10
 	text := append(append([]byte{11, 0, 1, 0, 0, 0x20, 0}, make([]byte, 0x2000)...), 0) // a thrift struct with a string
@@ -247,7 +247,7 @@ func TestTooLargeInPieces(t *testing.T) {
 		"thrift":            {thriftproto.NewBinaryProtoFunc(), erpc.CodeTooLarge},
 		"thrift struct":     {thriftproto.NewStructProtoFunc(), erpc.CodeTooLarge},
 		"thrift stock":      {thriftproto.NewStockProtoFunc(stock), erpc.CodeTooLarge},
-		"thrift, no header": {thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}), erpc.CodeBadMessage}, // it has no room for more
+		"thrift, no header": {thriftproto.NewStockProtoFunc(thriftproto.StockConfig{}), erpc.CodeBadMessage}, // it has no other code
 		"http":              {httproto.NewHTTProtoFunc(), erpc.CodeTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -280,8 +280,8 @@ func TestTooLargeInPieces(t *testing.T) {
 	}
 }
 
-// TestTooLargeAndSilent: whoever sends a length above the limit, and nothing else, is
-// not waited for long.
+// TestTooLargeAndSilent: a peer does not wait long for a client that sends a length
+// above the limit and nothing else.
 func TestTooLargeAndSilent(t *testing.T) {
 	for name, pf := range map[string]erpc.ProtoFunc{
 		"raw": rawproto.New, "json": jsonproto.New, "pb": pbproto.New,
@@ -322,7 +322,7 @@ func TestTooLargeAndSilent(t *testing.T) {
 	}
 }
 
-// closeInBubble also lets the goroutine end that watches busy connections.
+// closeInBubble also lets the watchdog goroutine end.
 func closeInBubble(p erpc.Peer) {
 	_ = p.Close() // its sessions may have ended by themselves
 	time.Sleep(time.Second)

@@ -1,5 +1,5 @@
-// Package docs holds the tests of the pages: their code compiles and runs, their
-// tables say what the code does.
+// Package docs holds the tests of the pages: their code compiles and runs, and
+// their tables agree with the code.
 package docs
 
 import (
@@ -13,8 +13,8 @@ import (
 // module is the path of the module.
 const module = "github.com/goerpc/erpc"
 
-// TestMain runs the tests in the root of the module, so that a page is named as
-// a reader names it.
+// TestMain runs the tests in the root of the module, so that paths of pages are
+// relative to it.
 func TestMain(m *testing.M) {
 	if err := os.Chdir("../../.."); err != nil {
 		fmt.Fprintln(os.Stderr, err)

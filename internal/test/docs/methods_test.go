@@ -11,9 +11,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// The root page of the documentation lists the methods of the types that a
-// program meets first, because these are aliases, whose methods go doc does not
-// show there.
+// The root page of the documentation lists the methods of the most important
+// types, because these are aliases, whose methods go doc does not show there.
 func TestRootPageListsMethods(t *testing.T) {
 	src, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -21,7 +20,7 @@ func TestRootPageListsMethods(t *testing.T) {
 	}
 	page := string(src)
 	logger := reflect.TypeFor[erpc.Logger]()
-	// What a peer has for the layers below it, and a session for its owner.
+	// Methods of a peer for the layers below it.
 	internal := []string{"Bind", "Gone", "Dispatch", "DispatchStream", "Host"}
 	for _, c := range []struct {
 		heading  string

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Every package has a comment, and every exported name of those that others can
-// import: constants, variables, types, functions and methods. What is generated
-// is not ours to comment.
+// Every package has a comment, and so does every exported name of packages that
+// others can import: constants, variables, types, functions and methods. Generated
+// files are not checked.
 func TestExportedNamesAreDocumented(t *testing.T) {
 	packages := map[string]bool{} // directory → whether the package has a comment
 	names := 0
@@ -30,7 +30,7 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 		dir := filepath.ToSlash(filepath.Dir(path))
 		packages[dir] = packages[dir] || f.Doc.Text() != ""
 		if f.Name.Name == "main" || strings.Contains("/"+dir+"/", "/internal/") {
-			return nil // nobody imports it
+			return nil // it can't be imported
 		}
 		for _, d := range f.Decls {
 			n, bare := undocumented(d)
@@ -75,7 +75,7 @@ func undocumented(d ast.Decl) (names int, bare []*ast.Ident) {
 		for _, spec := range d.Specs {
 			switch s := spec.(type) {
 			case *ast.TypeSpec:
-				if d.Lparen.IsValid() { // its comment is of the group
+				if d.Lparen.IsValid() { // the group has the comment
 					check(s.Name, s.Doc, s.Comment)
 				} else {
 					check(s.Name, d.Doc)

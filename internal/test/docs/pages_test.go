@@ -25,8 +25,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Every code block of these pages, which are all that there are, is compiled or
-// run, by its language.
+// pages are all pages of the project. Every code block in them is compiled or run,
+// depending on its language.
 var pages []string // set by TestMain
 
 func allPages() (pages []string) {
@@ -42,7 +42,7 @@ func allPages() (pages []string) {
 	return pages
 }
 
-// TestPagesAreAll fails for a page that lies where [allPages] does not look.
+// TestPagesAreAll fails for a page that [allPages] does not find.
 func TestPagesAreAll(t *testing.T) {
 	eachFile(t, func(path string) error {
 		if strings.HasSuffix(path, ".md") && !slices.Contains(pages, filepath.ToSlash(path)) {
@@ -52,7 +52,7 @@ func TestPagesAreAll(t *testing.T) {
 	})
 }
 
-// eachFile calls f with each file of the project, those of testdata left out.
+// eachFile calls f with each file of the project outside testdata.
 func eachFile(t *testing.T, f func(path string) error) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -123,8 +123,8 @@ func goCommand(t *testing.T, args ...string) {
 	}
 }
 
-// virtual is a set of files that the go tool sees in directories which are not
-// there.
+// virtual is a set of files that the go tool sees in directories that do not
+// exist.
 type virtual struct {
 	Replace  map[string]string // path in the tree → file
 	dir      string
@@ -153,8 +153,8 @@ func (v *virtual) add(t *testing.T, files map[string]string) {
 	v.packages = append(v.packages, "./"+filepath.ToSlash(pkg))
 }
 
-// build runs a go command that builds the packages. What is built can't be run
-// by the go tool itself, which would do that in the packages' directories.
+// build runs a go command that builds the packages. The go tool can't run the
+// results, because it would do so in the packages' directories.
 func (v *virtual) build(t *testing.T, command ...string) {
 	t.Helper()
 	text, err := json.Marshal(v)
@@ -168,7 +168,8 @@ func (v *virtual) build(t *testing.T, command ...string) {
 	goCommand(t, slices.Concat(command, []string{"-overlay", list}, v.packages)...)
 }
 
-// source is a block of Go as a file of its own; errors name its place.
+// source writes a block of Go to a file, with a line directive so that errors name
+// its place in the page.
 func (b block) source(t *testing.T) string {
 	t.Helper()
 	src := b.text
@@ -190,7 +191,7 @@ func TestPagesGoBlocksCompile(t *testing.T) {
 	if len(v.packages) < 10 {
 		t.Fatalf("only %d blocks of Go found; were the fences changed?", len(v.packages))
 	}
-	v.build(t, "list", "-export", "-f", "{{.Name}}") // it compiles; "build" would link, too, which takes a minute
+	v.build(t, "list", "-export", "-f", "{{.Name}}") // it compiles; "build" would also link, which takes a minute
 }
 
 // TestExtendingPartsKeepContracts runs the conformance suites on the codec, the
@@ -238,8 +239,8 @@ func TestTestingPageRuns(t *testing.T) {
 	v.runTests(t)
 }
 
-// runTests builds the tests of the packages and runs them. Each must have one, and
-// all must pass.
+// runTests builds the tests of the packages and runs them. Each package must have
+// a test, and all must pass.
 func (v *virtual) runTests(t *testing.T) {
 	t.Helper()
 	bin := t.TempDir()
@@ -265,8 +266,8 @@ var imports = []string{
 	module + "/examples/protobuf/chat", module + "/examples/protobuf/chat/chaterpc", module + "/plugin/acl", module + "/plugin/auth", module + "/plugin/dashboard", module + "/plugin/limit", module + "/plugin/reflect", module + "/plugin/retry", module + "/plugin/stats",
 }
 
-// wholeProgram makes a program of a fragment: declarations, or statements
-// that may use ctx, peer and sess.
+// wholeProgram makes a program from a fragment: declarations, or statements that
+// may use ctx, peer and sess.
 func wholeProgram(t *testing.T, b block) string {
 	t.Helper()
 	var head strings.Builder
@@ -312,7 +313,7 @@ func TestReadmeSmallest(t *testing.T) {
 			continue
 		}
 		src := filepath.Join(t.TempDir(), "main.go")
-		// Its own port may be taken on this machine.
+		// The port of the README may be in use on this machine.
 		if err := os.WriteFile(src, []byte(strings.ReplaceAll(b.text, "9090", port)), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -350,8 +351,8 @@ func TestReadmeSmallest(t *testing.T) {
 	}
 }
 
-// TestPagesCommands runs what the pages tell to type, but only looks whether
-// there is such a target of what takes long.
+// TestPagesCommands runs the commands of the pages. For commands that take long it
+// only checks that the make target exists.
 func TestPagesCommands(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("make is not installed, so its commands cannot be tried: ", err)
@@ -367,7 +368,7 @@ func TestPagesCommands(t *testing.T) {
 			for command := range strings.Lines(b.text) {
 				words := strings.Fields(command)
 				if page == "docs/migrating.md" && words[0] == "grep" {
-					continue // interop tries it on the examples of v7
+					continue // tested by interop on the examples of v7
 				}
 				if len(words) < 2 || words[0] != "make" {
 					t.Errorf("%v: %q is not a make target, so nothing tests it", b, command)
@@ -393,7 +394,7 @@ func TestPagesCommands(t *testing.T) {
 	}
 }
 
-// sample checks that what the README shows of the output is printed.
+// sample checks that the output that the README shows is printed.
 func sample(t *testing.T, output string) {
 	port := regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	output = port.ReplaceAllString(output, "PORT")
@@ -414,8 +415,8 @@ func sample(t *testing.T, output string) {
 	}
 }
 
-// TestReadmeCommandLine: what the README shows of the command erpc stands in
-// docs/cli.md too, which TestPageIsTrue in cmd/erpc tries line by line.
+// TestReadmeCommandLine: what the README shows of the command erpc is in
+// docs/cli.md too, which TestPageIsTrue in cmd/erpc tests line by line.
 func TestReadmeCommandLine(t *testing.T) {
 	page := readPage(t, "docs/cli.md")
 	var shown []string
@@ -433,8 +434,8 @@ func TestReadmeCommandLine(t *testing.T) {
 	}
 }
 
-// TestReadmeProto: what the README shows of a .proto file stands in
-// docs/protobuf.md too, whose example is compiled and run.
+// TestReadmeProto: what the README shows of a .proto file is in docs/protobuf.md
+// too, whose example is compiled and run.
 func TestReadmeProto(t *testing.T) {
 	page := readPage(t, "docs/protobuf.md")
 	shown := 0
@@ -455,7 +456,7 @@ func TestPagesConfigurationsLoad(t *testing.T) {
 	loaded := 0
 	for _, page := range pages {
 		for _, b := range readBlocks(t, page) {
-			if b.lang != "yaml" && b.lang != "ini" || page == "docs/cli.md" { // that of erpc serve, see TestPageIsTrue in cmd/erpc
+			if b.lang != "yaml" && b.lang != "ini" || page == "docs/cli.md" { // the one of erpc serve, see TestPageIsTrue in cmd/erpc
 				continue
 			}
 			path := filepath.Join(t.TempDir(), "erpc."+b.lang)
@@ -522,12 +523,12 @@ func TestPagesNameWhatExists(t *testing.T) {
 			}
 		}
 		for _, m := range pkg.FindAllStringSubmatch(text, -1) {
-			if _, err := os.Stat(m[1]); err != nil && m[1] != "docs/performance.md" { // that one make bench writes
+			if _, err := os.Stat(m[1]); err != nil && m[1] != "docs/performance.md" { // written by make bench
 				t.Errorf("%s names %s: %v", page, m[1], err)
 			}
 		}
 		for _, m := range field.FindAllStringSubmatch(text, -1) {
-			if _, ok := config.FieldByName(m[1]); !ok && page != "docs/v7-names.md" { // which has those of v7
+			if _, ok := config.FieldByName(m[1]); !ok && page != "docs/v7-names.md" { // which has fields of v7
 				t.Errorf("%s names PeerConfig.%s, which is not a field", page, m[1])
 			}
 		}

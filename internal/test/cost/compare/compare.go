@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// A tolerance is what a figure may be above the committed one: a part of it, and
-// an amount.
+// A tolerance is how much a figure may exceed the committed one: by a part of it
+// plus an amount.
 type tolerance struct{ part, amount float64 }
 
-// tolerances are those of the units that count. The collector empties pools now
-// and then, which adds a little memory; a new object of one call adds at least
-// one allocation.
+// tolerances has the units that are compared. The collector sometimes empties
+// pools, which adds a little memory; a new object of one call adds at least one
+// allocation.
 var tolerances = map[string]tolerance{
 	"allocs/op":   {0.005, 0.5},
 	"B/op":        {0.02, 16},
@@ -22,13 +22,12 @@ var tolerances = map[string]tolerance{
 	"wire-B/call": {0.01, 0.5},
 }
 
-// loose are figures that depend on the machine, with what they may be above.
+// loose are figures that depend on the machine, with larger tolerances.
 var loose = []struct {
 	benchmark, unit string
 	tolerance
 }{
-	// How much waits in the queue depends on who gets the processor, and so do
-	// the buffers of it.
+	// The length of the queue, and so its buffers, depends on scheduling.
 	{".BenchmarkPush", "B/op", tolerance{2, 0}},
 	// A writer of gzip has a megabyte. How often the collector takes it from its
 	// pool depends on how long the benchmark runs.
@@ -48,8 +47,8 @@ func allowed(benchmark, unit string) (tolerance, bool) {
 	return t, ok
 }
 
-// compare returns how many figures it compared, and what is wrong. A benchmark or
-// figure that only one side has is wrong, too: it is not guarded.
+// compare returns how many figures it compared, and complaints. A benchmark or
+// figure that only one side has is a complaint too, because it is not guarded.
 func compare(committed, measured figures) (compared int, complaints []string) {
 	for _, name := range slices.Sorted(maps.Keys(committed)) {
 		now, ok := measured[name]

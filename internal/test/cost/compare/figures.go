@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// figures are the lowest ones measured, by benchmark and unit. A benchmark is
+// figures are the lowest measured values, by benchmark and unit. A benchmark is
 // named by package and name, without the number of processors.
 type figures map[string]map[string]float64
 
@@ -45,7 +45,7 @@ func parse(r io.Reader) (figures, error) {
 		case f[0] == "FAIL", f[0] == "---":
 			return nil, fmt.Errorf("line %d: a benchmark failed: %s", n, lines.Text())
 		case !strings.HasPrefix(f[0], "Benchmark"), len(f) < 4:
-			continue // of the environment, or what a test printed
+			continue // about the environment, or output of a test
 		}
 		name := pkg + "." + withoutProcs(f[0])
 		if figs[name] == nil {
@@ -64,7 +64,7 @@ func parse(r io.Reader) (figures, error) {
 	return figs, lines.Err()
 }
 
-// withoutProcs cuts the number of processors off, which go test adds if it is not 1.
+// withoutProcs removes the number of processors, which go test adds if it is not 1.
 func withoutProcs(name string) string {
 	i := strings.LastIndexByte(name, '-')
 	if i < 0 {
