@@ -182,7 +182,7 @@ func (b *formPlanner) add(t reflect.Type, path []int) error {
 			var err error
 			field.time, err = newTimeFormat(f.Tag)
 			if err != nil {
-				return b.fail(f, "mend its tags: "+err.Error())
+				return b.fail(f, "correct its tags: "+err.Error())
 			}
 		}
 		b.fields = append(b.fields, field)

@@ -78,7 +78,7 @@ func readChunks(r *bufio.Reader, m *message.Message, head, limit int) (b []byte,
 			return nil, 0, tooLarge(statusTooLarge, "a body of more than %d bytes", limit-head)
 		}
 		overhead += len(line) + 4 - 16 - n
-		if overhead > maxOverhead { // as much as chunks of a byte have
+		if overhead > maxOverhead { // chunks of one byte have that much
 			return nil, 0, malformed("chunks of little but their heads")
 		}
 		overhead = max(overhead, 0)

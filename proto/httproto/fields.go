@@ -185,7 +185,7 @@ func hasWord(list []byte, word string) bool {
 		var w []byte
 		w, list, _ = bytes.Cut(list, []byte{','})
 		w = bytes.Trim(w, " \t")
-		if len(w) == len(word) && bytes.EqualFold(w, []byte(word)) { // and no letter that only folds to one
+		if len(w) == len(word) && bytes.EqualFold(w, []byte(word)) { // same length: no non-ASCII letter that folds to an ASCII one
 			return true
 		}
 	}
@@ -238,7 +238,7 @@ func appendKey(dst, name []byte) []byte {
 	return appendCanonical(dst, name)
 }
 
-// appendCanonical appends a name with capitals at the beginnings of its words.
+// appendCanonical appends a name with each word capitalised.
 func appendCanonical[T string | []byte](dst []byte, name T) []byte {
 	first := true
 	for i := range len(name) {

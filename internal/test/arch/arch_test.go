@@ -40,11 +40,11 @@ var core = map[string][]string{
 	"router/dispatcher":   {"message", "plugin", "router", "session"},
 	"peer":                {"codec", "internal/backoff", "internal/guard", "internal/logging", "message", "plugin", "proto", "proto/rawproto", "router", "session", "socket"},
 	"peer/config":         {},
-	// HTTP for everybody's clients, whose sessions speak raw in memory.
+	// Serves all HTTP clients; their sessions use the raw protocol in memory.
 	"proto/httproto":          {"codec", "internal/wire", "message", "proto", "proto/httproto/httpgate", "xfer", "xfer/gzip"},
 	"proto/httproto/httpgate": {"codec", "internal/stream", "internal/wire", "message", "proto", "proto/rawproto", "xfer", "xfer/gzip"},
-	// The functions of v7 around a peer, built on the façade like a plugin; the
-	// transport below them is not.
+	// The functions of v7 around a peer are built on the façade, like a plugin;
+	// the transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
 	"plugin/retry":              {".", "internal/backoff"},
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},

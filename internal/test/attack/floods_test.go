@@ -128,7 +128,7 @@ func slowReader(s *stranger) {
 	defer close(stop)
 	go func() {
 		for b := make([]byte, little); ; {
-			_, _ = io.ReadFull(slow, b) // the victim may end it
+			_, _ = io.ReadFull(slow, b) // the victim may close it
 			select {
 			case <-time.After(5 * time.Second):
 			case <-stop:

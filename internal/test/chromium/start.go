@@ -27,8 +27,8 @@ func Start(t *testing.T, url string, flags ...string) (dir string, ended <-chan 
 		}
 		t.Skip("not tested in a browser: chromium is not installed")
 	}
-	// Not t.TempDir: what the browser's processes still write as they end would
-	// fail the test when it is removed.
+	// Not t.TempDir: the processes of the browser write files while they end, and
+	// removing those would fail the test.
 	dir, err = os.MkdirTemp("", "erpc-chromium-")
 	if err != nil {
 		t.Fatal(err)

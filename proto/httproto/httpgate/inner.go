@@ -13,7 +13,7 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
-// ErrClient is why a message to an HTTP client is not sent.
+// ErrClient is the error of sending a call or a push to an HTTP client.
 var ErrClient = errors.New("httproto: the other side is an HTTP client, which takes no calls or pushes")
 
 // inner is the protocol of an HTTP client's session: the raw protocol under the

@@ -197,7 +197,7 @@ func (l *link) call(ctx context.Context, m *message.Message, grace time.Duration
 	defer l.exit(seq)
 	m.SetSeq(seq)
 	mark(m, ctx)
-	if !l.known.Load() { // a session takes control messages of nobody else
+	if !l.known.Load() { // a session accepts control messages only after that
 		m.Meta().Set(wire.MetaHello, strconv.FormatInt(int64(seq), 10))
 	}
 	if st := l.send(m); st != nil {

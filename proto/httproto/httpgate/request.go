@@ -157,8 +157,8 @@ func metaKey(name string) string {
 	return name
 }
 
-// setCodec sets the codec of the body, and adds which one the reply shall have.
-// Without a body, the parameters of path and query are one, as a form.
+// setCodec sets the codec of the body and adds the one for the reply. Without a
+// body, the parameters of path and query become one, as a form.
 func (q *request) setCodec(m *message.Message, b []byte) ([]byte, *refusal) {
 	contentType := q.Header.Get("Content-Type")
 	if len(q.Header["Content-Type"]) > 1 {
