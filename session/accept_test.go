@@ -52,11 +52,11 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 		{name: "a handler at its limit", h: func(h *Handler) { h.SetLimit(1); h.running.Add(1) }, want: laneRefused, code: message.CodeExhausted},
 		{name: "a protocol that answers in turn", set: func(m *message.Message) { m.SetInTurn(true) }, want: laneInTurn},
 		{name: "a quick one there", h: quick, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneInTurn},
-		{name: "a connection that drains", conn: func(u *unit) { u.prove(); u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
-		{name: "a quick one there", h: quick, conn: func(u *unit) { u.prove(); u.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
-		{name: "a connection that drains, and a call that has a deadline", conn: func(u *unit) { u.local.move(localServing, localDraining) }, set: message.WithSetMeta(MetaTimeout, "60000"), want: laneRefused, code: message.CodeShuttingDown},
-		{name: "a connection that drains, of a side that can't be told", conn: func(u *unit) { u.local.move(localServing, localDraining) }, want: laneHeld},
-		{name: "a quick one there, in turn", h: quick, conn: func(u *unit) { u.local.move(localServing, localDraining) }, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneHeld},
+		{name: "a connection that drains", conn: func(u *unit) { u.prove(); u.goaway.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a quick one there", h: quick, conn: func(u *unit) { u.prove(); u.goaway.local.move(localServing, localDraining) }, want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a connection that drains, and a call that has a deadline", conn: func(u *unit) { u.goaway.local.move(localServing, localDraining) }, set: message.WithSetMeta(MetaTimeout, "60000"), want: laneRefused, code: message.CodeShuttingDown},
+		{name: "a connection that drains, of a side that can't be told", conn: func(u *unit) { u.goaway.local.move(localServing, localDraining) }, want: laneHeld},
+		{name: "a quick one there, in turn", h: quick, conn: func(u *unit) { u.goaway.local.move(localServing, localDraining) }, set: func(m *message.Message) { m.SetInTurn(true) }, want: laneHeld},
 		{name: "bytes in flight above the limit, and a connection that ends", shared: func(sh *Shared) { sh.InflightLimit = 10 }, conn: func(u *unit) { u.budget.add(11); _ = u.close(nil) }, want: laneNone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -84,12 +84,12 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 			if c.set != nil {
 				c.set(&x.in)
 			}
-			l := &readLoop{c: u.conn}
+			l := &readLoop{c: u.conn, x: x}
 			if c.loop != nil {
 				c.loop(l)
 			}
 			reader = goroutine()
-			out := x.accept(l)
+			out := l.accept()
 			if keeps := c.want != laneWorker; out.keep != keeps || out.read != (c.want != laneNone) {
 				t.Errorf("the exchange is kept %v, reading goes on %v", out.keep, out.read)
 			}
@@ -98,8 +98,8 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 				return
 			case laneHeld:
 				u.sentNothing("the call is held")
-				if u.local.state() != localHolding || len(ran) > 0 || u.handlers.Load() > 0 {
-					t.Errorf("the connection is %v, %d handlers ran, %d hold a place", u.local.state(), len(ran), u.handlers.Load())
+				if u.goaway.local.state() != localHolding || len(ran) > 0 || u.places.handlers.Load() > 0 {
+					t.Errorf("the connection is %v, %d handlers ran, %d hold a place", u.goaway.local.state(), len(ran), u.places.handlers.Load())
 				}
 				return
 			case laneRefused:
@@ -200,11 +200,11 @@ func TestOrderOfTheOrdered(t *testing.T) {
 	}
 	u.accept(message.TypeCall, 1000, "/h", 0)
 	receive(t, beside)
-	if n := u.handlers.Load(); n < messages {
+	if n := u.places.handlers.Load(); n < messages {
 		t.Errorf("%d messages that wait for their turn are counted, want %d", n, messages)
 	}
 	close(first)
-	eventually(t, "all of them", func() bool { return u.handlers.Load() == 0 })
+	eventually(t, "all of them", func() bool { return u.places.handlers.Load() == 0 })
 	for i, n := range got {
 		if i != n {
 			t.Fatalf("the order is %v", got)
@@ -220,10 +220,10 @@ func TestOrderOfTheOrdered(t *testing.T) {
 func TestRefusalWithinTheTurn(t *testing.T) {
 	u := newUnit(t, callRoute{call: callHandler(func(CallCtx, int) (any, *message.Status) { t.Error("handled"); return 0, nil })}, nil)
 	u.prove()
-	u.local.move(localServing, localDraining)
+	u.goaway.local.move(localServing, localDraining)
 	x := u.inbound(message.TypeCall, minProofSeq, "/h", 1)
 	x.in.SetInTurn(true)
-	x.accept(&readLoop{c: u.conn})
+	(&readLoop{c: u.conn, x: x}).accept()
 	m := u.sentOne()
 	if m.Status().Code() != message.CodeShuttingDown || m.Meta().Get(metaRefused) != seqText(minProofSeq) {
 		t.Errorf("answered %v with %v", m, m.Meta())

@@ -11,139 +11,146 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// The run log has a record of each call, push and stream. It is written at the level
-// INFO if the peer asks for it (CountTime or PrintDetail), else at DEBUG, and
-// at WARNING for what took the slow threshold or longer.
-
 // maxLoggedBody is how much of a body the run log shows, in bytes.
 const maxLoggedBody = 1 << 10
 
-func (sh *Shared) logLevel(cost time.Duration) slog.Level {
+// A runLog has a record of each call, push and stream. It is written at the level
+// INFO if the peer asks for it (CountTime or PrintDetail), else at DEBUG, and at
+// WARNING for what took the slow threshold or longer. It may be used concurrently.
+type runLog struct{ cfg *Config }
+
+// A runRecord is one record of a runLog.
+type runRecord struct {
+	what   string // CALL->, for example: what it was, and which way it went
+	method string
+	from   string // the address of the caller that a proxy has sent; "": none
+	cost   time.Duration
+	attrs  []slog.Attr
+}
+
+// level returns the level of a record.
+func (l runLog) level(cost time.Duration) slog.Level {
 	switch {
-	case sh.Slow > 0 && cost >= sh.Slow:
+	case l.cfg.Slow > 0 && cost >= l.cfg.Slow:
 		return logging.LevelWarning
-	case sh.CountTime, sh.PrintDetail:
+	case l.cfg.CountTime, l.cfg.PrintDetail:
 		return logging.LevelInfo
 	}
 	return logging.LevelDebug
 }
 
-// clock returns the time if somebody wants to know how long things take.
-func (s *Engine) clock() time.Duration {
-	if s.shared.CountTime || s.shared.Slow > 0 || s.Enabled(s.shared.logLevel(0)) {
+// wants reports whether a record would be written.
+func (l runLog) wants(ctx context.Context, cost time.Duration) bool {
+	return l.cfg.Logger.Enabled(ctx, l.level(cost))
+}
+
+// clock returns the time if the log, or somebody else, wants to know how long things
+// take.
+func (l runLog) clock() time.Duration {
+	if l.cfg.CountTime || l.cfg.Slow > 0 || l.wants(context.Background(), 0) {
 		return clock()
 	}
 	return 0
 }
 
-// record writes what happened to handlers that get ctx. real is the real address of the
-// caller, or "".
-func (s *Engine) record(ctx context.Context, what, method, real string, cost time.Duration, attrs func() []slog.Attr) {
-	level := s.shared.logLevel(cost)
-	if !s.shared.Logger.Enabled(ctx, level) {
-		return
+// since returns how long something took that began at start; 0 is not known.
+func (l runLog) since(start time.Duration) time.Duration {
+	if start == 0 {
+		return 0
 	}
-	all := append(s.LogAttrs(make([]slog.Attr, 0, 10)), slog.String("method", clip(method)))
-	if real != "" && real != host(s.RemoteAddr().String()) {
-		all = append(all, slog.String("real", real))
-	}
-	if cost > 0 {
-		all = append(all, slog.Duration("cost", cost))
-	}
-	s.shared.Logger.LogAttrs(ctx, level, what, append(all, attrs()...)...)
+	return clock() - start
 }
 
-// logHandled records a CALL or PUSH from the other side.
-func (x *exchange) logHandled(cost time.Duration) {
-	s, ctx := x.conn.sess, x.LogContext()
-	if !s.shared.Logger.Enabled(ctx, s.shared.logLevel(cost)) {
-		return
+// write writes r, which is about a session, to handlers that get ctx.
+func (l runLog) write(ctx context.Context, about logging.Origin, r runRecord) {
+	all := append(about.LogAttrs(make([]slog.Attr, 0, 10)), slog.String("method", clip(r.method)))
+	if r.from != "" {
+		all = append(all, slog.String("real", r.from))
 	}
-	if x.stream != nil {
-		s.record(ctx, "STREAM<-", x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr { return x.stream.describe(x.status) })
-		return
+	if r.cost > 0 {
+		all = append(all, slog.Duration("cost", r.cost))
 	}
-	what, out := "PUSH<-", (*message.Message)(nil)
-	if x.in.Mtype() == message.TypeCall {
-		what, out = "CALL<-", &x.out
-	}
-	s.record(ctx, what, x.in.ServiceMethod(), x.RealIP(), cost, func() []slog.Attr {
-		attrs := []slog.Attr{s.describe("recv", &x.in)}
-		if out != nil {
-			attrs = append(attrs, s.describe("send", out))
-		}
-		if out == nil && !x.status.OK() || x.status.CauseHidden() { // which the status in out leaves out
-			attrs = append(attrs, statusAttr(x.status))
-		}
-		return attrs
-	})
+	l.cfg.Logger.LogAttrs(ctx, l.level(r.cost), r.what, append(all, r.attrs...)...)
 }
 
-// logCalled records a CALL to the other side.
-func (s *Engine) logCalled(cmd *CallCmd) {
+// handled records the CALL, PUSH or opening of a stream in x, from the other side.
+func (l runLog) handled(x *exchange, cost time.Duration) {
+	ctx := x.LogContext()
+	if !l.wants(ctx, cost) {
+		return
+	}
+	r := runRecord{method: x.in.ServiceMethod(), cost: cost}
+	if ip := x.RealIP(); ip != x.IP() {
+		r.from = ip
+	}
+	switch {
+	case x.stream != nil:
+		r.what, r.attrs = "STREAM<-", l.stream(x.stream, x.status)
+	case x.in.Mtype() == message.TypeCall:
+		r.what, r.attrs = "CALL<-", []slog.Attr{l.message("recv", &x.in), l.message("send", &x.out)}
+		if x.status.CauseHidden() { // the status in out leaves it out
+			r.attrs = append(r.attrs, statusAttr(x.status))
+		}
+	default:
+		r.what, r.attrs = "PUSH<-", append([]slog.Attr{l.message("recv", &x.in)}, failure(x.status)...)
+	}
+	l.write(ctx, x.conn.sess, r)
+}
+
+// called records the CALL cmd to the other side.
+func (l runLog) called(cmd *CallCmd) {
 	if cmd.start != 0 {
 		cmd.cost = clock() - cmd.start
 	}
-	if !s.shared.Logger.Enabled(cmd.req.context(), s.shared.logLevel(cmd.cost)) {
+	ctx := cmd.req.context()
+	if !l.wants(ctx, cmd.cost) {
 		return
 	}
-	s.record(cmd.req.context(), "CALL->", cmd.req.method, "", cmd.cost, func() []slog.Attr {
-		out := cmd.Output()
-		out.SetSize(cmd.sent.Load())
-		in := message.New(message.WithStatus(cmd.st), message.WithBody(cmd.result), message.WithBodyCodec(cmd.codec))
-		in.SetSize(cmd.size)
-		cmd.meta.CopyTo(in.Meta())
-		return []slog.Attr{s.describe("send", out), s.describe("recv", in)}
+	out := cmd.Output()
+	out.SetSize(cmd.sent.Load())
+	in := message.New(message.WithStatus(cmd.st), message.WithBody(cmd.result), message.WithBodyCodec(cmd.codec))
+	in.SetSize(cmd.size)
+	cmd.meta.CopyTo(in.Meta())
+	l.write(ctx, cmd.sess, runRecord{
+		what: "CALL->", method: cmd.req.method, cost: cmd.cost,
+		attrs: []slog.Attr{l.message("send", out), l.message("recv", in)},
 	})
 }
 
-// logStream records a stream that this side has opened, at its end.
-func (s *Engine) logStream(stream *Stream, st *message.Status) {
-	cost := time.Duration(0)
-	if stream.begin != 0 {
-		cost = clock() - stream.begin
-	}
-	if !s.shared.Logger.Enabled(stream.ctx, s.shared.logLevel(cost)) {
+// pushed records the PUSH in x to the other side.
+func (l runLog) pushed(x *exchange) {
+	ctx, cost := x.out.Context(), l.since(x.start)
+	if !l.wants(ctx, cost) {
 		return
 	}
-	s.record(stream.ctx, "STREAM->", stream.method, "", cost, func() []slog.Attr { return stream.describe(st) })
-}
-
-// describe is a stream in the run log: how many messages, and how it ended.
-func (s *Stream) describe(st *message.Status) []slog.Attr {
-	attrs := []slog.Attr{slog.Uint64("sent", s.sent.Load()), slog.Uint64("received", s.inbox.Arrived())}
-	if !st.OK() {
-		attrs = append(attrs, statusAttr(st))
-	}
-	return attrs
-}
-
-// logPushed records a PUSH to the other side.
-func (s *Engine) logPushed(x *exchange) {
-	cost := time.Duration(0)
-	if x.start != 0 {
-		cost = clock() - x.start
-	}
-	if !s.shared.Logger.Enabled(x.out.Context(), s.shared.logLevel(cost)) {
-		return
-	}
-	s.record(x.out.Context(), "PUSH->", x.out.ServiceMethod(), "", cost, func() []slog.Attr {
-		attrs := []slog.Attr{s.describe("send", &x.out)}
-		if !x.status.OK() {
-			attrs = append(attrs, statusAttr(x.status))
-		}
-		return attrs
+	l.write(ctx, x.conn.sess, runRecord{
+		what: "PUSH->", method: x.out.ServiceMethod(), cost: cost,
+		attrs: append([]slog.Attr{l.message("send", &x.out)}, failure(x.status)...),
 	})
 }
 
-// describe is a message in the run log: size and status, and with PrintDetail
-// metadata and body.
-func (s *Engine) describe(key string, m *message.Message) slog.Attr {
+// streamed records a stream that this side has opened, at its end with st.
+func (l runLog) streamed(s *Stream, st *message.Status) {
+	cost := l.since(s.begin)
+	if !l.wants(s.ctx, cost) {
+		return
+	}
+	l.write(s.ctx, s.conn.sess, runRecord{what: "STREAM->", method: s.method, cost: cost, attrs: l.stream(s, st)})
+}
+
+// stream describes a stream: how many messages, and how it ended.
+func (l runLog) stream(s *Stream, st *message.Status) []slog.Attr {
+	return append([]slog.Attr{slog.Uint64("sent", s.sent.Load()), slog.Uint64("received", s.inbox.Arrived())}, failure(st)...)
+}
+
+// message describes a message: size and status, and with PrintDetail metadata and
+// body.
+func (l runLog) message(key string, m *message.Message) slog.Attr {
 	attrs := []any{slog.Uint64("size", uint64(m.Size()))}
 	if !m.StatusOK() {
 		attrs = append(attrs, statusAttr(m.Status()))
 	}
-	if s.shared.PrintDetail {
+	if l.cfg.PrintDetail {
 		if m.Meta().Len() > 0 {
 			attrs = append(attrs, slog.String("meta", m.Meta().String()))
 		}
@@ -154,8 +161,16 @@ func (s *Engine) describe(key string, m *message.Message) slog.Attr {
 	return slog.Group(key, attrs...)
 }
 
-// loggedBody is body as text. What it is runs code of the user, whose panic is
-// no reason to lose a call that has been answered.
+// failure is st as an attribute if it is not OK.
+func failure(st *message.Status) []slog.Attr {
+	if st.OK() {
+		return nil
+	}
+	return []slog.Attr{statusAttr(st)}
+}
+
+// loggedBody is body as text. Making it runs code of the user, whose panic is no
+// reason to lose a call that has been answered.
 func loggedBody(body any) (text string) {
 	defer func() {
 		if p := recover(); p != nil {

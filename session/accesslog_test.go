@@ -200,12 +200,63 @@ func TestRunLogOfAStream(t *testing.T) {
 	}, logTo(here, there, func(a, b *Shared) { a.CountTime, b.CountTime = true, true }))
 }
 
+// An origin is what records of a unit test are about.
+type origin struct{}
+
+func (origin) LogContext() context.Context { return context.Background() }
+func (origin) LogAttrs(to []slog.Attr) []slog.Attr {
+	return append(to, slog.String("session", "s"))
+}
+
+// TestRecords: level and shape of a record.
+func TestRecords(t *testing.T) {
+	long := strings.Repeat("m", 2*maxNamed)
+	for _, c := range []struct {
+		name  string
+		cfg   Config
+		rec   runRecord
+		level slog.Level
+		attrs map[string]string
+	}{
+		{"plain", Config{}, runRecord{what: "PUSH->", method: "/m"}, logging.LevelDebug, map[string]string{"method": "/m"}},
+		{"timed", Config{CountTime: true}, runRecord{method: "/m", cost: time.Second}, logging.LevelInfo, map[string]string{"method": "/m", "cost": "1s"}},
+		{"detailed", Config{PrintDetail: true}, runRecord{method: "/m"}, logging.LevelInfo, map[string]string{"method": "/m"}},
+		{"quick", Config{Slow: time.Second}, runRecord{method: "/m", cost: time.Second - 1}, logging.LevelDebug, map[string]string{"method": "/m", "cost": "999.999999ms"}},
+		{"slow", Config{Slow: time.Second, CountTime: true}, runRecord{method: "/m", cost: time.Second}, logging.LevelWarning, map[string]string{"method": "/m", "cost": "1s"}},
+		{"through a proxy", Config{}, runRecord{method: "/m", from: "192.0.2.1"}, logging.LevelDebug, map[string]string{"method": "/m", "real": "192.0.2.1"}},
+		{"a long method", Config{}, runRecord{method: long}, logging.LevelDebug, map[string]string{"method": long[:maxNamed] + "…"}},
+		{"failed", Config{}, runRecord{method: "/m", attrs: failure(message.NewStatus(7, "seven"))}, logging.LevelDebug, map[string]string{"method": "/m", "status": "7"}},
+	} {
+		r := &recorder{min: c.level}
+		c.cfg.Logger = slog.New(r)
+		l := runLog{&c.cfg}
+		if !l.wants(t.Context(), c.rec.cost) {
+			t.Errorf("%s: it is not wanted at its own level", c.name)
+		}
+		l.write(t.Context(), origin{}, c.rec)
+		all := r.take()
+		if len(all) != 1 || all[0].level != c.level || all[0].what != c.rec.what || all[0].attrs["session"] != "s" || len(all[0].attrs) != 1+len(c.attrs) {
+			t.Errorf("%s: written %v", c.name, all)
+			continue
+		}
+		for key, value := range all[0].attrs {
+			if want := c.attrs[key]; key != "session" && (want == "" || !strings.Contains(value, want)) {
+				t.Errorf("%s: %s is %q, want %q", c.name, key, value, want)
+			}
+		}
+		r.min = c.level + 1
+		if l.wants(t.Context(), c.rec.cost) {
+			t.Errorf("%s: it is wanted below its level", c.name)
+		}
+	}
+}
+
 // With nobody to read the log nothing is measured or made for it.
 func TestRunLogThatIsOff(t *testing.T) {
 	r := &recorder{min: logging.LevelInfo}
 	h := callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })
 	duets(t, routes{call: h}, func(d *duet) {
-		if got := d.here.clock(); got != 0 {
+		if got := d.here.shared.runs.clock(); got != 0 {
 			d.Errorf("the time is looked at: %v", got)
 		}
 		cmd := d.here.Call("/h", poison{}, nil)

@@ -118,7 +118,7 @@ func (cmd *CallCmd) abort(st *message.Status) {
 		giveUp()
 		return
 	case c == nil:
-		s.abortWaiting(cmd)
+		s.later.abort(cmd)
 		return
 	}
 	if _, ours := c.pending.Take(seq); !ours {
@@ -168,7 +168,7 @@ func (cmd *CallCmd) finishAsync(st *message.Status) {
 		giveUp()
 	}
 	if cmd.sess != nil {
-		cmd.sess.logCalled(cmd)
+		cmd.sess.shared.runs.called(cmd)
 	}
 	close(a.done)
 	cmd.deliver()
@@ -221,4 +221,14 @@ func (a *asyncCall) abortStatus() *message.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.aborted
+}
+
+// startWith gives a pending call its session.
+func (cmd *CallCmd) startWith(s *Engine) {
+	a := cmd.async
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	cmd.sess = s
+	a.giveUp()
+	a.giveUp = nil
 }

@@ -64,7 +64,7 @@ func (b *backlog) enter(x *exchange, limit int) {
 	}
 	b.mu.Unlock()
 	if oldest != nil {
-		oldest.refuseWaiting()
+		b.refuse(oldest)
 	}
 }
 
@@ -90,7 +90,7 @@ func (b *backlog) handlerDone() {
 			b.run(x)
 			return
 		}
-		x.refuseWaiting()
+		b.refuse(x)
 	}
 }
 
@@ -110,17 +110,12 @@ func (b *backlog) expire() {
 	}
 	b.mu.Unlock()
 	for _, x := range late {
-		x.refuseWaiting()
+		b.refuse(x)
 	}
 }
 
-// abandoned reports whether nobody waits for the reply any more.
-func (x *exchange) abandoned() bool {
-	return x.conn.isClosed() || x.deadline != nil && x.deadline.ctx.Err() != nil
-}
-
-// refuseWaiting refuses a message that waited, and lets go of it.
-func (x *exchange) refuseWaiting() {
+// refuse refuses a message that waited, and lets go of it. The mutex is not held.
+func (b *backlog) refuse(x *exchange) {
 	x.refuse(message.CodeExhausted, ErrOverflow)
 	if x.deadline != nil {
 		x.deadline.end()

@@ -152,7 +152,7 @@ func (w *backlogWalk) check(t *testing.T, step string) {
 		t.Fatalf("%s: %d run and %d wait, want %d and %d", step,
 			w.h.backlog.running, len(w.h.backlog.waiting), len(w.model.running), len(w.model.waiting))
 	}
-	if n := int(w.handlers.Load()); n != len(w.model.running)+len(w.model.waiting) {
+	if n := int(w.places.handlers.Load()); n != len(w.model.running)+len(w.model.waiting) {
 		t.Fatalf("%s: %d places are taken, want %d", step, n, len(w.model.running)+len(w.model.waiting))
 	}
 }
@@ -235,7 +235,7 @@ func TestWaitingOfAConnectionThatEnds(t *testing.T) {
 		_ = w.unit.conn.close(nil)
 		w.done(1)
 		synctest.Wait()
-		if n := w.handlers.Load(); n != 0 {
+		if n := w.places.handlers.Load(); n != 0 {
 			t.Errorf("%d places are taken", n)
 		}
 		if len(w.entered) != 1 {

@@ -22,6 +22,10 @@ import (
 // A message that is handled on the reading goroutine is not counted, because
 // there is one at a time.
 
+// yieldEvery is how many handlers may begin until the reading goroutine lets them
+// run, so that the size of their replies is known before thousands have begun.
+const yieldEvery = 64
+
 const (
 	roomTick = 20 * time.Millisecond // how often a goroutine that waits for room looks by itself
 
@@ -154,3 +158,14 @@ func (b *budget) handlerEnded() {
 	default:
 	}
 }
+
+// A connLoad is a connection as its budget sees it.
+type connLoad struct{ c *conn }
+
+func (l connLoad) unread() (replies, bytes int64) { return l.c.sock.Waiting() }
+func (l connLoad) work() (int64, bool) {
+	return int64(l.c.places.handlers.Load()), l.c.pending.Len() > 0 || l.c.starved.Load() > 0
+}
+func (l connLoad) flush()                 { l.c.sock.StartFlush() }
+func (l connLoad) broken() bool           { return l.c.sock.Err() != nil }
+func (l connLoad) ended() <-chan struct{} { return l.c.context().Done() }

@@ -99,7 +99,7 @@ func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 		settings := append([]message.Setting{message.WithContext(ctx)}, e.settings...)
 		switch {
 		case ok:
-			c := s.queue(e, settings)
+			c := e.queue(s, settings)
 			if c != nil && last != nil && c != last {
 				last.sock.StartFlush()
 			}
@@ -115,9 +115,9 @@ func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 	}
 }
 
-// queue sends e with the next write, and returns the connection that must be
+// queue sends e over s with the next write, and returns the connection that must be
 // flushed, nil if there is none.
-func (s *Engine) queue(e *BatchEntry, settings []message.Setting) (c *conn) {
+func (e *BatchEntry) queue(s *Engine, settings []message.Setting) (c *conn) {
 	if e.push {
 		e.st, c = s.push(e.method, e.arg, settings, socket.FlushLater)
 		return c

@@ -7,10 +7,6 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// maxSends is how often a call is sent whose receivers all say that they did not
-// execute it, because they are shutting down.
-const maxSends = 3
-
 // Call implements [Caller].
 func (s *Engine) Call(serviceMethod string, arg, result any, settings ...message.Setting) *CallCmd {
 	cmd := &CallCmd{sess: s, result: result}
@@ -36,7 +32,7 @@ func (s *Engine) do(serviceMethod string, arg, result any, settings []message.Se
 // call sends a call and waits for its end. cmd has a channel to be woken by.
 func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.Setting) {
 	x := getExchange(s.conns.current(), roleOutgoing)
-	cancel, st := s.begin(cmd, x, method, arg, settings)
+	cancel, st := cmd.compose(x, method, arg, settings)
 	for st.OK() {
 		s.callOnce(cmd, x)
 		if !cmd.resendable || !goesAway(cmd.st) {
@@ -44,7 +40,7 @@ func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.S
 		}
 		s.connLeaving(cmd.conn) // send it over another connection
 		x = getExchange(s.conns.current(), roleOutgoing)
-		st = s.again(cmd, x)
+		st = cmd.recompose(x)
 	}
 	if !st.OK() {
 		putExchange(x)
@@ -53,7 +49,7 @@ func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.S
 	if cancel != nil {
 		cancel()
 	}
-	s.logCalled(cmd)
+	s.shared.runs.called(cmd)
 }
 
 // callOnce sends the call in x, which it puts back, and waits for its end.
@@ -86,7 +82,7 @@ func (s *Engine) callOnce(cmd *CallCmd, x *exchange) {
 	}
 	if in := cmd.late; in != nil {
 		cmd.late = nil
-		cmd.st = in.decodeReply(cmd)
+		cmd.st = cmd.decodeReply(in)
 		putExchange(in)
 	}
 }
@@ -102,7 +98,7 @@ func (s *Engine) AsyncCall(serviceMethod string, arg, result any, done chan<- *C
 // room in the queue, as long as the context of the call allows.
 func (s *Engine) startAsync(cmd *CallCmd, method string, arg any, settings []message.Setting, mode sendMode) *conn {
 	x := getExchange(s.conns.current(), roleOutgoing)
-	cancel, st := s.begin(cmd, x, method, arg, settings)
+	cancel, st := cmd.compose(x, method, arg, settings)
 	if !st.OK() {
 		if cancel != nil {
 			cancel()
@@ -126,7 +122,7 @@ func (s *Engine) resend(cmd *CallCmd, old *conn) {
 			cmd.finish(newStatus(message.CodeInternalServerError, errHookExited))
 		}
 	}()
-	st := s.again(cmd, x)
+	st := cmd.recompose(x)
 	exited = false
 	if !st.OK() {
 		putExchange(x)
@@ -134,6 +130,35 @@ func (s *Engine) resend(cmd *CallCmd, old *conn) {
 		return
 	}
 	s.sendAsync(cmd, x, sendMode{})
+}
+
+// OpenStream opens a stream to the handler of streams at method. It waits until
+// the session has a connection whose other side is known to support streams; the
+// first time on a connection that takes a round trip. It does not wait for the
+// handler: a refusal ends the stream. The stream ends with ctx.
+//
+// Metadata, body codec and transfer filters of the settings are those of the
+// stream: the metadata is sent when it is opened, codec and filters apply to each
+// message.
+func (s *Engine) OpenStream(ctx context.Context, method string, settings ...message.Setting) (*Stream, *message.Status) {
+	if ctx.Err() != nil {
+		return nil, statusContext(ctx)
+	}
+	x := getExchange(s.conns.current(), roleOutgoing)
+	defer putExchange(x)
+	opening := streamOpening{x, s.shared.Hooks.Load()}
+	if st := opening.compose(ctx, method, settings); !st.OK() {
+		return nil, st
+	}
+	c, st := s.usable(ctx, nil, false)
+	if !st.OK() {
+		return nil, opening.failed(st)
+	}
+	x.conn = c
+	if st := c.needStreams(ctx); !st.OK() {
+		return nil, opening.failed(st)
+	}
+	return opening.on(c)
 }
 
 // Push implements [Caller].
@@ -154,7 +179,7 @@ func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting,
 	if cancel != nil {
 		defer cancel()
 	}
-	x.start = s.clock()
+	x.start = s.shared.runs.clock()
 	if st := x.beforePush(); !st.OK() {
 		return st, nil
 	}
@@ -170,7 +195,7 @@ func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting,
 			break
 		}
 	}
-	s.logPushed(x)
+	s.shared.runs.pushed(x)
 	hooks := s.shared.Hooks.Load()
 	if x.status.OK() && hooks.postWritePush != nil {
 		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
@@ -178,16 +203,6 @@ func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting,
 		})
 	}
 	return x.status, x.conn
-}
-
-func (x *exchange) beforePush() *message.Status {
-	hooks := x.conn.shared.Hooks.Load()
-	if hooks.preWritePush == nil {
-		return nil
-	}
-	return x.hooked(func() *message.Status {
-		return run(hooks.preWritePush, PreWritePushPlugin.PreWritePush, WriteCtx(x))
-	})
 }
 
 // Pack returns a PUSH as bytes for [Engine.Send] on any session that speaks the
@@ -247,45 +262,6 @@ func (s *Engine) ProtoName() string {
 	return name
 }
 
-// begin makes x the message of a CALL: settings, limits, hooks. The status says
-// why it is not to be sent. cancel, which may be nil, releases the context of the
-// call.
-func (s *Engine) begin(cmd *CallCmd, x *exchange, method string, arg any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
-	cmd.start = s.clock()
-	cancel, st = x.compose(message.TypeCall, method, arg, settings)
-	cmd.record(&x.out)
-	if !st.OK() {
-		return cancel, st
-	}
-	return cancel, s.beforeCall(cmd, x)
-}
-
-// again makes x the message of a CALL that was not executed.
-func (s *Engine) again(cmd *CallCmd, x *exchange) *message.Status {
-	x.out.SetMtype(message.TypeCall)
-	cmd.req.fill(&x.out)
-	return s.beforeCall(cmd, x)
-}
-
-func (s *Engine) beforeCall(cmd *CallCmd, x *exchange) *message.Status {
-	cmd.sends++
-	cmd.resendable = s.dial != nil && cmd.sends < maxSends
-	markTimeout(&x.out, x.out.Context())
-	hooks := s.shared.Hooks.Load()
-	if hooks.preWriteCall == nil {
-		return nil
-	}
-	x.swap = cmd.swap
-	st := x.hooked(func() *message.Status {
-		return run(hooks.preWriteCall, PreWriteCallPlugin.PreWriteCall, WriteCtx(x))
-	})
-	cmd.swap = x.swap
-	if !st.OK() {
-		cmd.resendable = false
-	}
-	return st
-}
-
 // A sendMode says how a call is sent.
 type sendMode struct {
 	nowait  bool // it does not wait for a redial
@@ -312,14 +288,14 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			return aborted, false
 		case inFlight == 0 && s.failOver(c):
 			continue
-		case inFlight == 0 && c.remote.state().leaves() && s.State() == Open:
+		case inFlight == 0 && c.goaway.remote.state().leaves() && s.State() == Open:
 			return Refusal(newStatus(message.CodeShuttingDown, errGoesAway)), false
 		case inFlight == 0:
 			return statusClosed(s.Err()), false
 		}
 		x.out.SetSeq(seq)
 		if offers {
-			c.carryOffer(&x.out, seq)
+			c.proof.carry(&x.out, seq)
 		}
 		cmd.mayBeSent.Store(true)           // before the write: the reply may come before that returns
 		if mode.batched && cmd.sends == 1 { // sent again, it has nobody to join
@@ -358,18 +334,18 @@ func (s *Engine) wrote(x *exchange) {
 	}
 }
 
-// sendAsync sends a call that begin or again has made, and takes x over. It
+// sendAsync sends the call whose message is x, and takes x over. It
 // returns the connection that the call was written to, nil if it was not. A call
 // that has to wait for a redial, and may not, is sent by the goroutine that sends
 // those in front of it.
 func (s *Engine) sendAsync(cmd *CallCmd, x *exchange, mode sendMode) *conn {
 	if mode.nowait && s.later.busy() {
-		s.sendLater(cmd, x)
+		s.later.sendLater(cmd, x, s)
 		return nil
 	}
 	st, sent := s.send(cmd, x, mode)
 	if st == statusRedialing {
-		s.sendLater(cmd, x)
+		s.later.sendLater(cmd, x, s)
 		return nil
 	}
 	defer putExchange(x)

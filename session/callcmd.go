@@ -8,6 +8,10 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
+// maxSends is how often a call is sent whose receivers all say that they did not
+// execute it, because they are shutting down.
+const maxSends = 3
+
 // A CallCmd is a call in flight. Its methods may be called concurrently; those
 // that tell of the end wait for it.
 //
@@ -194,4 +198,47 @@ func (cmd *CallCmd) enter(c *conn) (seq int32, inFlight int, aborted *message.St
 	cmd.seq, inFlight = c.pending.Add(cmd)
 	cmd.conn = c
 	return cmd.seq, inFlight, nil
+}
+
+// compose makes x the message of the call: settings, limits, hooks. The status says
+// why it is not to be sent. cancel, which may be nil, releases the context of the
+// call.
+func (cmd *CallCmd) compose(x *exchange, method string, arg any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
+	cmd.start = cmd.sess.shared.runs.clock()
+	cancel, st = x.compose(message.TypeCall, method, arg, settings)
+	cmd.record(&x.out)
+	if !st.OK() {
+		return cancel, st
+	}
+	return cancel, cmd.beforeWrite(x)
+}
+
+// recompose makes x the message of the call, which was not executed, to send it
+// again.
+func (cmd *CallCmd) recompose(x *exchange) *message.Status {
+	x.out.SetMtype(message.TypeCall)
+	cmd.req.fill(&x.out)
+	return cmd.beforeWrite(x)
+}
+
+// beforeWrite gives the message of the call, in x, what is left of its time, and
+// runs the hooks in front of its encoding.
+func (cmd *CallCmd) beforeWrite(x *exchange) *message.Status {
+	s := cmd.sess
+	cmd.sends++
+	cmd.resendable = s.dial != nil && cmd.sends < maxSends
+	markTimeout(&x.out, x.out.Context())
+	hooks := s.shared.Hooks.Load()
+	if hooks.preWriteCall == nil {
+		return nil
+	}
+	x.swap = cmd.swap
+	st := x.hooked(func() *message.Status {
+		return run(hooks.preWriteCall, PreWriteCallPlugin.PreWriteCall, WriteCtx(x))
+	})
+	cmd.swap = x.swap
+	if !st.OK() {
+		cmd.resendable = false
+	}
+	return st
 }

@@ -37,7 +37,7 @@ func TestCancelRightAfterTheCall(t *testing.T) {
 			<-cmd.Done()
 		}
 		eventually(t, "the end of all handlers", func() bool {
-			return running.Load() == 0 && srv.shared.handlers.Load() == 0
+			return running.Load() == 0 && srv.shared.places.handlers.Load() == 0
 		})
 	}
 }
@@ -57,15 +57,15 @@ func TestInlineCallCanBeCancelledFromTheBeginning(t *testing.T) {
 		x := u.inbound(message.TypeCall, 5, "/h", 1, message.WithSetMeta(MetaTimeout, "0"))
 		served := make(chan outcome, 1)
 		go func() {
-			l := &readLoop{c: u.conn}
-			out := x.serveInline(h, l)
+			l := &readLoop{c: u.conn, x: x}
+			out := l.serveInline(h)
 			x.reset()
 			served <- out
 		}()
 		eventually(t, "the beginning", u.handoff.inUserCode)
 		u.deadlines.cancel(5)
 		if draining {
-			u.local.move(localServing, localDraining)
+			u.goaway.local.move(localServing, localDraining)
 		}
 		list.mu.Unlock()
 		receive(t, served)
@@ -105,7 +105,7 @@ func TestCancelledWhileItWaitsInOrder(t *testing.T) {
 	<-waiting.Done()
 	// The server has read the cancellation when it has refused what comes after.
 	last := s.AsyncCall("/h", 2, new(int), nil)
-	eventually(t, "the cancellation read", func() bool { return srv.shared.handlers.Load() == 3 })
+	eventually(t, "the cancellation read", func() bool { return srv.shared.places.handlers.Load() == 3 })
 	close(release)
 	<-first.Done()
 	if <-last.Done(); !last.Status().OK() || executed.Load() != 2 {

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -9,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/goerpc/erpc/internal/wire"
-	"github.com/goerpc/erpc/message"
-	"github.com/goerpc/erpc/proto"
 )
 
 // What the other side of a connection can do beyond v7's wire is asked once, when
@@ -154,102 +151,4 @@ func parseCaps(v []byte) (bits uint64, seq int32, ok bool) {
 		return 0, 0, false
 	}
 	return bits, int32(n), true
-}
-
-// carriesStreams reports whether the protocol of the connection has a form for
-// the frames of streams.
-func (c *conn) carriesStreams() bool {
-	l, limited := c.sock.Proto().(proto.Limited)
-	return !limited || l.CarriesType(message.TypeStreamOpen)
-}
-
-// needStreams returns nil when the other side is known to support streams; it
-// asks if nobody has.
-func (c *conn) needStreams(ctx context.Context) *message.Status {
-	if !c.carriesStreams() {
-		return newStatus(message.CodeMtypeNotAllowed, ErrNoStreams)
-	}
-	for {
-		state, answered, mine := c.streamTable().caps.begin()
-		switch {
-		case mine:
-			st := c.askCaps(ctx)
-			if !st.OK() {
-				return st
-			}
-		case state == capsAsked:
-			select {
-			case <-answered:
-			case <-ctx.Done():
-				return statusContext(ctx)
-			}
-		case c.streamTable().caps.can(capStreams):
-			return nil
-		default:
-			return newStatus(message.CodeMtypeNotAllowed, ErrNoStreams)
-		}
-	}
-}
-
-// askCaps sends the caps call and settles the state. It fails only if no answer
-// came; somebody else may then ask again.
-func (c *conn) askCaps(ctx context.Context) *message.Status {
-	cmd := &CallCmd{sess: c.sess, req: request{method: controlCaps}, wake: make(chan struct{}, 1), conn: c}
-	c.pending.Jump(drawSeq())
-	var inFlight int
-	cmd.seq, inFlight = c.pending.Add(cmd)
-	if inFlight == 0 {
-		c.streamTable().caps.settle(capsUnknown)
-		return statusClosed(nil)
-	}
-	x := getExchange(c, roleOutgoing)
-	x.out.SetMtype(message.TypeCall)
-	x.out.SetServiceMethod(controlCaps)
-	x.out.SetSeq(cmd.seq)
-	x.out.SetContext(ctx)
-	x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, cmd.seq))
-	st := c.write(&x.out, false)
-	putExchange(x)
-	if !st.OK() {
-		if _, ours := c.pending.Take(cmd.seq); !ours {
-			<-cmd.wake
-		}
-		c.streamTable().caps.settle(capsUnknown)
-		return st
-	}
-	select {
-	case <-cmd.wake:
-	case <-ctx.Done():
-		if _, ours := c.pending.Take(cmd.seq); ours {
-			c.streamTable().caps.settle(capsUnknown)
-			return statusContext(ctx)
-		}
-		<-cmd.wake // the reply won the race
-	}
-	bits, seq, ok := parseCaps(cmd.meta.Peek(metaCaps))
-	switch {
-	case cmd.st.Code() == message.CodeConnClosed:
-		c.streamTable().caps.settle(capsUnknown)
-		return cmd.st
-	case cmd.st.OK() && ok && seq == cmd.seq:
-		c.streamTable().caps.prove(bits)
-		c.proven(0)
-	default:
-		c.streamTable().caps.settle(capsNone)
-	}
-	return nil
-}
-
-// answerCaps answers a caps call. It reports false for a call of that name that
-// does not come from an adjacent side; it is then answered like any call to a
-// method that does not exist.
-func (c *conn) answerCaps(x *exchange) bool {
-	bits, seq, ok := parseCaps(x.in.Meta().Peek(metaCaps))
-	if !ok || seq != x.in.Seq() || seq < minProofSeq || !c.carriesStreams() { // passed on, or made up
-		return false
-	}
-	c.streamTable().caps.prove(bits)
-	c.proven(0)
-	c.owe(debt{what: debtCaps, seq: seq})
-	return true
 }

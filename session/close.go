@@ -42,14 +42,6 @@ type closeReason interface {
 	CloseReason() (code int32, text string, reconnect bool)
 }
 
-// CloseWith implements [Session].
-func (s *Engine) CloseWith(st *message.Status, reconnect bool) error {
-	if st.OK() {
-		st = newStatus(message.CodeConnClosed, errConnClosed)
-	}
-	return s.finishWith(st.Err(), &ClosedError{st, reconnect})
-}
-
 // ownReasons is what the other side hears of an end that this side has a reason for.
 var ownReasons = []struct {
 	cause     error
@@ -73,40 +65,12 @@ func ownReason(cause error) *ClosedError {
 	return nil
 }
 
-// sayEnd has the other side hear why the connection, which is about to be closed, ends.
-func (c *conn) sayEnd(why *ClosedError) {
-	t, tells := c.sock.Conn().(tellingConn)
-	proven := c.proof.given()
-	if !tells && !proven {
-		return
-	}
-	st := c.shared.told(c.sess.Printer, why.Status)
-	if proven {
-		c.owe(debt{what: debtEnd, text: endText(st, why.Reconnect)})
-	}
-	if tells {
-		t.SayClose(st.Code(), reasonText(st), why.Reconnect)
-	}
-}
-
-// sayRefused is sayEnd for a connection that the connect hooks have refused, whose other
-// side may have got st already. A client that is refused for good need not come back.
-func (c *conn) sayRefused(st *message.Status) {
-	if t, ok := c.sock.Conn().(tellingConn); ok {
-		forGood := st.Code() == message.CodeUnauthorized || st.Code() == codeForbidden
-		t.SayClose(st.Code(), st.Msg(), !forGood) // without the cause, which is not for strangers
-	}
-}
-
 // codeForbidden is that of HTTP, which plugins answer with.
 const codeForbidden = 403
 
-// endReason returns why the other side has ended the connection, nil if it has not said
-// so. err is what reading ended with.
-func (c *conn) endReason(err error) *ClosedError {
-	if why := c.closedBy.Load(); why != nil {
-		return why
-	}
+// closeReasonOf returns what the transport has said of the end of a connection that
+// reading ended with, err, nil if that is nothing.
+func closeReasonOf(err error) *ClosedError {
 	r, ok := errors.AsType[closeReason](err)
 	if !ok {
 		return nil
@@ -154,15 +118,4 @@ func parseEnd(v string) (*ClosedError, bool) {
 		return nil, false
 	}
 	return &ClosedError{Status: message.NewStatus(int32(code), f[2], ""), Reconnect: f[0] == "1"}, true
-}
-
-// connEnded implements [upstream]: the other side has closed the session.
-func (s *Engine) connEnded(c *conn, why *ClosedError) {
-	if why.Reconnect && s.dial != nil {
-		s.connDown(c, why)
-		return
-	}
-	if s.conns.current() == c {
-		_ = s.finish(why)
-	}
 }

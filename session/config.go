@@ -66,12 +66,12 @@ type Shared struct {
 	print        logging.Printer
 	streamMemory *stream.Memory
 	decoding     *decodeBudget // nil: no limit
-	handlers     atomic.Int64  // messages being handled, as conn.handlers
-	working      atomic.Int64  // those whose handler has not returned
+	places       allPlaces
 	workers      workerpool.Pool[*exchange]
 	watchdog     watchdog
 	pushLog      pushLog
 	errorLog     errorLog
+	runs         runLog
 	wakes        sync.Pool
 	cmds         sync.Pool // of commands that nobody but their caller sees
 }
@@ -98,6 +98,7 @@ func NewShared(cfg Config) *Shared {
 	if sh.StreamMessageLimit <= 0 {
 		sh.StreamMessageLimit = DefaultStreamMessageLimit
 	}
+	sh.runs.cfg = &sh.Config
 	sh.streamMemory = stream.NewMemory(sh.StreamMemory)
 	sh.errorLog.init()
 	if sh.DecodeMemory > 0 {
@@ -111,7 +112,24 @@ func NewShared(cfg Config) *Shared {
 
 // Handlers returns how many handlers work at the moment. One whose reply is still
 // being written counts.
-func (sh *Shared) Handlers() int { return int(sh.handlers.Load()) }
+func (sh *Shared) Handlers() int { return int(sh.places.handlers.Load()) }
 
 // A Dial makes a connection, ready for use.
 type Dial func(ctx context.Context) (net.Conn, *message.Status)
+
+// boundDecoding lets the decodes in progress take n bytes together. There are no
+// sessions yet.
+func (sh *Shared) boundDecoding(n int64) {
+	sh.decoding = &decodeBudget{limit: n}
+	cfg := *sh.Socket
+	cfg.DecodeRoom = sh.decoding
+	sh.Socket = &cfg
+}
+
+// limitDecoding gives m, whose body was taken from another message, the limits of one
+// that a socket has read.
+func (sh *Shared) limitDecoding(m *message.Message) {
+	m.SetCodecs(sh.Socket.Codecs)
+	m.SetReadLimit(sh.Socket.ReadLimit)
+	m.SetDecodeRoom(sh.Socket.DecodeRoom)
+}

@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,13 +50,10 @@ type conn struct {
 	proof     proof
 	debts     debts
 
-	handlers    atomic.Int32 // messages being handled, other than on the goroutine that reads: at work, or their reply is being written
-	working     atomic.Int32 // those of handlers whose handler has not returned
+	goaway      goaway
+	places      places
 	starved     atomic.Int32 // senders on streams that wait for credit
-	blocked     atomic.Int32 // those of handlers that the goroutine left which reads now
-	local       machine[localState]
-	remote      machine[remoteState]
-	replaceable bool // the session dials another connection when this one ends
+	replaceable bool         // the session dials another connection when this one ends
 
 	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
 	streams  atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
@@ -63,11 +62,9 @@ type conn struct {
 	mu     sync.Mutex // guards the following
 	closed bool
 	cancel context.CancelCauseFunc // of ctx
-	quiet  *quiescence             // nil: it is not draining
 
-	sawReads uint64 // of the idle sweep, one goroutine: messages read at its last look
-	sawBytes uint64 // the same, of bytes
-	stuck    *stuck // of the stuck sweep, one goroutine; nil: no call waited
+	seen  activity // of the sweep for idle sessions, one goroutine
+	stuck *stuck   // of the sweep for stuck connections, one goroutine
 }
 
 func newConnection(s *Engine, nc net.Conn) *conn {
@@ -109,7 +106,7 @@ func (c *conn) close(cause error) error {
 	cancel := c.cancel
 	c.mu.Unlock()
 	c.up.connClosed(c)
-	c.closeStreams(cause)
+	c.streams.Load().end(cause)
 	err := c.sock.Close()
 	c.shared.totals.add(c.sock.Stats())
 	c.endCalls(cause)
@@ -140,7 +137,7 @@ func (c *conn) isClosed() bool {
 
 // busy reports whether a handler works for the connection, or a stream is open.
 func (c *conn) busy() bool {
-	return c.handlers.Load() > 0 || c.handoff.inUserCode() || c.hasStreams()
+	return c.places.handlers.Load() > 0 || c.handoff.inUserCode() || c.streams.Load().busy()
 }
 
 // start begins to read messages. age is when, on clock, the session ends; 0 is
@@ -157,8 +154,43 @@ func (c *conn) readOn() { go read(c, warmUp) }
 // wakeReader implements [watched].
 func (c *conn) wakeReader() { c.reader.wake(c.sock) }
 
+// countBlocked implements [watched].
+func (c *conn) countBlocked() {
+	c.places.blocked.Add(1)
+	c.places.hold(&c.shared.places)
+}
+
+// uncountBlocked implements [watched], and ends what countBlocked counted.
+func (c *conn) uncountBlocked() {
+	c.places.blocked.Add(-1)
+	s := slot{c: c}
+	s.free()
+}
+
+// countWorking implements [watched].
+func (c *conn) countWorking() { c.places.work(&c.shared.places) }
+
 // watch puts the connection on the watchdog's list.
 func (c *conn) watch() { c.shared.watchdog.add(&c.handoff, c) }
+
+// mayRunInline reports whether the reading goroutine may run a handler.
+func (c *conn) mayRunInline() bool {
+	sh := c.shared
+	return c.places.mayRunInline(sh.MaxSessionHandlers, &sh.places, sh.MaxHandlers)
+}
+
+// awaitRoom lets the reading goroutine wait until there is room in the budget. It
+// reports false if the message must be refused, or nothing can be sent any more.
+func (c *conn) awaitRoom() bool {
+	limit := int64(c.shared.InflightLimit)
+	if limit <= 0 {
+		return true
+	}
+	if c.places.handlers.Load()%yieldEvery == yieldEvery-1 {
+		runtime.Gosched()
+	}
+	return c.budget.await(limit, connLoad{c})
+}
 
 // write sends m; with yield others may join its write.
 func (c *conn) write(m *message.Message, yield bool) *message.Status {
@@ -171,41 +203,34 @@ func (c *conn) write(m *message.Message, yield bool) *message.Status {
 
 func isFull(err error) bool { return errors.Is(err, socket.ErrQueueFull) }
 
-// sendUrgent queues a small message that must not be lost: it uses the reserve
-// of the queue and waits only beyond that. It is for goroutines of users; others
-// owe what they send, see [conn.owe].
-func (c *conn) sendUrgent(m *message.Message) error {
-	err := c.sock.Send(m, socket.Reserved, socket.FlushLater)
-	if isFull(err) {
-		return c.sock.Send(m, socket.ByPolicy, socket.FlushLater)
+// log writes a line about the session on this connection, which may be another one than
+// its current one.
+func (c *conn) log(level slog.Level, msg string, attrs ...slog.Attr) {
+	if c.shared.print.Enabled(level) {
+		c.shared.Logger.LogAttrs(context.Background(), level, msg, append(aboutSession(nil, c.up.ID(), c.sock.Conn().RemoteAddr()), attrs...)...)
 	}
-	return err
 }
 
-// sendEnd is sendUrgent for the end of a stream. If the end can't be packed,
-// because its status is too long or it has a filter that is not registered, for
-// example, one that says so takes its place: the other side waits for an end.
-func (c *conn) sendEnd(m *message.Message) error {
-	err := c.sendUrgent(m)
-	if !unpackable(m, err) {
-		return err
+// status turns the error of a write into a status; nil is success.
+func (c *conn) status(m *message.Message, err error) *message.Status {
+	if err == nil {
+		return nil
 	}
-	c.replaceEnd(m, err)
-	return c.sendUrgent(m)
+	return c.failed(m, err) // apart, because what errors.As fills in is allocated
 }
 
-// unpackable reports whether m was not sent, with err, because it can't be packed.
-func unpackable(m *message.Message, err error) bool {
+func (c *conn) failed(m *message.Message, err error) *message.Status {
 	var pack *socket.PackError
-	return err != nil && (m.Err() != nil || errors.As(err, &pack))
-}
-
-// replaceEnd makes m, the end of a stream that can't be packed because of err, one
-// that says so.
-func (c *conn) replaceEnd(m *message.Message, err error) {
-	mtype, seq := m.Mtype(), m.Seq()
-	m.Reset()
-	m.SetMtype(mtype)
-	m.SetSeq(seq)
-	m.SetStatus(c.shared.told(c.sess.Printer, newStatus(message.CodeInternalServerError, err).HideCause()))
+	panicked, ok := message.AsPanic(err)
+	switch {
+	case ok:
+		return c.shared.internalError(c.sess.Printer, panicked)
+	case errors.As(err, &pack), m.Err() != nil:
+		return newStatus(message.CodeWriteFailed, err).HideCause()
+	case errors.Is(err, socket.ErrQueueFull):
+		return newStatus(message.CodeExhausted, err)
+	case m.Context().Err() != nil && errors.Is(err, m.Context().Err()):
+		return statusContext(m.Context())
+	}
+	return statusClosed(err)
 }

@@ -1,143 +1,22 @@
 package session
 
 import (
-	"context"
-	"sync"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"time"
 
+	"github.com/goerpc/erpc/internal/backoff"
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/socket"
 )
 
-// Control messages go only to a side that is proven to be adjacent and of this
-// package. Metadata proves nothing, because a proxy of erpc v7 passes it on, and
-// pushes too. It does not pass on sequence numbers, which it counts on each leg by
-// itself. So the first call on a connection that has MetaTimeout gets a random
-// number and repeats that in metaHello. A callee that sees the two agree knows
-// that the caller is adjacent, and says hello under the same number; a caller that
-// gets this knows the same of the callee.
-
-// proofState is what is known of the other side of a connection.
-type proofState int32
-
-const (
-	proofNone     proofState = iota // nothing
-	proofOffering                   // a call that names its own number is being sent
-	proofOffered                    // it was sent; the hello has not come
-	proofGiven                      // it is adjacent, and understands control messages
-)
-
-func (s proofState) String() string { return [...]string{"none", "offering", "offered", "given"}[s] }
-
-// An offer that could not be sent is taken back.
-var proofMoves = [...][]proofState{
-	proofNone:     {proofOffering, proofGiven},
-	proofOffering: {proofOffered, proofGiven, proofNone},
-	proofOffered:  {proofGiven},
-	proofGiven:    {},
-}
-
-func (s proofState) next() []proofState { return proofMoves[s] }
-
-// maxUnsentCancels is how many cancelled calls are remembered for a side that has
-// not said hello yet.
-const maxUnsentCancels = 64
-
-// A proof is what a connection knows of its other side. The zero value knows
-// nothing. It may be used concurrently.
-type proof struct {
-	state machine[proofState]
-
-	mu      sync.Mutex    // guards the following
-	offered int32         // number of the call that carried the offer
-	queued  chan struct{} // closed when that call was queued, or not; nil: none is being sent
-	cancels []int32       // calls that were cancelled before the hello
-}
-
-func (p *proof) given() bool { return p.state.state() == proofGiven }
-
-// begin reports whether the caller is to make the offer.
-func (p *proof) begin() bool {
-	if p.state.state() != proofNone {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.state.move(proofNone, proofOffering) {
-		return false
-	}
-	p.queued = make(chan struct{})
-	return true
-}
-
-// offer records that the call seq carries the offer.
-func (p *proof) offer(seq int32) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.offered = seq
-}
-
-// finish ends what begin began: the offer was sent, or not.
-func (p *proof) finish(sent bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	to := proofNone
-	if sent {
-		to = proofOffered
-	}
-	p.state.move(proofOffering, to) // unless the hello was faster
-	close(p.queued)
-	p.queued = nil
-}
-
-// await returns when no offer is being sent, or ctx has ended. A call that came in
-// front of the offer would be refused, if it is, by a side that can't say so in a
-// way that is believed.
-func (p *proof) await(ctx context.Context) {
-	if p.state.state() != proofOffering {
-		return
-	}
-	p.mu.Lock()
-	queued := p.queued
-	p.mu.Unlock()
-	if queued == nil {
-		return
-	}
-	select {
-	case <-queued:
-	case <-ctx.Done():
-	}
-}
-
-// give records that the other side is proven. It returns the calls that it is to
-// be told the cancellation of, and whether this was the first proof.
-func (p *proof) give() (cancels []int32, first bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	first = p.state.move(proofNone, proofGiven) || p.state.move(proofOffering, proofGiven) || p.state.move(proofOffered, proofGiven)
-	cancels = p.cancels
-	p.cancels = nil
-	return cancels, first
-}
-
-// answers reports whether a hello with that number answers the offer.
-func (p *proof) answers(seq int32) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.offered != 0 && p.offered == seq
-}
-
-// cancel reports whether the other side can be told that call seq is cancelled.
-// If not, it may be told after the proof.
-func (p *proof) cancel(seq int32) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.given() {
-		return true
-	}
-	if len(p.cancels) < maxUnsentCancels {
-		p.cancels = append(p.cancels, seq)
-	}
-	return false
-}
+// What a connection and its other side say to each other beside calls, pushes and
+// streams: who they are ([proof]), that a call is cancelled, that one of them goes
+// away ([goaway]), and why the connection ends. Small messages of that kind are owed
+// ([debts]), so that no goroutine waits for room to send them.
 
 // offerProof makes the next call in the table of the connection, whose message is
 // m, the one that carries the offer, if it is to. It is called before the call
@@ -161,25 +40,11 @@ func (c *conn) offerProof(m *message.Message) bool {
 	return true
 }
 
-// carryOffer makes m, a call with the number seq, carry the offer.
-func (c *conn) carryOffer(m *message.Message, seq int32) {
-	c.proof.offer(seq)
-	if m.Meta().Peek(MetaTimeout) == nil {
-		m.Meta().Set(MetaTimeout, "0")
-	}
-	m.Meta().Set(metaHello, seqText(seq))
-}
-
 // acceptOffer answers a call that proves its caller.
 func (c *conn) acceptOffer(m *message.Message) {
-	if m.Meta().RawLen() == 0 && m.Meta().Len() == 0 || c.proof.given() {
-		return
+	if c.proof.offers(m) {
+		c.proven(m.Seq())
 	}
-	seq := m.Seq()
-	if seq < minProofSeq || seq >= maxProofSeq+minProofSeq || !namesSeq(m.Meta().Peek(metaHello), seq) {
-		return
-	}
-	c.proven(seq)
 }
 
 // proven records that the other side is proven. hello is the number of the call
@@ -213,9 +78,9 @@ func (c *conn) control(m *message.Message) {
 	case controlGoAway:
 		c.up.connLeaving(c)
 	case controlBye:
-		c.onBye()
+		c.goaway.local.move(localTold, localAcknowledged)
 	case controlDrain:
-		c.drainStream(seq)
+		c.streams.Load().drainOne(seq)
 	case controlEnd:
 		if why, ok := parseEnd(m.Meta().Get(metaEnd)); ok {
 			c.closedBy.Store(why)
@@ -229,5 +94,226 @@ func (c *conn) control(m *message.Message) {
 func (c *conn) cancelRemote(seq int32) {
 	if c.proof.cancel(seq) {
 		c.owe(debt{what: debtCancel, seq: seq})
+	}
+}
+
+// owe sends a small message, now or as soon as there is room for it. A side that
+// takes none, and yet makes this side owe more and more, loses the connection.
+func (c *conn) owe(d debt) {
+	if !c.debts.owe(d, c) {
+		go c.up.connDown(c, socket.ErrSlowReader)
+	}
+}
+
+// settle implements [payer]. It sends the message from the reserve of the queue.
+func (c *conn) settle(d debt) bool {
+	x := getExchange(c, roleOutgoing)
+	defer putExchange(x)
+	m := &x.out
+	d.fill(m)
+	flush := socket.FlushAsync
+	if m.Mtype() == message.TypeReply {
+		flush = socket.FlushLater
+	}
+	if d.what == debtRefusal {
+		c.proof.markRefused(m)
+	}
+	err := c.sock.Send(m, socket.Reserved, flush)
+	if unpackable(m, err) && d.what == debtStreamEnd {
+		c.replaceEnd(m, err)
+		err = c.sock.Send(m, socket.Reserved, flush)
+	}
+	switch {
+	case err == nil:
+	case isFull(err):
+		return false
+	default: // the connection is gone
+		c.log(slog.LevelDebug, "message not sent", slog.String("type", message.TypeText(m.Mtype())), slog.String("method", m.ServiceMethod()), errAttr(err))
+	}
+	return true
+}
+
+// whenRoom implements [payer].
+func (c *conn) whenRoom(f func()) bool { return c.sock.NotifyRoom(f) }
+
+// flush implements [payer].
+func (c *conn) flush() { c.sock.StartFlush() }
+
+// drain makes the connection serve no new calls, tells the other side if that
+// understands, and looks whether it is done. It ends a connection that holds a call
+// when nothing else is at work there. It is called again and again. idle
+// reports that no handler works for it; quiet, that moreover its replies are
+// written and nothing more is expected from the other side.
+func (c *conn) drain() (idle, quiet bool) {
+	g := &c.goaway
+	if g.local.move(localServing, localDraining) {
+		c.streams.Load().drain()
+	}
+	if c.proof.given() && g.local.move(localDraining, localTold) {
+		c.owe(debt{what: debtGoAway})
+	}
+	q := g.quiescence(c.opened)
+	due := q.overdue(clock())
+	for _, call := range due {
+		c.owe(debt{what: debtRefusal, code: message.CodeShuttingDown, seq: call.seq, cause: ErrShutdown})
+	}
+	if len(due) > 0 {
+		c.sock.StartFlush()
+	}
+	l := drainLook{busy: c.busy()} // before the rest: a handler that ends meanwhile has its reply seen
+	l.silent = q.look(clock(), l.busy, c.sock.Stats().MessagesIn)
+	l.closed, l.flushed, l.proven = c.isClosed(), c.sock.Flushed(), c.proof.given()
+	idle, quiet, end := g.look(l)
+	if end {
+		go c.sess.End(ErrShutdown) // it has hooks
+	}
+	return idle, quiet
+}
+
+// leave lets no more calls be sent over the connection, whose other side is going
+// away. Those in flight stay until they end.
+func (c *conn) leave() {
+	c.pending.Stop()
+	c.goaway.remote.move(remoteServing, remoteLeaving)
+	c.streams.Load().drain()
+	c.closeIfDone()
+}
+
+// closeIfDone ends a connection whose other side goes away, or sends no more, once
+// nothing is at work on it. It is called whenever something has ended there.
+func (c *conn) closeIfDone() {
+	state := c.goaway.remote.state()
+	switch state {
+	case remoteServing, remoteFinished:
+		return
+	}
+	if c.pending.Len() > 0 || c.busy() || !c.goaway.remote.move(state, remoteFinished) {
+		return
+	}
+	switch {
+	case state == remoteHalfClosed:
+		go c.endHalfClosed()
+	case c.replaceable:
+		go c.close(nil)
+	default:
+		c.owe(debt{what: debtBye})
+	}
+}
+
+// halfClose lets the handlers at work finish after the other side has ended what
+// it sends. It reports false if that means the end of the connection.
+func (c *conn) halfClose() bool {
+	if c.replaceable || c.proof.given() || !c.busy() || !halfCloses(c.sock.Conn()) {
+		return false
+	}
+	if !c.goaway.remote.move(remoteServing, remoteHalfClosed) {
+		return false
+	}
+	c.endCalls(errConnClosed)
+	c.streams.Load().endReceiving()
+	watch := stallWatch{
+		longest:  maxHalfClosed,
+		progress: func() uint64 { return c.sock.Moved() + c.sock.Stats().MessagesOut },
+		over:     func() bool { return c.goaway.remote.state() != remoteHalfClosed || c.isClosed() },
+		stalled:  func() { c.up.connDown(c, errConnClosed) },
+	}
+	watch.start()
+	c.closeIfDone() // the last handler may have ended meanwhile
+	return true
+}
+
+// endHalfClosed ends the connection when all replies are written. The write
+// timeout bounds that.
+func (c *conn) endHalfClosed() {
+	ctx := c.context()
+	for c.sock.Flush(ctx) == nil && !c.debts.empty() {
+		backoff.Sleep(ctx, time.Millisecond) // what is owed is queued as soon as there is room
+	}
+	c.up.connDown(c, errConnClosed)
+}
+
+// sayEnd has the other side hear why the connection, which is about to be closed, ends.
+func (c *conn) sayEnd(why *ClosedError) {
+	t, tells := c.sock.Conn().(tellingConn)
+	proven := c.proof.given()
+	if !tells && !proven {
+		return
+	}
+	st := c.shared.told(c.sess.Printer, why.Status)
+	if proven {
+		c.owe(debt{what: debtEnd, text: endText(st, why.Reconnect)})
+	}
+	if tells {
+		t.SayClose(st.Code(), reasonText(st), why.Reconnect)
+	}
+}
+
+// sayRefused is sayEnd for a connection that the connect hooks have refused, whose other
+// side may have got st already. A client that is refused for good need not come back.
+func (c *conn) sayRefused(st *message.Status) {
+	if t, ok := c.sock.Conn().(tellingConn); ok {
+		forGood := st.Code() == message.CodeUnauthorized || st.Code() == codeForbidden
+		t.SayClose(st.Code(), st.Msg(), !forGood) // without the cause, which is not for strangers
+	}
+}
+
+// end is called once, by the goroutine that reads last. x, which may be nil, is
+// what it was reading into.
+func (c *conn) end(err error, x *exchange) {
+	if isTimeout(err) && c.reader.aged(clock()) {
+		err = ErrAge
+	}
+	if dead := c.sock.Err(); dead != nil && !errors.Is(dead, net.ErrClosed) {
+		err = dead // the writer knows better why
+	}
+	why := c.closedBy.Load()
+	if why == nil {
+		why = closeReasonOf(err)
+	}
+	if why != nil {
+		c.up.connEnded(c, why)
+		c.up.connDown(c, why) // it is not the one that the session is on any more
+		return
+	}
+	if abnormal(err) {
+		c.log(slog.LevelWarn, "connection ended", errAttr(err))
+		if c.sayWhy(err, x) {
+			linger(c.sock.Conn(), c.sock.SetReadDeadline)
+		}
+	}
+	if errors.Is(err, io.EOF) && c.halfClose() {
+		return
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		err = errConnClosed
+	}
+	c.up.connDown(c, err)
+}
+
+// sayWhy tells the other side, where the protocol has a way to, why the connection
+// ends: x is the message that could not be read. It reports whether it did.
+func (c *conn) sayWhy(err error, x *exchange) bool {
+	if r, ok := c.sock.Proto().(proto.Refuser); ok {
+		c.sock.SendLast(r.AppendRefusal(nil, err))
+		return true
+	}
+	c.awaitID(err, x)
+	if x == nil || x.in.Mtype() != message.TypeCall || !errors.Is(err, proto.ErrTooLarge) {
+		return false
+	}
+	x.refuse(message.CodeTooLarge, proto.ErrTooLarge)
+	c.sock.StartFlush()
+	return true
+}
+
+// awaitID waits a moment for the bytes that say whose message err refuses, if
+// no more than its length has arrived.
+func (c *conn) awaitID(err error, x *exchange) {
+	if x == nil || !errors.Is(err, proto.ErrEarly) {
+		return
+	}
+	_ = c.sock.SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection, which reading tells
+	for errors.Is(err, proto.ErrEarly) {
+		err = c.sock.ReadOn(&x.in)
 	}
 }

@@ -161,7 +161,7 @@ func TestOfferedNumber(t *testing.T) {
 		{message.New(), "0"},
 		{message.New(WithTimeout(time.Second)), "1000"},
 	} {
-		u.carryOffer(c.m, 20_000_000)
+		u.proof.carry(c.m, 20_000_000)
 		if hello, timeout := c.m.Meta().Get(metaHello), c.m.Meta().Get(MetaTimeout); hello != "20000000" || timeout != c.timeout {
 			t.Errorf("hello %q, timeout %q, want %q", hello, timeout, c.timeout)
 		}
@@ -217,15 +217,15 @@ func TestControlOfAStranger(t *testing.T) {
 		d := &deadline{conn: u.conn, seq: 5}
 		d.ctx, d.cancel = context.WithCancelCause(t.Context())
 		u.deadlines.add(d, true)
-		u.local.move(localServing, localDraining)
-		u.local.move(localDraining, localTold)
+		u.goaway.local.move(localServing, localDraining)
+		u.goaway.local.move(localDraining, localTold)
 		if out := u.accept(message.TypePush, 5, method, nil, message.WithSetMeta(metaEnd, "1 102 x")); !out.keep || !out.read {
 			t.Errorf("%s: outcome %+v", method, out)
 		}
 		u.want()
 		u.sentNothing(method)
-		if d.ctx.Err() != nil || u.local.state() != localTold {
-			t.Errorf("%s: context %v, state %v", method, d.ctx.Err(), u.local.state())
+		if d.ctx.Err() != nil || u.goaway.local.state() != localTold {
+			t.Errorf("%s: context %v, state %v", method, d.ctx.Err(), u.goaway.local.state())
 		}
 		d.end()
 	}
@@ -251,8 +251,8 @@ func TestControlOfAProvenSide(t *testing.T) {
 		d := &deadline{conn: u.conn, seq: 5}
 		d.ctx, d.cancel = context.WithCancelCause(t.Context())
 		u.deadlines.add(d, true)
-		u.local.move(localServing, localDraining)
-		u.local.move(localDraining, localTold)
+		u.goaway.local.move(localServing, localDraining)
+		u.goaway.local.move(localDraining, localTold)
 		u.accept(message.TypePush, 5, c.method, nil, message.WithSetMeta(metaEnd, c.meta))
 		var got []string
 		if len(c.told) > 0 {
@@ -267,7 +267,7 @@ func TestControlOfAProvenSide(t *testing.T) {
 		if canceled := errors.Is(context.Cause(d.ctx), errCanceled); canceled != (c.method == controlCancel) {
 			t.Errorf("%s: the handler's context ended with %v", c.method, context.Cause(d.ctx))
 		}
-		if got, want := u.local.state() == localAcknowledged, c.method == controlBye; got != want {
+		if got, want := u.goaway.local.state() == localAcknowledged, c.method == controlBye; got != want {
 			t.Errorf("%s: acknowledged is %v", c.method, got)
 		}
 		d.end()

@@ -129,28 +129,29 @@ func (t *deadlines) close(cause error) {
 	}
 }
 
-// setDeadline gives x a deadline if it needs one.
-func (x *exchange) setDeadline() {
-	age := x.conn.up.ContextAge()
-	left, marked := callerTimeout(&x.in)
+// newDeadline returns the deadline of m, a CALL or PUSH that came over c, nil if it
+// needs none.
+func newDeadline(c *conn, m *message.Message) *deadline {
+	age := c.up.ContextAge()
+	left, marked := callerTimeout(m)
 	if age <= 0 && !marked {
-		return
+		return nil
 	}
-	d := &deadline{conn: x.conn, seq: x.in.Seq()}
+	d := &deadline{conn: c, seq: m.Seq()}
 	if marked && left > 0 {
 		d.ctx, d.cancel = withTimeout(context.Background(), left)
 	} else {
 		d.ctx, d.cancel = context.WithCancelCause(context.Background())
 	}
-	isCall := x.in.Mtype() == message.TypeCall
-	x.conn.deadlines.add(d, marked && isCall)
+	isCall := m.Mtype() == message.TypeCall
+	c.deadlines.add(d, marked && isCall)
 	if age > 0 {
 		if isCall {
-			d.ids = x.in.XferPipe().IDs()
+			d.ids = m.XferPipe().IDs()
 		}
 		d.limit(age, isCall)
 	}
-	x.deadline = d
+	return d
 }
 
 // withTimeout is context.WithTimeout with one cancel function that takes a cause.

@@ -43,7 +43,7 @@ func TestWhoseDeadline(t *testing.T) {
 				if c.timeout != "-" {
 					x.in.Meta().Set(MetaTimeout, c.timeout)
 				}
-				x.setDeadline()
+				x.deadline = newDeadline(u.conn, &x.in)
 				if (x.deadline == nil) != c.none {
 					t.Fatalf("the deadline is %v", x.deadline)
 				}
@@ -107,7 +107,7 @@ func TestAgeAnswersForTheHandler(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		u.sentNothing("the call is answered")
-		if n := u.handlers.Load(); n != 0 {
+		if n := u.places.handlers.Load(); n != 0 {
 			t.Errorf("%d handlers", n)
 		}
 	})
@@ -202,18 +202,16 @@ func TestCallLimit(t *testing.T) {
 		{name: "and to a deadline of the context", ctx: deadline, peer: 5 * s},
 		{name: "not to a context that can only be cancelled", ctx: t.Context(), peer: 5 * s, want: 5 * s},
 	} {
-		u := newUnit(t, callRoute{}, func(sh *Shared) { sh.CallLimit = c.peer })
-		x := getExchange(u.conn, roleOutgoing)
+		m := message.New()
 		if c.timeout > 0 {
-			x.out.Apply([]message.Setting{WithTimeout(c.timeout)})
+			m.Apply([]message.Setting{WithTimeout(c.timeout)})
 		}
 		if c.ctx != nil {
-			x.out.SetContext(c.ctx)
+			m.SetContext(c.ctx)
 		}
-		if got := x.callLimit(c.age); got != c.want {
+		if got := callLimit(m, c.age, c.peer); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
-		putExchange(x)
 	}
 }
 

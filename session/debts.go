@@ -2,12 +2,10 @@ package session
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 
 	"github.com/goerpc/erpc/message"
-	"github.com/goerpc/erpc/socket"
 )
 
 const (
@@ -161,97 +159,79 @@ func (o *debts) empty() bool {
 	return len(o.list) == 0 && !o.paying
 }
 
-// owe sends a small message, now or as soon as there is room for it. A side that
-// takes none, and yet makes this side owe more and more, loses the connection.
-func (c *conn) owe(d debt) {
-	ok, pay := c.debts.add(d)
-	if !ok {
-		go c.up.connDown(c, socket.ErrSlowReader)
-		return
-	}
+// A payer sends what is owed: the connection. Its methods wait for nothing.
+type payer interface {
+	// settle reports whether the debt is settled: sent, or void because nothing can
+	// be sent any more. Otherwise there is no room for it.
+	settle(d debt) bool
+	// whenRoom calls f as soon as there is room, in a place that must not be held up.
+	// It reports false if there is room now, and then does not.
+	whenRoom(f func()) bool
+	// flush sends what waits for a flush.
+	flush()
+}
+
+// owe sends a small message, now or as soon as there is room for it. It reports
+// false if too much is owed.
+func (o *debts) owe(d debt, by payer) bool {
+	ok, pay := o.add(d)
 	if pay {
-		c.pay()
+		o.pay(by)
 	}
+	return ok
 }
 
 // pay sends what is owed. When there is no more room, it leaves the rest to a
 // goroutine that begins when there is.
-func (c *conn) pay() {
+func (o *debts) pay(by payer) {
 	for {
-		d, ok := c.debts.next()
+		d, ok := o.next()
 		if !ok {
 			return
 		}
-		if c.settle(d) {
-			c.debts.paid()
+		if by.settle(d) {
+			o.paid()
 			continue
 		}
-		if c.sock.NotifyRoom(func() { go c.payLater() }) {
+		if by.whenRoom(func() { go o.payLater(by) }) {
 			return
 		}
 	}
 }
 
-func (c *conn) payLater() {
-	c.pay()
-	c.sock.StartFlush()
+func (o *debts) payLater(by payer) {
+	o.pay(by)
+	by.flush()
 }
 
-// settle reports whether the debt is settled: sent, or void because nothing can be
-// sent any more.
-func (c *conn) settle(d debt) bool {
-	x := getExchange(c, roleOutgoing)
-	defer putExchange(x)
-	x.out.SetSeq(d.seq)
-	x.out.SetMtype(message.TypePush)
+// fill makes m, which is empty, the message that is owed.
+func (d *debt) fill(m *message.Message) {
+	m.SetSeq(d.seq)
+	m.SetMtype(message.TypePush)
 	switch d.what {
 	case debtRefusal:
-		x.out.SetMtype(message.TypeReply)
-		x.out.SetStatus(newStatus(d.code, d.cause))
-		c.markRefused(&x.out)
+		m.SetMtype(message.TypeReply)
+		m.SetStatus(newStatus(d.code, d.cause))
 	case debtHello:
-		x.out.SetServiceMethod(controlHello)
-		x.out.Meta().Set(metaHello, seqText(d.seq))
+		m.SetServiceMethod(controlHello)
+		m.Meta().Set(metaHello, seqText(d.seq))
 	case debtCancel:
-		x.out.SetServiceMethod(controlCancel)
+		m.SetServiceMethod(controlCancel)
 	case debtGoAway:
-		x.out.SetServiceMethod(controlGoAway)
+		m.SetServiceMethod(controlGoAway)
 	case debtBye:
-		x.out.SetServiceMethod(controlBye)
+		m.SetServiceMethod(controlBye)
 	case debtEnd:
-		x.out.SetServiceMethod(controlEnd)
-		x.out.Meta().Set(metaEnd, d.text)
+		m.SetServiceMethod(controlEnd)
+		m.Meta().Set(metaEnd, d.text)
 	case debtCaps:
-		x.out.SetMtype(message.TypeReply)
-		x.out.Meta().Set(metaCaps, formatCaps(supportedByUs, d.seq))
+		m.SetMtype(message.TypeReply)
+		m.Meta().Set(metaCaps, formatCaps(supportedByUs, d.seq))
 	case debtStreamEnd:
-		x.out.SetMtype(message.TypeStreamEnd)
-		x.out.SetStatus(d.st)
+		m.SetMtype(message.TypeStreamEnd)
+		m.SetStatus(d.st)
 	case debtDrain:
-		x.out.SetServiceMethod(controlDrain)
+		m.SetServiceMethod(controlDrain)
 	}
-	x.out.SetContext(context.Background())
-	return c.sendSmall(&x.out)
-}
-
-// sendSmall queues m from the reserve of the queue. It reports false if there is
-// no room for it.
-func (c *conn) sendSmall(m *message.Message) bool {
-	flush := socket.FlushAsync
-	if m.Mtype() == message.TypeReply {
-		flush = socket.FlushLater
-	}
-	err := c.sock.Send(m, socket.Reserved, flush)
-	if unpackable(m, err) && m.Mtype() == message.TypeStreamEnd {
-		c.replaceEnd(m, err)
-		err = c.sock.Send(m, socket.Reserved, flush)
-	}
-	switch {
-	case err == nil:
-	case isFull(err):
-		return false
-	default: // the connection is gone
-		c.log(slog.LevelDebug, "message not sent", slog.String("type", message.TypeText(m.Mtype())), slog.String("method", m.ServiceMethod()), errAttr(err))
-	}
-	return true
+	m.SetContext(context.Background())
 }

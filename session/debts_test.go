@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 
 	"github.com/goerpc/erpc/message"
 )
@@ -150,5 +151,129 @@ func TestManyCancellationsKeepTheConnection(t *testing.T) {
 	}
 	if ok, _ := o.add(debt{what: debtBye}); !ok || len(o.list) != maxOwedCancels+1 {
 		t.Errorf("%d debts, ok %v", len(o.list), ok)
+	}
+}
+
+func TestDebtsAreAQueue(t *testing.T) {
+	var o debts
+	if _, ok := o.next(); ok || !o.empty() {
+		t.Error("something is owed from the beginning")
+	}
+	for i := range int32(maxDebts) {
+		ok, pay := o.add(debt{what: debtHello, seq: i})
+		if !ok || pay != (i == 0) {
+			t.Fatalf("debt %d: ok %v, pay %v", i, ok, pay)
+		}
+	}
+	if ok, pay := o.add(debt{}); ok || pay {
+		t.Error("there is room above the bound")
+	}
+	for i := range int32(maxDebts) {
+		if d, ok := o.next(); !ok || d.seq != i {
+			t.Fatalf("debt %d is %v, %v", i, d, ok)
+		}
+		o.paid()
+	}
+	if _, ok := o.next(); ok || !o.empty() {
+		t.Error("something is owed still")
+	}
+	if _, pay := o.add(debt{}); !pay {
+		t.Error("nobody pays")
+	}
+}
+
+// A fakePayer settles debts as long as it has room.
+type fakePayer struct {
+	room    int
+	settled []debt
+	wake    func() // called when there is room again; nil: nobody waits for that
+	late    bool   // room comes just before whenRoom
+	flushes int
+}
+
+func (p *fakePayer) settle(d debt) bool {
+	if p.room == 0 {
+		return false
+	}
+	p.room--
+	p.settled = append(p.settled, d)
+	return true
+}
+
+func (p *fakePayer) whenRoom(f func()) bool {
+	if p.late {
+		p.late, p.room = false, 1
+		return false
+	}
+	p.wake = f
+	return true
+}
+
+func (p *fakePayer) flush() { p.flushes++ }
+
+// TestDebtsArePaid: at once while there is room, and when there is room again.
+func TestDebtsArePaid(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var o debts
+		p := &fakePayer{room: 2}
+		owe := func(from, to int32) {
+			for seq := from; seq <= to; seq++ {
+				if !o.owe(debt{what: debtCancel, seq: seq}, p) {
+					t.Fatalf("no place for debt %d", seq)
+				}
+			}
+		}
+		paid := func(n int) {
+			t.Helper()
+			for i, d := range p.settled {
+				if d.seq != int32(i+1) {
+					t.Errorf("debt %d is paid in place of %d", d.seq, i+1)
+				}
+			}
+			if len(p.settled) != n {
+				t.Errorf("%d debts are paid, want %d", len(p.settled), n)
+			}
+		}
+		owe(1, 2)
+		paid(2)
+		if !o.empty() || p.wake != nil {
+			t.Error("something is owed")
+		}
+		owe(3, 5)
+		paid(2)
+		if o.empty() || p.wake == nil {
+			t.Fatal("nobody waits for room")
+		}
+		p.room = 2
+		p.wake()
+		synctest.Wait()
+		paid(4)
+		if p.flushes != 1 {
+			t.Errorf("%d flushes of what is paid later, want one", p.flushes)
+		}
+		p.room = 10
+		p.wake()
+		synctest.Wait()
+		paid(5)
+		p.room, p.late, p.wake = 0, true, nil
+		owe(6, 6) // room comes while it begins to wait
+		paid(6)
+		if !o.empty() || p.wake != nil {
+			t.Error("something is owed still")
+		}
+	})
+}
+
+// TestTooManyDebts are told to the one who owes them.
+func TestTooManyDebts(t *testing.T) {
+	var o debts
+	p := new(fakePayer)
+	for n := range int32(maxDebts) {
+		if !o.owe(debt{what: debtHello, seq: n}, p) {
+			t.Fatalf("no place for debt %d", n)
+		}
+	}
+	if o.owe(debt{what: debtHello}, p) {
+		t.Error("there is a place above the bound")
 	}
 }

@@ -178,14 +178,14 @@ func (b *decodeBudget) bytes() int64 {
 }
 
 // An argumentRoom is an inbound CALL or PUSH that asks for room for its argument:
-// among those of its connection, which it holds until giveArgument, and among the
-// decodes of its peer.
-type argumentRoom exchange
+// among those of its connection, which it holds until free, and among the decodes
+// of its peer.
+type argumentRoom struct{ x *exchange }
 
 // TryTake implements [message.DecodeRoom]. Rough bounds get half of the room of the
 // connection.
-func (a *argumentRoom) TryTake(n int) bool {
-	x := (*exchange)(a)
+func (a argumentRoom) TryTake(n int) bool {
+	x := a.x
 	r, limit := &x.conn.arguments, int64(x.conn.shared.InflightLimit)
 	if limit > 0 && !r.tryRough(int64(n), limit) {
 		return false
@@ -203,8 +203,8 @@ func (a *argumentRoom) TryTake(n int) bool {
 }
 
 // Take implements [message.DecodeRoom].
-func (a *argumentRoom) Take(n int) error {
-	x := (*exchange)(a)
+func (a argumentRoom) Take(n int) error {
+	x := a.x
 	if limit := int64(x.conn.shared.InflightLimit); limit > 0 {
 		r := &x.conn.arguments
 		if !r.tryTake(int64(n), x.argHeld, limit) {
@@ -223,33 +223,16 @@ func (a *argumentRoom) Take(n int) error {
 
 // Give implements [message.DecodeRoom]. The argument is there until its handler has
 // returned.
-func (a *argumentRoom) Give(n int) {
-	if b := a.conn.shared.decoding; b != nil {
+func (a argumentRoom) Give(n int) {
+	if b := a.x.conn.shared.decoding; b != nil {
 		b.Give(n)
 	}
 }
 
-// giveArgument gives back the room of the argument: nobody uses it any more.
-func (x *exchange) giveArgument() {
-	if x.argHeld > 0 {
+// free gives back the room of the argument: nobody uses it any more.
+func (a argumentRoom) free() {
+	if x := a.x; x.argHeld > 0 {
 		x.conn.arguments.give(x.argHeld, int64(x.conn.shared.InflightLimit))
 		x.argHeld = 0
 	}
-}
-
-// boundDecoding lets the decodes in progress take n bytes together. There are no
-// sessions yet.
-func (sh *Shared) boundDecoding(n int64) {
-	sh.decoding = &decodeBudget{limit: n}
-	cfg := *sh.Socket
-	cfg.DecodeRoom = sh.decoding
-	sh.Socket = &cfg
-}
-
-// limitDecoding gives m, whose body was taken from another message, the limits of one
-// that a socket has read.
-func (sh *Shared) limitDecoding(m *message.Message) {
-	m.SetCodecs(sh.Socket.Codecs)
-	m.SetReadLimit(sh.Socket.ReadLimit)
-	m.SetDecodeRoom(sh.Socket.DecodeRoom)
 }

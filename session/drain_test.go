@@ -17,8 +17,8 @@ func TestDrainTellsOnce(t *testing.T) {
 		u.drain()
 	}
 	u.sentNothing("the other side is not proven")
-	if u.local.state() != localDraining {
-		t.Errorf("it is %v", u.local.state())
+	if u.goaway.local.state() != localDraining {
+		t.Errorf("it is %v", u.goaway.local.state())
 	}
 	u.prove() // its first call that proves it comes only now
 	for range 3 {
@@ -45,8 +45,8 @@ func TestByeThatComesUnasked(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	u.prove()
 	u.accept(message.TypePush, 0, controlBye, nil)
-	if u.local.state() != localServing {
-		t.Errorf("it is %v", u.local.state())
+	if u.goaway.local.state() != localServing {
+		t.Errorf("it is %v", u.goaway.local.state())
 	}
 }
 
@@ -132,14 +132,14 @@ func TestLeave(t *testing.T) {
 		if _, inFlight, _ := new(CallCmd).enter(u.conn); inFlight != 0 {
 			t.Errorf("replaceable %v: a call begins after the goaway", replaceable)
 		}
-		if u.remote.state() != remoteLeaving || u.isClosed() {
-			t.Errorf("replaceable %v: %v with a call in flight", replaceable, u.remote.state())
+		if u.goaway.remote.state() != remoteLeaving || u.isClosed() {
+			t.Errorf("replaceable %v: %v with a call in flight", replaceable, u.goaway.remote.state())
 		}
 		u.sentNothing("a call is in flight")
 		u.accept(message.TypeReply, seq, "", 1)
 		receive(t, cmd.wake)
-		if u.remote.state() != remoteFinished {
-			t.Errorf("replaceable %v: %v after the last call", replaceable, u.remote.state())
+		if u.goaway.remote.state() != remoteFinished {
+			t.Errorf("replaceable %v: %v after the last call", replaceable, u.goaway.remote.state())
 		}
 		if replaceable {
 			eventually(t, "the end of the connection", u.isClosed)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -181,6 +182,14 @@ func (s *Engine) reopened() {
 // Close implements [Session].
 func (s *Engine) Close() error { return s.finish(nil) }
 
+// CloseWith implements [Session].
+func (s *Engine) CloseWith(st *message.Status, reconnect bool) error {
+	if st.OK() {
+		st = newStatus(message.CodeConnClosed, errConnClosed)
+	}
+	return s.finishWith(st.Err(), &ClosedError{st, reconnect})
+}
+
 // End is Close with a reason, which pending calls and [Engine.Err] give.
 func (s *Engine) End(cause error) { _ = s.finish(cause) }
 
@@ -332,7 +341,7 @@ type Stats struct {
 // Stats implements [Session].
 func (s *Engine) Stats() Stats {
 	c := s.conns.current()
-	st := Stats{Stats: c.sock.Stats(), Handlers: int(c.handlers.Load()), Pending: c.pending.Len() + s.later.len()}
+	st := Stats{Stats: c.sock.Stats(), Handlers: int(c.places.handlers.Load()), Pending: c.pending.Len() + s.later.len()}
 	_, unread := c.sock.Waiting()
 	st.InFlight = c.budget.bytes.Load() + unread
 	if t := c.streams.Load(); t != nil {
@@ -341,19 +350,36 @@ func (s *Engine) Stats() Stats {
 	return st
 }
 
-// minActivity is how many bytes of a message that is still arriving keep its
-// session from being idle, between two looks: a byte now and then does not.
-const minActivity = 1 << 10
-
 // Idle reports whether nothing has happened on the connection since it was last
 // called: no message and no large part of one was received, no handler is at
 // work, and no reply is still being written, which the write timeout bounds. One
 // goroutine at a time may call it.
 func (s *Engine) Idle() bool {
 	c := s.conns.current()
-	st := c.sock.Stats()
-	idle := st.MessagesIn == c.sawReads && st.BytesIn-c.sawBytes < minActivity &&
-		c.sock.Flushed() && !c.busy() && s.conns.life.state() == Open
-	c.sawReads, c.sawBytes = st.MessagesIn, st.BytesIn
-	return idle
+	silent := c.seen.look(c.sock.Stats())
+	return silent && c.sock.Flushed() && !c.busy() && s.State() == Open
+}
+
+// EndStuck ends the connection, and with it the calls that wait, if calls have
+// waited for limit and nothing was received meanwhile. The session redials if
+// it may. One goroutine at a time may call it.
+func (s *Engine) EndStuck(limit time.Duration) {
+	if s.State() != Open {
+		return
+	}
+	c, now := s.conns.current(), clock()
+	calls := c.pending.Len()
+	c.stuck = c.stuck.look(calls, c.sock.Stats().BytesIn, now)
+	if c.stuck.reached(limit, now) {
+		s.Log(slog.LevelWarn, "connection is stuck", slog.Int("pending", calls), slog.Duration("limit", limit))
+		s.connDown(c, ErrStuck)
+	}
+}
+
+// LogContext implements the origin of log lines.
+func (s *Engine) LogContext() context.Context { return context.Background() }
+
+// LogAttrs implements the origin of log lines.
+func (s *Engine) LogAttrs(to []slog.Attr) []slog.Attr {
+	return aboutSession(to, s.ID(), s.RemoteAddr())
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 )
@@ -109,4 +110,25 @@ func HandlerStatus(err error) *message.Status {
 		ended.HideCause()
 	}
 	return ended
+}
+
+// decodeFailed is the outcome of a body that could not be decoded. A panic is written to
+// log.
+func (sh *Shared) decodeFailed(log logging.Printer, err error) *message.Status {
+	if panicked, ok := message.AsPanic(err); ok {
+		return sh.internalError(log, panicked)
+	}
+	switch {
+	case errors.Is(err, errTooMuchDecoded): // so its handler was not called
+		return Refusal(newStatus(message.CodeExhausted, err))
+	case errors.Is(err, codec.ErrTooLarge):
+		return newStatus(message.CodeTooLarge, err)
+	}
+	if _, ok := errors.AsType[*codec.NotAcceptedError](err); ok {
+		return newStatus(message.CodeUnsupportedCodec, err)
+	}
+	if _, ok := errors.AsType[*codec.UnsupportedError](err); ok {
+		return newStatus(message.CodeBadMessage, err)
+	}
+	return newStatus(message.CodeBadMessage, err).HideCause() // it may name Go types
 }

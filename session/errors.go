@@ -3,11 +3,10 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
-	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/guard"
-	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/socket"
@@ -62,55 +61,10 @@ func statusContext(ctx context.Context) *message.Status {
 	return newStatus(message.CodeHandleTimeout, ctx.Err())
 }
 
-// status turns the error of a write into a status; nil is success.
-func (c *conn) status(m *message.Message, err error) *message.Status {
-	if err == nil {
-		return nil
-	}
-	return c.failed(m, err) // apart, because what errors.As fills in is allocated
-}
-
-func (c *conn) failed(m *message.Message, err error) *message.Status {
-	var pack *socket.PackError
-	panicked, ok := message.AsPanic(err)
-	switch {
-	case ok:
-		return c.shared.internalError(c.sess.Printer, panicked)
-	case errors.As(err, &pack), m.Err() != nil:
-		return newStatus(message.CodeWriteFailed, err).HideCause()
-	case errors.Is(err, socket.ErrQueueFull):
-		return newStatus(message.CodeExhausted, err)
-	case m.Context().Err() != nil && errors.Is(err, m.Context().Err()):
-		return statusContext(m.Context())
-	}
-	return statusClosed(err)
-}
-
 // goesAway reports whether st is what a peer that shuts down answers to a call
 // that it did not execute.
 func goesAway(st *message.Status) bool {
 	return st.Code() == message.CodeShuttingDown && NotExecuted(st)
-}
-
-// decodeFailed is the outcome of a body that could not be decoded. A panic is written to
-// log.
-func (sh *Shared) decodeFailed(log logging.Printer, err error) *message.Status {
-	if panicked, ok := message.AsPanic(err); ok {
-		return sh.internalError(log, panicked)
-	}
-	switch {
-	case errors.Is(err, errTooMuchDecoded): // so its handler was not called
-		return Refusal(newStatus(message.CodeExhausted, err))
-	case errors.Is(err, codec.ErrTooLarge):
-		return newStatus(message.CodeTooLarge, err)
-	}
-	if _, ok := errors.AsType[*codec.NotAcceptedError](err); ok {
-		return newStatus(message.CodeUnsupportedCodec, err)
-	}
-	if _, ok := errors.AsType[*codec.UnsupportedError](err); ok {
-		return newStatus(message.CodeBadMessage, err)
-	}
-	return newStatus(message.CodeBadMessage, err).HideCause() // it may name Go types
 }
 
 // guarded turns a panic of f into a status.
@@ -136,3 +90,15 @@ func isTimeout(err error) bool {
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
 }
+
+// An mtypeError is a message of a type that is not allowed where it came.
+type mtypeError struct {
+	mtype  byte
+	method string
+}
+
+func (e *mtypeError) Error() string {
+	return fmt.Sprintf("%v: %s (%d) to %q", ErrMtype, message.TypeText(e.mtype), e.mtype, e.method)
+}
+
+func (e *mtypeError) Unwrap() error { return ErrMtype }

@@ -2,11 +2,13 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 )
@@ -178,4 +180,83 @@ func (x *exchange) Bind(v any) (bodyCodec byte, err error) {
 	raw := x.InputBodyBytes()
 	x.in.SetBody(v)
 	return x.in.BodyCodec(), x.in.UnmarshalBody(raw)
+}
+
+// hooked turns a panic of hooks into a status.
+func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
+	defer func() {
+		if p := recover(); p != nil {
+			st = x.conn.shared.internalError(x.Printer, guard.New(p, "a plugin of", x.in.ServiceMethod()))
+		}
+	}()
+	return hooks()
+}
+
+// compose makes x a message of this side: it applies the settings, and then the
+// limits in time, to the context. cancel, which may be nil, releases that. The
+// status says that the context has ended already.
+func (x *exchange) compose(mtype byte, method string, body any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
+	x.out.SetMtype(mtype)
+	x.out.SetServiceMethod(method)
+	x.out.SetBody(body)
+	x.out.Apply(settings)
+	if x.out.BodyCodec() == 0 {
+		x.out.SetBodyCodec(x.conn.shared.BodyCodec)
+	}
+	ctx := x.out.Context()
+	if ctx.Err() != nil {
+		return nil, statusContext(ctx)
+	}
+	limit := x.conn.up.ContextAge()
+	if mtype == message.TypeCall {
+		limit = callLimit(&x.out, limit, x.conn.shared.CallLimit)
+	}
+	if limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		x.out.SetContext(ctx)
+	}
+	return cancel, nil
+}
+
+func (x *exchange) beforePush() *message.Status {
+	hooks := x.conn.shared.Hooks.Load()
+	if hooks.preWritePush == nil {
+		return nil
+	}
+	return x.hooked(func() *message.Status {
+		return run(hooks.preWritePush, PreWritePushPlugin.PreWritePush, WriteCtx(x))
+	})
+}
+
+// LogContext implements the origin of log lines. It is Context, but for a message whose
+// context nobody has asked for.
+func (x *exchange) LogContext() context.Context {
+	if x.ctx == nil && x.stream == nil && x.deadline == nil && x.role == roleInbound {
+		return context.Background()
+	}
+	return x.Context()
+}
+
+// LogAttrs implements the origin of log lines.
+func (x *exchange) LogAttrs(to []slog.Attr) []slog.Attr {
+	to = aboutSession(to, x.conn.up.ID(), x.conn.sock.Conn().RemoteAddr())
+	method := x.in.ServiceMethod()
+	if x.role == roleOutgoing {
+		method = x.out.ServiceMethod()
+	}
+	if method != "" {
+		to = append(to, slog.String("method", clip(method))) // a stranger may have chosen it
+	}
+	return to
+}
+
+// decodeResult decodes the body of a reply of the other side, unless that failed.
+func (x *exchange) decodeResult() *message.Status {
+	if st := x.in.Status(); !st.OK() {
+		return st
+	}
+	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
+		return x.conn.shared.decodeFailed(x.Printer, err)
+	}
+	return nil
 }

@@ -518,8 +518,8 @@ func TestGoexitLosesNothing(t *testing.T) {
 			}
 			eventually(t, "no handler counted", func() bool {
 				c := there.conns.current()
-				return srv.shared.Handlers() == 0 && c.handlers.Load() == 0 && c.blocked.Load() == 0 &&
-					srv.shared.working.Load() == 0 && c.working.Load() == 0
+				return srv.shared.Handlers() == 0 && c.places.handlers.Load() == 0 && c.places.blocked.Load() == 0 &&
+					srv.shared.places.working.Load() == 0 && c.places.working.Load() == 0
 			})
 		})
 	}

@@ -1,9 +1,9 @@
 package session
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/goerpc/erpc/message"
 )
 
 // How a peer leaves without failing a call (GOAWAY in the terms of HTTP/2): it
@@ -91,58 +91,92 @@ type heldCall struct {
 	since time.Duration // on clock
 }
 
+// A goaway is where both sides of a connection are in their leaving of it. It may be
+// used concurrently. The zero value is that both serve.
+type goaway struct {
+	local  machine[localState]
+	remote machine[remoteState]
+	quiet  atomic.Pointer[quiescence] // nil: nobody has asked for it; see quiescence
+}
+
+// serves reports whether this side serves new calls.
+func (g *goaway) serves() bool { return g.local.state() == localServing }
+
+// quiescence returns what is known of the quiet of the connection, which was made at
+// the time opened.
+func (g *goaway) quiescence(opened time.Duration) *quiescence {
+	if q := g.quiet.Load(); q != nil {
+		return q
+	}
+	g.quiet.CompareAndSwap(nil, &quiescence{opened: opened})
+	return g.quiet.Load()
+}
+
 // hold keeps the answer to a call of a side that can't be told back, for the end of
-// the connection. Drain refuses it if that does not come soon; a protocol that answers
-// in order gets no answer out of turn. It reports false if too many are held.
-func (c *conn) hold(seq int32, inTurn bool) bool {
-	c.local.move(localDraining, localHolding)
-	if inTurn {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q := c.quietLocked()
-	if len(q.held) >= maxHeldCalls {
-		return false
-	}
-	q.held = append(q.held, heldCall{seq, clock()})
-	return true
+// the connection, which was made at the time opened. Drain refuses it if that does not
+// come soon; a protocol that answers in order gets no answer out of turn. It reports
+// false if too many are held.
+func (g *goaway) hold(seq int32, inTurn bool, opened time.Duration) bool {
+	g.local.move(localDraining, localHolding)
+	return inTurn || g.quiescence(opened).hold(heldCall{seq, clock()})
 }
 
-// refuseHeld answers the calls that have been held for long enough.
-func (c *conn) refuseHeld() {
-	c.mu.Lock()
-	due := c.quietLocked().overdue(clock())
-	c.mu.Unlock()
-	for _, call := range due {
-		c.owe(debt{what: debtRefusal, code: message.CodeShuttingDown, seq: call.seq, cause: ErrShutdown})
-	}
-	if len(due) > 0 {
-		c.sock.StartFlush()
-	}
+// A drainLook is what one look at a draining connection has seen of it.
+type drainLook struct {
+	busy    bool // a handler works for it
+	silent  bool // nothing has happened for long enough; see quiescence
+	closed  bool
+	flushed bool // its replies are written
+	proven  bool // the other side understands a goaway
 }
 
-// quietLocked returns what is known of the quiet of the connection.
-func (c *conn) quietLocked() *quiescence {
-	if c.quiet == nil {
-		c.quiet = &quiescence{opened: c.opened}
+// look says what a look means: idle, that no handler works for the connection; quiet,
+// that moreover its replies are written and nothing more is expected from the other
+// side; end, that the connection holds a call and must end now.
+func (g *goaway) look(l drainLook) (idle, quiet, end bool) {
+	switch {
+	case l.busy:
+		return false, false, false
+	case l.closed:
+		return true, true, false
+	case !l.flushed:
+		return true, false, false
+	case g.local.state() == localHolding:
+		return true, true, true
+	case l.proven:
+		return true, g.local.state() == localAcknowledged, false
 	}
-	return c.quiet
+	return true, l.silent, false
 }
 
-// A quiescence is how long a draining connection has been quiet. The zero value
-// has yet to look.
+// A quiescence is how long a draining connection has been quiet. It may be used
+// concurrently. The zero value has yet to look.
 type quiescence struct {
 	opened time.Duration // when the connection was made
+
+	mu     sync.Mutex    // guards the following
 	idle   time.Duration // since when no handler works for it; 0: one did at the last look
 	silent time.Duration // since when no message came
 	seen   uint64        // messages received at the last look
 	held   []heldCall    // in the order in which they came
 }
 
+// hold keeps a call unless too many are held.
+func (q *quiescence) hold(c heldCall) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.held) >= maxHeldCalls {
+		return false
+	}
+	q.held = append(q.held, c)
+	return true
+}
+
 // overdue returns the calls that have been held for long enough at the time now, and
 // forgets them.
 func (q *quiescence) overdue(now time.Duration) []heldCall {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	n := 0
 	for n < len(q.held) && now-q.held[n].since >= holdFor {
 		n++
@@ -156,6 +190,8 @@ func (q *quiescence) overdue(now time.Duration) []heldCall {
 // messages that have come. It reports whether nothing has happened for long
 // enough to expect nothing more from a side that can't say so.
 func (q *quiescence) look(now time.Duration, busy bool, received uint64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	if busy {
 		q.idle = 0
 		return false
@@ -172,70 +208,3 @@ func (q *quiescence) look(now time.Duration, busy bool, received uint64) bool {
 	}
 	return now-max(q.idle, q.silent) >= wait
 }
-
-// drain makes the connection serve no new calls, tells the other side if that
-// understands, and looks whether it is done. It ends a connection that holds a call
-// when nothing else is at work there. It is called again and again. idle
-// reports that no handler works for it; quiet, that moreover its replies are
-// written and nothing more is expected from the other side.
-func (c *conn) drain() (idle, quiet bool) {
-	if c.local.move(localServing, localDraining) {
-		c.drainStreams()
-	}
-	if c.proof.given() && c.local.move(localDraining, localTold) {
-		c.owe(debt{what: debtGoAway})
-	}
-	c.refuseHeld()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	busy := c.busy()
-	silent := c.quietLocked().look(clock(), busy, c.sock.Stats().MessagesIn)
-	switch {
-	case busy:
-		return false, false
-	case c.closed:
-		return true, true
-	case !c.sock.Flushed():
-		return true, false
-	case c.local.state() == localHolding:
-		go c.sess.End(ErrShutdown) // it has hooks
-		return true, true
-	case c.proof.given():
-		return true, c.local.state() == localAcknowledged
-	}
-	return true, silent
-}
-
-// leave lets no more calls be sent over the connection, whose other side is going
-// away. Those in flight stay until they end.
-func (c *conn) leave() {
-	c.pending.Stop()
-	c.remote.move(remoteServing, remoteLeaving)
-	c.drainStreams()
-	c.closeIfDone()
-}
-
-// closeIfDone ends a connection whose other side goes away, or sends no more, once
-// nothing is at work on it. It is called whenever something has ended there.
-func (c *conn) closeIfDone() {
-	state := c.remote.state()
-	switch state {
-	case remoteServing, remoteFinished:
-		return
-	}
-	if c.pending.Len() > 0 || c.busy() || !c.remote.move(state, remoteFinished) {
-		return
-	}
-	if state == remoteHalfClosed {
-		go c.endHalfClosed()
-		return
-	}
-	if c.replaceable {
-		go c.close(nil)
-		return
-	}
-	c.owe(debt{what: debtBye})
-}
-
-// onBye notes that the other side sends no more calls.
-func (c *conn) onBye() { c.local.move(localTold, localAcknowledged) }

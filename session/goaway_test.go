@@ -20,8 +20,9 @@ func TestHeldCalls(t *testing.T) {
 	}
 	u.drain()
 	u.sentNothing("they are held")
-	u.quiet.held[0].since -= holdFor
-	u.quiet.held[1].since -= holdFor
+	q := u.goaway.quiet.Load()
+	q.held[0].since -= holdFor
+	q.held[1].since -= holdFor
 	u.drain()
 	refused := u.sent()
 	if len(refused) != 2 || refused[0].Seq() != 10 || refused[1].Seq() != 11 || refused[1].Status().Code() != message.CodeShuttingDown {
@@ -68,6 +69,37 @@ func TestQuiescence(t *testing.T) {
 			if got := q.look(l.at, l.busy, l.received); got != l.quiet {
 				t.Errorf("%s: at %v quiet is %v", name, l.at, got)
 			}
+		}
+	}
+}
+
+// TestDrainLooks: what one look at a draining connection means.
+func TestDrainLooks(t *testing.T) {
+	type look = drainLook
+	for _, c := range []struct {
+		name             string
+		state            localState
+		look             drainLook
+		idle, quiet, end bool
+	}{
+		{"a handler works", localDraining, look{busy: true, silent: true, closed: true, flushed: true}, false, false, false},
+		{"closed", localTold, look{closed: true, proven: true}, true, true, false},
+		{"a reply is being written", localDraining, look{silent: true}, true, false, false},
+		{"and a call is held", localHolding, look{silent: true}, true, false, false},
+		{"a call is held", localHolding, look{flushed: true}, true, true, true},
+		{"and a handler works", localHolding, look{busy: true, flushed: true}, false, false, false},
+		{"and the connection is closed", localHolding, look{closed: true, flushed: true}, true, true, false},
+		{"nobody has said bye", localTold, look{flushed: true, silent: true, proven: true}, true, false, false},
+		{"bye", localAcknowledged, look{flushed: true, proven: true}, true, true, false},
+		{"a side that can't be told speaks", localDraining, look{flushed: true}, true, false, false},
+		{"and is silent", localDraining, look{flushed: true, silent: true}, true, true, false},
+	} {
+		var g goaway
+		for _, way := range [][]localState{localDraining: {localDraining}, localHolding: {localDraining, localHolding}, localTold: {localDraining, localTold}, localAcknowledged: {localDraining, localTold, localAcknowledged}}[c.state] {
+			g.local.move(g.local.state(), way)
+		}
+		if idle, quiet, end := g.look(c.look); idle != c.idle || quiet != c.quiet || end != c.end {
+			t.Errorf("%s: idle %v, quiet %v, end %v", c.name, idle, quiet, end)
 		}
 	}
 }
@@ -133,8 +165,8 @@ func TestGoAwayTowardsASideThatRedials(t *testing.T) {
 	if st := s.Call("/h", 2, new(int)).Status(); !st.OK() {
 		t.Errorf("a call after the goaway: %v", st)
 	}
-	if old.isClosed() || old.remote.state() != remoteLeaving {
-		t.Errorf("the old connection is closed %v, %v, with a call in flight", old.isClosed(), old.remote.state())
+	if old.isClosed() || old.goaway.remote.state() != remoteLeaving {
+		t.Errorf("the old connection is closed %v, %v, with a call in flight", old.isClosed(), old.goaway.remote.state())
 	}
 	close(release)
 	if st := slow.Status(); !st.OK() {
@@ -161,7 +193,7 @@ func TestGoAwayTowardsASideThatCannotRedial(t *testing.T) {
 	if idle, quiet := there.Drain(); idle || quiet {
 		t.Errorf("idle %v, quiet %v, with a handler at work", idle, quiet)
 	}
-	eventually(t, "the goaway", func() bool { return s.conns.current().remote.state() == remoteLeaving })
+	eventually(t, "the goaway", func() bool { return s.conns.current().goaway.remote.state() == remoteLeaving })
 	if st := s.Call("/h", 2, new(int)).Status(); st.Code() != message.CodeShuttingDown || !NotExecuted(st) {
 		t.Errorf("a call after the goaway: %v", st)
 	}
@@ -171,7 +203,7 @@ func TestGoAwayTowardsASideThatCannotRedial(t *testing.T) {
 	}
 	begin := time.Now()
 	drained(t, there)
-	if state := there.conns.current().local.state(); state != localAcknowledged {
+	if state := there.conns.current().goaway.local.state(); state != localAcknowledged {
 		t.Errorf("quiet while %v", state)
 	}
 	if d := time.Since(begin); d > longest/2 {

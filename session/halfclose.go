@@ -3,9 +3,6 @@ package session
 import (
 	"net"
 	"time"
-
-	"github.com/goerpc/erpc/internal/backoff"
-	"github.com/goerpc/erpc/internal/stream"
 )
 
 // A side that ends what it sends may still read, as a program does that writes its
@@ -37,59 +34,28 @@ func halfCloses(nc net.Conn) bool {
 	}
 }
 
-// halfClose lets the handlers at work finish after the other side has ended what
-// it sends. It reports false if that means the end of the connection.
-func (c *conn) halfClose() bool {
-	if c.replaceable || c.proof.given() || !c.busy() || !halfCloses(c.sock.Conn()) {
-		return false
-	}
-	if !c.remote.move(remoteServing, remoteHalfClosed) {
-		return false
-	}
-	c.endCalls(errConnClosed)
-	c.endReceiving()
-	c.boundHalfClosed(c.progress())
-	c.closeIfDone() // the last handler may have ended meanwhile
-	return true
+// A stallWatch ends something that makes no progress. Its functions are called one
+// after another, on goroutines of timers.
+type stallWatch struct {
+	longest  time.Duration // without progress
+	progress func() uint64 // returns what changes while it gets on
+	over     func() bool   // reports whether there is nothing left to watch
+	stalled  func()        // ends it
 }
 
-// endReceiving ends the streams that can't go on when nothing more is received.
-func (c *conn) endReceiving() {
-	t := c.streams.Load()
-	if t == nil {
-		return
-	}
-	for _, s := range t.all() {
-		if s.opener() || s.life.State() != stream.RecvClosed {
-			s.finish(statusClosed(errConnClosed), false)
-		}
-	}
-}
+// start watches from now. What happens after start has returned is progress.
+func (w *stallWatch) start() { w.after(w.progress()) }
 
-// progress is what changes while a connection that is half closed gets on.
-func (c *conn) progress() uint64 { return c.sock.Moved() + c.sock.Stats().MessagesOut }
-
-// boundHalfClosed ends the connection when it has made no progress for
-// maxHalfClosed, beyond what it had made before.
-func (c *conn) boundHalfClosed(before uint64) {
-	time.AfterFunc(maxHalfClosed, func() {
-		if c.remote.state() != remoteHalfClosed || c.isClosed() {
+// after watches for progress beyond before.
+func (w *stallWatch) after(before uint64) {
+	time.AfterFunc(w.longest, func() {
+		if w.over() {
 			return
 		}
-		if now := c.progress(); now != before {
-			c.boundHalfClosed(now)
+		if now := w.progress(); now != before {
+			w.after(now)
 			return
 		}
-		c.up.connDown(c, errConnClosed)
+		w.stalled()
 	})
-}
-
-// endHalfClosed ends the connection when all replies are written. The write
-// timeout bounds that.
-func (c *conn) endHalfClosed() {
-	ctx := c.context()
-	for c.sock.Flush(ctx) == nil && !c.debts.empty() {
-		backoff.Sleep(ctx, time.Millisecond) // what is owed is queued as soon as there is room
-	}
-	c.up.connDown(c, errConnClosed)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,6 +131,43 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 				}
 				time.Sleep(time.Minute) // until workers and timers have gone
 			})
+		})
+	}
+}
+
+// TestStallWatch ends what has made no progress for a while, and nothing else.
+func TestStallWatch(t *testing.T) {
+	const longest = 3 * time.Second
+	for _, c := range []struct {
+		name  string
+		steps []time.Duration // when it gets on
+		over  time.Duration   // when it has ended; 0: never
+		want  time.Duration   // when it is ended; 0: never
+	}{
+		{name: "none", want: longest},
+		{name: "one", steps: []time.Duration{time.Second}, want: 2 * longest},
+		{name: "just in time", steps: []time.Duration{longest - 1, 2*longest - 1}, want: 3 * longest},
+		{name: "too late", steps: []time.Duration{longest + 1}, want: longest},
+		{name: "it ends before", over: longest - 1},
+		{name: "it gets on, and ends", steps: []time.Duration{time.Second}, over: 2*longest - 1},
+	} {
+		bubble(t, func(t *testing.T) {
+			began := time.Now()
+			var steps atomic.Uint64
+			var ended atomic.Int64
+			for _, at := range c.steps {
+				time.AfterFunc(at, func() { steps.Add(1) })
+			}
+			w := stallWatch{
+				longest: longest, progress: steps.Load,
+				over:    func() bool { return c.over > 0 && time.Since(began) >= c.over },
+				stalled: func() { ended.Add(int64(time.Since(began))) },
+			}
+			w.start()
+			time.Sleep(10 * longest)
+			if got := time.Duration(ended.Load()); got != c.want {
+				t.Errorf("%s: it is ended after %v, want %v", c.name, got, c.want)
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"sync/atomic"
 	"time"
@@ -256,4 +257,10 @@ func (p *preSession) limitRead(ctx context.Context) (undo func()) {
 		}
 		_ = sock.SetReadDeadline(p.deadline) // fails only on a closed connection, which reading tells
 	}
+}
+
+// LogAttrs implements the origin of log lines: with the address of the connection that is
+// being prepared.
+func (p *preSession) LogAttrs(to []slog.Attr) []slog.Attr {
+	return aboutSession(to, p.ID(), p.RemoteAddr())
 }

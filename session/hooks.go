@@ -312,3 +312,22 @@ func (h *Hooks) disconnect(s Base, until plugin.Plugin) {
 		}
 	}
 }
+
+// onReply reports whether there are hooks for replies.
+func (h *Hooks) onReply() bool {
+	return h.postReadReplyHeader != nil || h.preReadReplyBody != nil || h.postReadReplyBody != nil
+}
+
+// reply runs the hooks of a reply of the other side around its decoding.
+func (h *Hooks) reply(x ReadCtx, decode func() *message.Status) *message.Status {
+	if st := run(h.postReadReplyHeader, PostReadReplyHeaderPlugin.PostReadReplyHeader, x); !st.OK() {
+		return st
+	}
+	if st := run(h.preReadReplyBody, PreReadReplyBodyPlugin.PreReadReplyBody, x); !st.OK() {
+		return st
+	}
+	if st := decode(); !st.OK() {
+		return st
+	}
+	return run(h.postReadReplyBody, PostReadReplyBodyPlugin.PostReadReplyBody, x)
+}

@@ -117,7 +117,7 @@ func FuzzReplyMarks(f *testing.F) {
 		m.SetStatus(message.NewStatus(code, "m", "c"))
 		m.Meta().Parse(query)
 		m.Meta().Set(metaRefused, mark)
-		c.readRefusal(m)
+		c.proof.readRefusal(m)
 		want := proven && code != 0 && namesSeq([]byte(mark), seq)
 		if NotExecuted(m.Status()) != want {
 			t.Errorf("mark %q, number %d, code %d, proven %v: not executed is %v", mark, seq, code, proven, !want)

@@ -67,13 +67,6 @@ func plain(st *message.Status) *message.Status {
 	return withCause(st, r.cause)
 }
 
-// markRefused makes m, a reply, say that the call was not executed.
-func (c *conn) markRefused(m *message.Message) {
-	if c.proof.given() {
-		m.Meta().Set(metaRefused, seqText(m.Seq()))
-	}
-}
-
 // dropMarks takes what only this package may say out of a message that user code
 // has filled in.
 func dropMarks(m *message.Message) {
@@ -86,22 +79,5 @@ func dropMarks(m *message.Message) {
 	}
 	if meta.Peek(metaHello) != nil {
 		meta.Del(metaHello)
-	}
-}
-
-// readRefusal makes the status of m, a reply, one that NotExecuted knows, if the
-// other side says so and is proven.
-func (c *conn) readRefusal(m *message.Message) {
-	if m.StatusOK() || m.Meta().RawLen() == 0 && m.Meta().Len() == 0 {
-		return
-	}
-	mark := m.Meta().Peek(metaRefused)
-	if mark == nil {
-		return
-	}
-	refused := c.proof.given() && namesSeq(mark, m.Seq())
-	m.Meta().Del(metaRefused) // so that nobody passes it on
-	if refused {
-		m.SetStatus(Refusal(m.Status()))
 	}
 }

@@ -11,14 +11,13 @@ import (
 // bytes.
 const maxNamed = 128
 
-// notFound is the outcome of a message that has no handler. Like that of v7 it
+// notFound is the outcome of a CALL, or else PUSH, that has no handler in routes. Like that of v7 it
 // has no cause, unless the method is there for another kind of message; the
 // typed Call fills in what it has called.
-func (x *exchange) notFound() *message.Status {
-	call, routes := x.in.Mtype() == message.TypeCall, x.conn.sess.shared.Routes
-	other, _ := routes.Dispatch(!call, x.in.ServiceMethod())
+func notFound(routes Dispatcher, call bool, method string) *message.Status {
+	other, _ := routes.Dispatch(!call, method)
 	if other == nil || other.IsUnknown() {
-		other, _ = routes.DispatchStream(x.in.ServiceMethod())
+		other, _ = routes.DispatchStream(method)
 	}
 	if other == nil || other.IsUnknown() {
 		return newStatus(message.CodeNotFound, "")
@@ -27,7 +26,7 @@ func (x *exchange) notFound() *message.Status {
 	if call {
 		kind = RouteCall
 	}
-	return newStatus(message.CodeNotFound, fmt.Sprintf("no handler of a %s for %q, only one of a %s", kind, clip(x.in.ServiceMethod()), other.RouterTypeName()))
+	return newStatus(message.CodeNotFound, fmt.Sprintf("no handler of a %s for %q, only one of a %s", kind, clip(method), other.RouterTypeName()))
 }
 
 // nameMissing gives the status of a call that found no handler a cause that

@@ -55,13 +55,3 @@ func (p *PendingCall) Start(s Session) {
 
 // Fail ends the call, which was not sent.
 func (p *PendingCall) Fail(st *message.Status) { p.cmd.finish(st) }
-
-// startWith gives a pending call its session.
-func (cmd *CallCmd) startWith(s *Engine) {
-	a := cmd.async
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	cmd.sess = s
-	a.giveUp()
-	a.giveUp = nil
-}

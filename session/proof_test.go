@@ -162,7 +162,7 @@ func TestProofOfTheCallee(t *testing.T) {
 	hello(seq+1, seq+1)
 	w.send(message.TypePush, seq, controlHello)
 	w.send(message.TypePush, 0, controlGoAway)
-	if given() || s.conns.current().remote.state() != remoteServing {
+	if given() || s.conns.current().goaway.remote.state() != remoteServing {
 		t.Fatal("proven by what a proxy could have passed on")
 	}
 	cmd := s.AsyncCall("/x", 1, nil, nil)
@@ -282,7 +282,7 @@ func TestRefusalIsSeenAndResent(t *testing.T) {
 		t.Fatal(st)
 	}
 	c := old.conns.current()
-	c.local.move(localServing, localDraining) // without a goaway, as if that were on its way
+	c.goaway.local.move(localServing, localDraining) // without a goaway, as if that were on its way
 	if st := s.Call("/h", 2, new(int)).Status(); !st.OK() {
 		t.Errorf("a call that was refused: %v", st)
 	}

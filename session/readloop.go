@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
@@ -32,15 +31,9 @@ type readLoop struct {
 	now            time.Duration // as of the end of the last handler; 0: stale
 	unflushedSince time.Duration // when the first reply that waits for a flush was made; 0: none does
 
-	epoch   uint64 // of the handoff, in user code; else 0
-	inOrder bool   // in a message that is answered before the next is read
-	done    bool   // it ended in good order, or another goroutine reads
-}
-
-// An outcome says what became of a message that was read.
-type outcome struct {
-	keep bool // the exchange is the reader's again
-	read bool // the goroutine still reads
+	epoch  uint64 // of the handoff, in user code; else 0
+	inTurn bool   // in a message that is answered before the next is read
+	done   bool   // it ended in good order, or another goroutine reads
 }
 
 // read reads messages of c until the connection ends or another goroutine reads.
@@ -71,7 +64,7 @@ func (l *readLoop) next() bool {
 	if l.ender != nil && l.x.in.Mtype() == message.TypeReply && l.ender.Ended() && c.replaceable {
 		c.up.connLeaving(c) // before the caller knows, who may call again at once
 	}
-	out := l.x.accept(l)
+	out := l.accept()
 	if out.keep {
 		l.x.reset()
 	} else {
@@ -122,28 +115,11 @@ func (l *readLoop) putExchange() {
 
 func (l *readLoop) read() error {
 	if hooks := l.c.shared.Hooks.Load().preReadHeader; hooks != nil {
-		if err := l.x.beforeHeader(hooks); err != nil {
+		if err := l.beforeHeader(hooks); err != nil {
 			return err
 		}
 	}
 	return l.c.sock.Read(&l.x.in)
-}
-
-// beforeHeader runs the hooks in front of a header.
-func (x *exchange) beforeHeader(hooks []PreReadHeaderPlugin) (err error) {
-	name := ""
-	defer func() {
-		if p := recover(); p != nil {
-			err = guard.New(p, "plugin", name)
-		}
-	}()
-	for _, hook := range hooks {
-		name = hook.Name()
-		if err := hook.PreReadHeader(x); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // enter marks the goroutine as in user code since now.
@@ -160,7 +136,7 @@ func (l *readLoop) handlerDone() {
 	epoch, reads := l.c.handoff.handlerDone(l.epoch)
 	if !reads {
 		epoch = l.epoch - epochHandling + epochReplying
-		l.c.handlerReturned() // the watchdog has counted it, or does so now
+		l.c.places.workDone(&l.c.shared.places) // the watchdog has counted it, or does so now
 	}
 	l.epoch = epoch
 }
@@ -175,7 +151,7 @@ func (l *readLoop) exit() bool {
 	}
 	l.done = true
 	if epoch&epochBits == epochHandling { // a hook of a reply, or no handler ran
-		l.c.handlerReturned()
+		l.c.places.workDone(&l.c.shared.places)
 	}
 	l.c.uncountBlocked()
 	return false
@@ -192,94 +168,10 @@ func (l *readLoop) exited() {
 		} else {
 			l.c.sock.StartFlush()
 		}
-	case l.inOrder:
+	case l.inTurn:
 		l.x.slot.free()
 		l.c.readOn()
 	default:
 		go l.c.end(errHookExited, nil)
-	}
-}
-
-// accept deals with a message that was read, here or on another goroutine.
-func (x *exchange) accept(l *readLoop) outcome {
-	keep := outcome{keep: true, read: true}
-	c := x.conn
-	mtype := x.in.Mtype()
-	switch mtype {
-	case message.TypeReply:
-		x.role = roleReply
-		return x.serveReply(l)
-	case message.TypeCall:
-		x.role = roleInbound
-		if x.in.ServiceMethod() == controlCaps && c.answerCaps(x) {
-			return keep
-		}
-		c.acceptOffer(&x.in)
-	case message.TypePush:
-		x.role = roleInbound
-		if isControl(x.in.ServiceMethod()) {
-			c.control(&x.in)
-			return keep
-		}
-	case message.TypeStreamOpen, message.TypeStreamData, message.TypeStreamFull, message.TypeStreamEnd, message.TypeStreamCredit:
-		x.role = roleInbound
-		kept, err := c.streamFrame(x)
-		if err != nil {
-			go c.end(err, nil)
-			return outcome{keep: true}
-		}
-		return outcome{keep: !kept, read: true}
-	default:
-		x.role = roleInbound
-		go c.end(&mtypeError{x.in.Mtype(), x.in.ServiceMethod()}, nil)
-		return outcome{keep: true}
-	}
-	h, _ := c.shared.Routes.Dispatch(mtype == message.TypeCall, x.in.ServiceMethod())
-	switch {
-	case x.refusedByDrain():
-		return keep
-	case x.in.InTurn():
-		l.now = 0
-		x.answerInOrder(h, l)
-		return keep
-	case h != nil && l.warmUp <= 0 && !h.ordered && h.limit == 0 && h.pace.inline() && c.mayRunInline():
-		return x.serveInline(h, l)
-	}
-	l.now = 0
-	if !c.awaitRoom() {
-		if err := c.sock.Err(); err != nil { // nothing of what came before could be answered
-			go c.end(err, nil)
-			return outcome{keep: true}
-		}
-		x.refuse(message.CodeExhausted, errTooManyBytes)
-		return keep
-	}
-	if !c.acquire(x, h) {
-		x.refuse(message.CodeExhausted, errTooManyHandlers)
-		return keep
-	}
-	if x.refusedByDrain() {
-		x.slot.free()
-		return keep
-	}
-	x.dispatch(h)
-	return outcome{read: true}
-}
-
-// dispatch hands x, which has its slot, to a worker, at once or when its turn
-// comes. The message has its deadline before the next one is read: that may be its
-// cancellation.
-func (x *exchange) dispatch(h *Handler) {
-	x.setDeadline()
-	switch {
-	case h.queues():
-		h.backlog.enter(x, int(h.limit))
-	case h != nil && h.ordered:
-		x.inOrder = true
-		if x.conn.sess.order.enter(x) {
-			x.conn.shared.workers.Run(x)
-		}
-	default:
-		x.conn.shared.workers.Run(x)
 	}
 }

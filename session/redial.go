@@ -96,6 +96,17 @@ func (s *Engine) connLeaving(c *conn) {
 	}
 }
 
+// connEnded implements [upstream]: the other side has closed the session.
+func (s *Engine) connEnded(c *conn, why *ClosedError) {
+	if why.Reconnect && s.dial != nil {
+		s.connDown(c, why)
+		return
+	}
+	if s.conns.current() == c {
+		_ = s.finish(why)
+	}
+}
+
 // errLeaving is why a session that got a goaway redials.
 var errLeaving = errors.New("session: the other side is shutting down")
 

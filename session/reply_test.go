@@ -90,7 +90,7 @@ func TestLargeRepliesAreDecodedByTheCaller(t *testing.T) {
 			t.Errorf("%d bytes: outcome %+v, late %v, decoded %v", size, out, cmd.late != nil, result == body)
 		}
 		if in := cmd.late; in != nil {
-			if st := in.decodeReply(cmd); !st.OK() || result != body {
+			if st := cmd.decodeReply(in); !st.OK() || result != body {
 				t.Errorf("%d bytes: decoded by the caller: %v", size, st)
 			}
 			putExchange(in)
@@ -176,7 +176,7 @@ func TestGoexitInAHookOfAReply(t *testing.T) {
 				l.exit()
 			}
 		}()
-		x.accept(&l)
+		l.accept()
 	}()
 	receive(t, cmd.wake)
 	if cmd.st.Code() != message.CodeInternalServerError || !errors.Is(cmd.st.Cause(), errHookExited) {

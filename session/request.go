@@ -52,29 +52,3 @@ func (r *request) fill(m *message.Message) {
 		message.WithXferPipe(r.pipe...)(m)
 	}
 }
-
-// compose makes x a message of this side: it applies the settings, and then the
-// limits in time, to the context. cancel, which may be nil, releases that. The
-// status says that the context has ended already.
-func (x *exchange) compose(mtype byte, method string, body any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
-	x.out.SetMtype(mtype)
-	x.out.SetServiceMethod(method)
-	x.out.SetBody(body)
-	x.out.Apply(settings)
-	if x.out.BodyCodec() == 0 {
-		x.out.SetBodyCodec(x.conn.shared.BodyCodec)
-	}
-	ctx := x.out.Context()
-	if ctx.Err() != nil {
-		return nil, statusContext(ctx)
-	}
-	limit := x.conn.up.ContextAge()
-	if mtype == message.TypeCall {
-		limit = x.callLimit(limit)
-	}
-	if limit > 0 {
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		x.out.SetContext(ctx)
-	}
-	return cancel, nil
-}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
-	"github.com/goerpc/erpc/socket"
 )
 
 // phase is how far the handling of an inbound message is.
@@ -23,41 +22,6 @@ const (
 
 func (p phase) String() string {
 	return [...]string{"read", "handling", "replying", "replied", "done"}[p]
-}
-
-// serveInline handles a CALL or PUSH on the goroutine that reads.
-func (x *exchange) serveInline(h *Handler, l *readLoop) outcome {
-	if l.now == 0 {
-		l.now = clock()
-	}
-	c := x.conn
-	x.setDeadline() // before another goroutine may read, perhaps the cancellation of this message
-	l.enter(l.now)
-	x.slot.loop = l
-	if !x.refusedByDrain() {
-		l.now = x.serve(h, true, l.now)
-	} else if x.deadline != nil {
-		x.deadline.end()
-	}
-	x.slot = slot{}
-	if l.exit() {
-		c.closeIfDone()
-		return outcome{keep: true, read: true}
-	}
-	h.pace.blocked()
-	c.sock.StartFlush() // the goroutine that reads now may wait for the other side already
-	return outcome{keep: true}
-}
-
-// answerInOrder handles a message that is answered before the next is read. It
-// is counted, but not bounded: there is one for each connection at most.
-func (x *exchange) answerInOrder(h *Handler, l *readLoop) {
-	x.slot, l.inOrder = x.conn.occupy(), true
-	if !x.refusedByDrain() {
-		x.serve(h, false, clock())
-	}
-	l.inOrder = false
-	x.slot.free()
 }
 
 // serveOnWorker handles a CALL or PUSH on a worker and, if it is one of those
@@ -107,7 +71,7 @@ func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Durati
 		x.out.SetMtype(message.TypeReply)
 	}
 	if x.deadline == nil {
-		x.setDeadline()
+		x.deadline = newDeadline(x.conn, &x.in)
 	}
 	defer x.unwind()
 	res := x.handle(h)
@@ -120,7 +84,7 @@ func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Durati
 	}
 	x.refused = !res.executed && NotExecuted(res.st)
 	x.finish(hooks, res.body, res.st, noFlush)
-	x.logHandled(t1 - t0)
+	x.conn.shared.runs.handled(x, t1-t0)
 	return t1
 }
 
@@ -148,7 +112,7 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bo
 // unwind answers a message whose handler, or a hook, has ended the goroutine with
 // runtime.Goexit.
 func (x *exchange) unwind() {
-	defer x.giveArgument()
+	defer argumentRoom{x}.free()
 	if x.phase == phaseDone {
 		return
 	}
@@ -157,18 +121,6 @@ func (x *exchange) unwind() {
 	if x.phase == phaseHandling {
 		x.finish(x.conn.shared.Hooks.Load(), nil, newStatus(message.CodeInternalServerError, ""), false)
 	}
-}
-
-// abandonReply is finish without hooks, of what is not done yet.
-func (x *exchange) abandonReply() {
-	if x.phase < phaseReplied && x.in.Mtype() == message.TypeCall {
-		x.out.Reset()
-		x.answer(new(Hooks), nil, newStatus(message.CodeInternalServerError, ""), false)
-	}
-	if x.deadline != nil {
-		x.deadline.end()
-	}
-	x.phase = phaseDone
 }
 
 // handled is what the handling of a message came to.
@@ -234,7 +186,7 @@ func (x *exchange) route(h *Handler) (*Handler, *message.Status) {
 	case x.in.ServiceMethod() == "":
 		return h, newStatus(message.CodeBadMessage, "invalid service method for message")
 	case h == nil:
-		return nil, x.notFound()
+		return nil, notFound(x.conn.shared.Routes, isCall, x.in.ServiceMethod())
 	}
 	return h, x.routeHeader(h)
 }
@@ -262,7 +214,7 @@ func (x *exchange) routeHeader(h *Handler) *message.Status {
 // argument makes the body that is decoded into. That of an unknown method is
 // the bytes as they are.
 func (x *exchange) argument(h *Handler) any {
-	x.in.SetDecodeRoom((*argumentRoom)(x))
+	x.in.SetDecodeRoom(argumentRoom{x})
 	if h.spec.NewArg == nil {
 		raw := x.in.Raw()
 		x.in.SetBody(&raw)
@@ -310,83 +262,25 @@ func (x *exchange) decode(h *Handler) error {
 	return x.in.UnmarshalBody(x.in.Raw())
 }
 
-// reply answers a CALL, unless the caller was told that it took too long.
-func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, noFlush bool) {
-	if x.deadline == nil || x.deadline.claim() {
-		x.answer(hooks, body, st, noFlush)
-	}
-}
-
-func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bool) {
-	if st.OK() {
-		st = x.out.Status()
-	}
-	x.out.SetMtype(message.TypeReply)
-	x.out.SetSeq(x.in.Seq())
-	x.out.XferPipe().Prepend(x.in.XferPipe())
-	if st.OK() {
-		x.ReplyBodyCodec()
-		x.out.SetBody(body)
-	} else {
-		x.fail(st)
-	}
-	if hooks.preWriteReply != nil {
-		x.out.SetServiceMethod(x.in.ServiceMethod())
-		if st := x.hooked(func() *message.Status {
-			return run(hooks.preWriteReply, PreWriteReplyPlugin.PreWriteReply, WriteCtx(x))
-		}); !st.OK() {
-			x.fail(st)
+// dispatch hands x, which has its slot, to a worker, at once or when its turn
+// comes. The message has its deadline before the next one is read: that may be its
+// cancellation.
+func (x *exchange) dispatch(h *Handler) {
+	x.deadline = newDeadline(x.conn, &x.in)
+	switch {
+	case h.queues():
+		h.backlog.enter(x, int(h.limit))
+	case h != nil && h.ordered:
+		x.inOrder = true
+		if x.conn.sess.order.enter(x) {
+			x.conn.shared.workers.Run(x)
 		}
-		x.out.SetServiceMethod("")
-	}
-	dropMarks(&x.out)
-	if x.refused && !x.out.StatusOK() {
-		x.conn.markRefused(&x.out)
-	}
-	st = x.send(noFlush)
-	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded
-		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
-			st = newStatus(message.CodeInternalServerError, st.Cause()).HideCause()
-		}
-		x.out.Reset() // with what can't be sent, such as a filter that is not registered
-		x.out.SetMtype(message.TypeReply)
-		x.out.SetSeq(x.in.Seq())
-		x.fail(st)
-		st = x.send(noFlush)
-	}
-	x.phase = max(x.phase, phaseReplied)
-	if !st.OK() {
-		x.Log(slog.LevelDebug, "reply not sent", statusAttr(st))
-		return
-	}
-	if hooks.postWriteReply != nil {
-		x.out.SetServiceMethod(x.in.ServiceMethod())
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
-			return run(hooks.postWriteReply, PostWriteReplyPlugin.PostWriteReply, WriteCtx(x))
-		})
+	default:
+		x.conn.shared.workers.Run(x)
 	}
 }
 
-// hooked turns a panic of hooks into a status.
-func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
-	defer func() {
-		if p := recover(); p != nil {
-			st = x.conn.shared.internalError(x.Printer, guard.New(p, "a plugin of", x.in.ServiceMethod()))
-		}
-	}()
-	return hooks()
-}
-
-func (x *exchange) fail(st *message.Status) {
-	x.status = st
-	x.out.SetStatus(x.conn.shared.told(x.Printer, st))
-	x.out.SetBodyCodec(0)
-	x.out.SetBody(nil)
-}
-
-func (x *exchange) send(noFlush bool) *message.Status {
-	if noFlush {
-		return x.conn.status(&x.out, x.conn.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))
-	}
-	return x.conn.write(&x.out, true)
+// abandoned reports whether nobody waits for the reply any more.
+func (x *exchange) abandoned() bool {
+	return x.conn.isClosed() || x.deadline != nil && x.deadline.ctx.Err() != nil
 }

@@ -105,7 +105,7 @@ func TestPhasesOfAMessage(t *testing.T) {
 			t.Run(fmt.Sprint(message.TypeText(mtype), " ", name), func(t *testing.T) {
 				u := traced(t, p)
 				u.accept(mtype, 3, "/h", 1)
-				eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+				eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 				var want []string
 				failed := i >= 0 && i <= slices.Index(phases, "handler")
 				for n, phase := range phases {
@@ -143,7 +143,7 @@ func TestPanicsAreAnswered(t *testing.T) {
 				u := traced(t, p)
 				u.shared.ErrorDetail = detail
 				u.accept(mtype, 3, "/h", 1)
-				eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+				eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 				if !slices.Contains(p.phases(), "handled") && phase != "handled" {
 					t.Errorf("a panic in %s: the last hooks did not run", phase)
 				}
@@ -187,7 +187,7 @@ func TestGoexitIsAnswered(t *testing.T) {
 						l.exit()
 					}
 				}()
-				x.accept(&l)
+				l.accept()
 			}()
 			eventually(t, "an answer to "+phase, func() bool { return u.sock.Stats().MessagesOut == 1 && !u.busy() })
 			m := u.sentOne()
@@ -221,7 +221,7 @@ func TestRoutesAreSettledByThePeer(t *testing.T) {
 			}
 		})
 		u.accept(message.TypeCall, 1, "/h", 1)
-		eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+		eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 		m := u.sentOne()
 		if route && (called != "" || m.Status().Code() != message.CodeInternalServerError) {
 			t.Errorf("a hook of the route: %q was called, and %v answered", called, m)
@@ -267,7 +267,7 @@ func TestUnansweredMethods(t *testing.T) {
 		{"/unknown", "", message.CodeNotFound},
 	} {
 		u.accept(message.TypeCall, 1, c.method, 1)
-		eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+		eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 		m := u.sentOne()
 		cause := ""
 		if m.Status().Cause() != nil {
@@ -320,7 +320,7 @@ func TestReplyThatCannotBeEncoded(t *testing.T) {
 	} {
 		u := newUnit(t, callRoute{call: callHandler(func(ctx CallCtx, _ int) (any, *message.Status) { return c.do(ctx), nil })}, nil)
 		u.accept(message.TypeCall, 4, "/h", 1)
-		eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+		eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 		if all := u.sent(); len(all) != 1 || all[0].Seq() != 4 || all[0].Status().Code() != c.code || all[0].Meta().Len() != 0 {
 			t.Errorf("%s: answered %v", c.name, all)
 		}
@@ -365,7 +365,7 @@ func TestArgumentThatCannotBeDecoded(t *testing.T) {
 		{1, 200, message.CodeBadMessage},
 	} {
 		u.accept(message.TypeCall, 4, "/h", c.body, message.WithBodyCodec(c.codec))
-		eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+		eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 		if m := u.sentOne(); m.Status().Code() != c.code || NotExecuted(m.Status()) {
 			t.Errorf("%v in codec %d: answered %v", c.body, c.codec, m)
 		}
@@ -383,7 +383,7 @@ func TestOnlyHooksRefuse(t *testing.T) {
 				u.prove()
 			}
 			u.accept(message.TypeCall, 4, "/h", 1)
-			eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+			eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 			m := u.sentOne()
 			if marked, want := m.Meta().Has(metaRefused), proven && phase != "handler" && phase != "pre reply"; marked != want {
 				t.Errorf("refused by %s, proven %v: marked is %v", phase, proven, marked)
@@ -406,7 +406,7 @@ func TestHandlersCannotMark(t *testing.T) {
 	})}, nil)
 	u.prove()
 	u.accept(message.TypeCall, 4, "/h", 1)
-	eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+	eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 	if m := u.sentOne(); m.Meta().Has(metaRefused) || m.Meta().Has(metaHello) || m.Meta().Get("mine") != "5" {
 		t.Errorf("answered with %v", m.Meta())
 	}
@@ -419,7 +419,7 @@ func TestStatusOfTheReply(t *testing.T) {
 		return 1, nil
 	})}, nil)
 	u.accept(message.TypeCall, 4, "/h", 1)
-	eventually(t, "the end", func() bool { return u.handlers.Load() == 0 })
+	eventually(t, "the end", func() bool { return u.places.handlers.Load() == 0 })
 	if m := u.sentOne(); m.Status().Code() != 1001 {
 		t.Errorf("answered %v", m)
 	}

@@ -2,17 +2,83 @@ package session
 
 import (
 	"errors"
-	"fmt"
-	"runtime"
+	"sync/atomic"
 
 	"github.com/goerpc/erpc/message"
 )
 
 var errTooManyHandlers = errors.New("session: too many handlers in flight; the message was not executed")
 
-// yieldEvery is how many handlers may begin until the reading goroutine lets them
-// run, so that the size of their replies is known before thousands have begun.
-const yieldEvery = 64
+// places are those of the handlers of one connection, whose owner has them all in
+// allPlaces, too. A message has its place twice over: at work until its handler has
+// returned, and held until its reply is written. The zero value is ready. They may
+// be used concurrently.
+type places struct {
+	handlers atomic.Int32 // messages being handled, other than on the goroutine that reads: at work, or their reply is being written
+	working  atomic.Int32 // those of handlers whose handler has not returned
+	blocked  atomic.Int32 // those of handlers that the goroutine left which reads now
+}
+
+// allPlaces are the sums of the places of an owner.
+type allPlaces struct {
+	handlers atomic.Int64
+	working  atomic.Int64
+}
+
+// take takes a place; no bound applies.
+func (p *places) take(all *allPlaces) {
+	p.hold(all)
+	p.work(all)
+}
+
+// hold takes a place until release, work one at work until workDone.
+func (p *places) hold(all *allPlaces) {
+	p.handlers.Add(1)
+	all.handlers.Add(1)
+}
+
+func (p *places) work(all *allPlaces) {
+	p.working.Add(1)
+	all.working.Add(1)
+}
+
+func (p *places) release(all *allPlaces) {
+	p.handlers.Add(-1)
+	all.handlers.Add(-1)
+}
+
+func (p *places) workDone(all *allPlaces) {
+	p.working.Add(-1)
+	all.working.Add(-1)
+}
+
+// minReplying is how many messages may have their reply written at the least,
+// however few handlers may be at work.
+const minReplying = 64
+
+// maxHeld bounds the messages that are being handled, from when they get their
+// slot until their reply is written, where at most limit handlers are at work.
+func maxHeld(limit int) int64 { return int64(limit) + int64(max(limit, minReplying)) }
+
+// within reports whether a message that has taken its place may be handled. The
+// limits, of the connection and of all, are those of the handlers at work; 0 is none.
+func (p *places) within(limit int, all *allPlaces, allLimit int) bool {
+	return withinLimit(limit, int64(p.working.Load()), int64(p.handlers.Load())) &&
+		withinLimit(allLimit, all.working.Load(), all.handlers.Load())
+}
+
+func withinLimit(limit int, working, held int64) bool {
+	return limit <= 0 || working <= int64(limit) && held <= maxHeld(limit)
+}
+
+// mayRunInline reports whether the reading goroutine may run a handler: not while
+// others that it ran hold up goroutines which read before it, nor when a limit, as
+// within has them, is reached.
+func (p *places) mayRunInline(limit int, all *allPlaces, allLimit int) bool {
+	return p.blocked.Load() == 0 &&
+		(allLimit <= 0 || int(all.working.Load()) < allLimit) &&
+		(limit <= 0 || int(p.working.Load()) < limit)
+}
 
 // A slot is the place of one message among those that are being handled: among
 // the handlers of its peer, of its session and of its method, and in the bytes in
@@ -31,21 +97,18 @@ type slot struct {
 	loop *readLoop // on whose goroutine the handler runs, in place of all of the above; else nil
 }
 
-// minReplying is how many messages may have their reply written at the least,
-// however few handlers may be at work.
-const minReplying = 64
+// occupy takes a slot of c; no bound applies.
+func (s *slot) occupy(c *conn) {
+	c.places.take(&c.shared.places)
+	*s = slot{c: c, working: true}
+}
 
-// maxHeld bounds the messages that are being handled, from when they get their
-// slot until their reply is written, where at most limit handlers are at work.
-func maxHeld(limit int) int64 { return int64(limit) + int64(max(limit, minReplying)) }
-
-// acquire takes the slot of x, whose handler is h, which may be nil. It reports
-// false if a bound is reached.
-func (c *conn) acquire(x *exchange, h *Handler) bool {
+// acquire takes the slot of m, which came over c and whose handler is h, which may be
+// nil. It reports false if a bound is reached.
+func (s *slot) acquire(c *conn, m *message.Message, h *Handler) bool {
 	sh := c.shared
-	s := c.occupy()
-	if !withinLimit(sh.MaxSessionHandlers, int64(c.working.Load()), int64(c.handlers.Load())) ||
-		!withinLimit(sh.MaxHandlers, sh.working.Load(), sh.handlers.Load()) {
+	s.occupy(c)
+	if !c.places.within(sh.MaxSessionHandlers, &sh.places, sh.MaxHandlers) {
 		s.free()
 		return false
 	}
@@ -57,16 +120,9 @@ func (c *conn) acquire(x *exchange, h *Handler) bool {
 		}
 		s.h = h
 	}
-	s.weight = weigh(&x.in)
+	s.weight = weigh(m)
 	c.budget.add(s.weight)
-	x.slot = s
 	return true
-}
-
-// withinLimit reports whether a message that is counted already may be handled;
-// limit is that of the handlers at work, 0 is none.
-func withinLimit(limit int, working, held int64) bool {
-	return limit <= 0 || working <= int64(limit) && held <= maxHeld(limit)
 }
 
 // handlerDone gives back the place at work: the handler has returned.
@@ -77,7 +133,7 @@ func (s *slot) handlerDone() {
 	}
 	if s.working {
 		s.working = false
-		s.c.handlerReturned()
+		s.c.places.workDone(&s.c.shared.places)
 	}
 	b, h := s.backlog, s.h
 	s.backlog, s.h = nil, nil
@@ -98,124 +154,7 @@ func (s *slot) free() {
 	s.handlerDone()
 	c.budget.add(-s.weight)
 	*s = slot{}
-	c.handlers.Add(-1)
-	c.shared.handlers.Add(-1)
+	c.places.release(&c.shared.places)
 	c.budget.handlerEnded()
 	c.closeIfDone()
 }
-
-// occupy takes a slot; no bound applies.
-func (c *conn) occupy() slot {
-	c.handlers.Add(1)
-	c.shared.handlers.Add(1)
-	c.countWorking()
-	return slot{c: c, working: true}
-}
-
-// countWorking implements [watched].
-func (c *conn) countWorking() {
-	c.working.Add(1)
-	c.shared.working.Add(1)
-}
-
-// handlerReturned ends what countWorking counted.
-func (c *conn) handlerReturned() {
-	c.working.Add(-1)
-	c.shared.working.Add(-1)
-}
-
-// countBlocked implements [watched].
-func (c *conn) countBlocked() {
-	c.blocked.Add(1)
-	c.handlers.Add(1)
-	c.shared.handlers.Add(1)
-}
-
-// uncountBlocked implements [watched], and ends what countBlocked counted.
-func (c *conn) uncountBlocked() {
-	c.blocked.Add(-1)
-	s := slot{c: c}
-	s.free()
-}
-
-// mayRunInline reports whether the reading goroutine may run a handler: not while
-// others that it ran hold up goroutines which read before it, nor when a bound
-// for handlers is reached.
-func (c *conn) mayRunInline() bool {
-	sh := c.shared
-	return c.blocked.Load() == 0 &&
-		(sh.MaxHandlers <= 0 || int(sh.working.Load()) < sh.MaxHandlers) &&
-		(sh.MaxSessionHandlers <= 0 || int(c.working.Load()) < sh.MaxSessionHandlers)
-}
-
-// awaitRoom lets the reading goroutine wait until there is room in the budget. It
-// reports false if the message must be refused, or nothing can be sent any more.
-func (c *conn) awaitRoom() bool {
-	limit := int64(c.shared.InflightLimit)
-	if limit <= 0 {
-		return true
-	}
-	if c.handlers.Load()%yieldEvery == yieldEvery-1 {
-		runtime.Gosched()
-	}
-	return c.budget.await(limit, (*connLoad)(c))
-}
-
-// A connLoad is a connection as its budget sees it.
-type connLoad conn
-
-func (l *connLoad) unread() (replies, bytes int64) { return l.sock.Waiting() }
-func (l *connLoad) work() (int64, bool) {
-	return int64(l.handlers.Load()), l.pending.Len() > 0 || l.starved.Load() > 0
-}
-func (l *connLoad) flush()                 { l.sock.StartFlush() }
-func (l *connLoad) broken() bool           { return l.sock.Err() != nil }
-func (l *connLoad) ended() <-chan struct{} { return (*conn)(l).context().Done() }
-
-// refuse answers a call that is not executed; a push is only counted in the
-// log. It does not wait for room, because the goroutine must read on, but with a
-// protocol that answers in order.
-func (x *exchange) refuse(code int32, cause error) {
-	if x.in.Mtype() != message.TypeCall {
-		x.conn.shared.pushLog.note(x, "push refused", errAttr(cause))
-		return
-	}
-	if x.deadline != nil && !x.deadline.claim() {
-		return // the caller was told that it took too long
-	}
-	if !x.in.InTurn() {
-		x.conn.owe(debt{what: debtRefusal, code: code, seq: x.in.Seq(), cause: cause})
-		return
-	}
-	x.refused = true
-	x.answer(new(Hooks), nil, newStatus(code, cause), true)
-}
-
-// refusedByDrain refuses a call that comes while the connection drains, and
-// reports whether it did: with an answer if the other side is known to understand
-// it, else by holding it ([conn.hold]). The caller asks after it has counted the handler: so
-// either this sees that the connection drains, or whoever drains it sees the
-// handler. Pushes are handled as long as there is a connection: nobody would be
-// told.
-func (x *exchange) refusedByDrain() bool {
-	if x.in.Mtype() != message.TypeCall || x.conn.local.state() == localServing {
-		return false
-	}
-	understands := x.conn.proof.given() || x.in.Meta().Peek(MetaTimeout) != nil // which v7 does not send
-	if understands || !x.conn.hold(x.in.Seq(), x.in.InTurn()) {
-		x.refuse(message.CodeShuttingDown, ErrShutdown)
-	}
-	return true
-}
-
-// An mtypeError is a message of a type that is not allowed where it came.
-type mtypeError struct {
-	mtype  byte
-	method string
-}
-
-func (e *mtypeError) Error() string {
-	return fmt.Sprintf("%v: %s (%d) to %q", ErrMtype, message.TypeText(e.mtype), e.mtype, e.method)
-}
-
-func (e *mtypeError) Unwrap() error { return ErrMtype }

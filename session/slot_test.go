@@ -26,7 +26,7 @@ func TestPlacesAreGivenBack(t *testing.T) {
 			there := srv.next()
 			free := func() bool {
 				c := there.conns.current()
-				return srv.shared.Handlers() == 0 && srv.shared.working.Load() == 0 && c.handlers.Load() == 0 && c.working.Load() == 0 &&
+				return srv.shared.Handlers() == 0 && srv.shared.places.working.Load() == 0 && c.places.handlers.Load() == 0 && c.places.working.Load() == 0 &&
 					c.budget.bytes.Load() == 0 && h.running.Load() == 0
 			}
 			for n := range 30 {
@@ -88,7 +88,7 @@ func TestCallerWithItsReplyMayCallAgain(t *testing.T) {
 				close(p.leave)
 				eventually(t, "all given back", func() bool {
 					c := there.conns.current()
-					return srv.shared.Handlers() == 0 && srv.shared.working.Load() == 0 && c.working.Load() == 0
+					return srv.shared.Handlers() == 0 && srv.shared.places.working.Load() == 0 && c.places.working.Load() == 0
 				})
 			})
 		}
@@ -130,18 +130,18 @@ func TestFreeTwice(t *testing.T) {
 	x := getExchange(c, roleInbound)
 	h := callHandler(nil)
 	h.SetLimit(3)
-	if !c.acquire(x, h) || h.running.Load() != 1 || c.handlers.Load() != 1 {
+	if !x.slot.acquire(c, &x.in, h) || h.running.Load() != 1 || c.places.handlers.Load() != 1 {
 		t.Fatal("not acquired")
 	}
 	x.slot.handlerDone()
-	if h.running.Load() != 0 || c.working.Load() != 0 || c.shared.working.Load() != 0 || c.handlers.Load() != 1 {
+	if h.running.Load() != 0 || c.places.working.Load() != 0 || c.shared.places.working.Load() != 0 || c.places.handlers.Load() != 1 {
 		t.Error("handlerDone gives back the place at work, and no more")
 	}
 	for range 2 {
 		x.slot.free()
 	}
-	if h.running.Load() != 0 || c.handlers.Load() != 0 || c.shared.Handlers() != 0 {
-		t.Errorf("running %d, handlers %d and %d", h.running.Load(), c.handlers.Load(), c.shared.Handlers())
+	if h.running.Load() != 0 || c.places.handlers.Load() != 0 || c.shared.Handlers() != 0 {
+		t.Errorf("running %d, handlers %d and %d", h.running.Load(), c.places.handlers.Load(), c.shared.Handlers())
 	}
 }
 
@@ -158,4 +158,45 @@ func TestHandlerThatBlocksLosesItsPlaceOnTheReader(t *testing.T) {
 		t.Fatal(st)
 	}
 	eventually(t, "the pace", func() bool { return !h.pace.inline() })
+}
+
+// TestPlacesWithinTheirLimits: how many messages may be handled, and how many of them
+// inline.
+func TestPlacesWithinTheirLimits(t *testing.T) {
+	for _, c := range []struct {
+		name                   string
+		working, held, blocked int // of the connection
+		others                 int // at work for other connections
+		limit, allLimit        int
+		within, inline         bool
+	}{
+		{name: "no limit", working: 1000, held: 100_000, within: true, inline: true},
+		{name: "below it", working: 4, held: 4, limit: 5, within: true, inline: true},
+		{name: "at it", working: 5, held: 5, limit: 5, within: true},
+		{name: "above it", working: 6, held: 6, limit: 5},
+		{name: "replies being written", working: 1, held: 5 + minReplying, limit: 5, within: true, inline: true},
+		{name: "too many of them", working: 1, held: 5 + minReplying + 1, limit: 5, inline: true},
+		{name: "twice a large limit", working: 1, held: 2000, limit: 1000, within: true, inline: true},
+		{name: "more than that", working: 1, held: 2001, limit: 1000, inline: true},
+		{name: "all below theirs", working: 1, held: 1, others: 3, allLimit: 5, within: true, inline: true},
+		{name: "all at theirs", working: 1, held: 1, others: 4, allLimit: 5, within: true},
+		{name: "all above theirs", working: 1, held: 1, others: 5, allLimit: 5},
+		{name: "one blocks the goroutine that read", working: 1, held: 1, blocked: 1, within: true},
+	} {
+		var p, other places
+		var all allPlaces
+		for range c.held {
+			p.hold(&all)
+		}
+		for range c.working {
+			p.work(&all)
+		}
+		for range c.others {
+			other.take(&all)
+		}
+		p.blocked.Add(int32(c.blocked))
+		if within, inline := p.within(c.limit, &all, c.allLimit), p.mayRunInline(c.limit, &all, c.allLimit); within != c.within || inline != c.inline {
+			t.Errorf("%s: within %v, inline %v", c.name, within, inline)
+		}
+	}
 }

@@ -77,11 +77,11 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 						weight += s.s.weight
 					}
 				}
-				if n := count(func(s held) bool { return s.s.c == u.conn && !s.left }); int(u.working.Load()) != n {
-					t.Fatalf("seed %d, step %d: %d handlers work, want %d", seed, step, u.working.Load(), n)
+				if n := count(func(s held) bool { return s.s.c == u.conn && !s.left }); int(u.places.working.Load()) != n {
+					t.Fatalf("seed %d, step %d: %d handlers work, want %d", seed, step, u.places.working.Load(), n)
 				}
-				if n := count(func(s held) bool { return s.s.c == u.conn }); int(u.handlers.Load()) != n || u.budget.bytes.Load() != weight {
-					t.Fatalf("seed %d, step %d: %d handlers and %d bytes, want %d and %d", seed, step, u.handlers.Load(), u.budget.bytes.Load(), n, weight)
+				if n := count(func(s held) bool { return s.s.c == u.conn }); int(u.places.handlers.Load()) != n || u.budget.bytes.Load() != weight {
+					t.Fatalf("seed %d, step %d: %d handlers and %d bytes, want %d and %d", seed, step, u.places.handlers.Load(), u.budget.bytes.Load(), n, weight)
 				}
 			}
 			if n := count(func(s held) bool { return s.h == limited && !s.left }); a.shared.Handlers() != len(all) || int(limited.running.Load()) != n {
@@ -123,16 +123,16 @@ func TestBlockedHandlerIsCounted(t *testing.T) {
 	}
 	u.countBlocked()
 	u.countBlocked()
-	if u.mayRunInline() || u.handlers.Load() != 2 || u.shared.Handlers() != 2 {
-		t.Errorf("two are blocked: inline %v, %d and %d handlers", u.mayRunInline(), u.handlers.Load(), u.shared.Handlers())
+	if u.mayRunInline() || u.places.handlers.Load() != 2 || u.shared.Handlers() != 2 {
+		t.Errorf("two are blocked: inline %v, %d and %d handlers", u.mayRunInline(), u.places.handlers.Load(), u.shared.Handlers())
 	}
 	u.uncountBlocked()
 	if u.mayRunInline() {
 		t.Error("one is blocked still, and another may run inline")
 	}
 	u.uncountBlocked()
-	if !u.mayRunInline() || u.handlers.Load() != 0 || u.shared.Handlers() != 0 {
-		t.Errorf("none is blocked: inline %v, %d and %d handlers", u.mayRunInline(), u.handlers.Load(), u.shared.Handlers())
+	if !u.mayRunInline() || u.places.handlers.Load() != 0 || u.shared.Handlers() != 0 {
+		t.Errorf("none is blocked: inline %v, %d and %d handlers", u.mayRunInline(), u.places.handlers.Load(), u.shared.Handlers())
 	}
 }
 

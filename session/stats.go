@@ -2,9 +2,7 @@ package session
 
 import (
 	"iter"
-	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/goerpc/erpc/socket"
 )
@@ -70,30 +68,4 @@ func (sh *Shared) Totals(sessions iter.Seq[*Engine]) Totals {
 	add(&t.Stats.Stats, sh.totals.sum)
 	t.Ended = sh.totals.ended
 	return t
-}
-
-// stuck is what the last look for stuck connections saw.
-type stuck struct {
-	bytes uint64        // received
-	since time.Duration // on clock, when calls first waited with no byte since
-}
-
-// EndStuck ends the connection, and with it the calls that wait, if calls have
-// waited for limit and nothing was received meanwhile. The session redials if
-// it may. One goroutine at a time may call it.
-func (s *Engine) EndStuck(limit time.Duration) {
-	if s.State() != Open {
-		return
-	}
-	c := s.conns.current()
-	in, now := c.sock.Stats().BytesIn, clock()
-	switch {
-	case c.pending.Len() == 0:
-		c.stuck = nil
-	case c.stuck == nil || in != c.stuck.bytes:
-		c.stuck = &stuck{in, now}
-	case now-c.stuck.since >= limit:
-		s.Log(slog.LevelWarn, "connection is stuck", slog.Int("pending", c.pending.Len()), slog.Duration("limit", limit))
-		s.connDown(c, ErrStuck)
-	}
 }

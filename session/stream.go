@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
 )
@@ -229,7 +230,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 		t.remove(s)
 	}
 	if s.opener() {
-		s.conn.sess.logStream(s, st)
+		s.conn.shared.runs.streamed(s, st)
 	}
 	close(s.done)
 	s.cancel(err)
@@ -274,36 +275,29 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	s.conn.sock.StartFlush()
 }
 
-// endArrived handles the end that the other side has sent. It reports whether it
-// keeps x.
-func (s *Stream) endArrived(x *exchange) (kept bool) {
-	if s.life.State() != stream.RecvClosed { // else the program may be about to read the trailer of the messages' end
-		s.mu.Lock()
-		x.in.Meta().CopyTo(&s.trailer)
-		s.mu.Unlock()
-	}
-	st := x.in.Status()
-	if st.OK() && !s.opener() { // no more messages come
-		if s.life.Move(stream.RecvClosed) {
-			s.inbox.Close(io.EOF)
-		}
-		return false
-	}
-	if s.opener() && s.hooks.postReadReplyHeader != nil {
-		go s.finishHooked(x) // nothing follows the end, so nothing waits for the hooks
-		return true
-	}
-	s.finish(st, false)
-	return false
+// printer returns what logs lines about the stream.
+func (s *Stream) printer() logging.Printer {
+	return logging.Printer{L: s.conn.shared.Logger, From: streamOrigin{s}}
 }
 
-// creditArrived lets the sender go on.
-func (s *Stream) creditArrived(method string) {
-	credit, err := parseCredit(method)
-	if err == nil {
-		err = s.window.Credit(credit.Count, credit.Window)
+// keepSwap makes the store of the exchange that opened the stream that of the
+// stream, if there are hooks which could ask for it.
+func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
+	s.hooks = hooks
+	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil || hooks.postReadReplyHeader != nil || hooks.postEndStream != nil {
+		s.swap = x.Swap()
 	}
-	if err != nil {
-		s.finish(newStatus(message.CodeBadMessage, err), true)
-	}
+}
+
+// hookEnd runs the hooks of the end of the stream where it was opened.
+func (s *Stream) hookEnd(st *message.Status) {
+	x := getExchange(s.conn, roleOutgoing)
+	defer putExchange(x)
+	x.swap, x.stream, x.status = s.swap, s, st
+	s.endCtx(x).tell(s.hooks)
+}
+
+// endCtx is the stream for the hooks of its end, with x as what they see.
+func (s *Stream) endCtx(x *exchange) streamEndCtx {
+	return streamEndCtx{exchange: x, method: s.method, opener: s.opener(), sent: s.sent.Load(), received: s.inbox.Arrived()}
 }

@@ -41,7 +41,7 @@ func TestReaderNeverWaitsToEndAStream(t *testing.T) {
 	}{
 		{name: "openings above the bound", max: -1, send: opened, mtype: message.TypeStreamEnd, code: message.CodeExhausted},
 		{name: "openings while it drains", send: func(u *unit) {
-			u.local.move(localServing, localDraining)
+			u.goaway.local.move(localServing, localDraining)
 			opened(u)
 		}, mtype: message.TypeStreamEnd, code: message.CodeShuttingDown},
 		{name: "ids that are none", send: func(u *unit) {

@@ -63,7 +63,7 @@ func sendFrames(t *testing.T, frames []byte) {
 		x.out.SetServiceMethod("/s")
 		x.out.SetBodyCodec('j')
 		x.out.SetContext(ctx)
-		s, st := u.openStream(x, u.shared.Hooks.Load())
+		s, st := streamOpening{x, u.shared.Hooks.Load()}.on(u.conn)
 		putExchange(x)
 		if !st.OK() {
 			t.Fatal(st)

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/goerpc/erpc/internal/bufpool"
 	"github.com/goerpc/erpc/internal/stream"
@@ -138,5 +139,88 @@ func (s *Stream) decode(m *streamMessage, v any) error {
 		return s.conn.shared.decodeFailed(s.printer(), err).Err()
 	}
 	m.release() // codecs keep nothing of their input
+	return nil
+}
+
+// endArrived handles the end that the other side has sent. It reports whether it
+// keeps x.
+func (s *Stream) endArrived(x *exchange) (kept bool) {
+	if s.life.State() != stream.RecvClosed { // else the program may be about to read the trailer of the messages' end
+		s.mu.Lock()
+		x.in.Meta().CopyTo(&s.trailer)
+		s.mu.Unlock()
+	}
+	st := x.in.Status()
+	if st.OK() && !s.opener() { // no more messages come
+		if s.life.Move(stream.RecvClosed) {
+			s.inbox.Close(io.EOF)
+		}
+		return false
+	}
+	if s.opener() && s.hooks.postReadReplyHeader != nil {
+		go s.finishHooked(x) // nothing follows the end, so nothing waits for the hooks
+		return true
+	}
+	s.finish(st, false)
+	return false
+}
+
+// creditArrived lets the sender go on.
+func (s *Stream) creditArrived(method string) {
+	credit, err := parseCredit(method)
+	if err == nil {
+		err = s.window.Credit(credit.Count, credit.Window)
+	}
+	if err != nil {
+		s.finish(newStatus(message.CodeBadMessage, err), true)
+	}
+}
+
+// finishHooked ends the stream where it was opened, with the end in x, which is
+// its reply: the hooks for headers of replies see it first. There is no body, so
+// those for bodies have nothing to see. It owns x.
+func (s *Stream) finishHooked(x *exchange) {
+	st := newStatus(message.CodeInternalServerError, errHookExited)
+	defer func() {
+		s.finish(st, false)
+		putExchange(x)
+	}()
+	x.role, x.swap, x.stream = roleReply, s.swap, s
+	x.in.SetServiceMethod(s.method)
+	x.status = x.in.Status()
+	failed := x.hooked(func() *message.Status {
+		return run(s.hooks.postReadReplyHeader, PostReadReplyHeaderPlugin.PostReadReplyHeader, ReadCtx(x))
+	})
+	st = x.in.Status()
+	if !failed.OK() {
+		st = failed
+	}
+}
+
+// hookRecv runs the hooks in front of the decoding of a message into v, and
+// decodes it.
+func (s *Stream) hookRecv(m streamMessage, v any) *message.Status {
+	x := getExchange(s.conn, roleOutgoing)
+	defer putExchange(x)
+	x.swap = s.swap
+	x.in.SetMtype(message.TypeStreamData)
+	x.in.SetServiceMethod(s.method)
+	x.in.SetBodyCodec(m.codec)
+	s.conn.shared.limitDecoding(&x.in)
+	if m.meta != nil {
+		m.meta.CopyTo(x.in.Meta())
+	}
+	x.in.SetBody(v)
+	x.in.SetRaw(m.body)
+	st := x.hooked(func() *message.Status {
+		ctx := &streamCtx{exchange: x, s: s, m: &x.in, index: s.got.Load() - 1}
+		return run(s.hooks.preRecvMessage, PreRecvMessagePlugin.PreRecvMessage, StreamCtx(ctx))
+	})
+	if !st.OK() {
+		return st
+	}
+	if err := x.in.UnmarshalBody(x.in.Raw()); err != nil {
+		return s.conn.shared.decodeFailed(s.printer(), err)
+	}
 	return nil
 }

@@ -145,23 +145,9 @@ func (t *streams) all() []*Stream {
 	return list
 }
 
-// streamTable returns the streams of the connection. Most connections never have
-// any, so it is made when the first is opened.
-func (c *conn) streamTable() *streams {
-	if t := c.streams.Load(); t != nil {
-		return t
-	}
-	c.streams.CompareAndSwap(nil, new(streams))
-	t := c.streams.Load()
-	if c.isClosed() { // perhaps before it could see the table
-		t.close()
-	}
-	return t
-}
-
-// hasStreams reports whether streams are open, or their handlers at work.
-func (c *conn) hasStreams() bool {
-	t := c.streams.Load()
+// busy reports whether streams are open, or their handlers at work. On a nil pointer,
+// which is a connection without streams, it and the methods below do nothing.
+func (t *streams) busy() bool {
 	if t == nil {
 		return false
 	}
@@ -169,10 +155,9 @@ func (c *conn) hasStreams() bool {
 	return open > 0 || handlers > 0
 }
 
-// closeStreams ends all streams with the connection. At the end of a shutdown the
-// other side is told, as far as it reads before the connection is closed.
-func (c *conn) closeStreams(cause error) {
-	t := c.streams.Load()
+// end ends all streams with their connection. At the end of a shutdown the other side
+// is told, as far as it reads before the connection is closed.
+func (t *streams) end(cause error) {
 	if t == nil {
 		return
 	}
@@ -186,9 +171,20 @@ func (c *conn) closeStreams(cause error) {
 	}
 }
 
-// drainStreams tells the programs behind open streams that one side shuts down.
-func (c *conn) drainStreams() {
-	t := c.streams.Load()
+// endReceiving ends the streams that can't go on when nothing more is received.
+func (t *streams) endReceiving() {
+	if t == nil {
+		return
+	}
+	for _, s := range t.all() {
+		if s.opener() || s.life.State() != stream.RecvClosed {
+			s.finish(statusClosed(errConnClosed), false)
+		}
+	}
+}
+
+// drain tells the programs behind open streams that one side shuts down.
+func (t *streams) drain() {
 	if t == nil {
 		return
 	}
@@ -197,41 +193,14 @@ func (c *conn) drainStreams() {
 	}
 }
 
-// drainStream tells the program behind one stream that the other side wants it to
-// end.
-func (c *conn) drainStream(key int32) {
-	t := c.streams.Load()
+// drainOne tells the program behind one stream that the other side wants it to end.
+func (t *streams) drainOne(key int32) {
 	if t == nil {
 		return
 	}
 	if s := t.get(key); s != nil {
 		s.drain()
 	}
-}
-
-// streamFrame handles a frame of a stream on the reading goroutine; it never
-// waits. It reports whether it keeps x. An error ends the connection.
-func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
-	t := c.streams.Load()
-	if t == nil || !t.caps.mayUse(capStreams) {
-		return false, &mtypeError{x.in.Mtype(), x.in.ServiceMethod()}
-	}
-	if x.in.Mtype() == message.TypeStreamOpen {
-		return c.acceptStream(x), nil
-	}
-	s := t.get(x.in.Seq())
-	if s == nil {
-		return false, nil // it has ended here, and the other side does not know yet
-	}
-	switch x.in.Mtype() {
-	case message.TypeStreamData, message.TypeStreamFull:
-		s.dataArrived(x)
-	case message.TypeStreamEnd:
-		return s.endArrived(x), nil
-	case message.TypeStreamCredit:
-		s.creditArrived(x.in.ServiceMethod())
-	}
-	return false, nil
 }
 
 // formatCredit returns what stands in place of the service method of a credit.

@@ -378,7 +378,7 @@ func (u *unit) answer(seq int32, caps string) {
 	if caps != "" {
 		x.in.Meta().Set(metaCaps, caps)
 	}
-	if out := x.accept(&readLoop{c: u.conn}); out.keep {
+	if out := (&readLoop{c: u.conn, x: x}).accept(); out.keep {
 		putExchange(x)
 	}
 }

@@ -152,3 +152,12 @@ func (s *Stream) write(ctx context.Context, x *exchange) error {
 	s.sent.Add(1)
 	return nil
 }
+
+// hookSend runs the hooks in front of the encoding of the message in x.
+func (s *Stream) hookSend(x *exchange) *message.Status {
+	x.swap = s.swap
+	return x.hooked(func() *message.Status {
+		ctx := &streamCtx{exchange: x, s: s, m: &x.out, index: s.sent.Load()}
+		return run(s.hooks.preSendMessage, PreSendMessagePlugin.PreSendMessage, StreamCtx(ctx))
+	})
+}

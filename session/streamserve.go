@@ -1,147 +1,67 @@
 package session
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/goerpc/erpc/internal/guard"
 	"github.com/goerpc/erpc/message"
 )
 
-// acceptStream handles the opening of a stream by the other side: its handler
-// runs on a goroutine of its own, with x. It reports whether it keeps x.
-func (c *conn) acceptStream(x *exchange) (kept bool) {
-	s, err := newStream(c, x.in.ServiceMethod(), x.in.BodyCodec(), x.in.XferPipe().IDs())
-	if err != nil {
-		c.refuseStream(x, message.CodeExhausted, err)
-		return false
-	}
-	s.key = x.in.Seq()
-	s.ctx, s.cancel = c.streamContext(x)
-	x.in.Meta().CopyTo(&s.meta)
-	if err := c.streamTable().accept(s, c.sess.shared.MaxStreams, c.local.state() != localServing); err != nil {
-		s.inbox.Abort(err)
-		s.cancel(err)
-		code := int32(message.CodeExhausted)
-		if errors.Is(err, errStreamsDraining) {
-			code = message.CodeShuttingDown
-		} else if errors.Is(err, errStreamID) {
-			code = message.CodeBadMessage
-		}
-		c.refuseStream(x, code, err)
-		return false
-	}
-	s.watch(s.ctx, func() { // the opener's deadline
-		if errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
-			s.finish(newStatus(message.CodeHandleTimeout, context.DeadlineExceeded), true)
-		}
-	})
-	go x.serveStream(s)
-	return true
+// A streamService is the handling of one stream that the other side has opened, with
+// the hooks of a call around it: so plugins count a stream as one call, which lasts
+// as long as the stream. It belongs to the goroutine of the handler.
+type streamService struct {
+	x     *exchange // of the opening; the end of the stream goes out as its reply
+	s     *Stream
+	hooks *Hooks // of the peer or, once it is known, of the handler
 }
 
-// streamContext returns the context of a stream's handler. It ends with the
-// deadline that the opener has sent, if any, and with the connection.
-func (c *conn) streamContext(x *exchange) (context.Context, context.CancelCauseFunc) {
-	left, marked := callerTimeout(&x.in)
-	if marked && left > 0 {
-		return withTimeout(c.context(), left)
-	}
-	return context.WithCancelCause(c.context())
-}
-
-// refuseStream ends a stream that was not opened.
-func (c *conn) refuseStream(x *exchange, code int32, cause error) {
-	c.owe(debt{what: debtStreamEnd, seq: -x.in.Seq(), st: newStatus(code, cause)})
-}
-
-// serveStream runs the handler of a stream, top to bottom, with the hooks of a
-// call around it: so plugins count a stream as one call, which lasts as long as
-// the stream. x is the exchange of its opening; the end of the stream goes out as
-// its reply.
-func (x *exchange) serveStream(s *Stream) {
-	c := x.conn
-	x.stream = s
-	x.start = clock()
+// run handles the stream, top to bottom.
+func (v *streamService) run() {
+	x := v.x
+	x.stream, x.start = v.s, clock()
+	v.hooks = x.conn.shared.Hooks.Load()
+	t := x.conn.streams.Load()
 	returned := false
-	hooks := c.sess.shared.Hooks.Load()
 	defer func() {
 		if !returned { // the handler ended its goroutine
-			c.streams.Load().handlerDone()
-			x.finishStream(s, hooks, newStatus(message.CodeInternalServerError, ""))
+			t.handlerDone()
+			v.finish(newStatus(message.CodeInternalServerError, ""))
 		}
-		c.streams.Load().release()
+		t.release()
+		c := x.conn
 		putExchange(x)
 		c.closeIfDone()
 	}()
-	h, st := x.handleStream(s, hooks)
+	h, st := v.handle()
 	returned = true
-	c.streams.Load().handlerDone()
+	t.handlerDone()
 	if h != nil {
-		hooks = h.hooks.Load()
+		v.hooks = h.hooks.Load()
 	}
-	x.finishStream(s, hooks, st)
-	x.logHandled(clock() - x.start)
+	v.finish(st)
+	x.conn.shared.runs.handled(x, clock()-x.start)
 }
 
-// finishStream ends the handling of a stream: the opener gets its status.
-func (x *exchange) finishStream(s *Stream, hooks *Hooks, st *message.Status) {
-	x.status = st
-	x.out.SetMtype(message.TypeStreamEnd)
-	x.out.SetServiceMethod(s.method) // for hooks, as in a reply; the frame has none
-	if hooks.preWriteReply != nil {
-		if failed := x.hooked(func() *message.Status {
-			return run(hooks.preWriteReply, PreWriteReplyPlugin.PreWriteReply, WriteCtx(x))
-		}); !failed.OK() {
-			st, x.status = failed, failed
-		}
-	}
-	if s.finish(st, false) {
-		x.out.SetSeq(-s.key)
-		x.out.SetStatus(x.conn.shared.told(x.Printer, st))
-		x.out.SetBody(nil)
-		x.out.SetServiceMethod("")
-		if err := x.conn.sendEnd(&x.out); err != nil {
-			x.Log(slog.LevelDebug, "end of a stream not sent", errAttr(err))
-		}
-		x.conn.sock.StartFlush()
-		x.out.SetServiceMethod(s.method)
-	} else {
-		x.status = s.Status()
-	}
-	if hooks.postWriteReply != nil {
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
-			return run(hooks.postWriteReply, PostWriteReplyPlugin.PostWriteReply, WriteCtx(x))
-		})
-	}
-	for _, h := range hooks.postHandle {
-		_ = x.hooked(func() *message.Status { // a panic is logged; the handling has ended
-			h.PostHandle(x)
-			return nil
-		})
-	}
-	x.hookStreamEnd(hooks, s.end())
-}
-
-// handleStream runs the hooks in front of the handler, and the handler.
-func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *message.Status) {
+// handle runs the hooks in front of the handler, and the handler.
+func (v *streamService) handle() (h *Handler, st *message.Status) {
+	x, sh := v.x, v.x.conn.shared
 	defer func() {
 		if p := recover(); p != nil {
-			st = x.conn.sess.shared.internalError(x.Printer, guard.New(p, s.method, ""))
+			st = sh.internalError(x.Printer, guard.New(p, v.s.method, ""))
 		}
 	}()
-	if hooks.postReadCallHeader != nil {
-		st := run(hooks.postReadCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
+	if v.hooks.postReadCallHeader != nil {
+		st := run(v.hooks.postReadCallHeader, PostReadCallHeaderPlugin.PostReadCallHeader, ReadCtx(x))
 		if !st.OK() {
 			return nil, st
 		}
 	}
-	h, ok := x.conn.sess.shared.Routes.DispatchStream(x.in.ServiceMethod())
+	h, ok := sh.Routes.DispatchStream(x.in.ServiceMethod())
 	if !ok {
 		return nil, newStatus(message.CodeNotFound, "")
 	}
-	hooks = h.hooks.Load()
+	hooks := h.hooks.Load()
 	if st := x.routeHeader(h); !st.OK() {
 		return h, st
 	}
@@ -157,6 +77,52 @@ func (x *exchange) handleStream(s *Stream, hooks *Hooks) (h *Handler, st *messag
 			return h, newStatus(message.CodeExhausted, errTooManyHandlers)
 		}
 	}
-	s.keepSwap(x, hooks)
-	return h, h.spec.Stream(x, s)
+	v.s.keepSwap(x, hooks)
+	return h, h.spec.Stream(x, v.s)
+}
+
+// finish ends the handling: the opener gets the status.
+func (v *streamService) finish(st *message.Status) {
+	x, s := v.x, v.s
+	x.status = st
+	x.out.SetMtype(message.TypeStreamEnd)
+	x.out.SetServiceMethod(s.method) // for hooks, as in a reply; the frame has none
+	if v.hooks.preWriteReply != nil {
+		if failed := x.hooked(func() *message.Status {
+			return run(v.hooks.preWriteReply, PreWriteReplyPlugin.PreWriteReply, WriteCtx(x))
+		}); !failed.OK() {
+			st, x.status = failed, failed
+		}
+	}
+	if s.finish(st, false) {
+		v.sendEnd(st)
+	} else {
+		x.status = s.Status()
+	}
+	if v.hooks.postWriteReply != nil {
+		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+			return run(v.hooks.postWriteReply, PostWriteReplyPlugin.PostWriteReply, WriteCtx(x))
+		})
+	}
+	for _, h := range v.hooks.postHandle {
+		_ = x.hooked(func() *message.Status { // a panic is logged; the handling has ended
+			h.PostHandle(x)
+			return nil
+		})
+	}
+	s.endCtx(x).tell(v.hooks)
+}
+
+// sendEnd sends the end of the stream to its opener.
+func (v *streamService) sendEnd(st *message.Status) {
+	c, m := v.x.conn, &v.x.out
+	m.SetSeq(-v.s.key)
+	m.SetStatus(c.shared.told(v.x.Printer, st))
+	m.SetBody(nil)
+	m.SetServiceMethod("")
+	if err := c.sendEnd(m); err != nil {
+		v.x.Log(slog.LevelDebug, "end of a stream not sent", errAttr(err))
+	}
+	c.sock.StartFlush()
+	m.SetServiceMethod(v.s.method)
 }

@@ -23,22 +23,22 @@ func WithCancel() message.Setting {
 	}
 }
 
-// callLimit returns how long the call may take: the shorter of the context age
+// callLimit returns how long the call m may take: the shorter of the context age
 // and what [WithTimeout] says or, if nothing else bounds the call, the limit of
 // the peer. 0 is no limit.
-func (x *exchange) callLimit(age time.Duration) time.Duration {
+func callLimit(m *message.Message, age, peer time.Duration) time.Duration {
 	limit := age
-	if x.out.Meta().Len() > 0 {
-		d, _ := callerTimeout(&x.out)
+	if m.Meta().Len() > 0 {
+		d, _ := callerTimeout(m)
 		if d > 0 && (limit <= 0 || d < limit) {
 			limit = d
 		}
 	}
-	if limit > 0 || x.conn.shared.CallLimit <= 0 {
+	if limit > 0 || peer <= 0 {
 		return limit
 	}
-	if _, bounded := x.out.Context().Deadline(); bounded {
+	if _, bounded := m.Context().Deadline(); bounded {
 		return 0
 	}
-	return x.conn.shared.CallLimit
+	return peer
 }

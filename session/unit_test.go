@@ -217,12 +217,21 @@ func (u *unit) inbound(mtype byte, seq int32, method string, body any, set ...me
 func (u *unit) accept(mtype byte, seq int32, method string, body any, set ...message.Setting) outcome {
 	u.t.Helper()
 	x := u.inbound(mtype, seq, method, body, set...)
-	out := x.accept(&readLoop{c: u.conn})
+	out := (&readLoop{c: u.conn, x: x}).accept()
 	if out.keep {
 		putExchange(x)
 	}
 	return out
 }
+
+// occupy takes a place, as of a handler that works on another goroutine.
+func (u *unit) occupy() (s slot) {
+	s.occupy(u.conn)
+	return s
+}
+
+// acquire takes the slot of x, whose handler is h.
+func (u *unit) acquire(x *exchange, h *Handler) bool { return x.slot.acquire(u.conn, &x.in, h) }
 
 // want fails the test if the session was not told these events.
 func (u *unit) want(events ...string) {

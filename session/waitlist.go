@@ -94,25 +94,31 @@ func (w *waitlist) removeLocked(e *list.Element) waitingCall {
 	return c
 }
 
-// sendLater lets a call wait for the redial. It takes x over.
-func (s *Engine) sendLater(cmd *CallCmd, x *exchange) {
-	ok, start := s.later.add(waitingCall{cmd, x})
+// A callSender sends the calls whose turn has come: the session.
+type callSender interface {
+	// sendAsync sends the call whose message is x, and takes x over.
+	sendAsync(cmd *CallCmd, x *exchange, mode sendMode) *conn
+}
+
+// sendLater lets a call wait until by can send it. It takes x over.
+func (w *waitlist) sendLater(cmd *CallCmd, x *exchange, by callSender) {
+	ok, start := w.add(waitingCall{cmd, x})
 	if !ok {
 		putExchange(x)
 		cmd.finish(Refusal(newStatus(message.CodeExhausted, errTooManyWaiting)))
 		return
 	}
 	if start {
-		go s.sendWaiting()
+		go w.sendAll(by)
 	}
 	if cmd.wasAborted() { // perhaps before it was in the list
-		s.abortWaiting(cmd)
+		w.abort(cmd)
 	}
 }
 
-// abortWaiting ends a call that was aborted while it waits, if it does.
-func (s *Engine) abortWaiting(cmd *CallCmd) {
-	c, ok := s.later.remove(cmd)
+// abort ends a call that was aborted while it waits, if it does.
+func (w *waitlist) abort(cmd *CallCmd) {
+	c, ok := w.remove(cmd)
 	if !ok {
 		return
 	}
@@ -120,20 +126,20 @@ func (s *Engine) abortWaiting(cmd *CallCmd) {
 	cmd.finish(cmd.async.abortStatus())
 }
 
-// sendWaiting sends the calls that wait, one after another.
-func (s *Engine) sendWaiting() {
+// sendAll sends the calls that wait, one after another.
+func (w *waitlist) sendAll(by callSender) {
 	exited := true
 	defer func() {
 		if exited { // a hook has ended the goroutine
-			go s.sendWaiting()
+			go w.sendAll(by)
 		}
 	}()
 	for {
-		c, ok := s.later.next()
+		c, ok := w.next()
 		if !ok {
 			break
 		}
-		s.sendAsync(c.cmd, c.x, sendMode{})
+		by.sendAsync(c.cmd, c.x, sendMode{})
 	}
 	exited = false
 }

@@ -2,7 +2,12 @@ package session
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
+	"testing/synctest"
+
+	"github.com/goerpc/erpc/message"
 )
 
 // TestWaitlistAgainstAQueue does the same to a waitlist and to a plain queue.
@@ -66,30 +71,73 @@ func TestWaitlistIsBounded(t *testing.T) {
 	}
 }
 
-func TestDebtsAreAQueue(t *testing.T) {
-	var o debts
-	if _, ok := o.next(); ok || !o.empty() {
-		t.Error("something is owed from the beginning")
+// A fakeSender notes the calls that it gets. It ends its goroutine at those of exit.
+type fakeSender struct {
+	sent chan *CallCmd
+	exit map[*CallCmd]bool
+	hold chan struct{} // not nil: a call is sent when it is closed
+}
+
+func (s *fakeSender) sendAsync(cmd *CallCmd, x *exchange, _ sendMode) *conn {
+	if s.hold != nil {
+		<-s.hold
 	}
-	for i := range int32(maxDebts) {
-		ok, pay := o.add(debt{what: debtHello, seq: i})
-		if !ok || pay != (i == 0) {
-			t.Fatalf("debt %d: ok %v, pay %v", i, ok, pay)
+	s.sent <- cmd
+	if s.exit[cmd] {
+		runtime.Goexit()
+	}
+	return nil
+}
+
+// TestWaitlistSends: calls are sent one after another, in their order, also when a
+// hook ends the goroutine that sends.
+func TestWaitlistSends(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const calls = 10
+		by := &fakeSender{sent: make(chan *CallCmd, calls), exit: map[*CallCmd]bool{}, hold: make(chan struct{})}
+		var w waitlist
+		var want []*CallCmd
+		for i := range calls {
+			cmd := newAsyncCall(nil, nil, nil)
+			by.exit[cmd] = i%3 == 0
+			want = append(want, cmd)
+			w.sendLater(cmd, getExchange(&conn{shared: new(Shared)}, roleOutgoing), by)
+		}
+		close(by.hold)
+		synctest.Wait()
+		close(by.sent)
+		var got []*CallCmd
+		for cmd := range by.sent {
+			got = append(got, cmd)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d calls were sent, or not in their order", len(got))
+		}
+		if w.busy() || w.len() != 0 {
+			t.Errorf("busy is %v, %d calls wait", w.busy(), w.len())
+		}
+	})
+}
+
+// TestAbortedWhileItWaits: a call that its caller gave up leaves the list and ends;
+// one that comes to the list aborted does not stay there.
+func TestAbortedWhileItWaits(t *testing.T) {
+	var w waitlist
+	w.sending = true // as if by a goroutine that has not come to them yet
+	outgoing := func() *exchange { return getExchange(&conn{shared: new(Shared)}, roleOutgoing) }
+	waits, aborted := newAsyncCall(nil, nil, nil), newAsyncCall(nil, nil, nil)
+	w.sendLater(waits, outgoing(), nil)
+	waits.async.aborted = statusCanceled()
+	w.abort(waits)
+	w.abort(waits) // does nothing
+	aborted.async.aborted = statusCanceled()
+	w.sendLater(aborted, outgoing(), nil)
+	for name, cmd := range map[string]*CallCmd{"aborted in the list": waits, "aborted before": aborted} {
+		if st := cmd.Status(); st.Code() != message.CodeCanceled {
+			t.Errorf("%s: %v", name, st)
 		}
 	}
-	if ok, pay := o.add(debt{}); ok || pay {
-		t.Error("there is room above the bound")
-	}
-	for i := range int32(maxDebts) {
-		if d, ok := o.next(); !ok || d.seq != i {
-			t.Fatalf("debt %d is %v, %v", i, d, ok)
-		}
-		o.paid()
-	}
-	if _, ok := o.next(); ok || !o.empty() {
-		t.Error("something is owed still")
-	}
-	if _, pay := o.add(debt{}); !pay {
-		t.Error("nobody pays")
+	if w.len() != 0 {
+		t.Errorf("%d calls wait", w.len())
 	}
 }

@@ -1,0 +1,51 @@
+package session
+
+import (
+	"time"
+
+	"github.com/goerpc/erpc/socket"
+)
+
+// What the sweeps of a peer, which look at all sessions now and then, remember of a
+// connection. One goroutine at a time looks.
+
+// minActivity is how many bytes of a message that is still arriving keep its
+// session from being idle, between two looks: a byte now and then does not.
+const minActivity = 1 << 10
+
+// activity is what the sweep for idle sessions saw at its last look. The zero value
+// has yet to look.
+type activity struct {
+	messages uint64 // read
+	bytes    uint64 // received
+}
+
+// look reports whether no message and no large part of one has come since the last
+// look.
+func (a *activity) look(now socket.Stats) (silent bool) {
+	silent = now.MessagesIn == a.messages && now.BytesIn-a.bytes < minActivity
+	a.messages, a.bytes = now.MessagesIn, now.BytesIn
+	return silent
+}
+
+// stuck is what the sweep for stuck connections saw at its last look. A nil pointer
+// is that no call waited.
+type stuck struct {
+	bytes uint64        // received
+	since time.Duration // on clock, when calls first waited with no byte since
+}
+
+// look returns what a look sees after s: how many calls wait, and how many bytes were
+// received, at the time now.
+func (s *stuck) look(calls int, received uint64, now time.Duration) *stuck {
+	switch {
+	case calls == 0:
+		return nil
+	case s == nil || received != s.bytes:
+		return &stuck{received, now}
+	}
+	return s
+}
+
+// reached reports whether calls have waited for limit, with no byte since.
+func (s *stuck) reached(limit, now time.Duration) bool { return s != nil && now-s.since >= limit }
