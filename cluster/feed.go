@@ -38,10 +38,17 @@ type live struct {
 
 // A feed is what a topic with history has besides its members.
 type feed struct {
-	reading bool      // a goroutine runs feedRounds
-	heard   Position  // of the last live message
+	reading bool // a goroutine runs feedRounds
+	known   known
 	recent  []live    // while reading
 	retry   time.Time // when to read again after an error
+}
+
+// A known is what a node knows about the end of a log. What is read afterwards has it; what
+// was read before may not.
+type known struct {
+	heard  Position // of the last live message
+	doubts uint64   // so many times messages may not have come
 }
 
 // Stored implements [Events].
@@ -59,8 +66,8 @@ func (ev events) Stored(subject string, at Position, prev uint64, data []byte) {
 	t.deliver.Lock()
 	defer t.deliver.Unlock()
 	t.mu.Lock()
-	back := t.feed.heard.Epoch == at.Epoch && at.Seq < t.feed.heard.Seq
-	t.feed.heard = at
+	back := t.feed.known.heard.Epoch == at.Epoch && at.Seq < t.feed.known.heard.Seq
+	t.feed.known.heard = at
 	if t.feed.reading && len(t.feed.recent) < maxRecent {
 		t.feed.recent = append(t.feed.recent, live{at, prev, e})
 	}
@@ -163,7 +170,7 @@ func (t *topic) anyLocked(s feedState) bool {
 // readRounds brings up those who are behind, the last first.
 func (c *Cluster) readRounds(t *topic) {
 	for {
-		since, heard, ok := t.nextBehind()
+		since, known, ok := t.nextBehind()
 		if !ok {
 			return
 		}
@@ -182,7 +189,7 @@ func (c *Cluster) readRounds(t *topic) {
 			t.mu.Unlock()
 			continue
 		}
-		c.catchUp(t, since, heard, page)
+		c.catchUp(t, since, known, page)
 	}
 }
 
@@ -212,9 +219,9 @@ func (c *Cluster) warnOfLog(t *topic, err error) {
 // readLimit bounds one reading of a log.
 const readLimit = 5 * time.Second
 
-// nextBehind returns the lowest position of members that are behind, and what was
-// heard last. Without any it ends the reading.
-func (t *topic) nextBehind() (since, heard Position, ok bool) {
+// nextBehind returns the lowest position of members that are behind, and what is known
+// so far. Without any it ends the reading.
+func (t *topic) nextBehind() (since Position, so known, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, in := range t.members {
@@ -225,12 +232,12 @@ func (t *topic) nextBehind() (since, heard Position, ok bool) {
 	if !ok {
 		t.feed.reading, t.feed.recent = false, nil
 	}
-	return since, t.feed.heard, ok
+	return since, t.feed.known, ok
 }
 
-// catchUp hands a page to the members at its beginning. heard is what was heard
-// last before it was read.
-func (c *Cluster) catchUp(t *topic, since, heard Position, page Page) {
+// catchUp hands a page to the members at its beginning. before is what was known before it
+// was read.
+func (c *Cluster) catchUp(t *topic, since Position, before known, page Page) {
 	t.deliver.Lock()
 	defer t.deliver.Unlock()
 	group := t.inState(feedBehind, &since)
@@ -259,8 +266,9 @@ func (c *Cluster) catchUp(t *topic, since, heard Position, page Page) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, in := range group {
-		all := in.at.covers(t.feed.heard) || t.feed.heard == heard
-		if in.state == feedBehind && !page.More && all {
+		now := t.feed.known
+		all := in.at.covers(now.heard) || now.heard == before.heard
+		if in.state == feedBehind && !page.More && all && now.doubts == before.doubts {
 			in.moveLocked(feedLive)
 		}
 	}
@@ -306,6 +314,7 @@ func (c *Cluster) unblock() {
 // have come. With a position, those do that don't have it.
 func (c *Cluster) doubt(t *topic, top *Position) {
 	t.mu.Lock()
+	t.feed.known.doubts++ // for those who read at this moment
 	for _, in := range t.members {
 		if in.state == feedLive && (top == nil || !in.at.covers(*top)) {
 			in.moveLocked(feedBehind)

@@ -35,6 +35,23 @@ func newKeepers(t testing.TB, w *world, count, size int) (nodes []*testNode) {
 	return nodes
 }
 
+// newKeeperOn is a node whose engine changes what a memory engine does.
+func newKeeperOn(t testing.TB, w *world, log Log, engine *MemoryEngine) *testNode {
+	t.Helper()
+	n := &testNode{Cluster: New(log, keeping(1000)), world: w, engine: engine}
+	n.peer = w.newPeer(t, erpc.PeerConfig{}, n.Cluster)
+	lis, err := n.peer.ListenOn(memory.Network, "")
+	check(t, err)
+	n.addr = kit.StartOn(t, n.peer, lis)
+	check(t, n.Start(t.Context()))
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
 // A reader is a client that keeps the position of what it got.
 type reader struct {
 	sess, far erpc.Session
@@ -66,6 +83,19 @@ func (n *testNode) reader(t testing.TB) *reader {
 		return r.sess == nil
 	})
 	return r
+}
+
+// deaf makes messages of the room not come to the node, the only one with members, or come
+// again.
+func (n *testNode) deaf(on bool) {
+	bus := n.world.Memory
+	bus.mu.Lock()
+	defer bus.mu.Unlock()
+	if subject := n.subjectRoom("kept"); on {
+		n.engine.removeLocked(subject)
+	} else {
+		bus.subs[subject] = map[*MemoryEngine]struct{}{n.engine: {}}
+	}
 }
 
 // takes returns what has come, and the position of the last of it.
@@ -223,6 +253,7 @@ func TestResumeSaysWhatCannotBeRecovered(t *testing.T) {
 				if joined.Recovered {
 					t.Error("it says that all is recovered")
 				}
+				time.Sleep(time.Second) // a number that is given again stands for a younger message
 				want := n.says(t, 8, 9)
 				got, _ := back.takes()
 				same(t, "what comes", got, want)
@@ -330,29 +361,19 @@ func TestLostLiveMessageIsReadBack(t *testing.T) {
 		nodes := newKeepers(t, newWorld(), 2, 1000)
 		r := nodes[0].reader(t)
 		check(t, nodes[0].Join(t.Context(), r.sess, "kept"))
-		bus := nodes[0].world.Memory
-		deaf := func(on bool) {
-			bus.mu.Lock()
-			defer bus.mu.Unlock()
-			if subject := nodes[0].subjectRoom("kept"); on {
-				nodes[0].engine.removeLocked(subject)
-			} else {
-				bus.subs[subject] = map[*MemoryEngine]struct{}{nodes[0].engine: {}}
-			}
-		}
 		want := nodes[1].says(t, 1, 3)
-		deaf(true)
+		nodes[0].deaf(true)
 		want = append(want, nodes[1].says(t, 4, 8)...)
-		deaf(false)
+		nodes[0].deaf(false)
 		if got, _ := r.takes(); len(got) != 3 {
 			t.Fatalf("%q came, the test is wrong", got)
 		}
 		want = append(want, nodes[1].says(t, 9, 9)...)
 		got, _ := r.takes()
 		same(t, "after the next message", got, want[3:])
-		deaf(true)
+		nodes[0].deaf(true)
 		want = nodes[1].says(t, 10, 10)
-		deaf(false)
+		nodes[0].deaf(false)
 		time.Sleep(verifyEvery + time.Second)
 		got, _ = r.takes()
 		same(t, "half a minute later", got, want)
@@ -557,13 +578,7 @@ func TestLogWhoseTailIsAwayRepeatsNothing(t *testing.T) {
 func testTailAway(t *testing.T, resume bool) {
 	w := newWorld()
 	e := &shortLog{MemoryEngine: w.Engine()}
-	n := &testNode{Cluster: New(e, keeping(1000)), world: w, engine: e.MemoryEngine}
-	n.peer = w.newPeer(t, erpc.PeerConfig{}, n.Cluster)
-	lis, err := n.peer.ListenOn(memory.Network, "")
-	check(t, err)
-	n.addr = kit.StartOn(t, n.peer, lis)
-	check(t, n.Start(t.Context()))
-	defer func() { check(t, n.Close()) }()
+	n := newKeeperOn(t, w, e, e.MemoryEngine)
 	look := func() { n.doubt(n.topics.get(n.subjectRoom("kept")), nil) }
 	r := n.reader(t)
 	check(t, n.Join(t.Context(), r.sess, "kept"))
@@ -583,6 +598,9 @@ func testTailAway(t *testing.T, resume bool) {
 		look()
 		kit.Await(t, "the word of a gap", r.gaps)
 	}
+	e.shows.Store(10) // another leader, which knows even less
+	look()
+	kit.Await(t, "the word of a gap", r.gaps)
 	e.shows.Store(0)
 	look()
 	got, _ = r.takes()
@@ -615,4 +633,43 @@ func (w *world) loseTail(n uint64) {
 			r.last = n
 		}
 	}
+}
+
+// A slowLog is an engine whose Read returns what it has read when the channel is closed.
+type slowLog struct {
+	*MemoryEngine
+	until atomic.Pointer[chan struct{}]
+}
+
+func (e *slowLog) Read(ctx context.Context, subject string, since Position, limit int) (Page, error) {
+	page, err := e.MemoryEngine.Read(ctx, subject, since, limit)
+	if until := e.until.Load(); until != nil {
+		<-*until
+	}
+	return page, err
+}
+
+// If messages may not have come while the log is being read, it is read again: what was
+// read may be from before.
+func TestDoubtWhileReadingMakesItReadAgain(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		w := newWorld()
+		e := &slowLog{MemoryEngine: w.Engine()}
+		n := newKeeperOn(t, w, e, e.MemoryEngine)
+		r := n.reader(t)
+		check(t, n.Join(t.Context(), r.sess, "kept"))
+		n.says(t, 1, 3)
+		r.takes()
+		until := make(chan struct{})
+		e.until.Store(&until)
+		n.missed("")
+		synctest.Wait()
+		n.deaf(true)
+		want := n.says(t, 4, 4)
+		n.deaf(false)
+		n.missed("")
+		close(until)
+		got, _ := r.takes()
+		same(t, "after the second doubt", got, want)
+	})
 }

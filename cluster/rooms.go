@@ -69,7 +69,7 @@ func (c *Cluster) enter(ctx context.Context, sess erpc.Session, room string, sin
 // begin says from which position on a member of a room with history gets pushes.
 func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position) (Joined, error) {
 	t.mu.Lock()
-	in, heard := t.members[m], t.feed.heard
+	in, known := t.members[m], t.feed.known
 	fresh := in != nil && (in.state == feedWaiting || since != Position{})
 	if fresh {
 		in.moveLocked(feedWaiting)
@@ -87,11 +87,11 @@ func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position
 		since = page.Top
 	}
 	t.mu.Lock()
-	in.before = Position{}
+	in.before = nil
 	in.restartLocked(had, since)
 	in.moveLocked(feedBehind)
 	t.mu.Unlock()
-	c.catchUp(t, since, heard, Page{Entries: page.Entries, Top: page.Top, More: page.More, Complete: true})
+	c.catchUp(t, since, known, Page{Entries: page.Entries, Top: page.Top, More: page.More, Complete: true})
 	c.read(t)
 	return Joined{page.Complete, since.String()}, nil
 }

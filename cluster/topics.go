@@ -189,8 +189,8 @@ type membership struct {
 	changes      bool   // it asked for changes
 	missedChange bool   // it had no room for one, or it did not come
 	state        feedState
-	at           Position // of the last message queued, in a room with history
-	before       Position // what at was when the log was seen to end in front of it
+	at           Position   // of the last message queued, in a room with history
+	before       []Position // what at was when the log was seen to end in front of it
 }
 
 // hasLocked reports whether a message was queued for the member. A log that had lost
@@ -198,16 +198,24 @@ type membership struct {
 // have lost it, because a leader did not know of it yet, returns what it had before.
 // The topic's mu is held.
 func (in *membership) hasLocked(at Position) bool {
-	return in.at.covers(at) || in.before.covers(at) && at.Time <= in.before.Time
+	return in.at.covers(at) || slices.ContainsFunc(in.before, func(p Position) bool { return p.covers(at) && at.Time <= p.Time })
 }
+
+// maxBefore is how many positions a member remembers that it had before.
+const maxBefore = 4
 
 // restartLocked makes the member go on at a position, which may lie in front of the one
 // it had. The topic's mu is held.
 func (in *membership) restartLocked(had, at Position) {
-	if had.Epoch == at.Epoch && had.Seq > at.Seq {
-		in.before = had
-	}
 	in.at = at
+	if had.Epoch != at.Epoch || had.Seq <= at.Seq {
+		return
+	}
+	in.before = slices.DeleteFunc(in.before, func(p Position) bool { return had.covers(p) && p.Time <= had.Time || p.Epoch != had.Epoch })
+	if len(in.before) == maxBefore {
+		in.before = in.before[1:]
+	}
+	in.before = append(in.before, had)
 }
 
 // memberKey finds the member in the store of a session.
