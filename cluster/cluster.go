@@ -52,6 +52,7 @@ type Cluster struct {
 	mu      sync.Mutex // guards the following
 	stop    context.CancelFunc
 	offers  announcement
+	offered uint64 // so many times offers has changed
 	stopped bool
 	wg      sync.WaitGroup // of what Close waits for
 }
@@ -255,8 +256,8 @@ func (c *Cluster) sendBeat() {
 }
 
 // say sends a sign of life with what this node offers now. They are made and sent one
-// after the other, so that none comes behind a newer one; after Close it sends nothing,
-// or others would take the node that has left for alive.
+// after the other, so that none comes behind a newer one to the same subject; after Close
+// it sends nothing, or others would take the node that has left for alive.
 func (c *Cluster) say(subject string, k kind, number uint64) error {
 	c.saying.Lock()
 	defer c.saying.Unlock()

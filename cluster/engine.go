@@ -3,7 +3,11 @@ package cluster
 import "context"
 
 // An Engine carries live messages between nodes: at most once, and in order for
-// one publisher and subject. All methods may be called concurrently.
+// one publisher and subject. Two subjects have no common order, but a message that
+// arrives shows two things. What its publisher has published before, to whatever subject,
+// is not lost with the connection of the publisher. And what the node that got it
+// publishes from then on reaches the publisher by every subject to which that had
+// subscribed before. All methods may be called concurrently.
 type Engine interface {
 	// Start connects. Until Close the engine calls ev.
 	Start(ctx context.Context, ev Events) error

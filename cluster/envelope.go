@@ -42,7 +42,7 @@ type envelope struct {
 	codec   byte
 	code    int32 // of the status of a reply
 	id      uint64
-	count   uint64 // of sessions, or milliseconds of a call
+	count   uint64 // of sessions, milliseconds of a call, or changes of what is announced
 	node    string // of the sender
 	session string // whom it is for, or the name of a room
 	except  string // address that is left out

@@ -21,7 +21,8 @@ type nodes struct {
 	// Numbers of the last beats, 0 if unknown, of nodes whose lease ended while this
 	// node was not cut off: perhaps the way between them was, and they come back.
 	departed map[string]uint64
-	heardAll chan struct{} // closed when no node is awaited; nil if none is
+	left     map[string]struct{} // nodes that have said bye; what comes later was sent before
+	heardAll chan struct{}       // closed when no node is awaited; nil if none is
 }
 
 type node struct {
@@ -31,6 +32,7 @@ type node struct {
 	await  bool   // it was not heard since this node is back
 	late   bool   // and is not waited for any longer
 	beat   uint64 // number of the last beat that all nodes got; 0 if unknown
+	count  uint64 // so many times it has changed what it announces
 	said   []byte // what it announced last, encoded
 	offers announcement
 }
@@ -57,6 +59,9 @@ func (n *nodes) names(silent bool) []string {
 func (n *nodes) heard(id string) (missed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.leftLocked(id) {
+		return false
+	}
 	_, missed = n.heardLocked(id)
 	return missed
 }
@@ -98,12 +103,17 @@ func (n *nodes) giveUp() {
 	n.lookLocked()
 }
 
-// announced notes a sign of life that says what the node offers. A number that is not
-// 0 counts the beats for all; missed says that some did not come, so neither did
-// other messages of that node.
-func (n *nodes) announced(id string, number uint64, said []byte) (missed bool, err error) {
+// announced notes a sign of life that says what the node offers. Its id, if it is not 0,
+// counts the beats for all; missed says that some did not come, so neither did other
+// messages of that node. Its count shows which of two signs is the older one: they may
+// come by different subjects.
+func (n *nodes) announced(sign *envelope) (missed bool, err error) {
+	id, number, said := sign.node, sign.id, sign.body
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.leftLocked(id) {
+		return false, nil
+	}
 	x, missed := n.heardLocked(id)
 	if number > 0 {
 		before, departed := n.departed[id]
@@ -112,14 +122,14 @@ func (n *nodes) announced(id string, number uint64, said []byte) (missed bool, e
 		x.beat = number
 		delete(n.departed, id)
 	}
-	if bytes.Equal(x.said, said) {
+	if sign.count < x.count || bytes.Equal(x.said, said) {
 		return missed, nil
 	}
 	offers, err := decodeAnnouncement(said)
 	if err != nil {
 		return missed, err
 	}
-	x.said, x.offers = said, offers
+	x.said, x.offers, x.count = said, offers, sign.count
 	n.changeLocked()
 	return missed, nil
 }
@@ -160,10 +170,20 @@ func (n *nodes) lives(id string) bool {
 	return x != nil && !x.lost
 }
 
-// leave removes a node.
+// leftLocked reports whether a node has left. Its name is not used again.
+func (n *nodes) leftLocked(id string) bool {
+	_, left := n.left[id]
+	return left
+}
+
+// leave removes a node that has said bye.
 func (n *nodes) leave(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.left == nil || len(n.left) >= maxDeparted {
+		n.left = map[string]struct{}{}
+	}
+	n.left[id] = struct{}{}
 	if n.m[id] != nil {
 		delete(n.m, id)
 		n.changeLocked()

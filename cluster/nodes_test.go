@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -136,5 +138,40 @@ func TestNodesKnowEachOther(t *testing.T) {
 		kit.Eventually(t, kit.Bound, "a node that dies is forgotten", func() bool { return len(nodes[2].Nodes()) == 0 })
 		nodes[1].engine.SetConnected(true)
 		kit.Eventually(t, kit.Bound, "a node that is back is known", func() bool { return len(nodes[2].Nodes()) == 1 && len(nodes[1].Nodes()) == 1 })
+	})
+}
+
+// A sign of life may be overtaken by one to another subject, and by the last word of its
+// node: what is newer counts, for other nodes and for observers.
+func TestOvertakenSignsOfLifeChangeNothing(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		opt := quick
+		opt.Beat = time.Hour // the next one would say it again
+		w := newWorld()
+		a, b := newNode(t, w, erpc.PeerConfig{}, opt), newNode(t, w, erpc.PeerConfig{}, opt)
+		o, _ := observe(t, w)
+		a.Announce(Service{Name: "chat", Address: "old"})
+		old := a.beat(kindBeat)
+		old.node = a.Node()
+		a.Announce(Service{Name: "chat", Address: "new"})
+		synctest.Wait()
+		late := func() {
+			events{b.Cluster}.Message(b.subjectNode(b.Node()), old.encode())
+			observed{o}.Message("", old.encode())
+		}
+		late()
+		for name, services := range map[string]func(string) []Service{"node": b.Services, "observer": o.Services} {
+			if got := addresses(services("chat")); !slices.Equal(got, []string{"new"}) {
+				t.Errorf("the %s knows %q, want the new address", name, got)
+			}
+		}
+		check(t, a.Close())
+		synctest.Wait()
+		late()
+		push := &envelope{kind: kindPush, node: a.Node(), method: "/said"}
+		events{b.Cluster}.Message(b.subjectAll(), push.encode())
+		if got := append(addresses(b.Services("chat")), addresses(o.Services("chat"))...); len(got) > 0 || len(b.Nodes()) > 0 {
+			t.Errorf("%q of %q are left of a node that has left", got, b.Nodes())
+		}
 	})
 }

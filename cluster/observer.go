@@ -109,7 +109,7 @@ func (ev observed) Message(_ string, data []byte) {
 	}
 	switch e.kind {
 	case kindHello, kindBeat:
-		if _, err := ev.o.nodes.announced(e.node, 0, e.body); err != nil {
+		if _, err := ev.o.nodes.announced(e); err != nil {
 			ev.o.log.Warn("cluster: observer", "node", e.node, "err", err)
 		}
 	case kindBye:

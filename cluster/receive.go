@@ -62,7 +62,7 @@ func (c *Cluster) measureLag(now time.Time) {
 func (c *Cluster) heard(e *envelope) {
 	switch e.kind {
 	case kindHello, kindBeat:
-		missed, err := c.nodes.announced(e.node, e.id, e.body)
+		missed, err := c.nodes.announced(e)
 		if err != nil {
 			c.warn("cluster: node %s: %v", e.node, err)
 		}

@@ -57,6 +57,7 @@ func (c *Cluster) Announce(services ...Service) {
 func (c *Cluster) announce(change func(*announcement)) {
 	c.mu.Lock()
 	change(&c.offers)
+	c.offered++
 	c.mu.Unlock()
 	c.nodes.mu.Lock()
 	c.nodes.changeLocked()
@@ -70,7 +71,7 @@ func (c *Cluster) announce(change func(*announcement)) {
 func (c *Cluster) beat(k kind) *envelope {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &envelope{kind: k, body: c.offers.encode()}
+	return &envelope{kind: k, count: c.offered, body: c.offers.encode()}
 }
 
 // Services returns who serves name, on all nodes, in a fixed order. While this node

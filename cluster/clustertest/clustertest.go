@@ -39,6 +39,7 @@ func Run(t *testing.T, medium func(t *testing.T) Medium) {
 		{"Delivery", testDelivery},
 		{"Subscriptions", testSubscriptions},
 		{"Order", testOrder},
+		{"OrderOfSubjects", testOrderOfSubjects},
 		{"Payloads", testPayloads},
 		{"Nobody", testNobody},
 		{"Cut", testCut},
@@ -174,6 +175,7 @@ type recorder struct {
 	nobody []uint64
 	ups    int
 	downs  int
+	hear   map[string]func(text string) // called for messages of a subject
 }
 
 type stored struct {
@@ -183,7 +185,14 @@ type stored struct {
 }
 
 func newRecorder(t *testing.T) *recorder {
-	return &recorder{t: t, inside: map[string]bool{}, got: map[string][]string{}, probes: map[string]bool{}, stored: map[string][]stored{}}
+	return &recorder{t: t, inside: map[string]bool{}, got: map[string][]string{}, probes: map[string]bool{}, stored: map[string][]stored{}, hear: map[string]func(string){}}
+}
+
+// answers makes f be called for each message of a subject.
+func (r *recorder) answers(subject string, f func(text string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hear[subject] = f
 }
 
 // enter notes that a method for a subject begins, and returns its end.
@@ -214,6 +223,9 @@ func (r *recorder) Message(subject string, data []byte) {
 		return
 	}
 	r.got[subject] = append(r.got[subject], string(data))
+	if f := r.hear[subject]; f != nil {
+		f(string(data))
+	}
 }
 
 // Stored implements [cluster.Events].

@@ -125,6 +125,40 @@ func testOrder(s *suite) {
 	}
 }
 
+// Two subjects have no common order. But whoever gets a message of a publisher knows that
+// those before it are on their way, even if the connection of the publisher breaks now; and
+// what the node that gets it answers arrives by each subject that the publisher had
+// subscribed to before.
+func testOrderOfSubjects(s *suite) {
+	const messages = 500
+	a, b := s.start(), s.start()
+	b.subscribe("room", a)
+	b.subscribe("question", a)
+	a.subscribe("echo", a)
+	b.answers("question", func(subject string) {
+		if err := b.Publish(subject, 0, []byte("answer")); err != nil {
+			s.Errorf("Publish: %v", err)
+		}
+	})
+	for i := range 50 {
+		subject := fmt.Sprint("topic.", i)
+		s.must("Subscribe", a.Subscribe(s.Context(), subject))
+		s.must("Publish", a.Publish("question", 0, []byte(subject)))
+		a.wants(subject, "answer")
+	}
+	var want []string
+	for i := range messages {
+		want = append(want, fmt.Sprint(i))
+		s.must("Publish", a.Publish("room", 0, []byte(want[i])))
+	}
+	s.must("Publish", a.Publish("echo", 0, []byte("all is sent")))
+	a.wants("echo", "all is sent")
+	if s.medium.SetConnected != nil {
+		s.medium.SetConnected(a.Engine, false)
+	}
+	b.wants("room", want...)
+}
+
 // Data of every size comes as it was.
 func testPayloads(s *suite) {
 	a, b := s.start(), s.start()
