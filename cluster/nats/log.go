@@ -183,29 +183,6 @@ func (e *Engine) store(ctx context.Context, subject string, data []byte) error {
 	return nil
 }
 
-// request sends a request and maps what goes wrong.
-func (e *Engine) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
-	conn, _ := e.started()
-	if conn == nil || !conn.IsConnected() {
-		return nil, cluster.ErrDown
-	}
-	link := e.linked()
-	ctx, cancel := context.WithTimeout(ctx, flushLimit)
-	defer cancel()
-	defer context.AfterFunc(link, cancel)() // the answer would go to a connection that is gone
-	m, err := conn.RequestWithContext(ctx, subject, data)
-	switch {
-	case err != nil && link.Err() != nil:
-		return nil, errBroken
-	case err != nil:
-		return nil, publishError(err)
-	}
-	return m, nil
-}
-
-// errBroken is not ErrDown: what was asked for may have been done.
-var errBroken = errors.New("nats: the connection broke before the server had answered; a message may be stored or not")
-
 // linked returns the context of the current connection.
 func (e *Engine) linked() context.Context {
 	e.mu.Lock()

@@ -2,277 +2,224 @@ package nats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/goerpc/erpc/cluster"
 )
 
-// What a stream says of itself and of one subject. Its leader answers, which knows
-// everything that was stored; replicas may lag behind.
-type streamState struct {
-	epoch string
-	now   time.Time // of the leader
-	last  uint64    // number of the last message, of whatever subject
-	count uint64    // messages of the subject
-}
+// How a log is read. Any server that keeps the stream may answer a question: the leader, a
+// replica that lags behind it, or a leader that was replaced while the routes to it were
+// cut and does not know it yet. So two answers need not fit together: that the stream has
+// 222 messages, says one, and another that the newest of the room is number 197. But each is
+// true of the log as it was once, and a log only grows at its end and forgets at its
+// beginning. So nothing is concluded from two answers that does not follow from one of
+// them:
+//
+//   - The room has no message between its newest and the last of the stream: from the
+//     answer that has both numbers, at [reading.newest].
+//   - No message after the position is forgotten, and those that are left are these: from
+//     one answer, at [reading.after].
+//
+// The state, which the leader gives first, only says how far the other answers must reach.
 
+// patience is how long Read waits for servers that lag, and for leaders that do not know
+// yet that they were replaced.
+const patience = 2 * time.Second
+
+// Pauses grow from the first to the last.
 const (
-	apiInfo   = "$JS.API.STREAM.INFO."
-	apiGet    = "$JS.API.STREAM.MSG.GET."
-	apiDirect = "$JS.API.DIRECT.GET."
-)
-
-// codes of errors of JetStream
-const (
-	codeNoStream  = 10059
-	codeNoMessage = 10037
-)
-
-// look asks the leader for the state of the stream of a subject, and makes the stream
-// if it is gone.
-func (e *Engine) look(ctx context.Context, subject string) (s streamState, g group, err error) {
-	name, g, err := e.groupOf(subject)
-	if err != nil {
-		return s, g, err
-	}
-	s, err = e.info(ctx, g.stream, subject)
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == codeNoStream {
-		if err := e.Keep(ctx, name, g.size, g.age); err != nil {
-			return s, g, err
-		}
-		s, err = e.info(ctx, g.stream, subject)
-	}
-	if err != nil {
-		return s, g, err
-	}
-	e.mu.Lock()
-	g.epoch = s.epoch
-	e.groups[name] = g
-	e.mu.Unlock()
-	return s, g, nil
-}
-
-// info asks for the state of a stream.
-func (e *Engine) info(ctx context.Context, stream, subject string) (s streamState, err error) {
-	body, err := json.Marshal(map[string]string{"subjects_filter": storePrefix + subject})
-	if err != nil {
-		return s, fmt.Errorf("nats: %w", err)
-	}
-	m, err := e.request(ctx, apiInfo+stream, body)
-	if err != nil {
-		return s, err
-	}
-	var info struct {
-		Error   *jetstream.APIError `json:"error"`
-		Created time.Time           `json:"created"`
-		Now     time.Time           `json:"ts"`
-		State   struct {
-			LastSeq  uint64            `json:"last_seq"`
-			Subjects map[string]uint64 `json:"subjects"`
-		} `json:"state"`
-	}
-	if err := json.Unmarshal(m.Data, &info); err != nil {
-		return s, fmt.Errorf("nats: state of stream %s: %w", stream, err)
-	}
-	if info.Error != nil {
-		return s, fmt.Errorf("nats: state of stream %s: %w", stream, info.Error)
-	}
-	return streamState{epoch(info.Created), info.Now, info.State.LastSeq, info.State.Subjects[storePrefix+subject]}, nil
-}
-
-// Top implements [cluster.Log].
-func (e *Engine) Top(ctx context.Context, subject string) (cluster.Position, error) {
-	s, _, err := e.look(ctx, subject)
-	return cluster.Position{Epoch: s.epoch, Seq: s.last, Time: s.now.UnixNano()}, err
-}
-
-// staleTries is how often Read asks again when a replica does not have what the
-// leader has.
-const staleTries = 10
-
-// A leader that does not have a position may have lost its tail, or be one that was
-// replaced while the routes to it were cut and does not know it yet. Only the first is
-// still so after a while.
-const (
-	leaderTries = 4
-	leaderPause = 500 * time.Millisecond
+	firstPause = 20 * time.Millisecond
+	lastPause  = 500 * time.Millisecond
 )
 
 // Read implements [cluster.Log].
 func (e *Engine) Read(ctx context.Context, subject string, since cluster.Position, limit int) (page cluster.Page, err error) {
-	s, g, err := e.look(ctx, subject)
+	err = e.ask(ctx, subject, func(r *reading) (cluster.Position, error) {
+		page, err = r.page(ctx, since, limit)
+		return page.Top, err
+	})
+	return page, err
+}
+
+// Top implements [cluster.Log].
+func (e *Engine) Top(ctx context.Context, subject string) (top cluster.Position, err error) {
+	err = e.ask(ctx, subject, func(r *reading) (cluster.Position, error) {
+		s, err := r.state(ctx)
+		if err == nil {
+			top = s.top()
+		}
+		return top, err
+	})
+	return top, err
+}
+
+func (s streamState) top() cluster.Position {
+	return cluster.Position{Epoch: s.epoch, Seq: s.last, Time: s.now.UnixNano()}
+}
+
+// ask runs f for a subject, once more if the stream was gone, and notes the epoch of what f
+// returns.
+func (e *Engine) ask(ctx context.Context, subject string, f func(*reading) (cluster.Position, error)) error {
+	name, g, err := e.groupOf(subject)
 	if err != nil {
-		return page, err
+		return err
 	}
-	for range leaderTries {
-		if since.Epoch != s.epoch || since.Seq <= s.last {
-			break
+	r := &reading{e, g, storePrefix + subject}
+	at, err := f(r)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == codeNoStream {
+		if err := e.Keep(ctx, name, g.size, g.age); err != nil {
+			return err
 		}
-		select {
-		case <-ctx.Done():
-			return page, ctx.Err()
-		case <-time.After(leaderPause):
-		}
-		s, g, err = e.look(ctx, subject)
-		if err != nil {
-			return page, err
-		}
+		at, err = f(r)
 	}
-	page.Top = cluster.Position{Epoch: s.epoch, Seq: s.last, Time: s.now.UnixNano()}
-	if since.Epoch != s.epoch || since.Seq > s.last {
-		return page, nil
+	if err != nil {
+		return err
 	}
-	page.Complete, err = e.complete(ctx, subject, since, s, g)
-	if err != nil || !page.Complete || s.count == 0 {
-		return page, err
-	}
-	newest, ok, err := e.leaderGet(ctx, g.stream, map[string]any{"last_by_subj": storePrefix + subject})
-	if err != nil || !ok || newest.Seq <= since.Seq {
-		return page, err
-	}
-	for range staleTries {
-		page.Entries, page.More, err = e.direct(ctx, g, subject, since.Seq+1, limit)
-		if err != nil {
-			return page, err
-		}
-		n := len(page.Entries)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := e.groups[name]
+	now.epoch = at.Epoch
+	e.groups[name] = now
+	return nil
+}
+
+// errBeyond says that the position is not reached by the server that answers.
+var errBeyond = errors.New("nats: the log ends before the position")
+
+// page reads what comes after a position, as soon as the servers agree.
+func (r *reading) page(ctx context.Context, since cluster.Position, limit int) (page cluster.Page, err error) {
+	end := time.Now().Add(patience)
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		page, err = r.once(ctx, since, limit)
 		switch {
-		case page.More:
-			page.Top = page.Entries[n-1].At
+		case !errors.Is(err, errTorn) && !errors.Is(err, errLags) && !errors.Is(err, errAlone) && !errors.Is(err, errBeyond):
+			return page, err
+		case time.Now().Before(end):
+		case errors.Is(err, errBeyond): // a leader that others follow has said so all the time
 			return page, nil
-		case n > 0 && page.Entries[n-1].At.Seq >= newest.Seq:
-			page.Top.Seq = max(page.Top.Seq, page.Entries[n-1].At.Seq)
-			return page, nil
+		default:
+			return cluster.Page{}, err
 		}
 		select {
 		case <-ctx.Done():
-			return page, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
+			return cluster.Page{}, errors.Join(err, ctx.Err())
+		case <-time.After(pause):
 		}
 	}
-	return page, fmt.Errorf("nats: stream %s: the replica that answers lags behind its leader; try again", g.stream)
 }
 
-// A kept is a message as the leader returns it.
-type kept struct {
-	Subject string    `json:"subject"`
-	Seq     uint64    `json:"seq"`
-	Time    time.Time `json:"time"`
-}
-
-// leaderGet asks the leader of a stream for one message.
-func (e *Engine) leaderGet(ctx context.Context, stream string, what map[string]any) (k kept, ok bool, err error) {
-	body, err := json.Marshal(what)
+// once is page with the servers that happen to answer.
+func (r *reading) once(ctx context.Context, since cluster.Position, limit int) (page cluster.Page, err error) {
+	s, err := r.state(ctx)
 	if err != nil {
-		return k, false, fmt.Errorf("nats: %w", err)
+		return page, err
 	}
-	m, err := e.request(ctx, apiGet+stream, body)
-	if err != nil {
-		return k, false, err
-	}
-	var got struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message kept                `json:"message"`
-	}
-	if err := json.Unmarshal(m.Data, &got); err != nil {
-		return k, false, fmt.Errorf("nats: message of stream %s: %w", stream, err)
-	}
+	page.Top = s.top()
 	switch {
-	case got.Error == nil:
-		return got.Message, true, nil
-	case got.Error.ErrorCode == codeNoMessage:
-		return k, false, nil
+	case since.Epoch != s.epoch:
+		return page, nil
+	case since.Seq > s.last && !s.followed:
+		return page, errAlone
+	case since.Seq > s.last:
+		return page, errBeyond
+	case since.Seq == s.last:
+		page.Complete = !s.lastTime.After(time.Unix(0, since.Time)) // else the number was given again
+		return page, nil
+	case s.count == 0:
+		page.Complete, err = r.unforgotten(ctx, since, s, 0)
+		return page, err
 	}
-	return k, false, fmt.Errorf("nats: message of stream %s: %w", stream, got.Error)
-}
-
-// ageMargin is how much sooner than its age a message counts as gone, because the
-// clocks of nodes and servers differ.
-const ageMargin = 10 * time.Second
-
-// complete reports whether the stream has everything that the subject got after
-// since. A number says nothing by itself: after a loss of power a stream may give it
-// again. So the message that has it must not be younger than the position.
-func (e *Engine) complete(ctx context.Context, subject string, since cluster.Position, s streamState, g group) (bool, error) {
-	if since.Seq > 0 {
-		m, ok, err := e.leaderGet(ctx, g.stream, map[string]any{"seq": since.Seq})
-		switch {
-		case err != nil:
-			return false, err
-		case ok && m.Time.UnixNano() > since.Time:
-			return false, nil // the tail was lost, and the number given again
-		case ok && m.Subject == storePrefix+subject:
-			return true, nil // of one subject the oldest go first
-		}
+	newest, upTo, ok, err := r.newest(ctx, s.epoch)
+	switch {
+	case err != nil:
+		return page, err
+	case !ok || upTo < s.last:
+		return page, errLags
+	case newest.Seq <= since.Seq: // and is kept, so whatever came later would be
+		page.Complete, err = r.same(ctx, since, s, newest)
+		return page, err
 	}
-	if time.Since(time.Unix(0, since.Time)) > max(g.age-ageMargin, g.age/2) {
-		return false, nil
+	if newest.Seq > s.last { // the leader lags
+		page.Top = newest
 	}
-	if s.count < uint64(g.size) {
-		return true, nil
+	entries, more, complete, err := r.after(ctx, since, s, limit)
+	if err != nil || !complete {
+		return page, err
 	}
-	oldest, ok, err := e.leaderGet(ctx, g.stream, map[string]any{"seq": 1, "next_by_subj": storePrefix + subject})
-	return ok && oldest.Seq <= since.Seq, err
+	n := len(entries)
+	switch {
+	case n == 0, !more && entries[n-1].At.Seq < newest.Seq:
+		return page, errLags
+	case more || entries[n-1].At.Seq > s.last:
+		page.Top = entries[n-1].At
+	}
+	page.Entries, page.More, page.Complete = entries, more, true
+	return page, nil
 }
 
 // maxRead is how many bytes one reading returns: about what the queue of a slow member
 // takes.
 const maxRead = 1 << 20
 
-// direct reads messages of a subject from seq on, at once.
-func (e *Engine) direct(ctx context.Context, g group, subject string, seq uint64, limit int) (entries []cluster.Entry, more bool, err error) {
-	conn, _ := e.started()
-	ctx, cancel := context.WithTimeout(ctx, flushLimit)
-	defer cancel()
-	body, err := json.Marshal(map[string]any{"batch": limit, "max_bytes": maxRead, "seq": seq, "next_by_subj": storePrefix + subject})
-	if err != nil {
-		return nil, false, fmt.Errorf("nats: %w", err)
+// after reads messages after a position. One answer begins at the position itself, and so
+// shows whether anything in between is forgotten: that is not so if the position is still
+// there, as of one subject the oldest go first.
+func (r *reading) after(ctx context.Context, since cluster.Position, s streamState, limit int) (entries []cluster.Entry, more, complete bool, err error) {
+	all, left, err := r.from(ctx, s.epoch, r.subject, since.Seq, limit+1, maxRead)
+	if len(all) == 1 && left > 0 && all[0].At.Seq == since.Seq { // it takes the whole answer
+		all, left, err = r.from(ctx, s.epoch, r.subject, since.Seq, limit+1, maxRead+len(r.subject)+len(all[0].Data))
 	}
-	inbox := conn.NewInbox()
-	sub, err := conn.SubscribeSync(inbox)
-	if err != nil {
-		return nil, false, publishError(err)
+	switch {
+	case err != nil:
+		return nil, false, false, err
+	case len(all) == 0:
+		return nil, false, true, nil // the server lags
+	case all[0].At.Seq == since.Seq:
+		complete, err = r.same(ctx, since, s, all[0].At)
+		all = all[1:]
+	default:
+		complete, err = r.unforgotten(ctx, since, s, len(all)+left)
 	}
-	defer func() { _ = sub.Unsubscribe() }() // the connection may have ended
-	if err := conn.PublishRequest(apiDirect+g.stream, inbox, body); err != nil {
-		return nil, false, publishError(err)
+	if len(all) > limit {
+		all, left = all[:limit], left+1
 	}
-	for {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			return nil, false, publishError(err)
-		}
-		switch status := m.Header.Get("Status"); status {
-		case "":
-		case "204", "404": // the end, or no message at all
-			pending, _ := strconv.Atoi(m.Header.Get("Nats-Num-Pending")) // absent: 0
-			return entries, pending > 0 && len(entries) > 0, nil
-		default:
-			return nil, false, fmt.Errorf("nats: read stream %s: status %s %s", g.stream, status, m.Header.Get("Description"))
-		}
-		at, err := position(m.Header, g.epoch)
-		if err != nil {
-			return nil, false, err
-		}
-		entries = append(entries, cluster.Entry{At: at, Data: m.Data})
-	}
+	return all, left > 0, complete, err
 }
 
-// publishError makes the errors of the cluster of those of a connection.
-func publishError(err error) error {
-	switch {
-	case errors.Is(err, nats.ErrMaxPayload):
-		return cluster.ErrTooLarge
-	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
-		return cluster.ErrDown
+// ageMargin is how much sooner than its age a message counts as gone, because the
+// clocks of nodes and servers differ.
+const ageMargin = 10 * time.Second
+
+// unforgotten reports whether nothing that the subject got after since is forgotten, when
+// one answer has so many messages of it that are newer. It is called if the message at
+// since is one of another subject, or is forgotten itself.
+func (r *reading) unforgotten(ctx context.Context, since cluster.Position, s streamState, newer int) (bool, error) {
+	if s.now.Sub(time.Unix(0, since.Time)) > max(r.age-ageMargin, r.age/2) || newer >= r.size {
+		return false, nil
 	}
-	return fmt.Errorf("nats: %w", err)
+	return r.same(ctx, since, s, cluster.Position{})
+}
+
+// same reports whether the number of a position stands for the message that it stood for
+// when the position was made: after a loss of power a stream may give it again, to a
+// younger one. at is that of a message that may have the number.
+func (r *reading) same(ctx context.Context, since cluster.Position, s streamState, at cluster.Position) (bool, error) {
+	if at.Seq != since.Seq {
+		if since.Seq == 0 || s.kept == 0 {
+			return true, nil // there is nothing to compare with
+		}
+		entries, _, err := r.from(ctx, s.epoch, "", since.Seq, 1, 1)
+		switch {
+		case err != nil:
+			return false, err
+		case len(entries) == 0: // the last message of the stream is not forgotten before others
+			return false, errLags
+		}
+		at = entries[0].At
+	}
+	return at.Seq != since.Seq || at.Time <= since.Time, nil
 }
