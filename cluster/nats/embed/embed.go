@@ -4,6 +4,7 @@ package embed
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,11 @@ type Config struct {
 	// User and Password are what servers of the mesh show one another. They are
 	// mandatory unless Listen is a loopback address.
 	User, Password string
+	// TLS encrypts what servers of the mesh send one another. Its Certificates are shown
+	// by both sides, and must be of an authority in RootCAs; ClientCAs are the same unless
+	// they are set. nil encrypts nothing: then the network must be one that nobody else
+	// reads, as the password is sent over it, too.
+	TLS *tls.Config
 	// MaxPayload is how large a message between nodes may be, in bytes. 0 is 8 MiB.
 	MaxPayload int32
 	// Ready is how long Start waits for the server. 0 is 10 s.
@@ -157,10 +163,14 @@ func (c *Config) options() (*server.Options, error) {
 	if err != nil {
 		return nil, err
 	}
+	secure, err := c.secure()
+	if err != nil {
+		return nil, err
+	}
 	// A server that does not listen for clients starts no routes either, so it does on
 	// the loopback address, for whoever knows the password.
 	opts.DontListen, opts.Host, opts.Port = false, "127.0.0.1", server.RANDOM_PORT
-	opts.Cluster = server.ClusterOpts{Name: "erpc", Host: host, Port: port, Username: c.User, Password: c.Password}
+	opts.Cluster = server.ClusterOpts{Name: "erpc", Host: host, Port: port, Username: c.User, Password: c.Password, TLSConfig: secure}
 	for _, r := range c.Routes {
 		u := &url.URL{Scheme: "nats", Host: r}
 		if c.User != "" {

@@ -2,6 +2,8 @@ package embed
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -31,4 +33,20 @@ func (c *Config) mesh() (host string, port int, err error) {
 		port = server.RANDOM_PORT
 	}
 	return host, port, nil
+}
+
+// secure returns the configuration of both sides of the routes, nil without TLS.
+func (c *Config) secure() (*tls.Config, error) {
+	if c.TLS == nil {
+		return nil, nil
+	}
+	if len(c.TLS.Certificates) == 0 || c.TLS.RootCAs == nil {
+		return nil, errors.New("embed: TLS of a mesh needs Certificates and RootCAs")
+	}
+	both := c.TLS.Clone()
+	both.ClientAuth = tls.RequireAndVerifyClientCert
+	if both.ClientCAs == nil {
+		both.ClientCAs = both.RootCAs
+	}
+	return both, nil
 }
