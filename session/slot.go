@@ -71,11 +71,18 @@ func withinLimit(limit int, working, held int64) bool {
 	return limit <= 0 || working <= int64(limit) && held <= maxHeld(limit)
 }
 
+// maxStuck is how many goroutines that read before may be stuck in user code while
+// the one that reads runs handlers inline. Those of quick handlers are rarely stuck:
+// the system took their processor, and if every message went to a worker until it
+// comes back, each reply would leave in a write of its own. What runs inline has no
+// weight in the budget, so it must be few.
+const maxStuck = 1
+
 // mayRunInline reports whether the reading goroutine may run a handler: not while
-// others that it ran hold up goroutines which read before it, nor when a limit, as
-// within has them, is reached.
+// more than maxStuck goroutines that read before it are stuck in handlers, nor when
+// a limit, as within has them, is reached.
 func (p *places) mayRunInline(limit int, all *allPlaces, allLimit int) bool {
-	return p.blocked.Load() == 0 &&
+	return p.blocked.Load() <= maxStuck &&
 		(allLimit <= 0 || int(all.working.Load()) < allLimit) &&
 		(limit <= 0 || int(p.working.Load()) < limit)
 }

@@ -181,7 +181,9 @@ func TestPlacesWithinTheirLimits(t *testing.T) {
 		{name: "all below theirs", working: 1, held: 1, others: 3, allLimit: 5, within: true, inline: true},
 		{name: "all at theirs", working: 1, held: 1, others: 4, allLimit: 5, within: true},
 		{name: "all above theirs", working: 1, held: 1, others: 5, allLimit: 5},
-		{name: "one blocks the goroutine that read", working: 1, held: 1, blocked: 1, within: true},
+		{name: "one blocks a goroutine that read before", working: 1, held: 1, blocked: 1, within: true, inline: true},
+		{name: "and is all that may be at work", working: 1, held: 1, blocked: 1, limit: 1, within: true},
+		{name: "two block goroutines that read before", working: 2, held: 2, blocked: 2, within: true},
 	} {
 		var p, other places
 		var all allPlaces

@@ -69,7 +69,9 @@ func TestEqualPushersGetEqualShares(t *testing.T) {
 	least, largest := slices.Min(counts[:]), slices.Max(counts[:])
 	t.Logf("%d pushes, of one pusher %d to %d; waits: median %v, 99%% %v, longest %v", len(waits), least, largest,
 		waits[len(waits)/2].Round(time.Millisecond), waits[len(waits)*99/100].Round(time.Millisecond), waits[len(waits)-1].Round(time.Millisecond))
-	if least == 0 || largest > 2*least+10 { // 10 and 3634 when room went to whoever came at the right moment
+	// On a busy machine some have four times the share of others; they had 10 and 3634
+	// when room went to whoever came at the right moment.
+	if least == 0 || largest > 8*least+10 {
 		t.Errorf("the share of one is %d pushes, that of another %d", least, largest)
 	}
 }
