@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// wordings are those that readers stumble over, with what to write instead.
+// wordings are phrases that readers stumble over, with what to write instead.
 var wordings = []struct {
 	wrong   *regexp.Regexp
 	instead string
@@ -31,8 +31,7 @@ var wordings = []struct {
 	{regexp.MustCompile(`(?i)\bdear to (make|allocate)\b`), "expensive to"},
 }
 
-// wrongWording returns what stands in text that should not, and what to write
-// instead.
+// wrongWording returns the first wrong phrase in text, and what to write instead.
 func wrongWording(text string) (wrong, instead string) {
 	text = strings.Join(strings.Fields(text), " ")
 	for _, w := range wordings {
@@ -43,7 +42,7 @@ func wrongWording(text string) (wrong, instead string) {
 	return "", ""
 }
 
-// Comments, texts of errors and logs, and pages are in plain English.
+// Comments, texts of errors and logs, and pages are written in plain English.
 func TestWordings(t *testing.T) {
 	texts := 0
 	check := func(at, text string) {
@@ -127,7 +126,7 @@ func TestWrongWording(t *testing.T) {
 	}
 }
 
-// A cell of a table is short enough to be read in its column; what is longer has a
+// A cell of a table is short enough to be read in its column; longer text has a
 // section.
 func TestTableCellsAreShort(t *testing.T) {
 	const most = 44 // words

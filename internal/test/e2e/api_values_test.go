@@ -76,7 +76,7 @@ func TestConfigKeys(t *testing.T) {
 			t.Errorf("%s has the keys %q and %q", f.Name, yaml, ini)
 		}
 		if yaml != "-" && comment == "" {
-			t.Errorf("%s has no comment for the files that are written", f.Name)
+			t.Errorf("%s has no comment for generated files", f.Name)
 		}
 	}
 	if len(keys) > 0 {
@@ -179,7 +179,7 @@ func TestListenerAddress(t *testing.T) {
 	}
 }
 
-// Parts that are empty are those of v7.
+// Empty parts get v7's defaults.
 func TestFakeAddr(t *testing.T) {
 	for _, c := range []struct{ network, text, wantNetwork, host, port string }{
 		{"tcp", "localhost:9090", "tcp", "localhost", "9090"},
@@ -240,7 +240,7 @@ func TestMap(t *testing.T) {
 	}
 }
 
-// The setters of the process are what peers made later begin with, and no more.
+// The setters of the process affect only peers that are made later.
 func TestProcessWideDefaults(t *testing.T) {
 	before := kit.Peer(t, erpc.PeerConfig{})
 	t.Cleanup(func() {
@@ -300,7 +300,7 @@ func TestProcessWideDefaults(t *testing.T) {
 		}
 	}
 	if cfg := before.Config(); cfg.ReadLimit != 64<<20 || cfg.DefaultBodyCodec != "json" {
-		t.Errorf("a peer that was there was changed: %+v", cfg)
+		t.Errorf("an existing peer was changed: %+v", cfg)
 	}
 }
 
@@ -312,8 +312,8 @@ func TestGo(t *testing.T) {
 	kit.Await(t, "the function", ran)
 }
 
-// A peer of a context or session is the interface that handlers need; a program
-// that wants all of it gets it by a type assertion.
+// The peer of a context or session is the interface that handlers need. A program
+// that needs all methods gets them by a type assertion.
 func TestPeerOfASession(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	cli, sess := kit.Dial(t, addr, erpc.PeerConfig{})

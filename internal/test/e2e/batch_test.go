@@ -52,8 +52,8 @@ func TestBatch(t *testing.T) {
 			t.Errorf("pushed %d: %v", got, pushing.Status())
 		}
 	}
-	// The goroutine that reads writes what it finds in the queue before it waits, so
-	// on a busy machine one batch or another takes more.
+	// The reading goroutine also writes queued messages before it waits, so on a
+	// busy machine some batches take more writes.
 	if fewest != 1 {
 		t.Errorf("a batch took %d writes", fewest)
 	}
@@ -62,7 +62,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// Each entry has its own outcome, and its own time.
+// Each entry has its own status, and its own time.
 func TestBatchOutcomes(t *testing.T) {
 	srv, addr, _, _ := gated(t, erpc.PeerConfig{})
 	erpc.HandleCall(srv, "/double", double)
@@ -97,7 +97,7 @@ func TestBatchOutcomes(t *testing.T) {
 	}
 }
 
-// standIn is a caller that is not a session of ours.
+// standIn is a caller that is not one of our sessions.
 type standIn struct{ methods []string }
 
 func (s *standIn) Call(method string, arg, result any, _ ...erpc.MessageSetting) erpc.CallCmd {
@@ -140,7 +140,7 @@ func TestCancel(t *testing.T) {
 	erpc.HandleCall(srv, "/double", double)
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
 	arg, res := 1, 0
-	if st := sess.Call("/double", &arg, &res, erpc.WithCancel()).Status(); !st.OK() { // the sides get to know each other
+	if st := sess.Call("/double", &arg, &res, erpc.WithCancel()).Status(); !st.OK() { // the sides exchange hellos
 		t.Fatal(st)
 	}
 	done := make(chan erpc.CallCmd, 2)
@@ -168,7 +168,7 @@ func TestCancel(t *testing.T) {
 	sess.Call("/double", &arg, &res).Cancel() // nothing to do
 }
 
-// A call that waits for the connection to come back can be cancelled too.
+// A call that waits for a redial can be cancelled too.
 func TestCancelWhileRedialing(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Minute})

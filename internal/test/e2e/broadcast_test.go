@@ -33,20 +33,20 @@ var counting = countingCodec{codec.JSONCodec{}, new(atomic.Int32)}
 
 func init() { codec.Reg(counting) }
 
-// renamed is the raw protocol under another name, so that a peer has sessions
+// renamed is the raw protocol under another name, so that a peer can have sessions
 // of two protocols.
 type renamed struct{ erpc.Proto }
 
 func (renamed) Version() (byte, string) { return 77, "renamed" }
 
-// oneByOne makes the handler of a route take the messages of a session one after
-// another.
+// oneByOne makes the handler of a route handle the messages of a session in order.
 var oneByOne = &erpc.PluginImpl{PluginName: "in order", OnPostReg: func(h *erpc.Handler) error {
 	h.SetOrdered(true)
 	return nil
 }}
 
-// listeners connects n clients that send what they are pushed to a channel each.
+// listeners connects n clients, each of which sends the pushes it gets to a
+// channel.
 func listeners(t *testing.T, n int, addr string, pf ...erpc.ProtoFunc) (got []chan string) {
 	for range n {
 		c := make(chan string, 100)

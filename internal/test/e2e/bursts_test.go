@@ -11,7 +11,7 @@ import (
 
 // TestBurstLeavesLittleBehind: a session that once had very many calls in flight,
 // with contexts that could end, takes no more memory afterwards than one that has
-// not: neither where the calls were made nor where they were handled.
+// not, on the calling and on the handling side.
 func TestBurstLeavesLittleBehind(t *testing.T) {
 	const (
 		sessions = 3
@@ -60,11 +60,11 @@ func TestBurstLeavesLittleBehind(t *testing.T) {
 	settled := func() uint64 {
 		kit.Eventually(t, kit.Bound, "end of the handlers", func() bool { return srv.Handlers() == 0 })
 		runtime.GC()
-		runtime.GC() // what pools keep is gone after two
+		runtime.GC() // two runs empty the pools
 		return heap().HeapAlloc
 	}
 	others := open()
-	burst(others) // the runtime keeps what describes a goroutine
+	burst(others) // the runtime keeps descriptors of goroutines
 	for _, s := range others {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

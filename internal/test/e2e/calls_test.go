@@ -81,7 +81,7 @@ func TestSilentPeerAndDeadline(t *testing.T) {
 			w.Reply(t, second, "2")
 		})
 		var log kit.Log
-		log.Min = slog.LevelWarn // that the session has ended is told below
+		log.Min = slog.LevelWarn // the end of the session is logged at a lower level
 		s := kit.Open(t, on.Peer(t, erpc.PeerConfig{Logger: slog.New(&log)}), addr)
 		const limit = 300 * time.Millisecond
 		began := time.Now()
@@ -214,8 +214,8 @@ func (c *closer) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 }
 func (c *closer) PreWritePush(ctx erpc.WriteCtx) *erpc.Status { return c.at("write", ctx.Session()) }
 
-// TestCloseInside closes the session or the peer in every place where
-// code of the user runs. (Case 5.)
+// TestCloseInside closes the session or the peer in every place where user code
+// runs. (Case 5.)
 func TestCloseInside(t *testing.T) {
 	kit.NoLeaks(t)
 	what := map[string]func(erpc.BaseSession){
@@ -268,7 +268,7 @@ func TestContextAgeOfServer(t *testing.T) {
 		server := on.Peer(t, erpc.PeerConfig{DefaultContextAge: age})
 		ended := make(chan error, 1)
 		erpc.HandleCall(server, "/deaf", func(ctx context.Context, _ *kit.Sum) (*int, error) {
-			<-release // it does not look at its context
+			<-release // it ignores its context
 			ended <- ctx.Err()
 			return nil, nil
 		})
@@ -284,7 +284,7 @@ func TestContextAgeOfServer(t *testing.T) {
 		if err := kit.AwaitIn(t, kit.Bound, "end of the handler", ended); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the context of the handler says %v", err)
 		}
-		kit.Answers(t, s) // and nothing of the handler's own reply gets in the way
+		kit.Answers(t, s) // the handler's late reply does no harm
 	})
 }
 
@@ -331,7 +331,7 @@ func TestWriteAndCloseRace(t *testing.T) {
 	})
 }
 
-// nested lets two peers call each other back, n deep.
+// nested lets two peers call each other back, n levels deep.
 func nested(p erpc.Peer) {
 	erpc.HandleCall(p, "/nested", func(ctx context.Context, n *int) (*int, error) {
 		if *n == 0 {

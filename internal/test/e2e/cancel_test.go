@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A call that is given up before anything came back from the other side is
-// cancelled there all the same.
+// A call that is given up before anything came back from the other side is still
+// cancelled there.
 func TestFirstCallOfASessionIsCancelled(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	started, ended := make(chan struct{}, 1), make(chan struct{}, 1)

@@ -16,7 +16,7 @@ import (
 	"github.com/goerpc/erpc/peer"
 )
 
-// Case 30: the ends of a peer in any order, any number of times, at once.
+// Case 30: Close and Shutdown of a peer in any order, repeated, and concurrently.
 func TestCloseAndShutdownAnyOrder(t *testing.T) {
 	end := map[string]func(erpc.Peer) error{
 		"close":    func(p erpc.Peer) error { return p.Close() },
@@ -64,7 +64,8 @@ func TestCloseAndShutdownAnyOrder(t *testing.T) {
 	}
 }
 
-// Close at once with itself, with Accept and with ListenAndServe. (Case 30.)
+// Close runs concurrently with itself, with Accept and with ListenAndServe. (Case
+// 30.)
 func TestCloseAtOnceWithOthers(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		t.Run("at once, while it accepts", func(t *testing.T) {
@@ -112,8 +113,8 @@ func TestCloseAtOnceWithOthers(t *testing.T) {
 	})
 }
 
-// TestNormalEndIsQuiet ends connections in every ordinary way, at either
-// end, with and without a call in flight. (Case 33.)
+// TestNormalEndIsQuiet ends connections in every ordinary way, on either side,
+// with and without a call in flight. (Case 33.)
 func TestNormalEndIsQuiet(t *testing.T) {
 	ways := map[string]func(client, server erpc.Peer, s erpc.Session){
 		"client closes the session": func(_, _ erpc.Peer, s erpc.Session) { _ = s.Close() },
@@ -180,7 +181,7 @@ func TestTwoPeersOnFreePorts(t *testing.T) {
 	for addr := range addrs {
 		kit.Answers(t, kit.Open(t, kit.TCP.Peer(t, erpc.PeerConfig{}), addr))
 	}
-	for addr := range addrs { // a port that is taken is an error and no more
+	for addr := range addrs { // a port in use is only an error
 		_, port, _ := net.SplitHostPort(addr)
 		p := kit.TCP.Peer(t, erpc.PeerConfig{ListenAddress: "127.0.0.1:" + port})
 		if err := p.ListenAndServe(); err == nil {
@@ -206,7 +207,7 @@ func TestConnectCallDisconnect(t *testing.T) {
 						t.Errorf("dial: %v", st)
 						return
 					}
-					if i%4 > 0 { // and else Close straight after Dial
+					if i%4 > 0 { // else Close right after Dial
 						kit.Answers(t, s)
 					}
 					if err := s.Close(); err != nil {
@@ -221,8 +222,8 @@ func TestConnectCallDisconnect(t *testing.T) {
 	})
 }
 
-// TestEndsSayWhat: a session that ends because it is too old, idle, replaced or because its
-// peer shuts down tells its other side so, and whether that may come back.
+// TestEndsSayWhat: a session that ends because it is too old, idle or replaced, or because
+// its peer shuts down, tells the other side the reason, and whether it may reconnect.
 func TestEndsSayWhat(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg       erpc.PeerConfig
@@ -251,7 +252,7 @@ func TestEndsSayWhat(t *testing.T) {
 			srv, addr := kit.Serve(t, c.cfg)
 			erpc.HandleCall(srv, "/add", kit.Add)
 			_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-			if st := sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(); !st.OK() { // the proof
+			if st := sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(); !st.OK() { // proves that both sides are erpc
 				t.Fatal(st)
 			}
 			if c.end != nil {
@@ -266,8 +267,8 @@ func TestEndsSayWhat(t *testing.T) {
 	}
 }
 
-// TestToldNotToComeBack: what the other side says with its last message counts, however soon
-// the connection ends after that.
+// TestToldNotToComeBack: the last message of the other side counts, however soon after it
+// the connection ends.
 func TestToldNotToComeBack(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	erpc.HandleCall(srv, "/add", kit.Add)

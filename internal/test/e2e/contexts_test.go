@@ -30,7 +30,7 @@ var filters = sync.OnceFunc(func() {
 	md5.Reg(md5ID, "md5-tests")
 })
 
-// What a handler of calls sees and says.
+// What a handler of calls gets and returns.
 func TestCallContext(t *testing.T) {
 	filters()
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
@@ -93,18 +93,18 @@ func TestCallContext(t *testing.T) {
 		t.Error("a call that has returned is not done")
 	}
 	if cmd.CostTime() != 0 {
-		t.Errorf("the time was taken without being asked for: %v", cmd.CostTime())
+		t.Errorf("the time was measured without CountTime: %v", cmd.CostTime())
 	}
 	srv.RangeSession(func(s erpc.Session) bool {
 		if s.Swap().Len() != 0 {
-			t.Error("what a call stored is in its session")
+			t.Error("a value stored by a call is in its session")
 		}
 		return true
 	})
 }
 
-// The codec of a reply: what the handler says, else what the caller accepts,
-// else that of the call.
+// The codec of a reply is the one the handler sets, else the one the caller
+// accepts, else that of the call.
 func TestCodecOfReply(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, arg *string) (string, *erpc.Status) {
@@ -182,7 +182,7 @@ func portOf(s erpc.Session) string {
 	return port
 }
 
-// A handler of pushes sees what one of calls does.
+// A handler of pushes gets what a handler of calls gets.
 func TestPushContext(t *testing.T) {
 	got := make(chan string, 1)
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
@@ -204,7 +204,7 @@ func TestPushContext(t *testing.T) {
 	}
 }
 
-// The contexts of hooks have the message that they are about.
+// The contexts of hooks give access to their message.
 func TestHookContexts(t *testing.T) {
 	filters()
 	check := func(ok bool, what string, ctx erpc.PreCtx) {
@@ -284,7 +284,7 @@ type ctxKey struct{}
 func TestCallersTimeReachesTheHandler(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	deadlines, ends := make(chan time.Duration, 1), make(chan error, 1)
-	release := make(chan struct{}) // so that no reply overtakes the end of the caller's time
+	release := make(chan struct{}) // so that the reply does not arrive before the caller's time is over
 	defer close(release)
 	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, wait *bool) (bool, *erpc.Status) {
 		left := time.Duration(0)
@@ -361,7 +361,7 @@ func TestCallersTimeReachesTheHandler(t *testing.T) {
 	}
 }
 
-// The context age bounds a handler: the caller is told at once.
+// The context age limits a handler: the caller gets the error at once.
 func TestContextAge(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{DefaultContextAge: 30 * time.Millisecond})
 	ends, release := make(chan error, 1), make(chan struct{})
@@ -369,7 +369,7 @@ func TestContextAge(t *testing.T) {
 	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, _ *int) (int, *erpc.Status) {
 		<-ctx.Context().Done()
 		ends <- ctx.Context().Err()
-		<-release // nobody waits for it any more
+		<-release // its caller no longer waits
 		return 1, nil
 	})
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
@@ -406,7 +406,7 @@ func TestSessionAge(t *testing.T) {
 	}
 }
 
-// Bodies that are bytes pass as they are, whatever their codec.
+// Bodies that are bytes are passed unchanged, whatever their codec.
 func TestBytesPassUntouched(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	path := srv.RouteCallFunc(func(_ erpc.CallCtx, arg *[]byte) ([]byte, *erpc.Status) { return *arg, nil })
@@ -423,7 +423,7 @@ func TestBytesPassUntouched(t *testing.T) {
 	}
 }
 
-// A peer serves what another program has accepted.
+// A peer serves connections that the program has accepted itself.
 func TestServeConn(t *testing.T) {
 	srv := kit.Peer(t, erpc.PeerConfig{})
 	path := srv.RouteCall(new(PlainAdder))[0]

@@ -17,8 +17,8 @@ import (
 	"github.com/goerpc/erpc/proto/pbproto"
 )
 
-// heavyID is that of a codec whose every body takes heavyCost bytes, as it says, for
-// as long as others might come that have no room.
+// heavyID is the id of a codec whose bodies each cost heavyCost bytes. Decoding
+// takes long enough for others to exceed the room, if they could.
 const (
 	heavyID   = 'H'
 	heavyCost = 4 << 20
@@ -35,7 +35,7 @@ func (c heavyCodec) Unmarshal([]byte, any) error {
 	defer c.now.Add(-1)
 	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
 	}
-	time.Sleep(20 * time.Millisecond) // in which others may come
+	time.Sleep(20 * time.Millisecond) // meanwhile others may start
 	return nil
 }
 
@@ -48,7 +48,7 @@ var heavy = sync.OnceValue(func() heavyCodec {
 
 type anything struct{}
 
-// TestDecodesShareTheirMemory: whatever brings bodies to a peer, no more of them are
+// TestDecodesShareTheirMemory: however bodies arrive at a peer, no more of them are
 // decoded at the same time than decode_memory has room for.
 func TestDecodesShareTheirMemory(t *testing.T) {
 	kit.NoLeaks(t)
@@ -63,7 +63,7 @@ func TestDecodesShareTheirMemory(t *testing.T) {
 	type door struct {
 		name     string
 		srv, cli erpc.PeerConfig
-		do       func(t *testing.T, sess erpc.Session) // until a body was decoded
+		do       func(t *testing.T, sess erpc.Session) // returns after a body was decoded
 	}
 	pushed := make(chan struct{}, sessions)
 	call := func(t *testing.T, sess erpc.Session) {

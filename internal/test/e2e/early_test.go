@@ -21,7 +21,7 @@ func onDial(f func(erpc.PreSession) *erpc.Status) erpc.Plugin {
 	return &erpc.PluginImpl{PluginName: "dial", OnPostDial: func(s erpc.PreSession, _ bool) *erpc.Status { return f(s) }}
 }
 
-// newText makes what early messages of the tests are decoded into.
+// newText returns the value that early messages of the tests are decoded into.
 func newText(erpc.Header) any { return new(string) }
 
 // A handshake in the connect hooks of both sides, with every kind of message,
@@ -51,7 +51,7 @@ func TestEarlyMessages(t *testing.T) {
 			return st
 		}
 		s.SetID("known")
-		return s.RawPush("/note/down", "hello") // waits for the other side to be ready
+		return s.RawPush("/note/down", "hello") // waits until the other side is ready
 	}))
 	srv.RouteCall(new(PlainAdder))
 	cli := kit.Peer(t, erpc.PeerConfig{}, onDial(func(s erpc.PreSession) *erpc.Status {
@@ -88,8 +88,8 @@ func TestEarlyMessages(t *testing.T) {
 	}
 }
 
-// What erpc v7's example of early messages does: an answer under a method of its
-// own, by which the other side chooses what to decode into.
+// As in erpc v7's example of early messages, an answer may have its own method, by
+// which the other side chooses the type to decode into.
 func TestEarlyAnswerHasAMethod(t *testing.T) {
 	_, addr := kit.Serve(t, erpc.PeerConfig{}, onAccept(func(s erpc.PreSession) *erpc.Status {
 		in := s.PreReceive(newText)
@@ -117,8 +117,7 @@ func TestEarlyAnswerHasAMethod(t *testing.T) {
 	}))
 }
 
-// A call in a dial hook may be answered by a handler, as soon as the other side
-// is open.
+// A call in a dial hook may be answered by a handler, once the other side is open.
 func TestPreCallOfAHandler(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	srv.RouteCall(new(PlainAdder))
@@ -136,7 +135,7 @@ func TestPreCallOfAHandler(t *testing.T) {
 	}))
 }
 
-// No goroutine waits forever for an early message.
+// A wait for an early message always ends.
 func TestPreReceiveEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  erpc.PeerConfig
@@ -151,7 +150,7 @@ func TestPreReceiveEnds(t *testing.T) {
 		"handshake limit": {erpc.PeerConfig{HandshakeTimeout: 20 * time.Millisecond}, nil, erpc.CodeHandleTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, addr := kit.Serve(t, erpc.PeerConfig{}) // says nothing
+			_, addr := kit.Serve(t, erpc.PeerConfig{}) // sends nothing
 			cli := kit.Peer(t, c.cfg, onDial(func(s erpc.PreSession) *erpc.Status {
 				if c.ctx == nil {
 					return s.PreReceive(newText).Status()
@@ -180,7 +179,7 @@ func canceled() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// What is left of a hook when it has returned is refused.
+// Early messages are refused after the hook has returned.
 func TestEarlyMessagesAreOverWithTheHook(t *testing.T) {
 	kept := make(chan erpc.PreSession, 1)
 	_, addr := kit.Serve(t, erpc.PeerConfig{})
@@ -202,7 +201,7 @@ func TestEarlyMessagesAreOverWithTheHook(t *testing.T) {
 	}
 }
 
-// scrambled flips the bits of what passes through a connection.
+// scrambled flips the bits of all bytes that pass through a connection.
 type scrambled struct {
 	net.Conn
 	bytes *atomic.Int64
@@ -227,8 +226,8 @@ func flip(b []byte) {
 	}
 }
 
-// Both connect hooks may put another connection and another protocol in place
-// of what there is, with early messages before and after.
+// Both connect hooks may replace the connection and the protocol, with early
+// messages before and after.
 func TestModifySocket(t *testing.T) {
 	var bytes atomic.Int64
 	var protos atomic.Int32

@@ -20,12 +20,12 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// secretArg is the argument of handlers that are sent bodies of another shape.
+// secretArg is the argument of handlers that get bodies of another shape.
 type secretArg struct{ N int }
 
 var errInternal = errors.New("dial tcp 10.1.2.3:5432: " + secret)
 
-// leaks are handlers that fail with what is not for their callers.
+// leaks has handlers that fail with errors that callers must not see.
 type leaks struct{ erpc.CallCtx }
 
 func (l *leaks) Status(*int) (int, *erpc.Status) { return 0, erpc.StatusFromError(errInternal) }
@@ -82,7 +82,7 @@ func leakyServer(p erpc.Peer) {
 		return errInternal
 	})
 	erpc.HandleUpload(p, "/upload", func(_ context.Context, r io.Reader) error {
-		_, _ = io.Copy(io.Discard, r) // what it says is not what the test is about
+		_, _ = io.Copy(io.Discard, r) // its error does not matter
 		return errInternal
 	})
 	p.RouteStream(new(leakyStreams))
@@ -90,9 +90,9 @@ func leakyServer(p erpc.Peer) {
 
 var textWithID = regexp.MustCompile(`(internal error|the body can't be decoded), id ([0-9a-f]{12})`)
 
-// What the error of a handler, a body that can't be decoded and a panic say stays in
-// the log, whichever way the message was handled; the caller gets the id of the line.
-// With ErrorDetail it gets the text.
+// The texts of handler errors, of bodies that can't be decoded and of panics stay in
+// the log, however the message is handled; the caller gets the id of the line. With
+// ErrorDetail it gets the text.
 func TestErrorTextsStayInTheLog(t *testing.T) {
 	call := func(method string, arg any) func(context.Context, erpc.Session) *erpc.Status {
 		return func(ctx context.Context, s erpc.Session) *erpc.Status {
@@ -135,7 +135,7 @@ func TestErrorTextsStayInTheLog(t *testing.T) {
 		{"batch", func(ctx context.Context, s erpc.Session) *erpc.Status {
 			b := erpc.NewBatch(s)
 			e := b.Call("/typed", 1, nil)
-			b.Do(ctx) // its status is that of the entry
+			b.Do(ctx) // its status is checked by the entry
 			return e.Status()
 		}, erpc.CodeUnknownError, secret},
 		{"asynchronous call", func(ctx context.Context, s erpc.Session) *erpc.Status {
@@ -166,10 +166,10 @@ func TestErrorTextsStayInTheLog(t *testing.T) {
 						t.Fatal(err)
 					}
 					s := kit.Open(t, kit.Peer(t, on), kit.StartOn(t, server, lis))
-					for range 12 { // on workers, and then inline
+					for range 12 { // first on workers, then inline
 						st := c.do(t.Context(), s)
 						wantText(t, st, c.code, c.says, detail, &log)
-						time.Sleep(time.Second) // for another line in the log
+						time.Sleep(time.Second) // to allow another log line
 					}
 				})
 			})
@@ -177,8 +177,8 @@ func TestErrorTextsStayInTheLog(t *testing.T) {
 	}
 }
 
-// wantText wants st to have code and, with detail, to say what it is; else to have
-// the id of a line of the log that says it.
+// wantText checks that st has code and, with detail, the text says; else the id of
+// a log line with the text.
 func wantText(t *testing.T, st *erpc.Status, code int32, says string, detail bool, log *kit.Log) {
 	t.Helper()
 	text := st.String()
@@ -204,7 +204,7 @@ func wantText(t *testing.T, st *erpc.Status, code int32, says string, detail boo
 	}
 }
 
-// The same over HTTP, to stock clients and as a stream.
+// The same over HTTP, for stock clients and streams.
 func TestErrorTextsStayInTheLogOverHTTP(t *testing.T) {
 	for _, detail := range []bool{false, true} {
 		var log kit.Log
@@ -247,8 +247,8 @@ func TestErrorTextsStayInTheLogOverHTTP(t *testing.T) {
 	}
 }
 
-// A handler's own statuses are sent as they are, and lines in the log are bounded
-// however many calls fail.
+// A handler's own statuses are sent unchanged, and the number of log lines is
+// bounded however many calls fail.
 func TestStatusesOfHandlersAreSentAsTheyAre(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		var log kit.Log
@@ -307,7 +307,7 @@ func TestStatusesOfHandlersAreSentAsTheyAre(t *testing.T) {
 	})
 }
 
-// The record of a call in the log has the text, however many calls fail.
+// The log record of a call has the text, however many calls fail.
 func TestErrorTextsAreInTheRecordOfACall(t *testing.T) {
 	var log kit.Log
 	server, addr := kit.Serve(t, erpc.PeerConfig{Logger: slog.New(&log), CountTime: true})
@@ -325,8 +325,8 @@ func TestErrorTextsAreInTheRecordOfACall(t *testing.T) {
 	}
 }
 
-// A connect hook that answers, and a session that is closed with a reason, keep hidden
-// causes as handlers do, on both sides of the switch.
+// A connect hook that answers, and a session that is closed with a reason, keep causes
+// hidden as handlers do, with and without ErrorDetail.
 func TestErrorTextsOfHooksAndClosings(t *testing.T) {
 	for _, detail := range []bool{false, true} {
 		var log kit.Log

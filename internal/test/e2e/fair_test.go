@@ -13,9 +13,9 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// TestEqualPushersGetEqualShares: senders that wait for room in the queue of one
-// session are served first come first served, so that those who push alike get
-// about the same share, and none waits for long.
+// TestEqualPushersGetEqualShares: senders that wait for room in the queue of a
+// session are served in order, so equal senders get about the same share, and none
+// waits for long.
 func TestEqualPushersGetEqualShares(t *testing.T) {
 	kit.NoLeaks(t)
 	const pushers, size, piece = 64, 4 << 10, 256 << 10
@@ -48,7 +48,7 @@ func TestEqualPushersGetEqualShares(t *testing.T) {
 					return // closed
 				}
 				d := time.Since(begin)
-				if !full.Load() { // the buffers below are filled by whoever comes first
+				if !full.Load() { // the buffers below are filled first
 					continue
 				}
 				counts[i]++
@@ -76,9 +76,9 @@ func TestEqualPushersGetEqualShares(t *testing.T) {
 	}
 }
 
-// TestQuietSessionBesideBusyOnes: a push over a session with nothing else to say
-// does not wait until those with much to say have said it all. It takes not much
-// longer than beside goroutines that only keep the processors busy.
+// TestQuietSessionBesideBusyOnes: a push over a quiet session does not wait until
+// busy sessions have sent everything. It takes little longer than it does while
+// other goroutines only keep the processors busy.
 func TestQuietSessionBesideBusyOnes(t *testing.T) {
 	kit.NoLeaks(t)
 	const busy, pushers = 4, 2
@@ -87,7 +87,7 @@ func TestQuietSessionBesideBusyOnes(t *testing.T) {
 	erpc.HandlePush(srv, "/x", func(_ context.Context, n *int) error { got <- *n; return nil })
 	cli := kit.Peer(t, erpc.PeerConfig{})
 	quiet := kit.Open(t, cli, addr)
-	// beside returns the median of what pushes take while others do something.
+	// beside returns the median time of pushes while others do something.
 	beside := func(something func(i int) (more bool)) time.Duration {
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
@@ -138,7 +138,7 @@ func TestQuietSessionBesideBusyOnes(t *testing.T) {
 	for _, s := range sessions {
 		_ = s.Close() // what it says is another test's
 	}
-	if pushed > 4*alone+20*time.Millisecond { // 22 to 115 ms, on a quiet machine, when those who wrote stayed with a busy session
+	if pushed > 4*alone+20*time.Millisecond { // 22 to 115 ms, on a quiet machine, when writers stayed with a busy session
 		t.Errorf("a push over the quiet session takes %v, %v beside other work", pushed, alone)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// TestCloseAfterFlushLosesNothing: what Flush has seen off arrives, though its
-// sender closes straight after it. The other side begins to read later than a
-// Close alone would wait.
+// TestCloseAfterFlushLosesNothing: what Flush has flushed arrives, though its
+// sender closes right after it. The other side starts to read later than a Close
+// alone would wait.
 func TestCloseAfterFlushLosesNothing(t *testing.T) {
 	kit.NoLeaks(t)
 	const pushes = 1000
@@ -57,8 +57,8 @@ func TestCloseAfterFlushLosesNothing(t *testing.T) {
 	}
 }
 
-// TestFlushTowardsASideThatDoesNotRead: it ends with its context, and says for
-// whom.
+// TestFlushTowardsASideThatDoesNotRead: Flush ends with its context, and names the
+// sessions.
 func TestFlushTowardsASideThatDoesNotRead(t *testing.T) {
 	kit.NoLeaks(t)
 	done := make(chan struct{})

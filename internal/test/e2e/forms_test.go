@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// The handler forms, as a program has them.
+// The forms of handlers, as in a program.
 
 type PlainAdder struct{ erpc.CallCtx }
 
@@ -27,8 +27,8 @@ func sum(numbers []int) (n int) {
 	return n
 }
 
-// shared is what controllers embed for its methods, which are not handlers, as
-// small ones that the compiler inlines into the methods it writes for them.
+// shared is embedded by controllers. Its methods are not handlers, even if the
+// compiler inlines them into the promoted methods.
 type shared struct{ Factor int }
 
 func (s *shared) Times(n int) int                         { return s.Factor * n }
@@ -41,12 +41,12 @@ type Multiplier struct {
 	erpc.CallCtx
 	shared
 	Name string
-	log  *strings.Builder // unexported fields come along too
+	log  *strings.Builder // unexported fields are copied too
 }
 
 func (m *Multiplier) By(arg *int) (int, *erpc.Status) { return m.Times(*arg), nil }
 
-// ByValue has the receiver that a method set of the pointer has only through a
+// ByValue has a value receiver, so the pointer has the method only through a
 // wrapper.
 func (m Multiplier) ByValue(arg *int) (string, *erpc.Status) {
 	return m.Name + strconv.Itoa(m.Times(*arg)), nil
@@ -190,8 +190,7 @@ func TestHandlerForms(t *testing.T) {
 	}
 }
 
-// PreNewPeerPlugin-made routes use the RPC mapping; sub-routes are joined by
-// dots there.
+// Routes use the RPC mapping, in which sub-routes are joined by dots.
 func TestFormsWithRPCMapping(t *testing.T) {
 	srv := kit.Peer(t, erpc.PeerConfig{Mapper: erpc.RPCServiceMethodMapper})
 	var got []string
@@ -262,7 +261,7 @@ func TestUnknownMethods(t *testing.T) {
 	}
 }
 
-// PoolMade counts how many of it were made.
+// PoolMade counts how many were made.
 type PoolMade struct {
 	erpc.CallCtx
 	id   int64
@@ -323,7 +322,7 @@ func TestConcurrentCallsAndLateRegistration(t *testing.T) {
 	}
 }
 
-// A decoded argument stays what it was when later messages come.
+// A decoded argument does not change when later messages arrive.
 func TestArgumentsAreNotAliased(t *testing.T) {
 	type kept struct {
 		S string

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A handler's own 503 is its answer: the client neither sends the call again nor
-// leaves the connection.
+// A handler's own 503 is an ordinary reply: the client neither retries the call
+// nor leaves the connection.
 func TestAServicesOwn503(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	var calls, dials atomic.Int32

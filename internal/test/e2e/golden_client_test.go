@@ -8,12 +8,12 @@ import (
 	"github.com/goerpc/erpc/internal/test/wiretest"
 )
 
-// clientExchanges is how many exchanges of raw a client replays: all but those
+// clientExchanges is how many exchanges of raw a client replays: all except those
 // packed without a connection.
 const clientExchanges = 38
 
-// rawCalls are the calls of the family raw as a program makes them. Exchanges
-// of other families are made with the bodies that were captured, as bytes.
+// rawCalls are the calls of the family raw as a program makes them. Exchanges of
+// other families use the captured bodies, as bytes.
 var rawCalls = map[string]wiretest.Call{
 	"raw/call-json": {Method: "/math/add", Arg: []int{1, 2, 3}, Want: 6},
 	"raw/call-json-meta": {Method: "/math/add", Arg: []int{1, 2, 3}, Want: 6, Settings: settings(
@@ -44,8 +44,8 @@ var rawCalls = map[string]wiretest.Call{
 
 func settings(s ...erpc.MessageSetting) []erpc.MessageSetting { return s }
 
-// TestGoldenRawClient makes the calls that v7's clients made, with a client of
-// ours. It wants v7's bytes to be sent, and v7's answers to be understood.
+// TestGoldenRawClient makes the calls that v7's clients made, with our client. It
+// expects that v7's bytes are sent and v7's answers are understood.
 func TestGoldenRawClient(t *testing.T) {
 	lis := wiretest.ListenScript(t)
 	var family *clientSession // of raw
@@ -134,7 +134,7 @@ func (c *clientSession) push(t *testing.T, e wiretest.Exchange) {
 	wantFrame(t, c.script.Frame(false), v)
 }
 
-// skipTo sends what the capture does not have, so that the next message has the
+// skipTo sends messages that are not in the capture, so that the next one has the
 // sequence number seq.
 func (c *clientSession) skipTo(t *testing.T, seq int32) {
 	t.Helper()
@@ -149,7 +149,7 @@ func (c *clientSession) skipTo(t *testing.T, seq int32) {
 	c.seq = seq
 }
 
-// authExchange shows a token as v7's auth plugin did, in a connect hook.
+// authExchange sends a token in a connect hook, as v7's auth plugin did.
 func authExchange(t *testing.T, lis *wiretest.ScriptListener, e wiretest.Exchange) {
 	t.Run(e.Name, func(t *testing.T) {
 		call, reply := e.Messages[0], e.Messages[1]
@@ -186,7 +186,7 @@ func authExchange(t *testing.T, lis *wiretest.ScriptListener, e wiretest.Exchang
 	})
 }
 
-// bearer does on a client what v7's auth plugin did in the captures.
+// bearer does on the client what v7's auth plugin did in the captures.
 type bearer struct{ token string }
 
 func (*bearer) Name() string { return "bearer" }

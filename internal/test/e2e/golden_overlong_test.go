@@ -12,14 +12,15 @@ import (
 )
 
 // The lengths of raw, in bytes of escaped text. v7 let longer metadata and
-// statuses run over their length field into what the receiver took for the body.
+// statuses overflow their length field, so the receiver took the rest for the
+// body.
 const (
 	mostText   = 65535
 	mostMethod = 255
 )
 
-// TestOverlongIsNotSent has a client send what raw has no length for: it gets
-// an error, nothing is on the wire, and the session goes on. What just fits is
+// TestOverlongIsNotSent: a client that sends fields too long for raw gets an
+// error, nothing is written, and the session goes on. Fields that just fit are
 // sent.
 func TestOverlongIsNotSent(t *testing.T) {
 	const (
@@ -95,8 +96,8 @@ func wantOverlong(t *testing.T, st *erpc.Status, want error) {
 	}
 }
 
-// TestOverlongReply has handlers answer what raw has no length for. The caller
-// gets a status of ours in its place, with every byte where it belongs.
+// TestOverlongReply: handlers return fields too long for raw. The caller gets
+// another status instead, in a correct frame.
 func TestOverlongReply(t *testing.T) {
 	long := strings.Repeat("x", 1<<16+10)
 	p := wiretest.Serve(t, erpc.PeerConfig{ErrorDetail: true})

@@ -16,9 +16,9 @@ import (
 
 const rawVectors = 84
 
-// TestGoldenRawFrames reads every captured frame of the raw protocol, finds in
-// it what v7 said is in it, and writes the same frame: as it was read, and from
-// parts that were all decoded.
+// TestGoldenRawFrames reads every captured frame of the raw protocol, compares it
+// with the fields that v7 reported, and writes the same frame, from the message as
+// it was read and from decoded parts.
 func TestGoldenRawFrames(t *testing.T) {
 	wiretest.Filters()
 	vectors := wiretest.Golden(t, "raw")
@@ -67,7 +67,7 @@ func wantFields(t *testing.T, m *message.Message, v wiretest.Vector) {
 	}
 }
 
-// decoded returns a copy of m without any text taken over as it was read.
+// decoded returns a copy of m in which every text is decoded.
 func decoded(m *message.Message) *message.Message {
 	c := message.New(message.WithServiceMethod(m.ServiceMethod()), message.WithBodyCodec(m.BodyCodec()),
 		message.WithBody(m.Body()), message.WithXferPipe(m.XferPipe().IDs()...))
@@ -100,8 +100,8 @@ func wantPacked(t *testing.T, m *message.Message, v wiretest.Vector) {
 	wantFrame(t, frame, v)
 }
 
-// wantFrame wants a frame to be that of v7. What a compressor is free to choose
-// is compared undone.
+// wantFrame compares a frame with that of v7. Compressed parts are compared
+// uncompressed.
 func wantFrame(t *testing.T, got []byte, v wiretest.Vector) {
 	t.Helper()
 	if !strings.Contains(v.Fields.XferIDs, "g") {

@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
-// byPlugin are the exchanges of raw whose answers a plugin makes; its own tests
-// replay them at a server. As frames and at a client they are replayed here.
+// byPlugin are the exchanges of raw whose answers come from a plugin; its own
+// tests replay them at a server. Here they are replayed as frames and at a client.
 var byPlugin = map[string]string{
 	"secure/with-secure": "secure",
 	"secure/with-secure-again (same ciphertext? -> ECB)": "secure",
@@ -31,18 +31,18 @@ var byPlugin = map[string]string{
 // connection.
 const serverExchanges = 29
 
-// loose are the answers that hold a text of Go's own decoders.
+// loose are the answers that contain a text of Go's decoders.
 var loose = map[string]bool{"proxy/call-form-codec/leg2-proxy-backend": true}
 
-// pushedBy is what the server is told by the exchanges that are pushes.
+// pushedBy is what the server gets by exchanges that are pushes.
 var pushedBy = map[string]wiretest.Pushed{
 	"raw/push":                      {Method: "/note/say", Body: "hi", Meta: "X-ID=client-001"},
 	"proxy/push/leg1-client-proxy":  {Method: "/note/say", Body: "x"},
 	"proxy/push/leg2-proxy-backend": {Method: "/note/say", Body: "x", Meta: "X-Real-IP=127.0.0.1%3A45792"},
 }
 
-// TestGoldenRawServer sends a server of ours what v7's clients sent and wants
-// v7's answers, the whole family raw on one connection.
+// TestGoldenRawServer sends our server what v7's clients sent and expects v7's
+// answers, with the whole family raw on one connection.
 func TestGoldenRawServer(t *testing.T) {
 	plain := wiretest.Serve(t, erpc.PeerConfig{ErrorDetail: true})
 	erpc.HandleCall(plain.Peer, "/heartbeat", func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
@@ -109,7 +109,7 @@ func serverExchange(t *testing.T, s *wiretest.Script, p *wiretest.Peer, e wirete
 // the capture has only the push.
 const pushbackReply = "\x00\x00\x00\x15\x00\x01t\x02\x00\x00\x06code=0\x00\x00j2"
 
-// wantLoosely wants a failed reply with another cause than v7's.
+// wantLoosely checks a failed reply whose cause differs from v7's.
 func wantLoosely(t *testing.T, frame []byte, v wiretest.Vector) {
 	t.Helper()
 	got, want := unpacked(t, frame), unpacked(t, v.Bytes)
@@ -139,7 +139,7 @@ func indexOf(t *testing.T, exchanges []wiretest.Exchange, name string) int {
 	return -1
 }
 
-// doorkeeper does on a server what v7's auth plugin did in the captures.
+// doorkeeper does on the server what v7's auth plugin did in the captures.
 type doorkeeper struct{}
 
 func (doorkeeper) Name() string { return "doorkeeper" }

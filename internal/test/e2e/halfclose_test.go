@@ -23,8 +23,8 @@ import (
 	"github.com/goerpc/erpc/socket/mux"
 )
 
-// A rawClient speaks a protocol over a connection of its own, as a program in
-// another language does.
+// A rawClient uses a protocol over its own connection, as a program in another
+// language does.
 type rawClient struct {
 	t    *testing.T
 	conn net.Conn
@@ -72,7 +72,7 @@ func (c *rawClient) closeWrite() {
 	}
 }
 
-// replies counts the good replies until the end of the connection.
+// replies counts the successful replies until the connection ends.
 func (c *rawClient) replies() (good int) {
 	c.t.Helper()
 	for {
@@ -90,7 +90,7 @@ func (c *rawClient) replies() (good int) {
 }
 
 // TestHalfClosedClientGetsItsReplies: a client that sends its calls, closes its
-// half of the connection and reads gets all replies, whatever it speaks and
+// half of the connection and reads gets all replies, with every protocol and
 // however long the handlers take.
 func TestHalfClosedClientGetsItsReplies(t *testing.T) {
 	raw := rawproto.NewRawProtoFunc()
@@ -155,14 +155,15 @@ func TestHalfClosedClientGetsItsReplies(t *testing.T) {
 	}
 }
 
-// slowly has a handler run on a worker, where its reply is not in front of the end.
+// slowly makes a handler run on a worker, so that its reply comes after the end was
+// read.
 var slowly = &erpc.PluginImpl{PluginName: "ordered", OnPostReg: func(h *erpc.Handler) error {
 	h.SetOrdered(true)
 	return nil
 }}
 
-// TestLargeRepliesToAHalfClosedClient: they are written for as long as the client
-// reads, beyond what a Close would wait for.
+// TestLargeRepliesToAHalfClosedClient: replies are written as long as the client
+// reads, longer than a Close would wait.
 func TestLargeRepliesToAHalfClosedClient(t *testing.T) {
 	large := make([]byte, 16<<20)
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
@@ -185,7 +186,8 @@ func TestLargeRepliesToAHalfClosedClient(t *testing.T) {
 	}
 }
 
-// TestCallsToAHalfClosedSideEndAtOnce: nothing will answer them. Pushes go on.
+// TestCallsToAHalfClosedSideEndAtOnce: such calls can't be answered. Pushes are
+// still sent.
 func TestCallsToAHalfClosedSideEndAtOnce(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
 	var sess atomic.Pointer[erpc.Session]

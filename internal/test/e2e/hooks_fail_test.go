@@ -14,8 +14,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// What a hook that fails, or panics, stops: the hooks behind it, and what its
-// phase is about, but neither the session nor the process.
+// A hook that fails or panics stops the hooks behind it and the message, but
+// neither the session nor the process.
 func TestHookThatFails(t *testing.T) {
 	type outcome struct {
 		code    int32 // of the call or push, if the hook fails; 500 if it panics
@@ -96,7 +96,7 @@ func TestHookThatFails(t *testing.T) {
 				}
 				armed.Store(false)
 				if st := sess.Call("/call", 2, new(int)).Status(); !st.OK() {
-					t.Errorf("the session is of no use any more: %v", st)
+					t.Errorf("the session is unusable: %v", st)
 				}
 				wantHandled := int32(1)
 				if want.handled {
@@ -119,8 +119,8 @@ func TestHookThatFails(t *testing.T) {
 	}
 }
 
-// Connect hooks refuse a connection; those in front of the one that did see it
-// end, the others never heard of it.
+// Connect hooks refuse a connection. Only plugins whose connect hooks had accepted
+// it see its end.
 func TestConnectHookThatFails(t *testing.T) {
 	for _, hook := range []string{"PostDial", "PostAccept"} {
 		for _, how := range []string{"fails", "panics", "closes"} {
@@ -175,7 +175,7 @@ func TestConnectHookThatFails(t *testing.T) {
 				}
 				want := []string{"a"}
 				if how == "closes" {
-					want = []string{"a", "b", "c"} // all of them had said yes
+					want = []string{"a", "b", "c"} // all of them had accepted it
 				}
 				var got []string
 				for range want {
@@ -253,8 +253,8 @@ func TestPreReadHeaderThatFails(t *testing.T) {
 	}
 }
 
-// Mistakes with plugins end the making of a peer, with a message that says
-// whose they are.
+// Mistakes with plugins panic when the peer is made, with a message that names the
+// plugin.
 func TestPluginMistakes(t *testing.T) {
 	fails := func(hook string) erpc.Plugin {
 		return kit.EveryHook("p", func(h string) *erpc.Status {
@@ -298,8 +298,8 @@ type nameOnly string
 
 func (n nameOnly) Name() string { return string(n) }
 
-// A plugin may change the configuration and the plugins of a peer to be, and
-// register routes with one that is.
+// A plugin may change the configuration and the plugins of a peer before it is
+// made, and register routes after that.
 func TestPluginsThatMakeAPeer(t *testing.T) {
 	srv, addr := kit.Serve(t, erpc.PeerConfig{}, &erpc.PluginImpl{
 		PluginName: "maker",
@@ -327,7 +327,7 @@ func TestPluginsThatMakeAPeer(t *testing.T) {
 	}
 }
 
-// A header hook may send a message elsewhere.
+// A header hook may reroute a message.
 func TestHeaderHookReroutes(t *testing.T) {
 	got := make(chan string, 1)
 	lower := func(ctx erpc.ReadCtx) *erpc.Status {

@@ -10,10 +10,10 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A hookLog is the hooks that ran at one side, each as "plugin.Hook".
+// A hookLog gets the hooks that ran on one side, each as "plugin.Hook".
 type hookLog chan string
 
-// plugin returns a plugin that writes its hooks down.
+// plugin returns a plugin that records its hooks.
 func (l hookLog) plugin(name string) *erpc.PluginImpl {
 	return kit.EveryHook(name, func(hook string) *erpc.Status {
 		l <- name + "." + hook
@@ -21,7 +21,7 @@ func (l hookLog) plugin(name string) *erpc.PluginImpl {
 	})
 }
 
-// onRoute is plugin with only those hooks that a route can have.
+// onRoute is plugin with only the hooks that a route can have.
 func (l hookLog) onRoute(name string) *erpc.PluginImpl {
 	p := l.plugin(name)
 	return &erpc.PluginImpl{
@@ -32,9 +32,8 @@ func (l hookLog) onRoute(name string) *erpc.PluginImpl {
 	}
 }
 
-// expect checks that exactly the hooks want run next. Those of reading and
-// those of writing may run at the same time, so each are compared among
-// themselves.
+// expect checks that exactly the hooks want run next. Hooks of reading and of
+// writing may run at the same time, so they are compared separately.
 func (l hookLog) expect(t *testing.T, what string, want ...string) {
 	t.Helper()
 	var got []string
@@ -49,8 +48,8 @@ func (l hookLog) expect(t *testing.T, what string, want ...string) {
 	}
 }
 
-// expectNoMore fails the test if a hook runs that was not expected. One that runs
-// too often does so right behind the others, so a moment is enough to see it.
+// expectNoMore fails the test if an unexpected hook has run. A hook that runs too
+// often does so right after the others, so a short wait is enough.
 func (l hookLog) expectNoMore(t *testing.T) {
 	t.Helper()
 	select {
@@ -71,7 +70,7 @@ func filter(list []string, keep func(string) bool) (out []string) {
 	return out
 }
 
-// in returns what each of the plugins does for each of the hooks.
+// in returns the events of each of the plugins for each of the hooks.
 func in(plugins string, hooks ...string) (events []string) {
 	for _, h := range hooks {
 		for p := range strings.FieldsSeq(plugins) {
@@ -81,9 +80,8 @@ func in(plugins string, hooks ...string) (events []string) {
 	return events
 }
 
-// Every hook of every plugin runs once where its name says, from the left of
-// the peer's plugins to the right, with those of groups and routes in the
-// middle.
+// Every hook of every plugin runs once at its place, from the left of the peer's
+// plugins to the right, with those of groups and routes in the middle.
 func TestHooksRunInOrderExactlyOnce(t *testing.T) {
 	atServer, atClient := make(hookLog, 1000), make(hookLog, 1000)
 	srv, addr := kit.Serve(t, erpc.PeerConfig{}, atServer.plugin("a"), atServer.plugin("b"))
@@ -188,8 +186,8 @@ func drop(erpc.PushCtx, *int) *erpc.Status { return nil }
 
 func failing(erpc.CallCtx, *int) (int, *erpc.Status) { return 0, erpc.NewStatus(1001, "as asked") }
 
-// A redial runs the hooks of dialing again, and no hook of disconnecting: the
-// session goes on.
+// A redial runs the hooks of dialing again, but not those of disconnecting,
+// because the session goes on.
 func TestHooksOfARedial(t *testing.T) {
 	accepted := make(chan erpc.PreSession, 2)
 	_, addr := kit.Serve(t, erpc.PeerConfig{}, &erpc.PluginImpl{PluginName: "accepted", OnPostAccept: func(s erpc.PreSession) *erpc.Status {
@@ -227,7 +225,7 @@ func TestHooksOfARedial(t *testing.T) {
 	log.expectNoMore(t)
 }
 
-// Plugins can come and go while a peer works.
+// Plugins can be added and removed while a peer works.
 func TestPluginsComeAndGo(t *testing.T) {
 	log := make(hookLog, 1000)
 	calls := func(event string) bool { return strings.HasSuffix(event, ".PostReadCallBody") }

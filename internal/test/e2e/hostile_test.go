@@ -25,7 +25,7 @@ import (
 	"github.com/goerpc/erpc/xfer/gzip"
 )
 
-// allocated returns how many bytes f has made, all goroutines together.
+// allocated returns how many bytes were allocated by all goroutines while f ran.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -66,7 +66,8 @@ func TestHeaderClaimsGigabytes(t *testing.T) {
 	}
 }
 
-// TestOtherProtocols: the length comes first in these too. (Case 20.)
+// TestOtherProtocols: frames of these protocols begin with a length too. (Case
+// 20.)
 func TestOtherProtocols(t *testing.T) {
 	for name, pf := range map[string]erpc.ProtoFunc{
 		"json": jsonproto.NewJSONProtoFunc(), "pb": pbproto.NewPbProtoFunc(),
@@ -86,7 +87,7 @@ func TestOtherProtocols(t *testing.T) {
 					w.AwaitEnd(t, kit.Prompt)
 				}
 				if strings.HasPrefix(name, "thrift") {
-					return // its head is too long to be seen at once everywhere
+					return // its head may not arrive in one piece
 				}
 				s := kit.Open(t, on.Peer(t, erpc.PeerConfig{ProtoFunc: pf}), addr)
 				kit.Answers(t, s)
@@ -188,7 +189,7 @@ func TestGzipBomb(t *testing.T) {
 	})
 }
 
-// hostile is bytes that are not a valid conversation, by what they are.
+// hostile returns invalid input, by name.
 func hostile(t *testing.T) map[string][]byte {
 	t.Helper()
 	registerZip()
@@ -202,7 +203,7 @@ func hostile(t *testing.T) map[string][]byte {
 	for name, b := range valid {
 		for i := 1; i < len(b); i++ {
 			all[fmt.Sprintf("%s cut at %d", name, i)] = b[:i]
-			short := bytes.Clone(b[:i]) // a frame of that length that is not all there inside
+			short := bytes.Clone(b[:i]) // a frame of that length whose inner part is cut
 			if i >= 5 {
 				binary.BigEndian.PutUint32(short, uint32(i))
 				all[fmt.Sprintf("%s that ends at %d", name, i)] = short
@@ -242,7 +243,7 @@ func hostile(t *testing.T) map[string][]byte {
 	return all
 }
 
-// clientHello returns what a TLS client says first.
+// clientHello returns the first bytes of a TLS client.
 func clientHello(t *testing.T) []byte {
 	t.Helper()
 	here, there := net.Pipe()
@@ -282,7 +283,7 @@ func TestHostileBytes(t *testing.T) {
 		n := 0
 		for name := range bad {
 			if n++; on.Secure && n%4 > 0 && kit.Times(0, 1) == 0 {
-				continue // handshakes are dear
+				continue // handshakes are expensive
 			}
 			work <- name
 		}
@@ -294,8 +295,8 @@ func TestHostileBytes(t *testing.T) {
 	})
 }
 
-// offer sends bytes and then nothing more; the server must close the connection
-// then, at the latest.
+// offer sends bytes and closes its sending side; then the server must close the
+// connection.
 func offer(t *testing.T, on kit.Medium, addr, name string, b []byte) {
 	conn, err := net.DialTimeout(on.Network, addr, kit.Bound)
 	if err != nil {
@@ -312,7 +313,7 @@ func offer(t *testing.T, on kit.Medium, addr, name string, b []byte) {
 		err = conn.(interface{ CloseWrite() error }).CloseWrite()
 	}
 	if err != nil {
-		return // it was closed before: as good
+		return // it was closed already
 	}
 	if _, err := io.Copy(io.Discard, conn); err != nil {
 		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
@@ -321,7 +322,7 @@ func offer(t *testing.T, on kit.Medium, addr, name string, b []byte) {
 	}
 }
 
-// TestPlainBytesOnTLS: what is not TLS at all is refused in the handshake. (Case 23.)
+// TestPlainBytesOnTLS: input that is not TLS is refused in the handshake. (Case 23.)
 func TestPlainBytesOnTLS(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}

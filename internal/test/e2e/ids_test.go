@@ -27,8 +27,8 @@ func callsBack(t *testing.T, s erpc.Session, who int) {
 	}
 }
 
-// TestTwoSessionsOneID: each client claims the id that the one before
-// has, while a call of that one is not answered. (Case 19.)
+// TestTwoSessionsOneID: each client claims the id of the previous one, while a
+// call of that one is pending. (Case 19.)
 func TestTwoSessionsOneID(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		release := make(chan struct{})
@@ -86,8 +86,8 @@ func TestTwoSessionsOneID(t *testing.T) {
 	})
 }
 
-// TestManyClaimAtOnce: of many sessions that claim an id at the same
-// time, one is left, and that is the one in the table. (Case 19.)
+// TestManyClaimAtOnce: of many sessions that claim an id at the same time, one is
+// left, and it is the one in the table. (Case 19.)
 func TestManyClaimAtOnce(t *testing.T) {
 	kit.NoLeaks(t)
 	const many = 8
@@ -135,8 +135,9 @@ func TestManyClaimAtOnce(t *testing.T) {
 	}
 }
 
-// TestClaimInConnectHook: a session that takes its id in the accept hook
-// claims it when it opens, not before: one that is refused ends nobody. (Case 19.)
+// TestClaimInConnectHook: a session that sets its id in the accept hook claims it
+// when it opens, not before, so a refused one does not end another session. (Case
+// 19.)
 func TestClaimInConnectHook(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{}, loginHook{})
@@ -200,15 +201,15 @@ type connFrom struct {
 
 func (c connFrom) RemoteAddr() net.Addr { return c.addr }
 
-// An address that comes again, as a port does that a redialed session has left,
-// takes no id away.
+// A reused address, such as a port that a redialed session has left, does not take
+// over an id.
 func TestAddressesComeAgain(t *testing.T) {
 	srv := kit.Peer(t, erpc.PeerConfig{})
 	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4711}
 	var sessions []erpc.Session
 	for range 3 {
 		near, far := net.Pipe()
-		t.Cleanup(func() { _ = far.Close() }) // the other side never says a word
+		t.Cleanup(func() { _ = far.Close() }) // the other side never sends anything
 		sess, st := srv.ServeConn(connFrom{near, addr})
 		if !st.OK() {
 			t.Fatal(st)

@@ -15,8 +15,8 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// A client that asks for much and reads late gets everything: the other side reads no more
-// calls while the replies to those before wait, and refuses none.
+// A client that calls much and reads late gets all replies: the other side stops reading
+// calls while earlier replies wait, and refuses none.
 func TestInflightWaitsForASlowReader(t *testing.T) {
 	kit.NoLeaks(t)
 	const calls, size, limit, queue = 600, 32 << 10, 1 << 20, 128 << 10
@@ -28,7 +28,7 @@ func TestInflightWaitsForASlowReader(t *testing.T) {
 		return &b, nil
 	})
 	w := kit.TCP.Connect(t, kit.Start(t, server))
-	if err := w.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil { // or the system holds most of them
+	if err := w.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil { // otherwise the system buffers most of them
 		t.Fatal(err)
 	}
 	var all []byte
@@ -38,7 +38,7 @@ func TestInflightWaitsForASlowReader(t *testing.T) {
 	if _, err := w.Write(all); err != nil {
 		t.Fatal(err)
 	}
-	// What the system holds is not known, but 19 MiB it does not.
+	// How much the system buffers is unknown, but it is less than 19 MiB.
 	last, same := int64(-1), 0
 	kit.Eventually(t, kit.Bound, "standstill", func() bool {
 		if n := begun.Load(); n != last || n == 0 {
@@ -48,7 +48,7 @@ func TestInflightWaitsForASlowReader(t *testing.T) {
 		return same > 100
 	})
 	if last == calls {
-		t.Error("all calls were executed although nobody reads the replies")
+		t.Error("all calls were executed although the client does not read the replies")
 	}
 	answered := map[int32]bool{}
 	for range calls {
@@ -67,11 +67,11 @@ func TestInflightWaitsForASlowReader(t *testing.T) {
 	kit.Eventually(t, kit.Bound, "end of the handlers", func() bool { return server.Handlers() == 0 })
 }
 
-// Two sides that are both over their limit, each with replies that the other
-// does not read for that reason, do not wait for one another.
+// Two sides that are both over their limit, and so do not read each other's
+// replies, do not wait for each other.
 func TestInflightOnBothSides(t *testing.T) {
 	for name, size := range map[string]int{"small frames": 40 << 10, "pieces": 1 << 20} {
-		calls := 100 // a side
+		calls := 100 // per side
 		if size > 1<<19 {
 			calls = 24
 		}
@@ -119,9 +119,9 @@ func TestInflightOnBothSides(t *testing.T) {
 	}
 }
 
-// Handlers that take long hold up the messages behind them for a while; then
-// those are refused, so that the connection does not seem dead. What is refused
-// was not executed, and when there is room again all is as before.
+// Slow handlers hold up the messages behind them for a while; then those are
+// refused, so that the connection does not seem dead. A refused call was not
+// executed, and when there is room again calls work as before.
 func TestInflightRefusesBehindSlowHandlers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{memory.New()}, InflightLimit: 100}
@@ -161,7 +161,7 @@ func TestInflightRefusesBehindSlowHandlers(t *testing.T) {
 		}
 		close(open)
 		if st := first.Status(); !st.OK() {
-			t.Errorf("the call that was there first: %v", st)
+			t.Errorf("the first call: %v", st)
 		}
 		synctest.Wait()
 		for range 3 {
@@ -176,12 +176,12 @@ func TestInflightRefusesBehindSlowHandlers(t *testing.T) {
 			t.Error(err)
 		}
 		kit.Await(t, "Serve to return", served)
-		_ = cli.Close()         // newQuietPeer looks at the error
-		time.Sleep(time.Second) // of the bubble: parked goroutines end by themselves
+		_ = cli.Close()         // newQuietPeer checks the error
+		time.Sleep(time.Second) // in the bubble: lets parked goroutines end
 	})
 }
 
-// Close ends a connection whose leader waits for room.
+// Close ends a connection whose reader waits for room.
 func TestInflightClose(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{InflightLimit: 100})

@@ -21,15 +21,15 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// A v7Wire is one way to talk to erpc v7.
+// A v7Wire is a combination of transport and protocol shared with erpc v7.
 type v7Wire struct {
 	flags string          // of v7peer
 	cfg   erpc.PeerConfig // Network, ProtoFunc, Transports
 	tls   bool
-	// lacks is what v7 can't do over it, adds what it can do besides the usual.
+	// lacks is what v7 can't do over it, adds what it can do beyond the usual.
 	lacks, adds wiretest.Feature
-	// serve and dial are for wires that a peer does not listen on or dial by
-	// itself; nil is Listen and Dial.
+	// serve and dial are for wires on which a peer does not listen or dial itself;
+	// nil means Listen and Dial.
 	serve func(t *testing.T, p *wiretest.Peer) (addr string)
 	dial  func(t *testing.T, p *wiretest.Peer, addr string) erpc.Session
 }
@@ -38,7 +38,7 @@ func v7Wires() []v7Wire {
 	raw := erpc.PeerConfig{ProtoFunc: rawproto.NewRawProtoFunc()}
 	rawUnix := raw
 	rawUnix.Network = "unix"
-	// A listener of KCP takes both kinds of peer; V7 is for the side that dials.
+	// A listener of KCP accepts both kinds of peer; V7 is for the dialing side.
 	rawKCP := raw
 	rawKCP.Network, rawKCP.Transports = "kcp", []socket.Transport{kcp.Transport{Config: kcp.Config{V7: true}}}
 	json := erpc.PeerConfig{ProtoFunc: jsonproto.NewJSONProtoFunc()}
@@ -56,10 +56,10 @@ func v7Wires() []v7Wire {
 		{flags: "-proto raw -network unix", cfg: rawUnix},
 		{flags: "-proto raw -network kcp", cfg: rawKCP},
 		{flags: "-proto raw -network kcp -tls", cfg: rawKCP, tls: true},
-		// v7 escapes nothing in a body but quotes, see proto/jsonproto.
+		// v7 escapes only quotes in a body, see proto/jsonproto.
 		{flags: "-proto json", cfg: json, lacks: wiretest.Backslash | wiretest.AnyByte | wiretest.ThriftCodec},
 		{flags: "-proto pb", cfg: pb},
-		// v7's http has no PUSH, gzip alone, and headers for metadata.
+		// v7's http has no PUSH, no filter but gzip, and headers for metadata.
 		{flags: "-proto http", cfg: http, lacks: wiretest.Pushes | wiretest.MD5 | wiretest.ThriftCodec | wiretest.CodecByte | wiretest.MetaExact},
 		// v7's sub-protocols of WebSocket carry no status; that of JSON escapes
 		// as its json does.
@@ -68,14 +68,14 @@ func v7Wires() []v7Wire {
 		// v7's reader and its writers share a scratch buffer there, so that v7
 		// garbles what it writes while it reads.
 		{flags: "-proto thrift-binary -skip math/concurrent", cfg: thriftBinary, lacks: wiretest.Concurrent, adds: wiretest.Thrift},
-		// No codec but thrift, and v7's own server loses a status.
+		// It has no codec but thrift, and v7's own server loses the status.
 		{flags: "-proto thrift-struct", cfg: thriftStruct, lacks: wiretest.Usual &^ wiretest.Pushes, adds: wiretest.Thrift},
 	}
 }
 
-// TestInterop has real programs of erpc v7 talk to ours over each wire: v7's
-// client to a server of ours, and a client of ours to v7's server. Both make
-// the same calls.
+// TestInterop lets real programs of erpc v7 and ours call each other over each
+// wire: v7's client calls our server, and our client v7's server. Both make the
+// same calls.
 func TestInterop(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	for _, w := range v7Wires() {
@@ -113,14 +113,14 @@ func TestInterop(t *testing.T) {
 	}
 }
 
-// TestShutdownOfAServerWithBusyV7Clients: each caller of erpc v7, which can't be told
-// of a shutdown, loses one call at most, to the end of the connection.
+// TestShutdownOfAServerWithBusyV7Clients: erpc v7 can't be told of a shutdown, so
+// each of its callers may lose one call when the connection ends, but not more.
 func TestShutdownOfAServerWithBusyV7Clients(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	const callers = 8
 	for _, w := range v7Wires() {
 		if strings.Contains(w.flags, "kcp") || strings.Contains(w.flags, "thrift") || w.lacks&wiretest.Status != 0 {
-			continue // v7 hears nothing of the end; it garbles concurrent calls; it has no status
+			continue // v7 does not notice the end; garbles concurrent calls; has no status
 		}
 		t.Run(w.flags, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,7 @@ func TestShutdownOfAServerWithBusyV7Clients(t *testing.T) {
 }
 
 func (w v7Wire) server(t *testing.T) *wiretest.Peer {
-	if w.cfg.Network == "kcp" { // what is closed waits 2 s for a v7 peer, which does not say that it has gone
+	if w.cfg.Network == "kcp" { // a closed connection waits 2 s for a v7 peer, which does not say that it has gone
 		t.Cleanup(func() { <-time.After(2500 * time.Millisecond) })
 	}
 	t.Helper()

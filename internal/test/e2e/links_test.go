@@ -9,14 +9,14 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// A link is what two peers of a test talk over.
+// A link is a transport between two peers of a test.
 type link struct {
 	name string
 	cfg  func() erpc.PeerConfig
 	tls  bool
 }
 
-// links are those of the transports that differ in how they write and close.
+// links are the transports that differ in how they write and close.
 var links = []link{
 	{name: "tcp", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{} }},
 	{name: "tls", cfg: func() erpc.PeerConfig { return erpc.PeerConfig{} }, tls: true},

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A recorder is a slog handler that hands its records over one by one.
+// A recorder is a slog handler that passes its records on one by one.
 type recorder struct {
 	min     slog.Level
 	records chan slog.Record
@@ -29,7 +29,7 @@ func (r *recorder) WithGroup(string) slog.Handler                { return r }
 func (r *recorder) Handle(_ context.Context, rec slog.Record) error {
 	select {
 	case r.records <- rec.Clone():
-	default: // more than anybody looks at
+	default: // more than the tests read
 	}
 	return nil
 }
@@ -82,7 +82,7 @@ func logPair(t *testing.T, min slog.Level, cfg erpc.PeerConfig) (sess erpc.Sessi
 	return sess, server, client
 }
 
-// panicsInJSON panics where the run log encodes it.
+// panicsInJSON panics when the access log encodes it.
 type panicsInJSON struct{}
 
 func (panicsInJSON) MarshalJSON() ([]byte, error) { panic("no JSON today") }
@@ -93,7 +93,7 @@ func TestRunLogHasARecordOfEachCallAndPush(t *testing.T) {
 		do                     func() *erpc.Status
 		method, client, server string
 		status                 string // in the records
-		early                  bool   // the reply may be there before the size of the call is known
+		early                  bool   // the reply may arrive before the size of the call is known
 	}{
 		{func() *erpc.Status { return sess.Call("/plain_adder/add", []int{1}, new(int)).Status() }, "/plain_adder/add", "CALL->", "CALL<-", "", false},
 		{func() *erpc.Status { return sess.AsyncCall("/plain_adder/add", []int{1}, nil, nil).Status() }, "/plain_adder/add", "CALL->", "CALL<-", "", true},
@@ -101,7 +101,7 @@ func TestRunLogHasARecordOfEachCallAndPush(t *testing.T) {
 		{func() *erpc.Status { return sess.Call("/nowhere", 1, nil).Status() }, "/nowhere", "CALL->", "CALL<-", "404", false},
 		{func() *erpc.Status { return sess.Push("/drop", 1) }, "/drop", "PUSH->", "PUSH<-", "", false},
 	} {
-		_ = c.do() // what it is, is not the point here
+		_ = c.do() // its status does not matter
 		for side, r := range map[string]*recorder{c.client: client, c.server: server} {
 			level, what, attrs := r.next(t, "CALL", "PUSH")
 			if level != slog.LevelInfo || what != side || attrs["method"] != c.method {
@@ -118,7 +118,7 @@ func TestRunLogHasARecordOfEachCallAndPush(t *testing.T) {
 					t.Errorf("%s to %s: %s.size is %q", side, c.method, part, size)
 				}
 				if attrs[part+".body"] != "" || attrs[part+".meta"] != "" {
-					t.Errorf("details without being asked for: %v", attrs)
+					t.Errorf("details without PrintDetail: %v", attrs)
 				}
 			}
 			if reply := attrs["send.status.code"] + attrs["recv.status.code"]; !strings.Contains(reply, c.status) || c.status == "" && reply != "" {
@@ -158,7 +158,7 @@ func TestRunLogDetail(t *testing.T) {
 	}
 	for _, body := range []any{(*[]byte)(nil), func() {}, nil} {
 		_ = sess.Call("/bytes", body, nil).Status()
-		client.next(t, "CALL->") // that there is one is enough
+		client.next(t, "CALL->") // it only has to exist
 	}
 	if st := sess.Call("/panics/in/log", 1, nil).Status(); st.Code() != erpc.CodeInternalServerError {
 		t.Errorf("a reply that panics when it is encoded: %v", st)
@@ -168,8 +168,8 @@ func TestRunLogDetail(t *testing.T) {
 	}
 }
 
-// Without CountTime and PrintDetail the run log is for debugging, but for what
-// takes long.
+// Without CountTime and PrintDetail the access log is at level DEBUG, except for
+// slow messages.
 func TestRunLogLevels(t *testing.T) {
 	sess, server, client := logPair(t, slog.LevelDebug, erpc.PeerConfig{})
 	if st := sess.Push("/drop", 1); !st.OK() {
@@ -207,8 +207,8 @@ func TestCostTime(t *testing.T) {
 	}
 }
 
-// A level that is off costs no allocation: neither that of the run log nor that
-// of a peer's own records.
+// A disabled level costs no allocation, neither for the access log nor for a
+// peer's own records.
 func TestLevelThatIsOffCostsNothing(t *testing.T) {
 	if kit.RaceEnabled {
 		t.Skip("the race detector allocates")
@@ -221,7 +221,7 @@ func TestLevelThatIsOffCostsNothing(t *testing.T) {
 				t.Fatal(st)
 			}
 		}
-		for range 200 { // pools, and the place of the handler
+		for range 200 { // fill pools, and let the handler run inline
 			call()
 		}
 		return testing.AllocsPerRun(2000, call)
@@ -232,7 +232,7 @@ func TestLevelThatIsOffCostsNothing(t *testing.T) {
 		"slow threshold not met":    measure(erpc.PeerConfig{SlowCometDuration: time.Hour}, slog.LevelInfo),
 		"run log at DEBUG, INFO on": measure(erpc.PeerConfig{}, slog.LevelInfo),
 	} {
-		if got > silent+1 { // collections empty pools now and then
+		if got > silent+1 { // the collector sometimes empties pools
 			t.Errorf("%s: %v allocations a call, %v without any log", name, got, silent)
 		}
 	}
@@ -241,7 +241,7 @@ func TestLevelThatIsOffCostsNothing(t *testing.T) {
 	}
 }
 
-// The functions of v7 write to the default logger at the level that was set.
+// The functions of v7 write to the default logger at the level set.
 func TestDefaultLogger(t *testing.T) {
 	rec := newRecorder(erpc.LevelTrace)
 	flushed := 0
@@ -312,7 +312,7 @@ func TestDefaultLogger(t *testing.T) {
 	wg.Wait()
 }
 
-// What handlers and sessions log goes to the logger of their peer.
+// Handlers and sessions log to the logger of their peer.
 func TestLoggersOfContextAndSession(t *testing.T) {
 	rec := newRecorder(slog.LevelInfo)
 	srv, addr := kit.Serve(t, erpc.PeerConfig{Logger: slog.New(rec)})

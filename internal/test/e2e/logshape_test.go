@@ -17,11 +17,10 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 )
 
-// traceKey is what a plugin of tracing keeps its span under.
+// traceKey is the key under which a tracing plugin keeps its span.
 type traceKey struct{}
 
-// A strictLog looks at the shape of each line, and keeps what it says and with which
-// trace.
+// A strictLog checks the shape of each line, and keeps the line with its trace.
 type strictLog struct {
 	t testing.TB
 
@@ -52,7 +51,7 @@ func (j *strictLog) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// look returns an attribute as text, and tells what is wrong with it.
+// look returns an attribute as text, and fails the test if its shape is wrong.
 func (j *strictLog) look(line, in string, a slog.Attr, seen map[string]bool) string {
 	if a.Equal(slog.Attr{}) {
 		return ""
@@ -116,8 +115,8 @@ func (j *strictLog) dump() string {
 	return strings.Join(j.lines, "\n")
 }
 
-// tracer is a plugin that does what one of tracing does: the context of the handler has
-// its span.
+// tracer is a plugin that does what a tracing plugin does: it puts a span into the
+// context of the handler.
 type tracer struct{}
 
 func (tracer) Name() string { return "tracer" }
@@ -130,8 +129,8 @@ func trace(ctx erpc.ReadCtx) *erpc.Status {
 	return nil
 }
 
-// TestLinesHaveOneShape makes peers say all that they have to say in the life of a
-// session, and looks at each line.
+// TestLinesHaveOneShape makes peers log everything that they log in the life of a
+// session, and checks each line.
 func TestLinesHaveOneShape(t *testing.T) {
 	server, client := &strictLog{t: t}, &strictLog{t: t}
 	t.Cleanup(func() {
@@ -191,7 +190,7 @@ func TestLinesHaveOneShape(t *testing.T) {
 	client.await("PUSH-> trace=out", "method=/push/ok")
 	server.await("PUSH<- trace=in", "method=/push/ok")
 	server.await("PUSH<- trace=in", "method=/push/fails", "status.code=-1", "status.cause=not now")
-	server.await("WARN push failed trace=in") // one of the two; a line a second says how many more
+	server.await("WARN push failed trace=in") // one of the two; the log has one line a second with a count
 	s, err := erpc.OpenStream[int, int](ctx, sess, "/stream")
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +207,7 @@ func TestLinesHaveOneShape(t *testing.T) {
 	client.await("STREAM-> trace=out", "method=/stream", "sent=1", "received=1")
 	server.await("STREAM<- trace=in", "method=/stream")
 
-	// The connection breaks, and there is another.
+	// The connection breaks, and the client redials.
 	srv.RangeSession(func(s erpc.Session) bool { return s.CloseWith(erpc.NewStatus(1009, "have a break"), true) != nil })
 	server.await("DEBUG session ended trace=<nil>", "session="+sess.LocalAddr().String(), "status.code=1009")
 	client.await("INFO session lost; redialing trace=<nil>", "session="+sess.ID(), "remote="+addr, "status.code=1009")
@@ -226,7 +225,7 @@ func TestLinesHaveOneShape(t *testing.T) {
 	}
 	client.await("WARN dial failed; trying again trace=<nil>", "status.code=105", "remote=127.0.0.1:1")
 
-	// Nobody is there to redial to.
+	// There is no server to redial.
 	if err := srv.Close(); err != nil {
 		t.Error(err)
 	}

@@ -1,5 +1,5 @@
 // Package e2e tests whole peers through the façade, as a user's program would.
-// One file has one subject. A number in a comment, such as "case 29", is that of
+// Each file has one subject. A number in a comment, such as "case 29", refers to
 // the catalogue in docs/reliability.md.
 //
 // ERPC_CASES=full runs the sizes of the catalogue; otherwise smaller ones run.

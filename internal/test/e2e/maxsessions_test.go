@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// No more sessions are accepted than MaxSessions; one that ends makes room.
+// At most MaxSessions sessions are accepted; the end of one makes room.
 func TestMaxSessions(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", MaxSessions: 2, Logger: quiet})
@@ -25,7 +25,7 @@ func TestMaxSessions(t *testing.T) {
 	dial := func() (erpc.Session, bool) {
 		s, st := cli.Dial(lis.Addr().String())
 		if !st.OK() {
-			t.Fatal(st) // the kernel accepts, whatever the peer does
+			t.Fatal(st) // the kernel accepts connections anyway
 		}
 		_, err := erpc.Call[int](t.Context(), s, "/double", 1)
 		return s, err == nil

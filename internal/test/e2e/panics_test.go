@@ -15,7 +15,7 @@ import (
 	"github.com/goerpc/erpc/xfer"
 )
 
-// boomCodec, boomFilter and boomPlugin panic when they are told to.
+// boomCodec, boomFilter and boomPlugin panic on demand.
 type boomCodec struct{}
 
 func (boomCodec) ID() byte                        { return 'B' }
@@ -49,7 +49,7 @@ func (f boomFilter) OnUnpack(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// secret is what the panics of these tests say; it is not for callers.
+// secret is the value of the panics in these tests; callers must not see it.
 const secret = "the internals"
 
 var registerBooms = sync.OnceFunc(func() {
@@ -118,7 +118,7 @@ func TestPanics(t *testing.T) {
 					if c.method == "/add" {
 						arg = &kit.Sum{A: 1, B: 2}
 					}
-					for range 30 { // from workers, and in the leader's place
+					for range 30 { // on workers, and inline
 						kit.Within(t, kit.Bound, c.what, func() { st = s.Call(c.method, arg, nil, c.setting).Status() })
 						kit.WantCode(t, c.what, st, erpc.CodeInternalServerError)
 					}
@@ -131,9 +131,9 @@ func TestPanics(t *testing.T) {
 					t.Error("the log says nothing of the panics")
 				}
 
-				// A filter panics: on the server's side of the reply, which can
-				// be told, and on the way in, where it is not known whose
-				// message it is; that is the end of the connection.
+				// A filter panics when the caller packs a call, which then fails,
+				// and when the server unpacks one: the sequence number is not
+				// known, so the connection ends.
 				var st *erpc.Status
 				kit.Within(t, kit.Bound, "a filter that packs", func() { st = s.Call("/boom", 1, nil, erpc.WithXferPipe('P')).Status() })
 				kit.WantCode(t, "a filter of the caller that panics", st, erpc.CodeInternalServerError)

@@ -18,7 +18,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// inOrder asks that the pushes of a session are handled one after another.
+// inOrder makes the pushes of a session be handled in order.
 type inOrder struct{}
 
 func (inOrder) Name() string { return "in-order" }
@@ -28,7 +28,7 @@ func (inOrder) PostReg(h *erpc.Handler) error {
 	return nil
 }
 
-// A crowd is the clients of a broadcast that read, and what they got.
+// A crowd is the set of clients of a broadcast that read, with what they received.
 type crowd struct {
 	sessions []erpc.Session
 	got      sync.Map // *int64 next number by session id
@@ -36,7 +36,7 @@ type crowd struct {
 	bad      atomic.Int64 // pushes out of order
 }
 
-// gather opens n sessions that check that pushes of /number come in order.
+// gather opens n sessions that check that pushes of /number arrive in order.
 func gather(t *testing.T, n int, addr string) *crowd {
 	t.Helper()
 	c := new(crowd)
@@ -72,9 +72,9 @@ func gather(t *testing.T, n int, addr string) *crowd {
 
 const pushSize = 64 << 10
 
-// flood broadcasts n numbered pushes, never more than window ahead of the
-// slowest of the crowd. It returns how long it took until all had all, and the
-// most bytes that the heap held meanwhile.
+// flood broadcasts n numbered pushes, never more than window ahead of the slowest
+// of the crowd. It returns how long it took until every client had received
+// everything, and the largest size of the heap meanwhile.
 func (c *crowd) flood(t *testing.T, server erpc.Peer, n int, window int64) (took time.Duration, heap uint64) {
 	t.Helper()
 	body := make([]byte, pushSize)
@@ -111,8 +111,8 @@ func TestOneClientDoesNotRead(t *testing.T) {
 	const queue = 1 << 20
 	for _, with := range []struct {
 		policy erpc.QueuePolicy
-		window int64         // 0: as fast as it goes
-		stall  time.Duration // the most that the slow client may cost the others
+		window int64         // 0: as fast as possible
+		stall  time.Duration // how much the slow client may delay the others
 		ends   bool          // the slow client is disconnected
 	}{
 		{policy: socket.Block, stall: 300 * time.Millisecond, ends: true},
@@ -153,7 +153,7 @@ func TestOneClientDoesNotRead(t *testing.T) {
 				_ = server.Close()
 				return took, heap
 			}
-			for again := 2; ; again-- { // other programs of the machine may spoil a measurement, hardly three
+			for again := 2; ; again-- { // other programs on the machine may spoil one measurement, but hardly three
 				alone, heapAlone := run(false)
 				took, heap := run(true)
 				t.Logf("%d × %d pushes: %v, heap %d MiB; with a client that does not read %v, %d MiB", clients, pushes, alone, heapAlone>>20, took, heap>>20)
@@ -189,7 +189,7 @@ func TestSlowClientResets(t *testing.T) {
 				}
 				stop := make(chan struct{})
 				var wg sync.WaitGroup
-				wg.Go(func() { // until it blocks, and beyond
+				wg.Go(func() { // beyond the point where it blocks
 					for {
 						select {
 						case <-stop:
@@ -280,7 +280,7 @@ type breakingConn struct {
 	net.Conn
 	breaks atomic.Bool
 	broken atomic.Bool
-	after  atomic.Int64 // bytes that were given to it once it was broken
+	after  atomic.Int64 // bytes written to it after it broke
 }
 
 func (c *breakingConn) Write(b []byte) (int, error) {

@@ -10,8 +10,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// AsyncCall returns at once also if the connection is lost while its hooks run,
-// and the call goes out when there is another.
+// AsyncCall returns at once even if the connection is lost while its hooks run,
+// and the call is sent over the next connection.
 func TestAsyncCallDoesNotWaitForRedial(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{})
@@ -36,8 +36,8 @@ func TestAsyncCallDoesNotWaitForRedial(t *testing.T) {
 	hook := &erpc.PluginImpl{PluginName: "cut", OnPreWriteCall: func(ctx erpc.WriteCtx) *erpc.Status {
 		state := ctx.Session().(interface{ State() session.State }).State
 		if state() == session.Open {
-			_ = (<-conns).Close() // the session will tell
-			conns <- nil          // there was one
+			_ = (<-conns).Close() // the session notices
+			conns <- nil          // it has dialed once
 			kit.Eventually(t, kit.Bound, "redial", func() bool { return state() == session.Redialing })
 		}
 		return nil

@@ -16,12 +16,12 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// dials counts what a peer dials, and the connect hooks around it.
+// dials counts the dials of a peer and its connect hooks.
 type dials struct {
 	n     atomic.Int64
 	mu    sync.Mutex // guards the following
 	order []string
-	fail  int // so many redials are refused
+	fail  int // how many redials are refused
 	call  bool
 }
 
@@ -39,7 +39,7 @@ func (d *dials) noted() []string {
 	return append([]string(nil), d.order...)
 }
 
-// refuses reports whether a redial is to be refused.
+// refuses reports whether to refuse a redial.
 func (d *dials) refuses() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,7 +77,7 @@ func (d *dials) PostDisconnect(erpc.BaseSession) *erpc.Status {
 	return nil
 }
 
-// redials is a client that never gives up.
+// redials returns a client that redials forever.
 func redials(d *dials, on kit.Medium, t *testing.T) erpc.Peer {
 	return on.Peer(t, erpc.PeerConfig{
 		RedialTimes: -1, RedialInterval: time.Millisecond, RedialMaxInterval: 20 * time.Millisecond,
@@ -134,7 +134,7 @@ func TestNoDialAfterClose(t *testing.T) {
 			Network: "mine", Transports: []erpc.Transport{erpc.CustomTransport{Nets: []string{"mine"}, DialFunc: dial}},
 		})
 		s := kit.Open(t, client, "anywhere")
-		_ = far.Close() // of a pipe it never fails
+		_ = far.Close() // never fails for a pipe
 		time.Sleep(time.Second)
 		if n.Load() < 10 {
 			t.Errorf("%d dials in a second", n.Load())
@@ -156,7 +156,7 @@ func TestCloseWhileDialing(t *testing.T) {
 	kit.NoLeaks(t)
 	lis := kit.TCP.Listen(t)
 	addr := lis.Addr().String()
-	_ = lis.Close() // nobody is there
+	_ = lis.Close() // no server listens
 	d := new(dials)
 	client := redials(d, kit.TCP, t)
 	dialed := make(chan *erpc.Status, 1)
@@ -171,8 +171,8 @@ func TestCloseWhileDialing(t *testing.T) {
 	}
 }
 
-// TestCloseWhileRedialHookWaits: a connect hook that waits for a server
-// which says nothing ends with the session. (Case 6.)
+// TestCloseWhileRedialHookWaits: a connect hook that waits for a silent server
+// ends with the session. (Case 6.)
 func TestCloseWhileRedialHookWaits(t *testing.T) {
 	for _, redial := range []bool{false, true} {
 		t.Run(fmt.Sprint("redial ", redial), func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestCloseWhileRedialHookWaits(t *testing.T) {
 
 // hookWaits is a connect hook that waits for a message.
 type hookWaits struct {
-	redial bool // only then
+	redial bool // only on a redial
 	waits  chan struct{}
 	done   chan *erpc.Status
 }
@@ -260,8 +260,8 @@ func TestServerRestarts(t *testing.T) {
 	})
 }
 
-// recovers waits until calls get their replies again; those that were sent into
-// the end of the old connection may fail with that.
+// recovers waits until calls succeed again; calls that were sent just before the
+// end of the old connection may fail with it.
 func recovers(t *testing.T, s erpc.Session) {
 	t.Helper()
 	kit.Eventually(t, kit.Bound, "recovery", func() bool {
@@ -293,8 +293,8 @@ func TestAuthFailsTwiceInRedial(t *testing.T) {
 	}
 }
 
-// TestCallInConnectHook also has a context age, which makes the call one
-// with a deadline: the server answers that with a control message first. (Case 9.)
+// TestCallInConnectHook also sets a context age, so that the call has a deadline,
+// which the server answers with a control message first. (Case 9.)
 func TestCallInConnectHook(t *testing.T) {
 	for _, age := range []time.Duration{0, kit.Bound} {
 		t.Run(fmt.Sprint("age ", age), func(t *testing.T) {

@@ -23,21 +23,21 @@ import (
 	"github.com/goerpc/erpc/xfer/zstd"
 )
 
-// What an attack may cost the process, the attackers and the honest client in
-// it included. docs/reliability.md names these numbers.
+// What an attack may cost the process, including the attackers and the honest
+// client in it. docs/reliability.md names these numbers.
 const (
-	// attackPeak is how much larger the heap may be during the attack, garbage
-	// included. Six bombs at once may each inflate to the read limit of 64 MiB.
+	// attackPeak is how much larger the heap may be during the attack, including
+	// garbage. Six bombs at once may each inflate to the read limit of 64 MiB.
 	attackPeak = 1 << 30
-	// attackMade is how much may be allocated during the attack, all in all. The
-	// lengths that are claimed amount to more than 700 GiB.
+	// attackMade is how much may be allocated during the attack in total. The
+	// announced lengths add up to more than 700 GiB.
 	attackMade = 3 << 30
 	// attackRest is how much larger the heap may be afterwards.
 	attackRest = 16 << 20
 )
 
-// An attack is what hostile connections do to the peer at addr until stop is
-// closed, or they are done.
+// An attack is run by hostile connections against the peer at addr until stop is
+// closed or they are done.
 type attack struct {
 	name string
 	run  func(t *testing.T, addr string, stop <-chan struct{})
@@ -49,9 +49,9 @@ var registerBombs = sync.OnceFunc(func() {
 	s2.Reg('X', "cases-s2", 1)
 })
 
-// TestDefaultPeerUnderAttack attacks a peer of which only the address is
-// configured with everything at once, while an honest client calls it. No call
-// of the client may fail, and nothing may remain.
+// TestDefaultPeerUnderAttack attacks a peer with the default configuration with
+// everything at once, while an honest client calls it. No call of the client may
+// fail, and nothing may be left behind.
 func TestDefaultPeerUnderAttack(t *testing.T) {
 	kit.NoLeaks(t)
 	registerBombs()
@@ -89,7 +89,7 @@ func TestDefaultPeerUnderAttack(t *testing.T) {
 		})
 	}
 	const length = 3 * time.Second
-	time.Sleep(length) // how long the attack lasts, not a wait for something
+	time.Sleep(length) // the duration of the attack, not a wait
 	made := heap().TotalAlloc - before.TotalAlloc
 	close(stop)
 	kit.Within(t, kit.Bound, "end of the attacks", attackers.Wait)
@@ -98,15 +98,15 @@ func TestDefaultPeerUnderAttack(t *testing.T) {
 	kit.Answers(t, honest)
 	kit.Eventually(t, kit.Bound, "end of the hostile sessions", func() bool { return server.CountSession() == 1 })
 	log.NoPanics(t)
-	clear(attacks) // what they send is not the peer's
+	clear(attacks) // drop the data of the attacks
 	runtime.GC()
-	runtime.GC() // the pools of package sync are emptied by the second
+	runtime.GC() // the second run empties the pools
 	after := heap()
 	rest := max(0, int64(after.HeapAlloc)-int64(before.HeapAlloc))
 	grown := max(0, int64(peak.Load())-int64(before.HeapAlloc))
 	t.Logf("%d honest calls, slowest %v; heap +%d MiB at most, +%d KiB afterwards; %d MiB allocated",
 		calls.Load(), time.Duration(slowest.Load()).Round(time.Millisecond), grown>>20, rest>>10, made>>20)
-	if calls.Load() < 1 { // each that came is one that did not fail; how fast is the machine's affair
+	if calls.Load() < 1 { // all calls succeeded; how many depends on the machine
 		t.Errorf("the honest client got only %d answers in %v", calls.Load(), length)
 	}
 	if grown > attackPeak {
@@ -120,9 +120,9 @@ func TestDefaultPeerUnderAttack(t *testing.T) {
 	}
 }
 
-// TestUnreadRepliesAreBounded: connections that call and read nothing make a
-// peer hold little more than its InflightLimit for each, however many calls they
-// send and whichever of call and reply is large, while others are served.
+// TestUnreadRepliesAreBounded: connections that call and do not read make a peer
+// hold little more than its InflightLimit each, however many calls they send and
+// whichever of call and reply is large. Others are still served.
 func TestUnreadRepliesAreBounded(t *testing.T) {
 	const conns, limit = 8, 16 << 20
 	for name, call := range map[string][]byte{
@@ -157,15 +157,15 @@ func TestUnreadRepliesAreBounded(t *testing.T) {
 			var wg sync.WaitGroup
 			wg.Go(func() { watchHeap(&peak, stop) })
 			wg.Go(func() { unread(conns, call)(t, addr, stop) })
-			for end := time.Now().Add(time.Second); time.Now().Before(end); { // how long the attack lasts
+			for end := time.Now().Add(time.Second); time.Now().Before(end); { // the duration of the attack
 				kit.Answers(t, honest)
 			}
 			close(stop)
 			kit.Within(t, kit.Bound, "end of the attack", wg.Wait)
 			grown := int64(peak.Load()) - int64(before.HeapAlloc)
 			t.Logf("heap +%d MiB", grown>>20)
-			// Each may hold the limit, which counts neither what the handlers at work
-			// make nor garbage.
+			// Each may hold the limit, which counts neither allocations of running
+			// handlers nor garbage.
 			if most := int64(conns * 4 * limit); grown > most {
 				t.Errorf("the heap grew by %d MiB, more than %d", grown>>20, most>>20)
 			}
@@ -181,7 +181,7 @@ func heap() runtime.MemStats {
 	return m
 }
 
-// watchHeap keeps the largest heap that it sees.
+// watchHeap records the largest heap size.
 func watchHeap(peak *atomic.Uint64, stop <-chan struct{}) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -204,14 +204,14 @@ func isOver(c <-chan struct{}) bool {
 	}
 }
 
-// attacks returns everything that the catalogue has for the raw protocol.
+// attacks returns all attacks of the catalogue for the raw protocol.
 func attacks(t *testing.T) []attack {
 	claims := func(length uint32) []byte {
 		return append(binary.BigEndian.AppendUint32(nil, length), make([]byte, 56)...)
 	}
 	call := kit.Frame(t, erpc.TypeCall, 1, "/add", []byte(`{"A":1,"B":2}`))
 	kinds := hostile(t)
-	if n := 0; kit.RaceEnabled { // TestHostileBytes offers them all
+	if n := 0; kit.RaceEnabled { // TestHostileBytes sends all of them
 		maps.DeleteFunc(kinds, func(string, []byte) bool { n++; return n%3 > 0 })
 	}
 	all := []attack{
@@ -234,9 +234,8 @@ func attacks(t *testing.T) []attack {
 	return append(all, attack{"bombs", offerAll(bombs)})
 }
 
-// throng opens connections that say one thing and then nothing; they stay open
-// until the attack ends. Those of which the peer must get rid by itself are
-// checked.
+// throng opens connections that send one message and then nothing, and stay open
+// until the attack ends. If refused is true, it checks that the peer closes them.
 func throng(n int, refused bool, says []byte) func(*testing.T, string, <-chan struct{}) {
 	return func(t *testing.T, addr string, stop <-chan struct{}) {
 		var conns []net.Conn
@@ -270,7 +269,7 @@ func isTimeout(err error) bool {
 	return ok && ne.Timeout()
 }
 
-// slowBytes sends a byte each 20 ms on each of n connections.
+// slowBytes sends a byte every 20 ms on each of n connections.
 func slowBytes(n int, says []byte) func(*testing.T, string, <-chan struct{}) {
 	return func(t *testing.T, addr string, stop <-chan struct{}) {
 		var wg sync.WaitGroup
@@ -299,8 +298,8 @@ func slowBytes(n int, says []byte) func(*testing.T, string, <-chan struct{}) {
 	}
 }
 
-// unread sends calls over n connections, as many as the peer takes, and reads
-// nothing.
+// unread sends calls over n connections, as many as the peer accepts, without
+// reading.
 func unread(n int, call []byte) func(*testing.T, string, <-chan struct{}) {
 	return func(t *testing.T, addr string, stop <-chan struct{}) {
 		many := bytes.Repeat(call, max(1, (64<<10)/len(call)))
@@ -326,19 +325,19 @@ func unread(n int, call []byte) func(*testing.T, string, <-chan struct{}) {
 				case <-stop:
 				case <-done:
 				}
-				_ = conn.Close() // that ends the write
+				_ = conn.Close() // ends the write
 			})
 		}
 	}
 }
 
-// offerAll sends each of the conversations once, over a connection of its own.
+// offerAll sends each of the inputs once, over its own connection.
 func offerAll(all map[string][]byte) func(*testing.T, string, <-chan struct{}) {
 	return func(t *testing.T, addr string, _ <-chan struct{}) {
-		room := make(chan struct{}, 6) // bounds the connections at the same time
+		room := make(chan struct{}, 6) // bounds the number of connections at the same time
 		var wg sync.WaitGroup
 		defer wg.Wait()
-		for name, b := range all { // all of them, if the attack is over or not
+		for name, b := range all { // all of them, even if the attack is over
 			room <- struct{}{}
 			wg.Go(func() {
 				offer(t, kit.TCP, addr, name, b)
@@ -348,8 +347,8 @@ func offerAll(all map[string][]byte) func(*testing.T, string, <-chan struct{}) {
 	}
 }
 
-// oversize is frames whose metadata or status is as long as it can be, or is
-// said to be longer than the frame.
+// oversize returns frames whose metadata or status is as long as possible, or
+// announced as longer than the frame.
 func oversize(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// gated makes a peer whose handler /wait tells begun and waits for open.
+// gated makes a peer whose handler /wait sends on begun and waits for open.
 func gated(t *testing.T, cfg erpc.PeerConfig) (srv erpc.Peer, addr string, begun chan struct{}, open func()) {
 	t.Helper()
 	if cfg.LocalIP == "" {
@@ -40,7 +40,7 @@ func shutdown(ctx context.Context, p erpc.Peer) <-chan error {
 	return ended
 }
 
-// awaitRefusal calls until the answer is that the server shuts down.
+// awaitRefusal calls until the server answers that it shuts down.
 func awaitRefusal(t *testing.T, sess erpc.Session) {
 	t.Helper()
 	arg, res := "x", ""
@@ -56,10 +56,10 @@ func awaitRefusal(t *testing.T, sess erpc.Session) {
 	t.Fatal("new calls are not refused")
 }
 
-// Case 29: calls that were accepted finish, new ones are told that the server
-// shuts down, over connections old and half made.
+// Case 29: accepted calls finish, and new ones are refused because the server
+// shuts down, over existing connections and ones that are being made.
 func TestShutdownLetsCallsFinish(t *testing.T) {
-	for _, deadline := range []bool{false, true} { // with one, both sides know that they are erpc
+	for _, deadline := range []bool{false, true} { // with a deadline, both sides prove that they are erpc
 		t.Run(fmt.Sprintf("deadline=%v", deadline), func(t *testing.T) {
 			srv, addr, begun, open := gated(t, erpc.PeerConfig{})
 			_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
@@ -111,9 +111,9 @@ func TestShutdownLetsCallsFinish(t *testing.T) {
 	}
 }
 
-// TestShutdownUnderLoad: what was accepted is answered, what comes later is told that
-// it may be sent elsewhere, or, if the other side has not shown that it understands
-// that, ends with the connection. Nothing is in between. (Case 29.)
+// TestShutdownUnderLoad: accepted calls are answered. Later calls are refused with a
+// status that allows a retry elsewhere, or end with the connection if the other side
+// has not shown that it understands that. (Case 29.)
 func TestShutdownUnderLoad(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		var begun, ended atomic.Int64
@@ -121,7 +121,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 		erpc.HandleCall(server, "/work", func(ctx context.Context, n *int) (*int, error) {
 			begun.Add(1)
 			defer ended.Add(1)
-			time.Sleep(2 * time.Millisecond) // what the work takes
+			time.Sleep(2 * time.Millisecond) // the duration of the work
 			return n, nil
 		})
 		addr := kit.Start(t, server)
@@ -210,7 +210,7 @@ func TestDeadlineOfShutdownCutsTheRest(t *testing.T) {
 	})
 }
 
-// A handler of a session that has ended is at work all the same.
+// A handler still counts after its session has ended.
 func TestShutdownWaitsForOrphans(t *testing.T) {
 	srv, addr, begun, open := gated(t, erpc.PeerConfig{})
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
@@ -237,7 +237,8 @@ func TestShutdownWaitsForOrphans(t *testing.T) {
 	}
 }
 
-// A side that understands is told, and answers: nobody waits for time to pass.
+// A side that understands GOAWAY answers it, so Shutdown does not wait for a
+// timeout.
 func TestShutdownIsPrompt(t *testing.T) {
 	for _, redial := range []int32{0, -1} {
 		t.Run(fmt.Sprintf("redial=%d", redial), func(t *testing.T) {
@@ -252,15 +253,15 @@ func TestShutdownIsPrompt(t *testing.T) {
 			if err := kit.Await(t, "Shutdown to return", shutdown(t.Context(), srv)); err != nil {
 				t.Error(err)
 			}
-			if d := time.Since(began); d > 500*time.Millisecond { // half of what it would wait
+			if d := time.Since(began); d > 500*time.Millisecond { // half of the timeout
 				t.Errorf("it took %v", d)
 			}
 		})
 	}
 }
 
-// A client that does not redial is told by its own side once it knows: the call
-// is not sent.
+// A client that does not redial refuses its own calls once it knows of the
+// shutdown: they are not sent.
 func TestGoAwayStopsCalls(t *testing.T) {
 	srv, addr, begun, open := gated(t, erpc.PeerConfig{})
 	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
@@ -293,10 +294,10 @@ func TestGoAwayStopsCalls(t *testing.T) {
 	}
 }
 
-// TestRedialingClientLosesNothing: to a client that redials, a server that
-// shuts down and comes back is no more than a pause, for calls of both kinds. The
-// next server begins when the last call of the one before has ended, or, as after
-// a graceful restart, while that still answers. (Case 29.)
+// TestRedialingClientLosesNothing: for a client that redials, a server that shuts
+// down and comes back is only a pause, for synchronous and asynchronous calls. The
+// next server starts when the last call of the previous one has ended or, as in a
+// graceful restart, while that one still answers. (Case 29.)
 func TestRedialingClientLosesNothing(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		addr := on.Place(t)

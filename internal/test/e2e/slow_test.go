@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// TestSilentAndSlowConnections opens connections that say nothing, and
-// ones that say a byte now and then. (Case 25.)
+// TestSilentAndSlowConnections opens silent connections, and ones that send a byte
+// now and then. (Case 25.)
 func TestSilentAndSlowConnections(t *testing.T) {
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
 		const limit = 300 * time.Millisecond
@@ -41,7 +41,7 @@ func TestSilentAndSlowConnections(t *testing.T) {
 			if i%2 == 0 {
 				continue
 			}
-			wg.Go(func() { // a byte each 50 ms; at one each second it would be closed by its second
+			wg.Go(func() { // a byte every 50 ms; at one per second it would be closed before the second byte
 				for _, c := range hello {
 					if _, err := conn.Write([]byte{c}); err != nil {
 						return
@@ -72,8 +72,8 @@ func TestSilentAndSlowConnections(t *testing.T) {
 	})
 }
 
-// TestCloseDuringHandshake: the end of a peer does not wait for those who
-// take their time to connect. (Case 25.)
+// TestCloseDuringHandshake: closing a peer does not wait for clients that connect
+// slowly. (Case 25.)
 func TestCloseDuringHandshake(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}
@@ -96,7 +96,7 @@ func TestCloseDuringHandshake(t *testing.T) {
 	}
 }
 
-// acceptNotifier says when it has accepted a connection.
+// acceptNotifier signals each accepted connection.
 type acceptNotifier struct {
 	net.Listener
 	accepted chan<- struct{}
@@ -130,13 +130,13 @@ func (waitsForMessage) PostAccept(s erpc.PreSession) *erpc.Status {
 	return s.PreReceive(func(erpc.Header) any { return nil }).Status()
 }
 
-// TestFailedClientHandshake: a client whose TLS handshake fails leaves no
+// TestFailedClientHandshake: a client whose TLS handshake fails leaks no
 // descriptor. (Case 25.)
 func TestFailedClientHandshake(t *testing.T) {
 	kit.NoLeaks(t)
 	secure := kit.Medium{Network: "tcp", Secure: true}
 	client := secure.Peer(t, erpc.PeerConfig{DialTimeout: time.Second})
-	client.SetTLSConfig(&tls.Config{ServerName: "another.example"}) // which nobody vouches for
+	client.SetTLSConfig(&tls.Config{ServerName: "another.example"}) // not in the certificate
 	server := secure.Peer(t, erpc.PeerConfig{})
 	addr := kit.Start(t, server)
 	before := kit.Descriptors(t)["socket"]

@@ -15,9 +15,9 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// What a peer's configuration asks of its sockets is done, or refused by name when
-// it listens and when it dials; as a wish it is passed over. docs/protocols.md has
-// the table.
+// Socket options of a peer's configuration are applied, or refused by name when it
+// listens or dials; in SocketWishes they are ignored. docs/protocols.md has the
+// table.
 func TestSocketOptions(t *testing.T) {
 	yes := true
 	options := []struct {
@@ -41,7 +41,7 @@ func TestSocketOptions(t *testing.T) {
 		has        string // the options
 		descriptor bool
 		tls        bool
-		transport  erpc.Transport // nil: a peer has it
+		transport  erpc.Transport // nil: built into peers
 	}{
 		{network: "tcp", has: "NoDelay KeepAlive KeepAlivePeriod ReadBuffer WriteBuffer", descriptor: true},
 		{network: "tcp", has: "NoDelay KeepAlive KeepAlivePeriod ReadBuffer WriteBuffer", descriptor: true, tls: true},
@@ -84,10 +84,11 @@ func TestSocketOptions(t *testing.T) {
 			served := make(chan error, 1)
 			go func() { served <- srv.Serve(lis) }()
 			defer func() {
-				_ = srv.Close() // closed again: newQuietPeer looks at the error
+				_ = srv.Close() // closed again: newQuietPeer checks the error
 				kit.Await(t, "Serve to return", served)
 			}()
-			// try returns how a peer with the option gets on that listens and dials.
+			// try returns the errors of a peer with the option when it listens and
+			// dials.
 			try := func(set func(*erpc.PeerConfig)) (listen, dial error) {
 				p := newPeer(set)
 				l, listen := p.Listen()
@@ -144,8 +145,8 @@ func TestSocketOptions(t *testing.T) {
 	}
 }
 
-// The setters of the process hold for the networks that they mean, and keep no
-// peer from the others.
+// The setters of the process apply only to networks that have the option, and do
+// not break peers on others.
 func TestSocketDefaultsOfTheProcess(t *testing.T) {
 	t.Cleanup(func() {
 		erpc.SetSocketKeepAlive(true)
@@ -169,7 +170,7 @@ func TestSocketDefaultsOfTheProcess(t *testing.T) {
 		cli := erpc.PeerConfig{Network: cfg.Network, Transports: cfg.Transports}
 		kit.Dial(t, addr, cli)
 		no := false
-		cli.SocketNoDelay = &no // said for this peer, and so meant
+		cli.SocketNoDelay = &no // set for this peer, so it must be supported
 		if _, st := kit.Peer(t, cli).Dial(addr); st.OK() != (cfg.Network == "kcp") {
 			t.Errorf("%s: dialed with an option of its own: %v", cfg.Network, st)
 		}

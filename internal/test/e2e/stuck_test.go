@@ -61,7 +61,7 @@ func TestStuckPeerIsFound(t *testing.T) {
 	kit.Await(t, "the session to end", sess.CloseNotify())
 }
 
-// A session that may redial does, and the calls after that succeed.
+// A session that may redial does so, and later calls succeed.
 func TestStuckPeerIsLeft(t *testing.T) {
 	stuckAddr, accepted := swallower(t)
 	srv, addr := kit.Serve(t, erpc.PeerConfig{})
@@ -90,14 +90,14 @@ func TestStuckPeerIsLeft(t *testing.T) {
 	}
 }
 
-// A session that waits for nothing, or that gets anything at all, is not stuck.
+// A session without pending calls, or one that receives anything, is not stuck.
 func TestSlowOrIdlePeerIsNotStuck(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		const limit = time.Second
 		near, far := net.Pipe()
 		srv := kit.Peer(t, erpc.PeerConfig{})
 		erpc.HandleCall(srv, "/slow", func(ctx context.Context, arg *string) (*string, error) {
-			for range 20 { // twenty signs of life in ten times the limit
+			for range 20 { // twenty messages in ten times the limit
 				time.Sleep(limit / 2)
 				if st := erpc.CallCtxFrom(ctx).Session().Push("/still/there", arg); !st.OK() {
 					return nil, st.Err()
@@ -154,7 +154,7 @@ func TestPeerStats(t *testing.T) {
 			t.Fatal("the server does not notice")
 		}
 	}
-	check("ended", 0) // what was counted stays
+	check("ended", 0) // counters keep their values
 	if _, st := cli.Dial("127.0.0.1:1"); st.OK() {
 		t.Fatal("somebody listens on port 1")
 	}

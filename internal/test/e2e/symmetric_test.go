@@ -13,7 +13,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// twoSided returns both ends of a session over the link, whose queues are small. f
+// twoSided returns both ends of a session over the link, with small queues. f
 // registers the handlers of each side.
 func (l link) twoSided(t *testing.T, set func(*erpc.PeerConfig), f func(erpc.Peer)) (here, there erpc.Session) {
 	t.Helper()
@@ -32,12 +32,12 @@ func (l link) twoSided(t *testing.T, set func(*erpc.PeerConfig), f func(erpc.Pee
 }
 
 // TestSymmetricOverload: both sides of a session call more than the other's
-// handlers take, and each needs room in its queue to refuse. All calls end, and
-// memory stays bounded.
+// handlers can serve, and each needs room in its queue to refuse. All calls end,
+// and memory stays bounded.
 func TestSymmetricOverload(t *testing.T) {
 	const (
 		outstanding = 20_000   // calls of each side
-		most        = 96 << 20 // bytes, garbage included; the calls of this test are half of it
+		most        = 96 << 20 // bytes, including garbage; half of it are the calls of this test
 	)
 	calls := kit.Times(40_000, 400_000)
 	for _, l := range links {
@@ -104,7 +104,7 @@ func TestSymmetricOverload(t *testing.T) {
 }
 
 // TestSymmetricOverloadOfStreams is the same with streams, each of which is
-// refused, or ended because it sends more than is taken from it.
+// refused, or ended because it sends more than is taken.
 func TestSymmetricOverloadOfStreams(t *testing.T) {
 	const openers, max = 50, 4
 	each := kit.Times(40, 400)
@@ -144,7 +144,7 @@ func TestSymmetricOverloadOfStreams(t *testing.T) {
 							var st *erpc.StatusError
 							switch {
 							case errors.As(err, &st) && st.Status.Code() == erpc.CodeExhausted:
-								if refused.Add(1) == 2*(openers-max)*int64(each) { // the others wait for the handlers at work
+								if refused.Add(1) == 2*(openers-max)*int64(each) { // the others wait for running handlers
 									close(gate)
 								}
 							case errors.Is(err, io.EOF):

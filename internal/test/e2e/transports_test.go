@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/socket/all"
 )
 
-// A peer with package all's transports speaks every network by its name.
+// A peer with package all's transports uses every network by its name.
 func TestNetworksByName(t *testing.T) {
 	for _, c := range []struct {
 		network string
@@ -67,8 +67,8 @@ func TestUnknownNetworkPanics(t *testing.T) {
 	erpc.NewPeer(erpc.PeerConfig{Network: "carrier-pigeon"})
 }
 
-// A configuration that names a transport which the program has not imported is
-// told what to import, and which of its keys asks for it.
+// If a configuration names a transport that the program has not imported, the
+// error says what to import, and which key needs it.
 func TestUnlinkedTransport(t *testing.T) {
 	for network, path := range map[string]string{
 		"quic": "socket/quic", "kcp": "socket/kcp", "udp": "socket/kcp", "udp6": "socket/kcp",
@@ -101,8 +101,8 @@ func TestUnlinkedTransport(t *testing.T) {
 	}
 }
 
-// madeOf makes a peer of cfg and returns the error that NewPeer panics with
-// where a transport is missing.
+// madeOf makes a peer of cfg and returns the error with which NewPeer panics if a
+// transport is missing.
 func madeOf(t *testing.T, cfg erpc.PeerConfig) (unlinked *peer.UnlinkedError) {
 	t.Helper()
 	defer func() {

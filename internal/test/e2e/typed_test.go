@@ -71,7 +71,7 @@ func TestTypedHandlers(t *testing.T) {
 		if c == nil || c.ServiceMethod() != "/v1/Add" {
 			t.Errorf("the context of the call is %v", c)
 		}
-		if erpc.PushCtxFrom(ctx) == nil { // a call can do what a push can
+		if erpc.PushCtxFrom(ctx) == nil { // a call's context can do what a push's can
 			t.Error("no context of a push in that of a call")
 		}
 		c.SetMeta("who", string(c.PeekMeta("who")))
@@ -145,8 +145,8 @@ func TestTypedCallEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestTypedCallKeepsItsContext: hooks see the values of the context of a call,
-// whether that can end or not, and so do their pushes.
+// TestTypedCallKeepsItsContext: hooks of calls and pushes see the values of the
+// context, whether it can end or not.
 func TestTypedCallKeepsItsContext(t *testing.T) {
 	kit.NoLeaks(t)
 	type key struct{}

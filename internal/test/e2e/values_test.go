@@ -54,7 +54,7 @@ func TestTooLongForTheFormat(t *testing.T) {
 	})
 }
 
-// Kept is a value of every kind that a codec may leave pointing into a buffer.
+// Kept has a field of every kind that a codec may leave pointing into a buffer.
 type Kept struct {
 	S string   `form:"s"`
 	L []string `form:"l"`
@@ -64,8 +64,8 @@ func kept(i int) *Kept {
 	return &Kept{S: fmt.Sprint("string ", i), L: []string{fmt.Sprint("first ", i), fmt.Sprint("second ", i)}}
 }
 
-// TestValuesStay keeps what was decoded from many messages, at both ends,
-// and compares it once all have come. (Case 28.)
+// TestValuesStay keeps the values decoded from many messages, at both ends, and
+// compares them after all have arrived. (Case 28.)
 func TestValuesStay(t *testing.T) {
 	const messages = 300
 	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
@@ -123,8 +123,8 @@ func stays[T any](t *testing.T, on kit.Medium, id byte, value func(i int) T) {
 	}
 }
 
-// TestUnknownBodyStays: what a handler of unknown calls copies by Bind
-// stays too; the raw bytes are its own only until it returns. (Case 28.)
+// TestUnknownBodyStays: values that a handler of unknown calls decodes by Bind are
+// kept too; the raw bytes are valid only until it returns. (Case 28.)
 func TestUnknownBodyStays(t *testing.T) {
 	kit.NoLeaks(t)
 	server := kit.TCP.Peer(t, erpc.PeerConfig{})

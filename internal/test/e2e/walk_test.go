@@ -20,8 +20,8 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// recording is a transport that remembers what was dialed, so that a test can
-// cut it.
+// recording is a transport that keeps dialed connections, so that a test can cut
+// them.
 type recording struct {
 	socket.Transport
 	network string // of the transport
@@ -54,7 +54,7 @@ func (r *recording) forget() {
 	r.conns = slices.Clone(r.conns[max(0, len(r.conns)-8):])
 }
 
-// some returns one of the last connections, nil if there is none.
+// some returns one of the last connections, or nil.
 func (r *recording) some(rnd *rand.Rand) net.Conn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,9 +64,9 @@ func (r *recording) some(rnd *rand.Rand) net.Conn {
 	return r.conns[max(0, len(r.conns)-1-rnd.IntN(8))]
 }
 
-// faulty returns a transport in memory most of whose connections have a fault, as
-// seed says: late bytes, reads of a few bytes, a cut, a corrupted byte, or silence
-// from some byte on, in either direction.
+// faulty returns an in-memory transport. Most of its connections have a fault,
+// chosen by seed: late bytes, reads of a few bytes, a cut, a corrupted byte, or
+// silence from some byte on, in either direction.
 func faulty(seed uint64) *memory.Transport {
 	var mu sync.Mutex // guards rnd
 	rnd := rand.New(rand.NewPCG(seed, 1))
@@ -93,8 +93,8 @@ func faulty(seed uint64) *memory.Transport {
 	}}
 }
 
-// A walk is a server, which comes and goes, two clients, one of which redials,
-// and a ledger of the calls between them.
+// A walk has a server, which restarts, two clients, one of which redials, and a
+// ledger of the calls between them.
 type walk struct {
 	t        *testing.T
 	rnd      *rand.Rand
@@ -112,7 +112,7 @@ type walk struct {
 	executed executions
 }
 
-// executions count how often each numbered call began. The zero value is ready.
+// executions counts how often each numbered call began. The zero value is ready.
 type executions struct {
 	mu   sync.Mutex // guards the following
 	next int
@@ -136,7 +136,7 @@ func (e *executions) begin(n int) {
 	e.of[n]++
 }
 
-// twice returns the calls that have begun more than once since it was asked.
+// twice returns the calls that have begun more than once since its last call.
 func (e *executions) twice() (numbers []int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -167,7 +167,8 @@ func (w *walk) routes(p erpc.Peer) {
 		return nil, nil
 	})
 	erpc.HandlePush(p, "/push", func(context.Context, *[]byte) error { return nil })
-	// A service passes on what its backend has refused: nobody may repeat the call.
+	// A service forwards a refusal of its backend: such a call must not be
+	// repeated.
 	erpc.HandleCall(p, "/forward", func(_ context.Context, n *int) (*int, error) {
 		w.executed.begin(*n)
 		return nil, erpc.NewStatus([]int32{erpc.CodeShuttingDown, erpc.CodeExhausted}[*n%2], "the backend says so", "").Err()
@@ -198,16 +199,16 @@ func (w *walk) routes(p erpc.Peer) {
 	})
 }
 
-// config is what all peers of the walk have in common.
+// config returns the common configuration of the walk's peers.
 func (w *walk) config() erpc.PeerConfig {
 	cfg := erpc.PeerConfig{Network: "recording", Transports: []erpc.Transport{w.net}}
-	if w.faults { // a reply that can't be told from one to another call never comes
+	if w.faults { // a reply with a corrupted sequence number is lost
 		cfg.DefaultContextAge = 300 * time.Millisecond
 	}
 	return cfg
 }
 
-// start lets a server serve, at the address of the one before.
+// start starts a server, at the address of the previous one.
 func (w *walk) start() {
 	cfg := w.config()
 	cfg.ListenAddress, cfg.MaxSessionHandlers = w.addr, 16
@@ -238,7 +239,7 @@ func (w *walk) some() (erpc.Session, bool) {
 	return pick(w.rnd, w.sessions)
 }
 
-// ops are the steps; each returns at once or within a moment.
+// ops are the steps; each returns at once or after a short time.
 var ops = []struct {
 	name string
 	odds int
@@ -365,7 +366,7 @@ var ops = []struct {
 	}},
 	{"garbage", 1, func(w *walk) {
 		if conn := w.net.some(w.rnd); conn != nil {
-			if _, ok := conn.(*net.TCPConn); !ok { // nobody may read it
+			if _, ok := conn.(*net.TCPConn); !ok { // without a reader
 				_ = conn.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
 				defer func() { _ = conn.SetWriteDeadline(time.Time{}) }()
 			}
@@ -385,7 +386,7 @@ var ops = []struct {
 	{"wait", 5, func(w *walk) { time.Sleep(time.Duration(w.rnd.IntN(5)) * time.Millisecond) }},
 }
 
-// call starts a call that ends within 50 ms, one way or the other.
+// call starts a call that ends within 50 ms with any status.
 func (w *walk) call(method string, arg any) {
 	s, ok := w.some()
 	if !ok {
@@ -396,7 +397,7 @@ func (w *walk) call(method string, arg any) {
 	w.calls = append(w.calls, s.AsyncCall(method, arg, new(int), w.ended, erpc.WithContext(ctx)))
 }
 
-// step takes one step and checks what must hold after each.
+// step takes one step and checks the invariants after it.
 func (w *walk) step() {
 	total := 0
 	for _, op := range ops {
@@ -418,7 +419,7 @@ func (w *walk) step() {
 		p.RangeSession(func(s erpc.Session) bool {
 			id := s.ID()
 			if got, ok := p.GetSession(id); ok && got != s && s.ID() == id && s.Health() && got.ID() == id {
-				select { // the one that lost the name to another is ending
+				select { // the session that lost its id is ending
 				case <-s.CloseNotify():
 				case <-time.After(kit.Bound):
 					w.t.Fatalf("two sessions with id %q", id)
@@ -429,7 +430,7 @@ func (w *walk) step() {
 	}
 }
 
-// settle waits until every call has ended, and checks what must hold then.
+// settle waits until every call has ended, and checks the invariants after that.
 func (w *walk) settle() {
 	for range w.calls {
 		w.wantKnown(kit.AwaitIn(w.t, 2*kit.Bound, "end of a call", w.ended).Status())
@@ -479,16 +480,16 @@ func (w *walk) settle() {
 	for _, p := range append([]erpc.Peer{w.server}, w.clients...) {
 		kit.Eventually(w.t, kit.Bound, "end of the handlers", func() bool { return p.Handlers() == 0 })
 	}
-	if twice := w.executed.twice(); len(twice) > 0 && !w.faults { // a corrupted number may be that of another call
+	if twice := w.executed.twice(); len(twice) > 0 && !w.faults { // a corrupted number may match another call
 		w.t.Errorf("calls %v were executed more than once", twice)
 	}
 }
 
-// wantKnown fails the test if st is not how a call of the walk can end.
+// wantKnown fails the test unless st is an expected end of a call.
 func (w *walk) wantKnown(st *erpc.Status) {
 	switch code := st.Code(); code {
 	case erpc.CodeOK, erpc.CodeConnClosed, erpc.CodeHandleTimeout, erpc.CodeCanceled, erpc.CodeExhausted,
-		erpc.CodeShuttingDown, erpc.CodeNotFound, erpc.CodeInternalServerError: // the last is that of a goroutine exit
+		erpc.CodeShuttingDown, erpc.CodeNotFound, erpc.CodeInternalServerError: // the last is for a goroutine exit
 	default:
 		if !w.faults {
 			w.t.Errorf("a call ended with %v", st)
@@ -496,10 +497,10 @@ func (w *walk) wantKnown(st *erpc.Status) {
 	}
 }
 
-// TestRandomWalk lets a seed choose what happens to a few sessions, legal or
-// not, from both ends, and keeps a ledger: over TCP, and over connections that
-// have faults of their own. ERPC_SEED repeats a walk, as far as the scheduler
-// lets it; ERPC_WALK, such as 10m, makes each so long.
+// TestRandomWalk runs random operations, legal or not, on a few sessions from both
+// ends, and keeps a ledger: over TCP, and over faulty connections. ERPC_SEED
+// repeats a walk, as far as scheduling allows; ERPC_WALK, such as 10m, sets the
+// duration of each.
 func TestRandomWalk(t *testing.T) {
 	seeds := make([]uint64, kit.Times(4, 200))
 	for i := range seeds {

@@ -1,6 +1,6 @@
-// Package install_test installs erpc from outside of the repository, as users do: the
-// modules come as zip files from a module proxy that the test makes of the checkout,
-// and neither the go.work files nor the directories beside them are there.
+// Package install_test installs erpc from outside the repository, as users do: the
+// modules come as zip files from a module proxy that the test makes from the
+// checkout, without go.work files and other directories.
 package install_test
 
 import (
@@ -20,15 +20,15 @@ const (
 	path = "github.com/goerpc/erpc"
 )
 
-// published are the modules that users import, by their directories. CONTRIBUTING.md
-// says how they are released.
+// published are the modules that users import, by directory. CONTRIBUTING.md says
+// how they are released.
 var published = map[string]string{
 	"":             path,
 	"plugin/otel":  path + "/plugin/otel",
 	"cluster/nats": path + "/cluster/nats",
 }
 
-// A modFile is what go mod edit -json says of a go.mod.
+// A modFile is the output of go mod edit -json for a go.mod.
 type modFile struct {
 	Module  struct{ Path string }
 	Require []struct{ Path, Version string }
@@ -47,7 +47,7 @@ func readMod(t *testing.T, dir string) (m modFile) {
 	return m
 }
 
-// version is what the modules require of the root module, or will when it is released.
+// version returns the version of the root module that the modules require.
 func version(t *testing.T) (v string) {
 	t.Helper()
 	for dir := range published {
@@ -56,7 +56,7 @@ func version(t *testing.T) (v string) {
 				continue
 			}
 			if v != "" && v != r.Version {
-				t.Fatalf("the modules require %s and %s of %s; all of a release are made of one commit", v, r.Version, path)
+				t.Fatalf("the modules require %s and %s of %s; all modules of a release come from one commit", v, r.Version, path)
 			}
 			v = r.Version
 		}
@@ -64,8 +64,8 @@ func version(t *testing.T) (v string) {
 	return v
 }
 
-// What a replace in a go.mod says is not heard outside of the repository, or forbids
-// go install; and no proxy has a v0.0.0.
+// A replace in a go.mod has no effect outside the repository, or breaks go install;
+// and no proxy has a v0.0.0.
 func TestRequirementsHoldOutside(t *testing.T) {
 	for dir, name := range published {
 		m := readMod(t, dir)
@@ -86,7 +86,7 @@ func TestRequirementsHoldOutside(t *testing.T) {
 	}
 }
 
-// Every go.mod of the repository belongs to a module that users import, or to one that
+// Every go.mod in the repository belongs to a module that users import or to one that
 // is never released.
 func TestEveryModuleIsKnown(t *testing.T) {
 	var dirs []string
@@ -108,8 +108,8 @@ func TestEveryModuleIsKnown(t *testing.T) {
 	}
 }
 
-// A program in a module of its own gets the modules at their version, compiles, and
-// works: with a server of NATS in the process and metrics of Prometheus. So do the
+// A program in its own module gets the modules at their version, compiles, and
+// works, with a NATS server in the process and Prometheus metrics. So do the
 // commands, with go install. Without ERPC_INSTALL=full nothing is compiled.
 func TestInstallFromOutside(t *testing.T) {
 	t.Parallel()

@@ -14,14 +14,14 @@ import (
 	"testing/fstest"
 )
 
-// A proxy is a module proxy in a directory, and a module cache that has nothing but
-// what comes from it.
+// A proxy is a module proxy in a directory, with a module cache that is filled only
+// from it.
 type proxy struct {
 	env []string
 }
 
-// newProxy has the published modules, at version v. What else they need comes from
-// what this machine has downloaded, or from its own proxy.
+// newProxy returns a proxy of the published modules, at version v. Their
+// dependencies come from this machine's download cache, or from its own proxy.
 func newProxy(t *testing.T, v string) *proxy {
 	t.Helper()
 	dir, cache := t.TempDir(), t.TempDir()
@@ -58,7 +58,7 @@ func newProxy(t *testing.T, v string) *proxy {
 	return p
 }
 
-// run runs the go command in dir and returns what it says.
+// run runs the go command in dir and returns its output.
 func (p *proxy) run(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
@@ -70,8 +70,8 @@ func (p *proxy) run(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
-// files returns the files below dir, with slashes, with those of modules in it or not.
-// What .gitignore names is not among them.
+// files returns the files below dir, with slashes, except those that .gitignore names.
+// modules says whether to include nested modules.
 func files(t *testing.T, dir string, modules bool) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
@@ -100,7 +100,7 @@ func files(t *testing.T, dir string, modules bool) (all []string) {
 	return all
 }
 
-// checkout has the files of the repository.
+// checkout returns the files of the repository.
 func checkout(t *testing.T) fs.FS {
 	t.Helper()
 	copied := fstest.MapFS{}
@@ -119,7 +119,7 @@ func checkout(t *testing.T) fs.FS {
 	return copied
 }
 
-// pack makes the zip file of a module. Prefix is its path and version.
+// pack writes the zip file of a module. prefix is its path and version.
 func pack(t *testing.T, to, dir, prefix string) (err error) {
 	t.Helper()
 	f, err := os.Create(to)

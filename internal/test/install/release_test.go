@@ -50,8 +50,8 @@ func (r *repo) must(name string, args ...string) string {
 	return out
 }
 
-// A release is one commit in which all modules require the root at its version, and
-// which has a tag for each. What is not ready for it is refused, and nothing changes.
+// A release is one commit in which all modules require the root at its version, with
+// a tag for each module. A release that is not ready is refused without changes.
 func TestReleaseTagsEveryModule(t *testing.T) {
 	t.Parallel()
 	r := newRepo(t)

@@ -8,7 +8,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Times returns how often a test repeats what it does.
+// Times returns how often a test repeats something: quick, or full with
+// ERPC_CASES=full.
 func Times(quick, full int) int {
 	if os.Getenv("ERPC_CASES") == "full" {
 		return full
@@ -16,7 +17,7 @@ func Times(quick, full int) int {
 	return quick
 }
 
-// Sum is what most handlers of these tests do.
+// Sum is the argument of most handlers of these tests, which add its fields.
 type Sum struct{ A, B int }
 
 func Add(_ context.Context, s *Sum) (*int, error) {
@@ -26,7 +27,7 @@ func Add(_ context.Context, s *Sum) (*int, error) {
 
 func Same(_ context.Context, b *[]byte) (*[]byte, error) { return b, nil }
 
-// CountUp is a handler of streams: it sends the numbers below the one that it receives.
+// CountUp is a handler of streams: it sends all numbers below the one that it receives.
 func CountUp(_ context.Context, s *erpc.Stream[int, int]) error {
 	n, err := s.Recv()
 	if err != nil {
@@ -40,7 +41,7 @@ func CountUp(_ context.Context, s *erpc.Stream[int, int]) error {
 	return nil
 }
 
-// AddUp is a handler of streams: it sends the sum of all that it receives.
+// AddUp is a handler of streams: it sends the sum of all numbers that it receives.
 func AddUp(_ context.Context, s *erpc.Stream[int, int]) error {
 	sum := 0
 	for n, err := range s.All() {
@@ -63,7 +64,7 @@ func Answers(t testing.TB, s erpc.Session) {
 	}
 }
 
-// WantCode fails the test if st has another code.
+// WantCode fails the test unless st has that code.
 func WantCode(t testing.TB, what string, st *erpc.Status, code int32) {
 	t.Helper()
 	if st.Code() != code {

@@ -2,8 +2,8 @@ package kit
 
 import "github.com/goerpc/erpc"
 
-// ConnectionCost is what docs/limits.md says that one connection can make a peer hold,
-// in bytes. filters says whether any are registered.
+// ConnectionCost returns how many bytes one connection can make a peer hold, as
+// computed in docs/limits.md. filters says whether transfer filters are registered.
 func ConnectionCost(cfg erpc.PeerConfig, filters bool) int64 {
 	cfg.SetDefaults()
 	const leastDecoded = 8 << 20

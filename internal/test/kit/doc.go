@@ -1,7 +1,7 @@
-// Package kit is what the tests of whole peers share: peers that log nothing
-// and close themselves, waits with a bound, a search for what a test left
-// behind, and the other side of a connection driven by hand.
+// Package kit has helpers for tests of whole peers: peers that do not log and are
+// closed when the test ends, bounded waits, leak checks, and the other side of a
+// connection driven by hand.
 //
-// Peers talk over a [Medium]; [Serve] and [Dial] are for tests that only need
-// one server and one session over TCP.
+// Peers communicate over a [Medium]; [Serve] and [Dial] are for tests that need
+// only one server and one session over TCP.
 package kit

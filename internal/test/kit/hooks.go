@@ -6,8 +6,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// EveryHook returns a plugin that calls f in each of its hooks, with the name
-// of that.
+// EveryHook returns a plugin that calls f in each of its hooks, with the name of
+// the hook.
 func EveryHook(name string, f func(hook string) *erpc.Status) *erpc.PluginImpl {
 	onWrite := func(hook string) func(erpc.WriteCtx) *erpc.Status {
 		return func(erpc.WriteCtx) *erpc.Status { return f(hook) }

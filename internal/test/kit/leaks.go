@@ -13,7 +13,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// atStart are the goroutines that run before any test: those of kcp-go, which
+// atStart ignores the goroutines that run before any test: those of kcp-go, which
 // the façade links.
 var atStart = goleak.IgnoreCurrent()
 
@@ -21,11 +21,11 @@ var atStart = goleak.IgnoreCurrent()
 // all tests have ended.
 func Main(m *testing.M) { goleak.VerifyTestMain(m, atStart) }
 
-// NoLeaks fails the test if it leaves goroutines or descriptors behind. It must
-// be the first thing that a test calls, so that it looks last.
+// NoLeaks fails the test if it leaves goroutines or descriptors behind. A test
+// must call it first, so that it checks last.
 func NoLeaks(t testing.TB) {
 	t.Helper()
-	if l, err := net.Listen("tcp", "127.0.0.1:0"); err != nil { // the runtime opens what it polls with
+	if l, err := net.Listen("tcp", "127.0.0.1:0"); err != nil { // the runtime opens its poller
 		t.Fatal(err)
 	} else if err := l.Close(); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func Descriptors(t testing.TB) map[string]int {
 	const dir = "/proc/self/fd"
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {
-		return nil // only Linux can tell
+		return nil // Linux only
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func Descriptors(t testing.TB) map[string]int {
 	for _, e := range entries {
 		to, err := os.Readlink(filepath.Join(dir, e.Name()))
 		if err != nil {
-			continue // that of the directory, which is closed again
+			continue // that of the directory itself, which is closed again
 		}
 		kind, _, _ := strings.Cut(to, ":")
 		kinds[kind]++

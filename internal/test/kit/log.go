@@ -12,8 +12,7 @@ import (
 // Quiet returns a logger that discards everything.
 func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// A Log is a log that tests look into. It keeps what is at least as grave
-// as min.
+// A Log is a log that tests can search. It keeps lines at level Min and above.
 type Log struct {
 	Min slog.Level
 
@@ -35,7 +34,7 @@ func (j *Log) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// Says returns the lines that hold text.
+// Says returns the lines that contain text.
 func (j *Log) Says(text string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -56,7 +55,7 @@ func (j *Log) Silent(t testing.TB) {
 	}
 }
 
-// NoPanics fails the test if the log tells of a panic, recovered or not.
+// NoPanics fails the test if a panic, recovered or not, was logged.
 func (j *Log) NoPanics(t testing.TB) {
 	t.Helper()
 	if lines := j.Says("panic"); len(lines) > 0 {

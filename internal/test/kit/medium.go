@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/socket/all"
 )
 
-// A Medium is what peers of a test talk over.
+// A Medium is a network over which peers of a test communicate.
 type Medium struct {
 	Network string
 	Secure  bool
@@ -20,8 +20,8 @@ type Medium struct {
 
 var TCP = Medium{Network: "tcp"}
 
-// OverEach runs f over TCP, Unix sockets and TLS, and checks that they left
-// nothing behind.
+// OverEach runs f over TCP, Unix sockets and TLS, and checks that nothing is left
+// behind.
 func OverEach(t *testing.T, f func(t *testing.T, on Medium)) {
 	t.Helper()
 	NoLeaks(t)
@@ -34,7 +34,7 @@ func OverEach(t *testing.T, f func(t *testing.T, on Medium)) {
 	}
 }
 
-// Peer returns a peer, which the test closes.
+// Peer returns a peer, which is closed when the test ends.
 func (m Medium) Peer(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer {
 	t.Helper()
 	if cfg.Network == "" {
@@ -44,7 +44,7 @@ func (m Medium) Peer(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) 
 	case "unix":
 		cfg.LocalIP = filepath.Join(t.TempDir(), "s")
 	default:
-		if cfg.LocalIP == "" && cfg.ListenAddress == "" { // a LocalIP would bind what is dialed, too
+		if cfg.LocalIP == "" && cfg.ListenAddress == "" { // a LocalIP would also bind dialed connections
 			cfg.ListenAddress = "127.0.0.1:0"
 		}
 	}
@@ -66,8 +66,8 @@ func (m Medium) TLS() *tls.Config {
 	return c
 }
 
-// Place returns an address that servers of a test can come back to: one that the
-// system does not give to an outgoing connection while no server is there.
+// Place returns an address at which servers of a test can restart: one that the
+// system does not give to an outgoing connection while no server listens there.
 func (m Medium) Place(t *testing.T) string {
 	t.Helper()
 	if m.Network == "unix" {
@@ -76,7 +76,7 @@ func (m Medium) Place(t *testing.T) string {
 	for range 100 {
 		lis, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 15_000+rand.IntN(15_000)))
 		if err == nil {
-			_ = lis.Close() // only to see whether it is free
+			_ = lis.Close() // opened only to check that the address is free
 			return lis.Addr().String()
 		}
 	}

@@ -7,7 +7,8 @@ import (
 )
 
 // Program returns the path of a program that make test-interop installs. It skips the
-// test if the program is not there, except with ERPC_INTEROP, where that is a failure.
+// test if the program is not installed, except with ERPC_INTEROP, where that is a
+// failure.
 func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/socket/all"
 )
 
-// Peer returns a peer with all transports that logs nothing unless cfg says
-// where, and is closed at the end of the test.
+// Peer returns a peer with all transports, which is closed at the end of the test.
+// It does not log unless cfg has a logger.
 func Peer(t testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer {
 	t.Helper()
 	if cfg.Logger == nil {
@@ -36,7 +36,7 @@ func Serve(t testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) (srv erpc.
 	return srv, Start(t, srv)
 }
 
-// Dial returns a session with the peer at addr, of a peer made for it.
+// Dial returns a session with the peer at addr, and the new peer that dialed it.
 func Dial(t testing.TB, addr string, cfg erpc.PeerConfig, plugins ...erpc.Plugin) (cli erpc.Peer, sess erpc.Session) {
 	t.Helper()
 	cli = Peer(t, cfg, plugins...)
@@ -63,7 +63,7 @@ func StartOn(t testing.TB, p erpc.Peer, lis net.Listener) string {
 			t.Error("Serve returned no error")
 		}
 	})
-	Eventually(t, Bound, "Serve", func() bool { return len(p.Listeners()) > 0 }) // from now on Close closes it
+	Eventually(t, Bound, "Serve", func() bool { return len(p.Listeners()) > 0 }) // from now on Close closes the listener
 	return lis.Addr().String()
 }
 

@@ -11,20 +11,20 @@ const (
 	// Slack is how much slower than a quiet machine without the race detector
 	// the machine of a test may be.
 	Slack = 8
-	// Prompt is what "at once" means: 100 ms on loopback.
+	// Prompt is the bound for "at once": 100 ms on loopback, times Slack.
 	Prompt = Slack * 100 * time.Millisecond
-	// Bound ends every other wait.
+	// Bound is the bound of every other wait.
 	Bound = 60 * time.Second
 )
 
-// Await returns what comes out of ch, and fails the test with the stacks of all
-// goroutines if nothing does within [Bound]. It must run on the test's goroutine.
+// Await receives from ch, and fails the test with the stacks of all goroutines if
+// nothing arrives within [Bound]. It must run on the test's goroutine.
 func Await[T any](t testing.TB, what string, ch <-chan T) T {
 	t.Helper()
 	return AwaitIn(t, Bound, what, ch)
 }
 
-// AwaitIn is [Await] with a bound of its own.
+// AwaitIn is [Await] with another bound.
 func AwaitIn[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
 	t.Helper()
 	return wait.For(t, d, what, ch)

@@ -21,7 +21,7 @@ type Wire struct {
 
 var Raw = rawproto.New()
 
-// Listen returns a listener that does nothing by itself.
+// Listen returns a plain listener, closed when the test ends.
 func (m Medium) Listen(t *testing.T) net.Listener {
 	t.Helper()
 	addr := "127.0.0.1:0"
@@ -39,8 +39,8 @@ func (m Medium) Listen(t *testing.T) net.Listener {
 	return lis
 }
 
-// Script runs f for the first connection of a raw listener, at the address
-// that it returns. The connection is closed when f returns, or the test ends.
+// Script listens, runs f for the first connection, and returns the address. The
+// connection is closed when f returns or the test ends.
 func (m Medium) Script(t *testing.T, f func(w *Wire)) (addr string) {
 	t.Helper()
 	lis := m.Listen(t)
@@ -54,7 +54,7 @@ func (m Medium) Script(t *testing.T, f func(w *Wire)) (addr string) {
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(Bound)) // a broken one tells by itself
 		if c, ok := conn.(*tls.Conn); ok && c.Handshake() != nil {
-			return // the other side tells
+			return // the other side reports it
 		}
 		f(&Wire{conn, bufio.NewReader(conn)})
 	}()
@@ -65,7 +65,8 @@ func (m Medium) Script(t *testing.T, f func(w *Wire)) (addr string) {
 	return lis.Addr().String()
 }
 
-// Connect returns a connection to a peer, driven by hand; the test closes it.
+// Connect returns a connection to a peer, driven by hand and closed when the test
+// ends.
 func (m Medium) Connect(t *testing.T, addr string) *Wire {
 	t.Helper()
 	conn, err := net.DialTimeout(m.Network, addr, Bound)
@@ -86,7 +87,7 @@ func (w *Wire) ReadMessage() (erpc.Message, error) {
 	return m, Raw.Unpack(w.In, m, 64<<20)
 }
 
-// Reply sends the reply to m, with body as it stands.
+// Reply sends the reply to m, with body unchanged.
 func (w *Wire) Reply(t *testing.T, m erpc.Message, body string) {
 	t.Helper()
 	if _, err := w.Write(Frame(t, erpc.TypeReply, m.Seq(), "", []byte(body))); err != nil {
@@ -94,8 +95,8 @@ func (w *Wire) Reply(t *testing.T, m erpc.Message, body string) {
 	}
 }
 
-// AwaitEnd waits for the end of the connection, and fails the test if there is
-// none within d.
+// AwaitEnd waits for the end of the connection, and fails the test if it does not
+// end within d.
 func (w *Wire) AwaitEnd(t *testing.T, d time.Duration) {
 	t.Helper()
 	_ = w.SetReadDeadline(time.Now().Add(d)) // a broken one tells by itself

@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/socket/sockettest"
 )
 
-// What the environment tells the test binary when it is one of the two sides.
+// Environment variables of the test binary when it is one of the two sides.
 const (
 	roleEnv    = "ERPC_NETFAULT_ROLE"
 	networkEnv = "ERPC_NETFAULT_NETWORK"
@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 // A lab is two network namespaces and the cable between them.
 type lab struct{ server, client string }
 
-// newLab builds a lab, which is gone when the test ends. The test is skipped
-// where that is not wanted or not permitted.
+// newLab builds a lab, which is removed when the test ends. It skips the test if
+// ERPC_NETFAULT is not set or namespaces are not permitted.
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	if os.Getenv("ERPC_NETFAULT") != "1" {
@@ -74,8 +74,8 @@ func run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// pull pulls the plug: the frames of either side are lost from now on, and
-// neither kernel says so, because routes and interfaces stay as they are.
+// pull unplugs the cable: the frames of both sides are lost from now on, and
+// neither kernel reports it, because routes and interfaces stay as they are.
 func (l *lab) pull(t *testing.T) {
 	t.Helper()
 	for _, ns := range []string{l.server, l.client} {
@@ -98,8 +98,8 @@ func other(ns string, l *lab) string {
 	return serverIP
 }
 
-// shape sets how both sides send, with the arguments of `tc qdisc`. The test is
-// skipped where the kernel cannot do that.
+// shape sets how both sides send, with the arguments of `tc qdisc`. It skips the
+// test if the kernel cannot do that.
 func (l *lab) shape(t *testing.T, qdisc ...string) {
 	t.Helper()
 	if _, err := exec.LookPath("tc"); err != nil {
@@ -113,8 +113,7 @@ func (l *lab) shape(t *testing.T, qdisc ...string) {
 	}
 }
 
-// A side is a process in one of the namespaces. It says what happens, a line
-// for each event.
+// A side is a process in one of the namespaces. It writes a line for each event.
 type side struct {
 	name  string
 	lines chan line
@@ -156,7 +155,7 @@ func (l *lab) start(t *testing.T, ns, role, network string, pause time.Duration)
 		}
 	}()
 	t.Cleanup(func() {
-		_ = in.Close() // what it waits for
+		_ = in.Close() // ends the side
 		kill := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 		defer kill.Stop()
 		<-read
@@ -167,8 +166,8 @@ func (l *lab) start(t *testing.T, ns, role, network string, pause time.Duration)
 	return s
 }
 
-// says waits until the side has said a line that begins with want, and returns
-// the rest of the line and when that was.
+// says waits until the side has written a line that begins with want, and returns
+// the rest of the line and its time.
 func (s *side) says(t *testing.T, within time.Duration, want string) (string, time.Time) {
 	t.Helper()
 	timer := time.NewTimer(within)
@@ -185,7 +184,7 @@ func (s *side) says(t *testing.T, within time.Duration, want string) (string, ti
 	}
 }
 
-// quiet forgets what the side has said.
+// quiet discards the lines so far.
 func (s *side) quiet() {
 	for {
 		select {

@@ -10,8 +10,8 @@ import (
 // patience bounds every wait.
 const patience = 30 * time.Second
 
-// found is how long a side may take to see that the other is gone: three beats,
-// four for the asking of the other side, and time for a noisy machine.
+// found is how long a side may take to notice that the other is gone: three beats,
+// four for pings of the other side, and some time for a busy machine.
 const found = 7*beat + 3*time.Second
 
 var networks = []string{"tcp", "quic", "kcp"}
@@ -27,18 +27,18 @@ func conversation(t *testing.T, l *lab, network string, pause time.Duration) (se
 	return server, client
 }
 
-// TestHalfOpen pulls the plug for a while. No FIN and no RST tells either side;
-// both find out by heartbeats, the call in flight ends, and the client is back
-// when the plug is.
+// TestHalfOpen unplugs the cable for a while. Neither side gets a FIN or RST; both
+// find out by heartbeats, the call in flight ends, and the client is back when the
+// cable is.
 func TestHalfOpen(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
 			l := newLab(t)
-			// The client is never idle for a beat. Its first heartbeat, sent because
-			// the session is new, is all that tells the server when to miss it.
+			// The client is never idle for a beat. Only its first heartbeat, sent
+			// because the session is new, tells the server when to miss it.
 			server, client := conversation(t, l, network, beat/4)
 			for range 2 { // the second time it is a redialed session
-				time.Sleep(5 * beat) // heartbeats come and go, and nobody is cut off
+				time.Sleep(5 * beat) // heartbeats are exchanged, and no session ends
 				l.pull(t)
 				pulled := time.Now()
 				client.quiet()
@@ -57,7 +57,7 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
-// TestShortGap pulls the plug for less time than heartbeats wait: the same
+// TestShortGap unplugs the cable for less time than heartbeats wait: the same
 // connection goes on, and no call fails.
 func TestShortGap(t *testing.T) {
 	for _, network := range networks {
@@ -66,7 +66,7 @@ func TestShortGap(t *testing.T) {
 			_, client := conversation(t, l, network, 10*time.Millisecond)
 			client.quiet() // from now on every line counts
 			l.pull(t)
-			time.Sleep(beat) // the gap itself, not a wait for something
+			time.Sleep(beat) // the gap itself, not a wait
 			l.plug(t)
 			for range 50 {
 				line, _ := client.says(t, patience, "")
@@ -80,7 +80,7 @@ func TestShortGap(t *testing.T) {
 
 // TestSlowCable gives each side 2 Mbit/s, of which 4 KiB may come in a burst: a
 // call of 8 KiB and its reply, one after another, take at least 32 ms. No call
-// fails, and the heartbeats do not take a slow connection for a dead one.
+// fails, and heartbeats do not take the slow connection for a dead one.
 func TestSlowCable(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestSlowCable(t *testing.T) {
 	}
 }
 
-// TestLossDelayReordering: no call fails on a bad cable, and none gets the reply
-// of another.
+// TestLossDelayReordering: no call fails on a bad cable, and no call gets the
+// reply of another.
 func TestLossDelayReordering(t *testing.T) {
 	for _, network := range networks {
 		for name, netem := range map[string]string{

@@ -17,11 +17,11 @@ import (
 // A cable is what a relay does to packets, in both directions.
 type cable struct {
 	lost, twice    float64       // shares of the packets
-	delay, scatter time.Duration // least delay, and what chance adds; packets overtake one another
+	delay, scatter time.Duration // minimum delay, and random addition; packets overtake each other
 }
 
-// A relay passes UDP packets on to a server, over a bad cable. It needs no kernel
-// that can do that, nor root.
+// A relay passes UDP packets on to a server, over a bad cable. It needs neither
+// kernel support nor root.
 type relay struct {
 	front  *net.UDPConn
 	server *net.UDPAddr
@@ -62,7 +62,7 @@ func newRelay(t *testing.T, server string, c cable) *relay {
 	t.Cleanup(func() {
 		r.mu.Lock()
 		r.closed = true
-		_ = front.Close() // it has nothing to lose
+		_ = front.Close() // its error does not matter
 		for _, c := range r.backs {
 			_ = c.Close() // likewise
 		}
@@ -75,7 +75,7 @@ func newRelay(t *testing.T, server string, c cable) *relay {
 	return r
 }
 
-// back returns the connection to the server that stands for a client.
+// back returns the relay's connection to the server for a client.
 func (r *relay) back(client *net.UDPAddr) (*net.UDPConn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +99,7 @@ func (r *relay) back(client *net.UDPAddr) (*net.UDPConn, error) {
 	return c, nil
 }
 
-// read passes on what comes, until the connection is closed.
+// read passes on packets until the connection is closed.
 func (r *relay) read(c *net.UDPConn, pass func(from *net.UDPAddr, b []byte) error) {
 	b := make([]byte, 64<<10)
 	for {
@@ -108,7 +108,7 @@ func (r *relay) read(c *net.UDPConn, pass func(from *net.UDPAddr, b []byte) erro
 			return
 		}
 		if err != nil {
-			continue // the server's port was closed, which is the affair of the two sides
+			continue // the server's port was closed; the two sides must notice
 		}
 		packet := append([]byte(nil), b[:n]...)
 		for _, after := range r.fate() {
@@ -120,7 +120,8 @@ func (r *relay) read(c *net.UDPConn, pass func(from *net.UDPAddr, b []byte) erro
 	}
 }
 
-// fate returns after what time the packet arrives: once for each time it does.
+// fate returns the delays after which copies of the packet arrive; empty if it is
+// lost.
 func (r *relay) fate() (after []time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,9 +139,9 @@ func (r *relay) fate() (after []time.Duration) {
 	return after
 }
 
-// TestRelay is TestLossDelayReordering without the kernel's help, for the
-// networks that mend a bad cable themselves: no call fails, and none gets the
-// reply of another.
+// TestRelay is TestLossDelayReordering without the kernel's help, for networks
+// that repair losses themselves: no call fails, and no call gets the reply of
+// another.
 func TestRelay(t *testing.T) {
 	for _, network := range []string{"quic", "kcp"} {
 		for name, c := range map[string]cable{
@@ -165,14 +166,14 @@ func TestRelay(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := newRelay(t, lis.Addr().String(), c) // closed after the peers, which say goodbye over it
+				r := newRelay(t, lis.Addr().String(), c) // closed after the peers, which close their sessions over it
 				served := make(chan error, 1)
 				go func() { served <- server.Serve(lis) }()
 				t.Cleanup(func() {
 					if err := errors.Join(client.Close(), server.Close()); err != nil {
 						t.Error(err)
 					}
-					<-served // it says that the peer was closed
+					<-served // returns that the peer was closed
 				})
 				ctx, cancel := context.WithTimeout(context.Background(), patience)
 				defer cancel()

@@ -21,13 +21,13 @@ const port = "7700"
 // without an answer.
 const beat = 200 * time.Millisecond
 
-// play is one side, until its standard input ends.
+// play runs one side until its standard input ends.
 func play(role string) error {
 	network := os.Getenv(networkEnv)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_, _ = io.Copy(io.Discard, os.Stdin) // its end, of whatever kind, is the end of the test
+		_, _ = io.Copy(io.Discard, os.Stdin) // any end means the end of the test
 	}()
 	cfg := erpc.PeerConfig{
 		Network:     network,
@@ -52,7 +52,7 @@ func say(format string, args ...any) {
 	fmt.Printf(format+"\n", args...)
 }
 
-// A teller tells of the ends of sessions.
+// A teller reports the ends of sessions.
 type teller struct{}
 
 func (teller) Name() string { return "teller" }
@@ -85,12 +85,12 @@ func serve(cfg erpc.PeerConfig, ended <-chan struct{}) error {
 	say("ready")
 	<-ended
 	err = p.Close()
-	<-done // it says that the peer was closed
+	<-done // returns that the peer was closed
 	return err
 }
 
-// call calls again and again, and says how that went. Between two calls it is
-// silent for as long as pauseEnv says.
+// call calls repeatedly and reports the results. Between two calls it pauses for
+// the time in pauseEnv.
 func call(cfg erpc.PeerConfig, ended <-chan struct{}) error {
 	pause, err := time.ParseDuration(os.Getenv(pauseEnv))
 	if err != nil {

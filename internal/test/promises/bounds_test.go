@@ -13,9 +13,9 @@ import (
 	"github.com/goerpc/erpc/xfer/gzip"
 )
 
-// TestLongStatusFailsAtItsSender: a handler that fails with more text than a
-// status may have gives its caller a status all the same, and the session lives
-// on, whatever the protocol.
+// TestLongStatusFailsAtItsSender: if a handler fails with more text than a status
+// may have, its caller still gets a status and the session goes on, with every
+// protocol.
 func TestLongStatusFailsAtItsSender(t *testing.T) {
 	for _, w := range wires {
 		t.Run(w.name, func(t *testing.T) {
@@ -54,8 +54,8 @@ func TestLongStatusEndsItsStream(t *testing.T) {
 
 type point struct{ X int }
 
-// TestAcceptCodecs: a peer decodes no body in a codec that it does not accept,
-// whoever sends it: calls, pushes, replies and messages of streams.
+// TestAcceptCodecs: a peer does not decode bodies in a codec that it does not
+// accept: of calls, pushes, replies and messages of streams.
 func TestAcceptCodecs(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -128,8 +128,8 @@ func TestAcceptCodecs(t *testing.T) {
 	}
 }
 
-// TestMessagesBeforeASessionAreSmall: whoever has not been let in can't make a peer
-// hold more than 64 KiB, plainly or through a filter, and who was let in can.
+// TestMessagesBeforeASessionAreSmall: a client that is not authenticated can't make
+// a peer hold more than 64 KiB, with or without a filter; an authenticated one can.
 func TestMessagesBeforeASessionAreSmall(t *testing.T) {
 	gzip.Reg('B', "bounds gzip", 5)
 	for _, c := range []struct {

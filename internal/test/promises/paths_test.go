@@ -16,7 +16,7 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// A wire is what carries the messages of a path.
+// A wire carries the messages of a path.
 type wire struct {
 	name string
 	cfg  func() erpc.PeerConfig
@@ -42,15 +42,14 @@ func over(pf erpc.ProtoFunc) func() erpc.PeerConfig {
 	return func() erpc.PeerConfig { return erpc.PeerConfig{ProtoFunc: pf} }
 }
 
-// A way is how a message gets to its handler, and where that runs.
+// A way is how a message gets to its handler, and where the handler runs.
 type way struct {
 	name string
-	// route is a plugin of the handler; nil is none.
+	// route is a plugin of the handler, or nil.
 	route erpc.Plugin
-	// warm has the handler run often and fast before, so that it runs where its
-	// connection is read.
+	// warm makes the handler run often and fast first, so that it runs inline.
 	warm bool
-	// redialed has the connection replaced before.
+	// redialed replaces the connection first.
 	redialed bool
 }
 
@@ -77,14 +76,14 @@ var forms = []form{
 		return s.Call(method, arg, result, set...).Status()
 	}},
 	{"async", func(s erpc.Session, method string, arg, result any, set ...erpc.MessageSetting) *erpc.Status {
-		return s.AsyncCall(method, arg, result, nil, set...).Status() // waits
+		return s.AsyncCall(method, arg, result, nil, set...).Status() // waits for the end
 	}},
 	{"batch", func(s erpc.Session, method string, arg, result any, set ...erpc.MessageSetting) *erpc.Status {
 		b := erpc.NewBatch(s)
 		e := b.Call(method, arg, result, set...)
 		ctx, cancel := context.WithTimeout(context.Background(), kit.Bound)
 		defer cancel()
-		_ = b.Do(ctx) // the entry has its own
+		_ = b.Do(ctx) // the entry has its own status
 		return e.Status()
 	}},
 }
@@ -94,11 +93,11 @@ var forms = []form{
 type rig struct {
 	near    erpc.Session
 	far     erpc.Peer
-	fromFar erpc.Session // the same connection, seen from the handlers' side
+	fromFar erpc.Session // the same session on the handlers' side
 }
 
 // newRig connects two peers over w. With reversed, the side that accepted the
-// connection is the one that calls. handlers configures the other one.
+// connection calls. handlers configures the other side.
 func newRig(t *testing.T, w wire, reversed bool, handlers func(*erpc.PeerConfig), plugins ...erpc.Plugin) *rig {
 	t.Helper()
 	r := new(rig)
@@ -133,7 +132,7 @@ func newRig(t *testing.T, w wire, reversed bool, handlers func(*erpc.PeerConfig)
 	return r
 }
 
-// serve has p serve until the end of the test.
+// serve lets p serve until the end of the test.
 func serve(t *testing.T, w wire, p erpc.Peer) (addr string) {
 	t.Helper()
 	lis, err := p.Listen()
@@ -144,7 +143,7 @@ func serve(t *testing.T, w wire, p erpc.Peer) (addr string) {
 		return kit.StartOn(t, p, lis)
 	}
 	m := mux.New(lis, mux.Config{})
-	raw := m.Match(mux.Raw) // before Serve, which looks at the rules
+	raw := m.Match(mux.Raw) // before Serve, which uses the rules
 	ended := make(chan error, 1)
 	go func() { ended <- m.Serve() }()
 	t.Cleanup(func() {
@@ -155,7 +154,7 @@ func serve(t *testing.T, w wire, p erpc.Peer) (addr string) {
 	return lis.Addr().String()
 }
 
-// only returns the one session of a peer.
+// only returns the single session of a peer.
 func only(t *testing.T, p erpc.Peer) (sess erpc.Session) {
 	t.Helper()
 	kit.Eventually(t, kit.Bound, "one session", func() bool {
@@ -166,8 +165,8 @@ func only(t *testing.T, p erpc.Peer) (sess erpc.Session) {
 	return sess
 }
 
-// prepare brings the route into the state that w asks for; quick is a handler
-// that it can warm up.
+// prepare brings the route into the state that w requires; quick is a handler that
+// it can warm up.
 func (r *rig) prepare(w way, quick string) error {
 	if w.warm {
 		for range 100 {

@@ -1,7 +1,7 @@
 // Package promises checks each promise on each path. A promise is one small check;
 // a path is a wire, the side that calls, the way in which a message gets to its
-// handler, and the form of the call. A fault on one path has often brothers on the
-// others, and this is where they show.
+// handler, and the form of the call. A fault on one path often has counterparts on
+// others, which these tests find.
 package promises
 
 import (
@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
-// A path is where a promise is checked.
+// A path is a combination in which a promise is checked.
 type path struct {
 	wire     wire
 	reversed bool // the side that accepted the connection calls
@@ -41,7 +41,7 @@ func (p path) String() string {
 // path". A cell that holds although it is listed fails the test.
 var known = map[string]string{}
 
-// A promise is checked on every path. check returns what is wrong.
+// A promise is checked on every path. check returns an error if it does not hold.
 type promise struct {
 	name  string
 	check func(t *testing.T, p path) error
@@ -81,8 +81,8 @@ func TestPromises(t *testing.T) {
 	}
 }
 
-// paths returns every wire from both sides, and on raw, whose engine all others
-// share, every way and form too.
+// paths returns every wire from both sides. On raw, whose engine all others share,
+// it adds every way and form.
 func paths() (all []path) {
 	for _, w := range wires {
 		for _, reversed := range []bool{false, true} {
@@ -112,7 +112,7 @@ func reason(promise string, p path) string {
 	return ""
 }
 
-// open makes the rig of a path, whose handler at /do is do, with plugins of the
+// open makes the rig of a path, with do as its handler at /do, and plugins on the
 // handlers' side.
 func open(t *testing.T, p path, cfg func(*erpc.PeerConfig), do func(ctx context.Context, n *int) (*int, error), plugins ...erpc.Plugin) (*rig, error) {
 	t.Helper()
@@ -121,7 +121,7 @@ func open(t *testing.T, p path, cfg func(*erpc.PeerConfig), do func(ctx context.
 	if p.way.route != nil {
 		route = append(route, p.way.route)
 	}
-	var cold atomic.Bool // the handler is the one that is checked
+	var cold atomic.Bool // the checked handler runs, not the warm-up
 	erpc.HandleCall(r.far, "/do", func(ctx context.Context, n *int) (*int, error) {
 		if !cold.Load() {
 			return n, nil
@@ -159,7 +159,7 @@ func goexitIs500(t *testing.T, p path) error {
 	return want500(r, p)
 }
 
-// do calls /do. A call that hangs is an error: it ends with its peer, at the end of
+// do calls /do. A call that hangs is an error; it ends with its peer at the end of
 // the test.
 func (r *rig) do(p path, n int) (*erpc.Status, error) {
 	patience := kit.Bound
@@ -176,7 +176,7 @@ func (r *rig) do(p path, n int) (*erpc.Status, error) {
 	}
 }
 
-// want500 calls twice, since the session must go on.
+// want500 calls twice, because the session must go on.
 func want500(r *rig, p path) error {
 	for range 2 {
 		st, err := r.do(p, 1)
@@ -205,7 +205,7 @@ func endedContext(t *testing.T, p path) error {
 	if st.Code() != erpc.CodeCanceled {
 		return fmt.Errorf("the call ended with %v", st)
 	}
-	if st := p.form.do(r.near, "/do", 1, new(int)); !st.OK() { // comes behind it
+	if st := p.form.do(r.near, "/do", 1, new(int)); !st.OK() { // follows it
 		return fmt.Errorf("the call after it ended with %v", st)
 	}
 	if n := ran.Load(); n != 1 {
@@ -239,7 +239,7 @@ func deadline(t *testing.T, p path) error {
 			kit.Await(t, "the end of the handler", ended)
 			return nil
 		}
-		limit *= 2 // on a busy machine it was over before the call arrived
+		limit *= 2 // on a busy machine the time was over before the call arrived
 	}
 	return fmt.Errorf("no handler began within %v", limit/2)
 }
@@ -260,7 +260,7 @@ func maxHandlers(set func(*erpc.PeerConfig)) func(*testing.T, path) error {
 		for range calls {
 			go func() { ends <- p.form.do(r.near, "/do", 1, new(int)) }()
 		}
-		early := 0 // refused although no handler of ours was at work
+		early := 0 // refused although none of our handlers was running
 		for waiting := true; waiting; {
 			select {
 			case <-begun:
@@ -272,8 +272,8 @@ func maxHandlers(set func(*erpc.PeerConfig)) func(*testing.T, path) error {
 				}
 			}
 		}
-		// One runs where the connection is read and is not counted; with it at most
-		// two are at work, and ordered ones wait for one another.
+		// One handler runs inline and is not counted; so at most two run, and
+		// ordered ones wait for each other.
 		refused, atMost := 0, 2
 		if p.way.route != nil {
 			refused, atMost = -1, 1
@@ -346,7 +346,7 @@ func hooksRun(t *testing.T, p path) error {
 			return fmt.Errorf("%s ran, want %s", got, hook)
 		}
 	}
-	if st := p.form.do(r.near, "/do", 1, new(int)); !st.OK() { // what ran too often is in front of its hooks
+	if st := p.form.do(r.near, "/do", 1, new(int)); !st.OK() { // extra hooks would precede its own
 		return fmt.Errorf("the second call ended with %v", st)
 	}
 	if got := kit.Await(t, "the hooks of the second call", ran); got != want[0] {
@@ -398,7 +398,7 @@ func shutdownRefuses(t *testing.T, p path) error {
 	go func() { ended <- r.far.Shutdown(ctx) }()
 	var st *erpc.Status
 	kit.Eventually(t, kit.Bound, "a refusal", func() bool {
-		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond) // a session that redials waits for a server
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond) // because a redialing session waits for a server
 		defer cancel()
 		st = p.form.do(r.near, "/do", 2, new(int), erpc.WithContext(short))
 		return !st.OK()

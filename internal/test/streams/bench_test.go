@@ -92,7 +92,8 @@ func BenchmarkPingPong(b *testing.B) {
 	}
 }
 
-// The limit for 64 KiB messages: io.Copy between two sockets of the same machine.
+// The upper limit for 64 KiB messages: io.Copy between two sockets on the same
+// machine.
 func BenchmarkCopy(b *testing.B) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -118,7 +119,7 @@ func BenchmarkCopy(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	_ = c.Close() // what matters is what the reader says
+	_ = c.Close() // the reader checks the data
 	if err := <-done; err != nil {
 		b.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// The lines that docs/streams.md has for curl, by the real curl.
+// The curl lines of docs/streams.md, run by the real curl.
 func TestStreamsWithCurl(t *testing.T) {
 	if os.Getenv("ERPC_INTEROP") == "" {
 		t.Skip("needs curl; set ERPC_INTEROP=1 to run it")
@@ -70,7 +70,7 @@ func TestStreamsWithCurl(t *testing.T) {
 			return out
 		}
 		for name, form := range map[string][]string{"lines": nil, "events": {"-H", "Accept: text/event-stream"}} {
-			t.Run(name, func(t *testing.T) { // each message comes when it is sent
+			t.Run(name, func(t *testing.T) { // each message arrives when it is sent
 				ctx, cancel := context.WithCancel(ctx)
 				defer cancel()
 				args := append([]string{"-sSN", "-d", `"EUR"`, "-H", "Content-Type: application/json"}, form...)
@@ -89,7 +89,7 @@ func TestStreamsWithCurl(t *testing.T) {
 					if form != nil {
 						want = "data: " + want
 					}
-					for lines.Scan() && (lines.Text() == "" || lines.Text() == ":") { // ends of events, and what keeps a quiet connection alive
+					for lines.Scan() && (lines.Text() == "" || lines.Text() == ":") { // ends of events, and keep-alive comments
 					}
 					if lines.Text() != want {
 						t.Fatalf("%q, want %q", lines.Text(), want)

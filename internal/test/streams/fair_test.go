@@ -11,12 +11,11 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// Calls go on beside streams that send as fast as they can, over the same
-// connection.
+// Calls go on while streams send as fast as they can over the same connection.
 func TestCallsBesideBusyStreams(t *testing.T) {
 	for _, c := range []struct{ streams, size int }{
 		{4, 128}, {4, 8 << 10}, {4, 64 << 10}, // shared, queued and written from where it lies
-		{100, 8 << 10}, // more than the queue takes
+		{100, 8 << 10}, // more than the queue holds
 	} {
 		t.Run(fmt.Sprint(c.streams, " of ", c.size, " bytes"), func(t *testing.T) { testCallsBeside(t, c.streams, c.size) })
 	}

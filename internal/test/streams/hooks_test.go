@@ -15,8 +15,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// The end that the handler sends is the reply of a stream to the hooks where it was
-// opened: once, with its status, in the store that PreWriteCall has seen.
+// For the hooks of the opener, the end that the handler sends is the reply of a
+// stream: they run once, with its status and the store that PreWriteCall has seen.
 func TestHooksSeeTheReplyOfAStream(t *testing.T) {
 	type end struct {
 		method string
@@ -67,11 +67,11 @@ func TestHooksSeeTheReplyOfAStream(t *testing.T) {
 	s := open[note, note](t, ctx, sess, "/echo") // no reply, no hook
 	_ = s.Close()                                // it never fails
 	if len(ends) > 0 {
-		t.Errorf("%d hooks beside the replies", len(ends))
+		t.Errorf("%d hooks besides those of the replies", len(ends))
 	}
 }
 
-// lines is a log that two peers write.
+// lines is a log to which two peers write.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -95,7 +95,7 @@ func (l *lines) line(parts ...string) string {
 	return ""
 }
 
-// The run log has a record of each stream, with its messages, at both ends.
+// The access log has a record of each stream, with its messages, at both ends.
 func TestRunLogHasARecordOfEachStream(t *testing.T) {
 	log := new(lines)
 	cfg := erpc.PeerConfig{CountTime: true, Logger: slog.New(slog.NewTextHandler(log, nil))}

@@ -21,8 +21,7 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// Streams of HTTP clients go over a server of net/http and over a listener that
-// speaks HTTP.
+// overHTTP runs f with a server of net/http and with a listener of httproto.
 func overHTTP(t *testing.T, register func(erpc.Peer), f func(t *testing.T, url string)) {
 	t.Run("handler", func(t *testing.T) {
 		p := kit.Peer(t, erpc.PeerConfig{})
@@ -124,7 +123,7 @@ func TestHTTPClientsReceiveStreams(t *testing.T) {
 	})
 }
 
-// Bytes go as they are: an upload as curl -T does it, and a download.
+// Bytes are sent unchanged: in an upload as curl -T makes it, and in a download.
 func TestHTTPClientsTransferBytes(t *testing.T) {
 	data := make([]byte, 2<<20+5)
 	_, _ = rand.Read(data) // it never fails
@@ -213,7 +212,7 @@ func TestHTTPClientIsSlow(t *testing.T) {
 			now := sent.Load()
 			stopped := now == last
 			last = now
-			time.Sleep(50 * time.Millisecond) // between two looks
+			time.Sleep(50 * time.Millisecond) // between two checks
 			return stopped
 		})
 		if last >= count {

@@ -12,9 +12,9 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// Subscriptions that wait cost little: both ends of one, with the goroutine of its
-// handler, stay below maxIdleStream bytes of memory. Their windows are a promise
-// and hold nothing.
+// Idle subscriptions take little memory: both ends of one, with the goroutine of
+// its handler, stay below maxIdleStream bytes. Their windows are limits and take
+// no memory.
 func TestIdleStreamsCostLittle(t *testing.T) {
 	const maxIdleStream = 24 << 10
 	count := scaled(10_000)
@@ -70,8 +70,8 @@ func TestIdleStreamsCostLittle(t *testing.T) {
 	}
 }
 
-// A session with an open stream is not idle, however quiet the stream is; one whose
-// streams have ended is.
+// A session with an open stream is not idle, however quiet the stream is; once its
+// streams have ended, it is idle.
 func TestASessionWithAStreamIsNotIdle(t *testing.T) {
 	const limit = 100 * time.Millisecond
 	sess, srv := link(t, register, erpc.PeerConfig{IdleTimeout: limit}, erpc.PeerConfig{IdleTimeout: limit})

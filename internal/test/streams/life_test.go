@@ -38,7 +38,7 @@ func wantCode(t *testing.T, what string, err error, want int32) {
 	}
 }
 
-// receive fails the test if nothing comes for the bound.
+// receive receives from c, and fails the test if nothing arrives within bound.
 func receive[T any](t *testing.T, what string, c <-chan T) (v T) {
 	t.Helper()
 	select {
@@ -91,7 +91,7 @@ func TestEnds(t *testing.T) {
 			}
 			defer cancel()
 			s := open[note, note](t, ctx, sess, "/wait")
-			if c.timeout == 0 { // else the deadline may be sooner
+			if c.timeout == 0 { // otherwise the deadline may come first
 				receive(t, "handler", started)
 			}
 			c.end(sess, s, cancel)
@@ -130,7 +130,7 @@ func TestHandlersThatFail(t *testing.T) {
 		wantCode(t, method, err, erpc.CodeInternalServerError)
 	}
 	s := open[note, note](t, ctx, sess, "/early")
-	for err := error(nil); err == nil; { // the opener sends until it hears that nobody reads
+	for err := error(nil); err == nil; { // the opener sends until it learns that the handler has ended
 		if err = s.Send(&note{}); err != nil {
 			wantCode(t, "Send after the handler's end", err, 1234)
 		}
@@ -176,7 +176,7 @@ func TestEitherSideOpens(t *testing.T) {
 	}
 }
 
-// A stream that nobody reads stops its sender and nothing else.
+// A stream that is not read stops its sender and nothing else.
 func TestAStalledReaderStopsItsSenderOnly(t *testing.T) {
 	release := make(chan struct{})
 	sess, _ := link(t, func(srv erpc.Peer) {
@@ -213,7 +213,7 @@ func TestAStalledReaderStopsItsSenderOnly(t *testing.T) {
 		sent++
 	}
 	if bytes := sent * len(chunk); bytes > 256<<10 {
-		t.Errorf("%d bytes were sent to a program that takes nothing", bytes)
+		t.Errorf("%d bytes were sent to a program that does not read", bytes)
 	}
 	for i := range 1000 {
 		n, err := erpc.Call[int](ctx, sess, "/add", i)
@@ -346,8 +346,8 @@ func TestMaxStreams(t *testing.T) {
 	}
 }
 
-// What half-closed streams hold counts: the opener can't make the other side hold
-// more than its memory for streams by ending its side of each.
+// Messages of half-closed streams count: the opener can't make the other side hold
+// more than its memory for streams by ending its own side of each.
 func TestHalfClosedStreamsStayWithinTheMemory(t *testing.T) {
 	const size, memory, opened = 2 << 20, 8 << 20, 12
 	release := make(chan struct{})
@@ -386,7 +386,7 @@ func TestHalfClosedStreamsStayWithinTheMemory(t *testing.T) {
 			ended <- err
 		}()
 	}
-	for range opened - memory/size { // those that did not fit, before anybody has taken anything
+	for range opened - memory/size { // those that did not fit, before any message is taken
 		wantCode(t, "a stream above the memory", receive(t, "a refusal", ended), erpc.CodeExhausted)
 	}
 	close(release)
@@ -397,7 +397,8 @@ func TestHalfClosedStreamsStayWithinTheMemory(t *testing.T) {
 	}
 }
 
-// Streams take no places of calls: a session full of them handles calls.
+// Streams do not use up the slots of calls: a session full of them still handles
+// calls.
 func TestStreamsTakeNoPlacesOfCalls(t *testing.T) {
 	sess, _ := link(t, func(srv erpc.Peer) {
 		register(srv)
@@ -423,9 +424,9 @@ func TestStreamsTakeNoPlacesOfCalls(t *testing.T) {
 	}
 }
 
-// A side that reads no more, because it handles all that it may at the same time,
-// reads on for the credits of a stream that it sends on: what it handles may wait
-// for that stream.
+// A side that has stopped reading, because all handler slots are taken, still
+// reads credits of streams on which it sends: its handlers may wait for such a
+// stream.
 func TestCreditsPassAFullSide(t *testing.T) {
 	const count, size = 64, 32 << 10 // many windows
 	sess, _ := link(t, func(srv erpc.Peer) {
@@ -446,7 +447,7 @@ func TestCreditsPassAFullSide(t *testing.T) {
 	released, working := make(chan struct{}), make(chan struct{}, 1000)
 	erpc.HandlePush(sess.Peer().(erpc.Peer), "/work", func(context.Context, *[]byte) error {
 		working <- struct{}{}
-		<-released // as if it needed what the stream brings
+		<-released // as if it needed the data of the stream
 		return nil
 	})
 	defer close(released)
@@ -468,12 +469,12 @@ func TestCreditsPassAFullSide(t *testing.T) {
 	if m, err := s.CloseAndRecv(); err != nil || m.N != count+1 {
 		t.Errorf("%v, %v", m, err)
 	}
-	if took := time.Since(begin); took >= 3*time.Second { // what it waits for its own handlers
+	if took := time.Since(begin); took >= 3*time.Second { // the time it waits for its own handlers
 		t.Errorf("the stream waited %v for credits", took)
 	}
 }
 
-// TestStreamsOneAfterAnother opens each stream as soon as the one before has
+// TestStreamsOneAfterAnother opens each stream as soon as the previous one has
 // ended: with a limit of one, none is refused.
 func TestStreamsOneAfterAnother(t *testing.T) {
 	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: 1}, erpc.PeerConfig{})
@@ -490,7 +491,7 @@ func TestStreamsOneAfterAnother(t *testing.T) {
 	}
 }
 
-// Many streams come and go on one session, and leave nothing behind.
+// Many streams are opened and ended on one session, and leave nothing behind.
 func TestManyStreams(t *testing.T) {
 	count := scaled(10_000)
 	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: -1, StreamMemory: -1}, erpc.PeerConfig{StreamMemory: -1})
@@ -529,8 +530,8 @@ func TestManyStreams(t *testing.T) {
 	}
 }
 
-// A shutdown tells the handlers, refuses new streams, and ends what is left after
-// its grace with 503.
+// A shutdown tells the handlers, refuses new streams, and after its grace ends the
+// remaining ones with 503.
 func TestShutdown(t *testing.T) {
 	drained := make(chan struct{})
 	sess, srv := link(t, func(srv erpc.Peer) {
@@ -578,7 +579,7 @@ func TestShutdown(t *testing.T) {
 }
 
 // Drain asks the other end of one stream to end it, from either side, over every
-// protocol; the stream and the others go on.
+// protocol; all streams go on.
 func TestDrainOfOneStream(t *testing.T) {
 	for name, pf := range protocols {
 		t.Run(name, func(t *testing.T) {
@@ -642,7 +643,7 @@ func TestDrainOfOneStream(t *testing.T) {
 }
 
 // A message whose context ends before the connection takes it is not sent, and the
-// stream goes on as if it had never been.
+// stream goes on as if it had never existed.
 func TestSendContextLeavesTheStreamWhole(t *testing.T) {
 	for _, size := range []int{1 << 10, 60 << 10} { // queued, and written from where it lies
 		t.Run(fmt.Sprint(size), func(t *testing.T) { testSendGivesUp(t, size) })
@@ -775,7 +776,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// A subscription goes on over another connection from where it was.
+// A subscription continues over another connection where it left off.
 func TestSubscribeFrom(t *testing.T) {
 	sess, srv := link(t, func(srv erpc.Peer) {
 		erpc.HandleStream(srv, "/feed", func(ctx context.Context, s *erpc.Stream[note, note]) error {

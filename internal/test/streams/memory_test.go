@@ -13,7 +13,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// pattern is a message of n bytes that shows where it came from.
+// pattern returns a message of n bytes that identifies its origin.
 func pattern(seq, n int) []byte {
 	b := make([]byte, n)
 	for at := 0; at+8 <= n; at += 8 {
@@ -22,9 +22,9 @@ func pattern(seq, n int) []byte {
 	return b
 }
 
-// What Recv returns stays as it is, and what Send was given may change at once,
-// while the memory of other messages is used again: by RecvInto, by messages that
-// are decoded, and by transfers.
+// A message that Recv returned does not change, and the argument of Send may be
+// changed at once, while the memory of other messages is reused: by RecvInto, by
+// decoded messages, and by transfers.
 func TestNoMessageSharesMemory(t *testing.T) {
 	sizes := []int{0, 8, 128, 16<<10 - 8, 16 << 10, 64 << 10, 64<<10 + 8, 200 << 10, 300 << 10}
 	const count = 60
@@ -115,7 +115,7 @@ func TestNoMessageSharesMemory(t *testing.T) {
 	}
 }
 
-// keepAll sends patterns from one buffer, keeps what comes back and looks at it in
+// keepAll sends patterns from one buffer, keeps what comes back and checks it at
 // the end.
 func keepAll(ctx context.Context, sess erpc.Session, sizes []int, count int) error {
 	s, err := erpc.OpenStream[[]byte, []byte](ctx, sess, "/patterns")
@@ -145,7 +145,7 @@ func keepAll(ctx context.Context, sess erpc.Session, sizes []int, count int) err
 	return nil
 }
 
-// RecvInto uses the room that it is given; Recv leaves it alone.
+// RecvInto uses the given storage; Recv does not touch it.
 func TestRecvInto(t *testing.T) {
 	sess, _ := link(t, register, erpc.PeerConfig{}, erpc.PeerConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
@@ -170,7 +170,7 @@ func TestRecvInto(t *testing.T) {
 	}
 	echo(raw.RecvContext, &b)
 	if string(b) != `{"N":1}` || &b[0] == &room[0] {
-		t.Errorf("%q is in memory that may be somebody else's", b)
+		t.Errorf("%q is in memory that may belong to another message", b)
 	}
 	b = make([]byte, 0, 1)
 	echo(raw.RecvInto, &b)

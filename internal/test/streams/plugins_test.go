@@ -24,7 +24,7 @@ import (
 	"github.com/goerpc/erpc/plugin/tps"
 )
 
-// A plugged is a server and a client with plugins, and a session between them.
+// A plugged has a server and a client with plugins, and a session between them.
 type plugged struct {
 	t    *testing.T
 	ctx  context.Context
@@ -47,7 +47,7 @@ func plug(t *testing.T, server, client []erpc.Plugin) *plugged {
 	return p
 }
 
-// registerEnds has handlers that end in each way.
+// registerEnds registers handlers that end in each way.
 func registerEnds(srv erpc.Peer) {
 	erpc.HandleStream(srv, "/panic", func(context.Context, *erpc.Stream[note, note]) error { panic("no") })
 	erpc.HandleStream(srv, "/goexit", func(context.Context, *erpc.Stream[note, note]) error { runtime.Goexit(); return nil })
@@ -60,7 +60,7 @@ func registerEnds(srv erpc.Peer) {
 	})
 }
 
-// echo has n messages sent and come back over a stream, which then ends.
+// echo sends n messages over a stream, receives them back, and ends it.
 func (p *plugged) echo(method string, n int, settings ...erpc.MessageSetting) error {
 	p.t.Helper()
 	s, err := erpc.OpenStream[note, note](p.ctx, p.sess, method, settings...)
@@ -87,7 +87,7 @@ func (p *plugged) echo(method string, n int, settings ...erpc.MessageSetting) er
 	return err
 }
 
-// waiting returns a stream whose handler is at work.
+// waiting returns a stream whose handler is running.
 func (p *plugged) waiting(ctx context.Context) *erpc.Stream[note, note] {
 	p.t.Helper()
 	s := open[note, note](p.t, ctx, p.sess, "/wait")
@@ -97,7 +97,8 @@ func (p *plugged) waiting(ctx context.Context) *erpc.Stream[note, note] {
 	return s
 }
 
-// ends is how a stream can end, and the codes that its two ends see.
+// ends are the ways in which a stream can end, with the codes that its two ends
+// see.
 var ends = []struct {
 	name            string
 	method          string
@@ -141,8 +142,8 @@ func run(p *plugged, i int) {
 	wantCode(p.t, "the opener", err, e.opener)
 }
 
-// PostEndStream sees each stream once at each end, however it ends, with what the
-// hooks of its opening have stored, its status and its messages.
+// PostEndStream runs once for each stream at each end, however it ends, with the
+// values that the opening hooks have stored, its status and its messages.
 func TestHooksOfTheEndOfAStream(t *testing.T) {
 	type end struct {
 		opener         bool
@@ -214,7 +215,7 @@ func TestHooksOfTheEndOfAStream(t *testing.T) {
 	}
 }
 
-// A stream that is not opened has an end, too.
+// A stream that is not opened has an end too.
 func TestHooksOfAStreamThatIsNotOpened(t *testing.T) {
 	ended := make(chan int32, 10)
 	refuse := false
@@ -288,7 +289,7 @@ func TestStatsOfStreams(t *testing.T) {
 
 // Plugins that admit, refuse or count treat a stream as a call.
 func TestPluginsTreatStreamsAsCalls(t *testing.T) {
-	exhausted := func(t *testing.T, p *plugged) { // one may be at work, and its place is given back however it ends
+	exhausted := func(t *testing.T, p *plugged) { // one may run, and its slot is freed however it ends
 		t.Helper()
 		free := func() {
 			t.Helper()
@@ -371,7 +372,7 @@ func TestPluginsTreatStreamsAsCalls(t *testing.T) {
 		{name: "heartbeat", server: plugins(heartbeat.NewPong()), client: plugins(heartbeat.NewPinger(heartbeat.PingConfig{Rate: 100 * time.Millisecond})),
 			check: func(t *testing.T, p *plugged) {
 				s := open[note, note](t, p.ctx, p.sess, "/echo")
-				time.Sleep(500 * time.Millisecond) // of several heartbeats, in which the stream is quiet
+				time.Sleep(500 * time.Millisecond) // several heartbeats while the stream is quiet
 				if err := s.Send(&note{5}); err != nil {
 					t.Fatal(err)
 				}
@@ -402,7 +403,7 @@ func TestPluginsTreatStreamsAsCalls(t *testing.T) {
 
 func plugins(p ...erpc.Plugin) func() []erpc.Plugin { return func() []erpc.Plugin { return p } }
 
-// waitingFree is waiting, as soon as there is a place.
+// waitingFree is waiting that retries until there is a free slot.
 func (p *plugged) waitingFree() (s *erpc.Stream[note, note]) {
 	p.t.Helper()
 	kit.Eventually(p.t, bound, "a place", func() bool {

@@ -12,7 +12,7 @@ import (
 )
 
 // Files is a controller of streams. Its methods use the embedded context and a
-// field that each receiver has.
+// field of each receiver.
 type Files struct {
 	erpc.CallCtx
 	Greeting string
@@ -156,7 +156,7 @@ func errOrEOF(err error) error {
 	return err
 }
 
-// Twice is a handler that is named after itself.
+// Twice is a handler whose service method comes from its name.
 func Twice(ctx erpc.CallCtx, s *erpc.Stream[note, note]) *erpc.Status {
 	m, err := s.Recv()
 	if err != nil {

@@ -197,7 +197,7 @@ func testShapes(t *testing.T, sess erpc.Session) {
 		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
 		late, err := erpc.OpenStream[note, note](short, sess, "/shapes/wait")
-		for err == nil { // it may be over before the stream is open
+		for err == nil { // the time may be over before the stream is open
 			_, err = late.Recv()
 		}
 		wantCode(t, "after the deadline", err, erpc.CodeHandleTimeout)
@@ -223,8 +223,8 @@ func testShapes(t *testing.T, sess erpc.Session) {
 	}
 }
 
-// Where the protocol has no form for streams, or the other side does not know
-// them, opening one says so, and the session goes on.
+// If the protocol has no form for streams, or the other side does not know them,
+// opening one returns an error and the session goes on.
 func TestProtocolsWithoutStreams(t *testing.T) {
 	for name, pf := range map[string]erpc.ProtoFunc{
 		"http":          httproto.NewHTTProtoFunc(),

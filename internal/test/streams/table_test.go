@@ -25,12 +25,12 @@ var protocols = map[string]erpc.ProtoFunc{
 	"thrift binary": thriftproto.NewBinaryProtoFunc(),
 }
 
-// full runs every test at the size that is promised of streams, as make
-// test-streams does. Otherwise most send a tenth of that: make test runs under the
-// race detector, beside other packages.
+// full runs every test at full size, as make test-streams does. Otherwise most
+// send a tenth of that, because make test runs under the race detector, together
+// with other packages.
 var full = os.Getenv("ERPC_STREAMS") == "full"
 
-// scaled returns n, or what of it a quick run does.
+// scaled returns n, or a part of it in a quick run.
 func scaled(n int) int {
 	if full {
 		return n
@@ -41,7 +41,7 @@ func scaled(n int) int {
 // A transport is one column of the matrix.
 type transport struct {
 	name, network string
-	new           func() erpc.Transport // nil: a peer has it
+	new           func() erpc.Transport // nil: built into peers
 	tls           bool
 }
 

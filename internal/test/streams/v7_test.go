@@ -15,7 +15,8 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// v7Wires are the ways to talk to erpc v7 that carry streams between our peers.
+// v7Wires are the transports and protocols shared with erpc v7 that carry streams
+// between our peers.
 func v7Wires() map[string]erpc.PeerConfig {
 	ws := func(pf erpc.ProtoFunc) erpc.PeerConfig {
 		t := websocket.Transport{Config: websocket.Config{Path: "/ws", Messages: true}}
@@ -31,8 +32,8 @@ func v7Wires() map[string]erpc.PeerConfig {
 	}
 }
 
-// refusesStreams wants streams over the session to be refused, and the session to
-// go on.
+// refusesStreams checks that streams over the session are refused, and that the
+// session goes on.
 func refusesStreams(t *testing.T, sess erpc.Session) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
@@ -53,8 +54,8 @@ func refusesStreams(t *testing.T, sess erpc.Session) {
 	}
 }
 
-// Real programs of erpc v7, as server, as client and as proxy in the middle, say
-// that they know no streams, and nothing else happens to the session.
+// Real programs of erpc v7, as server, as client and as proxy in the middle,
+// refuse streams, and the session is not affected.
 func TestV7KnowsNoStreams(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	for wire, cfg := range v7Wires() {
@@ -97,7 +98,7 @@ func TestV7KnowsNoStreams(t *testing.T) {
 				t.Parallel()
 				opened := make(chan error, 100)
 				ours := wiretest.NewServer(t, cfg, &erpc.PluginImpl{
-					PluginName: "opens", // a stream to whoever calls
+					PluginName: "opens", // opens a stream to each caller
 					OnPostReadCallBody: func(ctx erpc.ReadCtx) *erpc.Status {
 						if ctx.ServiceMethod() == "/math/add" {
 							_, st := ctx.Session().OpenStream(ctx.Context(), "/client/add")
@@ -127,7 +128,7 @@ func TestV7KnowsNoStreams(t *testing.T) {
 	}
 }
 
-// testEcho has a message come back over a stream.
+// testEcho sends a message over a stream and checks that it comes back.
 func testEcho(t *testing.T, sess erpc.Session) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bound)

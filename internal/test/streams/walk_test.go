@@ -19,12 +19,12 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// A walker is one end of a stream that does random things, and checks what the
-// other end does: its messages come in order, none twice, and if its side ends
-// well none is missing.
+// A walker is one end of a stream. It does random things and checks the other end:
+// its messages arrive in order, none twice, and none is missing if that end
+// succeeds.
 type walker struct {
-	rnd  *rand.Rand // of the goroutine that sends
-	rest *rand.Rand // of the one that receives
+	rnd  *rand.Rand // used by the sending goroutine
+	rest *rand.Rand // used by the receiving goroutine
 	s    *erpc.Stream[[]byte, []byte]
 	sent int
 	got  int
@@ -43,8 +43,8 @@ func (w *walker) send(n int) error {
 	return nil
 }
 
-// recv receives until the other side sends no more. It returns nil if that was a
-// good end, and a wrongError for what must not be.
+// recv receives until the other side sends no more. It returns nil if that end was
+// a success, and a wrongError for a violation.
 func (w *walker) recv(ctx context.Context) error {
 	for {
 		m, err := w.s.RecvContext(ctx)
@@ -72,9 +72,9 @@ type wrongError string
 
 func (e wrongError) Error() string { return string(e) }
 
-// Streams opened from both sides over connections that are slow, cut and dialed
-// again do what is promised of them, whatever the programs do. ERPC_STREAM_WALK is
-// how long it runs for each seed.
+// Streams are opened from both sides over connections that are slow, cut and
+// redialed, and keep their promises whatever the programs do. ERPC_STREAM_WALK
+// sets how long it runs for each seed.
 func TestWalk(t *testing.T) {
 	length := 500 * time.Millisecond
 	if s := os.Getenv("ERPC_STREAM_WALK"); s != "" {
@@ -199,7 +199,7 @@ func walk(t *testing.T, seed uint64, length time.Duration) {
 	}
 	wg.Wait()
 	t.Logf("seed %d: %d streams, %d ended well, %d were not opened", seed, opened.Load(), good.Load(), failed.Load())
-	if good.Load() == 0 && opened.Load() >= 50 { // fewer on a starved machine say nothing
+	if good.Load() == 0 && opened.Load() >= 50 { // fewer, on a busy machine, prove nothing
 		t.Errorf("seed %d: no stream ended well", seed)
 	}
 }

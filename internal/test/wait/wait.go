@@ -1,5 +1,5 @@
-// Package wait has what tests wait with, those of this module and, by way of
-// erpctest, those of its users.
+// Package wait has the waits of tests, those of this module and, through erpctest,
+// those of its users.
 package wait
 
 import (
@@ -10,8 +10,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// For returns what comes out of ch, and fails the test with the stacks of all
-// goroutines if nothing does within d. It must run on the test's goroutine.
+// For receives from ch, and fails the test with the stacks of all goroutines if
+// nothing arrives within d. It must run on the test's goroutine.
 func For[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
 	t.Helper()
 	timer := time.NewTimer(d)
@@ -36,7 +36,7 @@ func Until(t testing.TB, d time.Duration, what string, cond func() bool) {
 	}
 }
 
-// maxLeaving is how long goroutines may take to end: idle workers stay for a
+// maxLeaving is how long goroutines may take to end: idle workers end after a
 // second.
 const maxLeaving = 10 * time.Second
 

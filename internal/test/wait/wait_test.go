@@ -10,7 +10,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// A failing is the test that waits: it notes how it failed.
+// A failing stands for the waiting test and records how it failed.
 type failing struct {
 	testing.TB
 	text string

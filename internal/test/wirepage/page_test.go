@@ -1,6 +1,6 @@
-// Package wirepage proves that docs/wire.md is enough to write an
-// implementation from: a client in Python that was written from the page alone
-// talks to a peer.
+// Package wirepage proves that docs/wire.md is sufficient to write an
+// implementation: a client in Python that was written only from the page talks to
+// a peer.
 package wirepage
 
 import (
@@ -26,8 +26,8 @@ import (
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
-// A client that knows nothing but the page calls, is called, receives a push,
-// cancels, opens a stream and leaves politely, over each protocol.
+// A client written only from the page calls, is called, receives a push, cancels,
+// opens a stream and shuts down gracefully, over each protocol.
 func TestPythonClientFromThePage(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -56,8 +56,8 @@ func TestPythonClientFromThePage(t *testing.T) {
 	}
 }
 
-// routes registers what the client calls. The channel gets the outcome of the
-// shutdown that the client asks for.
+// routes registers the handlers that the client calls. The channel gets the result
+// of the shutdown that the client requests.
 func routes(srv erpc.Peer) (ended <-chan error) {
 	erpc.HandleCall(srv, "/math/add", func(ctx context.Context, arg *[]int) (*int, error) {
 		sum := 0
@@ -118,7 +118,7 @@ func routes(srv erpc.Peer) (ended <-chan error) {
 	return shut
 }
 
-// The example of the page is what the raw protocol writes.
+// The example of the page is the output of the raw protocol.
 func TestExampleFrameIsReal(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/wire.md")
 	if err != nil {

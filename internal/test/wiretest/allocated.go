@@ -2,8 +2,8 @@ package wiretest
 
 import "runtime/metrics"
 
-// Allocated returns how many bytes were allocated while f ran, by whatever goroutine,
-// give or take some kilobytes that the runtime counts late.
+// Allocated returns how many bytes were allocated while f ran, by all goroutines,
+// accurate to some kilobytes that the runtime counts late.
 func Allocated(f func()) uint64 {
 	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(s)

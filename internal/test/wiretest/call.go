@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A Call is a call and what must come of it. It has no context: that would put
-// metadata of ours on the wire.
+// A Call is a call and its expected result. It has no context, which would add our
+// metadata to the wire.
 type Call struct {
 	Name     string
 	Method   string
@@ -19,7 +19,7 @@ type Call struct {
 
 	Want   any    // the result; nil for none
 	Status string // query text; "" is OK
-	Code   int32  // if not 0, all that is wanted of the status
+	Code   int32  // if not 0, only the code of the status is compared
 	Meta   string // of the reply, query text, if Exact
 	Codec  byte   // of the reply, if Exact
 	Exact  bool
@@ -37,7 +37,7 @@ func (c Call) Start(sess erpc.Session) *Started {
 	return s
 }
 
-// Do sends the call and says what was wrong with its outcome.
+// Do sends the call and returns an error if the result differs.
 func (c Call) Do(sess erpc.Session) error { return c.Start(sess).End() }
 
 // Started is a call in flight.
@@ -47,7 +47,7 @@ type Started struct {
 	result reflect.Value
 }
 
-// End waits for the end of the call and says what was wrong with its outcome.
+// End waits for the end of the call and returns an error if the result differs.
 func (s *Started) End() error {
 	select {
 	case <-s.cmd.Done():
@@ -86,8 +86,8 @@ func (c Call) With(settings ...erpc.MessageSetting) Call {
 	return c
 }
 
-// RawCall returns the call that sent the first of these vectors of raw, its body as
-// bytes, and got the second.
+// RawCall returns the call that sent the vector call of raw, with its body as
+// bytes, and got reply.
 func RawCall(call, reply Vector) Call {
 	c := Call{
 		Name: call.Name, Method: call.Fields.ServiceMethod, Arg: []byte(call.Fields.Body),

@@ -14,8 +14,8 @@ import (
 // A Feature is something that v7 can do over some of its protocols only.
 type Feature uint
 
-// Features that checks need. Thrift is the methods of the thrift vectors, with
-// thrift structs alone; AnyBody is values other than those.
+// Features that checks need. Thrift means the methods of the thrift vectors, with
+// thrift structs only; AnyBody means other values.
 const (
 	AnyBody Feature = 1 << iota
 	Status          // a REPLY carries its status
@@ -35,7 +35,7 @@ const (
 // Usual is what v7 can do over raw.
 const Usual = AnyBody | Status | Pushes | Backslash | AnyByte | Gzip | MD5 | Codecs | ThriftCodec | CodecByte | MetaExact | Concurrent
 
-// A CheckClient is a client of ours with its session with a server of v7.
+// A CheckClient is our client with its session with a server of v7.
 type CheckClient struct {
 	Peer     *Peer
 	Session  erpc.Session
@@ -43,15 +43,15 @@ type CheckClient struct {
 	Features Feature
 }
 
-// A Check is one exchange with the service behind the vectors. v7peer has one of
-// the same name, which says the same to a server of ours.
+// A Check is one exchange with the service behind the vectors. v7peer has a check
+// of the same name, which sends the same to our server.
 type Check struct {
 	Name  string
 	Needs Feature
 	Run   func(*CheckClient) error
 }
 
-// Checks returns the checks that need no more than the features there are.
+// Checks returns the checks that need only the features in there.
 func Checks(there Feature) []Check {
 	return slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.Needs&^there != 0 })
 }
@@ -132,7 +132,7 @@ var checks = []Check{
 	call("home/test-after", Thrift, home("Home.Test", greeted)),
 }
 
-// call makes a check of a call. JSON is the codec unless the call says other.
+// call makes a check of a call. The codec is JSON unless the call sets another.
 func call(name string, needs Feature, c Call) Check {
 	c.Settings = slices.Concat([]erpc.MessageSetting{codec('j')}, c.Settings)
 	return Check{name, needs, func(k *CheckClient) error { return c.Do(k.Session) }}
@@ -156,7 +156,7 @@ func replyMeta(k *CheckClient) error {
 	}
 	found := map[string]string{}
 	for k, v := range s.cmd.InputMeta().All {
-		found[strings.ToLower(k)] = v // the last one
+		found[strings.ToLower(k)] = v // the last one counts
 	}
 	if found["server"] != "s 1" || found["k"] != "v2" {
 		return fmt.Errorf("metadata %v", found)
@@ -164,8 +164,7 @@ func replyMeta(k *CheckClient) error {
 	return nil
 }
 
-// realIP wants the host of this end, where it has one that both ends see
-// alike.
+// realIP expects the host of this end, if both ends see the same.
 func realIP(k *CheckClient) error {
 	var got string
 	cmd := k.Session.AsyncCall("/math/real_ip", []int{1}, &got, nil, codec('j'))
@@ -187,7 +186,8 @@ func portOf(addr net.Addr) string {
 	return port
 }
 
-// concurrent has many calls in flight and wants each its own reply.
+// concurrent makes many calls concurrently and checks that each gets its own
+// reply.
 func concurrent(k *CheckClient) error {
 	var started [100]*Started
 	for i := range started {
@@ -201,7 +201,7 @@ func concurrent(k *CheckClient) error {
 	return nil
 }
 
-// unordered echoes a form, whose lists v7 turns round when it writes them.
+// unordered echoes a form, whose lists v7 reverses when it writes them.
 func unordered(settings ...erpc.MessageSetting) func(*CheckClient) error {
 	return func(k *CheckClient) error {
 		var got F
@@ -220,7 +220,7 @@ func unordered(settings ...erpc.MessageSetting) func(*CheckClient) error {
 func large(k *CheckClient) error {
 	size := 1 << 20 // bytes
 	if k.Server.network == "kcp" {
-		size = 1 << 15 // v7 leaves kcp in its slow mode
+		size = 1 << 15 // v7 uses the slow mode of kcp
 	}
 	sent := make([]byte, size)
 	for i := range sent {
@@ -229,8 +229,8 @@ func large(k *CheckClient) error {
 	return Call{Method: "/enc/bytes", Arg: sent, Want: sent}.With(codec('j')).Do(k.Session)
 }
 
-// push pushes, and wants v7's server to print the line. v7 answers nothing to a
-// push that it does not know; then there is none.
+// push pushes and expects that v7's server prints the line. v7 ignores a push to
+// an unknown method; then line is empty.
 func push(method string, arg any, line string, settings ...erpc.MessageSetting) func(*CheckClient) error {
 	return func(k *CheckClient) error {
 		if st := k.Session.Push(method, arg, settings...); !st.OK() {

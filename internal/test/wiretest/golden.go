@@ -40,11 +40,11 @@ type Fields struct {
 	BodyCodec     byte   `json:"body_codec"`
 	Body          Hex    `json:"body_hex"`
 	XferIDs       string `json:"xfer_ids"`
-	Unfiltered    Hex    `json:"unfiltered_hex"` // what the filters were applied to; nil without any
+	Unfiltered    Hex    `json:"unfiltered_hex"` // the input of the filters; nil without filters
 	Payload       Hex    `json:"payload_hex"`    // of jsonproto and pbproto, filters undone
 }
 
-// Hex is bytes that stand in JSON as hexadecimal digits.
+// Hex holds bytes that are hexadecimal digits in JSON.
 type Hex []byte
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -88,14 +88,14 @@ func Golden(tb testing.TB, proto string) []Vector {
 	return found
 }
 
-// An Exchange is the vectors of one name, in their order.
+// An Exchange has the vectors of one name, in order.
 type Exchange struct {
 	Name     string
 	Messages []Vector
 }
 
-// Exchanges groups vectors by name; the further messages of an exchange that
-// are named name#2, … belong to it.
+// Exchanges groups vectors by name; further messages of an exchange, named name#2
+// and so on, belong to it.
 func Exchanges(vectors []Vector) []Exchange {
 	var all []Exchange
 	for _, v := range vectors {

@@ -12,10 +12,10 @@ import (
 	"github.com/goerpc/erpc/socket/all"
 )
 
-// Limit bounds everything that a test waits for.
+// Limit bounds every wait of a test.
 const Limit = 20 * time.Second
 
-// A Peer is one of ours. It ends with the test.
+// A Peer is one of our peers. It is closed when the test ends.
 type Peer struct {
 	erpc.Peer
 	Addr   string // of a server
@@ -23,7 +23,7 @@ type Peer struct {
 }
 
 // Serve starts a server with the service of [Route] on a free address of
-// cfg.Network, which speaks the protocol of cfg.
+// cfg.Network, with the protocol of cfg.
 func Serve(tb testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *Peer {
 	tb.Helper()
 	p := NewServer(tb, cfg, plugins...)
@@ -54,7 +54,7 @@ func (p *Peer) Listen(tb testing.TB) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = p.Serve(lis) // says that the peer was closed
+		_ = p.Serve(lis) // returns that the peer was closed
 	}()
 	tb.Cleanup(func() {
 		if err := p.Close(); err != nil {
@@ -64,7 +64,7 @@ func (p *Peer) Listen(tb testing.TB) {
 	})
 }
 
-// NewClient returns a client that serves what [RouteClient] has.
+// NewClient returns a client with the handlers of [RouteClient].
 func NewClient(tb testing.TB, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *Peer {
 	tb.Helper()
 	p := newPeer(tb, cfg, plugins)
@@ -93,11 +93,11 @@ func newPeer(tb testing.TB, cfg erpc.PeerConfig, plugins []erpc.Plugin) *Peer {
 	}
 	cfg.Transports = append(all.Transports(), cfg.Transports...)
 	p := &Peer{Peer: erpc.NewPeer(cfg, plugins...), pushes: make(chan Pushed, 64)}
-	tb.Cleanup(func() { _ = p.Close() }) // a second time for a server, whose error was looked at
+	tb.Cleanup(func() { _ = p.Close() }) // a server is closed already, and its error was checked
 	return p
 }
 
-// pushed drops what nobody waits for once there is no room.
+// pushed keeps a push for WantPush, and drops it if there is no room.
 func (p *Peer) pushed(m Pushed) {
 	select {
 	case p.pushes <- m:
@@ -105,7 +105,7 @@ func (p *Peer) pushed(m Pushed) {
 	}
 }
 
-// WantPush waits for the next push to the peer and wants it to be this one.
+// WantPush waits for the next push to the peer and compares it with want.
 func (p *Peer) WantPush(tb testing.TB, want Pushed) {
 	tb.Helper()
 	select {
@@ -118,8 +118,8 @@ func (p *Peer) WantPush(tb testing.TB, want Pushed) {
 	}
 }
 
-// UnixAddr returns the path of a socket, short enough for any system, in the
-// form path:port that v7 insists on.
+// UnixAddr returns the path of a socket, short enough for any system, in the form
+// path:port that v7 requires.
 func UnixAddr(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "erpc")

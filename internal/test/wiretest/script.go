@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Script is one end of a connection that a test speaks byte by byte. Its
-// methods end the test when they fail, so they belong on the test's goroutine.
+// A Script is one end of a connection on which a test controls every byte. Its
+// methods end the test when they fail, so they must run on the test's goroutine.
 type Script struct {
 	tb   testing.TB
 	conn net.Conn
@@ -32,7 +32,7 @@ func DialScript(tb testing.TB, network, addr string) *Script {
 // NewScript takes over a connection. Everything on it is bounded by [Limit].
 func NewScript(tb testing.TB, conn net.Conn) *Script {
 	tb.Helper()
-	tb.Cleanup(func() { _ = conn.Close() }) // its end is of no interest
+	tb.Cleanup(func() { _ = conn.Close() }) // its error does not matter
 	if err := conn.SetDeadline(time.Now().Add(Limit)); err != nil {
 		tb.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func ListenScript(tb testing.TB) *ScriptListener {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = lis.Close() }) // its end is of no interest
+	tb.Cleanup(func() { _ = lis.Close() }) // its error does not matter
 	return &ScriptListener{tb, lis}
 }
 
@@ -96,7 +96,7 @@ func (s *Script) Want(want []byte) {
 
 // Frame reads a frame whose first 4 bytes are its length, big endian: of the
 // whole frame (raw), or, with excluding, of what follows (jsonproto, pbproto,
-// thrift). It returns the frame with these bytes.
+// thrift). It returns the frame including these bytes.
 func (s *Script) Frame(excluding bool) []byte {
 	s.tb.Helper()
 	head, err := s.r.Peek(4)
@@ -118,7 +118,7 @@ func (s *Script) Frame(excluding bool) []byte {
 	return frame
 }
 
-// WantEnd wants the other side to close without another byte.
+// WantEnd checks that the other side closes without sending another byte.
 func (s *Script) WantEnd() {
 	s.tb.Helper()
 	if b, err := s.r.ReadByte(); err == nil {
@@ -129,4 +129,4 @@ func (s *Script) WantEnd() {
 }
 
 // Close ends the connection.
-func (s *Script) Close() { _ = s.conn.Close() } // its end is of no interest
+func (s *Script) Close() { _ = s.conn.Close() } // its error does not matter

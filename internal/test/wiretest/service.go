@@ -22,8 +22,8 @@ var Filters = sync.OnceFunc(func() {
 type Pushed struct{ Method, Body, Meta string }
 
 // Route registers the service behind the vectors: /math/*, /enc/*, the pushes
-// /note/say and Note.Say, and the thrift vectors' Home.*. Besides, /math/nested
-// calls /client/add of its caller back, which [RouteClient] serves.
+// /note/say and Note.Say, and the thrift vectors' Home.*. In addition,
+// /math/nested calls back /client/add of its caller, which [RouteClient] serves.
 func Route(p erpc.Peer, pushed func(Pushed)) {
 	p.RouteCall(new(Math))
 	p.RouteCall(new(Enc))
@@ -98,7 +98,7 @@ func (m *Math) Gz(*[]int) (int, *erpc.Status) {
 // RealIP returns the address of the original caller.
 func (m *Math) RealIP(*[]int) (string, *erpc.Status) { return m.CallCtx.RealIP(), nil }
 
-// Nested has its caller add the numbers, and adds 100.
+// Nested lets its caller add the numbers, and adds 100.
 func (m *Math) Nested(arg *[]int) (int, *erpc.Status) {
 	var answer int
 	st := m.Session().Call("/client/add", *arg, &answer, erpc.WithBodyCodec('j')).Status()
@@ -132,7 +132,7 @@ func (*Enc) PlainI(arg *int) (int, *erpc.Status) { return *arg, nil }
 // Str takes a string.
 func (*Enc) Str(arg *string) (string, *erpc.Status) { return *arg, nil }
 
-// Bytes takes bytes as they are.
+// Bytes takes undecoded bytes.
 func (*Enc) Bytes(arg *[]byte) ([]byte, *erpc.Status) { return slices.Clone(*arg), nil }
 
 // Empty takes and returns nothing.
@@ -144,7 +144,7 @@ type Note struct {
 	pushed func(Pushed)
 }
 
-// Say tells what was pushed.
+// Say reports the push.
 func (n *Note) Say(arg *string) *erpc.Status {
 	n.pushed(Pushed{n.ServiceMethod(), *arg, n.CopyMeta().String()})
 	return nil

@@ -60,8 +60,8 @@ func (s SubProto) payloads(t *testing.T) map[string][][]byte {
 	return found
 }
 
-// ReadsAndWritesAsV7 wants what v7 wrote to be read, and written again byte for byte;
-// what is compressed, or what v7 escapes wrongly, by its meaning.
+// ReadsAndWritesAsV7 checks that v7's messages are read, and written again byte for
+// byte; compressed ones, and ones that v7 escapes wrongly, are compared decoded.
 func (s SubProto) ReadsAndWritesAsV7(t *testing.T) {
 	all := s.payloads(t)
 	if len(all) < 5 {
@@ -112,8 +112,8 @@ func (s SubProto) unpack(t *testing.T, payload []byte) *message.Message {
 	return m
 }
 
-// CarriesTheStatus wants a failed call to carry its status where v7 passes over it;
-// one that succeeded to carry none.
+// CarriesTheStatus checks that a failed call carries its status where v7 ignores
+// it, and that a successful one carries none.
 func (s SubProto) CarriesTheStatus(t *testing.T) {
 	m := message.New(message.WithStatus(message.NewStatus(1001, "bad thing", "because")))
 	m.SetMtype(message.TypeReply)
@@ -132,7 +132,7 @@ func (s SubProto) CarriesTheStatus(t *testing.T) {
 	}
 }
 
-// Fuzz wants what is read to stay below the limit, and to be fit to be written.
+// Fuzz checks that messages that are read stay below the limit and can be written.
 func (s SubProto) Fuzz(f *testing.F) {
 	m := message.New(message.WithServiceMethod("/a"), message.WithAddMeta("k", "v"), message.WithBody([]byte("[1]")), message.WithXferPipe('m'))
 	m.SetMtype(message.TypeCall)

@@ -8,7 +8,7 @@ import (
 )
 
 // Pair is the protobuf message of the service, strings 1 and 2, as compilers
-// generated it in the time of erpc v7.
+// generated it at the time of erpc v7.
 type Pair struct {
 	First  string `protobuf:"bytes,1,opt,name=first,proto3" json:"first,omitempty"`
 	Second string `protobuf:"bytes,2,opt,name=second,proto3" json:"second,omitempty"`

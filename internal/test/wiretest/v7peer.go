@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// BuildV7 builds interop/v7peer, the real erpc v7, for the time of the test. It
+// BuildV7 builds interop/v7peer, the real erpc v7, for the duration of the test. It
 // skips the test with -short, and if the module of interop can't be downloaded; in CI
-// (CI=true) the latter is a failure.
+// (CI=true) that is a failure.
 func BuildV7(tb testing.TB) (v7peer string) {
 	tb.Helper()
 	if testing.Short() {
@@ -42,8 +42,8 @@ func BuildV7(tb testing.TB) (v7peer string) {
 	return ""
 }
 
-// outOfReach reports whether the go command failed for want of modules that it
-// could not download.
+// outOfReach reports whether the go command failed because it could not download
+// modules.
 func outOfReach(out string) bool {
 	for _, sign := range []string{
 		"dial tcp", "dial udp", "no such host", "i/o timeout", "connection refused", "network is unreachable",
@@ -95,9 +95,9 @@ func ServeV7(tb testing.TB, v7peer string, flags ...string) *V7Server {
 	go s.read(stdout, ready)
 	tb.Cleanup(func() {
 		defer cancel()
-		_ = stdin.Close() // it ends with that; if it was gone already, Wait says so
+		_ = stdin.Close() // ends the server; if it has ended already, Wait reports it
 		select {
-		case <-s.closed: // all is read; Wait may close the pipe
+		case <-s.closed: // everything is read; Wait may close the pipe
 		case <-time.After(Limit):
 			cancel()
 			<-s.closed
@@ -151,7 +151,7 @@ func (s *V7Server) AwaitLine(want string) error {
 	}
 }
 
-// A V7Check is what "v7peer call" says of one of its checks.
+// A V7Check is the result of one check of "v7peer call".
 type V7Check struct {
 	Check  string          `json:"check"`
 	OK     bool            `json:"ok"`
@@ -160,8 +160,8 @@ type V7Check struct {
 	Error  string          `json:"error"`
 }
 
-// CallV7 runs the checks of v7's client and returns them by name. Failed ones
-// are errors of the test.
+// CallV7 runs the checks of v7's client and returns them by name. Failed checks
+// fail the test.
 func CallV7(tb testing.TB, v7peer string, flags ...string) map[string]V7Check {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*Limit)

@@ -16,8 +16,8 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
-// TestGolden wants the whole capture to be reachable by protocol, each message
-// in exactly one exchange.
+// TestGolden checks that the whole capture is reachable by protocol, with each
+// message in exactly one exchange.
 func TestGolden(t *testing.T) {
 	want := map[string]struct{ messages, exchanges int }{
 		"raw": {84, 49}, "jsonproto": {15, 8}, "pbproto": {15, 7}, "http": {18, 9},
@@ -44,7 +44,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestCallsCanFail has a server whose answers are not the ones wanted.
+// TestCallsCanFail: the server's answers differ from the expected ones.
 func TestCallsCanFail(t *testing.T) {
 	p := Serve(t, erpc.PeerConfig{})
 	sess := NewClient(t, erpc.PeerConfig{}).MustDial(t, p.Addr)
@@ -77,7 +77,7 @@ func TestCallsCanFail(t *testing.T) {
 	}
 }
 
-// A recorder is a test that goes on when it has failed.
+// A recorder is a test that goes on after a failure.
 type recorder struct {
 	testing.TB
 	failure string
@@ -100,7 +100,7 @@ func TestScriptsCanFail(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			near, far := net.Pipe()
 			go func() {
-				_, _ = far.Write([]byte(tt.sent)) // fails if it is not read
+				_, _ = far.Write([]byte(tt.sent)) // may fail if it is not read
 				_ = far.Close()
 			}()
 			r := &recorder{TB: t}
@@ -130,7 +130,7 @@ func TestFrames(t *testing.T) {
 	s.WantEnd()
 }
 
-// TestAuthor wants the struct written by hand to be the one of the captures.
+// TestAuthor checks that the hand-written struct is the one of the captures.
 func TestAuthor(t *testing.T) {
 	const wire = "\x0b\x00\x01\x00\x00\x00\x06andeya\x00"
 	var c thriftcodec.Codec
@@ -139,7 +139,7 @@ func TestAuthor(t *testing.T) {
 		t.Errorf("%q, %v, want %q", got, err, wire)
 	}
 	var a Author
-	more := "\x08\x00\x02\x00\x00\x00\x01" + wire // a field that it does not know, in front
+	more := "\x08\x00\x02\x00\x00\x00\x01" + wire // an unknown field in front
 	if err := c.Unmarshal([]byte(more), &a); err != nil || a.Author != "andeya" {
 		t.Errorf("%+v, %v", a, err)
 	}
@@ -150,7 +150,7 @@ func TestChecksByFeature(t *testing.T) {
 	if len(all) != len(checks) {
 		t.Errorf("%d of %d checks with every feature", len(all), len(checks))
 	}
-	for _, c := range Checks(Thrift | Pushes | ThriftCodec) { // what thrift-struct can
+	for _, c := range Checks(Thrift | Pushes | ThriftCodec) { // the features of thrift-struct
 		if !strings.HasPrefix(c.Name, "home/") && c.Name != "enc/thrift" {
 			t.Errorf("%s with thrift structs alone", c.Name)
 		}
