@@ -7,8 +7,8 @@ import (
 	"github.com/goerpc/erpc/internal/wire"
 )
 
-// Peers of any version, and clients in other languages, have these in their code: a
-// change here cuts them off.
+// Peers of other versions, and clients in other languages, have these names in
+// their code: a change here breaks them.
 func TestNamesStayAsTheyAre(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{wire.ControlHello, "/erpc.control/hello"},

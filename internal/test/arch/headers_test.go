@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// A header of an if or a switch tells a condition. What it does beside that, a
-// reader overlooks: an assignment to a variable from outside, or a call, stands on a
-// line of its own in front. Only new variables may begin there.
+// The header of an if or a switch states a condition. Readers overlook side effects
+// there, so an assignment to an outer variable, or a call, has its own line before
+// it. Only new variables may be declared in the header.
 func TestHeadersHaveNoEffects(t *testing.T) {
 	files := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -51,7 +51,8 @@ func TestHeadersHaveNoEffects(t *testing.T) {
 	}
 }
 
-// effects returns where headers of f do more than to begin variables.
+// effects returns the positions of headers in f that do more than declare
+// variables.
 func effects(f *ast.File) (at []token.Pos) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		var init ast.Stmt
