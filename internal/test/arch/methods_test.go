@@ -42,8 +42,8 @@ func TestMethodsOfSessionLieTogether(t *testing.T) {
 	}
 }
 
-// The methods of pointers, values and generic types count, and those of a type that is
-// another one under a second name count for that.
+// Methods of pointers, values and generic types count. The methods of an alias, or of a
+// type defined as another one of the package, count for that other type.
 func TestFilesOfMethodsAreFound(t *testing.T) {
 	lie := methodFiles(t, map[string]string{
 		"a.go": "package p\ntype T struct{}\nfunc (t *T) a() {}\nfunc (t *T) b() {}\nfunc f(t *T) {}",
@@ -64,7 +64,7 @@ func TestFilesOfMethodsAreFound(t *testing.T) {
 // methodFiles returns, for each type that src declares, the files with its methods,
 // sorted. The keys of src are the names of files.
 func methodFiles(t *testing.T, src map[string]string) map[string][]string {
-	under := map[string]string{} // a type that is declared as another one of the package
+	under := map[string]string{} // from a type to the one it is an alias of, or is defined as
 	methods := map[string][]string{}
 	for path, text := range src {
 		f, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
@@ -87,11 +87,11 @@ func methodFiles(t *testing.T, src map[string]string) map[string][]string {
 			}
 		}
 	}
-	declared := func(name string) string { // the one that name is in the end
+	declared := func(name string) string { // follows under to the last type of the package
 		for {
 			of, ok := under[name]
 			_, ours := under[of]
-			if !ok || !ours && methods[of] == nil { // a type of the language, or of another package
+			if !ok || !ours && methods[of] == nil { // of is built in, or of another package
 				return name
 			}
 			name = of
