@@ -44,6 +44,9 @@ func (b *benchOptions) check() error {
 	if b.conns < 1 || b.workers < 1 || b.total < 0 || b.duration <= 0 || b.rate < 0 {
 		return usagef("-conns, -c and -duration must be positive, -n and -rate not negative")
 	}
+	if b.conns > b.workers {
+		return usagef("-conns %d is more than -c %d, so some connections would have no calls; raise -c", b.conns, b.workers)
+	}
 	return nil
 }
 

@@ -130,6 +130,9 @@ func candidates(ctx context.Context, words []string) (found []string) {
 		return nil
 	}
 	before := fs.NArg()
+	if c.target == mayDial && o.schemas() { // it takes no target then
+		before++
+	}
 	args, err := c.resolve(o, fs)
 	if err != nil {
 		return nil
@@ -138,10 +141,10 @@ func candidates(ctx context.Context, words []string) (found []string) {
 	if err != nil {
 		return nil
 	}
-	switch {
-	case before == 0 && !(c.target == mayDial && set != nil):
+	switch what := c.words(before); {
+	case what == "TARGET":
 		return names()
-	case before > 1 && c.name != "describe" || c.name == "listen" || c.name == "top":
+	case what != "METHOD" && what != "[PREFIX]":
 		return nil
 	case set != nil:
 		for _, m := range set.Methods() {

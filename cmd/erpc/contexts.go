@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -85,6 +84,9 @@ func (o *options) setContext(path string, all saved.Targets, args []string) erro
 	if _, err := parseTarget(args[1]); err != nil {
 		return err
 	}
+	if _, query, _ := strings.Cut(args[1], "?"); secretKey.MatchString(query) {
+		return usagef("a secret is not saved, and the target seems to have one; use -auth or -H")
+	}
 	all[args[0]] = saved.Target{Target: args[1], Flags: given.values}
 	return all.Save(path)
 }
@@ -128,8 +130,17 @@ func (r recorder) Set(s string) error {
 	return nil
 }
 
-// secretKey matches keys of metadata whose values are no one's business.
-var secretKey = regexp.MustCompile(`(?i)auth|token|secret|passw|cookie|api.?key`)
+// Metadata that may be secret, by its key or by how its value begins, is saved only as
+// names of variables. What may stand beside these is the name of a scheme, such as
+// Bearer, and the names of cookies.
+var (
+	secretKey   = regexp.MustCompile(`(?i)auth|token|secret|passw|passphrase|pwd|credential|cookie|session|jwt|signature|(api|access|private).?key`)
+	secretValue = regexp.MustCompile(`(?i)^\s*(basic|bearer|digest|negotiate|token|apikey)\s`)
+	openValue   = regexp.MustCompile(`(?i)^\s*(((basic|bearer|digest|negotiate|token|apikey)\s+)?` + variable + `|[a-z0-9_-]+=` + variable + `(;\s*[a-z0-9_-]+=` + variable + `)*)\s*$`)
+	variableRef = regexp.MustCompile(`^` + variable + `$`)
+)
+
+const variable = `\$([A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})`
 
 // lasting returns the value of a flag as it means the same in another directory. A
 // secret is not saved, only where it is.
@@ -140,13 +151,17 @@ func lasting(name, value string) (string, error) {
 			path, err := filepath.Abs(file)
 			return "@" + path, err
 		}
-		if !strings.HasPrefix(value, "$") {
+		if !variableRef.MatchString(value) {
 			return "", usagef("it takes @file or '$NAME'; a token is not saved")
 		}
 	case "H":
-		key, rest, _ := strings.Cut(strings.Replace(value, ":", "=", 1), "=")
-		if secretKey.MatchString(key) && os.Expand(rest, func(string) string { return "" }) == rest {
-			return "", usagef("a secret is not saved; write '%s=${NAME}' and set NAME in the environment", key)
+		var kv metaFlag
+		if err := kv.Set(value); err != nil {
+			return "", err
+		}
+		key, text := kv[0][0], kv[0][1]
+		if (secretKey.MatchString(key) || secretValue.MatchString(text)) && !openValue.MatchString(text) {
+			return "", usagef("a secret is not saved, and neither is a part of one; write '%s=${NAME}' and set NAME in the environment", key)
 		}
 	case "ca", "cert", "key", "proto", "I", "protoset":
 		return filepath.Abs(value)

@@ -87,3 +87,46 @@ func TestContextWithProto(t *testing.T) {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
 	}
 }
+
+// Nothing of a secret is saved: not beside a variable either, nor in the form of one,
+// nor in the target.
+func TestLastingHoldsNoSecret(t *testing.T) {
+	for _, c := range []struct {
+		flag, value string
+		ok          bool
+	}{
+		{"H", "from=ops", true},
+		{"H", "x-trace: a$b", true}, // no secret
+		{"H", "Authorization: Bearer ${TOK}", true},
+		{"H", "authorization=$TOK", true},
+		{"H", "Authorization: ${TOK}", true},
+		{"H", "Cookie: sid=${SID}; csrf=$CSRF", true},
+		{"H", "X-Api-Key:${KEY_1}", true},
+		{"H", "Authorization: Bearer ${TOK}x", false},
+		{"H", "Authorization: Bearer hunter2${TOK}", false},
+		{"H", "Authorization: hunter2 ${TOK}", false},
+		{"H", "Authorization: Bearer pa$$word", false},
+		{"H", "password=hunter$2", false},
+		{"H", "Cookie: sid=hunter2; csrf=$CSRF", false},
+		{"H", "x-session: hunter2", false},
+		{"H", "db-pwd=hunter2", false},
+		{"H", "x-credential: hunter2", false},
+		{"H", "x-forwarded: Bearer hunter2", false}, // its value tells
+		{"auth", "$TOK", true},
+		{"auth", "${TOK}", true},
+		{"auth", "$ecret-word", false},
+		{"auth", "hunter2", false},
+	} {
+		got, err := lasting(c.flag, c.value)
+		if (err == nil) != c.ok || c.ok && got != c.value {
+			t.Errorf("-%s %q is saved as %q, %v; want it saved: %t", c.flag, c.value, got, err, c.ok)
+		}
+	}
+	path := home(t)
+	if code, _, errs := erpcRun(t, "", "context", "set", "bad", "ws://127.0.0.1:1/feed?access_token=hunter2"); code != exitUsage || !strings.Contains(errs, "not saved") {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+	if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), "hunter2") {
+		t.Errorf("the file holds a secret: %s", text)
+	}
+}

@@ -61,7 +61,7 @@ const (
 
 func commands() []command {
 	return []command{
-		{name: "call", args: "TARGET METHOD [JSON]", help: "call a method and print its result", run: runCall, flags: bodyFlags},
+		{name: "call", args: "TARGET METHOD [JSON]", help: "call a method and print its result", run: runCall, flags: callFlags},
 		{name: "push", args: "TARGET METHOD [JSON]", help: "push to a method; there is no answer", run: runPush, flags: bodyFlags},
 		{name: "stream", args: "TARGET METHOD [JSON]", help: "open a stream, send messages and print what comes", run: runStream, flags: streamFlags},
 		{name: "listen", args: "TARGET", help: "print what the peer pushes, a line of JSON each", run: runListen, flags: listenFlags},
@@ -79,11 +79,15 @@ func commands() []command {
 
 // run runs the command of args and returns the exit code.
 func run(ctx context.Context, args []string, std stdio) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+	if len(args) == 0 {
 		usage(std.err)
-		if len(args) == 0 {
-			return exitUsage
-		}
+		return exitUsage
+	}
+	if args[0] == "help" && len(args) == 2 {
+		args = []string{args[1], "-h"}
+	}
+	if isHelp(args[0]) || args[0] == "help" {
+		usage(std.err)
 		return exitOK
 	}
 	if args[0] == completeCommand {
@@ -97,6 +101,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 	fmt.Fprintf(std.err, "erpc: no command %q; erpc help lists them\n", args[0])
 	return exitUsage
 }
+
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: erpc COMMAND [FLAGS] ARGUMENTS; erpc COMMAND -h shows the flags")
@@ -127,7 +133,7 @@ func (c command) flagSet(o *options) *flag.FlagSet {
 func (c command) start(ctx context.Context, args []string, std stdio) int {
 	o := &options{std: std, color: "auto", format: "text"}
 	if c.target == noTarget {
-		if len(args) > 0 && (args[0] == "-h" || args[0] == "-help" || args[0] == "--help") {
+		if len(args) > 0 && isHelp(args[0]) {
 			fmt.Fprintf(std.err, "usage: erpc %s %s\n%s\n", c.name, c.args, c.help)
 			return exitOK
 		}
@@ -147,7 +153,11 @@ func (c command) start(ctx context.Context, args []string, std stdio) int {
 	if o.format != "text" && o.format != "json" {
 		return o.exit(usagef("-o %s: it is text or json", o.format))
 	}
+	given := givenOf(fs) // without the saved ones, which count where they have an effect
 	args, err = c.resolve(o, fs)
+	if err == nil {
+		err = c.check(o, given, args)
+	}
 	if err != nil {
 		return o.exit(err)
 	}
@@ -179,7 +189,10 @@ func (e usageError) Error() string { return e.text }
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
 // runVersion prints the version of the module.
-func runVersion(_ context.Context, o *options, _ []string) error {
+func runVersion(_ context.Context, o *options, args []string) error {
+	if len(args) > 0 {
+		return usagef("version takes no arguments")
+	}
 	version := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version

@@ -74,6 +74,10 @@ func register(p erpc.Peer, r *reflect.Plugin) {
 		*text += "!"
 		return text, nil
 	})
+	erpc.HandleCall(p, "/hidden/minus", func(_ context.Context, n *int) (*int, error) {
+		*n = -*n
+		return n, nil
+	})
 	erpc.HandleCall(p, "/hidden/stamp", func(_ context.Context, s *timestamppb.Timestamp) (*timestamppb.Timestamp, error) {
 		return timestamppb.New(s.AsTime().Add(time.Second)), nil
 	})
@@ -320,7 +324,7 @@ func TestTokenOfFileAndEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TOKEN", "hunter2")
-	for _, from := range []string{"@" + file, "$TOKEN"} {
+	for _, from := range []string{"@" + file, "$TOKEN", "${TOKEN}"} {
 		if code, out, errs := erpcRun(t, "", "call", "-auth", from, addr, "/math/add", "[1]"); code != exitOK || out != "1\n" {
 			t.Errorf("%s: exit %d, %q, %q", from, code, out, errs)
 		}

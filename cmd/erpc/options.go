@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -18,10 +17,6 @@ import (
 	"github.com/goerpc/erpc/cmd/erpc/internal/descriptors"
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/plugin/auth"
-	"github.com/goerpc/erpc/proto/jsonproto"
-	"github.com/goerpc/erpc/proto/pbproto"
-	"github.com/goerpc/erpc/socket/all"
-	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // options are the flags of a command and what it reads and writes.
@@ -104,6 +99,10 @@ func bodyFlags(o *options, fs *flag.FlagSet) {
 	fs.StringVar(&o.data, "d", "", "argument: JSON, `@file`, or - for the standard input")
 	o.codecFlag(fs)
 	o.schemaFlags(fs)
+}
+
+func callFlags(o *options, fs *flag.FlagSet) {
+	bodyFlags(o, fs)
 	fs.BoolVar(&o.raw, "raw", false, "write the result as its bytes are")
 }
 
@@ -150,8 +149,8 @@ func secret(from string) (string, error) {
 			return "", usagef("-auth: %v", err)
 		}
 		return strings.TrimSpace(string(b)), nil
-	case from[0] == '$':
-		v := os.Getenv(from[1:])
+	case variableRef.MatchString(from):
+		v := os.Expand(from, os.Getenv)
 		if v == "" {
 			return "", usagef("-auth: the environment has no %s", from)
 		}
@@ -189,18 +188,9 @@ func (o *options) dialer(to string, register func(erpc.Peer)) (*dialer, error) {
 	if token != "" {
 		plugins = append(plugins, auth.NewBearerPlugin(auth.Token(token)))
 	}
-	cfg := erpc.PeerConfig{Network: t.network, Transports: all.Transports(), DialTimeout: o.timeout, Logger: slog.New(slog.DiscardHandler)}
-	d := &dialer{o: o, addr: t.addr}
-	if t.messages {
-		cfg.Transports = append(cfg.Transports, websocket.Transport{Config: websocket.Config{Messages: true}})
-		d.protos = []erpc.ProtoFunc{jsonproto.NewSubProtoFunc()}
-		if t.protocol == "pb" {
-			d.protos = []erpc.ProtoFunc{pbproto.NewSubProtoFunc()}
-		}
-	} else {
-		cfg.Protocol = t.protocol
-	}
-	d.Peer = erpc.NewPeer(cfg, plugins...)
+	cfg, protos := t.peer("") // the address has the path
+	cfg.DialTimeout = o.timeout
+	d := &dialer{Peer: erpc.NewPeer(cfg, plugins...), o: o, addr: t.addr, protos: protos}
 	if t.tls {
 		d.SetTLSConfig(tlsConfig)
 	}

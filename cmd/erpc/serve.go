@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -18,7 +17,6 @@ import (
 	"github.com/goerpc/erpc/cmd/erpc/internal/mock"
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/plugin/reflect"
-	"github.com/goerpc/erpc/socket/all"
 )
 
 // serveOptions are the flags of serve.
@@ -98,9 +96,6 @@ func runServe(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t.messages {
-		return usagef("serve does not speak the sub-protocols of WebSocket; use ws:// or wss://")
-	}
 	s := &standIn{o: o}
 	rules, err := o.rules()
 	if err != nil {
@@ -114,7 +109,13 @@ func runServe(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	p := erpc.NewPeer(erpc.PeerConfig{Network: t.network, Transports: all.Transports(), Protocol: t.protocol, ListenAddress: t.addr, Logger: slog.New(slog.DiscardHandler)})
+	addr, path := t.addr, ""
+	if t.websocket() {
+		addr, path, _ = strings.Cut(t.addr, "/")
+	}
+	cfg, protos := t.peer(path)
+	cfg.ListenAddress = addr
+	p := erpc.NewPeer(cfg)
 	if t.tls {
 		cert, err := tls.LoadX509KeyPair(o.cert, o.key)
 		if err != nil {
@@ -125,11 +126,11 @@ func runServe(ctx context.Context, o *options, args []string) error {
 	p.SetUnknownCall(s.call)
 	p.SetUnknownPush(s.push, ordered)
 	p.SetUnknownStream(s.stream)
-	return s.run(ctx, p)
+	return s.run(ctx, p, protos)
 }
 
 // run serves and pushes until ctx ends.
-func (s *standIn) run(ctx context.Context, p erpc.Peer) error {
+func (s *standIn) run(ctx context.Context, p erpc.Peer, protos []erpc.ProtoFunc) error {
 	lis, err := p.Listen()
 	if err != nil {
 		return errors.Join(connectionError{erpc.NewStatusByCodeText(erpc.CodeDialFailed, err, false)}, p.Close())
@@ -144,7 +145,7 @@ func (s *standIn) run(ctx context.Context, p erpc.Peer) error {
 			}
 		})
 	}
-	wg.Go(func() { cancel(p.Serve(lis)) })
+	wg.Go(func() { cancel(p.Serve(lis, protos...)) })
 	<-ctx.Done()
 	err = p.Close()
 	wg.Wait()

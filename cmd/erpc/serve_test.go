@@ -74,7 +74,7 @@ pushes:
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for scheme, streams := range map[string]bool{"tcp": true, "json+tcp": true, "ws": true, "http": false} {
+	for scheme, streams := range map[string]bool{"tcp": true, "json+tcp": true, "ws": true, "ws+json": true, "ws+pb": true, "http": false} {
 		addr, out := standsIn(t, "-f", file, "-reply", "/first={{.Count}}", scheme+"://127.0.0.1:0")
 		to := scheme + "://" + addr
 		for _, c := range []struct {
@@ -150,7 +150,6 @@ func TestServeMistakes(t *testing.T) {
 	}{
 		{[]string{}, exitUsage, "ADDRESS"},
 		{[]string{"nowhere"}, exitUsage, "host:port"},
-		{[]string{"ws+json://127.0.0.1:0"}, exitUsage, "sub-protocols"},
 		{[]string{"tls://127.0.0.1:0"}, exitUsage, "-cert"},
 		{[]string{"-f", "/nowhere", "127.0.0.1:0"}, exitUsage, "nowhere"},
 		{[]string{"-f", bad, "127.0.0.1:0"}, exitUsage, "replay"},

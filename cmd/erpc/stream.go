@@ -21,7 +21,7 @@ import (
 const rawChunk = 64 << 10
 
 func streamFlags(o *options, fs *flag.FlagSet) {
-	bodyFlags(o, fs)
+	callFlags(o, fs)
 	fs.Lookup("d").Usage = "messages to send: JSON, one value after another, `@file`, or - for the standard input, as it comes"
 	fs.Lookup("raw").Usage = "send and write bytes as they are, with a checksum at the end, as uploads and downloads have"
 	fs.IntVar(&o.count, "count", 0, "end after so many messages of the other side; 0 is its end")

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"log/slog"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/proto/pbproto"
+	"github.com/goerpc/erpc/socket/all"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // A target is where to dial and what to speak there.
@@ -53,7 +60,7 @@ func parseTarget(s string) (target, error) {
 		return t, usagef("target: a URL may not hold a user or a password; use -auth")
 	}
 	t.addr = rest
-	if t.network == "ws" || t.network == "wss" {
+	if t.websocket() {
 		t.messages = t.protocol == "json" || t.protocol == "pb"
 	} else if t.network != "unix" {
 		t.addr = strings.TrimSuffix(rest, "/")
@@ -77,7 +84,7 @@ func (t target) check(s string) error {
 		return nil
 	}
 	hostPort, path, _ := strings.Cut(t.addr, "/")
-	if path != "" && t.network != "ws" && t.network != "wss" {
+	if path != "" && !t.websocket() {
 		return usagef("target %q: only WebSocket has a path", s)
 	}
 	_, port, err := net.SplitHostPort(hostPort)
@@ -89,4 +96,23 @@ func (t target) check(s string) error {
 		return usagef("target %q: %v", s, err)
 	}
 	return nil
+}
+
+func (t target) websocket() bool { return t.network == "ws" || t.network == "wss" }
+
+// peer returns the configuration of a peer for the target, and what its sessions speak
+// if that is not in it. path is that of WebSocket to listen on.
+func (t target) peer(path string) (erpc.PeerConfig, []erpc.ProtoFunc) {
+	cfg := erpc.PeerConfig{Network: t.network, Protocol: t.protocol, Transports: all.Transports(), Logger: slog.New(slog.DiscardHandler)}
+	if t.websocket() {
+		cfg.Transports = append(cfg.Transports, websocket.Transport{Config: websocket.Config{Messages: t.messages, Path: path}})
+	}
+	if !t.messages {
+		return cfg, nil
+	}
+	cfg.Protocol = ""
+	if t.protocol == "pb" {
+		return cfg, []erpc.ProtoFunc{pbproto.NewSubProtoFunc()}
+	}
+	return cfg, []erpc.ProtoFunc{jsonproto.NewSubProtoFunc()}
 }
