@@ -276,7 +276,9 @@ func (c *conn) end(err error, x *exchange) {
 		return
 	}
 	if abnormal(err) {
-		c.log(slog.LevelWarn, "connection ended", errAttr(err))
+		if missed, ok := c.shared.errorLog.ends.Allow(time.Now()); ok {
+			c.log(slog.LevelWarn, "connection ended", errAttr(err), slog.Int("left_out", missed))
+		}
 		if c.sayWhy(err, x) {
 			linger(c.sock.Conn(), c.sock.SetReadDeadline)
 		}

@@ -371,7 +371,9 @@ func (s *Engine) EndStuck(limit time.Duration) {
 	calls := c.pending.Len()
 	c.stuck = c.stuck.look(calls, c.sock.Stats().BytesIn, now)
 	if c.stuck.reached(limit, now) {
-		s.Log(slog.LevelWarn, "connection is stuck", slog.Int("pending", calls), slog.Duration("limit", limit))
+		if missed, ok := s.shared.errorLog.ends.Allow(time.Now()); ok {
+			s.Log(slog.LevelWarn, "connection is stuck", slog.Int("pending", calls), slog.Duration("limit", limit), slog.Int("left_out", missed))
+		}
 		s.connDown(c, ErrStuck)
 	}
 }

@@ -34,8 +34,9 @@ const maxErrorText = 1 << 10
 const maxErrorLines = 10
 
 // An errorLog has a throttle for each kind of line, so that a stranger who sends what
-// can't be decoded hides no failure of a handler.
-type errorLog struct{ panics, failures, bodies logging.Throttle }
+// can't be decoded hides no failure of a handler. Of connections that break the protocol
+// one line a second is logged: a stranger can open one after the other.
+type errorLog struct{ panics, failures, bodies, ends logging.Throttle }
 
 func (l *errorLog) init() {
 	l.panics.Lines, l.failures.Lines, l.bodies.Lines = maxErrorLines, maxErrorLines, maxErrorLines

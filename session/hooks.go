@@ -4,7 +4,9 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"time"
 
+	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/plugin"
 )
@@ -166,7 +168,8 @@ type (
 // Hooks are plugins resolved by phase, so that the hot path neither asserts
 // types nor walks plugins that have nothing to say. The zero value has none.
 type Hooks struct {
-	all []plugin.Plugin
+	all      []plugin.Plugin
+	failures logging.Throttle // of lines about hooks that failed: strangers open sessions and end them
 
 	postDial            []PostDialPlugin
 	postAccept          []PostAcceptPlugin
@@ -199,6 +202,7 @@ type Hooks struct {
 func NewHooks(all []plugin.Plugin) *Hooks {
 	return &Hooks{
 		all:                 all,
+		failures:            logging.Throttle{Lines: maxErrorLines},
 		postDial:            plugin.Of[PostDialPlugin](all),
 		postAccept:          plugin.Of[PostAcceptPlugin](all),
 		postOpen:            plugin.Of[PostOpenPlugin](all),
@@ -292,7 +296,7 @@ func (h *Hooks) opened(s Session, isRedial bool) {
 			return nil
 		})
 		if !st.OK() {
-			s.Log(slog.LevelError, "open hook failed", slog.String("plugin", hook.Name()), statusAttr(st))
+			h.failed(s, slog.LevelError, "open hook failed", hook.Name(), st)
 		}
 	}
 }
@@ -307,7 +311,7 @@ func (h *Hooks) disconnect(s Base, until plugin.Plugin) {
 		if d, ok := p.(PostDisconnectPlugin); ok {
 			st := guarded("plugin "+p.Name(), func() *message.Status { return d.PostDisconnect(s) })
 			if !st.OK() {
-				s.Log(slog.LevelWarn, "disconnect hook failed", slog.String("plugin", p.Name()), statusAttr(st))
+				h.failed(s, slog.LevelWarn, "disconnect hook failed", p.Name(), st)
 			}
 		}
 	}
@@ -330,4 +334,11 @@ func (h *Hooks) reply(x ReadCtx, decode func() *message.Status) *message.Status 
 		return st
 	}
 	return run(h.postReadReplyBody, PostReadReplyBodyPlugin.PostReadReplyBody, x)
+}
+
+// failed logs that a hook of a plugin has failed, or counts it.
+func (h *Hooks) failed(s Base, level slog.Level, text, plugin string, st *message.Status) {
+	if missed, ok := h.failures.Allow(time.Now()); ok {
+		s.Log(level, text, slog.String("plugin", plugin), statusAttr(st), slog.Int("left_out", missed))
+	}
 }

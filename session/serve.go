@@ -205,7 +205,9 @@ func (x *exchange) routeHeader(h *Handler) *message.Status {
 	if x.in.ServiceMethod() != method {
 		changed := x.in.ServiceMethod()
 		x.in.SetServiceMethod(method)
-		x.Log(slog.LevelError, "a header hook of a route changes the service method; only a hook of the peer can do that", slog.String("to", changed))
+		if missed, ok := x.conn.shared.errorLog.failures.Allow(time.Now()); ok {
+			x.Log(slog.LevelError, "a header hook of a route changes the service method; only a hook of the peer can do that", slog.String("to", changed), slog.Int("left_out", missed))
+		}
 		return newStatus(message.CodeInternalServerError, "")
 	}
 	return st

@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -83,7 +82,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		}
 		if auth != nil && auth.accept != nil {
 			if st := auth.accept(s); !st.OK() {
-				s.Log(slog.LevelWarn, "websocket: session not accepted", slog.Any("status", st))
+				p.Refused(s.RemoteAddr().String(), st)
 				_ = s.Close() // it is refused
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
 // Ping is the plugin that sends heartbeats.
@@ -18,6 +19,7 @@ type Pinger struct {
 	rate   atomic.Int64 // nanoseconds
 	push   atomic.Bool
 	misses time.Duration
+	lost   lograte.Limiter // lines about connections on which nothing was heard
 }
 
 // NewPing returns a plugin that sends a heartbeat every rateSecond seconds, as a
@@ -76,7 +78,7 @@ func (p *Pinger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(
 
 func (p *Pinger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
 	stop(sess, pingKey{p}) // that of the connection before a redial
-	w := newWatch(sess, dialed, p.look)
+	w := newWatch(sess, dialed, &p.lost, p.look)
 	sess.Swap().Store(pingKey{p}, w)
 	rate := p.Interval()
 	w.begin(rate, min(rate/2, firstLook))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
 // Pong is the plugin that answers heartbeats.
@@ -17,6 +18,7 @@ type Pong = *Ponger
 type Ponger struct {
 	rate   time.Duration // until a heartbeat tells; 0: then nothing is done
 	misses time.Duration
+	lost   lograte.Limiter // lines about connections on which nothing was heard
 }
 
 // NewPong returns a plugin that answers heartbeats.
@@ -67,7 +69,7 @@ func (p *Ponger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(
 
 func (p *Ponger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
 	stop(sess, pongKey{p}) // that of the connection before a redial
-	w := newWatch(sess, dialed, p.look)
+	w := newWatch(sess, dialed, &p.lost, p.look)
 	sess.Swap().Store(pongKey{p}, w)
 	if p.rate > 0 && !w.inOrder { // else nobody could be asked
 		w.begin(p.rate, p.rate/2)

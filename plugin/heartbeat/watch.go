@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
 // A watch looks after one connection, twice a beat. It is made in a connect hook
@@ -17,6 +18,7 @@ type watch struct {
 	redials bool // the session makes another connection when this one breaks
 	inOrder bool // the other side reads nothing while its handler works
 	step    func(*watch, erpc.Session, *signs) (dead bool)
+	lost    *lograte.Limiter // of the lines about connections that end: of the plugin
 
 	mu      sync.Mutex // guards the following
 	rate    time.Duration
@@ -41,8 +43,8 @@ type signs struct {
 }
 
 // newWatch is for connect hooks.
-func newWatch(sess erpc.PreSession, dialed bool, step func(*watch, erpc.Session, *signs) bool) *watch {
-	w := &watch{early: sess, step: step, conn: sess.NetConn(), inOrder: sess.AnswersInOrder()}
+func newWatch(sess erpc.PreSession, dialed bool, lost *lograte.Limiter, step func(*watch, erpc.Session, *signs) bool) *watch {
+	w := &watch{early: sess, step: step, lost: lost, conn: sess.NetConn(), inOrder: sess.AnswersInOrder()}
 	if p, ok := sess.Peer().(erpc.Peer); ok && dialed {
 		w.redials = p.Config().RedialTimes != 0
 	}
@@ -141,7 +143,9 @@ func (w *watch) end(sess erpc.Session, rate time.Duration) {
 		err = sess.Close()
 	}
 	if err == nil { // else it was closed already: the session is being redialed, say
-		sess.Log(slog.LevelWarn, "heartbeat: nothing was heard; connection closed", slog.Duration("beat", rate))
+		w.lost.Do(func(skipped uint64) {
+			sess.Log(slog.LevelWarn, "heartbeat: nothing was heard; connection closed", slog.Duration("beat", rate), slog.Uint64("others", skipped))
+		})
 	}
 }
 

@@ -61,6 +61,16 @@ var doors = map[string]func(*victim) (addr string, err error){
 	"small limits": func(v *victim) (string, error) {
 		return v.listen(smallLimits())
 	},
+	"http, small limits": func(v *victim) (string, error) {
+		cfg := smallLimits()
+		cfg.ProtoFunc = httproto.NewHTTProtoFunc()
+		return v.listen(cfg)
+	},
+	"thrift, small limits": func(v *victim) (string, error) {
+		cfg := smallLimits()
+		cfg.ProtoFunc = thriftproto.NewStockProtoFunc(thriftproto.StockConfig{Mapper: erpc.HTTPServiceMethodMapper})
+		return v.listen(cfg)
+	},
 	"http, 3 handlers": func(v *victim) (string, error) {
 		return v.listen(erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc(), MaxHandlers: 3})
 	},
@@ -103,6 +113,9 @@ var doors = map[string]func(*victim) (addr string, err error){
 	},
 	"wss": func(v *victim) (string, error) {
 		return v.listenTLS(erpc.PeerConfig{Network: "wss"})
+	},
+	"quic": func(v *victim) (string, error) {
+		return v.listenTLS(erpc.PeerConfig{Network: "quic"})
 	},
 	"mux":       behindMux,
 	"broadcast": broadcasts,

@@ -3,9 +3,12 @@
 package attack
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/proto/thriftproto"
 )
 
 // limits returns attacks on limits that might be enforced for only one transport
@@ -106,8 +110,9 @@ func idleConnections(s *stranger) {
 }
 
 // TestConnectionsCostWhatThePageSays: N connections make a peer hold at most the
-// memory computed in docs/limits.md, whether they send large calls to slow handlers,
-// do not read replies, or announce messages that never arrive.
+// memory computed in docs/limits.md, whether they send large calls to slow handlers
+// or many to an ordered one, do not read replies, or announce messages that never
+// arrive.
 func TestConnectionsCostWhatThePageSays(t *testing.T) {
 	if kit.RaceEnabled {
 		t.Skip("the race detector takes more memory than the attacks")
@@ -118,21 +123,42 @@ func TestConnectionsCostWhatThePageSays(t *testing.T) {
 	// Double it for garbage; running handlers hold a reply each.
 	most := 2*n*each + 8<<20
 	large := make([]byte, 512<<10)
-	for name, frame := range map[string]func(s *stranger) []byte{
-		"large calls to a slow handler": func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', large) },
-		"small calls to a slow handler": func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', large[:10]) },
-		"calls that swell, of a slow handler": func(s *stranger) []byte {
+	// A slow handler has a goroutine for each message in flight, which take 4 KiB each.
+	slow := int(n * cfg.InflightLimit / (4 << 10) * 2)
+	const oneAtATime = n * 16 // goroutines of a connection, with those of net/http
+	post := func(body []byte) []byte {
+		return fmt.Appendf(nil, "POST /ordered HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	thrift := func(s *stranger, body []byte) []byte {
+		pf := thriftproto.NewStockProtoFunc(thriftproto.StockConfig{Mapper: erpc.HTTPServiceMethodMapper})
+		return s.frame(pf, erpc.TypeCall, "/ordered", 't', body)
+	}
+	for name, c := range map[string]struct {
+		door       string
+		goroutines int
+		frame      func(s *stranger) []byte
+	}{
+		"large calls to a slow handler": {"small limits", slow, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', large) }},
+		"small calls to a slow handler": {"small limits", slow, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', large[:10]) }},
+		"calls that swell, of a slow handler": {"small limits", slow, func(s *stranger) []byte {
 			return s.raw(erpc.TypeCall, "/slow/doc", 'j', fill(32<<10, `{"rows":[`, "{},", "{}]}"))
-		},
-		"unread large replies": func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/echo", 'p', large) },
-		"unread small replies": func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/echo", 'p', large[:10]) },
-		"half a message": func(s *stranger) []byte {
+		}},
+		"unread large replies": {"small limits", slow, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/echo", 'p', large) }},
+		"unread small replies": {"small limits", slow, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/echo", 'p', large[:10]) }},
+		"half a message": {"small limits", slow, func(s *stranger) []byte {
 			return s.raw(erpc.TypeCall, "/echo", 'p', make([]byte, cfg.ReadLimit-100))[:cfg.ReadLimit/2]
-		},
+		}},
+		"large calls to an ordered handler":              {"small limits", oneAtATime, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/ordered", 'p', large) }},
+		"small calls to an ordered handler":              {"small limits", oneAtATime, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/ordered", 'p', large[:10]) }},
+		"large HTTP requests to an ordered handler":      {"http, small limits", oneAtATime, func(s *stranger) []byte { return post(large) }},
+		"small HTTP requests to an ordered handler":      {"http, small limits", oneAtATime, func(s *stranger) []byte { return post(large[:10]) }},
+		"large messages of Thrift to an ordered handler": {"thrift, small limits", oneAtATime, func(s *stranger) []byte { return thrift(s, large) }},
+		"small messages of Thrift to an ordered handler": {"thrift, small limits", oneAtATime, func(s *stranger) []byte { return thrift(s, large[:10]) }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &stranger{T: t, child: start(t, "small limits", "GOMEMLIMIT=off")}
-			f := frame(s)
+			s := &stranger{T: t, child: start(t, c.door, "GOMEMLIMIT=off")}
+			f := c.frame(s)
+			idle := s.child.goroutines(t)
 			var wg sync.WaitGroup
 			for range n {
 				conn := s.dial()
@@ -146,12 +172,74 @@ func TestConnectionsCostWhatThePageSays(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			s.servesOthers()
+			grown := s.child.goroutines(t) - idle
+			if _, highest, _ := s.child.numbers(t); c.goroutines == oneAtATime && (highest == 0 || highest > n) {
+				t.Errorf("%d handlers were at work at the same time, want one for each of %d sessions", highest, n)
+			}
+			if c.door == "small limits" {
+				s.servesOthers()
+			}
 			took := s.child.end(t)
-			t.Logf("%d bytes sent: %.1f MiB of the %.1f that the page computes", s.sent.Load(), float64(took.memory)/(1<<20), float64(n*each)/(1<<20))
+			t.Logf("%d bytes sent: %.1f MiB of the %.1f that the page computes, %d goroutines more", s.sent.Load(), float64(took.memory)/(1<<20), float64(n*each)/(1<<20), grown)
 			if took.memory > most {
 				t.Errorf("memory grew by %.1f MiB, more than %.1f", float64(took.memory)/(1<<20), float64(most)/(1<<20))
 			}
+			if grown > c.goroutines {
+				t.Errorf("there are %d goroutines more, and %d allowed", grown, c.goroutines)
+			}
 		})
+	}
+}
+
+// TestRequestsOfOneHTTP2Connection: requests that are made at the same time over one
+// connection to an ordered handler are handled one after another, and those that wait
+// are as many as docs/limits.md says.
+func TestRequestsOfOneHTTP2Connection(t *testing.T) {
+	if kit.RaceEnabled {
+		t.Skip("the race detector takes more memory than the attacks")
+	}
+	const streams, clients = 100, 4 // that net/http takes of one connection; connections
+	cfg := smallLimits()
+	s := &stranger{T: t, child: start(t, "http, small limits", "GOMEMLIMIT=off")}
+	idle := s.child.goroutines(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range clients {
+		protocols := new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		tr := &http.Transport{Protocols: protocols}
+		defer tr.CloseIdleConnections()
+		for range 3 * streams {
+			wg.Go(func() {
+				body := bytes.NewReader(make([]byte, 16<<10))
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.child.addr+"/ordered", body)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Header.Set("Content-Type", "application/octet-stream")
+				if resp, err := tr.RoundTrip(r); err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body) // a refusal, or the end
+					_ = resp.Body.Close()
+				}
+			})
+		}
+	}
+	kit.Eventually(t, patience, "a handler at work for each connection", func() bool { _, n, _ := s.child.numbers(t); return n >= clients })
+	time.Sleep(500 * time.Millisecond) // in which more must not begin
+	grown := s.child.goroutines(t) - idle
+	if _, n, sessions := s.child.numbers(t); n > sessions {
+		t.Errorf("%d handlers of %d sessions are at work, one for each allowed", n, sessions)
+	}
+	stop()
+	wg.Wait()
+	took := s.child.end(t)
+	most := 2*clients*kit.ConnectionCost(cfg, false) + 8<<20
+	t.Logf("%.1f MiB of %.1f, %d goroutines more", float64(took.memory)/(1<<20), float64(most)/(1<<20), grown)
+	if took.memory > most {
+		t.Errorf("memory grew by %.1f MiB, more than %.1f", float64(took.memory)/(1<<20), float64(most)/(1<<20))
+	}
+	if allowed := clients * (streams*4 + 16); grown > allowed { // a request has a few
+		t.Errorf("there are %d goroutines more, and %d allowed", grown, allowed)
 	}
 }

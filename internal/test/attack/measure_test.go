@@ -65,14 +65,27 @@ func start(t *testing.T, door string, env ...string) *child {
 // time at most, and how many sessions there are.
 func (c *child) numbers(t *testing.T) (executed, highest, sessions int) {
 	t.Helper()
+	executed, highest, sessions, _ = c.ask(t)
+	return executed, highest, sessions
+}
+
+// goroutines asks the victim how many it has.
+func (c *child) goroutines(t *testing.T) int {
+	t.Helper()
+	_, _, _, n := c.ask(t)
+	return n
+}
+
+func (c *child) ask(t *testing.T) (executed, highest, sessions, goroutines int) {
+	t.Helper()
 	_, err := io.WriteString(c.in, "numbers\n")
 	if err == nil {
-		_, err = fmt.Fscanln(c.out, &executed, &highest, &sessions)
+		_, err = fmt.Fscanln(c.out, &executed, &highest, &sessions, &goroutines)
 	}
 	if err != nil {
 		t.Fatalf("the victim has ended: %v; its log:\n%s", err, c.log.head())
 	}
-	return executed, highest, sessions
+	return executed, highest, sessions, goroutines
 }
 
 // memory returns a figure of /proc/PID/status, in bytes.

@@ -63,10 +63,15 @@ func (s *stranger) exchange(b []byte) []byte {
 	go func() { _, _ = conn.Write(b) }() // it may be cut off, as the read will notice
 	answer := make([]byte, 64<<10)
 	n, err := conn.Read(answer)
-	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+	if isTimeout(err) {
 		s.breaks("%d bytes: neither an answer nor an end", len(b))
 	}
 	return answer[:n]
+}
+
+func isTimeout(err error) bool {
+	ne, ok := errors.AsType[net.Error](err)
+	return ok && ne.Timeout()
 }
 
 // drain reads from conn until it ends and returns how many bytes it has read.

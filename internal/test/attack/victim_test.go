@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -60,7 +61,7 @@ func serveDoor(name string) {
 		if v.peer != nil {
 			sessions = v.peer.CountSession()
 		}
-		fmt.Println(v.executed.Load(), v.highest.Load(), sessions)
+		fmt.Println(v.executed.Load(), v.highest.Load(), sessions, runtime.NumGoroutine())
 	}
 	os.Exit(0)
 }
@@ -121,12 +122,19 @@ func (v *victim) newPeer(cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer 
 	erpc.HandleCall(p, "/panic", func(context.Context, *[]byte) (*[]byte, error) { panic("a mistake of the handler") })
 	erpc.HandleCall(p, "/change", func(context.Context, *[]byte) (*[]byte, error) { v.executed.Add(1); return nil, nil })
 	erpc.HandleCall(p, "/slow", v.slow)
+	erpc.HandleCall(p, "/ordered", v.slow, ordered)
 	erpc.HandleCall(p, "/slow/doc", func(ctx context.Context, d *document) (*int, error) {
 		_, err := v.slow(ctx, nil)
 		return new(len(d.Rows)), err
 	})
 	return p
 }
+
+// ordered lets the messages of a session be handled one after another.
+var ordered = &erpc.PluginImpl{PluginName: "attack-ordered", OnPostReg: func(h *erpc.Handler) error {
+	h.SetOrdered(true)
+	return nil
+}}
 
 // swallow returns a handler that takes an A and drops it.
 func swallow[A any](v *victim) func(context.Context, *A) (*int, error) {

@@ -343,3 +343,35 @@ func TestLoggersOfContextAndSession(t *testing.T) {
 		t.Errorf("the next call: %v", st)
 	}
 }
+
+// Strangers decide how many connections begin and end. What is logged of those that
+// break the protocol, or whose hooks fail, is bounded for the peer, not for each.
+func TestLinesAboutConnectionsAreBounded(t *testing.T) {
+	kit.OverEach(t, func(t *testing.T, on kit.Medium) {
+		var log kit.Log
+		fails := &erpc.PluginImpl{
+			PluginName:       "fails",
+			OnPostOpen:       func(erpc.Session, bool) { panic("no") },
+			OnPostDisconnect: func(erpc.BaseSession) *erpc.Status { return erpc.NewStatus(1, "no") },
+		}
+		srv := on.Peer(t, erpc.PeerConfig{Logger: slog.New(&log)}, fails)
+		addr := kit.Start(t, srv)
+		begin := time.Now()
+		const connections = 50
+		for range connections {
+			w := on.Connect(t, addr)
+			if _, err := w.Write([]byte("\x00\x00\x00\x09\x00\xff\xff\xff\xff")); err != nil {
+				t.Fatal(err)
+			}
+			w.AwaitEnd(t, kit.Bound)
+			_ = w.Close() // it has ended
+		}
+		kit.Eventually(t, kit.Bound, "the end of all sessions", func() bool { return srv.CountSession() == 0 })
+		seconds := 1 + int(time.Since(begin)/time.Second)
+		for text, aSecond := range map[string]int{"connection ended": 1, "open hook failed": 10, "disconnect hook failed": 10} {
+			if n := len(log.Says(text)); n == 0 || n > min(connections-1, seconds*aSecond) {
+				t.Errorf("%d lines of %q in %d seconds, for %d connections", n, text, seconds, connections)
+			}
+		}
+	})
+}
