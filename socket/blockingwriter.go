@@ -31,9 +31,8 @@ func (w *writer) startBlocking() {
 func (w *writer) flushBlocking() {
 	for c := w.take(); c != nil; c = w.take() {
 		for c != nil {
-			w.buf = c.b
-			w.writeErr = w.writeBlocking()
-			c = w.wrote(c)
+			_, err := w.writeBlocking(c.b)
+			c = w.wrote(c, err)
 		}
 	}
 }
@@ -59,33 +58,33 @@ func (w *writer) piece() int {
 	return wrappedPiece
 }
 
-// writeBlocking writes buf. The write timeout ends a write that makes no progress,
-// not a slow one.
-func (w *writer) writeBlocking() error {
+// writeBlocking writes b, and returns what is left of it if it fails. The write
+// timeout ends a write that makes no progress, not a slow one.
+func (w *writer) writeBlocking(b []byte) (left []byte, err error) {
 	piece, stalled := w.piece(), 0
-	for len(w.buf) > 0 {
+	for len(b) > 0 {
 		if err := w.boundWrite(); err != nil {
-			return err
+			return b, err
 		}
-		n, err := w.conn.Write(w.buf[:min(len(w.buf), piece)])
-		w.buf = w.buf[n:]
+		n, err := w.conn.Write(b[:min(len(b), piece)])
+		b = b[n:]
 		w.moved.Add(uint64(n))
 		if err == nil {
 			stalled = 0
 			continue
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
+			return b, err
 		}
 		stalled++
 		if n > 0 {
 			stalled = 0
 		}
 		if w.raw == nil || stalled == looks {
-			return fmt.Errorf("%w for %v", ErrSlowReader, w.cfg.WriteTimeout)
+			return b, fmt.Errorf("%w for %v", ErrSlowReader, w.cfg.WriteTimeout)
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // boundWrite limits the next write: by a deadline on a connection of the system,
@@ -94,7 +93,7 @@ func (w *writer) boundWrite() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case w.body != nil && w.body.interrupted:
+	case w.crowd.interrupted():
 		return errInterrupted
 	case w.life == lingering:
 		return nil
@@ -113,7 +112,7 @@ func (w *writer) boundWrite() error {
 
 // unboundLocked removes the limit of a write, so that it does not end a later one.
 func (w *writer) unboundLocked() {
-	w.watchdog.rest()
+	w.crowd.rest()
 	if w.deadlineSet && w.life == open {
 		_ = w.conn.SetWriteDeadline(time.Time{}) // fails only on a closed connection
 		w.deadlineSet = false

@@ -35,13 +35,13 @@ func (w *writer) close(linger time.Duration) error {
 		w.state.move(writing)
 	}
 	if w.raw == nil {
-		w.watchdog.stop() // its limit may be later
+		w.crowd.stop() // its limit may be later
 		w.boundLocked(linger)
 	} else {
 		_ = w.conn.SetWriteDeadline(time.Now().Add(linger)) // fails only on a closed connection, as the write will
 	}
-	if w.body != nil {
-		w.interruptLocked(w.body) // its sender returns, and a goroutine writes the rest of its frame
+	if c := w.crowd; c != nil && c.body != nil {
+		w.interruptLocked(c.body) // its sender returns, and a goroutine writes the rest of its frame
 	}
 	w.mu.Unlock()
 	if lead {
@@ -55,9 +55,11 @@ func (w *writer) endSendingLocked(err error) {
 	if w.err == nil {
 		w.err = err
 	}
-	w.leads.abort()
-	w.room.abort(w.err)
-	w.streamRoom.abort(w.err)
+	if c := w.crowd; c != nil {
+		c.leads.abort()
+		c.room.abort(w.err)
+		c.streamRoom.abort(w.err)
+	}
 }
 
 // fail ends the socket at once with err: what is queued is lost and the connection
@@ -71,12 +73,11 @@ func (w *writer) fail(err error) {
 	}
 	w.endSendingLocked(err)
 	w.life.move(closed)
-	w.watchdog.stop()
+	w.crowd.stop()
 	if w.state == idle { // there is no leader to free it
 		freeAll(w.queue.take())
 	}
-	onRoom := w.onRoom
-	w.onRoom = nil
+	onRoom := w.crowd.takeOnRoom()
 	w.mu.Unlock()
 	_ = w.shutSoon() // the socket's error is err
 	if onRoom != nil {

@@ -32,10 +32,7 @@ func (w *writer) deadline(t time.Time, err error) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.watchdog == nil {
-		w.watchdog = new(writeWatchdog)
-	}
-	d := w.watchdog
+	d := &w.crowdLocked().watchdog
 	if d.expiry != nil {
 		d.expiry.Stop()
 		d.expiry = nil
@@ -55,7 +52,7 @@ func (w *writer) deadline(t time.Time, err error) error {
 // timer.
 func (w *writer) expire(timer **time.Timer) {
 	w.mu.Lock()
-	current := w.watchdog.expiry == *timer
+	current := w.crowd.watchdog.expiry == *timer
 	w.mu.Unlock()
 	if current {
 		w.fail(errNoDeadline)

@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"runtime"
+	"sync"
 )
 
 // turnBytes is how much a leader writes in one turn before it leaves the rest to
@@ -22,15 +23,18 @@ func (w *writer) flush(yield bool) {
 		return
 	}
 	written := 0
+	try := attempts.Get().(*attempt)
+	defer attempts.Put(try)
 	for c := w.take(); c != nil; c = w.take() {
 		for c != nil {
 			written += len(c.b)
-			c = w.writeChunk(c)
-			if c != nil && len(w.buf) > 0 { // the kernel takes no more
-				w.putBack(c)
+			left, err := w.writeNow(try, c.b)
+			if err == nil && len(left) > 0 { // the kernel takes no more
+				w.putBack(c, left)
 				w.startBlocking()
 				return
 			}
+			c = w.wrote(c, err)
 		}
 		if written >= turnBytes && w.reschedule() {
 			return
@@ -41,27 +45,40 @@ func (w *writer) flush(yield bool) {
 	}
 }
 
-// writeChunk writes c without blocking and returns the next chunk to write. If
-// the kernel did not take all of it, it returns c, and buf has the rest.
-func (w *writer) writeChunk(c *chunk) *chunk {
-	w.buf, w.writeErr = c.b, nil
-	if len(c.b) > 0 {
-		if err := w.raw.Write(w.try); err != nil {
-			w.writeErr = err
-		}
-		w.moved.Add(uint64(len(c.b) - len(w.buf)))
-	}
-	if w.writeErr == nil && len(w.buf) > 0 {
-		return c
-	}
-	return w.wrote(c)
+// An attempt is a write that does not block. It is kept for the next one, because
+// what is called with the descriptor is allocated.
+type attempt struct {
+	left []byte // to be written
+	err  error
+	run  func(fd uintptr) bool // tryWrite
 }
 
-// putBack puts c, of which buf is left, and the chunks behind it back in front of
+var attempts = sync.Pool{New: func() any {
+	a := new(attempt)
+	a.run = a.tryWrite
+	return a
+}}
+
+// writeNow writes b as far as that does not block, and returns what is left.
+func (w *writer) writeNow(try *attempt, b []byte) (left []byte, err error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	try.left = b
+	err = w.raw.Write(try.run)
+	if err == nil {
+		err = try.err
+	}
+	left = try.left
+	try.left, try.err = nil, nil
+	w.moved.Add(uint64(len(b) - len(left)))
+	return left, err
+}
+
+// putBack puts c, of which left has yet to be written, and the chunks behind it in front of
 // the queue.
-func (w *writer) putBack(c *chunk) {
-	c.cut(len(c.b) - len(w.buf))
-	w.buf = nil
+func (w *writer) putBack(c *chunk, left []byte) {
+	c.cut(len(c.b) - len(left))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue.addFront(c)
@@ -71,7 +88,7 @@ func (w *writer) putBack(c *chunk) {
 // queue is empty, or the leader has more to do than write.
 func (w *writer) reschedule() bool {
 	w.mu.Lock()
-	if w.life == closed || w.leads.head != nil || w.queue.empty() { // take deals with these
+	if w.life == closed || w.crowd != nil && w.crowd.leads.head != nil || w.queue.empty() { // take deals with these
 		w.mu.Unlock()
 		return false
 	}
@@ -81,14 +98,13 @@ func (w *writer) reschedule() bool {
 	return true
 }
 
-// wrote ends the writing of c and returns the next chunk to write, nil if
-// writing failed.
-func (w *writer) wrote(c *chunk) *chunk {
-	w.buf = nil
+// wrote ends the writing of c, with err, and returns the next chunk to write, nil
+// if writing failed.
+func (w *writer) wrote(c *chunk, err error) *chunk {
 	next := c.next
-	c.free(w.writeErr == nil)
-	if w.writeErr != nil {
-		w.fail(w.writeErr)
+	c.free(err == nil)
+	if err != nil {
+		w.fail(err)
 		freeAll(next)
 		return nil
 	}
@@ -145,6 +161,6 @@ func (w *writer) notifyRoom(f func()) bool {
 	if w.err != nil || w.queue.n == 0 || w.state == idle { // otherwise a leader will take the queue
 		return false
 	}
-	w.onRoom = f
+	w.crowdLocked().onRoom = f
 	return true
 }

@@ -40,8 +40,13 @@ func TestTurnIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	try := attempts.Get().(*attempt)
 	for c != nil {
-		c = w.writeChunk(c)
+		left, err := c.b, error(nil)
+		for err == nil && len(left) > 0 {
+			left, err = w.writeNow(try, left)
+		}
+		c = w.wrote(c, err)
 	}
 	if !w.reschedule() || w.state != scheduled {
 		t.Fatalf("the rest is not left to the pool: %v", w.state)

@@ -81,30 +81,31 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	unwatch := context.AfterFunc(ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.body == b {
+		if w.crowd.body == b {
 			w.interruptLocked(b)
 		}
 	})
 	defer unwatch()
+	var writeErr error
 	for c != nil {
-		w.buf = c.b
-		w.writeErr = w.writeTogether(c)
-		if w.writeErr == nil {
-			w.writeErr = w.writeBlocking()
+		var left []byte
+		left, writeErr = w.writeTogether(c)
+		if writeErr == nil {
+			left, writeErr = w.writeBlocking(left)
 		}
-		if w.writeErr == errInterrupted {
-			w.leaveRest(c)
+		if writeErr == errInterrupted {
+			w.leaveRest(c, left)
 			return nil
 		}
-		c = w.wrote(c)
+		c = w.wrote(c, writeErr)
 	}
 	w.mu.Lock()
-	w.body = nil
+	w.crowd.body = nil
 	w.state.move(writing)
 	if b.interrupted { // after the last write
 		w.resetDeadlineLocked()
 	}
-	if w.writeErr != nil {
+	if writeErr != nil {
 		err = w.err // half a frame: the other side drops it
 	}
 	w.mu.Unlock()
@@ -113,26 +114,34 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 }
 
 // writeTogether writes c and the beginning of the body behind it in one call, so
-// that the head of a frame is not a packet of its own. What the call leaves of
-// both is for writeBlocking.
-func (w *writer) writeTogether(c *chunk) error {
+// that the head of a frame is not a packet of its own. It returns what the call
+// leaves of c, which is for writeBlocking, as is the rest of the body.
+func (w *writer) writeTogether(c *chunk) (left []byte, err error) {
 	body := c.next
-	if w.gather == nil || len(c.b) == 0 || body == nil || body.kind != lentBody {
-		return nil
+	if len(c.b) == 0 || body == nil || body.kind != lentBody {
+		return c.b, nil
 	}
 	if err := w.boundWrite(); err != nil {
-		return err
+		return c.b, err
 	}
 	pieces := net.Buffers{c.b, body.b[:min(len(body.b), rawPiece)]}
-	n, err := pieces.WriteTo(w.gather)
+	n, err := pieces.WriteTo(w.gather())
 	w.moved.Add(uint64(n))
 	first := min(int(n), len(c.b))
-	w.buf = c.b[first:]
 	body.cut(int(n) - first)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil
+		err = nil
 	}
-	return err
+	return c.b[first:], err
+}
+
+// gather returns the connection of the system, which writes several buffers at
+// once.
+func (w *writer) gather() net.Conn {
+	if r, ok := w.conn.(ReadNotifier); ok {
+		return r.NetConn()
+	}
+	return w.conn
 }
 
 // beginBody waits for the lead and returns what to write: what is queued, and
@@ -143,7 +152,8 @@ func (w *writer) beginBody(ctx context.Context, head, body []byte) (*chunk, *bod
 	if err := w.awaitLeadLocked(ctx); err != nil {
 		return nil, nil, err
 	}
-	w.body = new(bodyWrite)
+	b := new(bodyWrite)
+	w.crowdLocked().body = b
 	w.messages++
 	w.bytes += uint64(len(head) + len(body))
 	w.queue.add(head)
@@ -151,29 +161,29 @@ func (w *writer) beginBody(ctx context.Context, head, body []byte) (*chunk, *bod
 	c := w.queue.take()
 	w.writes++
 	w.grantLocked()
-	return c, w.body, nil
+	return c, b, nil
 }
 
-// leaveRest leaves c, of which buf is still to be written, and what follows it
+// leaveRest leaves c, of which left is still to be written, and what follows it
 // to a goroutine that may block.
-func (w *writer) leaveRest(c *chunk) {
+func (w *writer) leaveRest(c *chunk, left []byte) {
 	for p := c; p != nil; p = p.next {
 		if p.kind != lentBody {
 			continue
 		}
 		rest := p.b
 		if p == c {
-			rest = w.buf
+			rest = left
 		}
 		p.kind, p.b = wholeFrame, slices.Clone(rest)
 		p.frame = p.b
 		if p == c {
-			w.buf = p.b
+			left = p.b
 		}
 	}
-	w.putBack(c)
+	w.putBack(c, left)
 	w.mu.Lock()
-	w.body = nil
+	w.crowd.body = nil
 	w.resetDeadlineLocked()
 	w.mu.Unlock()
 	w.startBlocking()

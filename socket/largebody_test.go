@@ -148,7 +148,7 @@ func occupy(t *testing.T, s *Socket, ctx context.Context, body []byte) <-chan er
 	}()
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
 		s.out.mu.Lock()
-		writing := s.out.body != nil
+		writing := s.out.crowd != nil && s.out.crowd.body != nil
 		s.out.mu.Unlock()
 		if writing {
 			return done
@@ -227,7 +227,7 @@ func TestWaitingLargeBodiesEndWithTheSocket(t *testing.T) {
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
 		s.out.mu.Lock()
 		waiting := 0
-		for l := s.out.leads.head; l != nil; l = l.next {
+		for l := s.out.crowdLocked().leads.head; l != nil; l = l.next {
 			waiting++
 		}
 		s.out.mu.Unlock()
@@ -319,7 +319,7 @@ func TestHeadGoesWithItsBody(t *testing.T) {
 	body := randomBody(largeStreamBody)
 	for _, queued := range []int{0, 10} {
 		s, other := streamPair(t, Config{})
-		counted := &countedConn{Conn: s.out.gather}
+		counted := &countedConn{Conn: s.out.conn}
 		s.out.conn = counted // sees the writes that are not made together
 		for range queued {
 			if err := s.Send(small(t.Context(), message.TypePush), ByPolicy, FlushLater); err != nil {
@@ -354,6 +354,9 @@ type countedConn struct {
 	net.Conn
 	writes int
 }
+
+func (c *countedConn) NetConn() net.Conn      { return c.Conn }
+func (c *countedConn) OnReadable(func()) bool { return false }
 
 func (c *countedConn) Write(b []byte) (int, error) {
 	c.writes++

@@ -65,7 +65,7 @@ func (w *writer) awaitLeadLocked(ctx context.Context) error {
 		w.state.move(writingBody)
 		return nil
 	}
-	l := w.leads.push()
+	l := w.crowdLocked().leads.push()
 	w.mu.Unlock()
 	var lead bool
 	select {
@@ -73,7 +73,7 @@ func (w *writer) awaitLeadLocked(ctx context.Context) error {
 		w.mu.Lock()
 	case <-ctx.Done():
 		w.mu.Lock()
-		if w.leads.remove(l) {
+		if w.crowd.leads.remove(l) {
 			return ctx.Err()
 		}
 		lead = <-l.lead // told at the same time; the channel is buffered, so this does not block

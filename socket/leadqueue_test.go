@@ -54,7 +54,7 @@ func TestLeadIsNeverLost(t *testing.T) {
 			}()
 			synctest.Wait()
 			w.mu.Lock() // both at the same time, as far as the one that waits can tell
-			if !w.leads.pass() {
+			if !w.crowd.passLead() {
 				t.Fatal("nobody waits")
 			}
 			w.state.move(writingBody)

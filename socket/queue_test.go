@@ -106,8 +106,7 @@ func TestQueueAgainstList(t *testing.T) {
 					break
 				}
 				written := rng.IntN(len(c.b))
-				o.buf = c.b[written:]
-				o.putBack(c)
+				o.putBack(c, c.b[written:])
 				for written >= len(model[0].b) {
 					written -= len(model[0].b)
 					model = model[1:]

@@ -12,6 +12,6 @@ import (
 
 func pollable(net.Conn) syscall.RawConn { return nil }
 
-func (w *writer) tryWrite(uintptr) bool { return true }
+func (a *attempt) tryWrite(uintptr) bool { return true }
 
 func readNow(int, []byte) (int, error) { return 0, errAgain }

@@ -27,17 +27,17 @@ func pollable(conn net.Conn) syscall.RawConn {
 
 // tryWrite is called by the runtime with the descriptor; it always returns
 // true, so the runtime does not wait until the descriptor is writable.
-func (w *writer) tryWrite(fd uintptr) bool {
-	for len(w.buf) > 0 {
-		n, err := syscall.Write(int(fd), w.buf)
+func (a *attempt) tryWrite(fd uintptr) bool {
+	for len(a.left) > 0 {
+		n, err := syscall.Write(int(fd), a.left)
 		switch {
 		case n > 0:
-			w.buf = w.buf[n:]
+			a.left = a.left[n:]
 		case err == syscall.EINTR:
 		case err == syscall.EAGAIN:
 			return true
 		default:
-			w.writeErr = err
+			a.err = err
 			return true
 		}
 	}

@@ -7,7 +7,11 @@ import (
 	"sync/atomic"
 )
 
-const readBuffer = 64 << 10 // bytes
+// Sizes in bytes.
+const (
+	readBuffer = 64 << 10
+	firstBytes = 40 // enough for a protocol to tell whose message it is
+)
 
 var (
 	readers  = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
@@ -27,7 +31,7 @@ type reader struct {
 	loop  bool  // the connection is a ReadNotifier, or one is below it
 	from  uint8 // first[from:to] is not in the buffer yet
 	to    uint8
-	first [40]byte // what was read while there was no buffer; enough for a protocol to read type and sequence number
+	first *[firstBytes]byte // what was read while there was no buffer; nil where the descriptor can be polled
 
 	messages, bytes, reads atomic.Uint64 // written by the reading goroutine only
 }
@@ -35,6 +39,9 @@ type reader struct {
 func (r *reader) init(out *writer) {
 	r.out, r.fd = out, -1
 	r.poll = r.fill
+	if out.raw == nil {
+		r.first = new([firstBytes]byte)
+	}
 }
 
 // wait returns the buffered connection once there is something to read.

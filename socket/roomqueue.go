@@ -78,9 +78,9 @@ func (q *roomQueue) abort(err error) {
 // reason why it has not. It unlocks the mutex while it waits. Meanwhile the bytes
 // of a reply count as waiting.
 func (w *writer) waitForRoomLocked(ctx context.Context, frame []byte, mode putMode) error {
-	q := &w.room
+	q := &w.crowdLocked().room
 	if mode.stream {
-		q = &w.streamRoom
+		q = &w.crowd.streamRoom
 	}
 	r := q.push(frame, mode)
 	w.mu.Unlock()
@@ -123,9 +123,9 @@ func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 // giveUp ends the wait of r with err, unless it has its result.
 func (w *writer) giveUp(r *roomWaiter, err error) error {
 	w.mu.Lock()
-	waited := w.room.remove(r)
+	waited := w.crowd.room.remove(r)
 	w.waitedInVain = w.waitedInVain || waited
-	waited = waited || w.streamRoom.remove(r)
+	waited = waited || w.crowd.streamRoom.remove(r)
 	if waited {
 		w.grantLocked() // a large frame may have held up smaller ones
 	}
@@ -141,11 +141,15 @@ func (w *writer) giveUp(r *roomWaiter, err error) error {
 // queue even if the rest is full, because a steady flow of other messages would
 // starve them.
 func (w *writer) grantLocked() {
-	for w.room.head != nil && w.hasRoomLocked(len(w.room.head.frame), w.cfg.QueueLimit) {
-		w.grantOneLocked(&w.room)
+	c := w.crowd
+	if c == nil {
+		return
 	}
-	for w.streamRoom.head != nil && w.hasStreamRoomLocked(len(w.streamRoom.head.frame)) {
-		w.grantOneLocked(&w.streamRoom)
+	for c.room.head != nil && w.hasRoomLocked(len(c.room.head.frame), w.cfg.QueueLimit) {
+		w.grantOneLocked(&c.room)
+	}
+	for c.streamRoom.head != nil && w.hasStreamRoomLocked(len(c.streamRoom.head.frame)) {
+		w.grantOneLocked(&c.streamRoom)
 	}
 }
 

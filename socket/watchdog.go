@@ -8,7 +8,7 @@ import (
 // A writeWatchdog ends a connection whose write makes no progress, if the
 // connection is not one of the system: many wrappers have deadlines that fail or
 // do nothing. Renewing the limit costs one store, because the timer reads it only
-// when it fires. The writer's mutex guards it. A nil one does nothing.
+// when it fires. The writer's mutex guards it.
 type writeWatchdog struct {
 	due   time.Duration // on clock; 0: nothing is being written
 	timer *time.Timer   // nil: none runs
@@ -23,10 +23,7 @@ func clock() time.Duration { return time.Since(clockStart) }
 
 // boundLocked gives the write in progress the time wait from now.
 func (w *writer) boundLocked(wait time.Duration) {
-	if w.watchdog == nil {
-		w.watchdog = new(writeWatchdog)
-	}
-	d := w.watchdog
+	d := &w.crowdLocked().watchdog
 	d.due = clock() + wait
 	if d.timer == nil {
 		d.timer = time.AfterFunc(wait, w.look)
@@ -36,7 +33,7 @@ func (w *writer) boundLocked(wait time.Duration) {
 // look runs when the timer fires.
 func (w *writer) look() {
 	w.mu.Lock()
-	d := w.watchdog
+	d := &w.crowd.watchdog
 	left := d.due - clock()
 	if d.timer == nil || d.due == 0 {
 		d.timer = nil
@@ -53,18 +50,8 @@ func (w *writer) look() {
 	w.fail(fmt.Errorf("%w for %v", ErrSlowReader, w.cfg.WriteTimeout))
 }
 
-// rest notes that no write is in progress. The timer is left to expire.
-func (d *writeWatchdog) rest() {
-	if d != nil {
-		d.due = 0
-	}
-}
-
 // stop ends the timers.
 func (d *writeWatchdog) stop() {
-	if d == nil {
-		return
-	}
 	d.due = 0
 	if d.timer != nil {
 		d.timer.Stop()

@@ -30,10 +30,7 @@ var (
 type writer struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil: conn offers no write that does not block
-	try  func(fd uintptr) bool
 	cfg  *Config
-
-	gather net.Conn // conn, or the connection of the system below it, if it can write several buffers at once; else nil
 
 	waiting atomic.Int64  // bytes of replies that wait for room, or that their senders write
 	waiters atomic.Int64  // how many replies these are
@@ -43,32 +40,71 @@ type writer struct {
 	queue        queue
 	state        writerState
 	life         lifeState
-	deadlineSet  bool // conn has a write deadline that is not that of Close
-	waitedInVain bool // a sender has given up waiting for room since the queue was last taken
-	room         roomQueue
-	streamRoom   roomQueue // of senders of messages of streams
-	leads        leadQueue
-	body         *bodyWrite     // in writingBody: what is being written
-	watchdog     *writeWatchdog // nil: no blocking write was ever bounded by it
-	onRoom       func()         // see NotifyRoom
-	err          error          // why nothing more is queued; nil while life is open
+	deadlineSet  bool   // conn has a write deadline that is not that of Close
+	waitedInVain bool   // a sender has given up waiting for room since the queue was last taken
+	crowd        *crowd // nil: none of what it holds was ever needed, as on most sockets
+	err          error  // why nothing more is queued; nil while life is open
 
 	messages, bytes, writes, dropped uint64 // as in Stats
+}
 
-	// Of the leader:
-	buf      []byte // what is left to write of the current chunk
-	writeErr error
+// A crowd is who waits for a writer, and what else only a busy one has. The
+// writer's mutex guards it. A nil one is empty.
+type crowd struct {
+	room       roomQueue
+	streamRoom roomQueue // of senders of messages of streams
+	leads      leadQueue
+	body       *bodyWrite // in writingBody: what is being written
+	onRoom     func()     // see NotifyRoom
+	watchdog   writeWatchdog
+}
+
+// crowdLocked returns the crowd, which it makes if there is none yet.
+func (w *writer) crowdLocked() *crowd {
+	if w.crowd == nil {
+		w.crowd = new(crowd)
+	}
+	return w.crowd
+}
+
+// waits reports whether a sender waits for room, for messages of streams if
+// stream is set.
+func (c *crowd) waits(stream bool) bool {
+	return c != nil && (c.room.head != nil || stream && c.streamRoom.head != nil)
+}
+
+// takeOnRoom returns whom to tell of room, and forgets it.
+func (c *crowd) takeOnRoom() (f func()) {
+	if c != nil {
+		f, c.onRoom = c.onRoom, nil
+	}
+	return f
+}
+
+// passLead gives the lead to the sender of a large body that has waited longest.
+// It reports false if nobody waits.
+func (c *crowd) passLead() bool { return c != nil && c.leads.pass() }
+
+// interrupted reports whether the large body that is being written is to be left to
+// others.
+func (c *crowd) interrupted() bool { return c != nil && c.body != nil && c.body.interrupted }
+
+// rest says that no write is in progress. The timer of the watchdog runs out.
+func (c *crowd) rest() {
+	if c != nil {
+		c.watchdog.due = 0
+	}
+}
+
+// stop ends the timers.
+func (c *crowd) stop() {
+	if c != nil {
+		c.watchdog.stop()
+	}
 }
 
 func (w *writer) init(conn net.Conn, raw syscall.RawConn, cfg *Config) {
 	w.conn, w.raw, w.cfg = conn, raw, cfg
-	w.try = w.tryWrite
-	if raw != nil {
-		w.gather = conn
-		if r, ok := conn.(ReadNotifier); ok {
-			w.gather = r.NetConn()
-		}
-	}
 }
 
 // streamShare bounds the part of a queue that messages of streams may fill:
@@ -168,10 +204,10 @@ func (w *writer) admitsLocked(n int, mode putMode) bool {
 	if mode.full == Reserved {
 		return w.hasRoomLocked(n, 2*w.cfg.QueueLimit)
 	}
-	if mode.stream && (w.streamRoom.head != nil || !w.hasStreamRoomLocked(n)) {
+	if mode.stream && !w.hasStreamRoomLocked(n) {
 		return false
 	}
-	return w.room.head == nil && w.hasRoomLocked(n, w.cfg.QueueLimit)
+	return !w.crowd.waits(mode.stream) && w.hasRoomLocked(n, w.cfg.QueueLimit)
 }
 
 // hasStreamRoomLocked reports whether another message of a stream, of n bytes,
@@ -259,7 +295,7 @@ func (w *writer) take() *chunk {
 	}
 	if w.life == closed {
 		freeAll(w.queue.take())
-	} else if w.leads.pass() {
+	} else if w.crowd.passLead() {
 		w.state.move(writingBody)
 		w.mu.Unlock()
 		return nil
@@ -273,8 +309,7 @@ func (w *writer) take() *chunk {
 	} else {
 		last = w.endLeadLocked()
 	}
-	onRoom := w.onRoom
-	w.onRoom = nil
+	onRoom := w.crowd.takeOnRoom()
 	w.mu.Unlock()
 	if onRoom != nil {
 		onRoom()
@@ -291,7 +326,7 @@ func (w *writer) endLeadLocked() (last bool) {
 	w.state.move(idle)
 	if w.life == lingering {
 		w.life.move(closed)
-		w.watchdog.stop()
+		w.crowd.stop()
 		return true
 	}
 	w.unboundLocked()

@@ -73,3 +73,12 @@ func TestGrow(t *testing.T) {
 		t.Error("a buffer with room was moved")
 	}
 }
+
+// What the readers and writers of large frames share. Run with -cpu 1,2,4,8.
+func BenchmarkShared(b *testing.B) {
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			Put(Make(64 << 10))
+		}
+	})
+}
