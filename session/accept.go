@@ -84,7 +84,7 @@ func (l *readLoop) accept() outcome {
 func (l *readLoop) acceptReply() outcome {
 	keep := outcome{keep: true, read: true}
 	c, x := l.c, l.x
-	cmd, ok := c.pending.Take(x.in.Seq())
+	cmd, ok := c.pending.peek().Take(x.in.Seq())
 	if !ok { // cancelled, or never asked for
 		x.Log(slog.LevelDebug, "a reply comes too late", slog.Int("seq", int(x.in.Seq())))
 		return keep
@@ -115,7 +115,7 @@ func (l *readLoop) refusedByDrain() bool {
 	if x.in.Mtype() != message.TypeCall || c.goaway.serves() {
 		return false
 	}
-	understands := c.proof.given() || x.in.Meta().Peek(MetaTimeout) != nil // which v7 does not send
+	understands := c.proof.peek().given() || x.in.Meta().Peek(MetaTimeout) != nil // which v7 does not send
 	if understands || !c.goaway.hold(x.in.Seq(), x.in.InTurn(), c.opened) {
 		x.refuse(message.CodeShuttingDown, ErrShutdown)
 	}

@@ -229,7 +229,7 @@ func TestRefusalWithinTheTurn(t *testing.T) {
 	if m.Status().Code() != message.CodeShuttingDown || m.Meta().Get(metaRefused) != seqText(minProofSeq) {
 		t.Errorf("answered %v with %v", m, m.Meta())
 	}
-	if !u.debts.empty() {
+	if !u.debts.get().empty() {
 		t.Error("the refusal is owed, too")
 	}
 }

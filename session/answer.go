@@ -38,7 +38,7 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 	}
 	dropMarks(&x.out)
 	if x.refused && !x.out.StatusOK() {
-		x.conn.proof.markRefused(&x.out)
+		x.conn.proof.peek().markRefused(&x.out)
 	}
 	st = x.send(noFlush)
 	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded

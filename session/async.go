@@ -77,7 +77,7 @@ func (cmd *CallCmd) enterAsync(c *conn) (seq int32, inFlight int, aborted *messa
 	if a.state.state() == asyncInFlight { // the connection that it was on has failed
 		a.state.move(asyncInFlight, asyncSending)
 	}
-	seq, inFlight = c.pending.Add(cmd)
+	seq, inFlight = c.pending.get().Add(cmd)
 	if inFlight > 0 {
 		cmd.conn, cmd.seq = c, seq
 		a.state.move(asyncSending, asyncInFlight)
@@ -118,10 +118,10 @@ func (cmd *CallCmd) abort(st *message.Status) {
 		giveUp()
 		return
 	case c == nil:
-		s.later.abort(cmd)
+		s.later.get().abort(cmd)
 		return
 	}
-	if _, ours := c.pending.Take(seq); !ours {
+	if _, ours := c.pending.peek().Take(seq); !ours {
 		return // the reply, or the end of the connection, was faster
 	}
 	c.cancelRemote(seq)

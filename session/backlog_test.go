@@ -287,7 +287,7 @@ func TestFullConnectionHoldsUpNoOther(t *testing.T) {
 				for n := range int32(100) {
 					stuck.owe(debt{what: debtHello, seq: n})
 				}
-				if stuck.debts.empty() {
+				if stuck.debts.get().empty() {
 					t.Fatal("everything found room")
 				}
 				free.accept(message.TypeCall, 1, "/h", 1) // is at work

@@ -71,7 +71,7 @@ func (s *Engine) callOnce(cmd *CallCmd, x *exchange) {
 		select {
 		case <-cmd.wake:
 		case <-done:
-			if _, ours := cmd.conn.pending.Take(cmd.seq); ours {
+			if _, ours := cmd.conn.pending.peek().Take(cmd.seq); ours {
 				cmd.conn.cancelRemote(cmd.seq)
 				cmd.conn.closeIfDone()
 				cmd.st = statusContext(ctx)
@@ -189,7 +189,7 @@ func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting,
 			return st, nil
 		}
 		x.conn = c
-		x.out.SetSeq(c.pending.Next())
+		x.out.SetSeq(c.pending.get().Next())
 		x.status = c.status(&x.out, c.sock.Send(&x.out, socket.ByPolicy, flush))
 		if x.status.Code() != message.CodeConnClosed || !s.failOver(c) {
 			break
@@ -281,7 +281,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 		offers := c.offerProof(&x.out)
 		seq, inFlight, aborted := cmd.enter(c)
 		if offers && inFlight == 0 {
-			c.proof.finish(false)
+			c.proof.get().finish(false)
 		}
 		switch {
 		case aborted != nil:
@@ -295,7 +295,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 		}
 		x.out.SetSeq(seq)
 		if offers {
-			c.proof.carry(&x.out, seq)
+			c.proof.get().carry(&x.out, seq)
 		}
 		cmd.mayBeSent.Store(true)           // before the write: the reply may come before that returns
 		if mode.batched && cmd.sends == 1 { // sent again, it has nobody to join
@@ -304,7 +304,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			st = c.write(&x.out, inFlight > 1)
 		}
 		if offers {
-			c.proof.finish(st.OK())
+			c.proof.get().finish(st.OK())
 		}
 		if st.OK() {
 			cmd.sent.Store(x.out.Size())
@@ -314,7 +314,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			s.wrote(x)
 			return nil, true
 		}
-		if _, ours := c.pending.Take(seq); !ours {
+		if _, ours := c.pending.peek().Take(seq); !ours {
 			return nil, false
 		}
 		cmd.mayBeSent.Store(false)
@@ -339,13 +339,13 @@ func (s *Engine) wrote(x *exchange) {
 // that has to wait for a redial, and may not, is sent by the goroutine that sends
 // those in front of it.
 func (s *Engine) sendAsync(cmd *CallCmd, x *exchange, mode sendMode) *conn {
-	if mode.nowait && s.later.busy() {
-		s.later.sendLater(cmd, x, s)
+	if mode.nowait && s.later.peek().busy() {
+		s.later.get().sendLater(cmd, x, s)
 		return nil
 	}
 	st, sent := s.send(cmd, x, mode)
 	if st == statusRedialing {
-		s.later.sendLater(cmd, x, s)
+		s.later.get().sendLater(cmd, x, s)
 		return nil
 	}
 	defer putExchange(x)

@@ -195,7 +195,7 @@ func (cmd *CallCmd) enter(c *conn) (seq int32, inFlight int, aborted *message.St
 	if cmd.async != nil {
 		return cmd.enterAsync(c)
 	}
-	cmd.seq, inFlight = c.pending.Add(cmd)
+	cmd.seq, inFlight = c.pending.get().Add(cmd)
 	cmd.conn = c
 	return cmd.seq, inFlight, nil
 }

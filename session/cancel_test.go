@@ -63,15 +63,15 @@ func TestInlineCallCanBeCancelledFromTheBeginning(t *testing.T) {
 			served <- out
 		}()
 		eventually(t, "the beginning", u.handoff.inUserCode)
-		u.deadlines.cancel(5)
+		u.deadlines.get().cancel(5)
 		if draining {
 			u.goaway.local.move(localServing, localDraining)
 		}
 		list.mu.Unlock()
 		receive(t, served)
-		u.deadlines.mu.Lock()
-		left := u.deadlines.length
-		u.deadlines.mu.Unlock()
+		u.deadlines.get().mu.Lock()
+		left := u.deadlines.get().length
+		u.deadlines.get().mu.Unlock()
 		if m := u.sentOne(); m.Seq() != 5 || left != 0 {
 			t.Errorf("draining %v: answered with %v, %d deadlines are left", draining, m, left)
 		}
@@ -95,7 +95,7 @@ func TestCancelledWhileItWaitsInOrder(t *testing.T) {
 	s := srv.connect(0, nil)
 	first := s.AsyncCall("/h", 0, new(int), nil, message.WithContext(t.Context()))
 	receive(t, begun)
-	eventually(t, "the proof, or the cancellation would wait for it", s.conns.current().proof.given)
+	eventually(t, "the proof, or the cancellation would wait for it", s.conns.current().proof.get().given)
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := s.AsyncCall("/h", 1, new(int), nil, message.WithContext(ctx))
 	if err := s.Flush(t.Context()); err != nil {

@@ -41,14 +41,14 @@ type conn struct {
 	sock   *socket.Socket
 	opened time.Duration // on clock
 
-	pending   calltable.Table[*CallCmd]
+	pending   lazy[calltable.Table[*CallCmd]]
 	handoff   handoff
 	reader    idleReader
 	budget    budget
-	arguments decodeRoom // of the decoded arguments whose handlers have not returned
-	deadlines deadlines
-	proof     proof
-	debts     debts
+	arguments lazy[decodeRoom] // of the decoded arguments whose handlers have not returned
+	deadlines lazy[deadlines]
+	proof     lazy[proof]
+	debts     lazy[debts]
 
 	goaway      goaway
 	places      places
@@ -110,7 +110,7 @@ func (c *conn) close(cause error) error {
 	err := c.sock.Close()
 	c.shared.totals.add(c.sock.Stats())
 	c.endCalls(cause)
-	c.deadlines.close(errConnEnded)
+	c.deadlines.get().close(errConnEnded)
 	if cancel != nil {
 		cancel(errConnEnded)
 	}
@@ -119,7 +119,7 @@ func (c *conn) close(cause error) error {
 
 // endCalls ends all calls of this side, and lets no more be sent.
 func (c *conn) endCalls(cause error) {
-	left := c.pending.Close()
+	left := c.pending.get().Close()
 	if len(left) == 0 {
 		return
 	}

@@ -19,9 +19,7 @@ type connections struct {
 	now  atomic.Pointer[conn]
 
 	mu      sync.Mutex    // guards the following, and moves of life that depend on now
-	former  []*conn       // replaced, with calls in flight
 	changed chan struct{} // closed at the next change of state; nil: nobody waits for that
-	stop    context.CancelFunc
 	cause   error         // why the session has ended, or is lost
 	opened  time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
 	redials *redials      // nil: the session was accepted, and cannot be dialed again
@@ -34,6 +32,9 @@ type redials struct {
 	failed   int             // attempts, and connections that did not last
 	revival  backoff.Backoff // of redials that a caller begins, after the session was lost
 	reviveAt time.Duration   // on clock, when a caller may
+
+	former []*conn            // connections that were replaced, with calls in flight
+	stop   context.CancelFunc // ends the attempt in progress; nil: there was none
 }
 
 // newRedials returns attempts with waits between first and longest.
@@ -102,7 +103,7 @@ func (s *connections) leaving(c *conn) (redial bool) {
 		return false
 	}
 	s.redials.ended(clock()-s.opened, true)
-	s.former = append(s.former, c)
+	s.redials.former = append(s.redials.former, c)
 	s.signalLocked()
 	return true
 }
@@ -179,7 +180,7 @@ func (s *connections) revive() bool {
 func (s *connections) stopWith(stop context.CancelFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stop = stop
+	s.redials.stop = stop
 	return s.life.state() != Closed
 }
 
@@ -190,12 +191,14 @@ func (s *connections) end(cause error) (left []*conn, connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cause = cause
-	if s.stop != nil {
-		s.stop()
-	}
 	s.signalLocked()
 	left = s.allLocked()
-	s.former = nil
+	if r := s.redials; r != nil {
+		r.former = nil
+		if r.stop != nil {
+			r.stop()
+		}
+	}
 	return left, s.opened != 0
 }
 
@@ -206,14 +209,20 @@ func (s *connections) all() []*conn {
 	return s.allLocked()
 }
 
-func (s *connections) allLocked() []*conn { return append([]*conn{s.now.Load()}, s.former...) }
+func (s *connections) allLocked() []*conn {
+	all := []*conn{s.now.Load()}
+	if s.redials != nil {
+		all = append(all, s.redials.former...)
+	}
+	return all
+}
 
 // forget takes c out of the former connections.
 func (s *connections) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(s.former, c); i >= 0 {
-		s.former = slices.Delete(s.former, i, i+1)
+	if r := s.redials; r != nil {
+		r.former = slices.DeleteFunc(r.former, func(old *conn) bool { return old == c })
 	}
 }
 

@@ -65,9 +65,9 @@ func (c *conn) needStreams(ctx context.Context) *message.Status {
 // came; somebody else may then ask again.
 func (c *conn) askCaps(ctx context.Context) *message.Status {
 	cmd := &CallCmd{sess: c.sess, req: request{method: controlCaps}, wake: make(chan struct{}, 1), conn: c}
-	c.pending.Jump(drawSeq())
+	c.pending.get().Jump(drawSeq())
 	var inFlight int
-	cmd.seq, inFlight = c.pending.Add(cmd)
+	cmd.seq, inFlight = c.pending.get().Add(cmd)
 	if inFlight == 0 {
 		c.streamTable().caps.settle(capsUnknown)
 		return statusClosed(nil)
@@ -81,7 +81,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 	st := c.write(&x.out, false)
 	putExchange(x)
 	if !st.OK() {
-		if _, ours := c.pending.Take(cmd.seq); !ours {
+		if _, ours := c.pending.peek().Take(cmd.seq); !ours {
 			<-cmd.wake
 		}
 		c.streamTable().caps.settle(capsUnknown)
@@ -90,7 +90,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 	select {
 	case <-cmd.wake:
 	case <-ctx.Done():
-		if _, ours := c.pending.Take(cmd.seq); ours {
+		if _, ours := c.pending.peek().Take(cmd.seq); ours {
 			c.streamTable().caps.settle(capsUnknown)
 			return statusContext(ctx)
 		}

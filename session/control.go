@@ -25,24 +25,20 @@ func (c *conn) offerProof(m *message.Message) bool {
 	if m.Meta().RawLen() > 0 || m.Meta().Len() > 0 {
 		m.Meta().Del(metaHello) // of another connection, or somebody else's
 	}
-	switch c.proof.state.state() {
-	case proofGiven, proofOffered:
+	if c.proof.peek().settled() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
 		return false
 	}
-	if !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
+	if !c.proof.get().begin() {
+		c.proof.get().await(m.Context())
 		return false
 	}
-	if !c.proof.begin() {
-		c.proof.await(m.Context())
-		return false
-	}
-	c.pending.Jump(drawSeq())
+	c.pending.get().Jump(drawSeq())
 	return true
 }
 
 // acceptOffer answers a call that proves its caller.
 func (c *conn) acceptOffer(m *message.Message) {
-	if c.proof.offers(m) {
+	if c.proof.peek().offers(m) {
 		c.proven(m.Seq())
 	}
 }
@@ -50,7 +46,7 @@ func (c *conn) acceptOffer(m *message.Message) {
 // proven records that the other side is proven. hello is the number of the call
 // that is answered; 0: this side has made it.
 func (c *conn) proven(hello int32) {
-	cancels, first := c.proof.give()
+	cancels, first := c.proof.get().give()
 	if first && hello != 0 {
 		c.owe(debt{what: debtHello, seq: hello})
 	}
@@ -64,17 +60,17 @@ func (c *conn) proven(hello int32) {
 func (c *conn) control(m *message.Message) {
 	method, seq := m.ServiceMethod(), m.Seq()
 	if method == controlHello {
-		if c.proof.answers(seq) && namesSeq(m.Meta().Peek(metaHello), seq) {
+		if c.proof.peek().answers(seq) && namesSeq(m.Meta().Peek(metaHello), seq) {
 			c.proven(0)
 		}
 		return
 	}
-	if !c.proof.given() {
+	if !c.proof.peek().given() {
 		return
 	}
 	switch method {
 	case controlCancel:
-		c.deadlines.cancel(seq)
+		c.deadlines.peek().cancel(seq)
 	case controlGoAway:
 		c.up.connLeaving(c)
 	case controlBye:
@@ -92,7 +88,7 @@ func (c *conn) control(m *message.Message) {
 // cancelRemote tells the other side that nobody waits for the call any more: at
 // once, or when its hello comes, which it sends when it gets the first call.
 func (c *conn) cancelRemote(seq int32) {
-	if c.proof.cancel(seq) {
+	if c.proof.get().cancel(seq) {
 		c.owe(debt{what: debtCancel, seq: seq})
 	}
 }
@@ -100,7 +96,7 @@ func (c *conn) cancelRemote(seq int32) {
 // owe sends a small message, now or as soon as there is room for it. A side that
 // takes none, and yet makes this side owe more and more, loses the connection.
 func (c *conn) owe(d debt) {
-	if !c.debts.owe(d, c) {
+	if !c.debts.get().owe(d, c) {
 		go c.up.connDown(c, socket.ErrSlowReader)
 	}
 }
@@ -116,7 +112,7 @@ func (c *conn) settle(d debt) bool {
 		flush = socket.FlushLater
 	}
 	if d.what == debtRefusal {
-		c.proof.markRefused(m)
+		c.proof.peek().markRefused(m)
 	}
 	err := c.sock.Send(m, socket.Reserved, flush)
 	if unpackable(m, err) && d.what == debtStreamEnd {
@@ -149,7 +145,7 @@ func (c *conn) drain() (idle, quiet bool) {
 	if g.local.move(localServing, localDraining) {
 		c.streams.Load().drain()
 	}
-	if c.proof.given() && g.local.move(localDraining, localTold) {
+	if c.proof.peek().given() && g.local.move(localDraining, localTold) {
 		c.owe(debt{what: debtGoAway})
 	}
 	q := g.quiescence(c.opened)
@@ -162,7 +158,7 @@ func (c *conn) drain() (idle, quiet bool) {
 	}
 	l := drainLook{busy: c.busy()} // before the rest: a handler that ends meanwhile has its reply seen
 	l.silent = q.look(clock(), l.busy, c.sock.Stats().MessagesIn)
-	l.closed, l.flushed, l.proven = c.isClosed(), c.sock.Flushed(), c.proof.given()
+	l.closed, l.flushed, l.proven = c.isClosed(), c.sock.Flushed(), c.proof.peek().given()
 	idle, quiet, end := g.look(l)
 	if end {
 		go c.sess.End(ErrShutdown) // it has hooks
@@ -173,7 +169,7 @@ func (c *conn) drain() (idle, quiet bool) {
 // leave lets no more calls be sent over the connection, whose other side is going
 // away. Those in flight stay until they end.
 func (c *conn) leave() {
-	c.pending.Stop()
+	c.pending.get().Stop()
 	c.goaway.remote.move(remoteServing, remoteLeaving)
 	c.streams.Load().drain()
 	c.closeIfDone()
@@ -187,7 +183,7 @@ func (c *conn) closeIfDone() {
 	case remoteServing, remoteFinished:
 		return
 	}
-	if c.pending.Len() > 0 || c.busy() || !c.goaway.remote.move(state, remoteFinished) {
+	if c.pending.peek().Len() > 0 || c.busy() || !c.goaway.remote.move(state, remoteFinished) {
 		return
 	}
 	switch {
@@ -203,7 +199,7 @@ func (c *conn) closeIfDone() {
 // halfClose lets the handlers at work finish after the other side has ended what
 // it sends. It reports false if that means the end of the connection.
 func (c *conn) halfClose() bool {
-	if c.replaceable || c.proof.given() || !c.busy() || !halfCloses(c.sock.Conn()) {
+	if c.replaceable || c.proof.peek().given() || !c.busy() || !halfCloses(c.sock.Conn()) {
 		return false
 	}
 	if !c.goaway.remote.move(remoteServing, remoteHalfClosed) {
@@ -226,7 +222,7 @@ func (c *conn) halfClose() bool {
 // timeout bounds that.
 func (c *conn) endHalfClosed() {
 	ctx := c.context()
-	for c.sock.Flush(ctx) == nil && !c.debts.empty() {
+	for c.sock.Flush(ctx) == nil && !c.debts.peek().empty() {
 		backoff.Sleep(ctx, time.Millisecond) // what is owed is queued as soon as there is room
 	}
 	c.up.connDown(c, errConnClosed)
@@ -235,7 +231,7 @@ func (c *conn) endHalfClosed() {
 // sayEnd has the other side hear why the connection, which is about to be closed, ends.
 func (c *conn) sayEnd(why *ClosedError) {
 	t, tells := c.sock.Conn().(tellingConn)
-	proven := c.proof.given()
+	proven := c.proof.peek().given()
 	if !tells && !proven {
 		return
 	}

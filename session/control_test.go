@@ -136,7 +136,7 @@ func TestWhoOffers(t *testing.T) {
 		u := newUnit(t, callRoute{}, nil)
 		u.replaceable = c.replaceable
 		if c.state != nil {
-			c.state(&u.proof)
+			c.state(u.proof.get())
 		}
 		if got := u.offerProof(c.m); got != c.offers {
 			t.Errorf("%s: offers %v", c.name, got)
@@ -144,7 +144,7 @@ func TestWhoOffers(t *testing.T) {
 		if c.m.Meta().Has(metaHello) {
 			t.Errorf("%s: somebody else's offer is sent", c.name)
 		}
-		if seq := u.pending.Next(); c.offers != (seq >= minProofSeq) {
+		if seq := u.pending.get().Next(); c.offers != (seq >= minProofSeq) {
 			t.Errorf("%s: the number is %d", c.name, seq)
 		}
 	}
@@ -161,11 +161,11 @@ func TestOfferedNumber(t *testing.T) {
 		{message.New(), "0"},
 		{message.New(WithTimeout(time.Second)), "1000"},
 	} {
-		u.proof.carry(c.m, 20_000_000)
+		u.proof.get().carry(c.m, 20_000_000)
 		if hello, timeout := c.m.Meta().Get(metaHello), c.m.Meta().Get(MetaTimeout); hello != "20000000" || timeout != c.timeout {
 			t.Errorf("hello %q, timeout %q, want %q", hello, timeout, c.timeout)
 		}
-		if !u.proof.answers(20_000_000) || u.proof.answers(20_000_001) {
+		if !u.proof.get().answers(20_000_000) || u.proof.get().answers(20_000_001) {
 			t.Error("the offer is not that number")
 		}
 	}
@@ -196,8 +196,8 @@ func TestAcceptedOffers(t *testing.T) {
 		}
 		u.acceptOffer(m)
 		u.acceptOffer(m) // a second time says nothing
-		if u.proof.given() != c.given {
-			t.Errorf("%s: given is %v", c.name, u.proof.given())
+		if u.proof.peek().given() != c.given {
+			t.Errorf("%s: given is %v", c.name, u.proof.peek().given())
 		}
 		if !c.given {
 			u.sentNothing(c.name)
@@ -216,7 +216,7 @@ func TestControlOfAStranger(t *testing.T) {
 		u := newUnit(t, callRoute{}, nil)
 		d := &deadline{conn: u.conn, seq: 5}
 		d.ctx, d.cancel = context.WithCancelCause(t.Context())
-		u.deadlines.add(d, true)
+		u.deadlines.get().add(d, true)
 		u.goaway.local.move(localServing, localDraining)
 		u.goaway.local.move(localDraining, localTold)
 		if out := u.accept(message.TypePush, 5, method, nil, message.WithSetMeta(metaEnd, "1 102 x")); !out.keep || !out.read {
@@ -250,7 +250,7 @@ func TestControlOfAProvenSide(t *testing.T) {
 		u.prove()
 		d := &deadline{conn: u.conn, seq: 5}
 		d.ctx, d.cancel = context.WithCancelCause(t.Context())
-		u.deadlines.add(d, true)
+		u.deadlines.get().add(d, true)
 		u.goaway.local.move(localServing, localDraining)
 		u.goaway.local.move(localDraining, localTold)
 		u.accept(message.TypePush, 5, c.method, nil, message.WithSetMeta(metaEnd, c.meta))
@@ -291,15 +291,15 @@ func TestHelloThatNobodyAskedFor(t *testing.T) {
 	} {
 		u := newUnit(t, callRoute{}, nil)
 		if c.offer != 0 {
-			u.proof.begin()
-			u.proof.offer(c.offer)
-			u.proof.finish(true)
+			u.proof.get().begin()
+			u.proof.get().offer(c.offer)
+			u.proof.get().finish(true)
 		}
 		u.cancelRemote(3)
 		u.sentNothing("a side that is not proven")
 		u.accept(message.TypePush, c.seq, controlHello, nil, message.WithSetMeta(metaHello, c.meta))
-		if u.proof.given() != c.given {
-			t.Errorf("%s: given is %v", c.name, u.proof.given())
+		if u.proof.peek().given() != c.given {
+			t.Errorf("%s: given is %v", c.name, u.proof.peek().given())
 		}
 		if !c.given {
 			u.sentNothing(c.name)
@@ -390,7 +390,7 @@ func TestWhatIsOwed(t *testing.T) {
 		if c.d.what == debtRefusal && (m.Status().Code() != c.d.code || m.Status().Cause().Error() != c.d.cause.Error()) {
 			t.Errorf("the refusal is %v", m.Status())
 		}
-		if !u.debts.empty() {
+		if !u.debts.get().empty() {
 			t.Errorf("%+v is owed still", c.d)
 		}
 	}
@@ -405,11 +405,11 @@ func TestDebtsWaitForRoom(t *testing.T) {
 	for n := range owed {
 		u.owe(debt{what: debtCancel, seq: int32(n + 1)})
 	}
-	if u.debts.empty() {
+	if u.debts.get().empty() {
 		t.Fatal("everything found room")
 	}
 	u.net.unblock()
-	eventually(t, "the debts are paid", u.debts.empty)
+	eventually(t, "the debts are paid", u.debts.get().empty)
 	got := u.sent()
 	if len(got) != owed {
 		t.Fatalf("%d of %d were sent", len(got), owed)
@@ -443,7 +443,7 @@ func TestNothingIsOwedOnADeadConnection(t *testing.T) {
 	for n := range 10 {
 		u.owe(debt{what: debtCancel, seq: int32(n)})
 	}
-	if !u.debts.empty() {
+	if !u.debts.get().empty() {
 		t.Error("debts are kept for nobody")
 	}
 }

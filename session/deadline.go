@@ -108,8 +108,12 @@ func (t *deadlines) remove(d *deadline) {
 	}
 }
 
-// cancel ends the call with that sequence number, if there is one.
+// cancel ends the call with that sequence number, if there is one. A nil table has
+// none.
 func (t *deadlines) cancel(seq int32) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	d := t.calls[seq]
 	t.mu.Unlock()
@@ -144,7 +148,7 @@ func newDeadline(c *conn, m *message.Message) *deadline {
 		d.ctx, d.cancel = context.WithCancelCause(context.Background())
 	}
 	isCall := m.Mtype() == message.TypeCall
-	c.deadlines.add(d, marked && isCall)
+	c.deadlines.get().add(d, marked && isCall)
 	if age > 0 {
 		if isCall {
 			d.ids = m.XferPipe().IDs()
@@ -206,7 +210,7 @@ func (d *deadline) end() {
 	if d.stop != nil {
 		d.stop()
 	}
-	d.conn.deadlines.remove(d)
+	d.conn.deadlines.get().remove(d)
 	d.cancel(context.Canceled)
 }
 

@@ -67,18 +67,18 @@ func TestWhoseDeadline(t *testing.T) {
 					if d.ctx.Err() != nil {
 						t.Error("it ended by itself")
 					}
-					u.deadlines.cancel(5)
+					u.deadlines.get().cancel(5)
 					if canceled := errors.Is(context.Cause(d.ctx), errCanceled); canceled != c.cancelable {
 						t.Errorf("after the cancel: %v", context.Cause(d.ctx))
 					}
 				}
-				if _, ok := u.deadlines.calls[5]; ok != c.cancelable {
+				if _, ok := u.deadlines.get().calls[5]; ok != c.cancelable {
 					t.Errorf("it can be cancelled: %v", ok)
 				}
 				d.end()
 				d.end() // a second time does nothing
-				if u.deadlines.length != 0 || len(u.deadlines.calls) != 0 {
-					t.Errorf("%d deadlines are left, %d of calls", u.deadlines.length, len(u.deadlines.calls))
+				if u.deadlines.get().length != 0 || len(u.deadlines.get().calls) != 0 {
+					t.Errorf("%d deadlines are left, %d of calls", u.deadlines.get().length, len(u.deadlines.get().calls))
 				}
 			})
 		})

@@ -152,8 +152,11 @@ func (o *debts) paid() {
 	o.list = o.list[1:]
 }
 
-// empty reports whether nothing is owed.
+// empty reports whether nothing is owed; o may be nil.
 func (o *debts) empty() bool {
+	if o == nil {
+		return true
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.list) == 0 && !o.paying

@@ -186,7 +186,7 @@ type argumentRoom struct{ x *exchange }
 // connection.
 func (a argumentRoom) TryTake(n int) bool {
 	x := a.x
-	r, limit := &x.conn.arguments, int64(x.conn.shared.InflightLimit)
+	r, limit := x.conn.arguments.get(), int64(x.conn.shared.InflightLimit)
 	if limit > 0 && !r.tryRough(int64(n), limit) {
 		return false
 	}
@@ -206,7 +206,7 @@ func (a argumentRoom) TryTake(n int) bool {
 func (a argumentRoom) Take(n int) error {
 	x := a.x
 	if limit := int64(x.conn.shared.InflightLimit); limit > 0 {
-		r := &x.conn.arguments
+		r := x.conn.arguments.get()
 		if !r.tryTake(int64(n), x.argHeld, limit) {
 			x.conn.sock.StartFlush() // the other side may wait for what was answered before
 			if !r.take(int64(n), x.argHeld, limit, x.Context().Done(), waitLongest) {
@@ -232,7 +232,7 @@ func (a argumentRoom) Give(n int) {
 // free gives back the room of the argument: nobody uses it any more.
 func (a argumentRoom) free() {
 	if x := a.x; x.argHeld > 0 {
-		x.conn.arguments.give(x.argHeld, int64(x.conn.shared.InflightLimit))
+		x.conn.arguments.get().give(x.argHeld, int64(x.conn.shared.InflightLimit))
 		x.argHeld = 0
 	}
 }

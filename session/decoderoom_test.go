@@ -207,7 +207,7 @@ func TestArgumentsHaveRoomUntilHandlersReturn(t *testing.T) {
 		}
 		close(leave)
 		synctest.Wait()
-		if n := u.arguments.used; n != 0 {
+		if n := u.arguments.get().used; n != 0 {
 			t.Errorf("%d bytes are held by no handler", n)
 		}
 	})
@@ -245,7 +245,7 @@ func TestArgumentsAreGivenBack(t *testing.T) {
 					}
 				}
 				eventually(t, "all given back", func() bool {
-					r := &there.conns.current().arguments
+					r := there.conns.current().arguments.get()
 					r.mu.Lock()
 					defer r.mu.Unlock()
 					return r.used == 0 && srv.shared.decoding.bytes() == 0

@@ -24,12 +24,12 @@ type Engine struct {
 	dial      Dial // nil: no redial; set before the session is opened
 	dialed    bool // set before its connect hooks run
 	id        atomic.Pointer[string]
-	swap      atomic.Pointer[Swap] // nil until somebody asks
+	swap      lazy[Swap]
 	ages      ages
 
 	conns connections
-	later waitlist // asynchronous calls that wait for a redial
-	order sequence // messages that are handled one after another
+	later lazy[waitlist] // asynchronous calls that wait for a redial
+	order lazy[sequence] // messages that are handled one after another
 
 	mu     sync.Mutex    // guards the following
 	notify chan struct{} // closed at the end; nil until somebody asks
@@ -235,18 +235,12 @@ func (s *Engine) RemoteAddr() net.Addr { return s.conns.current().sock.Conn().Re
 func (s *Engine) Peer() Peer { return s.shared.Owner }
 
 // Swap implements [Info].
-func (s *Engine) Swap() *Swap {
-	if own := s.swap.Load(); own != nil {
-		return own
-	}
-	s.swap.CompareAndSwap(nil, new(Swap))
-	return s.swap.Load()
-}
+func (s *Engine) Swap() *Swap { return s.swap.get() }
 
 // copySwap returns a new store with what is in the session's.
 func (s *Engine) copySwap() *Swap {
 	swap := new(Swap)
-	if own := s.swap.Load(); own != nil {
+	if own := s.swap.peek(); own != nil {
 		swap.m = own.snapshot()
 	}
 	return swap
@@ -341,7 +335,7 @@ type Stats struct {
 // Stats implements [Session].
 func (s *Engine) Stats() Stats {
 	c := s.conns.current()
-	st := Stats{Stats: c.sock.Stats(), Handlers: int(c.places.handlers.Load()), Pending: c.pending.Len() + s.later.len()}
+	st := Stats{Stats: c.sock.Stats(), Handlers: int(c.places.handlers.Load()), Pending: c.pending.peek().Len() + s.later.peek().len()}
 	_, unread := c.sock.Waiting()
 	st.InFlight = c.budget.bytes.Load() + unread
 	if t := c.streams.Load(); t != nil {
@@ -368,7 +362,7 @@ func (s *Engine) EndStuck(limit time.Duration) {
 		return
 	}
 	c, now := s.conns.current(), clock()
-	calls := c.pending.Len()
+	calls := c.pending.peek().Len()
 	c.stuck = c.stuck.look(calls, c.sock.Stats().BytesIn, now)
 	if c.stuck.reached(limit, now) {
 		if missed, ok := s.shared.errorLog.ends.Allow(time.Now()); ok {

@@ -131,7 +131,9 @@ func proven(t *testing.T, srv *server, redials int) (s, there *Engine) {
 	if st := s.Call("/h", 0, new(int), WithTimeout(longest)).Status(); !st.OK() {
 		t.Fatal(st)
 	}
-	eventually(t, "the proof", func() bool { return s.conns.current().proof.given() && there.conns.current().proof.given() })
+	eventually(t, "the proof", func() bool {
+		return s.conns.current().proof.peek().given() && there.conns.current().proof.peek().given()
+	})
 	return s, there
 }
 

@@ -93,7 +93,7 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 		{"no handler", half, 0, nil, nil, 0},
 		{"no half end", func(c *endingConn) net.Conn { return c }, 1, second, nil, 0},
 		{"no half end below", func(c *endingConn) net.Conn { return wrapConn{halfConn{c}} }, 1, second, nil, 0},
-		{"proven", half, 1, second, func(c *conn) { c.proof.give() }, 0},
+		{"proven", half, 1, second, func(c *conn) { c.proof.get().give() }, 0},
 		{"to be redialed", half, 1, second, func(c *conn) { c.replaceable = true }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -108,7 +108,7 @@ func (p *preSession) ModifySocket(f func(nc net.Conn) (net.Conn, proto.Func)) {
 		return
 	}
 	c := newConnection(p.Engine, nc)
-	c.pending.Jump(p.conn.pending.Last())
+	c.pending.get().Jump(p.conn.pending.peek().Last())
 	p.conn = c
 	p.limit()
 }
@@ -163,7 +163,7 @@ func (p *preSession) send(mtype byte, seq int32, method string, body any, st *me
 		markTimeout(&x.out, x.out.Context())
 	}
 	if seq == 0 {
-		seq = p.conn.pending.Next()
+		seq = p.conn.pending.get().Next()
 	}
 	x.out.SetSeq(seq)
 	if !st.OK() {

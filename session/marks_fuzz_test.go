@@ -110,14 +110,14 @@ func FuzzReplyMarks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, mark string, seq, code int32, proven bool, query string) {
 		c := new(conn)
 		if proven {
-			c.proof.give()
+			c.proof.get().give()
 		}
 		m := message.New()
 		m.SetSeq(seq)
 		m.SetStatus(message.NewStatus(code, "m", "c"))
 		m.Meta().Parse(query)
 		m.Meta().Set(metaRefused, mark)
-		c.proof.readRefusal(m)
+		c.proof.peek().readRefusal(m)
 		want := proven && code != 0 && namesSeq([]byte(mark), seq)
 		if NotExecuted(m.Status()) != want {
 			t.Errorf("mark %q, number %d, code %d, proven %v: not executed is %v", mark, seq, code, proven, !want)

@@ -41,8 +41,8 @@ func (s proofState) next() []proofState { return proofMoves[s] }
 // not said hello yet.
 const maxUnsentCancels = 64
 
-// A proof is what a connection knows of its other side. The zero value knows
-// nothing. It may be used concurrently.
+// A proof is what a connection knows of its other side. The zero value and a nil
+// one know nothing. It may be used concurrently.
 type proof struct {
 	state machine[proofState]
 
@@ -52,7 +52,16 @@ type proof struct {
 	cancels []int32       // calls that were cancelled before the hello
 }
 
-func (p *proof) given() bool { return p.state.state() == proofGiven }
+func (p *proof) given() bool { return p != nil && p.state.state() == proofGiven }
+
+// settled reports whether the offer has been made, or is not needed any more.
+func (p *proof) settled() bool {
+	if p == nil {
+		return false
+	}
+	state := p.state.state()
+	return state == proofGiven || state == proofOffered
+}
 
 // begin reports whether the caller is to make the offer.
 func (p *proof) begin() bool {
@@ -113,6 +122,9 @@ func (p *proof) give() (cancels []int32, first bool) {
 
 // answers reports whether a hello with that number answers the offer.
 func (p *proof) answers(seq int32) bool {
+	if p == nil {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.offered != 0 && p.offered == seq

@@ -154,7 +154,7 @@ func TestProofOfTheCallee(t *testing.T) {
 	given := func() bool {
 		w.send(message.TypeCall, 1, "/nothing") // its reply comes after what was sent before
 		w.receive()
-		return s.conns.current().proof.given()
+		return s.conns.current().proof.peek().given()
 	}
 	hello(5, seq) // what a proxy makes of it
 	hello(5, 5)
@@ -204,7 +204,7 @@ func TestProofOfTheCaller(t *testing.T) {
 				}
 			}
 			_, _ = s.Drain()
-			if given := s.conns.current().proof.given(); given {
+			if given := s.conns.current().proof.peek().given(); given {
 				if m := w.receive(); m.ServiceMethod() != controlGoAway {
 					t.Errorf("got %v, want a goaway", m)
 				}
@@ -366,16 +366,16 @@ func TestReaderNeverWaitsToRefuse(t *testing.T) {
 	if m := w.receive(); m.Seq() != 1 || !m.StatusOK() {
 		t.Errorf("got %v", m)
 	}
-	eventually(t, "nothing owed", s.conns.current().debts.empty)
+	eventually(t, "nothing owed", s.conns.current().debts.get().empty)
 }
 
 func TestSideThatTakesNothingIsCutOff(t *testing.T) {
 	sh := fakeShared(callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })})
 	s, _ := onWire(t, sh, nil)
 	c := s.conns.current()
-	c.debts.mu.Lock()
-	c.debts.paying = true // somebody waits for room
-	c.debts.mu.Unlock()
+	c.debts.get().mu.Lock()
+	c.debts.get().paying = true // somebody waits for room
+	c.debts.get().mu.Unlock()
 	for range maxDebts {
 		c.owe(debt{what: debtRefusal, seq: 1})
 	}

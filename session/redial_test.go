@@ -256,7 +256,7 @@ func TestCloseWith(t *testing.T) {
 		if st := s.Call("/h", 1, new(int)).Status(); !st.OK() { // the proof
 			t.Fatal(st)
 		}
-		eventually(t, "the proof", func() bool { return s.conns.current().proof.given() })
+		eventually(t, "the proof", func() bool { return s.conns.current().proof.peek().given() })
 		changed := s.Changed()
 		if err := there.CloseWith(message.NewStatus(message.CodeUnauthorized, "token", "it has expired"), reconnect); err != nil {
 			t.Error(err)

@@ -17,7 +17,7 @@ func (cmd *CallCmd) finishHooked(x *exchange) {
 // decodeReply returns the outcome of the call, whose reply is in x; the result is
 // decoded into the call's result.
 func (cmd *CallCmd) decodeReply(x *exchange) *message.Status {
-	x.conn.proof.readRefusal(&x.in)
+	x.conn.proof.peek().readRefusal(&x.in)
 	x.in.SetServiceMethod(cmd.req.method)
 	cmd.codec = x.in.BodyCodec()
 	if x.in.Meta().Len() > 0 {

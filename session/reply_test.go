@@ -63,7 +63,7 @@ func TestReplies(t *testing.T) {
 		if cmd.InputMeta().Get("k") != "v" || c.code != 0 && cmd.InputMeta().Has(metaRefused) {
 			t.Errorf("%s: the metadata is %v", c.name, cmd.InputMeta())
 		}
-		if u.pending.Len() != 0 {
+		if u.pending.peek().Len() != 0 {
 			t.Errorf("%s: the call is in the table", c.name)
 		}
 		if out := u.accept(message.TypeReply, seq, "", c.body); !out.keep || !out.read { // once more
@@ -206,8 +206,8 @@ func TestCallBoundByItsContext(t *testing.T) {
 		ctx, cancel := end.ctx()
 		cmd := u.sess.Call("/m", 1, nil, message.WithContext(ctx))
 		cancel()
-		if cmd.Status().Code() != end.code || !cmd.Sent() || u.pending.Len() != 0 {
-			t.Errorf("%v, sent %v, %d in the table", cmd.Status(), cmd.Sent(), u.pending.Len())
+		if cmd.Status().Code() != end.code || !cmd.Sent() || u.pending.peek().Len() != 0 {
+			t.Errorf("%v, sent %v, %d in the table", cmd.Status(), cmd.Sent(), u.pending.peek().Len())
 		}
 		all := u.sent()
 		if len(all) != 2 || all[0].Mtype() != message.TypeCall || all[1].ServiceMethod() != controlCancel || all[1].Seq() != all[0].Seq() {
@@ -237,11 +237,11 @@ func TestFailedWrites(t *testing.T) {
 			set = append(set, c.set)
 		}
 		cmd := u.sess.Call("/m", c.body, nil, set...)
-		if cmd.Status().Code() != c.code || cmd.Sent() || u.pending.Len() != 0 {
-			t.Errorf("%s: %v, sent %v, %d in the table", c.name, cmd.Status(), cmd.Sent(), u.pending.Len())
+		if cmd.Status().Code() != c.code || cmd.Sent() || u.pending.peek().Len() != 0 {
+			t.Errorf("%s: %v, sent %v, %d in the table", c.name, cmd.Status(), cmd.Sent(), u.pending.peek().Len())
 		}
 		async := u.sess.AsyncCall("/m", c.body, nil, nil, set...)
-		if async.Status().Code() != c.code || async.Sent() || u.pending.Len() != 0 {
+		if async.Status().Code() != c.code || async.Sent() || u.pending.peek().Len() != 0 {
 			t.Errorf("%s: %v of an AsyncCall, sent %v", c.name, async.Status(), async.Sent())
 		}
 		if st := u.sess.Push("/m", c.body, set...); st.Code() != c.code {

@@ -49,6 +49,16 @@ func BenchmarkShared(b *testing.B) {
 			}
 		})
 	})
+	b.Run("decodes", func(b *testing.B) { // of bodies that count for the peer
+		budget := decodeBudget{limit: 1 << 40}
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if budget.TryTake(freeDecode + 1) {
+					budget.Give(freeDecode + 1)
+				}
+			}
+		})
+	})
 	b.Run("watchdog", func(b *testing.B) { // a connection becomes busy
 		var d watchdog
 		for i := range d.lists {

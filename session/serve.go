@@ -37,13 +37,13 @@ func (x *exchange) serveOnWorker() {
 		if !exited {
 			return
 		}
-		if x := sess.order.next(); x != nil { // the handler ended the goroutine
+		if x := sess.order.get().next(); x != nil { // the handler ended the goroutine
 			x.conn.shared.workers.Run(x)
 		}
 	}()
 	for x != nil {
 		x.serveOne()
-		x = sess.order.next()
+		x = sess.order.get().next()
 	}
 	exited = false
 }
@@ -274,7 +274,7 @@ func (x *exchange) dispatch(h *Handler) {
 		h.backlog.enter(x, int(h.limit))
 	case h != nil && h.ordered:
 		x.inOrder = true
-		if x.conn.sess.order.enter(x) {
+		if x.conn.sess.order.get().enter(x) {
 			x.conn.shared.workers.Run(x)
 		}
 	default:

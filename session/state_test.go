@@ -215,7 +215,7 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 	for range held {
 		<-started
 	}
-	p := &s.conns.current().pending
+	p := s.conns.current().pending.get()
 	p.Jump(math.MaxInt32 - calls/4)
 	var seqs []int32
 	for i := held; i < held+calls; i++ {

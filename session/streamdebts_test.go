@@ -87,11 +87,11 @@ func TestReaderNeverWaitsToEndAStream(t *testing.T) {
 				c.send(u)
 			}()
 			receive(t, done)
-			if u.debts.empty() {
+			if u.debts.get().empty() {
 				t.Fatal("everything found room")
 			}
 			u.net.unblock()
-			eventually(t, "the debts are paid", u.debts.empty)
+			eventually(t, "the debts are paid", u.debts.get().empty)
 			got := u.sent()
 			if len(got) != streams {
 				t.Fatalf("%d of %d were sent", len(got), streams)

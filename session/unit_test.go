@@ -242,7 +242,7 @@ func (u *unit) want(events ...string) {
 }
 
 // prove lets the other side of the unit be proven.
-func (u *unit) prove() { u.proof.give() }
+func (u *unit) prove() { u.proof.get().give() }
 
 func stack() []byte {
 	buf := make([]byte, 64)

@@ -16,10 +16,10 @@ var errTooManyWaiting = errors.New("session: too many calls wait for the redial;
 
 // A waitlist is the asynchronous calls of a session that wait for a connection,
 // in the order in which they will be sent. One goroutine sends them. The zero
-// value is ready.
+// value is ready; busy and len take a nil one for empty.
 type waitlist struct {
 	mu      sync.Mutex // guards the following
-	calls   *list.List // of waitingCall; nil: none has waited yet, as on most sessions
+	calls   list.List  // of waitingCall
 	sending bool       // a goroutine calls next until that returns nothing
 }
 
@@ -31,21 +31,20 @@ type waitingCall struct {
 // busy reports whether calls wait, or are about to be sent, which a new call must
 // not overtake.
 func (w *waitlist) busy() bool {
+	if w == nil {
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.sending
 }
 
 func (w *waitlist) len() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.lenLocked()
-}
-
-func (w *waitlist) lenLocked() int {
-	if w.calls == nil {
+	if w == nil {
 		return 0
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.calls.Len()
 }
 
@@ -54,11 +53,8 @@ func (w *waitlist) lenLocked() int {
 func (w *waitlist) add(c waitingCall) (ok, start bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.lenLocked() >= maxWaitingCalls {
+	if w.calls.Len() >= maxWaitingCalls {
 		return false, false
-	}
-	if w.calls == nil {
-		w.calls = list.New()
 	}
 	c.cmd.async.place = w.calls.PushBack(c)
 	start = !w.sending
@@ -71,7 +67,7 @@ func (w *waitlist) add(c waitingCall) (ok, start bool) {
 func (w *waitlist) next() (waitingCall, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.lenLocked() == 0 {
+	if w.calls.Len() == 0 {
 		w.sending = false
 		return waitingCall{}, false
 	}

@@ -9,8 +9,8 @@ import (
 
 // A Table assigns sequence numbers and finds calls by them. Its slots are
 // addressed by the low bits of the number; a number whose slot is taken is
-// skipped, which the wire allows. The zero value is empty and ready. All methods
-// may be called concurrently.
+// skipped, which the wire allows. The zero value is empty and ready; Last, Take and
+// Len take a nil one for empty. All methods may be called concurrently.
 type Table[T any] struct {
 	mu     sync.Mutex // guards the following
 	slots  []slot[T]  // a power of two, at least twice n; nil until the first call
@@ -69,6 +69,9 @@ func (t *Table[T]) Jump(seq int32) {
 
 // Last returns the number that was assigned last.
 func (t *Table[T]) Last() int32 {
+	if t == nil {
+		return 0
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seq
@@ -78,6 +81,9 @@ func (t *Table[T]) Last() int32 {
 // example because another goroutine has taken it. The goroutine that takes a call
 // must end it.
 func (t *Table[T]) Take(seq int32) (call T, ok bool) {
+	if t == nil {
+		return call, false
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.slots) == 0 || seq == 0 {
@@ -98,6 +104,9 @@ func (t *Table[T]) Take(seq int32) (call T, ok bool) {
 
 // Len returns the number of calls in the table. After Stop it no longer grows.
 func (t *Table[T]) Len() int {
+	if t == nil {
+		return 0
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.n
