@@ -58,7 +58,7 @@ func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config, limit int) 
 	ws.SetReadLimit(cfg.readLimit(limit))
 	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan []byte)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.write.parent = c.ctx
+	c.write.cut = func() { _ = ws.CloseNow() } // the write tells why it ended
 	c.text.Store(cfg.Messages && cfg.Text)
 	ping := cfg.Ping
 	if ping == 0 {
@@ -146,7 +146,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// pump reads messages until the connection ends.
+// pump reads messages until the connection ends. The library gets a context without
+// an end, because it would watch any other for each piece that it reads.
 func (c *conn) pump() {
 	defer close(c.in)
 	read := c.readPieces
@@ -171,7 +172,7 @@ func (c *conn) pump() {
 
 // readMessage passes one message to Read.
 func (c *conn) readMessage() error {
-	kind, b, err := c.ws.Read(c.ctx)
+	kind, b, err := c.ws.Read(context.Background())
 	if err != nil {
 		return err
 	}
@@ -193,7 +194,7 @@ const (
 // mean nothing in a stream, and its reader may refuse a frame in it by its length,
 // long before the message ends.
 func (c *conn) readPieces() error {
-	kind, r, err := c.ws.Reader(c.ctx)
+	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return err
 	}
@@ -284,7 +285,11 @@ func (c *conn) kind(b []byte) websocket.MessageType {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
-	ctx := c.write.context()
+	if !c.write.begin() {
+		return 0, c.fail(true, os.ErrDeadlineExceeded)
+	}
+	defer c.write.done()
+	ctx := context.Background() // as in pump
 	if !c.messages {
 		if err := c.ws.Write(ctx, websocket.MessageBinary, p); err != nil {
 			return 0, c.fail(c.write.passed(), err)
@@ -372,61 +377,64 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// An ending is a deadline as a context: the context ends when the deadline passes.
-// It does not end when the deadline is moved, because that would end the connection.
+// An ending is the deadline of writing. One that passes during a write ends the
+// connection, because the library can't give up a write. One that passes or is moved
+// between two writes does not.
 type ending struct {
-	parent context.Context // to be set before it is used
+	cut func() // ends the connection; to be set before the ending is used
 
-	mu     sync.Mutex // guards the following
-	ctx    context.Context
-	cancel context.CancelFunc // of ctx; nil: the context was not asked for yet
-	t      *time.Timer
-	at     time.Time
+	mu      sync.Mutex // guards the following
+	at      time.Time
+	timer   *time.Timer // of at; nil: none runs
+	writing bool
 }
 
-func (e *ending) context() context.Context {
+// begin begins a write. It reports false if the deadline has passed.
+func (e *ending) begin() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.cancel == nil {
-		e.ctx, e.cancel = context.WithCancel(e.parent)
-	}
-	return e.ctx
+	e.writing = !e.passedLocked()
+	return e.writing
+}
+
+// done ends what begin began.
+func (e *ending) done() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.writing = false
 }
 
 func (e *ending) passed() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return !e.at.IsZero() && !time.Now().Before(e.at)
+	return e.passedLocked()
 }
 
-func (e *ending) end() {
+func (e *ending) passedLocked() bool { return !e.at.IsZero() && !time.Now().Before(e.at) }
+
+// look runs when the timer fires.
+func (e *ending) look() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.endLocked()
-}
-
-func (e *ending) endLocked() {
-	if e.cancel != nil {
-		e.cancel()
-		e.cancel = nil
+	late := e.writing && e.passedLocked()
+	e.mu.Unlock()
+	if late {
+		e.cut()
 	}
 }
 
 func (e *ending) set(at time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.t != nil {
-		e.t.Stop()
-		e.t = nil
+	if e.timer != nil {
+		e.timer.Stop()
+		e.timer = nil
 	}
 	e.at = at
-	if at.IsZero() {
-		return
+	switch wait := time.Until(at); {
+	case at.IsZero():
+	case wait > 0:
+		e.timer = time.AfterFunc(wait, e.look)
+	case e.writing:
+		go e.cut() // the caller may hold a lock
 	}
-	wait := time.Until(at)
-	if wait <= 0 {
-		e.endLocked()
-		return
-	}
-	e.t = time.AfterFunc(wait, e.end)
 }
