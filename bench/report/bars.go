@@ -10,6 +10,7 @@ const (
 	VT            = "erpc-vt"        // HandleCall, messages of vtprotobuf
 	BytesPeer     = "erpc-bytes"     // []byte bodies
 	BroadcastPeer = "erpc-broadcast" // Broadcast
+	ChurnPeer     = "erpc-churn"     // Broadcast while sessions join and leave
 	PushPeer      = "erpc-push"      // RangeSession and Push
 	LoopPeer      = "erpc-loop"      // the event-loop transport
 	V7            = "v7"
@@ -123,6 +124,9 @@ func (j *judge) push() {
 	const sessions = 1000
 	b, p, limit := j.r.Find(Push, BroadcastPeer, sessions), j.r.Find(Push, PushPeer, sessions), j.r.Find(Push, Limit, sessions)
 	j.least("Broadcast to 1,000 sessions, delivered/s of the limit's", "%.2f", ratio(b.Median(Rate), limit.Median(Rate)), 0.85, Rate, b, limit)
+	churn := j.r.Find(Push, ChurnPeer, sessions)
+	j.least("Broadcast while 1,000 sessions a second join and leave, delivered/s of those without", "%.2f", ratio(churn.Median(Rate), b.Median(Rate)), 0.9, Rate, churn, b)
+	j.least("Broadcast meanwhile, sessions that join and leave, per second", "%.0f", churn.Median(Joins), 950, Joins, churn)
 	j.most("Broadcast, messages lost", "%.0f", b.Spread(Lost).Max, 0, Lost, b)
 	j.most("Broadcast, MiB of client memory", "%.0f", b.Median(ClientPeak)/(1<<20), 200, ClientPeak, b)
 	j.least("RangeSession and Push to 1,000 sessions, delivered/s", "%.0f", p.Median(Rate), 400_000, Rate, p)

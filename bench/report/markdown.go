@@ -64,7 +64,7 @@ func (w *writer) head() {
 	w.f("- Rounds: %d, of %g s each; the peers take turns within a round, in an order that changes\n", w.r.Rounds, w.r.Seconds)
 	w.f("- Server and client are two processes on loopback, started again for each sample. Callers wait for one reply before they send the next call.\n")
 	w.f("- A figure is the median of the rounds; the range in brackets or the whisker of a chart is from the least to the largest. A figure whose range is wider than 30 %% of it is marked with ≈: it says little.\n\n")
-	w.f("Streams have [a page of their own](%s/streams.md), written by `make bench-streams`, and so have [other transports, bodies and loads](%s/shapes.md), by `make bench-shapes`, and [clusters](%s/cluster.md), by `make bench-cluster`.\n\n", chartDir, chartDir, chartDir)
+	w.f("Streams have [a page of their own](%s/streams.md), written by `make bench-streams`, and so have [other transports, bodies and loads](%s/shapes.md), by `make bench-shapes`, [clusters](%s/cluster.md), by `make bench-cluster`, and [the smallest servers](%s/hello.md), by `make bench-hello`.\n\n", chartDir, chartDir, chartDir, chartDir)
 	if len(w.r.Failures) > 0 {
 		w.f("**This run counts for nothing**, because:\n\n")
 		for _, f := range w.r.Failures {

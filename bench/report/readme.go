@@ -94,8 +94,5 @@ func UpdateReadme(path string, r *Results) error {
 	if bytes.Equal(old, next) {
 		return nil
 	}
-	if err := os.WriteFile(path, next, 0o644); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return writeFile(path, string(next))
 }

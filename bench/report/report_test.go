@@ -19,7 +19,7 @@ func run() *Results {
 		Peers: []Peer{
 			{Name: Limit, Limit: true}, {Name: Copy, Limit: true}, {Name: V7, Version: "v7.2.2"}, {Name: "other"},
 			{Name: Typed, Ours: true}, {Name: Struct, Ours: true}, {Name: VT, Ours: true}, {Name: BytesPeer, Ours: true},
-			{Name: BroadcastPeer, Ours: true}, {Name: PushPeer, Ours: true}, {Name: LoopPeer, Ours: true},
+			{Name: BroadcastPeer, Ours: true}, {Name: ChurnPeer, Ours: true}, {Name: PushPeer, Ours: true}, {Name: LoopPeer, Ours: true},
 		},
 	}
 	add := func(test, peer string, x int, s Sample) {
@@ -43,6 +43,7 @@ func run() *Results {
 	add(Bytes, BytesPeer, 100, Sample{Rate: 1000, Client: Cost{Allocs: 3}, Server: Cost{Allocs: 3}})
 	add(Push, Limit, 1000, Sample{Rate: 1_000_000})
 	add(Push, BroadcastPeer, 1000, Sample{Rate: 850_000, Client: Cost{PeakRSS: 200 << 20}})
+	add(Push, ChurnPeer, 1000, Sample{Rate: 765_000, Lost: 7, Joins: 950})
 	add(Push, PushPeer, 1000, Sample{Rate: 400_000})
 	add(Idle, Typed, 5000, Sample{SessionBytes: 4500})
 	add(Idle, LoopPeer, 5000, Sample{SessionBytes: 2200})
@@ -99,6 +100,8 @@ func TestBarsFail(t *testing.T) {
 		{"client allocations of bytes", worse(Bytes, BytesPeer, 100, func(s *Sample) { s.Client.Allocs = 4 }), []string{"client, []byte"}},
 		{"server allocations of bytes", worse(Bytes, BytesPeer, 100, func(s *Sample) { s.Server.Allocs = 4 }), []string{"server, []byte"}},
 		{"broadcast", worse(Push, BroadcastPeer, 1000, slower), []string{"Broadcast to"}},
+		{"broadcast with joins", worse(Push, ChurnPeer, 1000, slower), []string{"join and leave, delivered/s"}},
+		{"fewer joins", worse(Push, ChurnPeer, 1000, func(s *Sample) { s.Joins-- }), []string{"meanwhile, sessions that join"}},
 		{"loss", func(r *Results) { r.Find(Push, BroadcastPeer, 1000).Samples[2].Lost = 1 }, []string{"lost"}},
 		{"client memory", worse(Push, BroadcastPeer, 1000, func(s *Sample) { s.Client.PeakRSS += 1 << 20 }), []string{"client memory"}},
 		{"push", worse(Push, PushPeer, 1000, slower), []string{"RangeSession"}},
@@ -213,7 +216,7 @@ func TestPage(t *testing.T) {
 		t.Error("a chart without figures, or of a single one")
 	}
 	for _, want := range []string{
-		"run `make bench` instead", "2026-11-21 03:04 UTC", "2 × test", "31 of 31 bars hold", "| v7 | v7.2.2 |",
+		"run `make bench` instead", "2026-11-21 03:04 UTC", "2 × test", "33 of 33 bars hold", "| v7 | v7.2.2 |",
 		"| limit | 1,000 (900–1,100) | 1.00 | 40.0 | 100 |", "| 16 MiB |", "| other | 869 (782–956) | 0.869 |",
 	} {
 		if !strings.Contains(p.Markdown, want) {

@@ -73,6 +73,7 @@ type Sample struct {
 	Server        Cost
 	SessionBytes  float64 // of Idle: resident bytes that one session adds to the server
 	Lost          float64 // of Push: messages that were sent and did not arrive
+	Joins         float64 // of Push: sessions that joined, and left, per second
 }
 
 // Cost is what one side spent.
@@ -129,6 +130,7 @@ var (
 	CPU          Metric = func(s Sample) float64 { return s.Client.CPU + s.Server.CPU }
 	SessionBytes Metric = func(s Sample) float64 { return s.SessionBytes }
 	Lost         Metric = func(s Sample) float64 { return s.Lost }
+	Joins        Metric = func(s Sample) float64 { return s.Joins }
 
 	ClientAllocs Metric = func(s Sample) float64 { return s.Client.Allocs }
 	ServerAllocs Metric = func(s Sample) float64 { return s.Server.Allocs }
@@ -178,9 +180,20 @@ func ratio(a, b float64) float64 {
 
 // Best returns the cell of the fastest peer that is neither ours nor the
 // limit, nil if there is none.
-func (r *Results) Best(test string, x int) (best *Cell) {
+func (r *Results) Best(test string, x int) *Cell {
+	return r.best(test, x, func(c *Cell) float64 { return c.Median(Rate) })
+}
+
+// leastP99 is Best by the lowest p99.
+func (r *Results) leastP99(test string, x int) *Cell {
+	return r.best(test, x, func(c *Cell) float64 { return -c.Median(P99) })
+}
+
+// best returns the cell with the highest score among the peers that are neither
+// ours nor the limit, nil if there is none.
+func (r *Results) best(test string, x int, score func(*Cell) float64) (best *Cell) {
 	for _, c := range r.Of(test) {
-		if p := r.Peer(c.Peer); c.X == x && !p.Ours && !p.Limit && (best == nil || c.Median(Rate) > best.Median(Rate)) {
+		if p := r.Peer(c.Peer); c.X == x && !p.Ours && !p.Limit && (best == nil || score(c) > score(best)) {
 			best = c
 		}
 	}

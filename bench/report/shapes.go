@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -52,8 +51,13 @@ func ShapeBars(r *Results) []Bar {
 			j.least(s.title(x)+", calls/s of those of "+nameOfBest(best), "%.2f", ratio(ours.Median(Rate), best.Median(Rate)), 1, Rate, ours, best)
 		}
 	}
+	if levels := w.levels(Procs); len(levels) > 1 { // more processors than there are must not be a burden
+		few, many := levels[0], levels[len(levels)-1]
+		with, without := r.Find(Procs, Typed, many), r.Find(Procs, Typed, few)
+		j.least(fmt.Sprintf("A server with GOMAXPROCS=%d, calls/s of those with %d", many, few), "%.2f", ratio(with.Median(Rate), without.Median(Rate)), 0.75, Rate, with, without)
+	}
 	for _, x := range w.levels(Open) {
-		ours, best := r.Find(Open, Typed, x), leastP99(r, x)
+		ours, best := r.Find(Open, Typed, x), r.leastP99(Open, x)
 		j.most(fmt.Sprintf("Open loop at %d %%, p99 of that of %s", x, nameOfBest(best)), "%.2f", ratio(ours.Median(P99), best.Median(P99)), 1, P99, ours, best)
 	}
 	if levels := w.levels(Hot); len(levels) > 1 {
@@ -61,17 +65,6 @@ func ShapeBars(r *Results) []Bar {
 		j.most("p99 of 1,000 quiet sessions beside a hot one, of that without it", "%.2f", ratio(with.Median(P99), without.Median(P99)), 2, P99, with, without)
 	}
 	return j.bars
-}
-
-// leastP99 returns the peer, neither ours nor by hand, with the least p99 of
-// the open loop.
-func leastP99(r *Results, x int) (best *Cell) {
-	for _, c := range r.Of(Open) {
-		if p := r.Peer(c.Peer); c.X == x && !p.Ours && !p.Limit && (best == nil || c.Median(P99) < best.Median(P99)) {
-			best = c
-		}
-	}
-	return best
 }
 
 // WriteShapes returns the page of shapes.
@@ -112,12 +105,5 @@ func (w *writer) shape(s shape, x int) {
 
 // SaveShapes writes the page of shapes below the directory docs.
 func SaveShapes(r *Results, docs string) error {
-	file := filepath.Join(docs, filepath.FromSlash(ShapesName))
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if err := os.WriteFile(file, []byte(WriteShapes(r)), 0o644); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
+	return writeFile(filepath.Join(docs, filepath.FromSlash(ShapesName)), WriteShapes(r))
 }

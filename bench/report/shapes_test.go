@@ -33,7 +33,7 @@ func shapesRun() *Results {
 
 func TestShapeBars(t *testing.T) {
 	bars := ShapeBars(shapesRun())
-	if len(bars) != 13 {
+	if len(bars) != 14 {
 		t.Errorf("%d bars", len(bars))
 	}
 	for _, b := range bars {
@@ -49,7 +49,7 @@ func TestShapeBars(t *testing.T) {
 	}{
 		{Conns, 1000, Sample{Rate: 98}, "connections with a caller each"},
 		{OverWS, 100, Sample{Rate: 98}, "WebSocket"},
-		{Procs, 8, Sample{Rate: 98}, "GOMAXPROCS=8"},
+		{Procs, 8, Sample{Rate: 98}, "GOMAXPROCS=8, calls/s of those of the best"},
 		{Blocking, 1000, Sample{Rate: 98}, "wait for 1 ms"},
 		{Open, 70, Sample{Rate: 100, P99: 51}, "Open loop at 70 %"},
 		{Hot, 100, Sample{Rate: 100, P99: 51}, "quiet sessions"},
@@ -65,6 +65,24 @@ func TestShapeBars(t *testing.T) {
 		if len(failed) != 1 || !strings.Contains(failed[0], tc.fails) {
 			t.Errorf("%s of %d got worse: failed %q", tc.test, tc.x, failed)
 		}
+	}
+}
+
+// A server that collapses with more processors than there are is told of, even if
+// it is ahead of all others.
+func TestShapeCollapses(t *testing.T) {
+	r := shapesRun()
+	for _, peer := range []string{Typed, "other", "slow"} {
+		r.Find(Procs, peer, 8).Samples = []Sample{{Rate: 74}}
+	}
+	var failed []string
+	for _, b := range ShapeBars(r) {
+		if !b.Pass {
+			failed = append(failed, b.What)
+		}
+	}
+	if len(failed) != 1 || !strings.Contains(failed[0], "GOMAXPROCS=8, calls/s of those with 1") {
+		t.Errorf("failed %q", failed)
 	}
 }
 
@@ -88,7 +106,7 @@ func TestShapesPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"run `make bench-shapes` instead", "13 of 13 bars hold", "## Open loop at 30 %", "p99.9", "## 1,000 quiet sessions beside one with 100 callers", "| erpc |"} {
+	for _, part := range []string{"run `make bench-shapes` instead", "14 of 14 bars hold", "## Open loop at 30 %", "p99.9", "## 1,000 quiet sessions beside one with 100 callers", "| erpc |"} {
 		if !strings.Contains(string(page), part) {
 			t.Errorf("the page does not have %q", part)
 		}

@@ -33,15 +33,20 @@ func (d *deliveries) total() (n uint64) {
 	return n
 }
 
-// count returns how many came within about t.
-func (d *deliveries) count(t time.Duration) (r Result, err error) {
+// count returns how many came within about t, and how many sessions joined
+// meanwhile as joined, which may be nil, counts them.
+func (d *deliveries) count(t time.Duration, joined func() uint64) (r Result, err error) {
+	if joined == nil {
+		joined = func() uint64 { return 0 }
+	}
 	mark, err := ReadUsage()
 	if err != nil {
 		return r, err
 	}
-	before, start := d.total(), time.Now()
+	before, members, start := d.total(), joined(), time.Now()
 	time.Sleep(t)
 	r.Calls = d.total() - before
+	r.Joined = joined() - members
 	r.Seconds = time.Since(start).Seconds()
 	r.Total = r.Calls
 	r.Errors = d.wrong.Load()

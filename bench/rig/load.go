@@ -16,6 +16,7 @@ type Result struct {
 	P99     float64 `json:"p99_us"`
 	P999    float64 `json:"p999_us"`
 	Max     float64 `json:"max_us"`
+	Joined  uint64  `json:"joined"` // sessions that came and went while the clock ran
 	Errors  uint64  `json:"errors"`
 	Error   string  `json:"error,omitempty"` // the first one
 	Usage   Usage   `json:"usage"`

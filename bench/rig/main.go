@@ -201,7 +201,7 @@ func dial(v Variant, c Config, in io.Reader, out io.Writer) error {
 	return commands(Hello{c.Addr}, in, out, map[string]func(float64) (any, error){
 		"run": func(n float64) (any, error) {
 			if c.Workload == Push {
-				return got.count(seconds(n))
+				return got.count(seconds(n), cl.Joined)
 			}
 			return load(calls, 0, seconds(n))
 		},

@@ -63,6 +63,9 @@ type Client struct {
 	// congruent to i. It is nil
 	// for Push.
 	NewCaller func(i int) func() error
+	// Joined returns how many sessions have come and gone so far, beside those
+	// that stay; nil if none do. It may be called concurrently.
+	Joined func() uint64
 }
 
 // Work is what a handler of Call does before it answers.

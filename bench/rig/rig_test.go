@@ -115,7 +115,8 @@ func TestDeliveries(t *testing.T) {
 	got := make(chan func([]byte), 1)
 	v := Variant{Name: "x", Dial: func(c Config) (*Client, error) {
 		got <- c.OnPush
-		return &Client{}, nil
+		var joined uint64
+		return &Client{Joined: func() uint64 { joined += 5; return joined }}, nil
 	}}
 	ended := make(chan error, 1)
 	go func() {
@@ -134,7 +135,7 @@ func TestDeliveries(t *testing.T) {
 		time.Sleep(time.Millisecond) // spread over the run
 	}
 	lines.Scan()
-	if r := decode[Result](t, lines.Text()); r.Calls == 0 || r.Calls > 20 || r.Errors != 0 {
+	if r := decode[Result](t, lines.Text()); r.Calls == 0 || r.Calls > 20 || r.Joined != 5 || r.Errors != 0 {
 		t.Errorf("%+v", r)
 	}
 	push([]byte("wrong length"))

@@ -136,6 +136,7 @@ func push(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 	}
 	s.Server = cost(used, pushed.Sent) // the server was marked before the client counted
 	s.Lost = float64(pushed.Sent) - float64(all.Total)
+	s.Joins = float64(r.Joined) / r.Seconds
 	return s, nil
 }
 

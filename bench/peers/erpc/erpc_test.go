@@ -142,6 +142,40 @@ func TestPush(t *testing.T) {
 	}
 }
 
+// Sessions that stay get what is pushed while others come and go.
+func TestChurn(t *testing.T) {
+	const stay = 3
+	var got atomic.Int64
+	c := rig.Config{Workload: rig.Push, Size: 128, Addr: address(t), Conns: stay, OnPush: func([]byte) { got.Add(1) }}
+	p, err := listen(c, defaults(), nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() }) // nobody can join any more
+	cl, err := dialChurn(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounds := int64(0)
+	for end := time.Now().Add(10 * time.Second); cl.Joined() < 200; rounds++ {
+		if time.Now().After(end) {
+			t.Fatalf("%d have joined", cl.Joined())
+		}
+		if n, err := broadcastToAll(p, make([]byte, 128)); n < stay || err != nil {
+			t.Fatalf("pushed to %d, %v", n, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if n := p.CountSession(); n < stay || n > stay+2*doors {
+		t.Errorf("%d sessions, %d of which stay", n, stay)
+	}
+	for end := time.Now().Add(10 * time.Second); got.Load() < stay*rounds; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d messages of at least %d arrived", got.Load(), stay*rounds)
+		}
+	}
+}
+
 // awaitSessions waits until the server has accepted n sessions and lost the
 // one that only looked whether it listens.
 func awaitSessions(t *testing.T, p erpc.Peer, n int) {

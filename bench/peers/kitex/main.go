@@ -1,6 +1,6 @@
 // Command kitex is cloudwego/kitex, multiplexed: TTHeader, its protobuf
 // payload codec, netpoll on one connection. The service is written by hand as
-// its generator would (service.go); the message is encoded by its own prutal,
+// its generator would (package echo); the message is encoded by its own prutal,
 // which is faster than Google's protobuf and is what its generated code uses.
 package main
 
@@ -14,6 +14,7 @@ import (
 	"github.com/cloudwego/kitex/pkg/klog"
 	"github.com/cloudwego/kitex/server"
 
+	"github.com/goerpc/erpc/bench/peers/kitex/echo"
 	"github.com/goerpc/erpc/bench/rig"
 	"github.com/goerpc/erpc/bench/rig/benchpb"
 )
@@ -23,9 +24,9 @@ func main() {
 	rig.Main(rig.Variant{Name: "kitex", Serve: serve, Dial: dial})
 }
 
-type echo struct{ c rig.Config }
+type handler struct{ c rig.Config }
 
-func (e *echo) Say(_ context.Context, m *benchpb.Plain) (*benchpb.Plain, error) {
+func (e *handler) Say(_ context.Context, m *benchpb.Plain) (*benchpb.Plain, error) {
 	e.c.Work()
 	m.Answer()
 	return m, nil
@@ -41,7 +42,7 @@ func serve(c rig.Config) (*rig.Server, error) {
 		}
 	}
 	s := server.NewServer(server.WithServiceAddr(addr), server.WithMuxTransport())
-	if err := s.RegisterService(service(), &echo{c}); err != nil {
+	if err := s.RegisterService(echo.Service(), &handler{c}); err != nil {
 		return nil, err
 	}
 	go func() { fmt.Fprintln(os.Stderr, "kitex: no longer serving:", s.Run()) }()
@@ -54,8 +55,8 @@ func dial(c rig.Config) (*rig.Client, error) {
 	all := make([]client.Client, c.Conns)
 	for i := range all {
 		var err error
-		all[i], err = client.NewClient(service(),
-			client.WithDestService(serviceName), client.WithHostPorts(c.Addr), client.WithMuxConnection(1))
+		all[i], err = client.NewClient(echo.Service(),
+			client.WithDestService(echo.ServiceName), client.WithHostPorts(c.Addr), client.WithMuxConnection(1))
 		if err != nil {
 			return nil, err
 		}
@@ -66,8 +67,8 @@ func dial(c rig.Config) (*rig.Client, error) {
 		return func() error {
 			tag++
 			req.Tag(tag)
-			var result result
-			if err := cl.Call(context.Background(), method, &args{req}, &result); err != nil {
+			var result echo.Result
+			if err := cl.Call(context.Background(), echo.Method, &echo.Args{Req: req}, &result); err != nil {
 				return err
 			}
 			return result.Success.Check(tag)
