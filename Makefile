@@ -43,6 +43,7 @@ guards: ## allocations, memory and the cost of logs, without the race detector
 	$(GO) test -count=1 -run 'Bounded|Small|Honest|TooLarge' ./message
 	ERPC_IDLE_SESSIONS=20000 $(GO) test -count=1 -run '^TestIdleMemory$$/^plain$$' ./socket/eventloop
 	ERPC_IDLE_SESSIONS=5000 $(GO) test -count=1 -run '^TestIdleMemory$$/^tcp$$' ./socket/eventloop
+	ERPC_IDLE_SESSIONS=10000 $(GO) test -count=1 -run '^TestIdleCPU$$' ./socket/eventloop
 	$(GO) test -count=1 ./internal/test/attack
 
 attack: ## what strangers can do to servers, in full; writes the table of docs/reliability.md
@@ -115,6 +116,14 @@ bench-shapes: ## other transports, bodies and loads against other frameworks, si
 .PHONY: bench-streams
 bench-streams: ## streams against io.Copy, grpc-go, connect-go and drpc, two minutes; writes docs/performance/streams.md
 	$(MAKE) -C bench bench-streams
+
+.PHONY: bench-sessions
+bench-sessions: ## 100,000 sessions in memory, of which 5,000 come and go each second, and a broadcast each second; needs a quiet machine and 3 GB
+	ERPC_MANY_SESSIONS=full $(GO) test -count=1 -timeout 10m -v -run '^TestManySessions$$' ./internal/test/e2e
+
+.PHONY: bench-hello
+bench-hello: ## size, memory and start of the smallest servers of erpc, grpc-go and kitex; writes docs/performance/hello.md
+	$(MAKE) -C bench bench-hello
 
 bench-smoke: ## does the benchmark run? writes nothing
 	$(MAKE) -C bench bench-smoke

@@ -23,7 +23,7 @@ import (
 
 // Environment variables.
 const (
-	idleEnv      = "ERPC_IDLE_SESSIONS"        // how many TestIdleMemory opens, such as 20000; unset: 1000, too few for the limits
+	idleEnv      = "ERPC_IDLE_SESSIONS"        // how many the tests open, such as 20000; unset: 1000, too few for the limits
 	clientEnv    = "ERPC_EVENTLOOP_CLIENT"     // the addresses to dial, for the client process
 	clientNumEnv = "ERPC_EVENTLOOP_CLIENT_NUM" // sessions
 	clientTLSEnv = "ERPC_EVENTLOOP_CLIENT_TLS" // not empty: over TLS
@@ -49,14 +49,7 @@ func TestIdleMemory(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("the memory of many sessions")
 	}
-	n := 1000
-	if s := os.Getenv(idleEnv); s != "" {
-		var err error
-		if n, err = strconv.Atoi(s); err != nil {
-			t.Fatalf("%s: %v", idleEnv, err)
-		}
-	}
-	n = atMost(t, n) // the runtime has raised the limit as far as the system lets it
+	n := idleSessions(t)
 	for _, c := range []struct {
 		name, network string
 		n             int
@@ -78,8 +71,16 @@ func TestIdleMemory(t *testing.T) {
 }
 
 func idleMemory(t *testing.T, network string, n int, secure bool) int {
+	before := openIdle(t, network, n, secure)
+	return (resident(t) - before) / n
+}
+
+// openIdle serves n sessions of another process that have made one call each, until
+// the end of the test. It returns what resident was without them.
+func openIdle(t *testing.T, network string, n int, secure bool) (before int) {
+	t.Helper()
 	srv := newPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"})
-	defer srv.Close()
+	t.Cleanup(func() { srv.Close() })
 	if secure {
 		server, _ := sockettest.TLS(t)
 		srv.SetTLSConfig(server)
@@ -94,7 +95,7 @@ func idleMemory(t *testing.T, network string, n int, secure bool) int {
 		go srv.Serve(lis) // ends with the peer
 		addrs = append(addrs, lis.Addr().String())
 	}
-	before := resident(t)
+	before = resident(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), clientEnv+"="+strings.Join(addrs, ","), clientNumEnv+"="+strconv.Itoa(n), clientTLSEnv+"="+map[bool]string{true: "yes"}[secure])
 	cmd.Stderr = os.Stderr
@@ -110,7 +111,13 @@ func idleMemory(t *testing.T, network string, n int, secure bool) int {
 		t.Fatal(err)
 	}
 	kill := time.AfterFunc(3*time.Minute, func() { _ = cmd.Process.Kill() }) // bounds the waits below
-	defer kill.Stop()
+	t.Cleanup(func() {
+		_ = stdin.Close() // tells the client to end; Wait says whether it did
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("client: %v", err)
+		}
+		kill.Stop()
+	})
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil || line != "ready\n" {
 		t.Fatalf("the client says %q, %v", line, err)
@@ -123,12 +130,54 @@ func idleMemory(t *testing.T, network string, n int, secure bool) int {
 			t.Fatalf("%d idle sessions have %d goroutines", n, runtime.NumGoroutine())
 		}
 	}
-	got := (resident(t) - before) / n
-	_ = stdin.Close() // tells the client to end; Wait says whether it did
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("client: %v", err)
+	return before
+}
+
+// Idle sessions take no processor time: of a core less than a thousandth, whatever
+// the number of sessions.
+func TestIdleCPU(t *testing.T) {
+	if os.Getenv(idleEnv) == "" || raceEnabled {
+		t.Skip("ten seconds of many idle sessions; set " + idleEnv)
 	}
-	return got
+	for _, network := range []string{"tcp", eventloop.Network} {
+		t.Run(network, func(t *testing.T) {
+			n := idleSessions(t)
+			openIdle(t, network, n, false)
+			resident(t)                 // collects, so that nothing is left to do
+			time.Sleep(2 * time.Second) // the last have become idle; the runtime has given memory back
+			const idle = 10 * time.Second
+			before := processorTime(t)
+			time.Sleep(idle)
+			used := processorTime(t) - before
+			t.Logf("%d idle sessions: %v in %v", n, used, idle)
+			if used > idle/1000 {
+				t.Errorf("%d idle sessions use %v of processor time in %v", n, used, idle)
+			}
+		})
+	}
+}
+
+// processorTime returns what the process has used.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// idleSessions returns how many sessions the tests have.
+func idleSessions(t *testing.T) int {
+	t.Helper()
+	n := 1000
+	if s := os.Getenv(idleEnv); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatalf("%s: %v", idleEnv, err)
+		}
+	}
+	return atMost(t, n) // the runtime has raised the limit as far as the system lets it
 }
 
 // idleClient opens the sessions and calls once over each.
