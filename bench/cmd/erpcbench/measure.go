@@ -140,11 +140,16 @@ func push(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 	return s, nil
 }
 
+// untilIdle is how long the sessions are left alone before they count as idle: some
+// peers put away what they used when nothing has come for a while.
+const untilIdle = time.Second
+
 func idle(j *job, server, client *process, before rig.Memory) (s report.Sample, err error) {
 	var done rig.Hello
 	if err := client.do(&done, 0, "once"); err != nil {
 		return s, err
 	}
+	time.Sleep(untilIdle)
 	var after rig.Memory
 	if err := server.do(&after, 0, "rss"); err != nil {
 		return s, err

@@ -48,11 +48,11 @@ func handle(ctx context.Context, handler, arg, res any) error {
 	return err
 }
 
-// Args and Result carry the message in the ways that kitex asks for.
-type (
-	Args   struct{ Req *benchpb.Plain }
-	Result struct{ Success *benchpb.Plain }
-)
+// Args carries a request in the ways that kitex asks for.
+type Args struct{ Req *benchpb.Plain }
+
+// Result carries a reply in the ways that kitex asks for.
+type Result struct{ Success *benchpb.Plain }
 
 // Marshal is for kitex.
 func (a *Args) Marshal(out []byte) ([]byte, error) { return prutal.MarshalAppend(out, a.Req) }

@@ -16,7 +16,7 @@ import (
 
 type hello struct{}
 
-func (hello) Say(_ context.Context, m *benchpb.Plain) (*benchpb.Plain, error) { return m, nil }
+func (*hello) Say(_ context.Context, m *benchpb.Plain) (*benchpb.Plain, error) { return m, nil }
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "where to listen")
@@ -33,7 +33,7 @@ func serve(addr string) error {
 		return err
 	}
 	s := server.NewServer(server.WithServiceAddr(tcp))
-	if err := s.RegisterService(echo.Service(), hello{}); err != nil {
+	if err := s.RegisterService(echo.Service(), &hello{}); err != nil {
 		return err
 	}
 	return s.Run()
