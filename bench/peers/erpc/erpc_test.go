@@ -156,6 +156,11 @@ func TestChurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for end := time.Now().Add(10 * time.Second); p.CountSession() < stay; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d sessions of %d", p.CountSession(), stay)
+		}
+	}
 	rounds := int64(0)
 	for end := time.Now().Add(10 * time.Second); cl.Joined() < 200; rounds++ {
 		if time.Now().After(end) {
