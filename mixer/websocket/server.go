@@ -183,10 +183,14 @@ func (s *Server) Close() error {
 	srv := s.srv
 	s.mu.Unlock()
 	err := s.Peer.Close()
-	if srv != nil {
-		err = errors.Join(err, srv.Close())
+	if srv == nil {
+		return err
 	}
-	return err
+	herr := srv.Close()
+	if errors.Is(herr, net.ErrClosed) { // the peer has closed the listener already
+		return err
+	}
+	return errors.Join(err, herr)
 }
 
 func root(path string) string {

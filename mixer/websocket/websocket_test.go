@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,6 +39,53 @@ func (*P) Divide(arg *Arg) (int, *erpc.Status) {
 		return 0, erpc.NewStatus(1001, "division by zero")
 	}
 	return arg.A / arg.B, nil
+}
+
+// A slowListener is one whose Accept returns only when it was closed twice.
+type slowListener struct {
+	net.Listener
+	closes atomic.Int32
+	twice  chan struct{}
+}
+
+func (l *slowListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.twice
+	}
+	return conn, err
+}
+
+func (l *slowListener) Close() error {
+	err := l.Listener.Close()
+	if l.closes.Add(1) == 2 {
+		close(l.twice)
+	}
+	return err
+}
+
+// The peer and the HTTP server both close the listener. The second one finds it
+// closed, which is no error.
+func TestCloseWhileTheServerStillAccepts(t *testing.T) {
+	srv := websocket.NewServer("/", erpc.PeerConfig{Logger: quiet})
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &slowListener{Listener: lis, twice: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(slow) }()
+	res, err := http.Get("http://" + lis.Addr().String() + "/nothing") // it serves
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close() // only that it came counts
+	if err := srv.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if err := <-done; !errors.Is(err, peer.ErrClosed) {
+		t.Errorf("serve: %v", err)
+	}
 }
 
 // start serves on a free port and returns the address.
