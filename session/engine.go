@@ -140,7 +140,9 @@ func (s *Engine) finishWith(cause error, why *ClosedError) error {
 		return nil
 	}
 	if why != nil && was == Open {
-		s.conns.current().sayEnd(why)
+		c := s.conns.current()
+		c.streams.Load().end(cause) // first: whoever hears of the end of the session ends its streams, too
+		c.sayEnd(why)
 	}
 	s.logEnd(was, cause)
 	s.shared.Owner.Gone(s) // first, so that whoever hears of the end does not find it in the table

@@ -198,6 +198,35 @@ func TestEndsOfAStream(t *testing.T) {
 	}
 }
 
+// Whoever hears that the session ends is done with its streams, so how these have
+// ended must come first.
+func TestEndsOfStreamsComeBeforeThatOfTheSession(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := streamUnit(t, nil, nil)
+		u.prove()
+		u.sess.conns.life.move(Preparing, Open)
+		x := getExchange(u.conn, roleOutgoing)
+		defer putExchange(x)
+		x.out.SetMtype(message.TypeStreamOpen)
+		x.out.SetServiceMethod("/s")
+		x.out.SetContext(t.Context())
+		_, st := streamOpening{x, new(Hooks)}.on(u.conn)
+		if !st.OK() {
+			t.Fatal(st)
+		}
+		u.sess.End(ErrShutdown)
+		<-u.net.closed
+		var sent []string
+		for _, m := range u.net.messages(t) {
+			sent = append(sent, message.TypeText(m.Mtype())+" "+m.ServiceMethod())
+		}
+		want := []string{message.TypeText(message.TypeStreamOpen) + " /s", message.TypeText(message.TypeStreamEnd) + " ", message.TypeText(message.TypePush) + " " + controlEnd}
+		if !slices.Equal(sent, want) {
+			t.Errorf("sent %q, want %q", sent, want)
+		}
+	})
+}
+
 // The deadline of the opener is that of the handler, whichever looks first.
 func TestDeadlineOfAStream(t *testing.T) {
 	left := make(chan time.Duration, 1)
