@@ -68,3 +68,12 @@ func TestSleep(t *testing.T) {
 		}
 	})
 }
+
+func TestWaitsAreNeverNegative(t *testing.T) {
+	b := Backoff{First: -time.Second, Max: -time.Second, Soon: true}
+	for range 5 {
+		if d := b.Next(); d != 0 {
+			t.Errorf("attempt %d waits %v", b.Attempts(), d)
+		}
+	}
+}

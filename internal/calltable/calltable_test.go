@@ -157,3 +157,46 @@ func BenchmarkAddTake(b *testing.B) {
 		table.Take(seq)
 	}
 }
+
+// The number of slots is the least power of two that is twice the calls.
+func TestSlotsGrowWithTheCalls(t *testing.T) {
+	var table Table[int]
+	want := minSlots
+	for n := 1; n <= 3000; n++ {
+		if 2*n > want {
+			want *= 2
+		}
+		table.Add(n)
+		if len(table.slots) != want {
+			t.Fatalf("%d calls have %d slots, want %d", n, len(table.slots), want)
+		}
+	}
+}
+
+// An empty table keeps a moderate number of slots, and one that is not empty all.
+func TestWhatATableKeeps(t *testing.T) {
+	for _, c := range []struct {
+		calls int
+		keeps bool
+	}{{maxKept / 2, true}, {maxKept/2 + 1, false}} {
+		var table Table[*int]
+		var seqs []int32
+		for range c.calls {
+			seq, _ := table.Add(new(int))
+			seqs = append(seqs, seq)
+		}
+		for i, seq := range seqs {
+			if _, ok := table.Take(seq); !ok {
+				t.Fatalf("%d calls: the %d. is gone", c.calls, i+1)
+			}
+		}
+		if kept := table.slots != nil; kept != c.keeps {
+			t.Errorf("%d calls: the empty table keeps its slots: %v", c.calls, kept)
+		}
+		for _, s := range table.slots {
+			if s.call != nil || s.seq != 0 {
+				t.Errorf("%d calls: the empty table keeps a call", c.calls)
+			}
+		}
+	}
+}

@@ -167,3 +167,26 @@ func TestOneShortWindowIsChance(t *testing.T) {
 		}
 	})
 }
+
+// The round trip is the shortest that was measured, each from one credit to the
+// first message that it has allowed.
+func TestTheShortestRoundTripCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g growth
+		for _, c := range []struct{ took, want time.Duration }{
+			{10 * time.Millisecond, 10 * time.Millisecond},
+			{5 * time.Millisecond, 5 * time.Millisecond},
+			{20 * time.Millisecond, 5 * time.Millisecond},
+		} {
+			g.credited(100)
+			time.Sleep(c.took / 2)
+			g.credited(200) // another is measured already
+			g.arrived(99)   // the sender did not need the credit for that
+			time.Sleep(c.took / 2)
+			g.arrived(100)
+			if g.roundTrip != c.want {
+				t.Errorf("a round trip of %v: the shortest is %v, want %v", c.took, g.roundTrip, c.want)
+			}
+		}
+	})
+}

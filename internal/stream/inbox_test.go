@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
@@ -35,8 +36,7 @@ func take(t *testing.T, b *Inbox[int], want int) (c Credit, due bool) {
 	return c, due
 }
 
-// Credit is due after half a window, after 64 messages, or when the sender says
-// that it has used its window up; never for each message.
+// Arrived is what was put in, taken or not.
 func TestArrivedCountsWhatIsTakenAndWhatIsNot(t *testing.T) {
 	b, err := NewInbox[int](new(Memory))
 	if err != nil {
@@ -61,6 +61,8 @@ func TestArrivedCountsWhatIsTakenAndWhatIsNot(t *testing.T) {
 	}
 }
 
+// Credit is due after half a window, after 64 messages, or when the sender says
+// that it has used its window up; never for each message.
 func TestWhenCreditIsDue(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -333,4 +335,85 @@ func TestAClosedInboxKeepsWhatIsQueuedReserved(t *testing.T) {
 	if b.memory.Used() != InitialWindow {
 		t.Errorf("%d bytes are reserved for an open inbox", b.memory.Used())
 	}
+}
+
+// The sender counts from the last credit, so what was taken since then still fills
+// the window: one that sends more has overrun it.
+func TestWhatIsTakenAndNotCreditedFillsTheWindow(t *testing.T) {
+	b := newInbox(t, new(Memory))
+	for i := range 4 {
+		put(t, b, i, InitialWindow/4, false)
+	}
+	if err := b.Put(4, 1, false); !errors.Is(err, ErrOverrun) {
+		t.Errorf("a full window: %v, want an overrun", err)
+	}
+	if _, due := take(t, b, 0); due {
+		t.Fatal("a quarter is credited already")
+	}
+	if err := b.Put(4, 1, false); !errors.Is(err, ErrOverrun) {
+		t.Errorf("a quarter is taken and not credited: %v, want an overrun", err)
+	}
+	if _, due := take(t, b, 1); !due {
+		t.Fatal("half is not credited")
+	}
+	put(t, b, 4, 1, false)
+}
+
+// One message above the window is reserved for as long as it is queued.
+func TestALargeMessageIsReservedUntilItIsTaken(t *testing.T) {
+	m := new(Memory)
+	b := newInbox(t, m)
+	put(t, b, 0, 3*InitialWindow, true)
+	if m.Used() != 3*InitialWindow {
+		t.Errorf("%d bytes are reserved for a large message, want %d", m.Used(), 3*InitialWindow)
+	}
+	take(t, b, 0)
+	if m.Used() != InitialWindow {
+		t.Errorf("%d bytes are reserved when it is taken, want %d", m.Used(), InitialWindow)
+	}
+	b.Close(io.EOF)
+	if m.Used() != 0 {
+		t.Errorf("an empty inbox that is closed reserves %d bytes", m.Used())
+	}
+}
+
+// However many wait, each gets a message, or the end.
+func TestAllWhoWaitAreWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newInbox(t, new(Memory))
+		type taken struct {
+			v   int
+			err error
+		}
+		got := make(chan taken, 4)
+		for range 4 {
+			go func() {
+				v, _, _, err := b.Take(t.Context())
+				got <- taken{v, err}
+			}()
+		}
+		synctest.Wait()
+		put(t, b, 7, 1, false) // both before any of them runs
+		put(t, b, 7, 1, false)
+		synctest.Wait()
+		if len(got) != 2 {
+			t.Errorf("%d of 2 messages were taken", len(got))
+		}
+		b.Close(io.EOF)
+		synctest.Wait()
+		if len(got) != 4 {
+			t.Fatalf("%d of 4 have returned at the end", len(got))
+		}
+		ends := 0
+		for range 4 {
+			if x := <-got; x.err == io.EOF {
+				ends++
+			} else if x.err != nil || x.v != 7 {
+				t.Errorf("took %d, %v", x.v, x.err)
+			}
+		}
+		if ends != 2 {
+			t.Errorf("%d saw the end, want 2", ends)
+		}
+	})
 }

@@ -230,3 +230,42 @@ func TestSendersThatWaitAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// What an Undo gives back is for whoever waits.
+func TestUndoWakesTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWindow(1000, nil)
+		acquire(t, w, 1000)
+		got := make(chan error, 1)
+		go func() {
+			_, err := w.Acquire(t.Context(), 1)
+			got <- err
+		}()
+		synctest.Wait()
+		w.Undo()
+		synctest.Wait()
+		if len(got) != 1 || <-got != nil {
+			t.Error("the window is empty again, and nobody was woken")
+		}
+	})
+}
+
+// A credit that was overtaken by a later one says what the window was.
+func TestAnOlderCreditChangesNothing(t *testing.T) {
+	w := NewWindow(1000, nil)
+	for range 5 {
+		acquire(t, w, 100)
+	}
+	if err := w.Credit(5, 2000); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Credit(3, 10); err != nil {
+		t.Fatal(err)
+	}
+	if acquire(t, w, 1000) {
+		t.Error("the older credit has made the window small")
+	}
+	if n, charge := w.Unacked(); n != 1 || charge != 1000 {
+		t.Errorf("%d messages of %d bytes are outstanding, want 1 of 1000", n, charge)
+	}
+}
