@@ -34,11 +34,13 @@ func echo(_ CallCtx, s *Stream) *message.Status {
 }
 
 func TestAStreamFromOpenToEnd(t *testing.T) {
-	meta := make(chan string, 1)
+	meta, release := make(chan string, 1), make(chan struct{})
 	h := streamHandler(func(ctx CallCtx, s *Stream) *message.Status {
 		meta <- s.Meta().Get("who") + ", " + ctx.GetMeta("who") + ", " + s.Method()
 		ctx.SetMeta("count", "3")
-		return echo(ctx, s)
+		st := echo(ctx, s)
+		<-release
+		return st
 	})
 	duets(t, routes{stream: h}, func(d *duet) {
 		s := d.open(d.Context(), message.WithSetMeta("who", "anna"))
@@ -66,6 +68,7 @@ func TestAStreamFromOpenToEnd(t *testing.T) {
 		if err := s.Send(4); err == nil || !strings.Contains(err.Error(), "after CloseSend") {
 			t.Errorf("sending after CloseSend: %v", err)
 		}
+		release <- struct{}{} // from now on the stream may end
 		if err := s.Recv(new(int)); err != io.EOF {
 			t.Errorf("after the last message: %v", err)
 		}
