@@ -270,12 +270,20 @@ func TestMeshLetsInServersWithCertificateAndPassword(t *testing.T) {
 	cfg.Logger = slog.New(&log)
 	first := start(t, cfg)
 	nodes := []*node{newNode(t, first.Engine())}
-	join := func(cfg embed.Config) *node {
-		cfg.Routes = []string{first.MeshAddr()}
-		return newNode(t, start(t, cfg).Engine())
-	}
-	nodes = append(nodes, join(config(ours, "right")))
+	cfg = config(ours, "right")
+	cfg.Routes = []string{first.MeshAddr()}
+	nodes = append(nodes, newNode(t, start(t, cfg).Engine()))
 	knows(t, nodes)
+	for name, certs := range map[string][]tls.Certificate{"none": nil, "one of another authority": foreign.config(t).Certificates} {
+		conn, err := tls.Dial("tcp", first.MeshAddr(), &tls.Config{RootCAs: ours.pool, Certificates: certs, MinVersion: tls.VersionTLS12})
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1)) // with TLS 1.3 the client learns it now
+			_ = conn.Close()
+		}
+		if err == nil {
+			t.Errorf("certificate: %s: the server speaks with the client", name)
+		}
+	}
 	for name, c := range map[string]struct {
 		cfg  embed.Config
 		says string // in the log
@@ -288,8 +296,11 @@ func TestMeshLetsInServersWithCertificateAndPassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.cfg.Logger = slog.New(&log)
 			before := len(log.Says(c.says))
-			n := join(c.cfg)
+			c.cfg.Routes = []string{first.MeshAddr()}
+			refused := start(t, c.cfg)
 			kit.Eventually(t, kit.Bound, "a server says that it was refused", func() bool { return len(log.Says(c.says)) > before })
+			n := newNode(t, refused.Engine()) // it looks for the others
+			time.Sleep(300 * time.Millisecond)
 			if got := n.Nodes(); len(got) > 0 {
 				t.Errorf("it knows %q", got)
 			}
