@@ -50,9 +50,7 @@ func (e *Engine) Keep(ctx context.Context, name string, size int, age time.Durat
 	defer cancel()
 	for {
 		err := e.create(ctx, name, size, age)
-		var api *jetstream.APIError
-		wait := errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &api) && api.Code == 503
-		if !wait {
+		if !passes(err) {
 			return err
 		}
 		select {
@@ -61,6 +59,18 @@ func (e *Engine) Keep(ctx context.Context, name string, size int, age time.Durat
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// codeNoPeers is the error of JetStream for a stream with more copies than there are
+// servers that the leader has heard of so far.
+const codeNoPeers = 10005
+
+// passes reports whether an error is one of servers that have just started, or choose a
+// leader.
+func passes(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &api) && (api.Code == 503 || api.ErrorCode == codeNoPeers)
 }
 
 // createLimit bounds one request to create a stream.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/goerpc/erpc/cluster"
 	"github.com/goerpc/erpc/internal/test/kit"
@@ -358,4 +359,25 @@ func TestReadFromServersByChance(t *testing.T) {
 			t.Errorf("%v: most answers should be complete, and some not", outcomes)
 		}
 	})
+}
+
+// Servers that start together answer with errors that pass; others come back at once.
+func TestErrorsOfServersThatStartPass(t *testing.T) {
+	for err, want := range map[error]bool{
+		nil:                      false,
+		cluster.ErrDown:          false,
+		nats.ErrNoResponders:     true,
+		context.DeadlineExceeded: true,
+		&jetstream.APIError{Code: 503, ErrorCode: 10008}:        true, // no leader
+		&jetstream.APIError{Code: 400, ErrorCode: codeNoPeers}:  true,
+		&jetstream.APIError{Code: 404, ErrorCode: codeNoStream}: false,
+		&jetstream.APIError{Code: 500, ErrorCode: 10074}:        false, // one server, three copies
+	} {
+		if err != nil {
+			err = fmt.Errorf("wrapped: %w", err)
+		}
+		if got := passes(err); got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
+		}
+	}
 }
