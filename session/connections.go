@@ -243,6 +243,17 @@ func (s *connections) err() error {
 	return s.cause
 }
 
+// ended returns why this side has ended the session, nil if it has not, or gave no
+// reason.
+func (s *connections) ended() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.life.state() != Closed {
+		return nil
+	}
+	return s.cause
+}
+
 func (s *connections) signalLocked() {
 	if s.changed != nil {
 		close(s.changed)

@@ -139,14 +139,13 @@ func (s *Engine) finishWith(cause error, why *ClosedError) error {
 	if !did {
 		return nil
 	}
-	if why != nil && was == Open {
-		c := s.conns.current()
-		c.streams.Load().end(cause) // first: whoever hears of the end of the session ends its streams, too
-		c.sayEnd(why)
-	}
 	s.logEnd(was, cause)
 	s.shared.Owner.Gone(s) // first, so that whoever hears of the end does not find it in the table
 	left, connected := s.conns.end(cause)
+	if why != nil && was == Open {
+		left[0].streams.Load().end(cause) // first: whoever hears of the end of the session ends its streams, too
+		left[0].sayEnd(why)               // the other side may close the connection as soon as it reads that
+	}
 	s.notifyEnd()
 	err := left[0].close(cause)
 	for _, c := range left[1:] {

@@ -75,6 +75,9 @@ func (s *Engine) connDown(c *conn, cause error) {
 		_ = s.finish(cause) // nothing is left to be told of its error
 		return
 	}
+	if own := s.conns.ended(); own != nil {
+		cause = own // the other side closes because this side has said that it ends
+	}
 	_ = c.close(cause) // nothing is left to be told of its error
 	if redial {
 		s.logLost(c, cause)

@@ -176,6 +176,7 @@ func TestEndsOfAStream(t *testing.T) {
 				if got := s.Status().Code(); got != c.opener {
 					t.Errorf("the status is %d, want %d", got, c.opener)
 				}
+				<-s.Context().Done() // it ends just behind what Recv has returned
 				if cause := context.Cause(s.Context()); cause == nil || code(cause) != c.opener && !errors.Is(cause, context.Canceled) {
 					t.Errorf("the opener's context ended with %v", cause)
 				}

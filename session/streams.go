@@ -163,8 +163,11 @@ func (t *streams) end(cause error) {
 	}
 	t.close()
 	st, tell := statusClosed(cause), false
+	var closed *ClosedError
 	if errors.Is(cause, ErrShutdown) {
 		st, tell = newStatus(message.CodeShuttingDown, ErrShutdown), true
+	} else if errors.As(cause, &closed) && closed.Status.Code() == message.CodeShuttingDown {
+		st = closed.Status // the other side has said the same of the session, in front of the ends of its streams
 	}
 	for _, s := range t.all() {
 		s.finish(st, tell)

@@ -132,6 +132,7 @@ func streamUnit(t *testing.T, h *Handler, set func(*Shared)) *unit {
 // frame lets a goroutine that reads deal with a frame of a stream.
 func (u *unit) frame(mtype byte, seq int32, method string, body any, set ...message.Setting) error {
 	x := u.inbound(mtype, seq, method, body, set...)
+	x.role = roleInbound // as accept does, so that what the handler leaves in x is reset
 	kept, err := u.streamFrame(x)
 	if !kept {
 		putExchange(x)
@@ -425,4 +426,47 @@ func TestAnswersToTheQuestionOfStreams(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The end of a session reads the same for its streams, whether the frames that end
+// them are read first, or what the other side has said of the session.
+func TestStreamsEndAsTheirSessionDoes(t *testing.T) {
+	shut := message.NewStatus(message.CodeShuttingDown, "the peer is shut down", "")
+	for _, c := range []struct {
+		cause error
+		want  int32
+	}{
+		{ErrShutdown, message.CodeShuttingDown},
+		{&ClosedError{Status: shut, Reconnect: true}, message.CodeShuttingDown},
+		{&ClosedError{Status: message.NewStatus(1234, "no", "")}, message.CodeConnClosed},
+		{errConnClosed, message.CodeConnClosed},
+	} {
+		duets(t, routes{stream: streamHandler(echo)}, func(d *duet) {
+			s := d.open(d.Context())
+			synctest.Wait()
+			_ = d.here.conns.current().close(c.cause)
+			if err := s.Recv(new(int)); code(err) != c.want {
+				t.Errorf("the stream ends with %v when its connection ends with %v; want code %d", err, c.cause, c.want)
+			}
+		})
+	}
+}
+
+// What this side ends a session for is not replaced by the answer of the other side,
+// which closes the connection before this side has.
+func TestOwnCauseOutlivesTheAnswer(t *testing.T) {
+	duets(t, routes{stream: streamHandler(echo)}, func(d *duet) {
+		s := d.open(d.Context())
+		synctest.Wait()
+		if cause := d.here.conns.ended(); cause != nil {
+			t.Errorf("the session has ended with %v", cause)
+		}
+		c := d.here.conns.current()
+		d.here.conns.life.end() // as finish does
+		d.here.conns.end(ErrShutdown)
+		d.here.connDown(c, errConnClosed) // the goroutine that reads is quicker
+		if err := s.Recv(new(int)); code(err) != message.CodeShuttingDown {
+			t.Errorf("the stream ends with %v, want code %d", err, message.CodeShuttingDown)
+		}
+	})
 }
