@@ -1,5 +1,5 @@
 // Package erpc is a symmetric peer-to-peer RPC framework. One [Peer] is server
-// and client at once; over each connection both ends may CALL, which wants a
+// and client at once; over each connection both ends may CALL, which gets a
 // reply, and PUSH, which does not.
 //
 // # What a new program needs
@@ -16,12 +16,12 @@
 //	GraceSignal, SetShutdown                       the end of a program
 //
 // The rest is for programs that come from erpc v7: handlers that are methods of
-// structs (RouteCall and its kin), and what stands in v7.go.
+// structs (RouteCall and related functions), and the names in v7.go.
 //
 // # Methods
 //
-// Most names here are aliases of those in the layer packages, whose methods go
-// doc does not show on this page. Those of a [Peer]:
+// Most types here are aliases of types in the layer packages, and go doc does
+// not show the methods of an alias on this page. The methods of a [Peer]:
 //
 //	Listen, ListenOn, ListenAndServe, Serve, ServeConn, Listeners, Refused
 //	Dial, DialContext
@@ -41,26 +41,26 @@
 //	SessionAge, SetSessionAge, ContextAge, SetContextAge
 //	Log, Printf, Tracef, Debugf, Infof, Noticef, Warnf, Errorf, Criticalf, Panicf, Fatalf
 //
-// Of a [PreSession], which connect hooks get, besides ID, addresses, ages, Swap,
-// Close and the logging functions:
+// Of a [PreSession], which connect hooks get (it also has ID, the addresses,
+// the ages, Swap, Close and the logging functions):
 //
 //	PreCall, PreSend, PreReceive, PreReply, RawPush
 //	ModifySocket, ControlFD, GetProtoFunc, NetConn, AnswersInOrder, Err
 //
-// Of a [CallCtx], besides the logging functions; a [PushCtx] has those that are
-// not about the reply:
+// Of a [CallCtx], which also has the logging functions; a [PushCtx] has the
+// same methods except those that concern the reply:
 //
 //	Context, Session, Peer, Swap, IP, RealIP
 //	ServiceMethod, ResetServiceMethod, Seq, Input, GetBodyCodec
 //	GetMeta, PeekMeta, VisitMeta, CopyMeta
 //	Output, SetMeta, AddMeta, SetBodyCodec, ReplyBodyCodec, AddXferPipe
 //
-// Of a [CallCmd], which is a call in flight or one that has ended:
+// Of a [CallCmd], which is a call in flight or a completed one:
 //
 //	Done, Cancel, Status, StatusOK, Reply, Context, Session, Output
 //	InputMeta, InputBodyCodec, CostTime
 //
-// Of a [Status], whose nil is success:
+// Of a [Status]; a nil Status is success:
 //
 //	OK, Code, Msg, Cause, Err, String
 //
@@ -74,6 +74,6 @@
 //	router                   names to handlers
 //	peer                     listen, dial, the table of sessions
 //
-// A program written against erpc v7 comes over by changing its import paths;
-// docs/migrating.md says what is different.
+// To port a program from erpc v7, change its import paths; docs/migrating.md
+// lists the differences.
 package erpc

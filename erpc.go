@@ -16,7 +16,7 @@ import (
 type (
 	// A Peer is one node, client and server at once. See [peer.Peer].
 	Peer = *peer.Peer
-	// EarlyPeer is a peer that was just made, as PostNewPeer hooks see it.
+	// EarlyPeer is a peer that was just created, as PostNewPeer hooks see it.
 	EarlyPeer = *peer.Peer
 	// PeerConfig configures a peer; its zero value works. See [peer.Config].
 	PeerConfig = peer.Config
@@ -32,21 +32,21 @@ type (
 	CallCmd = *session.CallCmd
 	// A Batch is sent in one write. See [session.Batch].
 	Batch = session.Batch
-	// A BatchEntry is one call or push of it. See [session.BatchEntry].
+	// A BatchEntry is one call or push of a batch. See [session.BatchEntry].
 	BatchEntry = session.BatchEntry
-	// PeerStats are the counters of a peer. See [peer.Stats].
+	// PeerStats holds the counters of a peer. See [peer.Stats].
 	PeerStats = peer.Stats
 	// A Map is the store of a session or context. See [session.Swap].
 	Map = *session.Swap
-	// Logger are the leveled logging functions. See [session.Logger].
+	// Logger has the leveled logging functions. See [session.Logger].
 	Logger = session.Logger
 )
 
 // Messages.
 type (
-	// A Message is one unit of the wire. See [message.Message].
+	// A Message is the unit that is sent over a connection. See [message.Message].
 	Message = *message.Message
-	// A Header is its first part. See [message.Header].
+	// A Header is the first part of a message. See [message.Header].
 	Header = *message.Header
 	// Meta is metadata. See [message.Meta].
 	Meta = message.Meta
@@ -56,8 +56,8 @@ type (
 	// A StatusError is a failed status inside an error. See
 	// [message.StatusError].
 	StatusError = message.StatusError
-	// A ClosedError is why a session has ended that the other side has closed with
-	// a reason. See [session.ClosedError].
+	// A ClosedError is the error of a session that the other side closed with a
+	// reason. See [session.ClosedError].
 	ClosedError = session.ClosedError
 	// A MessageSetting adjusts an outgoing message. See [message.Setting].
 	MessageSetting = message.Setting
@@ -72,10 +72,10 @@ type (
 	PreCtx = session.PreCtx
 	// A ReadCtx is what a read hook sees. See [session.ReadCtx].
 	ReadCtx = session.ReadCtx
-	// A StreamCtx is what a hook of the messages of a stream sees. See
+	// A StreamCtx is what a hook for the messages of a stream sees. See
 	// [session.StreamCtx].
 	StreamCtx = session.StreamCtx
-	// A StreamEndCtx is what a hook of the end of a stream sees. See
+	// A StreamEndCtx is what a hook for the end of a stream sees. See
 	// [session.StreamEndCtx].
 	StreamEndCtx = session.StreamEndCtx
 	// A WriteCtx is what a write hook sees. See [session.WriteCtx].
@@ -98,12 +98,12 @@ type (
 	Router = router.Router
 	// A SubRouter registers handlers below a prefix. See [router.SubRouter].
 	SubRouter = router.SubRouter
-	// A ServiceMethodMapper makes service methods of Go names. See
+	// A ServiceMethodMapper derives service methods from Go names. See
 	// [router.ServiceMethodMapper].
 	ServiceMethodMapper = router.ServiceMethodMapper
 )
 
-// What can be replaced.
+// Parts that can be replaced.
 type (
 	// A Plugin has a name and at least one hook. See [plugin.Plugin].
 	Plugin = plugin.Plugin
@@ -119,7 +119,7 @@ type (
 	XferFilter = xfer.XferFilter
 	// A Transport makes connections. See [socket.Transport].
 	Transport = socket.Transport
-	// A CustomTransport is one made of functions. See [socket.Custom].
+	// A CustomTransport is a transport made of functions. See [socket.Custom].
 	CustomTransport = socket.Custom
 	// A QueuePolicy is what pushes do when a queue is full. See
 	// [socket.Policy].

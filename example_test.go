@@ -92,7 +92,7 @@ func ExampleCall() {
 	// 1001 no such user
 }
 
-// Either side may push. Here the server does, to a client that has told it so.
+// Either side may push. Here the server pushes to a client that subscribed.
 func ExampleHandlePush() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"})
 	defer srv.Close()
@@ -127,7 +127,7 @@ func ExampleHandlePush() {
 	// Output: all about cats
 }
 
-// A broadcast is encoded once, for all sessions or for those that are chosen.
+// A broadcast is encoded once, for all sessions or for a chosen set.
 func ExampleBroadcastTo() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"})
 	defer srv.Close()
@@ -172,8 +172,8 @@ func ExampleBroadcastTo() {
 	// 1 map[] to ben
 }
 
-// A plugin made of functions, which refuses the calls that don't say who they
-// are from, and a sub-router whose handlers have it.
+// A plugin made of functions refuses calls that don't name their author. A
+// sub-router applies it to its handlers.
 func ExamplePluginImpl() {
 	named := &erpc.PluginImpl{
 		PluginName: "named",
@@ -215,7 +215,7 @@ func ExamplePluginImpl() {
 }
 
 // Both sides speak TLS. A client that does not know the server's certificate
-// beforehand, as here, is not protected from who stands in between.
+// beforehand, as here, is not protected from a man in the middle.
 func ExampleGenerateTLSConfigForServer() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"})
 	defer srv.Close()
@@ -244,7 +244,8 @@ func ExampleGenerateTLSConfigForServer() {
 	// Output: true -5
 }
 
-// The configuration of a peer comes from a section of a YAML or an INI file.
+// LoadConfig reads the configuration of a peer from a section of a YAML or INI
+// file.
 func ExampleLoadConfig() {
 	dir, err := os.MkdirTemp("", "erpc")
 	if err != nil {
@@ -273,7 +274,8 @@ func ExampleLoadConfig() {
 	// refused
 }
 
-// exampleServer serves /double, and /wait, which ends when its caller has gone.
+// exampleServer serves /double, and /wait, whose handler returns when its
+// caller cancels the call.
 func exampleServer() (addr string, end func()) {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)})
 	erpc.HandleCall(srv, "/double", func(_ context.Context, n *int) (*int, error) {
@@ -292,8 +294,8 @@ func exampleServer() (addr string, end func()) {
 	return lis.Addr().String(), func() { _ = srv.Close() }
 }
 
-// Calls that leave in one write, each with its own result and status, and a push
-// to which nobody replies.
+// A batch sends calls and pushes in one write. Each call has its own result and
+// status.
 func ExampleNewBatch() {
 	addr, end := exampleServer()
 	defer end()
@@ -318,7 +320,7 @@ func ExampleNewBatch() {
 	// Output: [2 4] 404
 }
 
-// A call that its caller gives up: the handler's context ends.
+// A caller cancels its call, and the handler's context ends.
 func ExampleWithCancel() {
 	addr, end := exampleServer()
 	defer end()

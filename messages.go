@@ -17,12 +17,12 @@ const (
 	TypeAuthCall  = message.TypeAuthCall
 	TypeAuthReply = message.TypeAuthReply
 
-	// TypeStreamOpen is that of a message that opens a stream: hooks of calls see
-	// it in the place of TypeCall.
+	// TypeStreamOpen is the type of a message that opens a stream. Hooks for calls
+	// see it where they would see TypeCall.
 	TypeStreamOpen = message.TypeStreamOpen
 )
 
-// Status codes of the framework; those of applications should be above 1000.
+// Status codes of the framework. Applications should use codes above 1000.
 const (
 	CodeUnknownError        = message.CodeUnknownError
 	CodeOK                  = message.CodeOK
@@ -57,7 +57,7 @@ func TypeText(mtype byte) string { return message.TypeText(mtype) }
 // CodeText returns the text of a framework code.
 func CodeText(code int32) string { return message.CodeText(code) }
 
-// IsConnError reports whether the connection is to blame.
+// IsConnError reports whether the connection caused the failure.
 func IsConnError(st *Status) bool { return message.IsConnError(st) }
 
 // NewStatus returns a status; the text of the optional cause is sent with it.
@@ -65,7 +65,7 @@ func NewStatus(code int32, msg string, cause ...any) *Status {
 	return message.NewStatus(code, msg, cause...)
 }
 
-// NewStatusWithStack is [NewStatus] with the caller's stack, for %+v.
+// NewStatusWithStack is [NewStatus] with the caller's stack, which %+v prints.
 func NewStatusWithStack(code int32, msg string, cause ...any) *Status {
 	return message.NewStatusWithStack(code, msg, cause...)
 }
@@ -82,19 +82,20 @@ func StatusFromError(err error) *Status { return message.FromError(err) }
 // NewMessage returns a message with the settings applied.
 func NewMessage(settings ...MessageSetting) Message { return message.New(settings...) }
 
-// NewFakeCallCmd returns a call that has ended, for stand-ins of sessions.
+// NewFakeCallCmd returns a completed call, for types that stand in for a
+// session.
 func NewFakeCallCmd(serviceMethod string, arg, result any, st *Status) CallCmd {
 	return session.NewCallCmd(serviceMethod, arg, result, st)
 }
 
-// NewUnsentCallCmd is [NewFakeCallCmd] for a call that was certainly not sent, as
-// its Sent method then says.
+// NewUnsentCallCmd is [NewFakeCallCmd] for a call that was certainly not sent;
+// its Sent method returns false.
 func NewUnsentCallCmd(serviceMethod string, arg, result any, st *Status) CallCmd {
 	return session.NewUnsentCall(serviceMethod, arg, result, st)
 }
 
-// A PendingCall is an asynchronous call whose session is yet to be found, for
-// pools. See [session.PendingCall].
+// A PendingCall is an asynchronous call that has no session yet. Pools use it.
+// See [session.PendingCall].
 type PendingCall = session.PendingCall
 
 // NewPendingCall returns a pending call. See [session.NewPendingCall].
@@ -102,7 +103,8 @@ func NewPendingCall(serviceMethod string, arg, result any, done chan<- CallCmd, 
 	return session.NewPendingCall(serviceMethod, arg, result, done, settings...)
 }
 
-// WithMessage gives a message all that was set in src. See [message.WithMessage].
+// WithMessage copies everything that is set in src to the message. See
+// [message.WithMessage].
 func WithMessage(src Message) MessageSetting { return message.WithMessage(src) }
 
 // WithNothing changes nothing.

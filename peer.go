@@ -17,15 +17,16 @@ import (
 	"github.com/goerpc/erpc/socket/eventloop"
 )
 
-// ErrClosed is returned by ListenAndServe and Serve of a peer that was closed,
-// which is how they end well.
+// ErrClosed is what ListenAndServe and Serve return once the peer is closed. It
+// is their normal end.
 var ErrClosed = peer.ErrClosed
 
 // NewPeer returns a peer with every built-in codec, and with the transports of
-// TCP, Unix sockets and the event loop. Those of QUIC, KCP and WebSocket bring
-// large dependencies: a program that uses one imports its package below socket
-// and names it in PeerConfig.Transports; package socket/all has them all. NewPeer
-// panics on a configuration or plugin that can't work. See [peer.New].
+// TCP, Unix sockets and the event loop. The transports of QUIC, KCP and
+// WebSocket bring large dependencies: a program that uses one imports its
+// package below socket and lists it in PeerConfig.Transports; package
+// socket/all has them all. NewPeer panics on a configuration or plugin that
+// can't work. See [peer.New].
 func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	thriftcodec.Reg()
 	process.Fill(&cfg)
@@ -44,7 +45,7 @@ func NewPeer(cfg PeerConfig, globalLeftPlugin ...Plugin) Peer {
 	return p
 }
 
-// protocols returns what the key protocol of a configuration can name.
+// protocols returns the protocols that the configuration key protocol can name.
 func protocols() map[string]ProtoFunc {
 	return map[string]ProtoFunc{
 		"raw": rawproto.New, "json": jsonproto.New, "pb": pbproto.New, "http": httproto.NewHTTProtoFunc(),
@@ -57,7 +58,7 @@ func BroadcastTo(sessions []Session, serviceMethod string, arg any, settings ...
 	return peer.BroadcastTo(sessions, serviceMethod, arg, settings...)
 }
 
-// TryBroadcastTo is [BroadcastTo] that waits for no session. See
+// TryBroadcastTo is [BroadcastTo] without waiting for slow sessions. See
 // [peer.TryBroadcastTo].
 func TryBroadcastTo(sessions []Session, serviceMethod string, arg any, settings ...MessageSetting) (sent int, failed map[string]*Status) {
 	return peer.TryBroadcastTo(sessions, serviceMethod, arg, settings...)
@@ -67,7 +68,7 @@ func TryBroadcastTo(sessions []Session, serviceMethod string, arg any, settings 
 // [config.Load].
 func LoadConfig(path, section string, cfg any) error { return config.Load(path, section, cfg) }
 
-// WriteDefaultConfig writes a commented file with the values of cfg. See
+// WriteDefaultConfig writes the values of cfg to a new file, with comments. See
 // [config.WriteDefault].
 func WriteDefaultConfig(path, section string, cfg any) error {
 	return config.WriteDefault(path, section, cfg)
@@ -77,7 +78,7 @@ func WriteDefaultConfig(path, section string, cfg any) error {
 // [peer.GenerateTLSConfigForServer].
 func GenerateTLSConfigForServer() *tls.Config { return peer.GenerateTLSConfigForServer() }
 
-// GenerateTLSConfigForClient returns TLS that verifies nobody. See
+// GenerateTLSConfigForClient returns TLS that does not verify the server. See
 // [peer.GenerateTLSConfigForClient].
 func GenerateTLSConfigForClient() *tls.Config { return peer.GenerateTLSConfigForClient() }
 
@@ -107,6 +108,6 @@ type (
 // to be mounted in any HTTP server. See [httpgate.Handler].
 func HTTPHandler(p Peer, cfg HTTPConfig) http.Handler { return httpgate.New(p.Host(), cfg) }
 
-// Safe returns the plugin that marks handlers as changing nothing, so that HTTP
+// Safe returns the plugin that marks handlers as read-only, so that HTTP
 // clients may call them with GET. See [router.Safe].
 func Safe() Plugin { return router.Safe() }

@@ -6,8 +6,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// The hooks that a plugin can implement, in the order of the life of a peer, a
-// session and a message. docs/plugins.md has them as a table.
+// The hooks that a plugin can implement, in the order in which a peer, a
+// session and a message pass them. docs/plugins.md lists them in a table.
 type (
 	// PreNewPeerPlugin is [peer.PreNewPeerPlugin].
 	PreNewPeerPlugin = peer.PreNewPeerPlugin

@@ -38,7 +38,7 @@ func CallMeta[R any](ctx context.Context, to CallMaker, path string, arg any, se
 	return session.CallMeta[R](ctx, to, path, arg, settings...)
 }
 
-// A Method is a service method with its types, for both ends to share. See
+// A Method is a service method with its types. Both ends can share it. See
 // [router.Method].
 type Method[A, R any] = router.Method[A, R]
 
@@ -68,8 +68,8 @@ func NewBatch(sess Caller) *Batch { return session.NewBatch(sess) }
 // executed, so that it is safe to send it again. See [session.NotExecuted].
 func NotExecuted(st *Status) bool { return session.NotExecuted(st) }
 
-// Refusal marks st, of a hook in front of a handler, as that of a call that is not
-// executed. See [session.Refusal].
+// Refusal marks st, which a hook returns before the handler runs, as the status
+// of a call that was not executed. See [session.Refusal].
 func Refusal(st *Status) *Status { return session.Refusal(st) }
 
 // A Stream is one end of a stream that receives In and sends Out. See
@@ -83,8 +83,9 @@ type UntypedStream = session.Stream
 // StreamOpener can open streams: a session. See [session.StreamOpener].
 type StreamOpener = session.StreamOpener
 
-// HandleStream registers a typed handler of streams with a peer or sub-router. The
-// stream ends with what the handler returns. See [router.HandleStream].
+// HandleStream registers a typed handler of streams with a peer or sub-router.
+// The error that the handler returns becomes the status of the stream. See
+// [router.HandleStream].
 func HandleStream[In, Out any](peerOrSubRouter router.Registrar, path string, fn func(ctx context.Context, s *Stream[In, Out]) error, plugins ...Plugin) string {
 	return router.HandleStream(peerOrSubRouter, path, fn, plugins...)
 }
@@ -101,8 +102,9 @@ func Subscribe[R, A any](ctx context.Context, sess StreamOpener, path string, ar
 	return session.Subscribe[R](ctx, sess, path, arg, settings...)
 }
 
-// SubscribeFrom is Subscribe that goes on over another connection, from the
-// position that next makes of the last message. See [session.SubscribeFrom].
+// SubscribeFrom is [Subscribe] that continues on the next connection when one
+// breaks, from the position that next derives from the last message. See
+// [session.SubscribeFrom].
 func SubscribeFrom[R, A any](ctx context.Context, sess StreamOpener, path string, next func(last *R) *A, settings ...MessageSetting) iter.Seq2[*R, error] {
 	return session.SubscribeFrom(ctx, sess, path, next, settings...)
 }
@@ -115,7 +117,8 @@ type Transfer = session.Transfer
 // See [session.MetaSHA256].
 const MetaSHA256 = session.MetaSHA256
 
-// ErrChecksum means that the bytes of a transfer are not those that were sent.
+// ErrChecksum means that the received bytes of a transfer differ from those
+// that were sent.
 var ErrChecksum = session.ErrChecksum
 
 // ErrNoStreams is the cause of the status of a stream that could not be opened

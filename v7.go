@@ -10,31 +10,32 @@ import (
 	"github.com/goerpc/erpc/router"
 )
 
-// What stands in this file is there so that programs written against erpc v7
-// compile and work. New programs need none of it: they set fields of
-// [PeerConfig], and log with log/slog.
+// The names in this file let programs written for erpc v7 compile and work. New
+// programs need none of them: they set fields of [PeerConfig] and log with
+// log/slog.
 
 // CtrlStructPtr is a pointer to a struct with handler methods.
 type CtrlStructPtr = any
 
-// A CtrlPoolFunc makes such a struct.
+// A CtrlPoolFunc makes a [CtrlStructPtr].
 type CtrlPoolFunc = func() CtrlStructPtr
 
-// process is what peers made afterwards begin with. A field of their own
-// configuration wins. What SetSocket… ask for is passed over by networks that
-// have no such thing, while of a field of the configuration it is an error.
+// process holds the defaults of peers that are made later. A field of their own
+// configuration takes precedence. A network that does not support what a
+// SetSocket… function asks for ignores it; the same value in a field of the
+// configuration is an error.
 var process defaults.Set
 
-// DefaultProtoFunc returns the protocol of peers that name none.
+// DefaultProtoFunc returns the default protocol of peers.
 func DefaultProtoFunc() ProtoFunc { return process.Proto() }
 
-// SetDefaultProtoFunc sets that protocol.
+// SetDefaultProtoFunc sets the default protocol of peers.
 func SetDefaultProtoFunc(f ProtoFunc) { process.SetProto(f) }
 
-// DefaultBodyCodec returns the codec of bodies that name none.
+// DefaultBodyCodec returns the default codec of bodies.
 func DefaultBodyCodec() Codec { return process.Body() }
 
-// SetDefaultBodyCodec sets that codec by its ID.
+// SetDefaultBodyCodec sets the default codec of bodies by its ID.
 func SetDefaultBodyCodec(id byte) error { return process.SetBody(id) }
 
 // HTTPServiceMethodMapper maps names to paths. See
@@ -49,7 +50,7 @@ func RPCServiceMethodMapper(prefix, name string) string {
 	return router.RPCServiceMethodMapper(prefix, name)
 }
 
-// SetServiceMethodMapper sets how service methods are made of names.
+// SetServiceMethodMapper sets how service methods are derived from Go names.
 func SetServiceMethodMapper(m ServiceMethodMapper) { process.SetMapper(m) }
 
 // GetReadLimit returns the largest message that is read, in bytes.
@@ -62,13 +63,13 @@ func SetReadLimit(maxMessageSize uint32) { process.SetReadLimit(int(maxMessageSi
 // SetMessageSizeLimit is [SetReadLimit] under its older name.
 func SetMessageSizeLimit(maxMessageSize uint32) { SetReadLimit(maxMessageSize) }
 
-// SetSocketKeepAlive switches TCP keepalive.
+// SetSocketKeepAlive turns TCP keepalive on or off.
 func SetSocketKeepAlive(on bool) { process.SetKeepAlive(on) }
 
 // SetSocketKeepAlivePeriod sets the period of TCP keepalive.
 func SetSocketKeepAlivePeriod(d time.Duration) { process.SetKeepAlivePeriod(d) }
 
-// SetSocketNoDelay switches TCP's no-delay.
+// SetSocketNoDelay turns TCP_NODELAY on or off.
 func SetSocketNoDelay(on bool) { process.SetNoDelay(on) }
 
 // SetSocketReadBuffer sets the kernel's receive buffer, in bytes.
@@ -77,15 +78,14 @@ func SetSocketReadBuffer(bytes int) { process.SetReadBuffer(bytes) }
 // SetSocketWriteBuffer sets the kernel's send buffer, in bytes.
 func SetSocketWriteBuffer(bytes int) { process.SetWriteBuffer(bytes) }
 
-// SetGopool sets how many handlers of one peer may work at the same time.
-// Goroutines are kept no longer than they are of use, so the second argument
-// of v7 says nothing any more.
+// SetGopool sets how many handlers of one peer may run at the same time. The
+// second argument of v7, how long an idle goroutine is kept, has no effect.
 func SetGopool(maxGoroutinesAmount int, _ time.Duration) {
 	process.SetMaxHandlers(maxGoroutinesAmount)
 }
 
-// Go runs fn on a goroutine of its own. v7 bounds these; here only handlers are
-// bounded, so it always returns true.
+// Go runs fn on a new goroutine. v7 bounds these goroutines; here only handlers
+// are bounded, so Go always returns true.
 func Go(fn func()) bool {
 	go fn()
 	return true
@@ -94,11 +94,11 @@ func Go(fn func()) bool {
 // AnywayGo is [Go] without the result.
 func AnywayGo(fn func()) { go fn() }
 
-// TryGo is [Go] without the result. v7 runs fn at once, on the caller's goroutine,
-// when there are too many.
+// TryGo is [Go] without the result. When too many goroutines run, v7 runs fn on
+// the caller's goroutine; this function never does.
 func TryGo(fn func()) { go fn() }
 
-// MustGo is [Go] that fails if a context was given and has ended.
+// MustGo is [Go], but it fails if ctx was given and has ended.
 func MustGo(fn func(), ctx ...context.Context) error {
 	if len(ctx) > 0 && ctx[0] != nil {
 		if err := context.Cause(ctx[0]); err != nil {
@@ -112,15 +112,15 @@ func MustGo(fn func(), ctx ...context.Context) error {
 // GetMessage is [NewMessage]. Messages do not come from a pool.
 func GetMessage(settings ...MessageSetting) Message { return message.New(settings...) }
 
-// PutMessage does nothing: no message has to be given back.
+// PutMessage does nothing: messages are not pooled.
 func PutMessage(Message) {}
 
 // GetAcceptBodyCodec returns the codec that the metadata of a call asks for. See
 // [message.AcceptBodyCodec].
 func GetAcceptBodyCodec(meta *Meta) (id byte, ok bool) { return message.AcceptBodyCodec(meta) }
 
-// NewStatusFromQuery returns the status that is written as query text, nil if it
-// is OK or no status. See [message.ParseStatus].
+// NewStatusFromQuery parses a status written as query text. It returns nil if
+// the text is an OK status or not a status. See [message.ParseStatus].
 func NewStatusFromQuery(query []byte, tagStack bool) *Status {
 	st, err := message.ParseStatus(query)
 	if err != nil || st.OK() {
@@ -132,10 +132,10 @@ func NewStatusFromQuery(query []byte, tagStack bool) *Status {
 	return st
 }
 
-// A FakeAddr is an address that nobody has resolved. See [peer.Addr].
+// A FakeAddr is an unresolved address. See [peer.Addr].
 type FakeAddr = peer.Addr
 
-// NewFakeAddr returns an address of its parts. See [peer.NewAddr].
+// NewFakeAddr returns the address with these parts. See [peer.NewAddr].
 func NewFakeAddr(network, host, port string) *FakeAddr { return peer.NewAddr(network, host, port) }
 
 // NewFakeAddr2 returns the address written as addr. See [peer.ParseAddr].
@@ -168,8 +168,8 @@ func Criticalf(format string, args ...any) { logger.Criticalf(format, args...) }
 // Panicf logs at the level CRITICAL and panics.
 func Panicf(format string, args ...any) { logger.Panicf(format, args...) }
 
-// Fatalf logs at the level CRITICAL and panics. Unlike that of v7 it does not
-// exit the process, so deferred functions run.
+// Fatalf logs at the level CRITICAL and panics. Unlike v7's, it does not exit
+// the process, so deferred functions run.
 func Fatalf(format string, args ...any) { logger.Fatalf(format, args...) }
 
 // CodeNoError is [CodeOK].
@@ -178,8 +178,9 @@ const CodeNoError = message.CodeOK
 // ErrListenClosed is [ErrClosed].
 var ErrListenClosed = peer.ErrClosed
 
-// CheckStatus panics with a status whose cause is err, unless that is nil. It calls
-// whenError first. [CatchStatus] recovers it. New programs return errors.
+// CheckStatus panics with a status whose cause is err, unless err is nil. It
+// calls whenError first. [CatchStatus] recovers the panic. New programs return
+// errors.
 func CheckStatus(err error, code int32, msg string, whenError ...func()) {
 	if err == nil {
 		return
@@ -198,10 +199,11 @@ func ThrowStatus(code int32, msg string, cause ...any) {
 // PanicStatus panics with st, for [CatchStatus] to recover.
 func PanicStatus(st *Status) { panic(st) }
 
-// CatchStatus recovers a panic and sets *st: to the status that was thrown, or to
-// [CodeUnknownError] with the value of another panic as its cause. Without a panic
-// it leaves *st alone. realStatus is set to whether *st is a status that was meant.
-// It must be deferred itself:
+// CatchStatus recovers a panic and sets *st to the status that was thrown or,
+// for any other panic, to [CodeUnknownError] with the panic value as its cause.
+// Without a panic it leaves *st alone. *realStatus is set to true if a status
+// was thrown or *st already holds a failure, and to false for any other panic
+// or success. The call itself must be deferred:
 //
 //	defer erpc.CatchStatus(&st)
 func CatchStatus(st **Status, realStatus ...*bool) {

@@ -8,10 +8,10 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Call calls serviceMethod of the session with an address, on whatever node, and
-// returns the reply. It ends with ctx, whose end and deadline reach the handler,
-// or when the node of the session is gone. A failed status comes back as a
-// [*erpc.StatusError].
+// Call calls serviceMethod of the session with an address, on any node, and
+// returns the reply. It ends when ctx ends, which cancels the handler too, or
+// when the node of the session is gone. The deadline of ctx also applies to the
+// handler. A failed status comes back as a [*erpc.StatusError].
 func Call[R any](ctx context.Context, c *Cluster, address, serviceMethod string, arg any, settings ...erpc.MessageSetting) (*R, error) {
 	e, err := c.call(ctx, address, serviceMethod, arg, settings)
 	if err != nil {
@@ -81,14 +81,14 @@ func contextError(err error) error {
 // calling waits for one reply.
 type calling struct {
 	node  string
-	reply chan *envelope // has room for the first
-	end   chan error     // too
+	reply chan *envelope // buffered: room for the first
+	end   chan error     // likewise
 }
 
 func (w *calling) answer(e *envelope) {
 	select {
 	case w.reply <- e:
-	default: // it has one
+	default: // it already has a reply
 	}
 }
 
@@ -104,24 +104,25 @@ func (w *calling) gone(node string) {
 func (w *calling) fail(err error) {
 	select {
 	case w.end <- err:
-	default: // it has ended
+	default: // it has already ended
 	}
 }
 
-// A servedCall names a call that another node has sent.
+// A servedCall identifies a call that another node has sent.
 type servedCall struct {
 	node string
 	id   uint64
 }
 
-// served are the calls of other nodes that run here.
+// served holds the calls of other nodes that run here.
 type served struct {
 	mu    sync.Mutex // guards the following
 	m     map[servedCall]context.CancelFunc
 	ended bool
 }
 
-// begin enters a call. It returns false if there are too many, or the cluster ends.
+// begin adds a call. It returns false if there are too many, or if the cluster
+// is closed.
 func (s *served) begin(k servedCall, cancel context.CancelFunc, limit int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,7 +147,7 @@ func (s *served) cancel(k servedCall) {
 	}
 }
 
-// end cancels every call and refuses those to come.
+// end cancels every call and refuses later ones.
 func (s *served) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,13 +182,14 @@ func (c *Cluster) serve(e *envelope) {
 		cmd := sess.Call(e.method, e.body, &body, settings...)
 		c.reply(e, body, cmd.InputBodyCodec(), cmd.Status())
 	})
-	if !started { // the other node is told by Close
+	if !started { // Close tells the other node
 		c.served.finish(k)
 		cancel()
 	}
 }
 
-// reply answers a call. What the engine does not carry becomes a status.
+// reply answers a call. If the engine can't carry the reply, the answer is a
+// failed status.
 func (c *Cluster) reply(e *envelope, body []byte, codec byte, st *erpc.Status) {
 	r := &envelope{kind: kindReply, id: e.id, codec: codec, body: body}
 	if !st.OK() {

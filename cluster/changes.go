@@ -8,8 +8,9 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// ChangeMethod is where members that joined [WithChanges] are told, with a [Change],
-// who joins and leaves a room of Options.Changes.
+// ChangeMethod is the method of the pushes that tell members who joined
+// [WithChanges], with a [Change], who joins and leaves a room of
+// Options.Changes.
 const ChangeMethod = "/erpc.cluster/change"
 
 // A Change says who joined and left a room on one node within a moment.
@@ -17,21 +18,21 @@ type Change struct {
 	Room   string   `json:"room"`
 	Joined []Member `json:"joined,omitempty"`
 	Left   []Member `json:"left,omitempty"`
-	// Many says that these were too many to name: ask for Presence.
+	// Many says that there were too many to list: call Presence.
 	Many bool `json:"many,omitempty"`
-	// Gone, if not "", is a node that died: all members have left whose address
-	// begins with it and a slash.
+	// Gone, if not "", is a node that died: all members whose address begins with
+	// it and a slash have left.
 	Gone string `json:"gone,omitempty"`
 }
 
-// maxChanges is how many members one change names.
+// maxChanges is how many members one change lists.
 const maxChanges = 100
 
-// WithChanges tells the session who joins and leaves the room, if that is one of
-// Options.Changes. What was before, Presence tells.
+// WithChanges makes the cluster tell the session who joins and leaves the room,
+// if that is one of Options.Changes. Presence returns who was there before.
 func WithChanges() JoinOption { return func(j *joining) { j.changes = true } }
 
-// tellsChanges reports whether members of a room can be told of others.
+// tellsChanges reports whether members of a room can ask for changes.
 func (c *Cluster) tellsChanges(room string) bool {
 	for _, prefix := range c.opt.Changes {
 		if strings.HasPrefix(room, prefix) {
@@ -41,14 +42,14 @@ func (c *Cluster) tellsChanges(room string) bool {
 	return false
 }
 
-// changes are those of one topic that the nodes were not told.
+// changes holds the changes of one topic that were not published yet.
 type changes struct {
 	of   map[*member]bool // true: it joined
 	many bool
 }
 
-// noteLocked notes that a member joined or left; t.mu is held. Whoever comes and goes
-// within a moment has done neither.
+// noteLocked records that a member joined or left; t.mu is held. Joining and
+// leaving before the next publication cancel each other out.
 func (t *topic) noteLocked(m *member, joined bool) {
 	ch := &t.changes
 	switch before, has := ch.of[m]; {
@@ -65,7 +66,8 @@ func (t *topic) noteLocked(m *member, joined bool) {
 	}
 }
 
-// takeChanges returns what the nodes were not told, and whether that is anything.
+// takeChanges returns the changes that were not published yet, and whether
+// there are any.
 func (c *Cluster) takeChanges(t *topic) (change Change, any bool) {
 	t.mu.Lock()
 	ch := t.changes
@@ -92,8 +94,8 @@ func (c *Cluster) takeChanges(t *topic) (change Change, any bool) {
 	return change, ch.many || len(ch.of) > 0
 }
 
-// publishChanges tells all nodes, this one included, what has changed here, and
-// members that missed a change that there were some.
+// publishChanges publishes the changes of this node to all nodes, itself
+// included. It also tells members that missed a change to reload.
 func (c *Cluster) publishChanges() {
 	for _, t := range c.topics.allSpecial() {
 		if !t.tell {
@@ -108,13 +110,13 @@ func (c *Cluster) publishChanges() {
 		if err == nil {
 			err = c.send(t.subject, 0, &envelope{kind: kindChange, body: body})
 		}
-		if err != nil { // the nodes are told that they were cut off, too
+		if err != nil { // not retried: after a cut, members are told that they missed changes
 			c.warn("cluster: changes of room %q: %v", t.room, err)
 		}
 	}
 }
 
-// tellChange pushes a change, in JSON, to those who asked.
+// tellChange pushes a change, in JSON, to the members who asked for changes.
 func (c *Cluster) tellChange(t *topic, change []byte) {
 	t.mu.Lock()
 	var to []*membership
@@ -127,7 +129,8 @@ func (c *Cluster) tellChange(t *topic, change []byte) {
 	c.pushChange(t, to, change)
 }
 
-// pushChange pushes a change to members, and notes who had no room.
+// pushChange pushes a change to members, and records which ones had no room in
+// their queue.
 func (c *Cluster) pushChange(t *topic, to []*membership, change []byte) {
 	if len(to) == 0 {
 		return
@@ -144,7 +147,7 @@ func (c *Cluster) pushChange(t *topic, to []*membership, change []byte) {
 	}
 }
 
-// tellMissed tells members that missed a change, when they have room.
+// tellMissed tells members that they missed changes, once they have room.
 func (c *Cluster) tellMissed(t *topic) {
 	if c.gaps.held() {
 		return
@@ -153,7 +156,7 @@ func (c *Cluster) tellMissed(t *topic) {
 	var to []*membership
 	for _, in := range t.members {
 		if in.missedChange {
-			in.missedChange = false // unless it has no room for this either
+			in.missedChange = false // pushChange sets it again if there is still no room
 			to = append(to, in)
 		}
 	}
@@ -169,7 +172,7 @@ func (c *Cluster) tellMissed(t *topic) {
 	c.pushChange(t, to, body)
 }
 
-// missChanges notes that the members of a topic missed changes.
+// missChanges records that the members of a topic missed changes.
 func (t *topic) missChanges() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -178,7 +181,8 @@ func (t *topic) missChanges() {
 	}
 }
 
-// nodeGone ends what waits for a node, and tells members that those there have left.
+// nodeGone ends what waits for a node, and tells members that the node's
+// members have left.
 func (c *Cluster) nodeGone(node string) {
 	c.pending.gone(node)
 	for _, t := range c.topics.allSpecial() {

@@ -16,16 +16,16 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// A Cluster makes a peer one node of several. It is a plugin of that peer and of
-// no other. All methods may be called concurrently.
+// A Cluster makes a peer one node of several. It is a plugin of exactly one
+// peer. All methods may be called concurrently.
 type Cluster struct {
 	engine Engine
-	log    Log // nil if the engine is none
+	log    Log // nil if the engine is not a Log
 	opt    Options
-	node   string // random for each start: nobody takes it for one that is gone
+	node   string // random for each start, so that it differs from former nodes
 
 	peer       erpc.EarlyPeer
-	codec      byte // of bodies that name none
+	codec      byte // of bodies that don't name one
 	queueLimit int  // of a session, in bytes
 	life       lifetime
 	topics     topics
@@ -38,34 +38,34 @@ type Cluster struct {
 	leaving    leaving
 	lost       atomic.Uint64
 	cuts       atomic.Uint64
-	beats      uint64 // numbered signs of life that were sent; only the tick uses it
+	beats      uint64 // number of the last beat; only used by tick
 	unproven   unproven
-	doubted    atomic.Bool  // pushes may have been lost, so the next beat leaves out a number
-	beaten     atomic.Int64 // when the last beat was sent, in nanoseconds since 1970; 0: it came back
-	lag        atomic.Int64 // how long one took to come back
-	warned     atomic.Int64 // when a log that can't be read was last spoken of
-	direct     topic        // of what is pushed by address, and to all
+	doubted    atomic.Bool  // pushes may have been lost, so the next beat skips a number
+	beaten     atomic.Int64 // when the last beat was sent, in nanoseconds since 1970; 0 once it has come back
+	lag        atomic.Int64 // how long a beat took to come back
+	warned     atomic.Int64 // when a log that can't be read was last warned about
+	direct     topic        // of pushes by address and of broadcasts
 	dropped    atomic.Uint64
 
-	saying sync.Mutex // held until the engine has a sign of life; taken before mu
+	saying sync.Mutex // held while a sign of life is made and published; taken before mu
 
 	mu      sync.Mutex // guards the following
 	stop    context.CancelFunc
 	offers  announcement
 	offered uint64 // so many times offers has changed
 	stopped bool
-	wg      sync.WaitGroup // of what Close waits for
+	wg      sync.WaitGroup // goroutines that Close waits for
 }
 
 var prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// New returns the cluster of a peer that is about to be made with it:
+// New returns a cluster for a peer that is then made with it:
 //
 //	c := cluster.New(engine, cluster.Options{})
 //	peer := erpc.NewPeer(cfg, c)
 //	err := c.Start(ctx)
 //
-// It panics if the prefix of the options can't be part of a subject.
+// It panics if the prefix in the options can't be part of a subject.
 func New(engine Engine, opt Options) *Cluster {
 	opt.setDefaults()
 	if !prefixForm.MatchString(opt.Prefix) {
@@ -95,7 +95,7 @@ func (c *Cluster) Node() string { return c.node }
 // PostNewPeer implements [erpc.PostNewPeerPlugin].
 func (c *Cluster) PostNewPeer(p erpc.EarlyPeer) error {
 	if c.peer != nil {
-		return errors.New("cluster: one Cluster can't be a plugin of two peers; call New for each")
+		return errors.New("cluster: one Cluster can't serve two peers; call New for each")
 	}
 	body, err := codec.GetByName(p.Config().DefaultBodyCodec)
 	if err != nil {
@@ -114,8 +114,8 @@ func (c *Cluster) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 	return nil
 }
 
-// Start connects the node with the others. When it returns, this node hears them
-// and, as far as they answer within Options.Answer, knows them.
+// Start connects the node with the others. When it returns, this node receives
+// messages from them, and knows those that answered within Options.Answer.
 func (c *Cluster) Start(ctx context.Context) error {
 	if c.peer == nil {
 		return errors.New("cluster: make a peer with this plugin before Start")
@@ -168,7 +168,7 @@ func (c *Cluster) connect(ctx context.Context) error {
 	return c.meet(ctx)
 }
 
-// meet waits until no node has been new for a moment.
+// meet waits until no new node has appeared for a moment.
 func (c *Cluster) meet(ctx context.Context) error {
 	quiet := min(c.opt.Answer/10, 100*time.Millisecond)
 	for end, known := time.Now().Add(c.opt.Answer), -1; ; {
@@ -185,14 +185,15 @@ func (c *Cluster) meet(ctx context.Context) error {
 	}
 }
 
-// Close tells the other nodes that this one leaves and ends the engine. Calls that
-// wait for other nodes fail. Sessions stay; close the peer first.
+// Close tells the other nodes that this one leaves and ends the engine. Calls
+// that wait for other nodes fail. Close does not end sessions; close the peer
+// first.
 func (c *Cluster) Close() error {
 	if !c.life.end() {
 		return nil
 	}
 	c.saying.Lock()
-	_ = c.send(c.subjectAll(), 0, &envelope{kind: kindBye}) // they find out anyway
+	_ = c.send(c.subjectAll(), 0, &envelope{kind: kindBye}) // otherwise they notice when the lease ends
 	c.saying.Unlock()
 	c.mu.Lock()
 	c.stopped = true
@@ -207,10 +208,11 @@ func (c *Cluster) Close() error {
 	return err
 }
 
-// tickStep is how often a node looks what is due.
+// tickStep is how often tick checks what is due.
 const tickStep = 50 * time.Millisecond
 
-// tick does what is due: signs of life, subscriptions nobody needs, gaps.
+// tick does the periodic work: beats, ending unused subscriptions, telling
+// gaps.
 func (c *Cluster) tick(ctx context.Context) {
 	ticker := time.NewTicker(min(tickStep, c.opt.Beat))
 	defer ticker.Stop()
@@ -228,7 +230,7 @@ func (c *Cluster) tick(ctx context.Context) {
 					c.nodeGone(id)
 				}
 			}
-			c.publishChanges() // before the topics of some end
+			c.publishChanges() // before retire ends the topics of some
 			c.retire(now)
 			c.presences.forgetOld(now)
 			c.tellGaps()
@@ -242,22 +244,23 @@ func (c *Cluster) tick(ctx context.Context) {
 	}
 }
 
-// sendBeat sends a sign of life to all, with a number that shows them whether they
-// got those before. The tick calls it.
+// sendBeat sends a numbered sign of life to all nodes. The number shows them
+// whether they received the earlier ones. Only tick calls it.
 func (c *Cluster) sendBeat() {
 	if c.doubted.Swap(false) {
-		c.beats++ // as if one had been lost with them
+		c.beats++ // skip a number, as if a beat had been lost with the pushes
 	}
 	number := c.beats + 1
 	c.unproven.sendBeat(number)
-	if err := c.say(c.subjectAll(), kindBeat, number); err == nil { // else the next one may pass
+	if err := c.say(c.subjectAll(), kindBeat, number); err == nil { // if it fails, the next one may succeed
 		c.beats++
 	}
 }
 
-// say sends a sign of life with what this node offers now. They are made and sent one
-// after the other, so that none comes behind a newer one to the same subject; after Close
-// it sends nothing, or others would take the node that has left for alive.
+// say sends a sign of life with what this node offers now. Signs of life are
+// made and sent one at a time, so that an older one never follows a newer one.
+// After Close it sends nothing, because others would take a node that has left
+// for alive.
 func (c *Cluster) say(subject string, k kind, number uint64) error {
 	c.saying.Lock()
 	defer c.saying.Unlock()

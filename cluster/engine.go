@@ -9,37 +9,39 @@ import "context"
 // publishes from then on reaches the publisher by every subject to which that had
 // subscribed before. All methods may be called concurrently.
 type Engine interface {
-	// Start connects. Until Close the engine calls ev.
+	// Start connects. From then until Close, the engine calls ev.
 	Start(ctx context.Context, ev Events) error
-	// Subscribe returns when the engine has the subscription, and keeps it when it
-	// reconnects. Subjects consist of letters, digits, '-', '_' and '.'.
+	// Subscribe returns once the subscription is active. The engine restores it
+	// when it reconnects. Subjects consist of letters, digits, '-', '_' and '.'.
 	Subscribe(ctx context.Context, subject string) error
 	// Unsubscribe may return before the last message was delivered.
 	Unsubscribe(subject string) error
-	// Publish sends data, which nobody may change afterwards. It does not wait: it
-	// returns ErrDown while the engine is disconnected. If token is not 0 and
-	// nobody subscribes to subject, Events.Nobody is called with it.
+	// Publish sends data, which must not be modified afterwards. It does not
+	// block: while the engine is disconnected it returns ErrDown. If token is not
+	// 0 and subject has no subscribers, the engine calls Events.Nobody with token.
 	Publish(subject string, token uint64, data []byte) error
-	// MaxPayload is how much data Publish takes, in bytes.
+	// MaxPayload returns the maximum size of data for Publish, in bytes.
 	MaxPayload() int
-	// Close ends the engine. No call of Events is made after it has returned.
+	// Close ends the engine. After it has returned, the engine does not call
+	// Events.
 	Close() error
 }
 
-// Events is what an engine tells its node. The methods return soon. Those with a
-// subject are not called concurrently for the same one.
+// Events receives what an engine reports to its node. The methods return
+// quickly. Methods with a subject are not called concurrently for the same
+// subject.
 type Events interface {
-	// Message delivers data, which nobody changes any more.
+	// Message delivers data, which is not modified afterwards.
 	Message(subject string, data []byte)
-	// Stored is Message for what a [Log] keeps. prev is the Seq of the message before
-	// it in the same subject, 0 if nothing of it is kept.
+	// Stored is Message for messages that a [Log] keeps. prev is the Seq of the
+	// previous message of the same subject, or 0 if none is kept.
 	Stored(subject string, at Position, prev uint64, data []byte)
-	// Nobody says that nobody subscribed to the subject of that Publish.
+	// Nobody reports that the Publish with token had no subscribers.
 	Nobody(token uint64)
-	// Dropped says that messages of a subject were lost; "" stands for all.
+	// Dropped reports that messages of a subject were lost; "" means all subjects.
 	Dropped(subject string)
-	// Down says that the engine is disconnected, and Up that it is back. Messages
-	// in between are lost.
+	// Down reports that the engine is disconnected, and Up that it is connected
+	// again. Messages in between are lost.
 	Down(err error)
 	Up()
 }

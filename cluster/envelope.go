@@ -6,23 +6,23 @@ import (
 	"fmt"
 )
 
-// A kind is what an envelope asks of the node that gets it.
+// A kind says what an envelope asks of the receiving node.
 type kind byte
 
 const (
 	kindPush   kind = 1 + iota // push body to the sessions behind the subject
-	kindAck                    // answer to a push: how many sessions had it
+	kindAck                    // answer to a push: how many sessions it was queued for
 	kindCall                   // call a session
-	kindCancel                 // end the call with that id
+	kindCancel                 // cancel the call with that id
 	kindReply                  // answer to a call
-	kindHello                  // a node is new, or back: answer with a beat
-	kindBeat                   // a node lives; body is its announcement, as in a hello, and id counts those for all
-	kindBye                    // a node leaves
+	kindHello                  // the node is new or connected again: answer with a beat
+	kindBeat                   // the node is alive; body is its announcement, as in a hello, and id numbers the beats to all
+	kindBye                    // the node leaves
 	kindPing                   // answer with a pong
 	kindPong
-	kindAsk    // count is what it asks for
+	kindAsk    // count says what it asks for
 	kindTell   // a part of the answer
-	kindEnd    // its last part
+	kindEnd    // the last part of the answer
 	kindWho    // asks for a beat; the sender is not a node
 	kindChange // body is a Change, in JSON
 	kindMax
@@ -44,18 +44,18 @@ type envelope struct {
 	id      uint64
 	count   uint64 // of sessions, milliseconds of a call, or changes of what is announced
 	node    string // of the sender
-	session string // whom it is for, or the name of a room
-	except  string // address that is left out
+	session string // id of the receiving session, or the name of a room
+	except  string // address of a session to leave out
 	method  string
 	text    string // of the status of a reply
-	meta    string // as a query
+	meta    string // encoded as a query
 	body    []byte
 }
 
 // envelopeVersion is the first byte of every envelope.
 const envelopeVersion = 1
 
-// overhead is what an envelope takes at most besides its strings and body.
+// overhead is the maximum size of an envelope without its strings and body.
 const overhead = 1 + 2 + 3*binary.MaxVarintLen64 + 6*binary.MaxVarintLen64
 
 func (e *envelope) size() int {
@@ -76,7 +76,7 @@ func (e *envelope) encode() []byte {
 
 var errEnvelope = errors.New("cluster: malformed envelope")
 
-// decode reads an envelope. Its body is a part of b.
+// decode decodes an envelope. Its body aliases b.
 func decode(b []byte) (*envelope, error) {
 	if len(b) < 3 || b[0] != envelopeVersion || kind(b[1]) == 0 || kind(b[1]) >= kindMax {
 		return nil, errEnvelope

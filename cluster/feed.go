@@ -16,31 +16,33 @@ const (
 	MetaPosition = "X-Erpc-Pos"
 )
 
-// How members of a room with history get every message, in order and once: each has
-// the position of the last one queued for it. A live message names the one before
-// it, so a member without that one is behind, and reads the log. So does a member
-// that had no room in its queue, was cut off, or joins from an old position. One
-// goroutine a room reads, for all members at one position together; what comes live
-// meanwhile is kept, so that the reading ends.
+// Members of a room with history get every message once and in order. Each
+// member has the position of the last message queued for it. A live message
+// carries the number of the previous one, so a member that does not have that
+// one is behind and has to be served from the log. The same holds for a member
+// whose queue was full, that was cut off, or that joins from an old position.
+// One goroutine per room reads the log, for all members at the same position
+// together. It keeps live messages that arrive meanwhile, so that reading comes
+// to an end.
 
-// pageSize is how many messages one reading of a log returns.
+// pageSize is how many messages one read of a log returns.
 const pageSize = 100
 
-// maxRecent is how many live messages are kept while somebody is behind.
+// maxRecent is how many live messages are kept while a member is behind.
 const maxRecent = 1024
 
-// A live is a message of a log as it came from the engine.
+// A live is a message of a log as the engine delivered it.
 type live struct {
 	at   Position
-	prev uint64 // of the message before it; 0 if the log has none
+	prev uint64 // Seq of the previous message; 0 if the log has none
 	e    *envelope
 }
 
-// A feed is what a topic with history has besides its members.
+// A feed is the additional state of a topic with history.
 type feed struct {
-	reading bool // a goroutine runs feedRounds
+	reading bool // a goroutine runs readRounds
 	known   known
-	recent  []live    // while reading
+	recent  []live    // live messages that arrived while reading
 	retry   time.Time // when to read again after an error
 }
 
@@ -73,14 +75,14 @@ func (ev events) Stored(subject string, at Position, prev uint64, data []byte) {
 	}
 	t.mu.Unlock()
 	c.pushStored(t, t.inState(feedLive, nil), live{at, prev, e})
-	if back { // the log began again, and the engine has not noticed
+	if back { // the log started over, unnoticed by the engine
 		c.doubt(t, nil)
 	}
 	c.read(t)
 }
 
-// pushStored queues a message for those members that have the one before it. t.deliver is
-// held.
+// pushStored queues a message for the members that have the previous one.
+// t.deliver is held.
 func (c *Cluster) pushStored(t *topic, members []*membership, l live) {
 	t.mu.Lock()
 	var ready []*membership
@@ -110,7 +112,8 @@ func (c *Cluster) pushStored(t *topic, members []*membership, l live) {
 	}
 }
 
-// queueAt pushes a message with its position, and returns those who had no room.
+// queueAt pushes a message with its position, and returns the members whose
+// queue was full.
 func (c *Cluster) queueAt(t *topic, to []*membership, at Position, e *envelope) map[*membership]bool {
 	if len(to) == 0 {
 		return nil
@@ -133,7 +136,8 @@ func (c *Cluster) queueAt(t *topic, to []*membership, at Position, e *envelope) 
 	return failed
 }
 
-// inState returns the members in a state, of those at a position if that is given.
+// inState returns the members in a state and, if at is not nil, at that
+// position.
 func (t *topic) inState(s feedState, at *Position) (found []*membership) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,7 +149,7 @@ func (t *topic) inState(s feedState, at *Position) (found []*membership) {
 	return found
 }
 
-// read starts the goroutine that reads the log if somebody is behind.
+// read starts the goroutine that reads the log if a member is behind.
 func (c *Cluster) read(t *topic) {
 	t.mu.Lock()
 	begin := !t.feed.reading && t.anyLocked(feedBehind)
@@ -154,7 +158,7 @@ func (c *Cluster) read(t *topic) {
 	}
 	t.mu.Unlock()
 	if begin {
-		c.spawn(func() { c.readRounds(t) }) // after Close nobody needs it
+		c.spawn(func() { c.readRounds(t) }) // returns false only after Close
 	}
 }
 
@@ -167,7 +171,8 @@ func (t *topic) anyLocked(s feedState) bool {
 	return false
 }
 
-// readRounds brings up those who are behind, the last first.
+// readRounds reads the log until no member is behind, beginning with the member
+// furthest behind.
 func (c *Cluster) readRounds(t *topic) {
 	for {
 		since, known, ok := t.nextBehind()
@@ -193,21 +198,23 @@ func (c *Cluster) readRounds(t *topic) {
 	}
 }
 
-// retryPause is between two readings of a log that fail.
+// retryPause is the pause before a log is read again after an error.
 const retryPause = time.Second
 
-// pausing reports whether the log of the topic has just failed.
+// pausing reports whether reading the log of the topic failed less than
+// retryPause ago.
 func (t *topic) pausing() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return time.Now().Before(t.feed.retry)
 }
 
-// warnEvery is between two lines about a log that can't be read, of all rooms.
+// warnEvery is the minimum time between two warnings about logs that can't be
+// read, over all rooms.
 const warnEvery = 10 * time.Second
 
-// warnOfLog says that the log of a room can't be read, unless it said so of another a
-// moment ago, or the node knows that it is cut off.
+// warnOfLog warns that the log of a room can't be read, unless there was such a
+// warning within warnEvery, or the node knows that it is cut off.
 func (c *Cluster) warnOfLog(t *topic, err error) {
 	now := time.Now().UnixNano()
 	last := c.warned.Load()
@@ -216,11 +223,12 @@ func (c *Cluster) warnOfLog(t *topic, err error) {
 	}
 }
 
-// readLimit bounds one reading of a log.
+// readLimit bounds the time of one read of a log.
 const readLimit = 5 * time.Second
 
-// nextBehind returns the lowest position of members that are behind, and what is known
-// so far. Without any it ends the reading.
+// nextBehind returns the lowest position of the members that are behind, and
+// what is known about the end of the log. If no member is behind, it ends the
+// reading and returns false.
 func (t *topic) nextBehind() (since Position, so known, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -235,8 +243,8 @@ func (t *topic) nextBehind() (since Position, so known, ok bool) {
 	return since, t.feed.known, ok
 }
 
-// catchUp hands a page to the members at its beginning. before is what was known before it
-// was read.
+// catchUp pushes a page to the members at position since. before is what was
+// known about the end of the log before the page was read.
 func (c *Cluster) catchUp(t *topic, since Position, before known, page Page) {
 	t.deliver.Lock()
 	defer t.deliver.Unlock()
@@ -274,8 +282,9 @@ func (c *Cluster) catchUp(t *topic, since Position, before known, page Page) {
 	}
 }
 
-// startAfreshLocked tells members that the log does not have what they missed, and
-// returns those who had room for that. They go on at a position. t.deliver is held.
+// startAfreshLocked tells members that the log no longer has what they missed;
+// they continue at position at. It returns the members that had room for the
+// push. t.deliver is held.
 func (c *Cluster) startAfreshLocked(t *topic, group []*membership, at Position) (told []*membership) {
 	gap := Gap{Room: t.room, Position: at.String()}
 	for _, in := range group {
@@ -292,7 +301,8 @@ func (c *Cluster) startAfreshLocked(t *topic, group []*membership, at Position) 
 	return told
 }
 
-// unblock lets those read again whose queue has drained to half.
+// unblock makes blocked members read again once their queue is at most half
+// full.
 func (c *Cluster) unblock() {
 	for _, t := range c.topics.allSpecial() {
 		if !t.kept || t.pausing() {
@@ -310,8 +320,9 @@ func (c *Cluster) unblock() {
 	}
 }
 
-// doubt makes live members of a room look into the log, because messages may not
-// have come. With a position, those do that don't have it.
+// doubt makes live members of a room read the log, because they may have missed
+// messages. If top is not nil, it does so only for members that have not
+// reached that position.
 func (c *Cluster) doubt(t *topic, top *Position) {
 	t.mu.Lock()
 	t.feed.known.doubts++ // for those who read at this moment
@@ -324,11 +335,11 @@ func (c *Cluster) doubt(t *topic, top *Position) {
 	c.read(t)
 }
 
-// verifyEvery is how often a node looks whether the last message of a room has come.
-// Of one in the middle it learns from the next.
+// verifyEvery is how often a node checks that it received the last message of a
+// room. A missing earlier message is noticed when the next one arrives.
 const verifyEvery = 30 * time.Second
 
-// verify looks at every room with history.
+// verify checks every room with history.
 func (c *Cluster) verify(ctx context.Context) {
 	for _, t := range c.topics.allSpecial() {
 		if !t.kept || len(t.all()) == 0 {
@@ -342,7 +353,7 @@ func (c *Cluster) verify(ctx context.Context) {
 			c.doubt(t, &top)
 		default:
 			c.warnOfLog(t, err)
-			return // the others will not do better
+			return // the other rooms would fail as well
 		}
 	}
 }

@@ -2,12 +2,12 @@ package cluster
 
 import "slices"
 
-// A feedState is where a member of a room with history gets its pushes from.
+// A feedState says where a member of a room with history gets its pushes from.
 type feedState byte
 
 const (
-	feedWaiting feedState = iota // nowhere: it joins, and does not know since when
-	feedLive                     // from the engine, as they come
+	feedWaiting feedState = iota // nowhere: it is joining, and its position is not known yet
+	feedLive                     // live from the engine
 	feedBehind                   // from the log, until it has caught up
 	feedBlocked                  // nowhere: its queue is full, or the log can't be read
 )
@@ -16,7 +16,7 @@ func (s feedState) String() string {
 	return [...]string{"waiting", "live", "behind", "blocked"}[s]
 }
 
-// feedMoves are the transitions. Everybody may join again.
+// feedMoves lists the transitions. A member in any state may join again.
 var feedMoves = map[feedState][]feedState{
 	feedWaiting: {feedLive, feedBehind},
 	feedLive:    {feedBehind, feedBlocked, feedWaiting},
@@ -24,8 +24,8 @@ var feedMoves = map[feedState][]feedState{
 	feedBlocked: {feedBehind, feedWaiting},
 }
 
-// moveLocked changes the state if the table has that move, and reports whether it
-// has. The topic's mu is held.
+// moveLocked changes the state if the table allows it, and reports whether it
+// does. The topic's mu is held.
 func (in *membership) moveLocked(to feedState) bool {
 	may := slices.Contains(feedMoves[in.state], to)
 	if may {

@@ -7,28 +7,28 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// GapMethod is where a session is told, with a [Gap], that it missed pushes. The
-// next push that it gets of that room comes after it.
+// GapMethod is the method of the push that tells a session, with a [Gap], that
+// it missed pushes. The session gets it before the next push of that room.
 const GapMethod = "/erpc.cluster/gap"
 
-// A Gap says that a session missed pushes: its queue was full, or the node was cut
-// off from the others.
+// A Gap tells a session that it missed pushes, because its queue was full or
+// its node was cut off from the others.
 type Gap struct {
-	Room   string `json:"room"`   // "" for pushes that came by no room
-	Missed uint64 `json:"missed"` // at least so many; 0 if nobody knows
-	// Position is that of the next push of a room with history, which does not have
-	// what the session missed any more.
+	Room   string `json:"room"`   // "" for pushes that were not to a room
+	Missed uint64 `json:"missed"` // at least this many; 0 if unknown
+	// Position is set for a room with history that no longer has what the session
+	// missed: pushes continue after it.
 	Position string `json:"position,omitempty"`
 }
 
-// gaps are the members with a gap that they were not told.
+// gaps holds the members that were not told of their gap yet.
 type gaps struct {
 	mu    sync.Mutex // guards the following; taken after member.mu
 	m     map[*member]struct{}
-	holds int // so many want members to wait before they are told, of changes as well
+	holds int // number of holds: while it is not 0, members are not told of gaps and changes
 }
 
-// begin notes that m missed n messages.
+// begin records that m missed n messages.
 func (g *gaps) begin(m *member, t *topic, n uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +60,8 @@ func (g *gaps) all() []*member {
 	return all
 }
 
-// addToGap reports whether m has a gap, and counts one more message in it.
+// addToGap reports whether m has a gap, and if so counts one more missed
+// message.
 func (m *member) addToGap(t *topic) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,8 +72,8 @@ func (m *member) addToGap(t *topic) bool {
 	return has
 }
 
-// missed notes a gap for every member of a subject, of all rooms and users if it
-// is "".
+// missed records a gap for every member of a subject, or of all rooms and users
+// if subject is "".
 func (c *Cluster) missed(subject string) {
 	for _, t := range c.topics.all() {
 		if subject != "" && t.subject != subject {
@@ -89,10 +90,10 @@ func (c *Cluster) missed(subject string) {
 		}
 		t.deliver.Unlock()
 	}
-	c.spawn(c.tellGaps) // at once: until then they get nothing
+	c.spawn(c.tellGaps) // at once, because members with a gap get nothing until they are told
 }
 
-// hold makes members wait before they are told, until release.
+// hold delays telling members of gaps until release.
 func (g *gaps) hold() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -111,7 +112,7 @@ func (g *gaps) held() bool {
 	return g.holds > 0
 }
 
-// tellGaps tells the members with room in their queue.
+// tellGaps tells the members that have room in their queue of their gaps.
 func (c *Cluster) tellGaps() {
 	if c.gaps.held() {
 		return
@@ -133,7 +134,7 @@ func (c *Cluster) tellGaps() {
 	}
 }
 
-// forget removes m unless it has got another gap.
+// forget removes m unless it has a new gap.
 func (g *gaps) forget(m *member) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,7 +143,7 @@ func (g *gaps) forget(m *member) {
 	}
 }
 
-// tellGap queues the push of one gap, and reports whether there is nothing left to
+// tellGap queues the push of one gap. It reports whether nothing is left to
 // tell.
 func (c *Cluster) tellGap(m *member, t *topic) bool {
 	t.deliver.Lock()
@@ -157,7 +158,7 @@ func (c *Cluster) tellGap(m *member, t *topic) bool {
 	_, failed := erpc.TryBroadcastTo([]erpc.Session{m.sess}, GapMethod, &gap, erpc.WithBodyCodec(codec.ID_JSON))
 	for _, st := range failed {
 		if st.Code() == erpc.CodeExhausted || st.Code() == erpc.CodeConnClosed {
-			return false // PostDisconnect forgets it if it does not come back
+			return false // try again later; PostDisconnect forgets the gap if the session does not come back
 		}
 		c.warn("cluster: session %s can't be told that it missed %d pushes: %v", m.sess.ID(), missed, st)
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A gather is a question to several nodes. It is done when each has given its
-// last answer, or is gone.
+// A gather collects the answers of several nodes to one question. It is done
+// when each node has sent its last answer or is gone.
 type gather struct {
 	done chan struct{} // closed once
 
@@ -64,7 +64,8 @@ func (g *gather) fail(err error) {
 	g.lookLocked()
 }
 
-// result ends the gather. open are the nodes that have not finished.
+// result ends the gather and returns the answers. open lists the nodes that
+// have not finished.
 func (g *gather) result() (answers []*envelope, open []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -72,8 +73,8 @@ func (g *gather) result() (answers []*envelope, open []string, err error) {
 	return g.answers, g.open, g.err
 }
 
-// ask sends e to all nodes and waits for the answers of those named, no longer
-// than Options.Answer.
+// ask sends e to all nodes and waits for the answers of the nodes ids, at most
+// Options.Answer.
 func (c *Cluster) ask(ctx context.Context, ids []string, e *envelope) (answers []*envelope, open []string, err error) {
 	g := newGather(ids)
 	e.id = c.pending.add(g)
@@ -92,16 +93,16 @@ func (c *Cluster) ask(ctx context.Context, ids []string, e *envelope) (answers [
 	return g.result()
 }
 
-// A barrier proves that the subscriptions of this node have reached the others: a
-// node answers over the way that its messages take. One round serves all that
-// were waiting when it began.
+// A barrier proves that the subscriptions of this node have reached the others,
+// because a node's answer takes the same way as its messages. One round serves
+// all callers that were waiting when it began.
 type barrier struct {
 	mu      sync.Mutex // guards the following
 	waiting []chan error
 	running bool
 }
 
-// pass returns when every node has answered that lives and is not silent.
+// pass returns when every node that is alive and not silent has answered.
 func (c *Cluster) pass(ctx context.Context) error {
 	if len(c.nodes.names(false)) == 0 {
 		return nil
@@ -114,7 +115,7 @@ func (c *Cluster) pass(ctx context.Context) error {
 	b.running = true
 	b.mu.Unlock()
 	if start && !c.spawn(c.passRounds) {
-		return ErrNotRunning // and so for all that come after it
+		return ErrNotRunning // later callers fail in the same way
 	}
 	select {
 	case err := <-passed:

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// A History says that the rooms whose names begin with Rooms keep what is published
-// there, so that a session that missed pushes gets them, on whatever node. It needs
-// an engine that is a [Log], and all nodes must have the same.
+// A History makes the rooms whose names begin with Rooms keep what is published
+// there, so that a session that missed pushes gets them later, on any node. It
+// needs an engine that is a [Log]. All nodes must have the same histories.
 type History struct {
-	Rooms string        // how the names begin; "" is every room
-	Size  int           // messages a room keeps; 0 is 100
-	Age   time.Duration // how long; 0 is an hour
+	Rooms string        // prefix of the names; "" means every room
+	Size  int           // messages that a room keeps; 0 means 100
+	Age   time.Duration // how long it keeps them; 0 means an hour
 }
 
 func (h *History) setDefaults() {
@@ -27,34 +27,34 @@ func (h *History) setDefaults() {
 	}
 }
 
-// A Log is an [Engine] that keeps messages. A group is the first part of subjects
-// that have one [History]; what follows is a dot and a name without one. All
-// methods may be called concurrently; they return ErrDown while the engine is
-// disconnected.
+// A Log is an [Engine] that keeps messages. A group is the prefix of the
+// subjects of one [History]; in a subject, a dot and a name without dots follow
+// it. All methods may be called concurrently. While the engine is disconnected
+// they return ErrDown.
 type Log interface {
 	Engine
-	// Keep makes the group ready: each subject keeps size messages, no longer than
-	// age. Nodes that start at the same time call it with the same values.
+	// Keep creates the group if necessary: each subject keeps size messages, no
+	// longer than age. Nodes may call it at the same time, with the same values.
 	Keep(ctx context.Context, group string, size int, age time.Duration) error
-	// Append stores data and delivers it with Events.Stored to those who subscribe
-	// to the subject, in the order of positions.
+	// Append stores data and delivers it with Events.Stored to the subscribers of
+	// subject, in the order of positions.
 	Append(ctx context.Context, subject string, data []byte) error
-	// Read returns what subject got after a position, oldest first, no more than
-	// limit entries. It sees everything that was stored before it was called.
+	// Read returns at most limit entries of subject after a position, oldest
+	// first. It sees everything that was stored before the call.
 	Read(ctx context.Context, subject string, since Position, limit int) (Page, error)
-	// Top returns a position that covers everything stored before it was called.
+	// Top returns a position that covers everything stored before the call.
 	Top(ctx context.Context, subject string) (Position, error)
 }
 
 // A Page is a part of what a subject has kept.
 type Page struct {
 	Entries []Entry
-	// Top is the position of the last entry, or later if there are no more.
+	// Top is the position of the last entry, or a later one if no entries follow.
 	Top Position
-	// More says that there are entries after these.
+	// More says that further entries follow.
 	More bool
-	// Complete says that nothing after the position that was asked for is lost. Else
-	// there are no entries, and Top covers all that is kept.
+	// Complete says that nothing after the requested position is lost. If it is
+	// false, there are no entries, and Top covers everything that is kept.
 	Complete bool
 }
 
@@ -64,18 +64,19 @@ type Entry struct {
 	Data []byte
 }
 
-// A Position is a place among the messages of a room. A log that was lost, and
-// begins again, has another epoch. The zero Position is unset.
+// A Position is a place in the sequence of messages of a room. A log that
+// starts over after a loss has a new epoch. The zero Position is unset.
 type Position struct {
 	Epoch string // without dots
-	Seq   uint64 // grows in a room, not by ones
+	Seq   uint64 // increases within a room, not necessarily by 1
 	Time  int64  // when the message was stored, in nanoseconds since 1970
 }
 
-// covers reports whether what is at o comes not after p in the same epoch.
+// covers reports whether o is in the same epoch as p and not after it.
 func (p Position) covers(o Position) bool { return p.Epoch == o.Epoch && p.Seq >= o.Seq }
 
-// String returns the form that [ParsePosition] reads; "" for the zero Position.
+// String returns the text form that [ParsePosition] parses. It is "" for the
+// zero Position.
 func (p Position) String() string {
 	if p == (Position{}) {
 		return ""
@@ -83,10 +84,10 @@ func (p Position) String() string {
 	return p.Epoch + "." + strconv.FormatUint(p.Seq, 36) + "." + strconv.FormatInt(p.Time, 36)
 }
 
-// maxPosition is how long the text of a position may be.
+// maxPosition bounds the length of a position's text, in bytes.
 const maxPosition = 100
 
-// ParsePosition reads what String has written. "" is the zero Position.
+// ParsePosition parses the text form of a position. "" is the zero Position.
 func ParsePosition(s string) (p Position, err error) {
 	if s == "" {
 		return p, nil
@@ -105,8 +106,8 @@ func ParsePosition(s string) (p Position, err error) {
 	return p, nil
 }
 
-// historyOf returns the history of a room, nil if it has none. The longest
-// beginning counts.
+// historyOf returns the history of a room, or nil if it has none. The longest
+// matching prefix wins.
 func (c *Cluster) historyOf(room string) (found *History) {
 	for i := range c.opt.History {
 		h := &c.opt.History[i]
@@ -117,7 +118,7 @@ func (c *Cluster) historyOf(room string) (found *History) {
 	return found
 }
 
-// group is the first part of the subjects of a history.
+// group returns the prefix of the subjects of a history.
 func (c *Cluster) group(h *History) string { return c.opt.Prefix + ".h." + escape(h.Rooms) }
 
 // subjectRoom returns the subject of a room.
@@ -128,7 +129,7 @@ func (c *Cluster) subjectRoom(room string) string {
 	return c.opt.Prefix + ".r." + escape(room)
 }
 
-// keep makes the histories of the options ready.
+// keep creates the groups of the histories in the options.
 func (c *Cluster) keep(ctx context.Context) error {
 	for i := range c.opt.History {
 		h := &c.opt.History[i]

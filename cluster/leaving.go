@@ -9,11 +9,12 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// How sessions leave a node one by one: it says goaway, so that the other side sends
-// its next calls over another connection, and closes the session when nothing is on
-// its way any more.
+// Sessions leave a node one by one: the node sends GOAWAY, so that the other
+// side sends its next calls over another connection, and closes the session
+// when nothing is in transit any more.
 
-// A drainer is what a session of a peer is for this: see Drain of session.Engine.
+// A drainer is the part of a session that this needs: see Drain of
+// session.Engine.
 type drainer interface {
 	Drain() (idle, quiet bool)
 }
@@ -21,25 +22,26 @@ type drainer interface {
 // maxFarewell bounds the time of one session between goaway and its end.
 const maxFarewell = 15 * time.Second
 
-// leaving are the sessions of a node that were told to go.
+// leaving holds the sessions of a node that were sent GOAWAY.
 type leaving struct {
 	mu    sync.Mutex // guards the following
 	all   bool       // the node drains: new sessions are refused
 	since map[erpc.Session]time.Time
-	aged  time.Time // when ages were looked at last
+	aged  time.Time // when ages were last checked
 }
 
-// ageKey finds in the store of an accepted session when it is old.
+// ageKey is the key in a session's store of the time at which the session is
+// too old.
 type ageKey struct{ c *Cluster }
 
-// PostAccept implements [erpc.PostAcceptPlugin]: it refuses sessions of a node that
-// drains, and says how old others may become.
+// PostAccept implements [erpc.PostAcceptPlugin]: it refuses the session if the
+// node drains, and otherwise sets its maximum age.
 func (c *Cluster) PostAccept(sess erpc.PreSession) *erpc.Status {
 	if c.draining() {
 		return erpc.NewStatus(erpc.CodeShuttingDown, "cluster: the node is leaving; dial another")
 	}
 	if age := c.opt.ConnAge; age > 0 {
-		jitter := time.Duration(rand.Int64N(int64(age)/5 + 1)) // two tenths, or all come back together
+		jitter := time.Duration(rand.Int64N(int64(age)/5 + 1)) // spread over a fifth, so that clients do not all come back together
 		sess.Swap().Store(ageKey{c}, time.Now().Add(age*9/10+jitter))
 	}
 	return nil
@@ -51,11 +53,11 @@ func (c *Cluster) draining() bool {
 	return c.leaving.all
 }
 
-// DrainOver empties the node before it goes: others learn that it is draining, new
-// sessions are refused, and those it has are told to go, one after the other over
-// that time, so that they do not come back to the other nodes all at once. It
-// returns when they have gone, or ctx ends. Then close the peer and the cluster. A
-// node can't take it back.
+// DrainOver empties the node before it stops. The other nodes learn that it is
+// draining, new sessions are refused, and existing ones get GOAWAY, spread over
+// the given time so that they do not all move to the other nodes at once. It
+// returns when they have ended, or when ctx ends. Then close the peer and the
+// cluster. Draining can't be undone.
 func (c *Cluster) DrainOver(ctx context.Context, over time.Duration) error {
 	if c.life.is() != lifeRunning {
 		return ErrNotRunning
@@ -91,7 +93,7 @@ func (c *Cluster) DrainOver(ctx context.Context, over time.Duration) error {
 	}
 }
 
-// goAway makes a session leave.
+// goAway sends GOAWAY to a session.
 func (c *Cluster) goAway(sess erpc.Session) {
 	c.leaving.mu.Lock()
 	defer c.leaving.mu.Unlock()
@@ -100,7 +102,8 @@ func (c *Cluster) goAway(sess erpc.Session) {
 	}
 }
 
-// seeOff goes on with the sessions that leave, and sends away those that are old.
+// seeOff continues with the sessions that are leaving, and sends GOAWAY to
+// those that are too old.
 func (c *Cluster) seeOff(now time.Time) {
 	c.leaving.mu.Lock()
 	going := make(map[erpc.Session]time.Time, len(c.leaving.since))
@@ -119,7 +122,7 @@ func (c *Cluster) seeOff(now time.Time) {
 			_, quiet = d.Drain()
 		}
 		if quiet {
-			_ = sess.Close() // it waits for nothing
+			_ = sess.Close() // its error does not matter: the session ends
 			c.leaving.mu.Lock()
 			delete(c.leaving.since, sess)
 			c.leaving.mu.Unlock()
@@ -135,9 +138,9 @@ func (c *Cluster) seeOff(now time.Time) {
 	}
 }
 
-// Ready returns why the node should get no new sessions: it is draining, does not
-// run, or is cut off from the others. nil is for a node that should. It is a check
-// for plugin/health.
+// Ready returns nil if the node should get new sessions, or an error if not: it
+// is draining, not running, or cut off from the others. Use it as a check of
+// plugin/health.
 func (c *Cluster) Ready() error {
 	switch {
 	case c.life.is() != lifeRunning:

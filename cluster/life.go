@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// A lifeState is where a cluster is in its life.
+// A lifeState is the life-cycle state of a cluster.
 type lifeState int32
 
 const (
@@ -19,7 +19,7 @@ func (s lifeState) String() string {
 	return [...]string{"new", "starting", "running", "closed"}[s]
 }
 
-// lifeMoves are the transitions.
+// lifeMoves lists the transitions.
 var lifeMoves = map[lifeState][]lifeState{
 	lifeNew:      {lifeStarting, lifeClosed},
 	lifeStarting: {lifeRunning, lifeClosed},
@@ -39,5 +39,5 @@ func (l *lifetime) move(from, to lifeState) error {
 	return nil
 }
 
-// end makes the state closed and reports whether it was another.
+// end changes the state to closed and reports whether it was a different one.
 func (l *lifetime) end() bool { return lifeState(l.state.Swap(int32(lifeClosed))) != lifeClosed }

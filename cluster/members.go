@@ -10,21 +10,21 @@ import (
 type Member struct {
 	Address string `json:"address"`
 	User    string `json:"user,omitempty"`
-	Info    string `json:"info,omitempty"` // that of [WithInfo]
+	Info    string `json:"info,omitempty"` // set by [WithInfo]
 }
 
-// What a kindAsk asks for.
+// The questions of a kindAsk.
 const (
-	askCount   uint64 = iota // how many members a room has: the count of the kindEnd
-	askMembers               // which
-	askOnline                // which of the users in the body, a list in JSON, are here
+	askCount   uint64 = iota // how many members a room has; the answer is the count of the kindEnd
+	askMembers               // which members a room has
+	askOnline                // which of the users in the body, a JSON list, have a session here
 )
 
-// tellAtOnce is how many members one answer names.
+// tellAtOnce is how many members one part of an answer lists.
 const tellAtOnce = 1000
 
-// Members returns the members of a room, on all nodes, in no order. With ErrIncomplete
-// come those of the nodes that answered.
+// Members returns the members of a room on all nodes, in no particular order.
+// With ErrIncomplete it returns those of the nodes that answered.
 func (c *Cluster) Members(ctx context.Context, room string) ([]Member, error) {
 	answers, err := c.askNodes(ctx, &envelope{kind: kindAsk, session: room, count: askMembers})
 	all := c.localMembers(room)
@@ -53,12 +53,12 @@ func (c *Cluster) Count(ctx context.Context, room string) (int, error) {
 	return n, err
 }
 
-// askNodes puts a question to every other node.
+// askNodes asks every other node.
 func (c *Cluster) askNodes(ctx context.Context, e *envelope) ([]*envelope, error) {
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning
 	}
-	if c.nodes.isCut() { // those that it hears no more may live
+	if c.nodes.isCut() { // nodes that it no longer hears may be alive
 		return nil, ErrDown
 	}
 	ids := c.Nodes()
@@ -88,7 +88,7 @@ func (c *Cluster) localMembers(room string) []Member {
 	return members
 }
 
-// tell answers a kindAsk, in parts that the engine carries.
+// tell answers a kindAsk, in parts that the engine can carry.
 func (c *Cluster) tell(e *envelope) {
 	if e.count == askOnline {
 		c.tellOnline(e)
@@ -103,7 +103,7 @@ func (c *Cluster) tell(e *envelope) {
 		}
 		if err != nil {
 			c.warn("cluster: members for node %s: %v", e.node, err)
-			return // it is told that the answer is incomplete
+			return // without a kindEnd the asking node reports ErrIncomplete
 		}
 	}
 	c.sendOrWarn(to, &envelope{kind: kindEnd, id: e.id, count: uint64(len(members))})

@@ -5,15 +5,17 @@ import (
 	"sync"
 )
 
-// maxQueued is how many bytes wait for a node of a [Memory]. More are dropped.
+// maxQueued is how many bytes may wait for a node of a [Memory]. Messages
+// beyond that are dropped.
 const maxQueued = 64 << 20
 
-// A Memory carries messages between nodes in one process: for a single node, which
-// then needs nothing else, and for tests. All methods may be called concurrently.
+// A Memory carries messages between nodes in one process. Use it for a single
+// node, which then needs no server, and for tests. All methods may be called
+// concurrently.
 type Memory struct {
 	mu   sync.Mutex                            // guards subs and every engine's subjects
 	subs map[string]map[*MemoryEngine]struct{} // by subject
-	logs memoryLogs                            // its mutex is taken after mu
+	logs memoryLogs                            // has its own mutex, which is taken after mu
 }
 
 // NewMemory returns a medium without nodes.
@@ -40,13 +42,13 @@ type MemoryEngine struct {
 	lost   bool
 }
 
-// A queuedEvent waits for a node. Those of size 0 are never dropped.
+// A queuedEvent waits for a node. Events of size 0 are never dropped.
 type queuedEvent struct {
 	size int
 	tell func(Events)
 }
 
-// memoryState is the life of a memory engine.
+// memoryState is the life-cycle state of a memory engine.
 type memoryState byte
 
 const (
@@ -97,7 +99,7 @@ func (e *MemoryEngine) run(ev Events) {
 	}
 }
 
-// put queues f, which stands for size bytes. Those of size 0 are never dropped.
+// put queues f, which counts as size bytes. Events of size 0 are never dropped.
 func (e *MemoryEngine) put(size int, f func(Events)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -115,7 +117,7 @@ func (e *MemoryEngine) put(size int, f func(Events)) {
 func (e *MemoryEngine) wakeLocked() {
 	select {
 	case e.wake <- struct{}{}:
-	default: // it is awake
+	default: // run is already awake
 	}
 }
 
@@ -170,8 +172,8 @@ func (e *MemoryEngine) Publish(subject string, token uint64, data []byte) error 
 // MaxPayload implements [Engine].
 func (e *MemoryEngine) MaxPayload() int { return 16 << 20 }
 
-// SetConnected cuts the node off from the others, and connects it again: what a
-// network does, for tests. It does nothing before Start and after Close.
+// SetConnected disconnects the node from the others, or connects it again, for
+// tests of network failures. It does nothing before Start and after Close.
 func (e *MemoryEngine) SetConnected(on bool) {
 	e.bus.mu.Lock()
 	defer e.bus.mu.Unlock()
@@ -198,7 +200,8 @@ func (e *MemoryEngine) is(s memoryState) bool {
 	return e.state == s
 }
 
-// moves makes the state to if it is from, and reports whether it was.
+// moves changes the state from from to to, and reports whether the state was
+// from.
 func (e *MemoryEngine) moves(from, to memoryState) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 
 var _ Log = (*MemoryEngine)(nil)
 
-// memoryLogs are the histories of a [Memory], by group.
+// memoryLogs holds the histories of a [Memory], by group.
 type memoryLogs struct {
 	mu sync.Mutex // guards m and what is in it
 	m  map[string]*memoryLog
@@ -23,18 +23,18 @@ type memoryLog struct {
 	size      int
 	age       time.Duration
 	last      uint64 // sequence number of the newest message
-	forgotten uint64 // highest number of a subject that is in rooms no more
+	forgotten uint64 // highest number of a subject that has been removed from rooms
 	rooms     map[string]*memoryRoom
 }
 
 type memoryRoom struct {
 	entries []Entry
 	last    uint64 // number of the newest message, kept or not
-	dropped uint64 // number of the newest message that is kept no more
+	dropped uint64 // number of the newest message that is no longer kept
 }
 
-// ForgetHistory loses all that was kept, as a store in memory does when its server
-// starts again: for tests.
+// ForgetHistory drops everything that was kept, like a server that restarts
+// with its store in memory. It is for tests.
 func (m *Memory) ForgetHistory() {
 	m.logs.mu.Lock()
 	defer m.logs.mu.Unlock()

@@ -11,36 +11,38 @@ import (
 	"time"
 )
 
-// nodes are the other nodes. Each beat of one renews its lease, which ends three
-// beats later.
+// nodes holds the other nodes. Each beat of a node renews its lease, which ends
+// three beats later.
 type nodes struct {
 	mu      sync.Mutex // guards the following and what is in it
 	m       map[string]*node
-	cut     bool          // this node hears no other node, so it cannot tell which ones are dead
-	changed chan struct{} // closed at the next change of what nodes announce
-	// Numbers of the last beats, 0 if unknown, of nodes whose lease ended while this
-	// node was not cut off: perhaps the way between them was, and they come back.
+	cut     bool          // this node is cut off, so it can't tell which nodes are dead
+	changed chan struct{} // closed at the next change of the announcements
+	// The number of the last beat, or 0 if unknown, of nodes whose lease ended
+	// while this node was not cut off. The route to them may have been cut, and
+	// they may come back.
 	departed map[string]uint64
-	left     map[string]struct{} // nodes that have said bye; what comes later was sent before
-	heardAll chan struct{}       // closed when no node is awaited; nil if none is
+	left     map[string]struct{} // nodes that said bye; later messages of them were sent before
+	heardAll chan struct{}       // closed when all awaited nodes were heard; nil if none is awaited
 }
 
 type node struct {
 	seen   time.Time
-	silent bool   // has not answered a barrier, and was not heard since
+	silent bool   // has not answered a barrier, and was not heard since then
 	lost   bool   // its lease ended while this node was cut off
-	await  bool   // it was not heard since this node is back
-	late   bool   // and is not waited for any longer
+	await  bool   // not heard since this node was connected again
+	late   bool   // await was given up
 	beat   uint64 // number of the last beat that all nodes got; 0 if unknown
-	count  uint64 // so many times it has changed what it announces
-	said   []byte // what it announced last, encoded
+	count  uint64 // how often its announcement has changed
+	said   []byte // its last announcement, encoded
 	offers announcement
 }
 
-// Nodes returns the names of the other nodes that live, sorted.
+// Nodes returns the names of the other live nodes, sorted.
 func (c *Cluster) Nodes() []string { return c.nodes.names(true) }
 
-// names returns the nodes, sorted; those that are silent only if silent says so.
+// names returns the names of the nodes, sorted. It includes silent nodes only
+// if silent is true.
 func (n *nodes) names(silent bool) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -54,8 +56,8 @@ func (n *nodes) names(silent bool) []string {
 	return names
 }
 
-// heard notes a sign of life. missed says that what the node published before may be
-// lost.
+// heard records a sign of life. missed reports that earlier messages of the
+// node may be lost.
 func (n *nodes) heard(id string) (missed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -78,7 +80,7 @@ func (n *nodes) heardLocked(id string) (x *node, missed bool) {
 	return x, missed
 }
 
-// lookLocked tells whoever waits for the nodes when all were heard.
+// lookLocked closes heardAll once all awaited nodes were heard.
 func (n *nodes) lookLocked() {
 	if n.heardAll == nil {
 		return
@@ -92,8 +94,8 @@ func (n *nodes) lookLocked() {
 	n.heardAll = nil
 }
 
-// giveUp ends the waiting for nodes that were not heard since this one is back. What
-// they publish until they are heard may be lost.
+// giveUp stops waiting for nodes that were not heard since this node was
+// connected again. What they publish until they are heard may be lost.
 func (n *nodes) giveUp() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -103,10 +105,11 @@ func (n *nodes) giveUp() {
 	n.lookLocked()
 }
 
-// announced notes a sign of life that says what the node offers. Its id, if it is not 0,
-// counts the beats for all; missed says that some did not come, so neither did other
-// messages of that node. Its count shows which of two signs is the older one: they may
-// come by different subjects.
+// announced records a sign of life with an announcement. An id that is not 0 is
+// the number of a beat to all nodes. missed reports that earlier beats did not
+// arrive, so other messages of that node may be lost too. The count of the
+// announcement shows which of two signs is older, because they may arrive by
+// different subjects.
 func (n *nodes) announced(sign *envelope) (missed bool, err error) {
 	id, number, said := sign.node, sign.id, sign.body
 	n.mu.Lock()
@@ -134,7 +137,7 @@ func (n *nodes) announced(sign *envelope) (missed bool, err error) {
 	return missed, nil
 }
 
-// maxDeparted bounds the memory of nodes that are gone.
+// maxDeparted bounds how many departed nodes are remembered.
 const maxDeparted = 1000
 
 // departLocked remembers the last beat of a node whose lease ended.
@@ -145,7 +148,7 @@ func (n *nodes) departLocked(id string, x *node) {
 	n.departed[id] = x.beat
 }
 
-// changeLocked wakes those who wait for a change.
+// changeLocked wakes goroutines that wait for a change.
 func (n *nodes) changeLocked() {
 	if n.changed != nil {
 		close(n.changed)
@@ -191,8 +194,8 @@ func (n *nodes) leave(id string) {
 	}
 }
 
-// expire ends the leases of nodes not heard since then, and returns these. What
-// they announced stays while this node is cut off.
+// expire ends the leases of nodes that were not heard since then, and returns
+// these nodes. While this node is cut off, it keeps their announcements.
 func (n *nodes) expire(since time.Time) (gone []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -221,16 +224,16 @@ func (n *nodes) isCut() bool {
 	return n.cut
 }
 
-// setCut says whether this node hears the others. When it does again, those whose
-// lease has ended get the time to say that they live, and heard is closed when all have
-// been heard.
+// setCut records whether this node is cut off from the others. When it is
+// connected again, nodes whose lease has ended get time to show that they are
+// alive, and heard is closed when all have been heard.
 func (n *nodes) setCut(cut bool) (heard <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cut = cut
 	clear(n.departed)
 	for _, x := range n.m {
-		x.beat = 0 // Up knows that messages were missed
+		x.beat = 0 // Up handles the missed messages
 		x.await, x.late = !cut, false
 		if !cut && x.lost {
 			x.seen = time.Now()
@@ -244,11 +247,12 @@ func (n *nodes) setCut(cut bool) (heard <-chan struct{}) {
 	return heard
 }
 
-// maxName is how long a name may be, in bytes, before a hash stands for it.
+// maxName is the length of a name, in bytes, above which its hash is used
+// instead.
 const maxName = 200
 
-// escape makes a part of a subject of a name that may come from a stranger. Both
-// forms begin with a letter of their own.
+// escape turns a name, which may come from a client, into a part of a subject.
+// The two forms begin with different letters.
 func escape(name string) string {
 	if len(name) > maxName {
 		sum := sha256.Sum256([]byte(name))

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// An Observer knows which services the nodes of a cluster announce, and is none of
-// them: for clients and gateways. All methods may be called concurrently.
+// An Observer knows which services the nodes of a cluster announce, without
+// being a node. It is for clients and gateways. All methods may be called
+// concurrently.
 type Observer struct {
 	engine Engine
 	opt    Options
@@ -24,7 +25,7 @@ type Observer struct {
 }
 
 // Observe starts an observer of the cluster with the prefix and beat of the
-// options. log, which may be nil, gets what goes wrong later.
+// options. Later errors are logged to log, which may be nil.
 func Observe(ctx context.Context, engine Engine, opt Options, log *slog.Logger) (*Observer, error) {
 	opt.setDefaults()
 	if !prefixForm.MatchString(opt.Prefix) {
@@ -41,7 +42,7 @@ func Observe(ctx context.Context, engine Engine, opt Options, log *slog.Logger) 
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	o.stop = stop
 	if err := o.begin(ctx); err != nil {
-		_ = o.Close() // the first error counts
+		_ = o.Close() // return the first error
 		return nil, err
 	}
 	o.wg.Go(func() { o.tick(running) })
@@ -76,15 +77,15 @@ func (o *Observer) tick(ctx context.Context) {
 	}
 }
 
-// Services returns who serves name, in a fixed order. While the engine is
-// disconnected it returns those it knew last.
+// Services returns the services with that name, in a fixed order. While the
+// engine is disconnected, it returns the last known ones.
 func (o *Observer) Services(name string) []Service {
 	all := o.nodes.services(name)
 	sortServices(all)
 	return all
 }
 
-// ServicesChanged is that of [Cluster].
+// ServicesChanged is like [Cluster.ServicesChanged].
 func (o *Observer) ServicesChanged() <-chan struct{} { return o.nodes.awaitChange() }
 
 // Close ends the observer and its engine.
@@ -97,7 +98,7 @@ func (o *Observer) Close() (err error) {
 	return err
 }
 
-// observed is the side of an observer that its engine sees.
+// observed receives the events of an observer's engine.
 type observed struct{ o *Observer }
 
 // Message implements [Events].
@@ -123,7 +124,7 @@ func (observed) Stored(string, Position, uint64, []byte) {}
 // Nobody implements [Events].
 func (observed) Nobody(uint64) {}
 
-// Dropped implements [Events]: the next beats say it all again.
+// Dropped implements [Events]: the next beats repeat everything.
 func (observed) Dropped(string) {}
 
 // Down implements [Events].

@@ -7,35 +7,36 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Options configure a [Cluster]. The zero value works.
+// Options configures a [Cluster]. The zero value works.
 type Options struct {
-	// Prefix begins every subject, so that several clusters can share an engine:
-	// letters, digits, '-' and '_'. "" is "erpc".
+	// Prefix is the prefix of every subject, so that several clusters can share an
+	// engine. It consists of letters, digits, '-' and '_'; "" means "erpc".
 	Prefix string
 	// Beat is the time between two signs of life of a node. A node that misses
-	// three is gone. 0 is 2 s.
+	// three is considered gone. 0 means 2 s.
 	Beat time.Duration
-	// Answer is how long a node waits for the answers of others: to a barrier of
-	// Join, after which a silent node is not waited for before it is heard again,
-	// to Members and Count. 0 is 1 s.
+	// Answer is how long Join, Members and Count wait for the answers of other
+	// nodes. Join does not wait again for a node that has not answered, until that
+	// node is heard again. 0 means 1 s.
 	Answer time.Duration
-	// Linger is how long a node keeps the subscription of a room that has lost its
-	// last member there. 0 is 2 s.
+	// Linger is how long a node keeps the subscription of a room after its last
+	// local member has left. 0 means 2 s.
 	Linger time.Duration
-	// MaxCalls is how many calls from other nodes run at the same time. More are
-	// refused with CodeExhausted. 0 is 10,000.
+	// MaxCalls is how many calls from other nodes may run at the same time.
+	// Further ones are refused with CodeExhausted. 0 means 10,000.
 	MaxCalls int
-	// MaxRooms is how many rooms a session may be in. It is refused more with
-	// CodeExhausted. 0 is 1,000.
+	// MaxRooms is how many rooms a session may be in. Joining more fails with
+	// CodeExhausted. 0 means 1,000.
 	MaxRooms int
-	// Changes are how the names of rooms begin whose members can be told who joins
+	// Changes lists prefixes of the names of rooms whose members can ask who joins
 	// and leaves: see [WithChanges]. All nodes must have the same.
 	Changes []string
-	// ConnAge is how old an accepted session may become, give or take a tenth. Then
-	// it is told to go, so that clients spread over nodes that were added: it ends
-	// when its calls have, and a client that redials comes back. 0 is no limit.
+	// ConnAge is the maximum age of an accepted session, give or take a tenth. An
+	// older session gets GOAWAY: it ends when its calls have ended, and a client
+	// that redials comes back. This spreads clients over nodes that were added. 0
+	// means no limit.
 	ConnAge time.Duration
-	// History says which rooms keep messages. The engine must be a [Log].
+	// History lists which rooms keep messages. It needs an engine that is a [Log].
 	History []History
 }
 
@@ -73,15 +74,15 @@ type pushing struct {
 	settings []erpc.MessageSetting
 }
 
-// Confirm waits until a node has queued the push for at least one session. It
-// makes the push fail with ErrNobody if no session is there. Without it success
-// means that the engine took the push. Publish and Broadcast do not look at it.
+// Confirm makes a push wait until a node has queued it for at least one
+// session, and fail with ErrNobody if there is no session. Without it, success
+// means that the engine accepted the push. Publish and Broadcast ignore it.
 func Confirm() Option { return func(p *pushing) { p.confirm = true } }
 
 // Except leaves out the session with that address, such as that of the author.
 func Except(address string) Option { return func(p *pushing) { p.except = address } }
 
-// With applies settings of messages: metadata and the codec of the body.
+// With applies message settings: metadata and the codec of the body.
 func With(settings ...erpc.MessageSetting) Option {
 	return func(p *pushing) { p.settings = append(p.settings, settings...) }
 }

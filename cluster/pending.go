@@ -2,23 +2,23 @@ package cluster
 
 import "sync"
 
-// A waiter waits for answers of other nodes. Its methods do not block, and may be
-// called more often than is of use.
+// A waiter waits for answers of other nodes. Its methods do not block, and must
+// tolerate extra calls.
 type waiter interface {
 	answer(e *envelope)
-	gone(node string) // "" if no node has the subject that was asked
+	gone(node string) // node is "" if the subject has no subscribers
 	fail(err error)
 }
 
-// pending are the questions of this node that have no answer yet.
+// pending holds the requests of this node that have no answer yet.
 type pending struct {
 	mu   sync.Mutex // guards the following
 	last uint64
 	m    map[uint64]waiter
-	err  error // of the end of the cluster
+	err  error // set when the cluster is closed
 }
 
-// add enters w. After the end of the cluster it fails w at once.
+// add adds w. If the cluster is closed, it fails w at once.
 func (p *pending) add(w waiter) (id uint64) {
 	p.mu.Lock()
 	p.last++
@@ -57,14 +57,14 @@ func (p *pending) all() []waiter {
 	return all
 }
 
-// gone tells every question that a node is gone.
+// gone tells every waiter that a node is gone.
 func (p *pending) gone(node string) {
 	for _, w := range p.all() {
 		w.gone(node)
 	}
 }
 
-// fail ends every question, and those to come.
+// fail ends every waiter, and those that are added later.
 func (p *pending) fail(err error) {
 	p.mu.Lock()
 	p.err = err

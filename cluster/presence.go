@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// presenceAge is how old the answer of Presence may be.
+// presenceAge is how old the result of Presence may be.
 const presenceAge = time.Second
 
-// presences are the rooms that somebody asked for within presenceAge.
+// presences holds the results for the rooms asked for within presenceAge.
 type presences struct {
 	mu sync.Mutex // guards m
 	m  map[string]*presence
 }
 
-// A presence is one question for the members of a room.
+// A presence is one query for the members of a room.
 type presence struct {
 	asked   time.Time
 	done    chan struct{} // closed when the following is set
@@ -26,8 +26,9 @@ type presence struct {
 	err     error
 }
 
-// Presence is [Cluster.Members] for many who ask: the result is up to a second
-// old, and the nodes are asked once for all. The caller must not modify it.
+// Presence is [Cluster.Members] for many callers. They share one query to the
+// nodes, and the result may be up to a second old. The caller must not modify
+// it.
 func (c *Cluster) Presence(ctx context.Context, room string) ([]Member, error) {
 	now := time.Now()
 	c.presences.mu.Lock()
@@ -52,7 +53,7 @@ func (c *Cluster) Presence(ctx context.Context, room string) ([]Member, error) {
 
 func (c *Cluster) askPresence(p *presence, room string) {
 	p.members, p.err = c.Members(context.Background(), room)
-	if p.err != nil { // the next one asks again
+	if p.err != nil { // the next caller asks again
 		c.presences.mu.Lock()
 		if c.presences.m[room] == p {
 			delete(c.presences.m, room)
@@ -62,7 +63,7 @@ func (c *Cluster) askPresence(p *presence, room string) {
 	close(p.done)
 }
 
-// forgetOld removes what is too old to be returned.
+// forgetOld removes results that are too old.
 func (ps *presences) forgetOld(now time.Time) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -73,11 +74,11 @@ func (ps *presences) forgetOld(now time.Time) {
 	}
 }
 
-// usersAtOnce is for how many users one question asks.
+// usersAtOnce is how many users one query contains.
 const usersAtOnce = 1000
 
-// Online returns those of the users that have a session on any node, sorted. With
-// ErrIncomplete come those of the nodes that answered.
+// Online returns those of the users that have a session on any node, sorted.
+// With ErrIncomplete it returns what the nodes that answered know.
 func (c *Cluster) Online(ctx context.Context, users ...string) (online []string, err error) {
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning
@@ -118,11 +119,11 @@ func (c *Cluster) localUsers(users []string) (online []string) {
 	return online
 }
 
-// tellOnline answers a question of Online.
+// tellOnline answers a query of Online.
 func (c *Cluster) tellOnline(e *envelope) {
 	var users []string
 	if err := json.Unmarshal(e.body, &users); err != nil {
-		c.warn("cluster: question of node %s: %v", e.node, err)
+		c.warn("cluster: query of node %s: %v", e.node, err)
 		return
 	}
 	to := c.subjectNode(e.node)
@@ -133,7 +134,7 @@ func (c *Cluster) tellOnline(e *envelope) {
 		}
 		if err != nil {
 			c.warn("cluster: users for node %s: %v", e.node, err)
-			return // it is told that the answer is incomplete
+			return // without a kindEnd the asking node reports ErrIncomplete
 		}
 	}
 	c.sendOrWarn(to, &envelope{kind: kindEnd, id: e.id})

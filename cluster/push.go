@@ -28,7 +28,7 @@ func (c *Cluster) push(method string, arg any, opts []Option) (*envelope, *pushi
 	return e, &p, nil
 }
 
-// encode makes an envelope of a message.
+// encode makes an envelope from a message.
 func (c *Cluster) encode(k kind, method string, arg any, settings []erpc.MessageSetting) (*envelope, error) {
 	m := erpc.NewMessage(settings...)
 	if err := m.Err(); err != nil {
@@ -45,7 +45,7 @@ func (c *Cluster) encode(k kind, method string, arg any, settings []erpc.Message
 	return &envelope{kind: k, codec: m.BodyCodec(), method: method, meta: m.Meta().String(), body: body}, nil
 }
 
-// settings are those of a message that an envelope carries.
+// settings returns the settings of the message that an envelope carries.
 func (e *envelope) settings() []erpc.MessageSetting {
 	s := []erpc.MessageSetting{erpc.WithBodyCodec(e.codec)}
 	if e.meta != "" {
@@ -68,8 +68,8 @@ func (c *Cluster) PushSession(ctx context.Context, address, serviceMethod string
 	return c.deliver(ctx, c.subjectNode(node), node, e, p.confirm)
 }
 
-// find returns the node and the session of an address. A node that is cut off cannot
-// say that another is gone.
+// find returns the node and the session id of an address. It returns ErrNobody
+// if the node is gone, unless this node is cut off and can't know.
 func (c *Cluster) find(address string) (node, session string, err error) {
 	node, session, ok := strings.Cut(address, "/")
 	switch {
@@ -99,12 +99,12 @@ func (c *Cluster) Broadcast(ctx context.Context, serviceMethod string, arg any, 
 	return c.deliver(ctx, c.subjectAll(), "", e, false)
 }
 
-// noSessionGrace is how long a confirmed push waits for another node when one has
-// said that it has no session any more.
+// noSessionGrace is how long a confirmed push waits for other nodes after one
+// has answered that it has no session any more.
 const noSessionGrace = 200 * time.Millisecond
 
-// deliver sends a push and, if confirm says so, waits until a node has it. node is
-// the only one that can, "" if several may.
+// deliver sends a push and, if confirm is true, waits until a node confirms it.
+// node is the only node that can, or "" if several may.
 func (c *Cluster) deliver(ctx context.Context, subject, node string, e *envelope, confirm bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (c *Cluster) deliver(ctx context.Context, subject, node string, e *envelope
 		return err
 	}
 	var grace <-chan time.Time
-	lost := time.NewTimer(3*c.opt.Beat + noSessionGrace) // a node that died tells nothing
+	lost := time.NewTimer(3*c.opt.Beat + noSessionGrace) // a dead node does not answer
 	defer lost.Stop()
 	for {
 		select {
@@ -137,17 +137,17 @@ func (c *Cluster) deliver(ctx context.Context, subject, node string, e *envelope
 	}
 }
 
-// A confirmation waits for the first node that has a push.
+// A confirmation waits for the first node that confirms a push.
 type confirmation struct {
 	node string
-	end  chan error    // has room for the first
-	none chan struct{} // a node had no session; has room for one
+	end  chan error    // buffered: room for the first
+	none chan struct{} // a node had no session; buffered
 }
 
 func (w *confirmation) fail(err error) {
 	select {
 	case w.end <- err:
-	default: // it has ended
+	default: // it has already ended
 	}
 }
 
@@ -160,7 +160,7 @@ func (w *confirmation) answer(e *envelope) {
 	default:
 		select {
 		case w.none <- struct{}{}:
-		default: // it knows
+		default: // it is already recorded
 		}
 	}
 }

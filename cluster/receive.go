@@ -7,8 +7,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// events is the side of a cluster that its engine sees. Nothing here waits: one
-// slow session must not hold up a node.
+// events receives the events of a cluster's engine. Its methods never block,
+// because one slow session must not delay a node.
 type events struct{ c *Cluster }
 
 // Message implements [Events].
@@ -51,14 +51,15 @@ func (ev events) Message(subject string, data []byte) {
 	}
 }
 
-// measureLag notes how long the last beat of this node took through the engine.
+// measureLag records how long the last beat of this node took through the
+// engine.
 func (c *Cluster) measureLag(now time.Time) {
 	if sent := c.beaten.Swap(0); sent > 0 {
 		c.lag.Store(now.UnixNano() - sent)
 	}
 }
 
-// heard notes what a message says about the node that sent it.
+// heard records what a message says about the node that sent it.
 func (c *Cluster) heard(e *envelope) {
 	switch e.kind {
 	case kindHello, kindBeat:
@@ -84,7 +85,7 @@ func (c *Cluster) heard(e *envelope) {
 	}
 }
 
-// cutFrom notes that the way from another node was cut.
+// cutFrom handles that the route from another node was cut.
 func (c *Cluster) cutFrom() {
 	c.lost.Add(1)
 	c.missed("")
@@ -110,15 +111,16 @@ func (ev events) Down(err error) {
 	ev.c.warn("cluster: the engine is disconnected: %v", err)
 }
 
-// heardLimit is how long a node that is back waits for the others before it tells its
-// members that they missed something.
+// heardLimit is how long a node that is connected again waits for the others
+// before it tells its members that they missed messages.
 const heardLimit = 100 * time.Millisecond
 
-// Up implements [Events]: members missed what was published meanwhile, and those of
-// other nodes perhaps what this one published at last. They are told when the other
-// nodes have answered the hello, because what these published before may be lost, too. A
-// node that does not answer is behind a route that is not there yet: if it is heard,
-// members are told once more.
+// Up implements [Events]: members missed what was published meanwhile, and
+// members on other nodes may have missed what this node published last. They
+// are told after the other nodes have answered the hello, because what those
+// published before may be lost too. A node that does not answer may be behind a
+// route that is not restored yet; if it is heard later, members are told once
+// more.
 func (ev events) Up() {
 	c := ev.c
 	if c.unproven.broken() {
@@ -141,7 +143,7 @@ func (ev events) Up() {
 	})
 }
 
-// pushed hands a push to the sessions it is for, and confirms it.
+// pushed queues a push for its receiving sessions, and confirms it if asked to.
 func (c *Cluster) pushed(subject string, e *envelope) {
 	var n int
 	switch subject {
@@ -166,8 +168,8 @@ func (c *Cluster) pushed(subject string, e *envelope) {
 	}
 }
 
-// queueTo pushes to members without waiting, and notes a gap for those that have no
-// room. A member with a gap gets nothing before it was told.
+// queueTo pushes to members without waiting, and records a gap for those that
+// have no room. A member with a gap gets no push until it was told of the gap.
 func (c *Cluster) queueTo(t *topic, members []*member, e *envelope) (queued int) {
 	t.deliver.Lock()
 	defer t.deliver.Unlock()
@@ -191,7 +193,7 @@ func (c *Cluster) queueTo(t *topic, members []*member, e *envelope) (queued int)
 		byID[m.sess.ID()] = m
 	}
 	for id := range failed {
-		if m := byID[id]; m != nil { // else it was renamed this moment
+		if m := byID[id]; m != nil { // otherwise its id has just changed
 			c.dropped.Add(1)
 			c.gaps.begin(m, t, 1)
 		}
@@ -199,7 +201,7 @@ func (c *Cluster) queueTo(t *topic, members []*member, e *envelope) (queued int)
 	return queued
 }
 
-// sayTo answers a node, or an observer, with a sign of life.
+// sayTo sends a sign of life to a node or an observer.
 func (c *Cluster) sayTo(node string) {
 	if err := c.say(c.subjectNode(node), kindBeat, 0); err != nil {
 		c.warn("cluster: answer with a sign of life: %v", err)

@@ -7,30 +7,33 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Join makes a session of this node's peer a member of a room, until it leaves or
-// ends. What anybody publishes after Join has returned arrives. A room exists as
-// long as it has members.
+// Join makes a session of this node's peer a member of a room, until it leaves
+// or ends. It receives everything that is published after Join has returned. A
+// room exists as long as it has members.
 //
-// The name must not come from the session unchecked: whoever is in a room reads
-// what is said there.
+// Don't use a name from the client without checking it, because members of a
+// room read everything that is published there.
 func (c *Cluster) Join(ctx context.Context, sess erpc.Session, room string, opts ...JoinOption) error {
 	_, err := c.enter(ctx, sess, room, Position{}, opts)
 	return err
 }
 
-// A Joined is the outcome of [Cluster.Resume].
+// A Joined is the result of [Cluster.Resume].
 type Joined struct {
 	// Recovered says that the session gets everything that was published since the
-	// position it gave. Else it must start afresh: it gets what comes from now on.
+	// position it passed. Otherwise it must reload its state: it only gets what is
+	// published from now on.
 	Recovered bool `json:"recovered"`
-	// Position is where the pushes go on from; "" in a room without history.
+	// Position is the position after which pushes continue; "" in a room without
+	// history.
 	Position string `json:"position"`
 }
 
-// Resume is [Cluster.Join] for a session that was in the room before, perhaps on
-// another node, and has the position of the last push that it got there. What was
-// published since is pushed to it first. "" is for a session that has no position:
-// it is not recovered. In a room without history nobody is.
+// Resume is [Cluster.Join] for a session that was in the room before, perhaps
+// on another node, and has the position of the last push that it got there.
+// What was published since then is pushed to it first. Pass "" for a session
+// without a position. Such a session is not recovered, and neither is any
+// session in a room without history.
 func (c *Cluster) Resume(ctx context.Context, sess erpc.Session, room, position string, opts ...JoinOption) (Joined, error) {
 	since, err := ParsePosition(position)
 	if err != nil {
@@ -39,12 +42,12 @@ func (c *Cluster) Resume(ctx context.Context, sess erpc.Session, room, position 
 	return c.enter(ctx, sess, room, since, opts)
 }
 
-// maxRoomName is how long the name of a room may be, in bytes.
+// maxRoomName is the maximum length of the name of a room, in bytes.
 const maxRoomName = 1024
 
 var errRoomName = erpc.NewStatus(erpc.CodeBadMessage, fmt.Sprintf("cluster: the name of a room has 1 to %d bytes", maxRoomName)).Err()
 
-// enter makes a session a member, from a position on if that is not zero.
+// enter makes a session a member, starting at position since if that is set.
 func (c *Cluster) enter(ctx context.Context, sess erpc.Session, room string, since Position, opts []JoinOption) (Joined, error) {
 	if room == "" || len(room) > maxRoomName {
 		return Joined{}, errRoomName
@@ -66,7 +69,8 @@ func (c *Cluster) enter(ctx context.Context, sess erpc.Session, room string, sin
 	return joined, nil
 }
 
-// begin says from which position on a member of a room with history gets pushes.
+// begin sets the position from which a member of a room with history gets
+// pushes.
 func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position) (Joined, error) {
 	t.mu.Lock()
 	in, known := t.members[m], t.feed.known
@@ -75,7 +79,7 @@ func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position
 		in.moveLocked(feedWaiting)
 	}
 	t.mu.Unlock()
-	if !fresh { // it has left, or is a member already
+	if !fresh { // it has left, or already is a member
 		return Joined{}, nil
 	}
 	page, err := c.log.Read(ctx, t.subject, since, pageSize)
@@ -104,11 +108,12 @@ type joining struct {
 	changes bool
 }
 
-// WithInfo is what those who ask for the members of the room learn of the session:
-// a name, or a document.
+// WithInfo sets what [Cluster.Members] returns about the session, such as a
+// name or a document.
 func WithInfo(info string) JoinOption { return func(j *joining) { j.info = info } }
 
-// enlist is join with the barrier. A session is not a member when it fails.
+// enlist is join followed by the barrier. If it fails, the session is not a
+// member.
 func (c *Cluster) enlist(ctx context.Context, m *member, subject, room string, as joining) (*topic, error) {
 	if c.life.is() != lifeRunning {
 		return nil, ErrNotRunning
@@ -128,8 +133,8 @@ func (c *Cluster) enlist(ctx context.Context, m *member, subject, room string, a
 	return t, nil
 }
 
-// Leave ends a membership and reports whether there was one. A message that is on
-// its way may still arrive.
+// Leave ends a membership and reports whether there was one. A message in
+// transit may still arrive.
 func (c *Cluster) Leave(sess erpc.Session, room string) bool {
 	t := c.topics.get(c.subjectRoom(room))
 	return t != nil && c.part(c.member(sess), t)
@@ -148,8 +153,8 @@ func (c *Cluster) Rooms(sess erpc.Session) (rooms []string) {
 	return rooms
 }
 
-// Publish pushes arg to serviceMethod of every member of a room, on all nodes, the
-// publisher included unless [Except] names it. arg is encoded once.
+// Publish pushes arg to serviceMethod of every member of a room, on all nodes.
+// That includes the publisher, unless [Except] names it. arg is encoded once.
 func (c *Cluster) Publish(ctx context.Context, room, serviceMethod string, arg any, opts ...Option) error {
 	e, _, err := c.push(serviceMethod, arg, opts)
 	if err != nil {
@@ -168,8 +173,8 @@ func (c *Cluster) Publish(ctx context.Context, room, serviceMethod string, arg a
 	return c.log.Append(ctx, c.subjectRoom(room), e.encode())
 }
 
-// SetUser says whose session it is. A user may have sessions on several nodes. ""
-// means nobody's.
+// SetUser sets the user of a session. A user may have sessions on several
+// nodes. "" means no user.
 func (c *Cluster) SetUser(ctx context.Context, sess erpc.Session, user string) error {
 	m := c.member(sess)
 	m.mu.Lock()
@@ -192,7 +197,7 @@ func (c *Cluster) SetUser(ctx context.Context, sess erpc.Session, user string) e
 	return nil
 }
 
-// User returns what SetUser said of the session.
+// User returns the user that SetUser set for the session, or "".
 func (c *Cluster) User(sess erpc.Session) string {
 	m := c.member(sess)
 	m.mu.Lock()

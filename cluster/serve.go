@@ -9,16 +9,17 @@ import (
 // A JoinRequest is the argument of the calls of cluster/member.
 type JoinRequest struct {
 	Room     string `json:"room"`
-	Position string `json:"position,omitempty"` // of the last push of that room; "" at first
+	Position string `json:"position,omitempty"` // of the last push of the room; "" for the first join
 	Leave    bool   `json:"leave,omitempty"`    // instead of joining
 }
 
-// HandleJoin registers the handler of calls that clients make with cluster/member.
-// authorize says whether a session may be in a room: an error refuses, and is the
-// reply. nil would let everybody read every room, so HandleJoin panics.
+// HandleJoin registers the handler of the calls of cluster/member. authorize
+// decides whether a session may be in a room: an error refuses it and is the
+// reply. If authorize is nil, which would let everyone read every room,
+// HandleJoin panics.
 func (c *Cluster) HandleJoin(peerOrSubRouter Registrar, path string, authorize func(ctx context.Context, sess erpc.Session, room string) error, plugins ...erpc.Plugin) {
 	if authorize == nil {
-		panic("cluster: HandleJoin without authorize: whoever is in a room reads what is said there")
+		panic("cluster: HandleJoin needs authorize, because members of a room read everything that is published there")
 	}
 	erpc.HandleCall(peerOrSubRouter, path, func(ctx context.Context, r *JoinRequest) (*Joined, error) {
 		sess := erpc.CallCtxFrom(ctx).Session()
@@ -37,7 +38,7 @@ func (c *Cluster) HandleJoin(peerOrSubRouter Registrar, path string, authorize f
 	}, plugins...)
 }
 
-// A Registrar is a peer or a sub-router of one.
+// A Registrar is a peer or a sub-router.
 type Registrar interface {
 	Handle(h *erpc.Handler, plugins ...erpc.Plugin) string
 	HandleAll(handlers []*erpc.Handler, plugins ...erpc.Plugin) []string

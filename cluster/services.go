@@ -7,25 +7,25 @@ import (
 	"slices"
 )
 
-// A Service is an address at which a node serves. [Cluster.Announce] tells the
-// others of it.
+// A Service is an address at which a node serves. [Cluster.Announce] publishes
+// it to the other nodes.
 type Service struct {
 	Name    string `json:"name"`
-	Address string `json:"address"` // with network, if it is not that of the dialing peer: "quic://host:port"
+	Address string `json:"address"` // with a network, such as "quic://host:port", if it differs from the dialing peer's
 	Weight  int    `json:"weight,omitempty"`
 	Zone    string `json:"zone,omitempty"`
-	// Draining says that the node is leaving: it takes no new sessions.
+	// Draining says that the node is leaving and accepts no new sessions.
 	Draining bool   `json:"-"`
 	Node     string `json:"-"`
 }
 
-// An announcement is what a node says of itself with each beat.
+// An announcement is what a node sends about itself with each beat.
 type announcement struct {
 	Services []Service `json:"services,omitempty"`
 	Draining bool      `json:"draining,omitempty"`
 }
 
-// encode returns nil for a node with nothing to say.
+// encode encodes the announcement. It returns nil for an empty one.
 func (a announcement) encode() []byte {
 	if len(a.Services) == 0 && !a.Draining {
 		return nil
@@ -47,13 +47,14 @@ func decodeAnnouncement(b []byte) (a announcement, err error) {
 	return a, nil
 }
 
-// Announce replaces what this node tells the others that it serves. They know it
-// at once, and forget it three beats after the last sign of life of the node.
+// Announce replaces the services that this node announces to the others. They
+// learn of it at once, and forget it three beats after the last sign of life of
+// the node.
 func (c *Cluster) Announce(services ...Service) {
 	c.announce(func(a *announcement) { a.Services = slices.Clone(services) })
 }
 
-// announce changes what this node says of itself, and says it.
+// announce changes the announcement of this node and sends it.
 func (c *Cluster) announce(change func(*announcement)) {
 	c.mu.Lock()
 	change(&c.offers)
@@ -63,19 +64,19 @@ func (c *Cluster) announce(change func(*announcement)) {
 	c.nodes.changeLocked()
 	c.nodes.mu.Unlock()
 	if c.life.is() == lifeRunning {
-		_ = c.say(c.subjectAll(), kindBeat, 0) // the next beat says it again
+		_ = c.say(c.subjectAll(), kindBeat, 0) // the next beat repeats it
 	}
 }
 
-// beat makes a sign of life.
+// beat returns a sign of life with the announcement.
 func (c *Cluster) beat(k kind) *envelope {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return &envelope{kind: k, count: c.offered, body: c.offers.encode()}
 }
 
-// Services returns who serves name, on all nodes, in a fixed order. While this node
-// is cut off it returns those it knew last.
+// Services returns the services with that name on all nodes, in a fixed order.
+// While this node is cut off, it returns the last known ones.
 func (c *Cluster) Services(name string) []Service {
 	all := c.nodes.services(name)
 	c.mu.Lock()
@@ -85,8 +86,8 @@ func (c *Cluster) Services(name string) []Service {
 	return all
 }
 
-// ServicesChanged is closed when Services may return something else. To miss no
-// change, get the channel first.
+// ServicesChanged returns a channel that is closed when the result of Services
+// may have changed. To miss no change, get the channel before calling Services.
 func (c *Cluster) ServicesChanged() <-chan struct{} { return c.nodes.awaitChange() }
 
 // append adds the services of that name to all.

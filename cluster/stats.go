@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// Stats are counters of a node.
+// Stats holds the counters of a node.
 type Stats struct {
 	Ready     bool // see [Cluster.Ready]
-	Connected bool // to the engine
+	Connected bool // the engine is connected
 	Draining  bool
 	Lag       time.Duration // how long the last message of this node to itself took through the engine
-	Nodes     int           // other nodes that live
+	Nodes     int           // other live nodes
 	Topics    int           // rooms and users with a subscription here
-	Pending   int           // questions and calls to other nodes without an answer
-	Gaps      int           // sessions that missed pushes and were not told yet
+	Pending   int           // requests and calls to other nodes without an answer
+	Gaps      int           // sessions that were not told yet that they missed pushes
 	Behind    int           // members of rooms with history that read the log
-	Dropped   uint64        // pushes to a session without room, since the start
-	Lost      uint64        // times that the engine said that it lost messages
-	Cuts      uint64        // times that the engine was disconnected
+	Dropped   uint64        // pushes to sessions whose queue was full, since the start
+	Lost      uint64        // how often the engine reported lost messages
+	Cuts      uint64        // how often the engine was disconnected
 }
 
 // Stats returns the counters.
@@ -52,15 +52,15 @@ func (c *Cluster) countBehind() (n int) {
 	return n
 }
 
-// A Metric is one of the counters, with the name that Prometheus has for it.
+// A Metric is one of the counters, with its name for Prometheus.
 type Metric struct {
 	Name    string // such as erpc_cluster_nodes
 	Help    string
-	Counter bool // it only grows, else it is a gauge
+	Counter bool // a counter that only grows; otherwise a gauge
 	Value   float64
 }
 
-// Metrics returns the counters for whoever passes them on.
+// Metrics returns the counters as a list, for exporters.
 func (s Stats) Metrics() []Metric {
 	const gauge, counter = false, true
 	return []Metric{
@@ -68,14 +68,14 @@ func (s Stats) Metrics() []Metric {
 		{"erpc_cluster_engine_connected", "1 if the node is connected to the others", gauge, number(s.Connected)},
 		{"erpc_cluster_draining", "1 if the node is leaving", gauge, number(s.Draining)},
 		{"erpc_cluster_engine_lag_seconds", "how long a message of the node to itself takes through the engine", gauge, s.Lag.Seconds()},
-		{"erpc_cluster_nodes", "other nodes that live", gauge, float64(s.Nodes)},
+		{"erpc_cluster_nodes", "other live nodes", gauge, float64(s.Nodes)},
 		{"erpc_cluster_topics", "rooms and users with a subscription", gauge, float64(s.Topics)},
-		{"erpc_cluster_pending", "questions and calls to other nodes without an answer", gauge, float64(s.Pending)},
-		{"erpc_cluster_gaps", "sessions that missed pushes and were not told yet", gauge, float64(s.Gaps)},
+		{"erpc_cluster_pending", "requests and calls to other nodes without an answer", gauge, float64(s.Pending)},
+		{"erpc_cluster_gaps", "sessions that were not told yet that they missed pushes", gauge, float64(s.Gaps)},
 		{"erpc_cluster_behind", "members of rooms with history that read the log", gauge, float64(s.Behind)},
-		{"erpc_cluster_dropped_total", "pushes to a session without room", counter, float64(s.Dropped)},
-		{"erpc_cluster_engine_lost_total", "times that the engine lost messages", counter, float64(s.Lost)},
-		{"erpc_cluster_engine_cuts_total", "times that the engine was disconnected", counter, float64(s.Cuts)},
+		{"erpc_cluster_dropped_total", "pushes to sessions whose queue was full", counter, float64(s.Dropped)},
+		{"erpc_cluster_engine_lost_total", "how often the engine reported lost messages", counter, float64(s.Lost)},
+		{"erpc_cluster_engine_cuts_total", "how often the engine was disconnected", counter, float64(s.Cuts)},
 	}
 }
 
@@ -99,7 +99,8 @@ func number(yes bool) float64 {
 	return 0
 }
 
-// MetricsHandler serves the counters in the text format of Prometheus.
+// MetricsHandler returns a handler that serves the counters in the text format
+// of Prometheus.
 func (c *Cluster) MetricsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")

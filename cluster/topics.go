@@ -9,18 +9,18 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A topicState is what a node has with the engine for one subject.
+// A topicState is the state of a node's subscription to one subject.
 type topicState byte
 
 const (
 	topicNew        topicState = iota // no subscription yet
-	topicSubscribed                   // the engine has it
-	topicEnded                        // out of the table; join makes another
+	topicSubscribed                   // the engine has the subscription
+	topicEnded                        // removed from the table; join makes a new topic
 )
 
 func (s topicState) String() string { return [...]string{"new", "subscribed", "ended"}[s] }
 
-// topicMoves are the transitions.
+// topicMoves lists the transitions.
 var topicMoves = map[topicState][]topicState{
 	topicNew:        {topicSubscribed, topicEnded},
 	topicSubscribed: {topicEnded},
@@ -30,26 +30,26 @@ var topicMoves = map[topicState][]topicState{
 // A topic is a room or a user that has members on this node.
 type topic struct {
 	subject string
-	room    string // what members know it as; "" for a user
+	room    string // its name for members; "" for a user
 	linger  time.Duration
-	kept    bool // it is a room with history
+	kept    bool // a room with history
 	tell    bool // its members can ask for changes
 
-	sub   sync.Mutex // serialises the changes of the subscription; taken before mu
+	sub   sync.Mutex // serializes changes of the subscription; taken before mu
 	state topicState // guarded by sub
 
-	deliver sync.Mutex // held while a message, or the push of a gap, is queued
+	deliver sync.Mutex // held while a message or the push of a gap is queued
 
 	mu      sync.Mutex // guards the following
 	members map[*member]*membership
-	list    []*member // of members; nil after a change, never modified
-	empty   time.Time // since when there are no members
+	list    []*member // the members; nil after a change, never modified
+	empty   time.Time // since when it has no members
 	feed    feed
 	changes changes
 }
 
-// moveLocked changes the state if the table has that move; t.sub is held. It
-// reports whether it has.
+// moveLocked changes the state if the table allows it, and reports whether it
+// does. t.sub is held.
 func (t *topic) moveLocked(to topicState) bool {
 	may := slices.Contains(topicMoves[t.state], to)
 	if may {
@@ -71,7 +71,7 @@ func (t *topic) all() []*member {
 	return t.list
 }
 
-// allInfos returns the members with what they said of themselves.
+// allInfos returns the members and their infos.
 func (t *topic) allInfos() (all []*member, infos []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,18 +105,18 @@ func (t *topic) leave(m *member) {
 	}
 }
 
-// emptySince reports whether there have been no members for the linger time.
+// emptySince reports whether the topic has had no members for the linger time.
 func (t *topic) emptySince(now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.members) == 0 && now.Sub(t.empty) >= t.linger
 }
 
-// topics are those of a node, by subject.
+// topics holds the topics of a node, by subject.
 type topics struct {
 	mu sync.Mutex // guards the following
 	m  map[string]*topic
-	// Those with history, or whose members can ask for changes: few of many.
+	// The few topics with history, or whose members can ask for changes.
 	special map[*topic]struct{}
 }
 
@@ -126,8 +126,8 @@ func (ts *topics) get(subject string) *topic {
 	return ts.m[subject]
 }
 
-// obtain returns the topic with the subject of fresh, which it enters if there is
-// none.
+// obtain returns the topic with the subject of fresh. If there is none, it adds
+// fresh.
 func (ts *topics) obtain(fresh *topic) *topic {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -171,7 +171,7 @@ func (ts *topics) all() []*topic {
 	return all
 }
 
-// A member is the part of a session in the cluster.
+// A member is the cluster's state of a session.
 type member struct {
 	sess erpc.Session
 
@@ -179,33 +179,34 @@ type member struct {
 	ended  bool
 	user   string
 	topics []*topic
-	gaps   map[*topic]uint64 // messages missed since the session had no room
+	gaps   map[*topic]uint64 // number of missed messages
 }
 
-// A membership is that of one session in one topic. The topic's mutex guards it.
+// A membership is the membership of one session in one topic. The topic's mutex
+// guards it.
 type membership struct {
 	m            *member
-	info         string // what the session says of itself to those who ask for members
+	info         string // set by WithInfo, for those who ask for members
 	changes      bool   // it asked for changes
-	missedChange bool   // it had no room for one, or it did not come
+	missedChange bool   // a change was lost, or its queue had no room for it
 	state        feedState
-	at           Position   // of the last message queued, in a room with history
-	before       []Position // what at was when the log was seen to end in front of it
+	at           Position   // position of the last message queued, in a room with history
+	before       []Position // earlier values of at, from when the log was found to end before them
 }
 
-// hasLocked reports whether a message was queued for the member. A log that had lost
-// its tail gives the numbers again, to messages that are newer; one that only seemed to
-// have lost it, because a leader did not know of it yet, returns what it had before.
-// The topic's mu is held.
+// hasLocked reports whether the message at that position was already queued for
+// the member. A log that lost its end assigns the same numbers again to newer
+// messages. A log that only seemed to have lost it, because a leader did not
+// know of it yet, returns the same messages again. The topic's mu is held.
 func (in *membership) hasLocked(at Position) bool {
 	return in.at.covers(at) || slices.ContainsFunc(in.before, func(p Position) bool { return p.covers(at) && at.Time <= p.Time })
 }
 
-// maxBefore is how many positions a member remembers that it had before.
+// maxBefore is the maximum number of earlier positions that a member remembers.
 const maxBefore = 4
 
-// restartLocked makes the member go on at a position, which may lie in front of the one
-// it had. The topic's mu is held.
+// restartLocked makes the member continue at a position, which may be before
+// its current one. The topic's mu is held.
 func (in *membership) restartLocked(had, at Position) {
 	in.at = at
 	if had.Epoch != at.Epoch || had.Seq <= at.Seq {
@@ -218,7 +219,7 @@ func (in *membership) restartLocked(had, at Position) {
 	in.before = append(in.before, had)
 }
 
-// memberKey finds the member in the store of a session.
+// memberKey is the key of the member in the store of a session.
 type memberKey struct{ c *Cluster }
 
 func (c *Cluster) member(sess erpc.Session) *member {
@@ -300,10 +301,10 @@ func (c *Cluster) end(m *member) {
 	c.gaps.remove(m)
 }
 
-// retire ends the subscriptions that nobody needs any more.
+// retire ends the subscriptions that are no longer needed.
 func (c *Cluster) retire(now time.Time) {
 	for _, t := range c.topics.all() {
-		if !t.emptySince(now) || !t.sub.TryLock() { // somebody joins
+		if !t.emptySince(now) || !t.sub.TryLock() { // a member is joining
 			continue
 		}
 		if t.emptySince(now) && t.state != topicEnded {

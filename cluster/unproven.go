@@ -2,15 +2,16 @@ package cluster
 
 import "sync"
 
-// unproven counts the pushes of this node that the engine may have lost: it took them,
-// but the connection may have broken before they were sent. A numbered beat that comes
-// back proves those before it. All methods may be called concurrently.
+// unproven counts the pushes of this node that the engine may have lost: it
+// took them, but the connection may have broken before they were sent. When a
+// numbered beat comes back, the pushes before it are proven. All methods may be
+// called concurrently.
 type unproven struct {
 	mu     sync.Mutex // guards the following
-	pushes uint64     // that the engine has taken
-	proven uint64     // so many of them have certainly been sent
+	pushes uint64     // pushes that the engine has accepted
+	proven uint64     // how many of them were certainly sent
 	beat   uint64     // number of the last beat
-	before uint64     // pushes before that
+	before uint64     // number of pushes before that beat
 }
 
 func (u *unproven) push() {
@@ -33,7 +34,8 @@ func (u *unproven) beatCameBack(number uint64) {
 	}
 }
 
-// broken reports whether the connection that broke may have lost any, and forgets them.
+// broken reports whether the broken connection may have lost pushes, and
+// forgets them.
 func (u *unproven) broken() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()

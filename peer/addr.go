@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// An Addr is the address of a network that a peer is told to listen on or to
-// dial from.
+// An Addr is an address that a peer is configured to listen on or to dial from,
+// with its network.
 type Addr struct{ network, addr string }
 
-// NewAddr returns an address of its parts. Those that are empty are tcp,
+// NewAddr returns the address with these parts. Empty parts default to tcp,
 // 0.0.0.0 and 0, as in erpc v7.
 func NewAddr(network, host, port string) *Addr {
 	set(&network, "tcp")
@@ -19,8 +19,8 @@ func NewAddr(network, host, port string) *Addr {
 	return &Addr{network, net.JoinHostPort(host, port)}
 }
 
-// ParseAddr returns the address written as addr: host:port, or a path. What is
-// empty is that of [NewAddr].
+// ParseAddr returns the address written as addr: host:port, or a path. Empty
+// parts have the defaults of [NewAddr].
 func ParseAddr(network, addr string) (*Addr, error) {
 	if addr == "" {
 		return NewAddr(network, "", ""), nil
@@ -41,7 +41,7 @@ func (a *Addr) Network() string { return a.network }
 // String implements [net.Addr].
 func (a *Addr) String() string { return a.addr }
 
-// Host returns what stands in front of the port.
+// Host returns the part before the port.
 func (a *Addr) Host() string {
 	host, _, err := net.SplitHostPort(a.addr)
 	if err != nil {

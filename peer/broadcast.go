@@ -11,21 +11,21 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// DefaultBroadcastWait is how long Broadcast waits for sessions that are slow to
-// read, together, if the context of its settings allows that much.
+// DefaultBroadcastWait is how long Broadcast waits in total for sessions that
+// are slow to read, unless the context of its settings ends earlier.
 const DefaultBroadcastWait = time.Second
 
-// Broadcast pushes arg to every open session. It is encoded once for all
-// sessions of a protocol, and PreWritePush hooks run once for these, with the
-// first of them. It returns for how many sessions it was queued, and why not
-// for the others, by session id.
+// Broadcast pushes arg to every open session. arg is encoded once for all
+// sessions with the same protocol, and PreWritePush hooks run once for all of
+// these, with the first one. Broadcast returns the number of sessions that the
+// push was queued for, and a status for each of the others, by session id.
 //
-// A session whose queue is full does what the policy of the peer says. Under
-// the policy Block those that have room are served first; then Broadcast waits
-// for the others, all at the same time, no longer than [DefaultBroadcastWait] and
-// the context of the settings: one slow reader must not hold up the next
-// broadcast. Those that have no room by then fail with CodeExhausted, and are not
-// waited for again before they have read what is queued for them.
+// A session whose queue is full follows the queue policy of the peer. Under the
+// policy Block, sessions with room are served first; then Broadcast waits for
+// all the others at the same time, until [DefaultBroadcastWait] has passed or
+// the context of the settings has ended: one slow reader must not hold up the
+// next broadcast. Sessions that still have no room fail with CodeExhausted, and
+// later broadcasts do not wait for them until they have read what is queued.
 func (p *Peer) Broadcast(serviceMethod string, arg any, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
 	return broadcast(p.table.all(), true, serviceMethod, arg, settings)
 }
@@ -112,10 +112,12 @@ func broadcast(conns iter.Seq[*session.Engine], wait bool, method string, arg an
 	return sent, failed
 }
 
-// errSlowReader is why a broadcast left a session out.
+// errSlowReader is the cause of the status of a session that a broadcast gave
+// up on.
 var errSlowReader = errors.New("peer: the session had no room in its queue for as long as a broadcast waits")
 
-// sendLate waits for room until waiting ends; ctx is that of the caller.
+// sendLate waits for room in the queue of c until waiting ends; ctx is the
+// context of the caller.
 func sendLate(ctx, waiting context.Context, c *session.Engine, frame []byte) *message.Status {
 	st := c.Send(waiting, frame, false)
 	if !st.OK() && waiting.Err() != nil && ctx.Err() == nil {
@@ -124,14 +126,16 @@ func sendLate(ctx, waiting context.Context, c *session.Engine, frame []byte) *me
 	return st
 }
 
-// packed holds a push as the peers and protocols of the receivers write it. Hooks
-// and the codec are the peer's: what one seals goes out in no other form.
+// packed holds the encoded frames of one push, one for each combination of
+// peer, protocol and direction among the receivers. Hooks and codecs belong to
+// a peer, so a frame that the hooks of one peer have sealed is never sent by
+// another.
 type packed struct{ frames []packedFrame }
 
 type packedFrame struct {
 	peer   session.Peer
 	proto  string
-	dialed bool // a hook may do something else for the other side of a session
+	dialed bool // hooks may treat dialed and accepted sessions differently
 	b      []byte
 	st     *message.Status
 }

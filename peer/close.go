@@ -14,10 +14,10 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// Close closes the listeners and the sessions, at once: calls end with a
-// status, and what was queued gets a moment to be written; [Peer.Flush] waits for
-// that. Close waits for no handler, so it may be called anywhere; the second time
-// it does nothing.
+// Close closes the listeners and the sessions at once. Pending calls end with a
+// status, and queued messages get a moment to be written; call [Peer.Flush]
+// before to wait for them. Close does not wait for handlers, so it may be
+// called anywhere. A second Close does nothing.
 func (p *Peer) Close() error {
 	err := p.stopAccepting(closed)
 	return errors.Join(err, each(p.table.all(), func(c *session.Engine) error {
@@ -96,10 +96,11 @@ func (p *Peer) Listeners() []net.Listener {
 }
 
 // Flush returns once the connections of all sessions have taken what was queued
-// before, such as pushes: a Close that follows loses nothing of it. Those that
-// have not when ctx ends, or whose connection breaks, are named in the error.
+// before, such as pushes: a Close that follows loses nothing of it. The error
+// names the sessions that have not when ctx ends, and those whose connection
+// breaks.
 func (p *Peer) Flush(ctx context.Context) error {
-	for s := range p.table.all() { // so that those that do not read keep no other waiting
+	for s := range p.table.all() { // in parallel: one that does not read must not delay the others
 		s.StartFlush()
 	}
 	return each(p.table.all(), func(s *session.Engine) error {
@@ -117,14 +118,15 @@ const (
 
 // Shutdown ends the peer in good order: it accepts no more, tells the other
 // sides, refuses new calls with CodeShuttingDown, which is safe to retry, and
-// lets the handlers at work finish and their replies be written. Then it waits a
-// moment, at most a second, for the other sides to send no more, because a call
-// on its way would be lost, and closes what is left. If ctx ends before the
-// handlers have finished, it cuts them off and returns the error of ctx.
+// lets the handlers at work finish and their replies be written. Then it waits,
+// at most a second, until the other sides send nothing more, because a call in
+// transit would be lost, and closes the sessions that are left. If ctx ends
+// before the handlers have finished, Shutdown cuts them off and returns the
+// error of ctx.
 //
 // It may be called from several goroutines, and after [Peer.Close]; each call
-// returns when the peer is closed. In a handler it would wait for that very
-// handler: start it on a goroutine there.
+// returns when the peer is closed. A handler must not call it directly, because
+// Shutdown would wait for that handler: start it on a new goroutine there.
 func (p *Peer) Shutdown(ctx context.Context) error {
 	err := p.stopAccepting(draining)
 	t := time.NewTicker(drainLook)
@@ -144,7 +146,7 @@ func (p *Peer) Shutdown(ctx context.Context) error {
 	}
 }
 
-// ended waits for the next look, or reports that ctx has ended.
+// ended waits for the next tick of look and reports whether ctx ended first.
 func ended(ctx context.Context, look <-chan time.Time) bool {
 	select {
 	case <-ctx.Done():
@@ -154,8 +156,8 @@ func ended(ctx context.Context, look <-chan time.Time) bool {
 	}
 }
 
-// drained tells every session to drain and reports whether no handler is at
-// work, and whether nothing more is expected.
+// drained tells every session to drain. It reports whether no handler is
+// running, and whether no session expects more input.
 func (p *Peer) drained() (idle, quiet bool) {
 	p.mu.Lock()
 	accepting := len(p.listeners) > 0

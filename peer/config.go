@@ -69,23 +69,25 @@ type Config struct {
 	SocketNoDelay         *bool         `yaml:"-" ini:"-"` // nil: on
 	SocketReadBuffer      int           `yaml:"socket_read_buffer" ini:"socket_read_buffer" comment:"Receive buffer of the kernel in bytes; 0 is its default"`
 	SocketWriteBuffer     int           `yaml:"socket_write_buffer" ini:"socket_write_buffer" comment:"Send buffer of the kernel in bytes; 0 is its default"`
-	// SocketWishes are those of the five above that a network without such a thing
-	// passes over; the others it refuses when it dials or listens.
+	// SocketWishes marks those of the five settings above that are best effort: a
+	// network that does not support them ignores them. Dial and Listen fail on an
+	// unsupported setting that is not marked.
 	SocketWishes socket.Tunables `yaml:"-" ini:"-"`
 
 	ProtoFunc proto.Func            `yaml:"-" ini:"-"` // default rawproto.New; Protocol wins over it
-	Protocols map[string]proto.Func `yaml:"-" ini:"-"` // that Protocol can name, besides raw; erpc.NewPeer has those of this module
-	// RedialOn decides whether a failed attempt to dial or redial is followed by
-	// another one, if RedialTimes allows that. If it is nil, that is the function
-	// [RedialOn] for Dial; a session that was open once goes on with its redials,
-	// whatever the other side says.
+	Protocols map[string]proto.Func `yaml:"-" ini:"-"` // what Protocol can name besides raw; erpc.NewPeer adds those of this module
+	// RedialOn decides whether another attempt follows a failed dial or redial, as
+	// far as RedialTimes allows. If it is nil, Dial uses the function [RedialOn],
+	// and a session that was open before keeps redialing whatever the other side
+	// says.
 	RedialOn func(*message.Status) bool `yaml:"-" ini:"-"`
 
 	Mapper     router.ServiceMethodMapper `yaml:"-" ini:"-"` // default router.HTTPServiceMethodMapper
 	Logger     *slog.Logger               `yaml:"-" ini:"-"` // default: discard
 	Transports []socket.Transport         `yaml:"-" ini:"-"` // besides socket.Stream; a later one of the same network wins
 	// Inherited returns the listener that a parent process handed down for an
-	// address, nil if there is none. Graceful restarts set it.
+	// address, or nil if there is none. The field may be nil. Graceful restarts
+	// set it.
 	Inherited func(network, addr string) (net.Listener, error) `yaml:"-" ini:"-"`
 }
 
@@ -111,7 +113,8 @@ const (
 	DefaultStreamMessageLimit = session.DefaultStreamMessageLimit // bytes
 )
 
-// SetDefaults fills in what is zero and has a default.
+// SetDefaults sets the fields that are zero to their defaults, where they have
+// one.
 func (c *Config) SetDefaults() {
 	set(&c.Network, "tcp")
 	set(&c.DialTimeout, DefaultDialTimeout)
@@ -146,8 +149,8 @@ func set[T comparable](v *T, def T) {
 }
 
 // ListenAddr returns the address to listen on. On unix networks LocalIP is the
-// path if it holds a slash, or is a name without ListenPort; otherwise the file
-// has v7's name, LocalIP:ListenPort.
+// path if it contains a slash, or if it is a name and ListenPort is 0;
+// otherwise the socket is called LocalIP:ListenPort, as in v7.
 func (c *Config) ListenAddr() net.Addr {
 	if c.ListenAddress != "" {
 		return &Addr{c.network(), c.ListenAddress}
@@ -155,7 +158,7 @@ func (c *Config) ListenAddr() net.Addr {
 	return c.local(c.ListenPort)
 }
 
-// LocalAddr returns the address to dial from. On unix networks there is none.
+// LocalAddr returns the address to dial from. Unix networks don't use it.
 func (c *Config) LocalAddr() net.Addr { return c.local(c.LocalPort) }
 
 func (c *Config) network() string {
@@ -173,12 +176,13 @@ func (c *Config) local(port uint16) net.Addr {
 	return NewAddr(c.network(), host, strconv.Itoa(int(port)))
 }
 
-// isPath reports whether a LocalIP is the path of a socket.
+// isPath reports whether host, the LocalIP of a unix network, is the path of a
+// socket.
 func isPath(host string, port uint16) bool {
 	return strings.ContainsAny(host, `/\`) || port == 0 && host != "" && net.ParseIP(host) == nil
 }
 
-// dialFrom returns the local address for a transport, "" if the system is to
+// dialFrom returns the local address for a transport, or "" to let the system
 // choose.
 func (c *Config) dialFrom() string {
 	if isUnix(c.Network) || (c.LocalPort == 0 && (c.LocalIP == "" || c.LocalIP == "0.0.0.0")) {

@@ -14,15 +14,15 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// Dial opens a session with the peer at addr. If the configuration allows
-// redials, it also tries again when that fails, unless the status says that
+// Dial opens a session with the peer at addr. If that fails and the
+// configuration allows redials, Dial tries again, unless the status says that
 // another attempt would fail too: see [Config.RedialOn].
 func (p *Peer) Dial(addr string, protoFunc ...proto.Func) (session.Session, *message.Status) {
 	return p.DialContext(context.Background(), addr, protoFunc...)
 }
 
-// DialContext is [Peer.Dial] for as long as ctx lasts. The session does not end
-// with ctx.
+// DialContext is [Peer.Dial], bounded by ctx. The end of ctx does not end an
+// open session.
 func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.Func) (session.Session, *message.Status) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -44,7 +44,7 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 			return nil, st
 		}
 		n, pause := wait.Attempts(), wait.Next()
-		if n&(n-1) == 0 { // the first, and each time that their number has doubled
+		if n&(n-1) == 0 { // log the first, and then each time the number has doubled
 			p.cfg.Logger.Warn("dial failed; trying again", "remote", addr, "attempt", n, "status", st, "again_in", pause)
 		}
 		if !backoff.Sleep(ctx, pause) {
@@ -53,9 +53,9 @@ func (p *Peer) DialContext(ctx context.Context, addr string, protoFunc ...proto.
 	}
 }
 
-// RedialOn is the default of [Config.RedialOn] for Dial: another attempt is made unless
-// the other side said that the caller is not authorized, or the transport can't
-// do what the configuration asks for.
+// RedialOn is the default of [Config.RedialOn] for Dial. It returns false if
+// the other side said that the caller is not authorized, or if the transport
+// can't do what the configuration asks for.
 func RedialOn(st *message.Status) bool {
 	return st.Code() != message.CodeUnauthorized && !errors.Is(st.Cause(), errors.ErrUnsupported)
 }
@@ -76,8 +76,8 @@ func (p *Peer) open(ctx context.Context, pf proto.Func, dial session.Dial) (*ses
 	return p.opened(c)
 }
 
-// preDial turns a panic of the hook into a status: a redial has nobody else to
-// catch it.
+// preDial calls the hook and turns a panic into a status, because nothing above
+// a redial would recover it.
 func (p *Peer) preDial(h PreDialPlugin, addr string) (st *message.Status) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -88,7 +88,7 @@ func (p *Peer) preDial(h PreDialPlugin, addr string) (st *message.Status) {
 	return h.PreDial(p.cfg.LocalAddr(), addr)
 }
 
-// dialOnce makes a connection, ready for use.
+// dialOnce makes one attempt and returns a connection that is ready for use.
 func (p *Peer) dialOnce(ctx context.Context, addr string) (net.Conn, *message.Status) {
 	if p.isStopping() {
 		return nil, statusClosed()

@@ -9,10 +9,10 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A Group is a named set of sessions of one peer: the members of a chat room, the
-// subscribers of a topic. It exists as long as it has members, and a session that
-// ends leaves its groups. The value is only a name and can be made at any time.
-// All methods may be called concurrently.
+// A Group is a named set of sessions of one peer: the members of a chat room,
+// the subscribers of a topic. A group exists as long as it has members, and a
+// session leaves its groups when it ends. The value only holds the name, so it
+// can be made at any time. All methods may be called concurrently.
 type Group struct {
 	peer *Peer
 	name string
@@ -43,7 +43,7 @@ func (g Group) Leave(sess session.Session) bool {
 // Has reports whether the session is a member.
 func (g Group) Has(sess session.Session) bool { return slices.Contains(g.peer.Groups(sess), g.name) }
 
-// Members returns the members, in no order.
+// Members returns the members, in no particular order.
 func (g Group) Members() []session.Session {
 	engines := g.peer.groups.members(g.name)
 	members := make([]session.Session, 0, len(engines))
@@ -53,10 +53,10 @@ func (g Group) Members() []session.Session {
 	return members
 }
 
-// Len returns how many members there are.
+// Len returns the number of members.
 func (g Group) Len() int { return g.peer.groups.size(g.name) }
 
-// Broadcast is [Peer.Broadcast] to the members, but for those in except.
+// Broadcast is [Peer.Broadcast] to the members except those in except.
 func (g Group) Broadcast(serviceMethod string, arg any, except []session.Session, settings ...message.Setting) (sent int, failed map[string]*message.Status) {
 	members := g.peer.groups.members(g.name)
 	if len(except) > 0 {
@@ -65,8 +65,8 @@ func (g Group) Broadcast(serviceMethod string, arg any, except []session.Session
 	return broadcast(slices.Values(members), true, serviceMethod, arg, settings)
 }
 
-// groups are the memberships of a peer's sessions, from both ends. The zero value
-// is empty.
+// groups holds the memberships of a peer's sessions, by group and by session.
+// The zero value is empty.
 type groups struct {
 	mu        sync.Mutex // guards the following
 	byName    map[string]map[*session.Engine]struct{}
@@ -76,7 +76,7 @@ type groups struct {
 func (g *groups) join(name string, s *session.Engine) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if s.State() == session.Closed { // gone may have been here
+	if s.State() == session.Closed { // gone may have run already
 		return false
 	}
 	if g.byName == nil {
@@ -125,7 +125,7 @@ func (g *groups) of(sess session.Session) []string {
 	return slices.Sorted(maps.Keys(g.bySession[s]))
 }
 
-// enter puts v into the set at k, which it makes if there is none.
+// enter adds v to the set at k, and creates the set if there is none.
 func enter[K, V comparable](sets map[K]map[V]struct{}, k K, v V) {
 	if sets[k] == nil {
 		sets[k] = map[V]struct{}{}
@@ -133,7 +133,7 @@ func enter[K, V comparable](sets map[K]map[V]struct{}, k K, v V) {
 	sets[k][v] = struct{}{}
 }
 
-// remove takes v out of the set at k, and the set away once it is empty.
+// remove removes v from the set at k, and deletes the set once it is empty.
 func remove[K, V comparable](sets map[K]map[V]struct{}, k K, v V) {
 	delete(sets[k], v)
 	if len(sets[k]) == 0 {

@@ -21,28 +21,28 @@ type (
 		plugin.Plugin
 		PreNewPeer(*Config, *plugin.Container) error
 	}
-	// PostNewPeerPlugin is called when a peer was made and may register
-	// handlers. An error is treated as that of PreNewPeerPlugin.
+	// PostNewPeerPlugin is called after a peer was made and may register handlers.
+	// An error is treated as in PreNewPeerPlugin.
 	PostNewPeerPlugin interface {
 		plugin.Plugin
 		PostNewPeer(*Peer) error
 	}
-	// PostListenPlugin is called with the bound address, before connections
-	// are accepted. An error ends the listening with it.
+	// PostListenPlugin is called with the bound address, before connections are
+	// accepted. An error closes the listener, and Serve returns it.
 	PostListenPlugin interface {
 		plugin.Plugin
 		PostListen(net.Addr) error
 	}
-	// PreDialPlugin is called before each attempt to dial. A failed status is
-	// the outcome of the attempt.
+	// PreDialPlugin is called before each attempt to dial. If it returns a failed
+	// status, the attempt fails with that status.
 	PreDialPlugin interface {
 		plugin.Plugin
 		PreDial(localAddr net.Addr, remoteAddr string) *message.Status
 	}
 )
 
-// hookTypes returns the interfaces of all hooks that a plugin of a peer can
-// have.
+// hookTypes returns the interfaces of all hooks that a peer's plugins can
+// implement.
 func hookTypes() []reflect.Type {
 	onRoute, onPeer := session.HookTypes()
 	return slices.Concat(onRoute, onPeer, router.HookTypes(), []reflect.Type{
@@ -51,8 +51,8 @@ func hookTypes() []reflect.Type {
 	})
 }
 
-// checkPlugin returns what is wrong with a plugin that would never be called, or
-// of which a method would not.
+// checkPlugin returns an error for a plugin that would never be called, or one
+// of whose hook methods would never be called.
 func checkPlugin(p plugin.Plugin) error {
 	types := hookTypes()
 	if err := plugin.CheckShapes(p, types); err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// Host returns what a protocol that serves connections itself, such as HTTP for
-// clients that do not know erpc, sees of the peer.
+// Host returns the peer as a protocol sees it that serves connections itself,
+// such as HTTP for clients other than erpc's.
 func (p *Peer) Host() proto.Host { return host{p} }
 
 type host struct{ *Peer }
@@ -26,9 +26,9 @@ func (h host) Lookup(method string) proto.Target {
 	return proto.Target{Found: ok, Safe: ok && handler.Safe(), Unknown: ok && handler.IsUnknown()}
 }
 
-// LookupStream implements [proto.Host]. A request does not say whether it is for a
-// call or a stream, so the handler of unknown streams is not found: it would take
-// all from that of unknown calls.
+// LookupStream implements [proto.Host]. It does not find the handler of unknown
+// streams: a request does not say whether it is for a call or a stream, so that
+// handler would get all requests meant for the handler of unknown calls.
 func (h host) LookupStream(method string) (found, safe bool) {
 	handler, ok := h.routes.DispatchStream(method)
 	found = ok && !handler.IsUnknown()
@@ -60,9 +60,10 @@ func (p *Peer) takePlace() bool {
 	return true
 }
 
-// sort has the protocol of a listener look at a connection, if it wants to. It
-// returns what to make a session of, a nil connection if it was served to its
-// end. The place of such a connection is given back as soon as that is known.
+// sort lets the protocol of a listener inspect a connection, if the protocol
+// implements that. It returns the connection and the protocol to make a session
+// of, or a nil connection if the protocol has served it to its end. Such a
+// connection gives its place back as soon as it is recognized.
 func (p *Peer) sort(conn net.Conn, pf proto.Func) (net.Conn, proto.Func) {
 	a, ok := pf().(proto.Acceptor)
 	if !ok {
@@ -81,7 +82,7 @@ func (p *Peer) sort(conn net.Conn, pf proto.Func) (net.Conn, proto.Func) {
 	p.accepting.Add(-1)
 	p.opening.Add(-1)
 	if err != nil {
-		_ = conn.Close() // it is of no use
+		_ = conn.Close() // it is not used
 		p.cfg.Logger.Debug("connection ended before its first message", "remote", conn.RemoteAddr().String(), "err", err)
 		return nil, nil
 	}

@@ -20,7 +20,7 @@ import (
 
 // ListenAndServe accepts sessions on the address of the configuration, or on
 // those of its list of listeners, until the peer is closed; then it returns
-// [ErrClosed]. An error of one listener ends all of these, and is logged.
+// [ErrClosed]. It logs the error of a listener, which ends all of them.
 func (p *Peer) ListenAndServe(protoFunc ...proto.Func) error {
 	err := p.listenAndServe(protoFunc)
 	if !errors.Is(err, ErrClosed) {
@@ -62,7 +62,7 @@ func (p *Peer) listenAndServe(protoFunc []proto.Func) error {
 	}
 	err := <-ends
 	for _, lis := range listeners {
-		_ = lis.Close() // Serve tells of it
+		_ = lis.Close() // Serve returns the error
 	}
 	for range len(listeners) - 1 {
 		if e := <-ends; errors.Is(err, ErrClosed) && !errors.Is(e, ErrClosed) && !errors.Is(e, net.ErrClosed) {
@@ -100,7 +100,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 	p.mu.Lock()
 	if p.phase != serving {
 		p.mu.Unlock()
-		_ = lis.Close() // nobody will use it
+		_ = lis.Close() // it is not used
 		return ErrClosed
 	}
 	p.listeners = append(p.listeners, lis)
@@ -135,7 +135,8 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 			return fmt.Errorf("peer: accept: %w", err)
 		}
 		p.edge.acceptErrors.Add(1)
-		// Out of descriptors, for example: connections may end, so go on.
+		// The process may be out of descriptors, for example. Connections may end, so
+		// try again.
 		pause := max(wait.Next(), time.Millisecond)
 		p.cfg.Logger.Warn("accept failed", "err", err, "again_in", pause)
 		if !backoff.Sleep(p.ctx, pause) {
@@ -144,7 +145,7 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 	}
 }
 
-// postListen turns a panic of the hook into an error, as that of every hook.
+// postListen calls the hook and turns a panic into an error, as for every hook.
 func postListen(h PostListenPlugin, addr net.Addr) (err error) {
 	defer guard.Catch(&err, "plugin", h.Name())
 	return h.PostListen(addr)
@@ -157,7 +158,7 @@ func (p *Peer) protoFunc(given []proto.Func) proto.Func {
 	return p.cfg.ProtoFunc
 }
 
-// accept makes a connection of a listener a session.
+// accept turns a connection from a listener into a session.
 func (p *Peer) accept(conn net.Conn, pf proto.Func) {
 	if !p.takePlace() {
 		p.opening.Add(-1)
@@ -196,10 +197,10 @@ func tooManySessions() *message.Status {
 	return message.NewStatusByCodeText(message.CodeExhausted, errTooManySessions, false)
 }
 
-// Refused counts and logs a connection from remote that was refused. The peer calls it
-// for those that it refuses itself; code in front of it, such as a handler of
-// WebSockets, calls it for others. It logs at most one line a second, because strangers
-// decide how many there are.
+// Refused counts and logs a connection from remote that was refused. The peer
+// calls it for connections that it refuses itself; code in front of the peer,
+// such as a WebSocket handler, calls it for others. It logs at most one line
+// per second, because clients decide how many connections they make.
 func (p *Peer) Refused(remote string, st *message.Status) {
 	p.edge.refused.Add(1)
 	missed, ok := p.refusals.Allow(time.Now())
@@ -213,8 +214,8 @@ func (p *Peer) Refused(remote string, st *message.Status) {
 	p.cfg.Logger.Log(context.Background(), level, "connection refused", "remote", remote, "status", st, "also_refused", missed)
 }
 
-// ServeConn makes an accepted connection a session, which counts for MaxSessions. It
-// does not redial.
+// ServeConn turns an accepted connection into a session, which counts towards
+// MaxSessions and does not redial.
 func (p *Peer) ServeConn(conn net.Conn, protoFunc ...proto.Func) (session.Session, *message.Status) {
 	if !p.takePlace() {
 		_ = conn.Close() // nothing was said on it
@@ -246,7 +247,7 @@ func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Engine, *messag
 	}
 	addr := conn.RemoteAddr()
 	if isUnix(addr.Network()) {
-		addr = conn.LocalAddr() // the remote one is the client's choice
+		addr = conn.LocalAddr() // the client chooses the remote address
 	}
 	id := p.table.reserve(addr)
 	defer p.table.release(id)
@@ -257,7 +258,7 @@ func (p *Peer) serveConn(conn net.Conn, pf proto.Func) (*session.Engine, *messag
 	return p.opened(c)
 }
 
-// handshake completes a connection that its listener did not.
+// handshake completes the handshake of a connection, if the listener has not.
 func (p *Peer) handshake(conn net.Conn) error {
 	h, ok := conn.(socket.Handshaker)
 	if !ok {
@@ -276,7 +277,8 @@ func (p *Peer) handshake(conn net.Conn) error {
 	return nil
 }
 
-// opened ends a session that was opened while the peer was being closed.
+// opened returns c, or closes it and returns a status if the peer was closed
+// while c was opened.
 func (p *Peer) opened(c *session.Engine) (*session.Engine, *message.Status) {
 	if p.isClosed() {
 		c.End(ErrClosed)

@@ -6,10 +6,10 @@ import (
 )
 
 // A ListenerAddress is a plugin that remembers the address on which its peer
-// listens, the last one if there are several: with ListenPort 0 that is how a
-// program learns the port. Before the peer listens there is no address: Addr
-// returns nil and the others "". Its methods may be called concurrently. The
-// zero value is ready.
+// listens, the last one if there are several. A program uses it to learn the
+// port if ListenPort is 0. Before the peer listens, Addr returns nil and the
+// other methods "". Its methods may be called concurrently. The zero value is
+// ready.
 type ListenerAddress struct {
 	mu   sync.Mutex // guards the following
 	addr net.Addr
@@ -41,13 +41,13 @@ func (l *ListenerAddress) String() string {
 	return ""
 }
 
-// Host returns what stands in front of the port; of a unix socket, its path.
+// Host returns the part before the port, or the path of a unix socket.
 func (l *ListenerAddress) Host() string {
 	host, _ := l.parts()
 	return host
 }
 
-// Port returns the port, "" for a unix socket.
+// Port returns the port, or "" for a unix socket.
 func (l *ListenerAddress) Port() string {
 	_, port := l.parts()
 	return port

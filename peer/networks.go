@@ -8,14 +8,14 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// An UnlinkedError says that a configuration names a network of this module
-// whose transport is not in the program. A program imports such a transport
-// explicitly, because it brings large dependencies.
+// An UnlinkedError means that a configuration names a network of this module
+// whose transport the program does not import. Programs import these transports
+// explicitly, because they bring large dependencies.
 type UnlinkedError struct {
 	Key     string // the key of the configuration, such as network
 	Network string // such as quic
 	Import  string // the import path of the package with the transport
-	Value   string // what belongs into Config.Transports
+	Value   string // what to add to Config.Transports
 }
 
 // Error says what to import and where to put it.
@@ -24,8 +24,8 @@ func (e *UnlinkedError) Error() string {
 		e.Key, e.Network, e.Import, e.Value, "github.com/goerpc/erpc/socket/all")
 }
 
-// linkable lists the transports that a program has to import. The peer names
-// them, and imports none.
+// linkable lists the transports that a program has to import. The peer only
+// knows their names and does not import them.
 var linkable = []struct {
 	networks    []string
 	path, value string
@@ -36,9 +36,9 @@ var linkable = []struct {
 	{[]string{"memory"}, "github.com/goerpc/erpc/socket/memory", "memory.New()"},
 }
 
-// checkNetworks returns an error for each network that needs an import. It is
-// not part of Validate, because a configuration is read before the program adds
-// its transports.
+// checkNetworks returns an error for each network that needs an import.
+// Validate does not call it, because a program adds its transports after it has
+// read the configuration.
 func (c *Config) checkNetworks() error {
 	var errs []error
 	check := func(key, network string) {

@@ -20,7 +20,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// ErrClosed is returned by what a closed peer was asked to do.
+// ErrClosed is what operations on a closed peer return.
 var ErrClosed = errors.New("peer: closed")
 
 // routes gives a peer the methods of its router.
@@ -38,15 +38,15 @@ type Peer struct {
 	protos     []proto.Func // of cfg.Listeners; nil: that of the peer
 	tls        atomic.Pointer[tls.Config]
 	edge       edge
-	refusals   logging.Throttle // of lines about connections that were refused
-	accepting  atomic.Int64     // accepted sessions, and connections on the way to be one
+	refusals   logging.Throttle // limits log lines about refused connections
+	accepting  atomic.Int64     // accepted sessions, and connections about to become one
 	opening    atomic.Int64     // accepted connections that are not sessions yet
-	answering  atomic.Int64     // requests whose answers are written by a protocol, see proto.Host
+	answering  atomic.Int64     // requests whose answers a protocol writes, see proto.Host
 	table      table
 	groups     groups
 	ctx        context.Context // ends when the peer stops accepting and dialing
 	cancel     context.CancelFunc
-	closing    context.Context // ends when its sessions are ended
+	closing    context.Context // ends when Close or Shutdown ends the sessions
 	cut        context.CancelFunc
 
 	mu        sync.Mutex // guards the following
@@ -62,8 +62,8 @@ var (
 )
 
 // New returns a peer. It panics on a configuration or a plugin that can't work,
-// because both are mistakes in the program: check a configuration that comes
-// from elsewhere with [Config.Validate].
+// because both are mistakes in the program. Check a configuration from
+// elsewhere with [Config.Validate].
 func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	plugins := plugin.NewContainer(checkPlugin)
 	plugins.AppendLeft(globalLeftPlugin...)
@@ -80,7 +80,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	var warn []func(error)
 	if cfg.IdleRouteHooks {
-		warn = append(warn, func(err error) { cfg.Logger.Warn("plugin of a route is of no effect in part", "err", err) })
+		warn = append(warn, func(err error) { cfg.Logger.Warn("some hooks of a route's plugin are never called", "err", err) })
 	}
 	p := &Peer{
 		cfg:        cfg,
@@ -100,7 +100,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	if p.transports[cfg.Network] == nil {
 		panic(fmt.Errorf("peer: network %q is unknown; use tcp, tcp4, tcp6, unix, unixpacket, or the network of one of Config.Transports", cfg.Network))
 	}
-	if t, _ := cfg.tlsConfig(); t != nil { // Validate has seen its error
+	if t, _ := cfg.tlsConfig(); t != nil { // Validate has returned its error
 		p.SetTLSConfig(t)
 	}
 	p.share()
@@ -113,10 +113,10 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	return p
 }
 
-// share makes what the sessions have in common.
+// share sets up what the sessions have in common.
 func (p *Peer) share() {
 	cfg := &p.cfg
-	body, _ := codec.GetByName(cfg.DefaultBodyCodec) // Validate has found it
+	body, _ := codec.GetByName(cfg.DefaultBodyCodec) // Validate has checked the name
 	p.shared = session.NewShared(session.Config{
 		Owner:  p,
 		Routes: p.routes,
@@ -149,7 +149,7 @@ func (p *Peer) share() {
 	})
 }
 
-// Config returns the configuration, defaults filled in.
+// Config returns the configuration, with defaults filled in.
 func (p *Peer) Config() Config { return p.cfg }
 
 // Router returns the root router.
@@ -158,12 +158,12 @@ func (p *Peer) Router() *router.Router { return p.routes }
 // PluginContainer returns the plugins of the peer.
 func (p *Peer) PluginContainer() *plugin.Container { return p.plugins }
 
-// TLSConfig returns the TLS configuration, nil if connections are plain.
+// TLSConfig returns the TLS configuration, or nil if connections are plain.
 func (p *Peer) TLSConfig() *tls.Config { return p.tls.Load() }
 
-// SetTLSConfig makes what is dialed and listened on afterwards use TLS. At
-// least TLS 1.2 is spoken, whatever cfg says. A server needs a certificate in
-// it; a client verifies that of the server unless it says otherwise.
+// SetTLSConfig makes later Dial and Listen calls use TLS. TLS 1.2 is the
+// minimum, whatever cfg says. A server needs a certificate in cfg; a client
+// verifies the server's certificate unless cfg says otherwise.
 func (p *Peer) SetTLSConfig(cfg *tls.Config) {
 	if cfg != nil {
 		cfg = cfg.Clone()
@@ -182,7 +182,7 @@ func (p *Peer) SetTLSConfigFromFile(certFile, keyFile string, insecureSkipVerify
 	return err
 }
 
-// options are what transports are asked for.
+// options returns the options for the transports.
 func (p *Peer) options() *socket.Options {
 	return &socket.Options{
 		TLS:             p.tls.Load(),
@@ -198,7 +198,7 @@ func (p *Peer) options() *socket.Options {
 	}
 }
 
-// Handlers returns how many handlers are at work.
+// Handlers returns the number of running handlers.
 func (p *Peer) Handlers() int { return p.shared.Handlers() }
 
 // isStopping reports whether the peer was closed or is shutting down.
@@ -215,8 +215,8 @@ func (p *Peer) isClosed() bool {
 	return p.phase == closed
 }
 
-// OnClose calls f once when the peer is closed or begins to shut down; at once
-// if it is already.
+// OnClose calls f once when the peer is closed or begins to shut down, or at
+// once if that has happened.
 func (p *Peer) OnClose(f func()) {
 	p.mu.Lock()
 	if p.phase == serving {
@@ -229,8 +229,8 @@ func (p *Peer) OnClose(f func()) {
 	}
 }
 
-// sweepStuck ends the connections that are stuck. It runs while the peer has such
-// a limit and has had a session.
+// sweepStuck ends stuck connections. It starts with the first session if
+// StuckTimeout is set, and runs until the peer closes.
 func (p *Peer) sweepStuck() {
 	t := time.NewTicker(max(p.cfg.StuckTimeout/4, time.Millisecond))
 	defer t.Stop()
@@ -246,12 +246,12 @@ func (p *Peer) sweepStuck() {
 	}
 }
 
-// sweep ends the sessions that were idle for the limit. It runs while the peer
-// has such a limit and has had a session.
+// sweep ends the sessions that were idle for IdleTimeout. It starts with the
+// first session if that is set, and runs until the peer closes.
 func (p *Peer) sweep() {
 	t := time.NewTicker(max(p.cfg.IdleTimeout/2, time.Millisecond))
 	defer t.Stop()
-	idle := map[*session.Engine]bool{} // at the last look
+	idle := map[*session.Engine]bool{} // as of the last check
 	for {
 		select {
 		case <-p.ctx.Done():

@@ -2,12 +2,12 @@ package peer
 
 import "slices"
 
-// phase is where a peer is in its life.
+// phase is the life-cycle state of a peer.
 type phase int
 
 const (
 	serving  phase = iota
-	draining       // Shutdown: no listeners, no dialing; what was accepted becomes a session still
+	draining       // Shutdown has begun: no listeners, no dialing; accepted connections still become sessions
 	closed
 )
 
@@ -19,8 +19,8 @@ var phaseMoves = [...][]phase{
 	closed:   {},
 }
 
-// to returns the phase after a move to next. One that the table does not have
-// changes nothing: Shutdown of a closed peer, and each of them a second time.
+// to returns the phase after a move to next. It ignores moves that the table
+// does not allow, such as Shutdown of a closed peer or a second Close.
 func (p phase) to(next phase) phase {
 	if slices.Contains(phaseMoves[p], next) {
 		return next

@@ -11,18 +11,19 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// What a client that speaks no TLS reads from a listener that does: an HTTP client
-// what net/http's server says, any other an alert, unexpected_message.
+// The answers to a client that does not use TLS on a TLS listener: for an HTTP
+// client the text that net/http's server sends, for any other the TLS alert
+// unexpected_message.
 const (
 	plainHTTP  = "HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is a TLS server, and the request came without TLS.\n"
 	plainAlert = "\x15\x03\x01\x00\x02\x02\x0a"
 )
 
-// plainTimeout bounds the writing of that.
+// plainTimeout bounds how long writing the answer may take.
 const plainTimeout = time.Second
 
-// tellPlain tells a client whose first bytes are not of TLS so, and names these in
-// the error of the handshake. It returns other errors as they are.
+// tellPlain answers a client whose first bytes are not TLS, and adds what they
+// look like to the handshake error. It returns other errors unchanged.
 func tellPlain(err error) error {
 	var header tls.RecordHeaderError
 	if !errors.As(err, &header) || header.Conn == nil {
@@ -37,7 +38,7 @@ func tellPlain(err error) error {
 		looks = "this looks like erpc without TLS; give the client a TLS configuration"
 	}
 	if derr := header.Conn.SetWriteDeadline(time.Now().Add(plainTimeout)); derr == nil {
-		_, _ = io.WriteString(header.Conn, answer) // the connection is closed whether it arrives or not
+		_, _ = io.WriteString(header.Conn, answer) // best effort: the connection is closed anyway
 	}
 	return fmt.Errorf("%w; %s", err, looks)
 }

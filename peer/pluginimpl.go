@@ -9,10 +9,10 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A PluginImpl is a plugin made of functions, one for each hook; those left nil
-// do nothing. It takes part in every hook all the same, so where messages are
-// many a type with only the methods it needs is cheaper. The fields must not be
-// changed once a peer has the plugin.
+// A PluginImpl is a plugin made of functions, one for each hook; nil functions
+// do nothing. The framework still calls it for every hook, so for many messages
+// a type with only the methods it needs is cheaper. Don't change the fields
+// once a peer has the plugin.
 type PluginImpl struct {
 	PluginName string // must be unique among the plugins of a peer
 
@@ -51,7 +51,7 @@ type PluginImpl struct {
 func (p *PluginImpl) Name() string { return p.PluginName }
 
 // HasHook reports whether the function of that hook is set, so that a route
-// accepts a plugin with only hooks that it has.
+// refuses the plugin only for hooks that are set.
 func (p *PluginImpl) HasHook(name string) bool {
 	f := reflect.ValueOf(p).Elem().FieldByName("On" + name)
 	return f.IsValid() && !f.IsNil()

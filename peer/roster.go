@@ -10,10 +10,10 @@ import (
 // snapshot copies up to two chunks.
 const rosterChunk = 256
 
-// A roster is a list of sessions of which a snapshot costs one pointer for each
-// chunk, however often the list changes between snapshots. A place in it is a
-// number that changes only when remove says so. The zero value is empty. Its
-// owner locks.
+// A roster is a list of sessions. A snapshot of it costs one pointer per chunk,
+// however often the list changes between snapshots. A session's place in the
+// list is a number, which changes only when remove says so. The zero value is
+// empty. The owner must hold its own lock.
 type roster struct {
 	chunks   []rosterPart
 	snapshot [][]*session.Engine // nil after a change
@@ -23,7 +23,7 @@ type roster struct {
 // A rosterPart is a chunk. All but the last are full.
 type rosterPart struct {
 	sessions []*session.Engine
-	epoch    uint64 // of the roster when the chunk was copied; a snapshot may have an older one
+	epoch    uint64 // roster's epoch when the chunk was copied; if it is older than the roster's, a snapshot may share the chunk
 }
 
 func (r *roster) len() int {
@@ -58,14 +58,14 @@ func (r *roster) add(c *session.Engine) (place int) {
 	return place
 }
 
-// remove empties a place. The last session moves into it: remove returns that, or
-// nil if none has moved.
+// remove empties a place and moves the last session into it. It returns that
+// session, or nil if none has moved.
 func (r *roster) remove(place int) (moved *session.Engine) {
 	last := r.len() - 1
 	end := r.own(last)
 	n := len(end.sessions) - 1
 	moved = end.sessions[n]
-	end.sessions[n] = nil // for the collector
+	end.sessions[n] = nil // for the garbage collector
 	end.sessions = end.sessions[:n]
 	if n == 0 {
 		r.chunks[len(r.chunks)-1] = rosterPart{}
@@ -78,7 +78,7 @@ func (r *roster) remove(place int) (moved *session.Engine) {
 	return moved
 }
 
-// own returns the chunk of a place, which no snapshot has.
+// own returns the chunk of a place, after copying it if a snapshot shares it.
 func (r *roster) own(place int) *rosterPart {
 	part := &r.chunks[place/rosterChunk]
 	if part.epoch != r.epoch {

@@ -6,20 +6,20 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// edge counts what happens at the edge of a peer.
+// edge counts the connections that a peer accepts, refuses and dials.
 type edge struct{ accepts, acceptErrors, refused, dials, dialErrors atomic.Uint64 }
 
-// Stats are the counters of a peer since it was made.
+// Stats holds the counters of a peer since it was made.
 type Stats struct {
 	session.Totals
 	Sessions              int
 	Accepts, AcceptErrors uint64
-	Refused               uint64 // connections that did not become sessions, those of [Peer.Refused] included
-	Dials, DialErrors     uint64 // attempts, those of redials included
+	Refused               uint64 // connections that did not become sessions, including those of [Peer.Refused]
+	Dials, DialErrors     uint64 // attempts, including redials
 }
 
-// Stats returns the counters of all connections together, those that have ended
-// included. Session.Stats has those of one.
+// Stats returns the counters of all connections together, including those that
+// have ended. Session.Stats returns those of one session.
 func (p *Peer) Stats() Stats {
 	return Stats{
 		Totals:       p.shared.Totals(p.table.all()),

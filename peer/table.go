@@ -11,15 +11,15 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// table is the sessions of a peer by id.
+// table holds the sessions of a peer by id.
 type table struct {
 	mu       sync.Mutex          // guards the following
-	next     uint64              // numbers ids that addresses don't make unique
+	next     uint64              // suffix that makes an id unique
 	reserved map[string]struct{} // ids of sessions whose connect hooks run
 	sessions map[string]member
 	roster   roster                       // of sessions
 	accepted map[*session.Engine]struct{} // sessions that count for MaxSessions
-	replaced map[*session.Engine]struct{} // that lost their id to a newer one and are about to end
+	replaced map[*session.Engine]struct{} // sessions that lost their id to a newer one and are about to end
 }
 
 // A member is a session and its place in the roster.
@@ -28,7 +28,7 @@ type member struct {
 	place int
 }
 
-// all returns the sessions as they are now, whatever happens to them later.
+// all returns the sessions in the table now; later changes don't affect it.
 func (t *table) all() iter.Seq[*session.Engine] {
 	t.mu.Lock()
 	chunks := t.roster.all()
@@ -44,12 +44,12 @@ func (t *table) all() iter.Seq[*session.Engine] {
 	}
 }
 
-// enterLocked gives c an id that nobody has.
+// enterLocked gives c an id, which must be free.
 func (t *table) enterLocked(c *session.Engine, id string) {
 	t.sessions[id] = member{c, t.roster.add(c)}
 }
 
-// leaveLocked takes c's id away, if it has it.
+// leaveLocked frees c's id, if c still has it.
 func (t *table) leaveLocked(c *session.Engine) {
 	id := c.ID()
 	m := t.sessions[id]
@@ -63,11 +63,11 @@ func (t *table) leaveLocked(c *session.Engine) {
 }
 
 // reserve returns an id for a connection that is about to become a session: the
-// address if that is unique, else the address and a number. Another session may
-// have the address: one that was redialed keeps the id of the address that it
-// once had, a port is used towards several addresses at the same time, and a
-// peer that dials itself sees one address from both sides. The id is reserved
-// until release.
+// address if it is free, else the address and a number. Another session may
+// have the address as its id: a redialed session keeps the id of its first
+// address, one local port can be used towards several addresses, and a peer
+// that dials itself sees one address from both sides. The id is reserved until
+// release.
 func (t *table) reserve(addr net.Addr) (id string) {
 	id = addr.String()
 	t.mu.Lock()
@@ -82,7 +82,7 @@ func (t *table) reserve(addr net.Addr) (id string) {
 	return id
 }
 
-// numberLocked returns the base of an id with a number that nobody has.
+// numberLocked returns base with a number that makes it a free id.
 func (t *table) numberLocked(base string) string {
 	for {
 		t.next++
@@ -98,7 +98,7 @@ func (t *table) takenLocked(id string) bool {
 	return bound || reserved
 }
 
-// release is the end of reserve, when the session has bound an id or failed.
+// release frees a reserved id, once the session has bound an id or failed.
 func (t *table) release(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -106,7 +106,8 @@ func (t *table) release(id string) {
 }
 
 // unique reports whether an address names one connection, as an IP address with
-// a port does. That of a unix socket does not, and its client chooses it.
+// a port does. The address of a unix socket does not, and its client chooses
+// it.
 func unique(addr net.Addr) bool {
 	a, err := netip.ParseAddrPort(addr.String())
 	return err == nil && a.Port() != 0 && !isUnix(addr.Network())
@@ -124,9 +125,10 @@ func isDefault(c *session.Engine, id string) bool {
 }
 
 // Bind implements [session.Owner]: the newer session with an id wins, and the
-// older one ends. A session that has ended, or lost its id and is about to,
-// claims nothing: else two could take each other's ids and both end. An id that
-// comes from an address takes nothing away: c gets a number in addition.
+// older one ends. A session that has ended, or has lost its id and is about to
+// end, can't claim an id; otherwise two sessions could take each other's ids
+// and both end. An id derived from an address never displaces another session:
+// c gets the address with a number instead.
 func (p *Peer) Bind(c *session.Engine, id string) {
 	t := &p.table
 	t.mu.Lock()
@@ -174,12 +176,12 @@ func (p *Peer) Gone(c *session.Engine) {
 	}
 }
 
-// count notes that c counts for MaxSessions until it is gone. It returns false
-// if c is already gone.
+// count makes c count towards MaxSessions until it is gone. It returns false if
+// c is already gone.
 func (t *table) count(c *session.Engine) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if c.State() == session.Closed { // Gone may have been here
+	if c.State() == session.Closed { // Gone may have run already
 		return false
 	}
 	if t.accepted == nil {
@@ -202,7 +204,7 @@ func (p *Peer) GetSession(id string) (session.Session, bool) {
 	defer p.table.mu.Unlock()
 	m, ok := p.table.sessions[id]
 	if !ok {
-		return nil, false // not a nil *Conn in an interface
+		return nil, false // not a nil *Engine in an interface
 	}
 	return m.c, true
 }

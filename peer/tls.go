@@ -30,8 +30,8 @@ func NewTLSConfigFromFile(certFile, keyFile string, insecureSkipVerifyForClient 
 	return cfg, nil
 }
 
-// tlsConfig returns the TLS that the configuration asks for, nil if it asks for
-// none.
+// tlsConfig returns the TLS configuration that c asks for, or nil if it asks
+// for none.
 func (c *Config) tlsConfig() (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
 	switch {
@@ -57,7 +57,7 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 	}
 	if c.TLSClientCert {
 		if c.TLSCAFile == "" {
-			return nil, errors.New("peer: tls_client_cert needs tls_ca_file: the authorities whose clients are let in")
+			return nil, errors.New("peer: tls_client_cert needs tls_ca_file: set it to the authorities whose clients are accepted")
 		}
 		cfg.ClientAuth = tls.RequireAndVerifyClientCert
 	}
@@ -65,19 +65,20 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 }
 
 // GenerateTLSConfigForClient returns a configuration that encrypts and does NOT
-// verify whom it talks to: it fits what [GenerateTLSConfigForServer] makes, and
-// keeps out those who only listen, not those who stand in between.
+// verify the server. It is meant for servers with [GenerateTLSConfigForServer].
+// It protects from eavesdroppers, but not from a man in the middle.
 func GenerateTLSConfigForClient() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true}
 }
 
-// generated is the certificate of this process, made when it is first needed.
+// generated returns the certificate of this process, which it makes on first
+// use.
 var generated = sync.OnceValues(selfSigned)
 
 // GenerateTLSConfigForServer returns a configuration with a self-signed
-// certificate, valid for a year, for localhost and the loopback addresses. It
-// is made on the first handshake, the same for the whole process, and kept
-// nowhere.
+// certificate, valid for a year, for localhost and the loopback addresses. The
+// certificate is made on the first handshake, shared by the whole process, and
+// never stored.
 func GenerateTLSConfigForServer() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,

@@ -18,8 +18,8 @@ import (
 // in a socket option of 16 bits.
 const maxKeepAlive = math.MaxInt16 * time.Second
 
-// Validate returns what is wrong with the configuration, each error with the key
-// that it is about. It reads the files that the configuration names.
+// Validate returns the errors of the configuration, joined; each names its key.
+// It reads the files that the configuration names.
 func (c *Config) Validate() error {
 	errs := slices.Concat(c.checkNames(), c.checkSizes(), c.checkDurations())
 	if _, err := c.tlsConfig(); err != nil {
@@ -55,7 +55,7 @@ func (c *Config) checkNames() (errs []error) {
 	return errs
 }
 
-// codecs returns the codecs that a valid configuration accepts; nil is all.
+// codecs returns the codecs that a valid configuration accepts; nil means all.
 func (c *Config) codecs() *codec.Set {
 	if len(c.AcceptCodecs) == 0 {
 		return nil
@@ -103,7 +103,7 @@ func (c *Config) checkDurations() (errs []error) {
 	return errs
 }
 
-// protocol returns the protocol of that name.
+// protocol returns the protocol called name; errors mention key.
 func (c *Config) protocol(key, name string) (proto.Func, error) {
 	if f := c.Protocols[name]; f != nil {
 		return f, nil
@@ -119,8 +119,9 @@ func (c *Config) protocol(key, name string) (proto.Func, error) {
 	return nil, fmt.Errorf("peer: %s %q is unknown; this peer knows %s, and what Config.Protocols adds", key, name, strings.Join(slices.Compact(known), ", "))
 }
 
-// resolveProtocols turns the names of protocols into functions: that of the peer
-// and those of its listeners, nil for those that name none.
+// resolveProtocols resolves the names of the protocols of the peer, which it
+// stores in c, and of its listeners, which it returns; a listener that names
+// none gets nil.
 func (c *Config) resolveProtocols() (listeners []proto.Func, err error) {
 	if c.Protocol != "" {
 		c.ProtoFunc, err = c.protocol("protocol", c.Protocol)

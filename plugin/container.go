@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// A Container is an ordered set of plugins: those of a peer, or those of one of
-// its routes, which has the peer's around its own. Plugins can be added and
-// removed at any time; those that have resolved hooks are notified. All methods may
-// be called concurrently.
+// A Container is an ordered set of plugins, of a peer or of one of its routes.
+// A route's container has the peer's plugins around its own. Plugins can be
+// added and removed at any time; functions registered with Watch are then
+// called. All methods may be called concurrently.
 type Container struct {
 	root *root
-	own  []Plugin // of a route and the groups above it; nil for a peer
+	own  []Plugin // plugins of a route and the groups above it; nil for a peer
 }
 
-// root is what the containers of one peer share.
+// root is the state that the containers of one peer share.
 type root struct {
-	accept func(Plugin) error // says why a plugin would never be called; may be nil
+	accept func(Plugin) error // returns an error for a plugin that would never be called; may be nil
 
 	mu          sync.Mutex // guards the following
 	left, right []Plugin
@@ -30,20 +30,21 @@ func NewContainer(accept func(Plugin) error) *Container {
 	return &Container{root: &root{accept: accept}}
 }
 
-// With returns a container of the same peer with plugins behind those of c and
-// in front of the right ones. It fails on a nil plugin or a repeated name.
+// With returns a container of the same peer with plugins after those of c and
+// before the peer's right ones. It fails on a nil plugin or a duplicate name.
 func (c *Container) With(plugins ...Plugin) (*Container, error) {
 	n := &Container{root: c.root, own: slices.Concat(c.own, plugins)}
 	return n, check(n.GetAll())
 }
 
-// AppendLeft puts plugins in front of all others. It panics if one is nil, is
-// there already, or implements no hook: it would silently never run.
+// AppendLeft adds plugins before all others. It panics if one is nil, is
+// already in the container, or implements no hook, because such a plugin would
+// silently never run.
 func (c *Container) AppendLeft(plugins ...Plugin) {
 	c.change(plugins, func(r *root) { r.left = slices.Concat(plugins, r.left) })
 }
 
-// AppendRight puts plugins behind all others, and is like AppendLeft otherwise.
+// AppendRight adds plugins after all others. Otherwise it is like AppendLeft.
 func (c *Container) AppendRight(plugins ...Plugin) {
 	c.change(plugins, func(r *root) { r.right = slices.Concat(r.right, plugins) })
 }
@@ -66,8 +67,8 @@ func (c *Container) change(plugins []Plugin, do func(*root)) {
 	c.root.notify()
 }
 
-// add looks for repeated names and adds in one step, so that of two goroutines
-// with the same plugin one fails.
+// add checks for duplicate names and adds in one step, so that when two
+// goroutines add the same plugin, one fails.
 func (c *Container) add(plugins []Plugin, do func(*root)) error {
 	c.root.mu.Lock()
 	defer c.root.mu.Unlock()
@@ -114,7 +115,7 @@ func (c *Container) GetAll() []Plugin {
 // the peer.
 func (c *Container) Own() []Plugin { return slices.Clone(c.own) }
 
-// GetByName returns the plugin of that name, nil if there is none.
+// GetByName returns the plugin of that name, or nil if there is none.
 func (c *Container) GetByName(name string) Plugin {
 	for _, p := range c.GetAll() {
 		if p.Name() == name {

@@ -1,7 +1,7 @@
-// Package plugin names, orders and selects plugins. It knows nothing of
-// sessions or messages: each layer declares the hook interfaces that it calls
-// and picks the plugins that implement them with [Of], when a list changes and
-// never for a message.
+// Package plugin names, orders and selects plugins. It does not know sessions
+// or messages: each layer declares the hook interfaces that it calls, and
+// selects the plugins that implement them with [Of] when a list of plugins
+// changes, never per message.
 package plugin
 
 import "fmt"
@@ -23,15 +23,15 @@ func Of[H Plugin](plugins []Plugin) []H {
 	return hooks
 }
 
-// check returns an error for a nil plugin or a repeated name.
+// check returns an error for a nil plugin or a duplicate name.
 func check(plugins []Plugin) error {
 	seen := make(map[string]bool, len(plugins))
 	for _, p := range plugins {
 		if p == nil {
-			return fmt.Errorf("plugin: a nil plugin was given; pass only plugins that were made")
+			return fmt.Errorf("plugin: a plugin is nil; pass only non-nil plugins")
 		}
 		if seen[p.Name()] {
-			return fmt.Errorf("plugin: %q is given twice; a name may occur once among the plugins of a peer and of a route", p.Name())
+			return fmt.Errorf("plugin: %q is given twice; a name must be unique among the plugins of a peer and of a route", p.Name())
 		}
 		seen[p.Name()] = true
 	}

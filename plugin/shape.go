@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// A Selector is a plugin that has the methods of more hooks than it takes part
-// in, as one made of functions.
+// A Selector is a plugin that implements more hooks than it uses, such as one
+// made of functions.
 type Selector interface {
 	Plugin
-	// HasHook reports whether the plugin takes part in the hook of that name.
+	// HasHook reports whether the plugin uses the hook of that name.
 	HasHook(name string) bool
 }
 
@@ -24,7 +24,7 @@ func HookName(hook reflect.Type) string {
 	return ""
 }
 
-// Hooks returns the names of those hooks that p takes part in.
+// Hooks returns the names of the hooks that p uses.
 func Hooks(p Plugin, hooks []reflect.Type) []string {
 	var names []string
 	selector, selects := p.(Selector)
@@ -37,8 +37,8 @@ func Hooks(p Plugin, hooks []reflect.Type) []string {
 	return names
 }
 
-// CheckShapes returns what is wrong with a plugin whose method has the name of a
-// hook and another shape, or nearly the name of one: neither would ever be
+// CheckShapes returns an error if a method of p has the name of a hook with
+// another signature, or nearly the name of a hook. Such a method would never be
 // called.
 func CheckShapes(p Plugin, hooks []reflect.Type) error {
 	typ := reflect.TypeOf(p)
@@ -51,7 +51,7 @@ func CheckShapes(p Plugin, hooks []reflect.Type) error {
 		hook, is := byName[m.Name]
 		if is {
 			if !typ.Implements(hook) {
-				return fmt.Errorf("plugin: method %s of plugin %q (%T) is not the hook of that name, because it has another shape; it must be %s", m.Name, p.Name(), p, shape(hook))
+				return fmt.Errorf("plugin: method %s of plugin %q (%T) is not the hook of that name, because its signature differs; it must be %s", m.Name, p.Name(), p, shape(hook))
 			}
 			continue
 		}
@@ -60,15 +60,15 @@ func CheckShapes(p Plugin, hooks []reflect.Type) error {
 		}
 		for name, hook := range byName {
 			if near(m.Name, name) {
-				return fmt.Errorf("plugin: method %s of plugin %q (%T) is not a hook; %s is one, of the shape %s. Rename the method, whatever it is for", m.Name, p.Name(), p, name, shape(hook))
+				return fmt.Errorf("plugin: method %s of plugin %q (%T) is not a hook; the hook is %s, with the signature %s. Rename the method", m.Name, p.Name(), p, name, shape(hook))
 			}
 		}
 	}
 	return nil
 }
 
-// shape returns what a hook's method looks like, in the names of the root
-// package.
+// shape returns the signature of a hook's method, with the type names of the
+// root package.
 func shape(hook reflect.Type) string {
 	m, _ := hook.MethodByName(HookName(hook))
 	text := strings.TrimPrefix(m.Type.String(), "func")
@@ -77,8 +77,8 @@ func shape(hook reflect.Type) string {
 	return m.Name + names.Replace(text)
 }
 
-// near reports whether a method's name is likely to be meant for that of a hook:
-// they differ in case only, or in a letter or, if they are long, two.
+// near reports whether a method's name looks like a misspelled hook: they
+// differ only in case, or in one letter, or in two if they are long.
 func near(name, hook string) bool {
 	most := 1
 	if len(hook) > 10 {

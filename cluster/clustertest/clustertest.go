@@ -1,5 +1,6 @@
-// Package clustertest checks that an engine keeps to the contracts of [cluster.Engine]
-// and [cluster.Log]. Whoever writes one calls [Run] from a test of its package.
+// Package clustertest checks that an engine implements the contracts of
+// [cluster.Engine] and [cluster.Log]. To check an engine, call [Run] from a
+// test of its package.
 package clustertest
 
 import (
@@ -20,15 +21,15 @@ import (
 type Medium struct {
 	// Engine returns the engine of one more node, not started. Run closes it.
 	Engine func() cluster.Engine
-	// SetConnected cuts an engine off from the medium, and connects it again. nil skips
-	// the tests of that.
+	// SetConnected disconnects an engine from the medium, and connects it again.
+	// If it is nil, those tests are skipped.
 	SetConnected func(e cluster.Engine, on bool)
 }
 
 // limit bounds every wait.
 const limit = time.Minute
 
-// Run runs every test, each with a medium of its own. If the engines are a
+// Run runs every test, each with its own medium. If the engines implement
 // [cluster.Log], it tests that as well.
 func Run(t *testing.T, medium func(t *testing.T) Medium) {
 	tests := []struct {
@@ -59,7 +60,7 @@ type suite struct {
 	medium Medium
 }
 
-// A node is an engine with what it says.
+// A node is an engine with a recorder of its events.
 type node struct {
 	*suite
 	cluster.Engine
@@ -87,7 +88,7 @@ func (s *suite) startLog(group string, size int) (*node, cluster.Log) {
 	if !ok {
 		s.Skip("the engine is not a cluster.Log")
 	}
-	for range 2 { // nodes that start together all call it
+	for range 2 { // nodes that start together all call Keep
 		s.must("Keep", log.Keep(s.Context(), group, size, time.Hour))
 	}
 	return n, log
@@ -100,14 +101,14 @@ func (s *suite) must(what string, err error) {
 	}
 }
 
-// subscribe subscribes, and waits until what other nodes publish arrives.
+// subscribe subscribes, and waits until messages of the other nodes arrive.
 func (n *node) subscribe(subject string, from ...*node) {
 	n.Helper()
 	n.must("Subscribe", n.Subscribe(n.Context(), subject))
 	n.hears(subject, from...)
 }
 
-// hears waits until what other nodes publish arrives.
+// hears waits until messages of the other nodes arrive.
 func (n *node) hears(subject string, from ...*node) {
 	n.Helper()
 	for _, other := range from {
@@ -119,7 +120,7 @@ func (n *node) hears(subject string, from ...*node) {
 	}
 }
 
-// probe begins messages that no test looks at.
+// probe is the prefix of messages that tests ignore.
 const probe = "probe "
 
 // eventually waits until f returns true.
@@ -128,7 +129,7 @@ func (s *suite) eventually(what string, f func() bool) {
 	wait.Until(s.T, limit, what, f)
 }
 
-// wants waits for messages of a subject, and no others.
+// wants waits for exactly these messages of a subject.
 func (n *node) wants(subject string, want ...string) {
 	n.Helper()
 	n.eventually(fmt.Sprintf("%d messages to %s", len(want), subject), func() bool { return len(n.texts(subject)) >= len(want) })
@@ -137,7 +138,7 @@ func (n *node) wants(subject string, want ...string) {
 	}
 }
 
-// down checks what an engine says that is not connected.
+// down checks that a disconnected engine returns ErrDown.
 func (n *node) down(when string) {
 	n.Helper()
 	if err := n.Publish("any", 0, nil); !errors.Is(err, cluster.ErrDown) {
@@ -162,13 +163,14 @@ func (n *node) down(when string) {
 	}
 }
 
-// A recorder notes what an engine says, and that it says it in turn.
+// A recorder records the events of an engine, and checks that those of one
+// subject are not concurrent.
 type recorder struct {
 	t *testing.T
 
 	mu     sync.Mutex // guards the following
 	closed bool
-	inside map[string]bool // subjects for which a method runs
+	inside map[string]bool // subjects for which a method is running
 	got    map[string][]string
 	probes map[string]bool
 	stored map[string][]stored
@@ -195,7 +197,8 @@ func (r *recorder) answers(subject string, f func(text string)) {
 	r.hear[subject] = f
 }
 
-// enter notes that a method for a subject begins, and returns its end.
+// enter records that a method for a subject begins, and returns a function to
+// call at its end.
 func (r *recorder) enter(subject string) (leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// An engine works from Start to Close, and says nothing afterwards.
+// An engine works from Start to Close, and calls no event afterwards.
 func testLife(s *suite) {
 	s.must("Close before Start", s.medium.Engine().Close())
 	other := s.start()
@@ -34,7 +34,8 @@ func testLife(s *suite) {
 	}
 }
 
-// Whoever subscribes gets a message, be it the publisher, and nobody else does.
+// Exactly the subscribers receive a message, including the publisher if it
+// subscribes.
 func testDelivery(s *suite) {
 	a, b, c := s.start(), s.start(), s.start()
 	for _, n := range []*node{a, b} {
@@ -47,7 +48,7 @@ func testDelivery(s *suite) {
 		for k := range want {
 			want[k] = fmt.Sprint(k)
 		}
-		a.wants("room", want...) // one after the other: publishers have no common order
+		a.wants("room", want...) // wait for each: there is no order between publishers
 		b.wants("room", want...)
 	}
 	s.must("Publish", a.Publish("room.more", 0, []byte("more")))
@@ -57,7 +58,7 @@ func testDelivery(s *suite) {
 	}
 }
 
-// A second subscription changes nothing, and after Unsubscribe nothing comes.
+// A second subscription has no effect, and after Unsubscribe nothing arrives.
 func testSubscriptions(s *suite) {
 	a, b := s.start(), s.start()
 	names := []string{"a", "A", "a.b", "a-b_c.D9", strings.Repeat("long.", 60) + "name"}
@@ -125,10 +126,10 @@ func testOrder(s *suite) {
 	}
 }
 
-// Two subjects have no common order. But whoever gets a message of a publisher knows that
-// those before it are on their way, even if the connection of the publisher breaks now; and
-// what the node that gets it answers arrives by each subject that the publisher had
-// subscribed to before.
+// Two subjects have no common order. But a node that receives a message of a
+// publisher knows that the publisher's earlier messages are on their way, even if
+// the publisher's connection breaks now. What that node answers arrives by every
+// subject that the publisher had subscribed to before.
 func testOrderOfSubjects(s *suite) {
 	const messages = 500
 	a, b := s.start(), s.start()
@@ -159,7 +160,7 @@ func testOrderOfSubjects(s *suite) {
 	b.wants("room", want...)
 }
 
-// Data of every size comes as it was.
+// Data of every size arrives unchanged.
 func testPayloads(s *suite) {
 	a, b := s.start(), s.start()
 	b.subscribe("room", a)
@@ -176,7 +177,8 @@ func testPayloads(s *suite) {
 	b.wants("room", want...)
 }
 
-// A token comes back if nobody subscribes to the subject, and only then.
+// Nobody is called with the token if the subject has no subscribers, and only
+// then.
 func testNobody(s *suite) {
 	a, b := s.start(), s.start()
 	b.subscribe("there", a)
@@ -194,8 +196,9 @@ func testNobody(s *suite) {
 	}
 }
 
-// An engine that is cut off says so, and takes nothing. When it is back it says that,
-// and has its subscriptions; what was published meanwhile is lost.
+// An engine that is cut off reports it and returns ErrDown. When it is
+// connected again, it reports that and still has its subscriptions; messages
+// published meanwhile are lost.
 func testCut(s *suite) {
 	if s.medium.SetConnected == nil {
 		s.Skip("the medium has no SetConnected")

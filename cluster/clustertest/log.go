@@ -22,8 +22,8 @@ func texts(entries []cluster.Entry) (all []string) {
 	return all
 }
 
-// fill appends messages to the subject, with one to another beside each, and returns
-// how they were delivered.
+// fill appends messages to the subject, alternating with messages to another
+// subject, and returns the messages as delivered.
 func (n *node) fill(log cluster.Log, count int) (all []stored) {
 	n.Helper()
 	n.must("Subscribe", n.Subscribe(n.Context(), subject))
@@ -35,8 +35,8 @@ func (n *node) fill(log cluster.Log, count int) (all []stored) {
 	return n.kept(subject)
 }
 
-// What is appended is delivered in the order of positions, each with the number of the
-// message before it in its subject.
+// Appended messages are delivered in the order of their positions, each with
+// the number of the previous message of its subject.
 func testLogPositions(s *suite) {
 	n, log := s.startLog(group, 5)
 	if err := log.Append(s.Context(), "erpc.h.bunknown.broom", nil); err == nil {
@@ -61,7 +61,7 @@ func testLogPositions(s *suite) {
 	}
 }
 
-// Read returns what came after a position, in parts, to any node.
+// Read returns what was stored after a position, in pages, on any node.
 func testLogReads(s *suite) {
 	n, log := s.startLog(group, 100)
 	other, _ := s.startLog(group, 100)
@@ -103,12 +103,13 @@ func testLogReads(s *suite) {
 	}
 }
 
-// What a subject does not keep any more, or never had, is not complete.
+// A page after a position that is no longer kept, or never was, is not
+// complete.
 func testLogForgets(s *suite) {
 	n, log := s.startLog(group, 5)
 	empty, err := log.Top(s.Context(), subject)
 	s.must("Top", err)
-	all := n.fill(log, 8) // the last five are kept: those after number 2
+	all := n.fill(log, 8) // the last five are kept: those after index 2
 	later := all[7].at
 	later.Seq += 1000
 	for name, c := range map[string]struct {
@@ -132,8 +133,8 @@ func testLogForgets(s *suite) {
 	}
 }
 
-// Several append at once: all is delivered once, in one order for every node, and each
-// message knows the one before it.
+// With several concurrent writers, every message is delivered once, in the same
+// order on every node, with the number of the previous one.
 func testLogConcurrently(s *suite) {
 	const writers, messages = 4, 25
 	a, log := s.startLog(group, 1000)
@@ -171,7 +172,7 @@ func testLogConcurrently(s *suite) {
 	}
 }
 
-// After a cut an engine reads what it missed.
+// After a cut, an engine can read what it missed.
 func testLogCut(s *suite) {
 	if s.medium.SetConnected == nil {
 		s.Skip("the medium has no SetConnected")

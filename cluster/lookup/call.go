@@ -6,15 +6,16 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// settle applies settings once, and returns the context among them.
+// settle applies the settings once, and returns their context and one setting
+// that replaces all of them.
 func settle(method string, arg any, settings []erpc.MessageSetting) (context.Context, []erpc.MessageSetting) {
 	m := erpc.NewMessage(erpc.WithServiceMethod(method), erpc.WithBody(arg))
 	m.Apply(settings)
 	return m.Context(), []erpc.MessageSetting{erpc.WithMessage(m)}
 }
 
-// Call implements [erpc.Caller]. A call that was certainly not executed is made
-// with another instance.
+// Call implements [erpc.Caller]. A call that was certainly not executed is
+// retried with another instance.
 func (c *Client) Call(method string, arg, result any, settings ...erpc.MessageSetting) erpc.CallCmd {
 	ctx, settings := settle(method, arg, settings)
 	if c.opt.HedgeAfter > 0 && result != nil && c.opt.Safe(method) {
@@ -23,7 +24,8 @@ func (c *Client) Call(method string, arg, result any, settings ...erpc.MessageSe
 	return c.try(ctx, nil, method, arg, result, settings)
 }
 
-// try calls one instance after the other, those not in tried first.
+// try tries the call with one instance after the other, preferring those not in
+// tried.
 func (c *Client) try(ctx context.Context, tried []*target, method string, arg, result any, settings []erpc.MessageSetting) (cmd erpc.CallCmd) {
 	for range c.opt.Attempts {
 		t, st := c.acquire(ctx, tried)
@@ -55,7 +57,8 @@ func (c *Client) once(ctx context.Context, t *target, method string, arg, result
 	return cmd
 }
 
-// repeatable reports whether another instance may do better, and may be asked.
+// repeatable reports whether the call may be retried with another instance and
+// may succeed there.
 func (c *Client) repeatable(method string, cmd erpc.CallCmd, st *erpc.Status) bool {
 	if !failure(st) {
 		return false
@@ -63,12 +66,13 @@ func (c *Client) repeatable(method string, cmd erpc.CallCmd, st *erpc.Status) bo
 	return !cmd.Sent() || erpc.NotExecuted(st) || erpc.IsConnError(st) && c.opt.Safe(method)
 }
 
-// MaxPending is how many asynchronous calls of a client wait for an instance.
+// MaxPending is how many asynchronous calls of a client may wait for an
+// instance.
 const MaxPending = 10_000
 
-// AsyncCall implements [erpc.Caller]. It is made with one instance, and not again
-// with another. At most [MaxPending] wait for a session; one more ends with
-// CodeExhausted.
+// AsyncCall implements [erpc.Caller]. The call is made with one instance and
+// not retried with another. At most [MaxPending] calls wait for a session;
+// further ones end with CodeExhausted.
 func (c *Client) AsyncCall(method string, arg, result any, done chan<- erpc.CallCmd, settings ...erpc.MessageSetting) erpc.CallCmd {
 	call := erpc.NewPendingCall(method, arg, result, done, settings...)
 	c.mu.Lock()
@@ -97,7 +101,8 @@ func (c *Client) AsyncCall(method string, arg, result any, done chan<- erpc.Call
 	return call.Cmd()
 }
 
-// hire returns a target that was acquired, with its session. It tries several.
+// hire acquires a target and returns it with its session. It tries several
+// targets.
 func (c *Client) hire(ctx context.Context) (t *target, sess erpc.Session, st *erpc.Status) {
 	var tried []*target
 	for range c.opt.Attempts {
@@ -115,8 +120,8 @@ func (c *Client) hire(ctx context.Context) (t *target, sess erpc.Session, st *er
 	return nil, nil, st
 }
 
-// Push implements [erpc.Caller]. One that could not be queued is pushed to another
-// instance.
+// Push implements [erpc.Caller]. A push that can't be queued for one instance
+// is sent to another.
 func (c *Client) Push(method string, arg any, settings ...erpc.MessageSetting) (st *erpc.Status) {
 	ctx, settings := settle(method, arg, settings)
 	for range c.opt.Attempts {
@@ -145,6 +150,6 @@ func (c *Client) OpenStream(ctx context.Context, method string, settings ...erpc
 		c.release(t, st)
 		return nil, st
 	}
-	context.AfterFunc(s.Context(), func() { c.release(t, nil) }) // its end is that of the stream
+	context.AfterFunc(s.Context(), func() { c.release(t, nil) }) // runs when the stream ends
 	return s, nil
 }

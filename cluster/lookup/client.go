@@ -18,31 +18,32 @@ type Dialer interface {
 	Dial(addr string, protoFunc ...erpc.ProtoFunc) (erpc.Session, *erpc.Status)
 }
 
-// Options configure a [Client]. The zero value works.
+// Options configures a [Client]. The zero value works.
 type Options struct {
-	Picker Picker // nil is [LeastLoaded]
-	// Zone is that of this program: instances there get the calls while one of them
-	// can be used. "" is none.
+	Picker Picker // nil means [LeastLoaded]
+	// Zone is the zone of this program: as long as an instance in this zone can be
+	// used, only instances there get calls. "" means no zone.
 	Zone string
-	// Attempts is with how many instances a call is tried at most that was not
-	// executed by those before. 0 is 3.
+	// Attempts is the maximum number of instances that a call is tried with; it is
+	// only retried if it was not executed. 0 means 3.
 	Attempts int
-	// Safe says which methods may be executed twice: their calls are tried again
-	// after any failure of the connection, and hedged.
+	// Safe reports whether a method may be executed twice. Calls of these methods
+	// are retried after any connection failure, and hedged.
 	Safe func(serviceMethod string) bool
 	// HedgeAfter is how long a call of a Safe method waits for its reply before it
 	// is also sent to another instance. 0 means never.
 	HedgeAfter time.Duration
-	// Failures in a row eject an instance for Ejection, and twice as long each time
-	// after that. 0 is 5; below 0 nothing does. 0 is 10 s.
+	// Failures is how many failures in a row eject an instance: 0 means 5, below 0
+	// never. Ejection is how long the first ejection lasts; 0 means 10 s. Each
+	// further ejection lasts twice as long.
 	Failures int
 	Ejection time.Duration
-	// Panic is the share of instances that may be ejected: if more are, all get
-	// calls, because it is not they who fail. 0 is 0.5.
+	// Panic is the share of instances that may be ejected. If more are ejected,
+	// all get calls, because the cause is probably not the instances. 0 means 0.5.
 	Panic float64
-	// Protos are those of the sessions; none are those of the peer.
+	// Protos are the protocols of the sessions; none means those of the peer.
 	Protos []erpc.ProtoFunc
-	// OnError, if not nil, gets errors of the resolver.
+	// OnError, if not nil, is called with errors of the resolver.
 	OnError func(error)
 }
 
@@ -81,7 +82,7 @@ type Client struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	known chan struct{} // closed when targets is known
+	known chan struct{} // closed once targets is known
 
 	mu      sync.Mutex // guards the following
 	targets []*target  // sorted by address
@@ -91,7 +92,8 @@ type Client struct {
 
 var _ erpc.Caller = (*Client)(nil)
 
-// New returns a client and begins to resolve. Close ends it.
+// New returns a client and starts resolving. Close the client when it is no
+// longer needed.
 func New(dialer Dialer, from Resolver, opt Options) *Client {
 	opt.setDefaults()
 	c := &Client{dialer: dialer, from: from, opt: opt, known: make(chan struct{})}
@@ -147,8 +149,8 @@ func (c *Client) resolve() {
 	}
 }
 
-// update makes the targets those of a set. One that is gone keeps its session until
-// its calls have ended.
+// update sets the targets to the instances of a set. A target that is gone
+// keeps its session until its calls have ended.
 func (c *Client) update(set []Instance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,7 +194,7 @@ func (c *Client) awaitAnswer(ctx context.Context) *erpc.Status {
 	select {
 	case <-c.known:
 		return nil
-	default: // only the first calls need a timer
+	default: // not known yet: only the first calls need a timer
 	}
 	timer := time.NewTimer(MaxWait)
 	defer timer.Stop()
@@ -209,8 +211,8 @@ func (c *Client) awaitAnswer(ctx context.Context) *erpc.Status {
 	return nil
 }
 
-// acquire picks a target that is not among those tried, if it can, and counts a
-// call for it. It waits for the first answer of the resolver, no longer than
+// acquire picks a target, if possible one that is not in tried, and counts a
+// call for it. It waits for the first answer of the resolver for at most
 // [MaxWait].
 func (c *Client) acquire(ctx context.Context, tried []*target) (*target, *erpc.Status) {
 	if st := c.awaitAnswer(ctx); !st.OK() {
@@ -234,8 +236,8 @@ func (c *Client) acquire(ctx context.Context, tried []*target) (*target, *erpc.S
 	return t, nil
 }
 
-// candidatesLocked returns who may get a call: the first of these groups that has
-// anybody.
+// candidatesLocked returns the targets that may get a call: the first of these
+// groups that is not empty.
 func (c *Client) candidatesLocked(tried []*target) []*target {
 	now := time.Now()
 	known := slices.DeleteFunc(slices.Clone(c.targets), func(t *target) bool { return t.gone })
@@ -269,11 +271,11 @@ func (c *Client) candidatesLocked(tried []*target) []*target {
 	return nil
 }
 
-// release counts a call off and notes how it went.
+// release ends a call of acquire and records its outcome.
 func (c *Client) release(t *target, st *erpc.Status) { c.settleUp(t, st, c.opt.Failures) }
 
-// releaseUnreached is release for an instance that could not be dialed: once is
-// enough, as each attempt may hold up a call.
+// releaseUnreached is release for an instance that could not be dialed. One
+// failure ejects it, because each attempt may delay a call.
 func (c *Client) releaseUnreached(t *target, st *erpc.Status) { c.settleUp(t, st, 1) }
 
 func (c *Client) settleUp(t *target, st *erpc.Status, failures int) {
@@ -288,8 +290,8 @@ func (c *Client) settleUp(t *target, st *erpc.Status, failures int) {
 	}
 }
 
-// failure reports whether a status speaks against the instance. An error of the
-// application is an answer.
+// failure reports whether a status counts as a failure of the instance. An
+// error of the application does not count.
 func failure(st *erpc.Status) bool {
 	switch st.Code() {
 	case erpc.CodeHandleTimeout, erpc.CodeExhausted, erpc.CodeShuttingDown, erpc.CodeBadGateway:
@@ -298,7 +300,7 @@ func failure(st *erpc.Status) bool {
 	return erpc.IsConnError(st)
 }
 
-// An InstanceStats is what a client knows of one instance.
+// An InstanceStats holds what a client knows about one instance.
 type InstanceStats struct {
 	Instance
 	InFlight  int
@@ -306,7 +308,7 @@ type InstanceStats struct {
 	Health    string // healthy, ejected or probing
 }
 
-// Stats returns what is known of the instances, sorted by address.
+// Stats returns what is known about the instances, sorted by address.
 func (c *Client) Stats() (all []InstanceStats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,24 +10,25 @@ import (
 	"time"
 )
 
-// LookupNet is what DNS asks; *net.Resolver is one.
+// LookupNet is the part of *net.Resolver that DNS uses.
 type LookupNet interface {
 	LookupHost(ctx context.Context, host string) ([]string, error)
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
-// DNS is a resolver of names. With a Port it takes all addresses of Host, as those
-// of a headless service in Kubernetes; without one the SRV records at Host, such as
-// "_chat._tcp.example.com", of the lowest priority, with their weights.
+// DNS is a resolver that uses DNS. With a Port, it returns all addresses of
+// Host, for example of a headless service in Kubernetes. Without one, it
+// returns the SRV records of Host, such as "_chat._tcp.example.com", with the
+// lowest priority value, with their weights.
 type DNS struct {
 	Host  string
 	Port  int
-	Every time.Duration // between two questions; 0 is 10 s
-	Via   LookupNet     // nil is net.DefaultResolver
+	Every time.Duration // time between two queries; 0 means 10 s
+	Via   LookupNet     // nil means net.DefaultResolver
 }
 
-// Resolve implements [Resolver]. A name that does not exist is an error: a mistake
-// of an operator must not take all servers away from their clients.
+// Resolve implements [Resolver]. A name that does not exist is an error, so
+// that an operator's mistake does not take all servers away from their clients.
 func (d DNS) Resolve(ctx context.Context) (Set, error) {
 	if d.Via == nil {
 		d.Via = net.DefaultResolver

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// File is the resolver of a file that holds a JSON array of instances. Replace it
-// with a rename: a half-written one is an error, and changes nothing.
+// File is a resolver that reads a JSON array of instances from a file. Replace
+// the file with a rename; a half-written file is an error, and the client keeps
+// its set.
 type File struct {
 	Path  string
-	Every time.Duration // between two looks; 0 is 5 s
+	Every time.Duration // time between two reads; 0 means 5 s
 }
 
 // Resolve implements [Resolver].

@@ -8,17 +8,17 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// An attempt is one of the two calls of a hedged one, with a result of its own:
-// they may end at the same time.
+// An attempt is one of the two calls of a hedged call. It has its own result,
+// because both may end at the same time.
 type attempt struct {
 	cmd    erpc.CallCmd
 	result reflect.Value
 }
 
-// hedged makes a call, and after HedgeAfter a second one with another instance. The
-// first answer is the outcome, be it an error of the handler, which the other instance
-// would give as well; the other call is canceled. If both instances fail, the outcome
-// is that of the last.
+// hedged makes a call and, after HedgeAfter, a second one with another
+// instance. The first answer is the outcome, even if it is an error of the
+// handler, which the other instance would return as well; the other call is
+// canceled. If both instances fail, the outcome is that of the last attempt.
 func (c *Client) hedged(ctx context.Context, method string, arg, result any, settings []erpc.MessageSetting) erpc.CallCmd {
 	into := reflect.ValueOf(result)
 	if into.Kind() != reflect.Pointer || into.IsNil() {

@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// A healthState is what a client thinks of an instance.
+// A healthState is a client's judgement of an instance.
 type healthState byte
 
 const (
 	healthy healthState = iota // it gets calls
-	ejected                    // it has failed too often in a row, and gets none for a while
-	probing                    // that is over: one failure ejects it again, a success makes it healthy
+	ejected                    // it failed too often in a row, and gets no calls for a while
+	probing                    // the ejection is over: a failure ejects it again, a success makes it healthy
 )
 
 func (s healthState) String() string { return [...]string{"healthy", "ejected", "probing"}[s] }
 
-// healthMoves are the transitions.
+// healthMoves lists the transitions.
 var healthMoves = map[healthState][]healthState{
 	healthy: {ejected},
 	ejected: {probing, healthy},
 	probing: {healthy, ejected},
 }
 
-// A health watches one instance. The client's mutex guards it.
+// A health tracks the health of one instance. The client's mutex guards it.
 type health struct {
 	state  healthState
-	failed int       // in a row
-	times  int       // ejections without a success between them
+	failed int       // failures in a row
+	times  int       // ejections since the last success
 	until  time.Time // the end of the ejection
 }
 
@@ -37,10 +37,10 @@ func (h *health) move(to healthState) {
 	}
 }
 
-// maxEjection bounds an ejection, which takes longer each time.
+// maxEjection bounds the length of an ejection, which doubles each time.
 const maxEjection = 5 * time.Minute
 
-// note takes the outcome of a call or dial.
+// note records the outcome of a call or dial.
 func (h *health) note(ok bool, now time.Time, failures int, first time.Duration) {
 	if ok {
 		h.failed, h.times = 0, 0

@@ -10,18 +10,18 @@ import (
 	"sync"
 )
 
-// A Candidate is an instance that could get a call.
+// A Candidate is an instance that can get a call.
 type Candidate interface {
 	Instance() Instance
-	// InFlight is how many calls it is at work on for this client.
+	// InFlight returns how many calls of this client the instance is working on.
 	InFlight() int
 }
 
-// A Picker picks who gets a call. Each [Client] needs its own.
+// A Picker picks the instance for a call. Each [Client] needs its own.
 type Picker interface {
-	// Pick returns the index of one of the candidates, of which there is at least
-	// one, in the order of their addresses. key is that of [WithKey]. It may be
-	// called concurrently.
+	// Pick returns the index of one of the candidates, which are sorted by address
+	// and not empty. key is the key of [WithKey], or "". Pick must be safe for
+	// concurrent use.
 	Pick(candidates []Candidate, key string) int
 }
 
@@ -40,8 +40,8 @@ func keyFrom(ctx context.Context) string {
 
 func weight(c Candidate) int { return max(c.Instance().Weight, 1) }
 
-// RoundRobin returns the picker that takes instances in turn, each as often as its
-// weight says, and the turns of one well spread (smooth weighted round robin).
+// RoundRobin returns a picker that uses the instances in turn, in proportion to
+// their weights and evenly spread (smooth weighted round robin).
 func RoundRobin() Picker { return &roundRobin{current: map[string]int{}} }
 
 type roundRobin struct {
@@ -52,7 +52,7 @@ type roundRobin struct {
 func (r *roundRobin) Pick(candidates []Candidate, _ string) (best int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.current) > 2*len(candidates) { // of instances that are gone
+	if len(r.current) > 2*len(candidates) { // drop the instances that are gone
 		clear(r.current)
 	}
 	total := 0
@@ -68,8 +68,8 @@ func (r *roundRobin) Pick(candidates []Candidate, _ string) (best int) {
 	return best
 }
 
-// LeastLoaded returns the picker that compares two instances chosen by chance, and
-// takes the one with fewer calls in flight for its weight. It is the default.
+// LeastLoaded returns a picker that compares two random instances and picks the
+// one with fewer calls in flight relative to its weight. It is the default.
 func LeastLoaded() Picker { return leastLoaded{} }
 
 type leastLoaded struct{}
@@ -92,9 +92,10 @@ func (leastLoaded) Pick(candidates []Candidate, _ string) int {
 	return a
 }
 
-// Hash returns the picker that sends calls with one key to one instance, the same in
-// every process. When an instance comes or goes, only keys move that it gets or had
-// (rendezvous hashing). Calls without a key are picked as by [LeastLoaded].
+// Hash returns a picker that sends calls with the same key to the same
+// instance, which is the same in every process. When an instance comes or goes,
+// only the keys that it gets or had move (rendezvous hashing). For calls
+// without a key it works like [LeastLoaded].
 func Hash() Picker { return hashed{} }
 
 type hashed struct{}
@@ -112,14 +113,15 @@ func (hashed) Pick(candidates []Candidate, key string) (best int) {
 	return best
 }
 
-// score is the place of an address for a key: a number by chance between 0 and 1,
-// r, made -w/ln(r). It must not change between releases, or processes disagree.
+// score returns the score of an address for a key: -w/ln(r) for a pseudo-random
+// r between 0 and 1. It must not change between releases, because processes
+// have to agree.
 func score(address, key string, weight int) float64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(address)) // never fails
 	_, _ = h.Write([]byte{0})
 	_, _ = h.Write([]byte(key))
-	x := h.Sum64() // FNV mixes its last bytes badly, so this does (splitmix64)
+	x := h.Sum64() // FNV mixes its last bytes badly, so finish with splitmix64
 	x ^= x >> 30
 	x *= 0xbf58476d1ce4e5b9
 	x ^= x >> 27
@@ -129,12 +131,13 @@ func score(address, key string, weight int) float64 {
 	return -float64(weight) / math.Log(r)
 }
 
-// MaxSticky is how many keys a [Sticky] picker remembers; it forgets those used
-// longest ago.
+// MaxSticky is how many keys a [Sticky] picker remembers; it forgets the least
+// recently used ones.
 const MaxSticky = 10_000
 
-// Sticky returns the picker that stays with an instance for each key, as long as
-// that can be used; the first time, and then, it asks next.
+// Sticky returns a picker that keeps using the same instance for a key as long
+// as that can be used. It asks next for the first instance of a key, and for a
+// new one when the instance can't be used.
 func Sticky(next Picker) Picker {
 	return &sticky{next: next, m: map[string]*list.Element{}}
 }
@@ -144,7 +147,7 @@ type sticky struct {
 
 	mu sync.Mutex // guards the following
 	m  map[string]*list.Element
-	l  list.List // of stuck, those used last in front
+	l  list.List // of stuck, most recently used first
 }
 
 type stuck struct{ key, address string }
@@ -172,5 +175,6 @@ func (s *sticky) Pick(candidates []Candidate, key string) int {
 	return i
 }
 
-// byAddress orders candidates, so that pickers see them in one order.
+// byAddress compares targets by address, so that pickers always see the same
+// order.
 func byAddress(a, b *target) int { return cmp.Compare(a.address, b.address) }

@@ -7,27 +7,28 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// An Instance is one server of a service. Instances with the same address are one.
+// An Instance is one server of a service. Instances with the same address count
+// as one.
 type Instance struct {
 	Address  string `json:"address"`
-	Weight   int    `json:"weight,omitempty"` // below 1 is 1
+	Weight   int    `json:"weight,omitempty"` // below 1 means 1
 	Zone     string `json:"zone,omitempty"`
-	Draining bool   `json:"draining,omitempty"` // gets no new calls while others do
+	Draining bool   `json:"draining,omitempty"` // gets no new calls while others can be used
 }
 
-// A Resolver finds the instances of a service. Its methods are called by one
-// goroutine of a client; several clients may share it.
+// A Resolver finds the instances of a service. Each client calls it from one
+// goroutine; several clients may share it.
 type Resolver interface {
-	// Resolve returns who serves now. With an error the client keeps the set that it
-	// knows, and asks again a little later.
+	// Resolve returns the current instances. After an error the client keeps the
+	// set that it knows, and tries again a little later.
 	Resolve(ctx context.Context) (Set, error)
 }
 
 // A Set is an answer of a [Resolver].
 type Set struct {
 	Instances []Instance
-	Changed   <-chan struct{} // if not nil, closed when the answer may be another
-	Again     time.Duration   // if not 0, after what time to ask again
+	Changed   <-chan struct{} // if not nil, closed when the set may have changed
+	Again     time.Duration   // if not 0, the time after which to resolve again
 }
 
 // Static is a resolver of a set that does not change.
@@ -36,7 +37,8 @@ type Static []Instance
 // Resolve implements [Resolver].
 func (s Static) Resolve(context.Context) (Set, error) { return Set{Instances: s}, nil }
 
-// Addresses returns the resolver of instances that differ in nothing else.
+// Addresses returns a resolver of instances with these addresses and defaults
+// otherwise.
 func Addresses(addresses ...string) Static {
 	s := make(Static, len(addresses))
 	for i, a := range addresses {
@@ -45,14 +47,14 @@ func Addresses(addresses ...string) Static {
 	return s
 }
 
-// Services is what announced services are read from: a [cluster.Cluster], or a
+// Services is a source of announced services: a [cluster.Cluster] or a
 // [cluster.Observer].
 type Services interface {
 	Services(name string) []cluster.Service
 	ServicesChanged() <-chan struct{}
 }
 
-// Directory is the resolver of a service that nodes of a cluster announce.
+// Directory is a resolver of a service that nodes of a cluster announce.
 type Directory struct {
 	From Services
 	Name string

@@ -9,21 +9,21 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A target is one instance with its session, which is dialed for the first call.
+// A target is one instance with its session, which is dialed on the first call.
 type target struct {
 	address  string
 	inst     atomic.Pointer[Instance]
 	inFlight atomic.Int64
 
 	health health // guarded by the client's mu
-	gone   bool   // too: the resolver names it no more
+	gone   bool   // likewise; the resolver no longer lists it
 
 	mu   sync.Mutex // guards the following
 	sess erpc.Session
-	dial *dialing // under way
+	dial *dialing // in progress
 }
 
-// A dialing is one attempt that several calls may wait for.
+// A dialing is one attempt to dial, which several calls may wait for.
 type dialing struct {
 	began time.Time
 	done  chan struct{} // closed when the following is set
@@ -37,11 +37,12 @@ func (t *target) Instance() Instance { return *t.inst.Load() }
 // InFlight implements [Candidate].
 func (t *target) InFlight() int { return int(t.inFlight.Load()) }
 
-// slowDial is how long a dial takes until other instances are better.
+// slowDial is how long a dial may take before other instances are preferred.
 const slowDial = time.Second
 
-// connected reports whether a call could be sent at once, or a dial is worth a try:
-// the session is connected, not only redialing, or it has ended.
+// connected reports whether the target is worth a try: its session is
+// connected, or there is none and it can be dialed. It is false while the
+// session redials.
 func (t *target) connected() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +55,7 @@ func (t *target) connected() bool {
 	return t.sess.Connected()
 }
 
-// session returns the session, which it dials if none is open.
+// session returns the session, and dials one if none is open.
 func (t *target) session(ctx context.Context, by Dialer, protos []erpc.ProtoFunc) (erpc.Session, *erpc.Status) {
 	t.mu.Lock()
 	if t.sess != nil && t.sess.Health() {
@@ -85,14 +86,14 @@ func (t *target) session(ctx context.Context, by Dialer, protos []erpc.ProtoFunc
 	}
 }
 
-// close ends the session, and one that is being dialed.
+// close ends the session, also one that is being dialed.
 func (t *target) close() {
 	t.mu.Lock()
 	sess, d := t.sess, t.dial
 	t.sess = nil
 	t.mu.Unlock()
 	if sess != nil {
-		_ = sess.Close() // it waits for nothing, and ends all the same
+		_ = sess.Close() // its error does not matter: the session ends
 	}
 	if d != nil {
 		go func() {

@@ -1,6 +1,6 @@
-// Package member keeps a client in its rooms: it remembers the position in rooms
-// with history, and joins again when the session has another connection, on
-// whatever node. The node has [cluster.Cluster.HandleJoin] at the same path.
+// Package member keeps a client in its rooms: it remembers the position in
+// rooms with history, and joins again when the session has a new connection, to
+// any node. The nodes register [cluster.Cluster.HandleJoin] at the same path.
 package member
 
 import (
@@ -14,15 +14,16 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// Rooms are those that the client of one peer is in. It is a plugin of that peer,
-// which has one session at a time. All methods may be called concurrently.
+// Rooms holds the rooms that a client is in. It is a plugin of the client's
+// peer, which must have one session at a time. All methods may be called
+// concurrently.
 type Rooms struct {
 	path   string
 	afresh func(room string)
 
 	mu     sync.Mutex // guards the following
 	m      map[string]*room
-	cancel context.CancelFunc // of the attempts to join again
+	cancel context.CancelFunc // ends the attempts to join again
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -30,7 +31,7 @@ type Rooms struct {
 // A room is one that the client is in.
 type room struct {
 	at      cluster.Position
-	version int  // grows with each change of at
+	version int  // incremented with each change of at
 	joined  bool // Join has succeeded
 }
 
@@ -39,9 +40,10 @@ var (
 	_ erpc.PostReadPushHeaderPlugin = (*Rooms)(nil)
 )
 
-// New returns the plugin of a client that joins with calls of path. afresh is called
-// when the client has missed pushes of a room that it will not get: it loads again
-// what it shows. It runs on a goroutine of its own or of a handler.
+// New returns the plugin of a client that joins rooms with calls of path.
+// afresh is called when the client has missed pushes of a room that it will not
+// get any more; it should reload what the client shows. It runs on its own
+// goroutine or on that of a handler.
 func New(path string, afresh func(room string)) *Rooms {
 	if afresh == nil {
 		afresh = func(string) {}
@@ -64,8 +66,8 @@ func (r *Rooms) PostNewPeer(p erpc.EarlyPeer) error {
 	return nil
 }
 
-// Join makes the client a member of a room until Leave. Another connection of its
-// session, or another session of its peer, joins again.
+// Join makes the client a member of a room until Leave. When its session gets a
+// new connection, or its peer a new session, the plugin joins again.
 func (r *Rooms) Join(ctx context.Context, sess erpc.Session, name string) error {
 	r.mu.Lock()
 	if r.closed {
@@ -85,8 +87,8 @@ func (r *Rooms) Join(ctx context.Context, sess erpc.Session, name string) error 
 	return err
 }
 
-// join calls the node, and takes the position that it gives to one that is not
-// recovered.
+// join calls the node, and adopts the position in the reply if the client was
+// not recovered.
 func (r *Rooms) join(ctx context.Context, to erpc.Caller, name string) (recovered bool, err error) {
 	r.mu.Lock()
 	x := r.m[name]
@@ -107,7 +109,7 @@ func (r *Rooms) join(ctx context.Context, to erpc.Caller, name string) (recovere
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x.joined = true
-	if !joined.Recovered && x.version == version { // else a push has come meanwhile
+	if !joined.Recovered && x.version == version { // otherwise a push has arrived meanwhile
 		x.at, x.version = at, version+1
 	}
 	return joined.Recovered, nil
@@ -122,7 +124,8 @@ func (r *Rooms) Leave(ctx context.Context, sess erpc.Session, name string) error
 	return err
 }
 
-// Position returns that of the last push of a room, "" if it has no history.
+// Position returns the position of the last push of a room, or "" if it has no
+// history.
 func (r *Rooms) Position(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -132,18 +135,19 @@ func (r *Rooms) Position(name string) string {
 	return ""
 }
 
-// PostReadPushHeader implements [erpc.PostReadPushHeaderPlugin]: it notes the
+// PostReadPushHeader implements [erpc.PostReadPushHeaderPlugin]: it records the
 // position of a push.
 func (r *Rooms) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
 	if text := ctx.PeekMeta(cluster.MetaPosition); text != nil {
-		if at, err := cluster.ParsePosition(string(text)); err == nil { // else it is of something else
+		if at, err := cluster.ParsePosition(string(text)); err == nil { // otherwise the metadata is not a position
 			r.advance(string(ctx.PeekMeta(cluster.MetaRoom)), at)
 		}
 	}
 	return nil
 }
 
-// advance notes a position that is later than the last, or of another epoch.
+// advance records a position that is later than the last one, or of another
+// epoch.
 func (r *Rooms) advance(name string, at cluster.Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -158,7 +162,7 @@ func (r *Rooms) PostOpen(sess erpc.Session, _ bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cancel != nil {
-		r.cancel() // it joins over the connection before
+		r.cancel() // stop joining over the previous connection
 		r.cancel = nil
 	}
 	if len(r.m) == 0 || r.closed {
@@ -168,7 +172,7 @@ func (r *Rooms) PostOpen(sess erpc.Session, _ bool) {
 	r.cancel = cancel
 	var names []string
 	for name, x := range r.m {
-		if x.joined { // else Join calls over the other connection
+		if x.joined { // otherwise Join is still in progress and will retry
 			names = append(names, name)
 		}
 	}
@@ -183,13 +187,14 @@ func (r *Rooms) PostOpen(sess erpc.Session, _ bool) {
 	})
 }
 
-// The pause between two attempts to join again.
+// Bounds of the pause between two attempts to join again.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
 )
 
-// rejoin joins one room again, and reports whether to go on with the next.
+// rejoin joins one room again, and reports whether to continue with the next
+// one.
 func (r *Rooms) rejoin(ctx context.Context, sess erpc.Session, name string) bool {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		recovered, err := r.join(ctx, sess, name)

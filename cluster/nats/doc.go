@@ -1,6 +1,6 @@
-// Package nats carries the messages of a cluster over NATS: at most once, with
-// core NATS only. Package embed, beside it, runs the server in the process.
+// Package nats carries the messages of a cluster over NATS. Live messages use
+// core NATS, which delivers at most once; rooms with history use JetStream.
+// Package nats/embed runs the server in the same process.
 //
-// A message is as large as the server takes, 1 MiB unless its configuration says
-// otherwise.
+// The server limits the size of a message, to 1 MiB by default.
 package nats

@@ -16,34 +16,36 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// maxWaiting is how many messages wait for one worker. nats.go drops more, and
-// the members of the room are told of a gap.
+// maxWaiting is how many messages may wait for one worker. nats.go drops
+// further ones, and the members of the room are told of a gap.
 const maxWaiting = 64 << 10
 
-// statusNobody is what a server answers when nobody subscribes to a subject.
+// statusNobody is the server's answer to a message for a subject without
+// subscribers.
 const statusNobody = "503"
 
-// Engine is a [cluster.Engine] over a connection, which it closes at its end.
+// Engine is a [cluster.Engine] over a NATS connection, which it owns and
+// closes.
 type Engine struct {
-	// Store says how rooms with history are kept. Set it before Start.
+	// Store says how rooms with history are stored. Set it before Start.
 	Store Store
 
 	connect func(...nats.Option) (*nats.Conn, error)
-	workers []chan *nats.Msg // a subject has one, which keeps its order
+	workers []chan *nats.Msg // each subject has one worker, which keeps its order
 	stop    chan struct{}
 	wg      sync.WaitGroup
 
 	mu     sync.Mutex // guards the following
 	state  state
 	conn   *nats.Conn
-	inbox  string                        // where servers say that nobody subscribes
+	inbox  string                        // subject of statusNobody answers
 	subs   map[string]*nats.Subscription // by subject
-	groups map[string]group              // what is kept, by the beginning of subjects
-	link   context.Context               // ends when the connection breaks, and then another begins
+	groups map[string]group              // streams, by the prefix of their subjects
+	link   context.Context               // ends when the connection breaks; each connection has a new one
 	unlink context.CancelFunc
 }
 
-// A state is where an engine is in its life.
+// A state is the life-cycle state of an engine.
 type state byte
 
 const (
@@ -56,17 +58,18 @@ func (s state) String() string { return [...]string{"new", "started", "closed"}[
 
 var _ cluster.Engine = (*Engine)(nil)
 
-// New returns the engine of one node. It dials url, which may name several servers
-// with commas between them, with options for credentials and TLS. Options about
-// reconnecting are the engine's: it never gives up, and queues nothing meanwhile.
+// New returns the engine of one node. It dials url, which may list several
+// servers separated by commas, with the given options, such as credentials and
+// TLS. The engine sets the options about reconnecting: it never gives up, and
+// does not buffer messages meanwhile.
 func New(url string, opts ...nats.Option) *Engine {
 	return FromDial(func(own ...nats.Option) (*nats.Conn, error) {
 		return nats.Connect(url, append(append([]nats.Option{}, opts...), own...)...)
 	})
 }
 
-// FromDial is [New] with a function that connects with the options that it is
-// given, after its own.
+// FromDial is [New] with a function that connects. The function must append the
+// options it is given to its own.
 func FromDial(connect func(...nats.Option) (*nats.Conn, error)) *Engine {
 	e := &Engine{connect: connect, stop: make(chan struct{}), subs: map[string]*nats.Subscription{}, groups: map[string]group{}}
 	e.link, e.unlink = context.WithCancel(context.Background())
@@ -87,7 +90,7 @@ func (e *Engine) Start(_ context.Context, ev cluster.Events) error {
 		nats.ReconnectBufSize(-1), nats.MaxReconnects(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			e.relink()
-			if err != nil { // else Close did it
+			if err != nil { // otherwise Close does it
 				ev.Down(err)
 			}
 		}),
@@ -116,7 +119,7 @@ func (e *Engine) Start(_ context.Context, ev cluster.Events) error {
 	return nil
 }
 
-// nobody reads the token of a publish that had no subscriber.
+// nobody reports the token of a publish that had no subscribers.
 func nobody(ev cluster.Events, inbox string, m *nats.Msg) {
 	if m.Header.Get("Status") != statusNobody {
 		return
@@ -140,7 +143,7 @@ func (e *Engine) work(messages <-chan *nats.Msg, ev cluster.Events) {
 	}
 }
 
-// flushLimit bounds Subscribe whose context has no deadline.
+// flushLimit bounds a Subscribe whose context has no deadline.
 const flushLimit = 5 * time.Second
 
 // Subscribe implements [cluster.Engine].
@@ -157,7 +160,7 @@ func (e *Engine) Subscribe(ctx context.Context, subject string) error {
 	return nil
 }
 
-// subscribe returns the connection that has the subscription, once it is flushed.
+// subscribe subscribes and returns the connection, which the caller must flush.
 func (e *Engine) subscribe(subject string) (*nats.Conn, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -209,14 +212,15 @@ func (e *Engine) Publish(subject string, token uint64, data []byte) error {
 	return nil
 }
 
-// started returns the connection, nil before Start.
+// started returns the connection and the inbox; the connection is nil before
+// Start.
 func (e *Engine) started() (*nats.Conn, string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.conn, e.inbox
 }
 
-// MaxPayload implements [cluster.Engine]. Before Start it is 1 MiB.
+// MaxPayload implements [cluster.Engine]. Before Start it returns 1 MiB.
 func (e *Engine) MaxPayload() int {
 	conn, _ := e.started()
 	if conn == nil {
@@ -225,7 +229,7 @@ func (e *Engine) MaxPayload() int {
 	return int(conn.MaxPayload())
 }
 
-// Close implements [cluster.Engine]. What was published is flushed first.
+// Close implements [cluster.Engine]. It flushes published messages first.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	was := e.state

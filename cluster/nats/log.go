@@ -16,32 +16,33 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// A Store says how the servers keep the rooms with history.
+// A Store says how the servers store rooms with history.
 type Store struct {
-	// Replicas is how many servers have a copy: 1, 3 or 5. 0 is 1.
+	// Replicas is the number of servers with a copy: 1, 3 or 5. 0 means 1.
 	Replicas int
-	// Memory keeps messages in the memory of the servers instead of files.
+	// Memory stores messages in the servers' memory instead of files.
 	Memory bool
 }
 
-// A stream of JetStream keeps the subjects of one group. A message goes to the
-// subject with storePrefix in front; the leader stores it and publishes it to the
-// subject itself, with its number and that of the message before it there. So a
-// node subscribes to a room with history as to any other.
+// A JetStream stream stores the subjects of one group. A message is sent to its
+// subject prefixed with storePrefix. The stream's leader stores it and
+// republishes it to the subject itself, with its number and that of the
+// previous message there. So a node subscribes to a room with history like to
+// any other.
 const storePrefix = "log."
 
-// A group is what an engine knows of one stream.
+// A group is what an engine knows about one stream.
 type group struct {
 	stream string
 	size   int
 	age    time.Duration
-	epoch  string // when it was created
+	epoch  string // time when the stream was created
 }
 
 var _ cluster.Log = (*Engine)(nil)
 
-// keepLimit bounds Keep whose context has no deadline: servers that start together
-// choose a leader first.
+// keepLimit bounds a Keep whose context has no deadline: servers that start
+// together elect a leader first.
 const keepLimit = 30 * time.Second
 
 // Keep implements [cluster.Log].
@@ -76,7 +77,7 @@ func passes(err error) bool {
 // createLimit bounds one request to create a stream.
 const createLimit = 5 * time.Second
 
-// create makes the stream of a group, or changes its limits.
+// create creates the stream of a group, or changes its limits.
 func (e *Engine) create(ctx context.Context, name string, size int, age time.Duration) error {
 	conn, _ := e.started()
 	if conn == nil || !conn.IsConnected() {
@@ -116,7 +117,8 @@ func (e *Engine) create(ctx context.Context, name string, size int, age time.Dur
 
 func epoch(created time.Time) string { return strconv.FormatInt(created.UnixNano(), 36) }
 
-// streamName makes a name without dots, not too long for a directory.
+// streamName returns a name for the stream of a group, without dots and short
+// enough for a directory.
 func streamName(group string) string {
 	if len(group) <= 100 {
 		return strings.ReplaceAll(group, ".", "_")
@@ -141,8 +143,8 @@ func (e *Engine) groupOf(subject string) (name string, g group, err error) {
 	return name, g, nil
 }
 
-// keepAgain makes the streams that are gone: those in the memory of a server that
-// started again.
+// keepAgain creates streams that are gone, such as those in the memory of a
+// server that restarted.
 func (e *Engine) keepAgain() {
 	e.mu.Lock()
 	groups := make(map[string]group, len(e.groups))
@@ -152,7 +154,7 @@ func (e *Engine) keepAgain() {
 	e.mu.Unlock()
 	for name, g := range groups {
 		ctx, cancel := context.WithTimeout(e.linked(), keepLimit)
-		_ = e.create(ctx, name, g.size, g.age) // Append and Read find out
+		_ = e.create(ctx, name, g.size, g.age) // Append and Read report errors
 		cancel()
 	}
 }
@@ -200,7 +202,7 @@ func (e *Engine) linked() context.Context {
 	return e.link
 }
 
-// relink ends what waits for an answer over a connection that broke.
+// relink ends the requests that wait for an answer over a broken connection.
 func (e *Engine) relink() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -211,15 +213,15 @@ func (e *Engine) relink() {
 	}
 }
 
-// stored passes on a message that the leader of a stream has published. It reports
-// whether m is one.
+// stored delivers a message that the leader of a stream has republished. It
+// reports whether m is one.
 func (e *Engine) stored(m *nats.Msg, ev cluster.Events) bool {
 	if m.Header.Get(jetstream.StreamHeader) == "" {
 		return false
 	}
 	_, g, err := e.groupOf(m.Subject)
 	if err != nil {
-		return true // it is read back when the connection is
+		return true // the message is read from the log later
 	}
 	at, err := position(m.Header, g.epoch)
 	prev, err2 := strconv.ParseUint(m.Header.Get(jetstream.LastSequenceHeader), 10, 64)
@@ -231,7 +233,7 @@ func (e *Engine) stored(m *nats.Msg, ev cluster.Events) bool {
 	return true
 }
 
-// position reads where a message is stored.
+// position returns the position of a stored message from its header.
 func position(h nats.Header, epoch string) (at cluster.Position, err error) {
 	at.Epoch = epoch
 	at.Seq, err = strconv.ParseUint(h.Get(jetstream.SequenceHeader), 10, 64)

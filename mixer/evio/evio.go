@@ -1,6 +1,6 @@
-// Package evio has erpc v7's names for a server whose connections share an event
-// loop. It is for programs that come from there; new ones set
-// [erpc.PeerConfig.Network] to evtcp, which socket/eventloop describes.
+// Package evio has erpc v7's names for a server whose connections share an
+// event loop. It is for programs that come from v7; new ones set
+// [erpc.PeerConfig.Network] to evtcp (see socket/eventloop).
 package evio
 
 import "github.com/goerpc/erpc"
@@ -13,9 +13,9 @@ func NewClient(cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Plugin) erpc.Peer {
 // A Server is a peer that accepts its connections on an event loop.
 type Server struct{ erpc.Peer }
 
-// NewServer returns a server. There is one loop for all connections, so loops says
-// nothing any more. Networks other than those of TCP have no event loop and are
-// served as any peer does.
+// NewServer returns a server. There is one loop for all connections, so the
+// first argument, v7's number of loops, has no effect. Networks other than
+// TCP's have no event loop and are served as by any peer.
 func NewServer(_ int, cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Plugin) *Server {
 	switch cfg.Network {
 	case "":

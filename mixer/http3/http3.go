@@ -1,5 +1,5 @@
-// Package http3 lets HTTP/3 clients call the handlers of a peer. It is a package
-// of its own because few programs need what it links.
+// Package http3 lets HTTP/3 clients call the handlers of a peer. It is a
+// separate package because few programs need its dependencies.
 //
 //	lis, err := http3.Listen(peer, ":443", tlsConfig, erpc.HTTPConfig{})
 //	…
@@ -21,17 +21,17 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A Server serves HTTP/3 on one UDP socket. Its limits of time are those of the
-// peer; there is one session for each request.
+// A Server serves HTTP/3 on one UDP socket. It uses the timeouts of the peer.
+// Each request has its own session.
 type Server struct {
 	srv  *http3.Server
 	conn net.PacketConn
 }
 
 const (
-	defaultIdle = time.Minute // of a connection, if the peer has no limit
+	defaultIdle = time.Minute // of a connection, if the peer has no IdleTimeout
 	maxStreams  = 100         // requests of one connection at the same time
-	grace       = time.Second // for answers when the peer is closed
+	grace       = time.Second // how long answers may take once the peer is closed
 )
 
 // Listen returns a server for p on addr. cfg must have a certificate. The server
@@ -63,7 +63,7 @@ func Listen(p erpc.Peer, addr string, cfg *tls.Config, gate erpc.HTTPConfig) (*S
 	return s, nil
 }
 
-// Addr returns the address that is listened on.
+// Addr returns the address that the server listens on.
 func (s *Server) Addr() net.Addr { return s.conn.LocalAddr() }
 
 // Serve serves requests until the peer, or the server, is closed; then it returns
@@ -79,10 +79,10 @@ func (s *Server) Serve() error {
 // Close ends the server at once.
 func (s *Server) Close() error { return errors.Join(s.srv.Close(), s.conn.Close()) }
 
-// end takes no more requests and gives those that are served a moment.
+// end stops accepting requests and gives those being served a moment to finish.
 func (s *Server) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	_ = s.srv.Shutdown(ctx) // what is left then is cut off
+	_ = s.srv.Shutdown(ctx) // what is left after grace is cut off
 	_ = s.Close()
 }

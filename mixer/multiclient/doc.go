@@ -4,9 +4,9 @@
 // and pushes over several, for large messages and many cores.
 //
 // A call or push goes to the session with the fewest calls in flight. If none
-// is idle and the quota leaves room, it dials another first and waits for that;
-// when the dialing fails, it makes do with what there is. Sessions that nothing
-// was sent on for the idle time are closed, and broken ones are replaced when
-// somebody needs them. Messages on different sessions may overtake each other:
-// what needs an order belongs on a session of its own.
+// is idle and the quota leaves room, the pool dials another session first and
+// waits for it; if the dial fails, it uses the sessions it has. Sessions that
+// nothing was sent on for the idle time are closed, and broken ones are
+// replaced on demand. Messages on different sessions may overtake each other:
+// send messages that need an order on one session, outside the pool.
 package multiclient

@@ -9,16 +9,17 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// What New takes for a quota or an idle time that is not above 0.
+// The defaults of New, for a quota or an idle time that is not above 0.
 const (
 	DefaultQuota = 64
 	DefaultIdle  = 3 * time.Minute
 )
 
-// ErrClosed is the cause in the status of what a closed pool was asked to do.
+// ErrClosed is the cause of the status of calls and pushes on a closed pool.
 var ErrClosed = errors.New("multiclient: closed")
 
-// MaxPending is how many asynchronous calls wait for a session at the same time.
+// MaxPending is how many asynchronous calls may wait for a session at the same
+// time.
 const MaxPending = 10_000
 
 var errTooManyPending = errors.New("multiclient: too many calls wait for a session; the call was not sent")
@@ -32,27 +33,28 @@ type MultiClient struct {
 	quota int
 	idle  time.Duration
 
-	life context.Context // ends with Close, and with it the dials under way
+	life context.Context // ends with Close; the dials in progress end with it
 	end  context.CancelFunc
 
 	mu      sync.Mutex // guards what follows
 	members []*member
-	dialing int           // dials under way; they count for the quota
+	dialing int           // dials in progress; they count towards the quota
 	changed chan struct{} // closed and replaced when a dial or a call has ended
-	waiting int           // callers that wait for that
+	waiting int           // callers that wait for changed
 	pending int           // asynchronous calls that wait for a session
-	barred  time.Time     // no dial before it, while there are members
-	late    bool          // a dial takes so long that calls wait for none
-	sweep   *time.Timer   // for the idle; nil while there are no members
+	barred  time.Time     // no dial before this time while there are members
+	late    bool          // a dial takes too long: calls no longer wait for dials
+	sweep   *time.Timer   // closes idle members; nil while there are no members
 	created uint64
 	doing   int
 	done    uint64
 }
 
 // New returns a pool of at most sessMaxQuota sessions to addr, dialed by peer
-// when they are needed. One that nothing was sent on for sessMaxIdleDuration is
-// closed. Values that are not above 0 stand for the defaults. The pool should
-// be closed in the end; closing the peer ends its sessions too.
+// when they are needed. A session that nothing was sent on for
+// sessMaxIdleDuration is closed. Values that are not above 0 select the
+// defaults. Close the pool when it is no longer needed; closing the peer ends
+// its sessions too.
 func New(peer erpc.Peer, addr string, sessMaxQuota int, sessMaxIdleDuration time.Duration, protoFunc ...erpc.ProtoFunc) *MultiClient {
 	if sessMaxQuota <= 0 {
 		sessMaxQuota = DefaultQuota
@@ -76,8 +78,8 @@ func (c *MultiClient) Addr() string { return c.addr }
 func (c *MultiClient) Peer() erpc.Peer { return c.peer }
 
 // Call sends arg to serviceMethod over one of the sessions and waits for the
-// reply, as that of a session does. The context of the settings also bounds the
-// wait for a session; its WithTimeout does not, the peer's DialTimeout does.
+// reply, as that of a session does. The context of the settings and the peer's
+// DialTimeout also bound the wait for a session; WithTimeout does not.
 func (c *MultiClient) Call(serviceMethod string, arg, result any, setting ...erpc.MessageSetting) erpc.CallCmd {
 	ctx, setting := settle(serviceMethod, arg, setting)
 	m, st := c.hire(ctx, nil)
@@ -88,10 +90,11 @@ func (c *MultiClient) Call(serviceMethod string, arg, result any, setting ...erp
 	return m.sess.Call(serviceMethod, arg, result, setting...)
 }
 
-// AsyncCall is Call without any wait: if a session has to be dialed first, the
-// call is sent when that is done, and its command has no session before. At most
-// [MaxPending] calls wait so; one more ends with CodeExhausted. done, which may
-// be nil, gets the command when the call has ended; it should have room.
+// AsyncCall is [MultiClient.Call] without waiting. If a session has to be
+// dialed first, the call is sent once that is done; until then its command has
+// no session. At most [MaxPending] calls wait like this; further ones end with
+// CodeExhausted. done, which may be nil, receives the command when the call has
+// ended; it should have a buffer.
 func (c *MultiClient) AsyncCall(serviceMethod string, arg, result any, done chan<- erpc.CallCmd, setting ...erpc.MessageSetting) erpc.CallCmd {
 	call := erpc.NewPendingCall(serviceMethod, arg, result, done, setting...)
 	m, d, st := c.ready()
@@ -114,7 +117,8 @@ func (c *MultiClient) AsyncCall(serviceMethod string, arg, result any, done chan
 	return call.Cmd()
 }
 
-// start sends a call over m, which is hired.
+// start sends a call over m, which the caller has hired, and releases m when
+// the call has ended.
 func (c *MultiClient) start(call *erpc.PendingCall, m *member) {
 	call.Start(m.sess)
 	go func() {
@@ -134,9 +138,9 @@ func (c *MultiClient) Push(serviceMethod string, arg any, setting ...erpc.Messag
 	return m.sess.Push(serviceMethod, arg, setting...)
 }
 
-// Close ends the sessions and the calls that wait on them, and the dials under
-// way. What is asked of the pool afterwards fails with CodeWrongConn, whose
-// cause is ErrClosed. The second time it does nothing.
+// Close ends the sessions, the calls that wait on them, and the dials in
+// progress. Later calls and pushes fail with CodeWrongConn and the cause
+// ErrClosed. A second Close does nothing.
 func (c *MultiClient) Close() {
 	c.mu.Lock()
 	c.end()
@@ -152,17 +156,17 @@ func (c *MultiClient) Close() {
 	}
 }
 
-// Stats are the counters of a pool at one moment. The names are those of erpc
-// v7, whose pool calls a session a worker, except Pending, which v7 has not.
+// Stats holds the counters of a pool at one moment. The names are those of erpc
+// v7, whose pool calls a session a worker; v7 has no Pending.
 type Stats struct {
 	Worker  int32  // sessions
 	Idle    int32  // sessions with nothing in flight
-	Dialing int32  // dials under way
+	Dialing int32  // dials in progress
 	Created uint64 // sessions since New
 	Doing   int32  // calls and pushes in flight
 	Done    uint64 // calls and pushes that have ended
 	MaxLoad int32  // calls in flight on the busiest session
-	MinLoad int32  // and on the least busy one
+	MinLoad int32  // calls in flight on the least busy session
 	Pending int32  // asynchronous calls that wait for a session
 }
 

@@ -9,31 +9,32 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// dialAgain is how long a pool that has sessions uses only these after a failed
+// dialAgain is how long a pool that has sessions does not dial after a failed
 // dial.
 const dialAgain = time.Second
 
 // A member is a session of the pool. The pool's mutex guards hired and used.
 type member struct {
 	sess  erpc.Session
-	hired int       // calls and pushes of the pool that have it
-	used  time.Time // when the last of these ended
+	hired int       // calls and pushes of the pool that use it
+	used  time.Time // when the last of them ended
 }
 
-// load is how much is in flight. What was hired may not be pending yet, and
-// handlers may have calls pending that the pool knows nothing of.
+// load returns how many calls are in flight. A call that hired the session may
+// not be pending yet, and the session may have pending calls that did not go
+// through the pool.
 func (m *member) load() int { return max(m.hired, m.sess.Stats().Pending) }
 
 // close ends the session.
-func (m *member) close() { _ = m.sess.Close() } // it is not needed any more, however it ends
+func (m *member) close() { _ = m.sess.Close() } // how it ends does not matter
 
 // MaxHold is how long a call waits for a dial while the pool has a session that
 // could take it. A dial on a healthy network is faster; a hanging one must not
 // hold up calls.
 const MaxHold = 50 * time.Millisecond
 
-// settle applies the settings of a call or push, once. It returns the context
-// that they carry, and a setting that stands for all of them.
+// settle applies the settings of a call or push once. It returns their context,
+// and one setting that replaces all of them.
 func settle(serviceMethod string, arg any, settings []erpc.MessageSetting) (context.Context, []erpc.MessageSetting) {
 	if len(settings) == 0 {
 		return context.Background(), nil
@@ -43,9 +44,10 @@ func settle(serviceMethod string, arg any, settings []erpc.MessageSetting) (cont
 	return m.Context(), []erpc.MessageSetting{erpc.WithMessage(m)}
 }
 
-// hire returns the session for the next call or push, which must release it. It
-// waits for a session as long as ctx lasts if there is none, and for MaxHold if
-// the sessions there are busy. d, which may be nil, is a dial for this caller.
+// hire returns the session for the next call or push, which must release it. If
+// there is no session, it waits for one until ctx ends; if all sessions are
+// busy, it waits for a dial for at most MaxHold. d, which may be nil, is a dial
+// for this caller.
 func (c *MultiClient) hire(ctx context.Context, d *dial) (*member, *erpc.Status) {
 	patience := time.NewTimer(MaxHold)
 	defer patience.Stop()
@@ -55,7 +57,7 @@ func (c *MultiClient) hire(ctx context.Context, d *dial) (*member, *erpc.Status)
 			c.mu.Unlock()
 			return nil, statusClosed()
 		}
-		if d != nil && d.m != nil { // it was faster than this goroutine
+		if d != nil && d.m != nil { // the dial has ended already
 			c.mu.Unlock()
 			return d.m, nil
 		}
@@ -70,7 +72,7 @@ func (c *MultiClient) hire(ctx context.Context, d *dial) (*member, *erpc.Status)
 		if d != nil {
 			dialed = d.done
 		}
-		if d == nil || held { // else it waits for what it dials
+		if d == nil || held { // with a dial of its own, the caller waits only for that
 			changed = c.changed
 			c.waiting++
 		}
@@ -118,7 +120,7 @@ func (c *MultiClient) waited(ctx context.Context, d *dial, counted bool) (*membe
 	if len(c.members) == 0 {
 		return nil, d.st
 	}
-	return nil, nil // the sessions that are left have to do
+	return nil, nil // use the sessions that are left
 }
 
 func (c *MultiClient) hireLocked(m *member) {
@@ -126,9 +128,9 @@ func (c *MultiClient) hireLocked(m *member) {
 	c.doing++
 }
 
-// ready returns a session that can be used without a wait, hired. If there is
-// none, it counts the caller among the pending, who must hire a session for the
-// dial d, which may be nil, and then call pended.
+// ready returns a hired session that can be used without waiting. If there is
+// none, it counts the caller as pending: the caller must hire a session with
+// the returned dial, which may be nil, and then call pended.
 func (c *MultiClient) ready() (*member, *dial, *erpc.Status) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,7 +149,7 @@ func (c *MultiClient) ready() (*member, *dial, *erpc.Status) {
 	return nil, d, nil
 }
 
-// pended ends what ready began.
+// pended undoes the count that ready made for a pending caller.
 func (c *MultiClient) pended() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -159,9 +161,9 @@ func statusClosed() *erpc.Status {
 }
 
 // chooseLocked returns the session to use, or the dial that the caller waits
-// for: d, which is nil at first, or one that it begins. If it returns neither,
-// the caller waits for the dials of others. With held, which says that the
-// caller has waited long enough, it prefers any session.
+// for: d, if it is not nil, or a dial that chooseLocked begins. If it returns
+// neither, the caller waits for the dials of others. If held is true, the
+// caller has waited long enough and takes any session.
 func (c *MultiClient) chooseLocked(d *dial, held bool) (*member, *dial) {
 	c.removeEndedLocked()
 	best := c.leastLoadedLocked()
@@ -178,23 +180,23 @@ func (c *MultiClient) chooseLocked(d *dial, held bool) (*member, *dial) {
 		return best, nil
 	case len(c.members)+c.dialing < c.quota && (best == nil || time.Now().After(c.barred)):
 		return nil, c.dialLocked()
-	// A session that is being dialed gets its dialer's call and its share of the
-	// waiting ones: if every caller took the first session that is ready, that
-	// would become the busiest of all.
+	// A session that is being dialed gets the call it is dialed for and its share
+	// of the waiting ones. If every waiting caller took the first session that is
+	// ready, that session would become the busiest of all.
 	case best != nil && (c.dialing == 0 || best.load() <= 1+c.waiting/c.dialing):
 		return best, nil
 	}
 	return nil, nil
 }
 
-// A dial makes a member on a goroutine of its own. The pool's mutex guards all
-// fields but done.
+// A dial makes a member on its own goroutine. The pool's mutex guards all
+// fields except done.
 type dial struct {
 	cancel    context.CancelFunc
 	done      chan struct{} // closed when the dial has ended
-	m         *member       // of a dial that succeeded and whose caller waits: hired for it
+	m         *member       // if the dial succeeded and its caller waits: the member, hired for that caller
 	st        *erpc.Status  // why it failed
-	abandoned bool          // its caller waits no longer
+	abandoned bool          // its caller no longer waits
 }
 
 // over reports whether the dial has ended.
@@ -221,7 +223,7 @@ func (c *MultiClient) dialLocked() *dial {
 	return d
 }
 
-// dialed enters what a dial made.
+// dialed records the result of a dial.
 func (c *MultiClient) dialed(d *dial, sess erpc.Session, st *erpc.Status, cancelled bool) {
 	c.mu.Lock()
 	closed := c.life.Err() != nil
@@ -249,7 +251,7 @@ func (c *MultiClient) dialed(d *dial, sess erpc.Session, st *erpc.Status, cancel
 	close(d.done)
 	c.mu.Unlock()
 	if st.OK() && closed {
-		_ = sess.Close() // nobody has used it
+		_ = sess.Close() // it was not used
 	}
 }
 
@@ -261,7 +263,7 @@ func (c *MultiClient) wakeLocked() {
 	}
 }
 
-// release ends what hire began.
+// release gives a hired session back.
 func (c *MultiClient) release(m *member) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -272,8 +274,8 @@ func (c *MultiClient) release(m *member) {
 	c.wakeLocked()
 }
 
-// leastLoadedLocked returns the member with the smallest load, nil if there is
-// none.
+// leastLoadedLocked returns the member with the smallest load, or nil if there
+// is none.
 func (c *MultiClient) leastLoadedLocked() *member {
 	var best *member
 	least := 0
@@ -285,14 +287,14 @@ func (c *MultiClient) leastLoadedLocked() *member {
 	return best
 }
 
-// removeEndedLocked removes the members whose session has ended for good. One
-// that redials stays, because it will be of use again.
+// removeEndedLocked removes the members whose session has ended for good. A
+// session that redials stays, because it can be used again later.
 func (c *MultiClient) removeEndedLocked() {
 	c.members = slices.DeleteFunc(c.members, func(m *member) bool { return !m.sess.Health() })
 }
 
-// closeIdle closes the sessions that have been idle for long enough, and comes
-// back when the next one may be.
+// closeIdle closes the sessions that have been idle for long enough, and
+// schedules itself for when the next one may be.
 func (c *MultiClient) closeIdle() {
 	c.mu.Lock()
 	var leave []*member
@@ -301,7 +303,7 @@ func (c *MultiClient) closeIdle() {
 		now, next := time.Now(), c.idle
 		c.members = slices.DeleteFunc(c.members, func(m *member) bool {
 			if m.hired > 0 {
-				return false // its time begins with the release
+				return false // its idle time begins when it is released
 			}
 			if stats := m.sess.Stats(); stats.Pending > 0 || stats.Handlers > 0 {
 				m.used = now
@@ -327,7 +329,7 @@ func (c *MultiClient) closeIdle() {
 	}
 }
 
-// contextStatus is what a call ends with whose context ended.
+// contextStatus returns the status of a call whose context has ended.
 func contextStatus(ctx context.Context) *erpc.Status {
 	code := erpc.CodeCanceled
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

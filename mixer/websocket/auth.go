@@ -8,13 +8,13 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// A Checker decides about the request of a handshake. It returns the id of the
-// session, "" to leave it as it is, or the status to refuse with, whose code
-// becomes that of HTTP where it is one.
+// A Checker accepts or refuses the request of a handshake. It returns the id
+// for the session ("" keeps the default), or the status to refuse the request
+// with. The code of that status becomes the HTTP status code if it is one.
 type Checker func(r *http.Request) (id string, st *erpc.Status)
 
-// An Acceptor is told of a session whose handshake was allowed. A failed status
-// ends it.
+// An Acceptor is called with a session whose handshake was accepted. If it
+// returns a failed status, the session ends.
 type Acceptor func(sess erpc.Session) *erpc.Status
 
 // A HandshakeAuthPlugin authenticates clients by the HTTP request of their
@@ -34,15 +34,15 @@ func NewHandshakeAuthPlugin(check Checker, accept Acceptor) *HandshakeAuthPlugin
 // Name implements [erpc.Plugin].
 func (*HandshakeAuthPlugin) Name() string { return "websocket-handshake-auth" }
 
-// Token returns the token of a handshake: that of the field Authorization with the
-// scheme Bearer, or the one that getToken of clients/js has returned. It is "" if there
-// is none.
+// Token returns the token of a handshake, or "" if there is none: the Bearer
+// token of the Authorization header, or the token that getToken of clients/js
+// has returned.
 func Token(r *http.Request) string {
 	token, _ := websocket.Token(r)
 	return token
 }
 
-// sessionID is the tag of a connection that was allowed.
+// sessionID is the tag of a connection whose handshake was accepted.
 type sessionID string
 
 // PostAccept gives the session the id that the checker found. A connection that
@@ -56,12 +56,12 @@ func (*HandshakeAuthPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
 				sess.SetID(string(id))
 			}
 		}
-		return nil, nil // both stay what they are
+		return nil, nil // both stay unchanged
 	})
 	return st
 }
 
-// authOf returns the plugin of this kind that p has, nil if it has none.
+// authOf returns the HandshakeAuthPlugin of p, or nil if it has none.
 func authOf(p erpc.Peer) *HandshakeAuthPlugin {
 	for _, plugin := range p.PluginContainer().GetAll() {
 		if a, ok := plugin.(*HandshakeAuthPlugin); ok {

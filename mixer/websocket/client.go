@@ -34,7 +34,8 @@ func over(cfg erpc.PeerConfig, ws websocket.Config) erpc.PeerConfig {
 }
 
 // Dial opens a session that speaks the JSON sub-protocol, or the sub-protocol
-// that is given. For any other protocol make a peer with a [websocket.Transport].
+// that is given. To use any other protocol, make a peer with a
+// [websocket.Transport].
 func (c *Client) Dial(addr string, protoFunc ...erpc.ProtoFunc) (erpc.Session, *erpc.Status) {
 	pf, messages := choose(protoFunc)
 	if !messages {
@@ -55,8 +56,8 @@ func (c *Client) DialProtobuf(addr string) (erpc.Session, *erpc.Status) {
 }
 
 // NewDialPlugin returns a plugin that makes a peer dial over WebSocket, to the
-// endpoint at rootPath, with the JSON sub-protocol where the peer's
-// configuration names no other.
+// endpoint at rootPath, with the JSON sub-protocol unless the peer's
+// configuration names another one.
 func NewDialPlugin(rootPath string) erpc.Plugin { return &dialPlugin{rootPath} }
 
 type dialPlugin struct{ path string }

@@ -1,7 +1,7 @@
 // Package websocket has the functions with which erpc v7 serves and dials over
-// WebSocket: a [Server] with an HTTP server of its own, handlers for one of
-// yours, a [Client], and authentication in the handshake. Messages are those of
-// v7's JSON and protobuf sub-protocols, which browsers can speak as well
+// WebSocket: a [Server] with its own HTTP server, handlers for an existing HTTP
+// server, a [Client], and authentication in the handshake. Messages are those
+// of v7's JSON and protobuf sub-protocols, which browsers can speak as well
 // (clients/js).
 //
 // The transport itself, for peers whose configuration names the network ws or

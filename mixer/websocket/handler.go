@@ -13,8 +13,9 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// NewJSONServeHandler returns a handler that makes sessions of p, which speak
-// the JSON sub-protocol. handshake, which may be nil, may refuse a request.
+// NewJSONServeHandler returns a handler that upgrades requests to sessions of
+// p, which speak the JSON sub-protocol. handshake, which may be nil, may refuse
+// a request.
 func NewJSONServeHandler(p erpc.Peer, handshake func(*http.Request) error) http.Handler {
 	return NewServeHandler(p, handshake, jsonproto.NewSubProtoFunc())
 }
@@ -24,14 +25,14 @@ func NewPbServeHandler(p erpc.Peer, handshake func(*http.Request) error) http.Ha
 	return NewServeHandler(p, handshake, pbproto.NewSubProtoFunc())
 }
 
-// NewServeHandler is [NewJSONServeHandler] with a protocol of choice.
+// NewServeHandler is [NewJSONServeHandler] with the given protocol.
 func NewServeHandler(p erpc.Peer, handshake func(*http.Request) error, protoFunc ...erpc.ProtoFunc) http.Handler {
 	return newHandler(p, websocket.Config{}, handshake, protoFunc)
 }
 
-// NewHandler returns a handler like [NewServeHandler] with a configuration: whose
-// pages may connect (Origins, Hosts), which sub-protocols of WebSocket there are, what
-// decides about a request (Check).
+// NewHandler is [NewServeHandler] with a configuration, which says which pages
+// may connect (Origins, Hosts), which WebSocket sub-protocols are offered, and
+// which function accepts or refuses a request (Check).
 func NewHandler(p erpc.Peer, cfg websocket.Config, protoFunc ...erpc.ProtoFunc) http.Handler {
 	return newHandler(p, cfg, nil, protoFunc)
 }
@@ -83,7 +84,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		if auth != nil && auth.accept != nil {
 			if st := auth.accept(s); !st.OK() {
 				p.Refused(s.RemoteAddr().String(), st)
-				_ = s.Close() // it is refused
+				_ = s.Close() // the session is refused
 			}
 		}
 		<-s.CloseNotify()
@@ -91,15 +92,15 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 	}}
 }
 
-// maxClose is how long the last messages of a session may take. It is longer than the
-// session itself lets them.
+// maxClose bounds how long a handler waits for the last messages of a session.
+// It is longer than the session's own limit.
 const maxClose = 10 * time.Second
 
-// awaitClose waits until the session, which has ended, has closed its connection: that
-// is when its last messages are written, such as why it was refused. The connection is
-// closed when the handler returns.
+// awaitClose waits until an ended session has closed its connection. By then it
+// has written its last messages, such as the reason of a refusal. When the
+// handler returns, the HTTP server closes the connection.
 func awaitClose(conn net.Conn) {
-	late := time.NewTimer(maxClose) // a hook may have put another connection in its place, which does not close it
+	late := time.NewTimer(maxClose) // a hook may have replaced the connection with one that does not close this one
 	defer late.Stop()
 	select {
 	case <-websocket.Closed(conn):
@@ -119,8 +120,9 @@ func choose(protoFunc []erpc.ProtoFunc) (pf erpc.ProtoFunc, messages bool) {
 	return pf, name == json || name == pb
 }
 
-// refuse answers a request with a status: as JSON, or for a client that can't see that
-// by closing the connection with it.
+// refuse answers a request with a status, as JSON. For clients that can't read
+// an HTTP response to a handshake, such as browsers, it upgrades the connection
+// and closes it with the status.
 func refuse(w http.ResponseWriter, r *http.Request, st *erpc.Status) {
 	code := int(st.Code())
 	if http.StatusText(code) == "" || code < 400 {

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// newErrorLog returns the log of an HTTP server, which writes to that of its peer. The
-// lines are caused by strangers, such as TLS handshakes that fail: one a second is
-// written, with the number of those since the one before.
+// newErrorLog returns the error log of an HTTP server. It writes to the peer's
+// logger, at most one line per second with the number of lines since the one
+// before, because clients can cause any number of them, for example with failed
+// TLS handshakes.
 func newErrorLog(to *slog.Logger) *log.Logger {
 	if to == nil {
 		to = slog.Default()
@@ -22,14 +23,14 @@ type errorLog struct {
 	to *slog.Logger
 
 	mu    sync.Mutex // guards the following
-	count int        // lines since the last one that was written
+	count int        // lines since the last one that was logged
 	last  time.Time
 }
 
-// Bounds of what is written.
+// Bounds of what is logged.
 const (
 	logEvery = time.Second
-	maxLine  = 256 // bytes; a stranger may choose them
+	maxLine  = 256 // bytes; clients may choose the text
 )
 
 // Write implements [io.Writer]. It never fails.

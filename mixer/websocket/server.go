@@ -15,16 +15,17 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// A Server is a peer that accepts sessions over WebSocket, on an HTTP server of
-// its own that can answer other requests too. Typed handlers are registered at the
-// field Peer, as Handle is a method for requests: erpc.HandleCall(s.Peer, …).
+// A Server is a peer that accepts sessions over WebSocket. It has its own HTTP
+// server, which can answer other requests too. Register typed handlers with the
+// field Peer, as in erpc.HandleCall(s.Peer, …), because Server's own Handle
+// method is for HTTP requests.
 type Server struct {
 	*peer.Peer
 	// Config may be changed before ListenAndServe.
 	Config websocket.Config
 
 	mux   *http.ServeMux
-	check func(*http.Request) error // of SetHandshake
+	check func(*http.Request) error // set by SetHandshake
 
 	mu     sync.Mutex // guards the following
 	srv    *http.Server
@@ -43,18 +44,18 @@ func NewServer(rootPath string, cfg erpc.PeerConfig, globalLeftPlugin ...erpc.Pl
 	}
 }
 
-// AllowOrigins lets pages of other hosts connect, as the patterns of
-// [websocket.Config].Origins say. Call it before the server serves.
+// AllowOrigins adds patterns to [websocket.Config].Origins, so that pages of
+// other hosts can connect. Call it before the server serves.
 func (s *Server) AllowOrigins(patterns ...string) *Server {
 	s.Config.Origins = append(s.Config.Origins, patterns...)
 	return s
 }
 
 // SetHandshake sets a function that may refuse a request before it is upgraded;
-// the text of its error is the answer, with status 403.
+// the answer is the text of its error, with HTTP status 403.
 func (s *Server) SetHandshake(handshake func(*http.Request) error) { s.check = handshake }
 
-// Handle makes another handler answer requests to path.
+// Handle registers an HTTP handler for requests to path.
 func (s *Server) Handle(path string, handler http.Handler) { s.mux.Handle(path, handler) }
 
 // HandleFunc is [Server.Handle] for a function.
@@ -62,10 +63,10 @@ func (s *Server) HandleFunc(path string, handler func(http.ResponseWriter, *http
 	s.mux.HandleFunc(path, handler)
 }
 
-// ListenAndServe accepts sessions until the server is closed or shut down; then it
-// returns [peer.ErrClosed]. Without a protocol they speak the JSON sub-protocol. A
-// protocol that is not a sub-protocol is carried as a stream, which only peers of
-// ours understand.
+// ListenAndServe accepts sessions until the server is closed or shut down; then
+// it returns [peer.ErrClosed]. Without a protocol they speak the JSON
+// sub-protocol. A protocol that is not a sub-protocol is carried as a byte
+// stream, which only erpc peers understand.
 func (s *Server) ListenAndServe(protoFunc ...erpc.ProtoFunc) error {
 	lis, err := s.Peer.Listen()
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *Server) Serve(lis net.Listener, protoFunc ...erpc.ProtoFunc) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		_ = lis.Close() // nobody will use it
+		_ = lis.Close() // it is not used
 		return peer.ErrClosed
 	}
 	s.srv = srv
@@ -97,7 +98,7 @@ func (s *Server) Serve(lis net.Listener, protoFunc ...erpc.ProtoFunc) error {
 	ended := make(chan error, 1)
 	go func() {
 		err := srv.Serve(lis)
-		_ = under.Close() // ends the peer's Serve, if that is not why it ended
+		_ = under.Close() // ends the peer's Serve, unless that has ended
 		ended <- err
 	}()
 	err := s.Peer.Serve(under)
@@ -110,8 +111,9 @@ func (s *Server) Serve(lis net.Listener, protoFunc ...erpc.ProtoFunc) error {
 	return fmt.Errorf("websocket: serve: %w", err)
 }
 
-// An under is the listener of the HTTP server as its peer knows it: the peer calls
-// its hooks, closes it in the end and can hand it down, but accepts nothing from it.
+// An under is the listener of the HTTP server as the peer sees it. The peer
+// calls hooks for it, closes it in the end and can hand it down to a new
+// process, but accepts no connections from it: Accept waits for Close.
 type under struct {
 	net.Listener
 	close func() error
@@ -142,7 +144,8 @@ func (u *under) Close() error { return u.close() }
 // Unwrap returns the listener below, which a graceful restart hands down.
 func (u *under) Unwrap() net.Listener { return u.Listener }
 
-// asked is what a graceful restart wants to know of a listener.
+// asked is the method by which a graceful restart asks a listener for its
+// configured address.
 type asked interface {
 	Asked() (network, addr string)
 }
@@ -152,15 +155,15 @@ type askedUnder struct {
 	asked
 }
 
-// Bounds of requests, where the configuration of the peer has none.
+// Bounds on requests, for a peer whose configuration has none.
 const (
-	headTime = 10 * time.Second // for the head of a request
+	headTime = 10 * time.Second // for the header of a request
 	idleTime = time.Minute      // until the next request, after one that was not upgraded
 	maxHead  = 16 << 10         // bytes
 )
 
-// newHTTPServer returns the HTTP server of a peer. What bounds its sessions bounds the
-// connections that are not upgraded yet.
+// newHTTPServer returns the HTTP server of a peer. The timeouts of the peer's
+// sessions also bound connections that are not upgraded yet.
 func newHTTPServer(cfg erpc.PeerConfig, handler http.Handler) *http.Server {
 	srv := &http.Server{
 		Handler: handler, MaxHeaderBytes: maxHead, ReadHeaderTimeout: headTime, IdleTimeout: idleTime,

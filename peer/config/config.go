@@ -11,29 +11,29 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds on what is read, so that a hostile file costs little.
+// Bounds on what is read, so that a hostile file is cheap to refuse.
 const (
 	maxSize  = 1 << 20 // bytes in a file
 	maxLines = 10_000  // lines in an INI file; the library's time grows with their square
 	maxDepth = 32      // structs or sections within each other
 )
 
-// Defaulter is a configuration that knows its defaults. Load and Parse call it
-// before they read, so that keys left out have these values.
+// Defaulter is a configuration that knows its defaults. Load and Parse call
+// SetDefaults before they read, so keys that are left out have these values.
 type Defaulter interface{ SetDefaults() }
 
 // Validator is a configuration that can tell whether its values make sense
-// together. Load and Parse call it last and wrap its error with the file and
-// the section.
+// together. Load and Parse call Validate last and wrap its error with the file
+// and the section.
 type Validator interface{ Validate() error }
 
 // Load reads the section of the file at path into *cfg, a struct. The file's
 // extension tells the format (see [FormatOf]). The section "" is the top level.
 //
-// The defaults are set first, then the file is read as a whole, then its
-// values are set, then cfg is validated. So after an error in the file *cfg
-// holds its defaults, also when the file is missing
-// (errors.Is(err, fs.ErrNotExist)) or has no such section ([ErrNoSection]).
+// The defaults are set first, then the file is read as a whole, then its values
+// are set, then cfg is validated. So after an error in the file, *cfg holds its
+// defaults. That includes a missing file (errors.Is(err, fs.ErrNotExist)) and a
+// missing section ([ErrNoSection]).
 func Load(path, section string, cfg any) error {
 	format, err := FormatOf(path)
 	if err != nil {
@@ -86,8 +86,8 @@ func parse(format Format, data []byte, section string, cfg any, target reflect.V
 	}
 	if v, ok := cfg.(Validator); ok {
 		if err := v.Validate(); err != nil {
-			// Not through at: an *Error that Validate took from another
-			// configuration keeps its own place.
+			// Don't use at here: an *Error that Validate took from another configuration
+			// must keep its own place.
 			return &Error{Err: fmt.Errorf("the values do not fit together: %w", err)}
 		}
 	}
@@ -116,8 +116,8 @@ func parseTree(format Format, data []byte, section string) (*node, error) {
 	return parseYAML(data, path)
 }
 
-// readFile reads one byte more than is allowed at most, so that parseTree
-// notices a file that is too large without having it in memory.
+// readFile reads at most one byte more than is allowed, so that parseTree
+// notices a file that is too large without holding all of it in memory.
 func readFile(path string) (data []byte, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +126,7 @@ func readFile(path string) (data []byte, err error) {
 	if err != nil {
 		return nil, pathless(err)
 	}
-	// A pipe or a device could block, or never end.
+	// Reading a pipe or a device could block or never end.
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file: give the path of one")
 	}
@@ -146,7 +146,7 @@ func readFile(path string) (data []byte, err error) {
 func pathless(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		return fmt.Errorf("cannot %s it: %w", pe.Op, pe.Err)
+		return fmt.Errorf("cannot %s the file: %w", pe.Op, pe.Err)
 	}
 	return err
 }

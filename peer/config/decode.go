@@ -12,24 +12,24 @@ import (
 )
 
 // setting is a field and the value that the file has for it. Settings are
-// applied when all of the file is understood, so that an error changes nothing.
+// applied after the whole file was parsed, so that an error changes nothing.
 type setting struct {
 	field, value reflect.Value
 }
 
 func decode(format Format, root *node, target reflect.Value) ([]setting, error) {
-	// Nested structs are looked at even if the file leaves them out: a mistake
-	// in the struct must show with any file.
+	// Check nested structs even if the file leaves them out: a mistake in the
+	// struct must show with any file.
 	if err := checkStruct(format, target.Type(), nil); err != nil {
 		return nil, err
 	}
 	return appendSettings(nil, source{format, &budget{maxSize}}, root, target, "")
 }
 
-// A source is what settings are read from.
+// A source is what settings are read from: a format and the environment.
 type source struct {
 	format Format
-	env    *budget // of the variables in values
+	env    *budget // bounds what variables add to values
 }
 
 func appendSettings(out []setting, src source, table *node, target reflect.Value, prefix string) ([]setting, error) {
@@ -84,7 +84,7 @@ func appendScalar(out []setting, src source, n *node, f field, key string) ([]se
 	return append(out, setting{f.value, value}), nil
 }
 
-// list returns the items of a list with their variables replaced.
+// list returns the items of a list with variables expanded.
 func (src source) list(n *node, key string) ([]string, error) {
 	items, err := n.list(key)
 	for i := range items {
@@ -96,14 +96,15 @@ func (src source) list(n *node, key string) ([]string, error) {
 	return items, err
 }
 
-// appendStruct is for a struct and for a pointer to one, which the file makes
-// point to a copy: the struct that it points to now may be somebody else's.
+// appendStruct appends the settings of a struct or of a pointer to one. A
+// pointer is set to a modified copy, because the struct that it points to now
+// may be shared.
 func appendStruct(out []setting, src source, n *node, f field, key string) ([]setting, error) {
 	if n.kind == textNode && n.text == "" {
-		return out, nil // null: nothing is said about it
+		return out, nil // null: the file leaves it out
 	}
 	if n.kind != tableNode {
-		return nil, keyErrorf(key, n.line, "a single value or a list where keys belong: %s", knownKeysBelow(src.format, f, key))
+		return nil, keyErrorf(key, n.line, "a single value or a list where keys are expected: %s", knownKeysBelow(src.format, f, key))
 	}
 	target := f.value
 	if f.kind == pointerField {
@@ -121,7 +122,7 @@ func appendStruct(out []setting, src source, n *node, f field, key string) ([]se
 	return appendSettings(out, src, n, target, key+".")
 }
 
-// appendTables is for a slice of structs.
+// appendTables appends the setting of a slice of structs.
 func appendTables(out []setting, src source, n *node, f field, key string) ([]setting, error) {
 	items, err := n.tables(src.format, key)
 	if err != nil {
@@ -149,7 +150,7 @@ func appendTables(out []setting, src source, n *node, f field, key string) ([]se
 
 func knownKeys(fields []field) string {
 	if len(fields) == 0 {
-		return "there are none here: delete it"
+		return "no keys are known here: delete it"
 	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -173,8 +174,8 @@ func knownKeysBelow(format Format, f field, key string) string {
 	return knownKeys(fields)
 }
 
-// listValue makes a slice of the field's type. A list without items leaves a
-// slice without items as it is, nil or not.
+// listValue makes a slice of the field's type. If both the list and the current
+// slice are empty, it returns current, nil or not.
 func listValue(current reflect.Value, items []string) reflect.Value {
 	if len(items) == 0 {
 		if current.Len() == 0 {
@@ -189,7 +190,7 @@ func listValue(current reflect.Value, items []string) reflect.Value {
 	return s
 }
 
-// setText sets v from its text. Its errors show the value and the right form.
+// setText parses text and sets v. Its errors show the value and the right form.
 func setText(v reflect.Value, text string) error {
 	if isText(v.Type()) {
 		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {

@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// variable is a reference to the environment: ${NAME}, ${NAME:-default}, or
-// $${, which stands for the text ${.
+// variable matches a reference to the environment, ${NAME} or ${NAME:-default},
+// and the escape $${, which means a literal ${.
 var variable = regexp.MustCompile(`\$\$\{|\$\{[^}]*\}?`)
 
-// name is what an environment variable may be called here.
+// name matches the names of environment variables that can be used.
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // A budget bounds what the variables of a file may add to it.
 type budget struct{ left int } // bytes
 
-// expand replaces the variables in a value.
+// expand replaces the variables in text.
 func (b *budget) expand(text string) (string, error) {
 	if !strings.Contains(text, "${") {
 		return text, nil

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// What an [Error] may wrap, for callers that decide on it. A missing file is
-// [io/fs.ErrNotExist], and a file that is already there [io/fs.ErrExist].
+// Errors that an [Error] may wrap, for callers to test with errors.Is. A
+// missing file is [io/fs.ErrNotExist], and an existing one [io/fs.ErrExist].
 var (
 	ErrNoSection     = errors.New("the section is missing: add it to the file")
 	ErrUnknownKey    = errors.New("unknown key")
@@ -17,17 +17,18 @@ var (
 	ErrUnknownFormat = errors.New("unknown format: name the file .yaml, .yml, .ini, .conf or .cfg")
 )
 
-// Error says where in a configuration something is wrong. Everything that this
-// package returns as an error is one.
+// Error says what is wrong in a configuration, and where. Every error of this
+// package is an *Error.
 type Error struct {
 	File    string // the path, or the name that was given to Parse
 	Section string // empty for the top level
-	Key     string // dotted for nested structs; empty if it is about no single key
+	Key     string // dotted for nested structs; empty if the error is not about one key
 	Line    int    // counts from 1; 0 if not known
 	Err     error  // what is wrong, and what to do about it
 }
 
-// Error names the file, the line, the section and the key, as far as known.
+// Error returns the file, the line, the section and the key, as far as they are
+// known, and what is wrong.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("config: ")
@@ -53,8 +54,8 @@ func (e *Error) Error() string {
 // Unwrap returns what is wrong without the place.
 func (e *Error) Unwrap() error { return e.Err }
 
-// at makes err an *Error about this file and section. What err already knows
-// about the key and the line stays.
+// at returns err as an *Error about this file and section. It keeps the key and
+// the line that err already has.
 func at(file, section string, err error) error {
 	if err == nil {
 		return nil
@@ -68,13 +69,13 @@ func at(file, section string, err error) error {
 	return &e
 }
 
-// keyErrorf is an error about one key; the caller's caller adds the file.
+// keyErrorf returns an error about one key. at adds the file and section later.
 func keyErrorf(key string, line int, format string, args ...any) error {
 	return &Error{Key: key, Line: line, Err: fmt.Errorf(format, args...)}
 }
 
-// clip keeps a hostile or secret value from filling the log: at most 40
-// characters of it are shown.
+// clip quotes at most 40 characters of text, so that a hostile or secret value
+// does not fill the log.
 func clip(text string) string {
 	const limit = 40
 	n := 0

@@ -21,10 +21,10 @@ type fieldKind int
 
 const (
 	unsupported    fieldKind = iota
-	scalarField              // one text
+	scalarField              // a single value
 	listField                // a slice of strings
 	structField              // a table
-	pointerField             // a table for what the field points to; nil if the file has none
+	pointerField             // a table for the struct that the field points to; nil if the file has none
 	tableListField           // a list of tables: a slice of structs
 	inlinedField             // a struct whose fields belong to the one around it
 )
@@ -35,8 +35,9 @@ var (
 	textMarshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// fieldsOf lists what a file of this format can set in the struct v, in the
-// order of the struct. An error is a mistake in the struct, not in the file.
+// fieldsOf returns the fields of the struct v that a file of this format can
+// set, in the order of the struct. An error means a mistake in the struct, not
+// in the file.
 func fieldsOf(format Format, v reflect.Value) ([]field, error) {
 	fields, err := appendFields(nil, format, v)
 	if err != nil {
@@ -120,8 +121,8 @@ func kindOf(t reflect.Type) fieldKind {
 	return unsupported
 }
 
-// checkStruct looks at the structs behind pointers and in slices of t: a mistake
-// in them must show with any file. around are the types that t is a part of.
+// checkStruct checks t and the structs in its pointers and slices, so that a
+// mistake in them shows with any file. around lists the types that contain t.
 func checkStruct(format Format, t reflect.Type, around []reflect.Type) error {
 	if slices.Contains(around, t) {
 		return fmt.Errorf("a %v contains itself: a file cannot hold it", t)
@@ -145,8 +146,8 @@ func checkStruct(format Format, t reflect.Type, around []reflect.Type) error {
 	return nil
 }
 
-// isText tells whether the type reads itself from text. A pointer or an
-// interface is left out: it may be nil.
+// isText reports whether t implements [encoding.TextUnmarshaler]. It returns
+// false for pointers and interfaces, which may be nil.
 func isText(t reflect.Type) bool {
 	return t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface &&
 		reflect.PointerTo(t).Implements(textUnmarshalerType)

@@ -26,7 +26,7 @@ func (f Format) String() string {
 	return fmt.Sprintf("format(%d)", int(f))
 }
 
-// FormatOf tells the format of a file by its extension: .yaml or .yml for
+// FormatOf returns the format of a file by its extension: .yaml or .yml for
 // YAML, .ini, .conf or .cfg for INI, in any case.
 func FormatOf(path string) (Format, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
@@ -38,7 +38,8 @@ func FormatOf(path string) (Format, error) {
 	return 0, &Error{File: path, Err: ErrUnknownFormat}
 }
 
-// other is the format whose tag serves for a field that has none of this one.
+// other returns the format whose name tag is used for fields that have none for
+// f.
 func (f Format) other() Format {
 	if f == INI {
 		return YAML
@@ -53,7 +54,7 @@ func (f Format) check() error {
 	return nil
 }
 
-// splitSection splits a dotted section name; the empty name has no parts.
+// splitSection splits a dotted section name; an empty name has no parts.
 func splitSection(section string) ([]string, error) {
 	if section == "" {
 		return nil, nil
@@ -70,8 +71,8 @@ func splitSection(section string) ([]string, error) {
 	return parts, nil
 }
 
-// checkName refuses names that one of the formats could not hold. DEFAULT is
-// what the INI library calls the top level.
+// checkName refuses names that one of the formats can't express. The INI
+// library calls the top level DEFAULT.
 func checkName(name string) error {
 	if name == "" {
 		return fmt.Errorf("empty name: give it one")

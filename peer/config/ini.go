@@ -18,10 +18,10 @@ func parseINI(data []byte, path []string) (*node, error) {
 	// BlockMode stays on, as LoadSources sets it: without it the library's
 	// reads may race with the sections that they create.
 	file, err := ini.LoadSources(ini.LoadOptions{
-		IgnoreContinuation:         true, // a value ends with its line: lines stay countable
-		IgnoreInlineComment:        true, // comments and quotes are taken off by unquoteINI
+		IgnoreContinuation:         true, // a value ends with its line, so that lines can be counted
+		IgnoreInlineComment:        true, // unquoteINI strips comments and quotes
 		PreserveSurroundedQuote:    true,
-		AllowShadows:               true, // to see that a key or a section is there twice
+		AllowShadows:               true, // to detect duplicate keys and sections
 		AllowDuplicateShadowValues: true,
 		AllowNonUniqueSections:     true,
 	}, data)
@@ -30,7 +30,7 @@ func parseINI(data []byte, path []string) (*node, error) {
 	}
 	sections := file.Sections()
 	if len(sections) != len(lines) {
-		// scanINI and the library disagree: never trust a half of each.
+		// scanINI and the library disagree about the sections, so trust neither.
 		return nil, errors.New("the INI cannot be parsed: write one [section] or key = value a line")
 	}
 
@@ -68,8 +68,8 @@ func parseINI(data []byte, path []string) (*node, error) {
 	return root, nil
 }
 
-// belowSection tells whether name is the section prefix or one below it, and
-// returns the rest of name.
+// belowSection reports whether name is the section prefix or a section below
+// it, and returns the rest of name.
 func belowSection(name, prefix string) (string, bool) {
 	if prefix == "" || name == prefix {
 		return strings.TrimPrefix(name, prefix), true
@@ -77,7 +77,7 @@ func belowSection(name, prefix string) (string, bool) {
 	return strings.CutPrefix(name, prefix+".")
 }
 
-// addSection puts the keys of s into the table at the dotted path below root.
+// addSection adds the keys of s to the table at the dotted path below root.
 func addSection(root *node, below string, s *ini.Section, at sectionLines) error {
 	table, prefix := root, ""
 	if below != "" {
@@ -93,7 +93,7 @@ func addSection(root *node, below string, s *ini.Section, at sectionLines) error
 			}
 			prefix += part + "."
 			if next.kind != tableNode {
-				return keyErrorf(strings.TrimSuffix(prefix, "."), at.line, "a section and a key of this name: %w", ErrDuplicateKey)
+				return keyErrorf(strings.TrimSuffix(prefix, "."), at.line, "both a section and a key have this name: %w", ErrDuplicateKey)
 			}
 			table = next
 		}
@@ -101,8 +101,8 @@ func addSection(root *node, below string, s *ini.Section, at sectionLines) error
 	if table.line == 0 {
 		table.line = at.line
 	}
-	// The keys of a section stand in the order of the file. Before the first
-	// one that is there twice they correspond one to one to the lines.
+	// The library keeps the keys of a section in the order of the file, so up to
+	// the first duplicate they correspond one to one to the scanned lines.
 	taken := make(map[string]bool, len(table.table))
 	for _, c := range table.table {
 		taken[c.name] = true
@@ -121,16 +121,17 @@ func addSection(root *node, below string, s *ini.Section, at sectionLines) error
 	return nil
 }
 
-// sectionLines says where a section and its keys stand, which the library
-// does not tell.
+// sectionLines holds the line numbers of a section and its keys, which the
+// library does not report.
 type sectionLines struct {
 	line int
 	keys []int
 }
 
-// scanINI finds the lines of sections and keys, and refuses what the library
-// would read over several lines, what would cost it too much time, and what
-// it would report without the line. Its first entry is the top level.
+// scanINI finds the lines of sections and keys. It refuses values that the
+// library would read over several lines, files that would take the library too
+// long, and mistakes that the library would report without a line. The first
+// entry of the result is the top level.
 func scanINI(data string) ([]sectionLines, error) {
 	out := []sectionLines{{line: 1}}
 	number := 0
@@ -142,7 +143,7 @@ func scanINI(data string) ([]sectionLines, error) {
 		line = strings.TrimSpace(line)
 		for _, r := range line {
 			if unicode.IsControl(r) && r != '\t' {
-				return nil, keyErrorf("", number, "control character %U: take it out, or write it as an escape in double quotes", r)
+				return nil, keyErrorf("", number, "control character %U: remove it, or write it as an escape in double quotes", r)
 			}
 		}
 		if line == "" || line[0] == '#' || line[0] == ';' {
@@ -164,8 +165,8 @@ func scanINI(data string) ([]sectionLines, error) {
 	return out, nil
 }
 
-// checkHeader makes sure that the first bracket closes the section's name:
-// the library goes to the last one of the line.
+// checkHeader makes sure that the first closing bracket ends the section's
+// name, because the library uses the last one of the line.
 func checkHeader(line string) error {
 	_, rest, ok := strings.Cut(line, "]")
 	if !ok {
@@ -173,7 +174,7 @@ func checkHeader(line string) error {
 	}
 	rest = strings.TrimSpace(rest)
 	if strings.Contains(rest, "]") || rest != "" && rest[0] != '#' && rest[0] != ';' {
-		return errors.New("more than [section] on the line: put it on a line of its own")
+		return errors.New("text after [section]: put it on a line of its own")
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// unquoteINI returns the text of an INI value: what is in its quotes, or what
-// stands before a comment.
+// unquoteINI returns the text of an INI value, without quotes and without a
+// comment.
 func unquoteINI(raw string) (string, error) {
 	text, rest, err := cutINI(raw, false)
 	if err != nil {
@@ -20,8 +20,8 @@ func unquoteINI(raw string) (string, error) {
 	return text, nil
 }
 
-// splitINI returns the items of an INI list. A value without text is a list
-// without items; an empty item is written as "".
+// splitINI returns the items of an INI list. An empty value is an empty list;
+// an empty item is written as "".
 func splitINI(raw string) ([]string, error) {
 	if isComment(raw) || strings.TrimSpace(raw) == "" {
 		return nil, nil
@@ -34,7 +34,7 @@ func splitINI(raw string) ([]string, error) {
 			return nil, err
 		}
 		if item == "" && bare {
-			return nil, errors.New(`an item without text: take out the extra comma, or write ""`)
+			return nil, errors.New(`an empty item: remove the extra comma, or write ""`)
 		}
 		items = append(items, item)
 		if rest == "" {
@@ -47,8 +47,9 @@ func splitINI(raw string) ([]string, error) {
 	}
 }
 
-// cutINI takes one text off raw and returns what follows it, without spaces
-// and without a comment. In a list, a comma ends text that is not quoted.
+// cutINI splits the first text off raw and returns it and the rest, without
+// spaces and without a comment. In a list, a comma ends text that is not
+// quoted.
 func cutINI(raw string, list bool) (text, rest string, err error) {
 	raw = strings.TrimSpace(raw)
 	switch {

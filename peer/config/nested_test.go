@@ -123,14 +123,14 @@ func TestMistakesInPointersAndListsOfStructs(t *testing.T) {
 		{YAML, "rules: {a: 1}", `f:1: key "rules": not a list of mappings`},
 		{YAML, "rules: 1", `f:1: key "rules": not a list of mappings`},
 		{YAML, "rules: [a]", `f:1: key "rules": not a list of mappings`},
-		{YAML, "rules:\n- {method: a}\n- b", `f:3: key "rules": a list of mappings and others`},
+		{YAML, "rules:\n- {method: a}\n- b", `f:3: key "rules": a list that mixes mappings and other values`},
 		{YAML, "rules:\n- b\n- {method: a}", `f:3: key "rules": a list of lists or mappings`},
 		{YAML, "rules:\n- {}\n- {limit: x}", `f:3: key "rules.2.limit": value "x"`},
-		{YAML, "name: [{a: 1}]", `key "name": a list where one value belongs`},
-		{YAML, "breaker: [a]", `f:1: key "breaker": a single value or a list where keys belong: the known ones are window, calls`},
+		{YAML, "name: [{a: 1}]", `key "name": a list where one value is expected`},
+		{YAML, "breaker: [a]", `f:1: key "breaker": a single value or a list where keys are expected: the known ones are window, calls`},
 		{YAML, "breaker: {x: 1}", `f:1: key "breaker.x": unknown key`},
 		{INI, "rules = a", `f:1: key "rules": not a list of mappings: write a section for each item, whose names end in ".rules.1", ".rules.2"`},
-		{INI, "[rules]\na = 1", `f:2: key "rules.a": a value where sections belong`},
+		{INI, "[rules]\na = 1", `f:2: key "rules.a": a value where sections are expected`},
 		{INI, "[rules.1]\nlimit = x", `f:2: key "rules.1.limit": value "x"`},
 	} {
 		got := gate{Name: "kept"}

@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// node is a value of a file, the same for all formats. Which of its parts is
-// set follows from kind.
+// node is a value of a file, the same for all formats. kind determines which of
+// its fields are set.
 type node struct {
 	name  string
 	line  int // counts from 1
 	kind  nodeKind
 	text  string
 	items []string
-	table []*node // in the order of the file, no name twice; of tableListNode: the items
+	table []*node // in the order of the file, with unique names; the items of a tableListNode
 }
 
 type nodeKind int
 
 const (
 	textNode      nodeKind = iota // text
-	rawNode                       // text that is still quoted as in INI; what is in it depends on the field
+	rawNode                       // text as it stands in INI, still quoted; its meaning depends on the field
 	listNode                      // items
 	tableNode                     // table
 	tableListNode                 // table, whose entries are tables
@@ -35,7 +35,7 @@ func (n *node) child(name string) *node {
 	return n.table[i]
 }
 
-// scalar returns the value of a field that is one text.
+// scalar returns the value of a field with a single value.
 func (n *node) scalar(key string) (string, error) {
 	switch n.kind {
 	case textNode:
@@ -47,9 +47,9 @@ func (n *node) scalar(key string) (string, error) {
 		}
 		return text, nil
 	case listNode, tableListNode:
-		return "", keyErrorf(key, n.line, "a list where one value belongs: give a single value")
+		return "", keyErrorf(key, n.line, "a list where one value is expected: give a single value")
 	default:
-		return "", keyErrorf(key, n.line, "keys below it where one value belongs: give a single value")
+		return "", keyErrorf(key, n.line, "nested keys where one value is expected: give a single value")
 	}
 }
 
@@ -74,8 +74,8 @@ func (n *node) list(key string) ([]string, error) {
 	return nil, keyErrorf(key, n.line, "not a list: write it as one, even for a single item")
 }
 
-// tables returns the value of a field that is a slice of structs: in INI the
-// sections below it, in their order and whatever their names.
+// tables returns the value of a field that is a slice of structs. In INI the
+// items are the sections below it, in their order, whatever their names.
 func (n *node) tables(format Format, key string) ([]*node, error) {
 	switch {
 	case n.kind == textNode && n.text == "", n.kind == listNode && len(n.items) == 0:
@@ -85,7 +85,7 @@ func (n *node) tables(format Format, key string) ([]*node, error) {
 	case n.kind == tableNode && format == INI:
 		for _, item := range n.table {
 			if item.kind != tableNode {
-				return nil, keyErrorf(key+"."+item.name, item.line, "a value where sections belong: %s", tableListForm(format, key))
+				return nil, keyErrorf(key+"."+item.name, item.line, "a value where sections are expected: %s", tableListForm(format, key))
 			}
 		}
 		return n.table, nil

@@ -17,12 +17,13 @@ import (
 )
 
 // WriteDefault writes the current values of cfg, a struct or a pointer to one,
-// to a new file at path, each below its comment: the file to start from. Load
-// with the same section reads the same values back. To write the defaults of a
-// [Defaulter], call its SetDefaults before.
+// to a new file at path, each below its comment. Users can start from this
+// file. Load with the same section reads the same values back. To write the
+// defaults of a [Defaulter], call its SetDefaults first.
 //
-// A file that is there already is left alone: errors.Is(err, fs.ErrExist). The
-// new one can be read by its owner only, as it may come to hold secrets.
+// WriteDefault does not overwrite an existing file: errors.Is(err,
+// fs.ErrExist). Only the owner can read the new file, because secrets may be
+// added to it.
 func WriteDefault(path, section string, cfg any) error {
 	format, err := FormatOf(path)
 	if err != nil {
@@ -42,8 +43,8 @@ func WriteDefault(path, section string, cfg any) error {
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Close())
 	if err != nil {
-		// Half a file would be taken for a whole one.
-		return at(path, section, fmt.Errorf("cannot write it: %w", errors.Join(err, os.Remove(path))))
+		// Remove the file: half of one would be taken for a whole one.
+		return at(path, section, fmt.Errorf("cannot write the file: %w", errors.Join(err, os.Remove(path))))
 	}
 	return nil
 }
@@ -69,7 +70,8 @@ func appendDefault(dst []byte, format Format, section string, cfg any) ([]byte, 
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	} else if v.Kind() == reflect.Struct {
-		// A copy, since methods of the fields' pointers are called.
+		// Copy the struct, because methods with pointer receivers are called on its
+		// fields.
 		copied := reflect.New(v.Type()).Elem()
 		copied.Set(v)
 		v = copied
@@ -155,8 +157,8 @@ func appendYAMLTables(dst []byte, indent string, f field, prefix string) (out []
 	return dst, nil
 }
 
-// appendINI writes the section's own keys before the sections below it: a key
-// after a section would belong to that one.
+// appendINI writes the section's own keys before the sections below it, because
+// a key after a section belongs to that section.
 func appendINI(dst []byte, section string, v reflect.Value) ([]byte, error) {
 	fields, err := fieldsOf(INI, v)
 	if err != nil {
@@ -219,7 +221,7 @@ func appendINISection(dst []byte, comment, section string, v reflect.Value) ([]b
 	return appendINI(appendComment(dst, "; ", comment), section, v)
 }
 
-// appendComment writes each line of the comment behind the sign.
+// appendComment writes each line of the comment after the comment sign.
 func appendComment(dst []byte, sign, comment string) []byte {
 	for line := range strings.Lines(comment) {
 		line = strings.Map(func(r rune) rune {
@@ -286,18 +288,18 @@ func textOf(v reflect.Value) (text string, plain bool, err error) {
 	}
 }
 
-// bareText is what means itself in YAML and in INI: it starts as no number
-// and no sign does, and has no character that either format gives a meaning.
+// bareText matches text that needs no quotes in YAML and INI: it does not start
+// like a number, and has no character that is special in either format.
 var bareText = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./@+-]*$`)
 
-// reserved are the words that readers of YAML may take for a bool or null.
+// reserved holds the words that YAML readers may take for a bool or null.
 var reserved = map[string]bool{
 	"true": true, "false": true, "yes": true, "no": true, "on": true, "off": true,
 	"y": true, "n": true, "null": true,
 }
 
-// quote puts text into double quotes if it needs them. The escapes of Go are
-// all known to YAML, and INI is read with Go's.
+// quote puts text into double quotes if it needs them. YAML knows all of Go's
+// escapes, and this package unquotes INI as Go does.
 func quote(text string) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", fmt.Errorf("value %s is not UTF-8: encode it, for example as base64", clip(text))

@@ -141,7 +141,7 @@ func TestStructsWithoutFields(t *testing.T) {
 		}
 	}
 	err := Parse(YAML, "f", []byte("part: {x: 1}"), "", &empty{})
-	if err == nil || !strings.Contains(err.Error(), "there are none here") {
+	if err == nil || !strings.Contains(err.Error(), "no keys are known here") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// This is the only file that knows the YAML library. The library parses into
-// nodes, which leaves aliases unexpanded; the rest is ours.
+// Only this file uses the YAML library. The library parses into nodes, which
+// leaves aliases unexpanded; this package does the rest.
 
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
@@ -50,10 +50,11 @@ func parseYAML(data []byte, path []string) (*node, error) {
 	return root, err
 }
 
-// yamlDocument returns the only document's top node, nil for an empty file.
+// yamlDocument returns the top node of the only document, or nil for an empty
+// file.
 func yamlDocument(data []byte) (top *yaml.Node, err error) {
-	// The library reports its errors by panics of its own, which it catches.
-	// It is archived, so a fault in it would stay: it must not end the process.
+	// The library panics internally and recovers. It is archived, so a bug in it
+	// would not be fixed: recover here too, so that it can't crash the process.
 	defer func() {
 		if r := recover(); r != nil {
 			top, err = nil, fmt.Errorf("the YAML cannot be parsed: %v", r)
@@ -78,12 +79,12 @@ func yamlDocument(data []byte) (top *yaml.Node, err error) {
 	return doc.Content[0], nil
 }
 
-// yamlError takes the line out of the library's message.
+// yamlError extracts the line from the library's message.
 func yamlError(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 0
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1]) // digits; too many of them leave the largest int
+		line, _ = strconv.Atoi(m[1]) // m[1] is digits; on overflow Atoi returns the largest int
 		text = text[len(m[0]):]
 	}
 	return keyErrorf("", line, "the YAML cannot be parsed: %s", text)
@@ -94,13 +95,13 @@ type yamlEntry struct {
 	value *yaml.Node
 }
 
-// yamlEntries returns the entries of a mapping, each name once.
+// yamlEntries returns the entries of a mapping. It refuses duplicate names.
 func yamlEntries(n *yaml.Node, prefix string) ([]yamlEntry, error) {
 	if err := plainYAML(n, strings.TrimSuffix(prefix, ".")); err != nil {
 		return nil, err
 	}
 	if n.Kind != yaml.MappingNode {
-		return nil, keyErrorf(strings.TrimSuffix(prefix, "."), n.Line, "a single value or a list where keys belong: write lines of the form key: value")
+		return nil, keyErrorf(strings.TrimSuffix(prefix, "."), n.Line, "a single value or a list where keys are expected: write lines of the form key: value")
 	}
 	entries := make([]yamlEntry, 0, len(n.Content)/2)
 	seen := make(map[string]bool, len(n.Content)/2)
@@ -161,7 +162,7 @@ func yamlNode(n *yaml.Node, key string, depth int) (*node, error) {
 	return out, nil
 }
 
-// yamlList fills in out, a list: of texts, or of mappings.
+// yamlList fills in out, a list of texts or of mappings.
 func yamlList(out *node, n *yaml.Node, key string, depth int) error {
 	out.kind = listNode
 	if len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode {
@@ -180,7 +181,7 @@ func yamlList(out *node, n *yaml.Node, key string, depth int) error {
 			}
 			out.table = append(out.table, &node{name: name, line: item.Line, kind: tableNode, table: table})
 		case out.kind == tableListNode:
-			return keyErrorf(key, item.Line, "a list of mappings and others: all of its items must be mappings")
+			return keyErrorf(key, item.Line, "a list that mixes mappings and other values: make all of its items mappings")
 		case item.Kind != yaml.ScalarNode:
 			return keyErrorf(key, item.Line, "a list of lists or mappings: only texts can be its items")
 		default:
@@ -190,8 +191,9 @@ func yamlList(out *node, n *yaml.Node, key string, depth int) error {
 	return nil
 }
 
-// yamlText returns a scalar as it is written: fields have types, so what YAML
-// would take it for does not matter. Only null is empty, as an INI value is.
+// yamlText returns a scalar as it is written. Fields have types, so the type
+// that YAML would infer does not matter. Only null becomes empty text, like an
+// empty INI value.
 func yamlText(n *yaml.Node) string {
 	if isNull(n) {
 		return ""
@@ -203,8 +205,8 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-// plainYAML refuses what other formats do not have and what lets a short file
-// stand for a large one.
+// plainYAML refuses features that other formats lack, and aliases, with which a
+// short file can expand to a large one.
 func plainYAML(n *yaml.Node, key string) error {
 	switch {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":

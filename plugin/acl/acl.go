@@ -11,7 +11,8 @@ import (
 	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
-// CodeForbidden is the code of a call that the caller's identity may not make.
+// CodeForbidden is the code of a call that the caller's identity does not
+// permit.
 const CodeForbidden int32 = 403
 
 // ErrRefused is the cause of the status of a call that was refused. It was not
@@ -21,7 +22,7 @@ var ErrRefused = errors.New("acl: the rules do not allow this session to use the
 // ACL is the plugin. All methods may be called concurrently. It may serve several
 // peers.
 type ACL struct {
-	cfg     atomic.Pointer[Config] // nil: it could not work, and refuses everything
+	cfg     atomic.Pointer[Config] // nil: it was invalid; everything is refused
 	mistake error
 	refused atomic.Uint64
 	lines   lograte.Limiter
@@ -34,15 +35,16 @@ var (
 	_ erpc.PreReadPushBodyPlugin = (*ACL)(nil)
 )
 
-// New returns the plugin. With rules that cannot work no peer can be made and no
-// handler registered.
+// New returns the plugin. If the rules are invalid, making a peer or
+// registering a handler with it fails.
 func New(cfg Config) *ACL {
 	a := &ACL{}
 	a.mistake = a.Update(cfg)
 	return a
 }
 
-// Update replaces the rules. If the new ones cannot work, the old ones stay.
+// Update replaces the rules. If the new ones are invalid, it returns an error
+// and the old ones stay.
 func (a *ACL) Update(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -57,10 +59,10 @@ func (a *ACL) Refused() uint64 { return a.refused.Load() }
 // Name returns the name of the plugin.
 func (*ACL) Name() string { return "acl" }
 
-// PreNewPeer returns what is wrong with the rules.
+// PreNewPeer returns the error in the rules, if any.
 func (a *ACL) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return a.mistake }
 
-// PostReg returns what is wrong with the rules.
+// PostReg returns the error in the rules, if any.
 func (a *ACL) PostReg(*erpc.Handler) error { return a.mistake }
 
 // PreReadCallBody decides about a call.

@@ -1,10 +1,10 @@
-// Package acl is a plugin that decides which sessions may call and push to which
-// methods, by the identity that package auth has found out.
+// Package acl is a plugin that decides which sessions may call and push to
+// which methods, by the identity that package auth has established.
 //
-// Rules are looked at in their order, and the first one that has the method
-// decides. A method that no rule has is refused. The plugin works on a peer, on a
-// group and on a route; it is asked when the handler is known and before the body
-// is decoded. Heartbeats pass.
+// Rules are checked in order, and the first one that lists the method decides.
+// A method that no rule lists is refused. The plugin works on a peer, on a
+// group and on a route. It decides after the handler was found and before the
+// body is decoded. Heartbeats always pass.
 //
 //	acl:
 //	  rules:
@@ -12,6 +12,6 @@
 //	  - {methods: [/admin/*], allow: ["role:admin", ann]}
 //	  - {methods: ["*"], allow: [authenticated]}
 //
-// A call that is refused gets CodeUnauthorized if the session has no identity and
-// [CodeForbidden] if it has one; a push is dropped.
+// A refused call gets CodeUnauthorized if the session has no identity and
+// [CodeForbidden] if it has one; a refused push is dropped.
 package acl

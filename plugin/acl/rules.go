@@ -11,14 +11,14 @@ import (
 
 // A Rule says who may use some methods.
 type Rule struct {
-	// Methods are names, or prefixes that end in "*". Case counts.
+	// Methods lists names, or prefixes that end in "*". They are case-sensitive.
 	Methods []string `yaml:"methods" ini:"methods" comment:"Methods that the rule is for; a prefix ends in *"`
-	// Allow has names of identities, roles as "role:NAME", [Authenticated] and
-	// [Anyone]. If it is empty, nobody may.
+	// Allow lists names of identities, roles as "role:NAME", [Authenticated] and
+	// [Anyone]. If it is empty, the rule refuses everyone.
 	Allow []string `yaml:"allow" ini:"allow" comment:"Who may: names of identities, roles as role:NAME, authenticated for every identity, anyone for everybody; empty is nobody"`
 }
 
-// Words of [Rule].Allow. An identity of such a name is not meant by them.
+// Words of [Rule].Allow. They never match an identity by its name.
 const (
 	Authenticated = "authenticated" // every session with an identity
 	Anyone        = "anyone"        // every session
@@ -30,10 +30,10 @@ type Config struct {
 	Rules []Rule `yaml:"rules" ini:"rules" comment:"The first rule that has a method decides who may use it; a method without a rule is refused"`
 }
 
-// Validate returns what is wrong with the rules.
+// Validate returns the first error in the rules.
 func (c Config) Validate() error {
 	if len(c.Rules) == 0 {
-		return errors.New("acl: there are no rules, so that every call would be refused; add one, or leave the plugin out")
+		return errors.New("acl: there are no rules, so every call would be refused; add one, or leave the plugin out")
 	}
 	for i, r := range c.Rules {
 		if len(r.Methods) == 0 {
@@ -41,7 +41,7 @@ func (c Config) Validate() error {
 		}
 		for _, m := range r.Methods {
 			if m == "" || strings.Contains(strings.TrimSuffix(m, "*"), "*") {
-				return fmt.Errorf("acl: rule %d: %q is not a method; a * may stand at the end only", i+1, m)
+				return fmt.Errorf("acl: rule %d: %q is not a method; a * may only be at the end", i+1, m)
 			}
 		}
 		if slices.Contains(r.Allow, "") || slices.Contains(r.Allow, rolePrefix) {
@@ -59,8 +59,8 @@ func (c *Config) clone() *Config {
 	return n
 }
 
-// allows reports whether a session of that identity, nil if it has none, may use
-// the method.
+// allows reports whether a session with identity id, nil if it has none, may
+// use the method.
 func (c *Config) allows(method string, id *auth.Identity) bool {
 	for i := range c.Rules {
 		if r := &c.Rules[i]; r.has(method) {
@@ -79,7 +79,7 @@ func (r *Rule) has(method string) bool {
 	})
 }
 
-// means reports whether a word of a rule means the identity.
+// means reports whether a word of a rule matches the identity.
 func means(who string, id *auth.Identity) bool {
 	switch {
 	case who == Anyone:

@@ -8,23 +8,23 @@ import (
 
 // A BearerConfig configures the side that dials.
 type BearerConfig struct {
-	Bearer   Bearer                `yaml:"-" ini:"-"` // nil says nothing to anybody
-	Settings []erpc.MessageSetting `yaml:"-" ini:"-"` // of the message that is sent, its codec for example
+	Bearer   Bearer                `yaml:"-" ini:"-"` // nil sends nothing
+	Settings []erpc.MessageSetting `yaml:"-" ini:"-"` // settings of the message that is sent, such as its codec
 	Timeout  time.Duration         `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
 }
 
-// A BearerPlugin shows who its peer is, on each connection that the peer dials.
+// A BearerPlugin authenticates its peer on each connection that the peer dials.
 // It may serve several peers.
 type BearerPlugin struct {
 	timeout  time.Duration
 	settings []erpc.MessageSetting
-	do       func(*exchange) *erpc.Status // nil says nothing
+	do       func(*exchange) *erpc.Status // nil sends nothing
 	mistake  error
 	tally    tally
 }
 
-// NewBearerPlugin returns the plugin of the side that dials. infoSetting is for
-// the message that it sends.
+// NewBearerPlugin returns the plugin of the side that dials. infoSetting
+// applies to the message that it sends.
 func NewBearerPlugin(fn Bearer, infoSetting ...erpc.MessageSetting) *BearerPlugin {
 	return NewBearer(BearerConfig{Bearer: fn, Settings: infoSetting})
 }
@@ -46,13 +46,13 @@ var (
 // Name returns the name of the plugin.
 func (*BearerPlugin) Name() string { return "auth-bearer" }
 
-// Counts returns how the exchanges ended.
+// Counts returns how many exchanges ended in which way.
 func (p *BearerPlugin) Counts() Counts { return p.tally.counts() }
 
-// PreNewPeer returns what is wrong with the configuration.
+// PreNewPeer returns the error in the configuration, if any.
 func (p *BearerPlugin) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return p.mistake }
 
-// PostDial has the exchange, again after each redial.
+// PostDial runs the exchange, also after each redial.
 func (p *BearerPlugin) PostDial(sess erpc.PreSession, _ bool) *erpc.Status {
 	switch {
 	case p.mistake != nil:

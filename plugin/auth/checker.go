@@ -10,13 +10,13 @@ import (
 // A CheckerConfig configures the side that accepts.
 type CheckerConfig struct {
 	Checker  Checker               `yaml:"-" ini:"-"` // must not be nil
-	Settings []erpc.MessageSetting `yaml:"-" ini:"-"` // of the answer, its codec for example
+	Settings []erpc.MessageSetting `yaml:"-" ini:"-"` // settings of the answer, such as its codec
 	Timeout  time.Duration         `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
 	Detail   bool                  `yaml:"detail" ini:"detail" comment:"Tell refused clients the cause, as erpc v7 does"`
 }
 
-// A CheckerPlugin lets accepted connections become sessions only if they pass.
-// It may serve several peers.
+// A CheckerPlugin lets accepted connections become sessions only if they pass
+// its checker. It may serve several peers.
 type CheckerPlugin struct {
 	timeout  time.Duration
 	settings []erpc.MessageSetting
@@ -26,9 +26,9 @@ type CheckerPlugin struct {
 	tally    tally
 }
 
-// NewCheckerPlugin returns the plugin of the side that accepts. retSetting is
-// for the answer. A nil fn is a mistake, with which no peer can be made: it
-// would let everybody in.
+// NewCheckerPlugin returns the plugin of the side that accepts. retSetting
+// applies to the answer. If fn is nil, which would let everyone in, making a
+// peer with the plugin fails.
 func NewCheckerPlugin(fn Checker, retSetting ...erpc.MessageSetting) *CheckerPlugin {
 	return NewChecker(CheckerConfig{Checker: fn, Settings: retSetting})
 }
@@ -37,7 +37,7 @@ func NewCheckerPlugin(fn Checker, retSetting ...erpc.MessageSetting) *CheckerPlu
 func NewChecker(cfg CheckerConfig) *CheckerPlugin {
 	p := &CheckerPlugin{timeout: cfg.Timeout, settings: cfg.Settings, detail: cfg.Detail}
 	if cfg.Checker == nil {
-		p.mistake = errors.New("auth: there is no checker; set one, or leave the plugin out to let everybody in")
+		p.mistake = errors.New("auth: there is no checker; set one, or leave the plugin out to let everyone in")
 	}
 	p.do = func(x *exchange) (any, *erpc.Status) { return check(x, cfg.Checker) }
 	return p
@@ -51,15 +51,15 @@ var (
 // Name returns the name of the plugin.
 func (*CheckerPlugin) Name() string { return "auth-checker" }
 
-// Counts returns how the exchanges ended.
+// Counts returns how many exchanges ended in which way.
 func (p *CheckerPlugin) Counts() Counts { return p.tally.counts() }
 
-// PreNewPeer returns what is wrong with the configuration.
+// PreNewPeer returns the error in the configuration, if any.
 func (p *CheckerPlugin) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return p.mistake }
 
-// PostAccept has the exchange.
+// PostAccept runs the exchange.
 func (p *CheckerPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
-	if p.mistake != nil { // the plugin was added to a peer that was there already
+	if p.mistake != nil { // the plugin was added to an existing peer
 		return unauthorized(p.mistake)
 	}
 	return p.tally.run(sess, p.timeout, p.settings, p.admit)
@@ -67,7 +67,7 @@ func (p *CheckerPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
 
 func (p *CheckerPlugin) admit(x *exchange) *erpc.Status {
 	ret, st := p.do(x)
-	if err := x.ctx.Err(); st.OK() && err != nil { // the client has given up by now
+	if err := x.ctx.Err(); st.OK() && err != nil { // the client has given up
 		st = erpc.NewStatusByCodeText(erpc.CodeHandleTimeout, err, false)
 	}
 	if st.OK() {
@@ -79,7 +79,7 @@ func (p *CheckerPlugin) admit(x *exchange) *erpc.Status {
 	return st
 }
 
-// public is what a refused client may know.
+// public returns the part of st that a refused client may know.
 func (p *CheckerPlugin) public(st *erpc.Status) *erpc.Status {
 	if p.detail {
 		return st

@@ -1,13 +1,14 @@
-// Package auth has plugins that let a connection become a session only when the
-// side that dialed has shown who it is: a checker on the side that accepts, and a
-// bearer on the other. Until the checker agrees, the session is in no table of its
-// peer, none of its messages is read, and the whole exchange has a deadline.
-// Messages of the exchange are at most [MaxMessage] bytes and have no filters.
+// Package auth has plugins that let a connection become a session only after
+// the side that dialed has authenticated: a checker on the accepting side, and
+// a bearer on the dialing side. Until the checker accepts it, the session is
+// not in the peer's table and none of its other messages are read. The exchange
+// has a deadline. Its messages have at most [MaxMessage] bytes and no filters.
 //
 // # Login
 //
-// [NewLogin] is the checker for new programs. It takes a token however the client
-// can show it, so one plugin serves all protocols and all listeners of a peer:
+// [NewLogin] is the checker for new programs. It accepts a token in whichever
+// way the client can send it, so one plugin serves all protocols and all
+// listeners of a peer:
 //
 //   - in an AUTH exchange, which [Token] with [NewBearerPlugin] is the other side
 //     of, and in which the HTTP gateway passes on the header Authorization;
@@ -17,39 +18,39 @@
 //     Authorization, or, from a page in a browser, in a sub-protocol
 //     (socket/websocket.TokenPrefix).
 //
-// The check returns an [Identity], which lands in the store of the session:
-// handlers find it with [IdentityOf], package acl decides by it, and [SessionsOf]
+// The check returns an [Identity], which is put into the store of the session:
+// handlers get it with [IdentityOf], package acl uses it, and [SessionsOf]
 // returns all sessions of one identity.
 //
-// A token goes over the wire as it is: use it with TLS.
+// A token is sent in clear text: use it with TLS.
 //
 // # Checkers of erpc v7
 //
-// [NewBearerPlugin] and [NewCheckerPlugin] are those of erpc v7, on its wire: an
-// AUTH_CALL with whatever the bearer sends, and an AUTH_REPLY with whatever the
-// checker returns. [Token] and [CheckToken] are a bearer and a checker for the
-// usual case.
+// [NewBearerPlugin] and [NewCheckerPlugin] are those of erpc v7 and compatible
+// with it: the bearer's value is sent in an AUTH_CALL, and the value that the
+// checker returns in an AUTH_REPLY. [Token] and [CheckToken] are a bearer and a
+// checker for the usual case.
 //
 // # Challenge and response
 //
 // [NewHMACBearer] and [NewHMACChecker] prove to each other that they know the
-// same key, and never send it:
+// same key, without sending it:
 //
 //	AUTH_CALL   erpc-hmac-sha256-v1 <id> <32 random bytes of the client>
 //	AUTH_REPLY  <32 random bytes of the server>
 //	AUTH_CALL   HMAC-SHA256(key, "client", id, both random values)
 //	AUTH_REPLY  HMAC-SHA256(key, "server", id, both random values)
 //
-// as text with the plain codec, binary values in unpadded base64url. What an
-// eavesdropper records is of no use on another connection, and a server without
-// the key is found out. The exchange does not protect what is sent afterwards, nor
-// against somebody in the middle who passes it on: that takes TLS, or package
-// secure.
+// as text with the plain codec, binary values in unpadded base64url. A recorded
+// exchange is useless on another connection, and the client detects a server
+// without the key. The exchange does not protect later messages, and does not
+// stop a man in the middle who relays it: use TLS or package secure for that.
 //
 // # Refusals
 //
-// A refused client gets the code and the message of the checker's status, but not
-// its cause, which may say too much; [CheckerConfig].Detail sends that too, as v7
-// does. Counts has numbers for the operator, and the log has a line for each
-// session that passed and, of those that did not, one a second with a number.
+// A refused client gets the code and the message of the checker's status, but
+// not its cause, which may reveal too much; [CheckerConfig].Detail sends the
+// cause too, as v7 does. The Counts methods return numbers for the operator.
+// The log has a line for each session that passed and, for those that did not,
+// at most one line per second with their number.
 package auth

@@ -15,7 +15,8 @@ import (
 )
 
 // MaxMessage is the longest body of a message of an exchange, in bytes. It is
-// looked at before the body is decoded, because nobody knows the sender yet.
+// checked before the body is decoded, because the sender is not authenticated
+// yet.
 const MaxMessage = 64 << 10
 
 var (
@@ -23,8 +24,8 @@ var (
 	errFilters  = errors.New("auth: a message of the exchange has transfer filters")
 )
 
-// An exchange is the messages of one connection before it is a session. One
-// goroutine uses it.
+// An exchange exchanges the messages of one connection before it is a session.
+// It is used by one goroutine.
 type exchange struct {
 	erpc.PreSession
 	ctx      context.Context
@@ -33,13 +34,13 @@ type exchange struct {
 	call     erpc.Message // of byCall
 }
 
-// asked is what the other side expects an answer to.
+// asked is the kind of message that the other side expects an answer to.
 type asked int
 
 const (
 	byAuthCall asked = iota // an AUTH_CALL, or silence
 	byCall                  // a CALL
-	nothing                 // so that it is told of a refusal only
+	nothing                 // no answer; the other side only learns of a refusal
 )
 
 // Context implements [Session].
@@ -50,7 +51,7 @@ func (x *exchange) send(mtype byte, body any) *erpc.Status {
 	return x.PreSend(mtype, "", body, nil, append(slices.Clone(x.settings), erpc.WithContext(x.ctx))...)
 }
 
-// answer says that the session is accepted.
+// answer tells the other side that the session is accepted.
 func (x *exchange) answer(ret any) *erpc.Status {
 	switch x.asked {
 	case nothing:
@@ -61,9 +62,9 @@ func (x *exchange) answer(ret any) *erpc.Status {
 	return x.send(erpc.TypeAuthReply, ret)
 }
 
-// refuse says that it is not. The session ends anyway, so it does not matter
-// whether that arrives; the context is left out because its end may be the
-// reason.
+// refuse tells the other side that the session is refused. The session ends
+// anyway, so errors are ignored. It does not use the exchange's context,
+// because that may be over.
 func (x *exchange) refuse(st *erpc.Status) {
 	if x.asked == byCall {
 		_ = x.PreReply(x.call, nil, st)
@@ -72,7 +73,7 @@ func (x *exchange) refuse(st *erpc.Status) {
 	_ = x.PreSend(erpc.TypeAuthReply, "", nil, st, x.settings...)
 }
 
-// receive decodes the next message, which must be of that type, into body.
+// receive decodes the next message, which must have type mtype, into body.
 func (x *exchange) receive(mtype byte, body any) *erpc.Status {
 	m := x.next()
 	if st := x.expect(m, mtype); !st.OK() {
@@ -81,12 +82,12 @@ func (x *exchange) receive(mtype byte, body any) *erpc.Status {
 	return decode(m, body)
 }
 
-// next returns the next message, its body undecoded.
+// next returns the next message without decoding its body.
 func (x *exchange) next() erpc.Message {
 	return x.PreReceive(func(erpc.Header) any { return new([]byte) }, x.ctx)
 }
 
-// expect returns what is wrong with a message, before its body is looked at.
+// expect checks a message before its body is decoded.
 func (x *exchange) expect(m erpc.Message, mtype byte) *erpc.Status {
 	if got := m.Mtype(); got != erpc.TypeUndefined && got != mtype {
 		return unauthorized(fmt.Sprintf("auth message(1st) expect: %s, but received: %s", erpc.TypeText(mtype), erpc.TypeText(got)))
@@ -94,7 +95,8 @@ func (x *exchange) expect(m erpc.Message, mtype byte) *erpc.Status {
 	return m.Status()
 }
 
-// decode decodes a message of [exchange.next], within bounds.
+// decode decodes the body of a message of [exchange.next], if it is within
+// bounds.
 func decode(m erpc.Message, body any) *erpc.Status {
 	if st := m.Status(); !st.OK() {
 		return st
@@ -121,14 +123,14 @@ func decode(m erpc.Message, body any) *erpc.Status {
 	return nil
 }
 
-// Counts is how many exchanges ended how. They are those of a plugin, whatever
-// peers it serves.
+// Counts holds how many exchanges of a plugin ended in which way, over all
+// peers that it serves.
 type Counts struct {
 	Passed   uint64
-	Refused  uint64 // by the checker, or for what the other side sent
+	Refused  uint64 // by the checker, or because the other side sent a bad message
 	TimedOut uint64
 	Lost     uint64 // the connection broke
-	Waiting  int64  // at the moment
+	Waiting  int64  // now in progress
 }
 
 // A tally keeps [Counts]. It may be used concurrently.
@@ -142,8 +144,8 @@ func (t *tally) counts() Counts {
 	return Counts{t.passed.Load(), t.refused.Load(), t.timedOut.Load(), t.lost.Load(), t.waiting.Load()}
 }
 
-// run runs an exchange in the time it has, counts it and leaves a line in the
-// log. A panic counts as a refusal, and goes on to whatever recovers it.
+// run runs an exchange within its timeout, counts it and logs its end. It
+// counts a panic as a refusal and does not recover it.
 func (t *tally) run(sess erpc.PreSession, timeout time.Duration, settings []erpc.MessageSetting, do func(*exchange) *erpc.Status) (st *erpc.Status) {
 	if timeout <= 0 {
 		timeout = DefaultTimeout
@@ -152,7 +154,7 @@ func (t *tally) run(sess erpc.PreSession, timeout time.Duration, settings []erpc
 	defer cancel()
 	start := time.Now()
 	t.waiting.Add(1)
-	st = erpc.NewStatusByCodeText(erpc.CodeInternalServerError, "panic", false) // unless do returns
+	st = erpc.NewStatusByCodeText(erpc.CodeInternalServerError, "panic", false) // kept if do panics
 	defer func() {
 		t.waiting.Add(-1)
 		t.done(sess, time.Since(start), st)
@@ -161,8 +163,9 @@ func (t *tally) run(sess erpc.PreSession, timeout time.Duration, settings []erpc
 	return st
 }
 
-// done counts an exchange and logs its end: each one that passed, and of the
-// others, of which strangers can have as many as they like, one a second.
+// done counts an exchange and logs its end: each one that passed, and at most
+// one line per second for the others, because clients can cause any number of
+// them.
 func (t *tally) done(sess erpc.PreSession, took time.Duration, st *erpc.Status) {
 	if st.OK() {
 		attrs := []slog.Attr{slog.Duration("took", took)}

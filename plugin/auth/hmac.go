@@ -18,8 +18,8 @@ const (
 	hmacScheme = "erpc-hmac-sha256-v1"
 	hmacNonce  = 32 // bytes
 	maxHMACID  = 255
-	// MinHMACKey is the shortest key, in bytes, that is taken: it must be
-	// random, not a password.
+	// MinHMACKey is the minimum length of a key in bytes. A key must be random,
+	// not a password.
 	MinHMACKey = 16
 )
 
@@ -30,39 +30,39 @@ type HMACBearerConfig struct {
 	Timeout time.Duration `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
 }
 
-// NewHMACBearer returns the plugin of the side that dials. With an ID or a key
-// that can't work no peer can be made.
+// NewHMACBearer returns the plugin of the side that dials. If the ID or the key
+// is invalid, making a peer with the plugin fails.
 func NewHMACBearer(cfg HMACBearerConfig) *BearerPlugin {
 	p := &BearerPlugin{timeout: cfg.Timeout, settings: plain()}
 	p.do = func(x *exchange) *erpc.Status { return bearHMAC(x, cfg.ID, []byte(cfg.Key)) }
 	switch {
 	case len(cfg.Key) < MinHMACKey:
-		p.mistake = fmt.Errorf("auth: the key has %d bytes; take %d random ones or more", len(cfg.Key), MinHMACKey)
+		p.mistake = fmt.Errorf("auth: the key has %d bytes; use at least %d random ones", len(cfg.Key), MinHMACKey)
 	case cfg.ID == "" || len(cfg.ID) > maxHMACID:
-		p.mistake = fmt.Errorf("auth: the ID has %d bytes; it takes 1 to %d", len(cfg.ID), maxHMACID)
+		p.mistake = fmt.Errorf("auth: the ID has %d bytes; use 1 to %d", len(cfg.ID), maxHMACID)
 	}
 	return p
 }
 
 // An HMACCheckerConfig configures the side that accepts.
 type HMACCheckerConfig struct {
-	// Key returns the key of an ID. It may be called concurrently.
+	// Key returns the key of an ID. It must be safe for concurrent use.
 	Key func(sess Session, id string) (key []byte, ok bool) `yaml:"-" ini:"-"`
-	// Passed, which may be nil, is called when the client has proved to be id,
-	// which is the name of the session's [Identity] by then. It may set another
-	// identity, name the session, or still refuse it.
+	// Passed, which may be nil, is called after the client has proved that it is
+	// id, when the session has an [Identity] of that name. It may set another
+	// identity, set the session's id, or still refuse the session.
 	Passed  func(sess Session, id string) *erpc.Status `yaml:"-" ini:"-"`
 	Timeout time.Duration                              `yaml:"timeout" ini:"timeout" comment:"Longest time of the exchange; 0s is 5s"`
 	Detail  bool                                       `yaml:"detail" ini:"detail" comment:"Tell refused clients the cause"`
 }
 
-// NewHMACChecker returns the plugin of the side that accepts. Without a Key no
-// peer can be made. A client with a wrong key and one with an unknown ID are
-// refused in the same way.
+// NewHMACChecker returns the plugin of the side that accepts. If Key is nil,
+// making a peer with the plugin fails. A client with a wrong key and one with
+// an unknown ID are refused in the same way.
 func NewHMACChecker(cfg HMACCheckerConfig) *CheckerPlugin {
 	p := &CheckerPlugin{timeout: cfg.Timeout, settings: plain(), detail: cfg.Detail}
 	if cfg.Key == nil {
-		p.mistake = errors.New("auth: there is no function Key to look keys up with")
+		p.mistake = errors.New("auth: there is no function Key; set one that looks keys up")
 	}
 	p.do = func(x *exchange) (any, *erpc.Status) { return checkHMAC(x, &cfg) }
 	return p
@@ -84,7 +84,7 @@ func bearHMAC(x *exchange, id string, key []byte) *erpc.Status {
 	}
 	theirs, err := unbase64(challenge)
 	if err != nil || len(theirs) != hmacNonce {
-		return unauthorized("the server sent no challenge; it does not expect one that answers it")
+		return unauthorized("the server sent no challenge; it does not use challenge and response")
 	}
 	if st := x.send(erpc.TypeAuthCall, toBase64(prove(key, "client", id, mine, theirs))); !st.OK() {
 		return st
@@ -109,10 +109,10 @@ func checkHMAC(x *exchange, cfg *HMACCheckerConfig) (any, *erpc.Status) {
 	}
 	key, known := cfg.Key(x, id)
 	if known && len(key) < MinHMACKey {
-		return nil, unauthorized(fmt.Errorf("auth: the key of %q has %d bytes; take %d random ones or more", id, len(key), MinHMACKey))
+		return nil, unauthorized(fmt.Errorf("auth: the key of %q has %d bytes; use at least %d random ones", id, len(key), MinHMACKey))
 	}
 	if !known {
-		key = newNonce() // goes on with a key that nobody has
+		key = newNonce() // continue with a random key, so that the refusal looks the same
 	}
 	mine := newNonce()
 	if st := x.send(erpc.TypeAuthReply, toBase64(mine)); !st.OK() {
@@ -133,11 +133,11 @@ func checkHMAC(x *exchange, cfg *HMACCheckerConfig) (any, *erpc.Status) {
 	return toBase64(prove(key, "server", id, theirs, mine)), nil
 }
 
-// maxHello is longer than any hello: the scheme, an ID of maxHMACID bytes and the
+// maxHello bounds a hello: the scheme, an ID of up to maxHMACID bytes and the
 // random value, the last two in base64.
 const maxHello = 512
 
-var errHello = errors.New("auth: the client did not begin a challenge and response of this version")
+var errHello = errors.New("auth: the client did not begin a challenge and response exchange of this version")
 
 func parseHello(s string) (id string, nonce []byte, err error) {
 	if len(s) > maxHello {
@@ -159,8 +159,8 @@ func parseHello(s string) (id string, nonce []byte, err error) {
 	return string(name), nonce, nil
 }
 
-// prove returns the proof of one of the two roles. What it covers has no second
-// reading: the nonces have one length, and the role is one of two.
+// prove returns the proof for one of the two roles. The input of the HMAC is
+// unambiguous: the nonces have a fixed length, and the role is one of two.
 func prove(key []byte, role, id string, client, server []byte) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, part := range []string{hmacScheme, "\x00", role, "\x00", string(client), string(server), id} {

@@ -6,38 +6,39 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// An Identity is whom a session belongs to, as its checker found out. Several
-// sessions may have the same. It must not be changed once a session has it.
+// An Identity is the user or program that a session belongs to, as established
+// by its checker. Several sessions may share one. It must not be changed once a
+// session has it.
 type Identity struct {
-	Name  string   // of the user or program; unique among those that the checker knows
+	Name  string   // of the user or program; unique for the checker
 	Roles []string // for package acl, for example
-	Data  any      // what else the program wants to know
+	Data  any      // anything else that the program needs
 }
 
-// HasRole reports whether the identity has that role. A nil one has none.
+// HasRole reports whether the identity has the role. A nil identity has none.
 func (id *Identity) HasRole(role string) bool { return id != nil && slices.Contains(id.Roles, role) }
 
-// A Store is what has the values of a session: the session itself in each phase
-// of its life.
+// A Store holds the values of a session: an open session, or one in its connect
+// or disconnect hooks.
 type Store interface{ Swap() erpc.Map }
 
-// identityKey is where the store of a session has its *Identity.
+// identityKey is the key of the *Identity in the store of a session.
 type identityKey struct{}
 
-// SetIdentity says whom a session belongs to. Checkers and Passed functions call
-// it; that of [LoginConfig] and the HMAC checker do so by themselves.
+// SetIdentity sets the identity of a session. Checkers and Passed functions
+// call it; [NewLogin] and the HMAC checker set it themselves.
 func SetIdentity(sess Store, id *Identity) { sess.Swap().Store(identityKey{}, id) }
 
-// IdentityOf returns whom the session belongs to, nil if no checker has said so.
-// In a handler it is given ctx.Session().
+// IdentityOf returns the identity of a session, or nil if no checker has set
+// one. In a handler, pass ctx.Session().
 func IdentityOf(sess Store) *Identity {
 	v, _ := sess.Swap().Load(identityKey{})
 	id, _ := v.(*Identity)
 	return id
 }
 
-// SessionsOf returns the sessions of a peer that belong to the identity of that
-// name. It looks at each session of the peer.
+// SessionsOf returns the sessions of a peer whose identity has that name. It
+// visits every session of the peer.
 func SessionsOf(peer interface{ RangeSession(func(erpc.Session) bool) }, name string) []erpc.Session {
 	var all []erpc.Session
 	peer.RangeSession(func(s erpc.Session) bool {

@@ -7,15 +7,15 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Equal reports whether two secrets are the same, in a time that tells nothing
-// about where they differ, nor about the length of either.
+// Equal reports whether two secrets are equal. Its running time reveals neither
+// where they differ nor how long they are.
 func Equal(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// Token returns a [Bearer] that shows a token and ignores the answer, except that
-// it was not refused.
+// Token returns a [Bearer] that sends a token. It ignores the answer, unless
+// that is a refusal.
 func Token(token string) Bearer {
 	return func(_ Session, send SendOnce) *erpc.Status {
 		var answer string
@@ -23,9 +23,9 @@ func Token(token string) Bearer {
 	}
 }
 
-// CheckToken returns a [Checker] that lets those pass who show a token that
-// valid agrees with; the answer is the text "pass". valid may be called
-// concurrently, and compares best with [Equal].
+// CheckToken returns a [Checker] that accepts the tokens for which valid
+// returns true; the answer is the text "pass". valid must be safe for
+// concurrent use, and should compare with [Equal].
 func CheckToken(valid func(token string) bool) Checker {
 	return func(_ Session, receive RecvOnce) (any, *erpc.Status) {
 		var token string

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// assignable reports whether assign knows the type.
+// assignable reports whether assign supports the type.
 func assignable(t reflect.Type) bool {
 	if t.Kind() == reflect.Slice {
 		return isBytes(t) || isBytes(t.Elem()) || isScalar(t.Elem())
@@ -30,8 +30,8 @@ func isScalar(t reflect.Type) bool {
 	return false
 }
 
-// assign sets v to what was sent, of which it keeps nothing: the first for one
-// value, all for a slice of them, in place of what the body had.
+// assign sets v to sent, replacing what the body had: to the first value, or to
+// all of them if v is a slice. It does not retain sent.
 func assign(v reflect.Value, sent [][]byte) error {
 	if v.Kind() != reflect.Slice || isBytes(v.Type()) {
 		return assignOne(v, string(sent[0]))
@@ -80,7 +80,7 @@ func assignOne(v reflect.Value, s string) error {
 	return nil
 }
 
-// parseBool knows what v7 does, and says what it does not know.
+// parseBool accepts the texts that v7 does.
 func parseBool(s string) (bool, error) {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "true", "on", "1", "yes":
@@ -91,7 +91,8 @@ func parseBool(s string) (bool, error) {
 	return false, strconv.ErrSyntax
 }
 
-// convert sets v to a value of the swap, converted if that loses nothing.
+// convert sets v to a value of the swap, converted if the conversion is
+// lossless.
 func convert(v reflect.Value, value any) error {
 	src := reflect.Indirect(reflect.ValueOf(value))
 	if !src.IsValid() {
@@ -103,7 +104,7 @@ func convert(v reflect.Value, value any) error {
 		v.Set(src)
 		return nil
 	case !src.CanConvert(t), (t.Kind() == reflect.String) != (src.Kind() == reflect.String) && isScalar(src.Type()):
-		return fmt.Errorf("a %s is not a %s", src.Type(), t) // a number is not a text
+		return fmt.Errorf("a %s is not a %s", src.Type(), t) // Go would convert an integer to a string as a code point
 	}
 	dst := src.Convert(t)
 	if isScalar(t) && isScalar(src.Type()) && (dst.CanInt() || dst.CanUint()) && !sameNumber(dst, src) {
@@ -113,7 +114,8 @@ func convert(v reflect.Value, value any) error {
 	return nil
 }
 
-// sameNumber reports whether dst, an integer converted from src, is as large.
+// sameNumber reports whether dst, an integer converted from src, has the same
+// value.
 func sameNumber(dst, src reflect.Value) bool {
 	negative := func(v reflect.Value) bool { return v.CanInt() && v.Int() < 0 || v.CanFloat() && v.Float() < 0 }
 	return negative(dst) == negative(src) && dst.Convert(src.Type()).Equal(src)

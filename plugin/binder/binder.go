@@ -8,40 +8,42 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// An ErrorFunc makes the status of a parameter that can't be bound or is not
-// valid. It is called concurrently; each call must return another status.
+// An ErrorFunc returns the status for a parameter that can't be bound or is not
+// valid. It must be safe for concurrent use and return a new status each time.
 type ErrorFunc func(handlerName, paramName, reason string) *erpc.Status
 
 // A Validator checks arguments besides the rules of the tag param. It must be
 // safe for concurrent use.
 type Validator interface {
 	// Prepare is called when a handler with arguments of the struct type is
-	// registered, and returns what is wrong with its tags.
+	// registered. It returns an error for invalid tags.
 	Prepare(arg reflect.Type) error
-	// Validate checks an argument, a pointer to a struct, and returns the name
-	// of the first parameter that is wrong, and why; ok if none is.
+	// Validate checks an argument, a pointer to a struct. If it is not valid,
+	// Validate returns the name of the first bad parameter and the reason;
+	// otherwise ok is true.
 	Validate(arg any) (param, reason string, ok bool)
 }
 
 // Config adjusts a binder. The zero value works.
 type Config struct {
-	// Validator checks what has been bound; nil checks nothing more.
+	// Validator checks arguments after they were bound; nil means no further
+	// checks.
 	Validator Validator `yaml:"-" ini:"-"`
 }
 
 // StructArgsBinder is the plugin. It may serve several peers, groups and
-// routes. All methods but SetErrorFunc may be called concurrently.
+// routes. All methods except SetErrorFunc may be called concurrently.
 type StructArgsBinder struct {
 	cfg     Config
 	errFunc ErrorFunc
 	mu      sync.RWMutex // guards compiled
-	// compiled holds the rules of every type met; those of a type are immutable
-	// when they are in it.
+	// compiled holds the rules of every type seen so far. Rules are immutable once
+	// they are in it.
 	compiled map[reflect.Type]*rules
 }
 
-// NewStructArgsBinder returns the plugin. Without fn, what is wrong becomes
-// CodeBadMessage, with a cause in JSON that names handler, param and reason.
+// NewStructArgsBinder returns the plugin. If fn is nil, an error becomes
+// CodeBadMessage with a JSON cause that has handler, param and reason.
 func NewStructArgsBinder(fn ErrorFunc, cfg ...Config) *StructArgsBinder {
 	b := &StructArgsBinder{compiled: make(map[reflect.Type]*rules)}
 	for _, c := range cfg {
@@ -57,7 +59,7 @@ var (
 	_ erpc.PostReadPushBodyPlugin = (*StructArgsBinder)(nil)
 )
 
-// SetErrorFunc replaces the function of NewStructArgsBinder; nil stands for the
+// SetErrorFunc replaces the function of NewStructArgsBinder; nil selects the
 // default. It must not be called once messages arrive.
 func (b *StructArgsBinder) SetErrorFunc(fn ErrorFunc) {
 	if fn == nil {
@@ -83,11 +85,12 @@ func (b *StructArgsBinder) PostReg(h *erpc.Handler) error {
 	return err
 }
 
-// PostReadCallBody binds and checks the argument of a call; a failed status is
-// the reply.
+// PostReadCallBody binds and checks the argument of a call. A failed status
+// becomes the reply.
 func (b *StructArgsBinder) PostReadCallBody(ctx erpc.ReadCtx) *erpc.Status { return b.bind(ctx) }
 
-// PostReadPushBody is PostReadCallBody for a push, which a failed status drops.
+// PostReadPushBody is PostReadCallBody for a push. A failed status drops the
+// push.
 func (b *StructArgsBinder) PostReadPushBody(ctx erpc.ReadCtx) *erpc.Status { return b.bind(ctx) }
 
 func (b *StructArgsBinder) bind(ctx erpc.ReadCtx) *erpc.Status {
@@ -100,7 +103,7 @@ func (b *StructArgsBinder) bind(ctx erpc.ReadCtx) *erpc.Status {
 		return nil
 	}
 	r, err := b.rules(v.Type())
-	if err != nil { // of a handler that was registered before the plugin came
+	if err != nil { // the handler was registered before the plugin was added
 		return erpc.NewStatusByCodeText(erpc.CodeInternalServerError, err, false)
 	}
 	if wrong := r.apply(v, ctx); wrong != nil {
@@ -114,7 +117,7 @@ func (b *StructArgsBinder) bind(ctx erpc.ReadCtx) *erpc.Status {
 	return nil
 }
 
-// rules returns those of a struct type, compiled if need be.
+// rules returns the rules of a struct type, and compiles them if necessary.
 func (b *StructArgsBinder) rules(t reflect.Type) (*rules, error) {
 	b.mu.RLock()
 	r, ok := b.compiled[t]
@@ -143,7 +146,8 @@ type Param struct {
 }
 
 // Params returns the parameters of a struct type, in the order of its fields.
-// Those of a struct in it come where that is, for slices once.
+// The parameters of a nested struct come at its field, and those of a slice's
+// elements once.
 func (b *StructArgsBinder) Params(arg reflect.Type) ([]Param, error) {
 	r, err := b.rules(arg)
 	if err != nil {
@@ -152,17 +156,17 @@ func (b *StructArgsBinder) Params(arg reflect.Type) ([]Param, error) {
 	return r.params(nil, make(map[*rules]bool)), nil
 }
 
-// A violation is what is wrong with one parameter.
+// A violation describes one invalid parameter.
 type violation struct {
 	param, reason string
-	code          int32  // 0: that of the error function
-	msg           string // "": the same
+	code          int32  // 0: use the status of the error function
+	msg           string // "": use the status of the error function
 }
 
 func (v *violation) status(b *StructArgsBinder, handler string) *erpc.Status {
 	param, reason := cut(v.param, maxReason), cut(v.reason, maxReason)
 	st := b.errFunc(handler, param, reason)
-	if st.OK() { // what is wrong must not reach the handler
+	if st.OK() { // an error function that returns OK must not let the argument through
 		st = defaultError(handler, param, reason)
 	}
 	if v.code != 0 {

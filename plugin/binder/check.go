@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// A check returns what is wrong with a value.
+// A check returns an error for an invalid value.
 type check func(reflect.Value) error
 
 // compileChecks makes the checks of a field, in the order len, range, nonzero,
@@ -40,7 +40,7 @@ func checkLen(t reflect.Type, value string) (check, error) {
 	switch t.Kind() {
 	case reflect.String, reflect.Slice, reflect.Map, reflect.Array:
 	default:
-		return nil, fmt.Errorf("<len:%s> is not for a %s, which has no length", value, t)
+		return nil, fmt.Errorf("<len:%s> can't be used with a %s, which has no length", value, t)
 	}
 	low, high, err := parseBounds(value, strconv.Atoi)
 	if err != nil {
@@ -58,7 +58,7 @@ func checkLen(t reflect.Type, value string) (check, error) {
 	}, nil
 }
 
-// parseBounds returns the bounds, nil for none.
+// parseBounds returns the bounds; nil means no bound.
 func parseBounds[T cmp.Ordered](value string, parse func(string) (T, error)) (low, high *T, err error) {
 	a, b, err := bounds(value)
 	if err != nil {
@@ -78,7 +78,7 @@ func parseBounds[T cmp.Ordered](value string, parse func(string) (T, error)) (lo
 		*end.to = &n
 	}
 	if low != nil && high != nil && *low > *high {
-		return nil, nil, fmt.Errorf("%v is above %v, so nothing fits", *low, *high)
+		return nil, nil, fmt.Errorf("%v is above %v, so no value fits", *low, *high)
 	}
 	return low, high, nil
 }
@@ -97,7 +97,7 @@ func checkRange(t reflect.Type, value string) (check, error) {
 		c, err = between(value, func(s string) (uint64, error) { return strconv.ParseUint(s, 10, 64) }, reflect.Value.Uint)
 	case reflect.Float32, reflect.Float64:
 	default:
-		return nil, fmt.Errorf("<range:%s> is not for a %s, which is not a number", value, t)
+		return nil, fmt.Errorf("<range:%s> can't be used with a %s, which is not a number", value, t)
 	}
 	if c == nil || err != nil { // floats, and bounds of whole numbers such as 0.5
 		c, err = between(value, func(s string) (float64, error) { return strconv.ParseFloat(s, 64) }, toFloat)
@@ -117,7 +117,7 @@ func toFloat(v reflect.Value) float64 {
 		return float64(v.Int())
 	case v.CanUint():
 		return float64(v.Uint())
-	case v.Kind() == reflect.Float32: // as it is written: 0.1 is within 0:0.1
+	case v.Kind() == reflect.Float32: // compare the decimal text: a float32 0.1 is within 0:0.1
 		f, err := strconv.ParseFloat(strconv.FormatFloat(v.Float(), 'g', -1, 32), 64)
 		if err == nil {
 			return f
@@ -126,7 +126,7 @@ func toFloat(v reflect.Value) float64 {
 	return v.Float()
 }
 
-// between compares without loss, in the type T.
+// between returns a check that compares without loss, in the type T.
 func between[T int64 | uint64 | float64](value string, parse func(string) (T, error), get func(reflect.Value) T) (check, error) {
 	low, high, err := parseBounds(value, parse)
 	if err != nil {
@@ -134,7 +134,7 @@ func between[T int64 | uint64 | float64](value string, parse func(string) (T, er
 	}
 	return func(v reflect.Value) error {
 		n := get(v)
-		if n != n { // not a number
+		if n != n { // NaN
 			return fmt.Errorf("not a number")
 		}
 		if low != nil && n < *low {
@@ -161,7 +161,7 @@ func checkNonzero(v reflect.Value) error {
 func checkRegexp(t reflect.Type, value string) (check, error) {
 	list := t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String
 	if t.Kind() != reflect.String && !list {
-		return nil, fmt.Errorf("<regexp:%s> is not for a %s; it is for strings", value, t)
+		return nil, fmt.Errorf("<regexp:%s> can't be used with a %s; it is for strings", value, t)
 	}
 	re, err := regexp.Compile(value)
 	if err != nil {
@@ -179,7 +179,7 @@ func checkRegexp(t reflect.Type, value string) (check, error) {
 	return c, nil
 }
 
-// each applies c to the elements of a slice.
+// each returns a check that applies c to the elements of a slice.
 func each(c check) check {
 	return func(v reflect.Value) error {
 		for i := range v.Len() {

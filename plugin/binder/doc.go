@@ -1,7 +1,6 @@
 // Package binder is a plugin that fills fields of struct arguments from
 // metadata and from the swap of the exchange, and checks the values of fields,
-// before the handler runs. What it does is written in the tag param, in angle
-// brackets:
+// before the handler runs. The tag param says what to do, in angle brackets:
 //
 //	type Query struct {
 //		Token string   `param:"<meta:token><nonzero><stat:1001:log in first>"`
@@ -23,16 +22,16 @@
 //	                      left out
 //	<desc:text>           for [StructArgsBinder.Params]
 //
-// Either bound of a range or length may be left out; a single one, as in
-// <len:3>, is both. Within a value \> stands for the closing bracket. Without a
-// name, that of the field in snake case counts. The tag - leaves a field, and
-// what is in it, alone; structs without a tag, and those that pointers and slices
-// lead to, have their own fields bound and checked.
+// Either bound of a range or length may be left out; a single number, as in
+// <len:3>, is both bounds. Within a value, \> stands for the closing bracket.
+// The default name is the field's name in snake case. The tag - skips a field
+// and everything in it. Structs without a tag, also behind pointers and in
+// slices, have their own fields bound and checked.
 //
-// The messages of streams are left alone: a handler of streams checks what it
-// receives.
+// The plugin does not touch the messages of streams; stream handlers check what
+// they receive.
 //
-// Rules are compiled when a handler is registered; a mistake in a tag refuses
-// the registration. Package validate, below this one, adds the tags of
+// Rules are compiled when a handler is registered; a mistake in a tag makes the
+// registration fail. Package binder/validate adds the tags of
 // go-playground/validator.
 package binder

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// maxExcerpt bounds, in bytes, what an error quotes of a value that was sent.
+	// maxExcerpt bounds, in bytes, how much of a received value an error quotes.
 	maxExcerpt = 64
-	// maxReason bounds a reason and the name of a parameter, in bytes: a
-	// validator may quote what was sent, too.
+	// maxReason bounds a reason and the name of a parameter, in bytes, because a
+	// validator may quote received values too.
 	maxReason = 256
 	// maxQuoted bounds how many elements of a slice an error quotes.
 	maxQuoted = 4
 )
 
-// excerpt returns the value for an error, in an effort that is bounded however
-// large the value is.
+// excerpt formats a value for an error. Its cost is bounded however large the
+// value is.
 func excerpt(v reflect.Value) string {
 	switch v.Kind() {
 	case reflect.String:

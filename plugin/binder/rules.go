@@ -7,23 +7,23 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// rules are what there is to do for a struct type.
+// rules holds what to bind and check for a struct type.
 type rules struct {
 	fields []field
 }
 
-// A field has a tag, or structs in it that may have some.
+// A field is a struct field with a tag, or one that leads to structs with tags.
 type field struct {
 	index  int
 	tagged bool
 	Param
-	violation // with what its status is to have
+	violation // code and msg of the status that the tag sets
 	checks    []check
-	inner     *rules // of the struct that the field is, points to, or is a slice of
+	inner     *rules // rules of the struct that the field is, points to, or is a slice of
 }
 
-// compile makes the rules of a struct type. known are those begun: a type may
-// hold itself.
+// compile compiles the rules of a struct type. known holds the types that are
+// being compiled, because a type may contain itself.
 func compile(t reflect.Type, known map[reflect.Type]*rules) (*rules, error) {
 	if r, ok := known[t]; ok {
 		return r, nil
@@ -76,7 +76,7 @@ func (f *field) compile(sf reflect.StructField, tag string) error {
 	swap, fromSwap := values[keySwap]
 	switch {
 	case fromMeta && fromSwap:
-		return fmt.Errorf("it can't be both <meta> and <swap>")
+		return fmt.Errorf("a parameter can't be both <meta> and <swap>")
 	case fromMeta:
 		f.From = keyMeta
 		if !assignable(sf.Type) {
@@ -98,8 +98,8 @@ func (f *field) compile(sf reflect.StructField, tag string) error {
 	return err
 }
 
-// structIn returns the struct type that t is, or that pointers and slices of it
-// lead to; nil if there is none.
+// structIn returns the struct type that t is or leads to through pointers and
+// slices, or nil if there is none.
 func structIn(t reflect.Type) reflect.Type {
 	for {
 		switch t.Kind() {
@@ -113,8 +113,8 @@ func structIn(t reflect.Type) reflect.Type {
 	}
 }
 
-// apply binds and checks the fields of a struct and returns the first that is
-// wrong.
+// apply binds and checks the fields of a struct and returns the first
+// violation.
 func (r *rules) apply(v reflect.Value, ctx erpc.ReadCtx) *violation {
 	for i := range r.fields {
 		f := &r.fields[i]
@@ -155,7 +155,7 @@ func (f *field) apply(v reflect.Value, ctx erpc.ReadCtx) error {
 	return nil
 }
 
-// applyIn applies r to the structs that v leads to.
+// applyIn applies r to the structs in v, also through pointers and slices.
 func (r *rules) applyIn(v reflect.Value, ctx erpc.ReadCtx) *violation {
 	switch v.Kind() {
 	case reflect.Struct:

@@ -45,7 +45,7 @@ func parseTag(tag string) (map[string]string, error) {
 		key, value, _ := strings.Cut(text, ":")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 		if !keys[key] {
-			return nil, fmt.Errorf("<%s> is unknown; there are meta, swap, desc, len, range, nonzero, regexp and stat", key)
+			return nil, fmt.Errorf("<%s> is unknown; use meta, swap, desc, len, range, nonzero, regexp or stat", key)
 		}
 		if _, twice := values[key]; twice {
 			return nil, fmt.Errorf("<%s> is given twice", key)
@@ -55,8 +55,8 @@ func parseTag(tag string) (map[string]string, error) {
 	}
 }
 
-// bracket returns the text up to the closing bracket, unescaped, and what comes
-// behind that.
+// bracket returns the unescaped text up to the closing bracket, and the rest
+// after it.
 func bracket(s string) (text, rest string, err error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -66,7 +66,7 @@ func bracket(s string) (text, rest string, err error) {
 		case c == '\\' && i+1 < len(s):
 			i++
 			if s[i] != '<' && s[i] != '>' {
-				b.WriteByte(c) // it is the value's own
+				b.WriteByte(c) // a backslash of the value itself
 			}
 			b.WriteByte(s[i])
 		default:
@@ -76,7 +76,7 @@ func bracket(s string) (text, rest string, err error) {
 	return "", "", fmt.Errorf("<%s has no closing bracket", s)
 }
 
-// bounds returns the two parts of a range; "" is no bound.
+// bounds returns the two parts of a range; "" means no bound.
 func bounds(value string) (low, high string, err error) {
 	low, high, two := strings.Cut(value, ":")
 	low, high = strings.TrimSpace(low), strings.TrimSpace(high)
@@ -93,23 +93,24 @@ func bounds(value string) (low, high string, err error) {
 func parseStat(value string) (code int32, msg string, err error) {
 	number, msg, ok := strings.Cut(value, ":")
 	if !ok {
-		return 0, "", fmt.Errorf("<stat:%s> is not <stat:code:message>", value)
+		return 0, "", fmt.Errorf("<stat:%s> is malformed; write <stat:code:message>", value)
 	}
 	number = strings.TrimSpace(number)
 	if number != "" {
 		n, err := strconv.ParseInt(number, 10, 32)
 		if err != nil {
-			return 0, "", fmt.Errorf("<stat:%s>: the code is not a number of 32 bits", value)
+			return 0, "", fmt.Errorf("<stat:%s>: the code is not a 32-bit integer", value)
 		}
 		code = int32(n)
 	}
 	return code, strings.TrimSpace(msg), nil
 }
 
-// snake writes the name of a field as v7 does: XyZ is xy_z.
+// snake returns the name of a field in snake case as v7 writes it: XyZ becomes
+// xy_z.
 func snake(name string) string {
 	var b strings.Builder
-	low := false // a small letter stands before
+	low := false // the previous letter was lower case
 	for _, c := range []byte(name) {
 		if c >= 'A' && c <= 'Z' {
 			if low {

@@ -15,12 +15,12 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// fine is the answer of an action that has nothing else to tell.
+// fine is the answer of an action without a result.
 var fine = struct {
 	OK bool `json:"ok"`
 }{true}
 
-// decode reads the argument of an action.
+// decode decodes the JSON argument of an action.
 func decode(r *http.Request, into any) error {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
@@ -28,12 +28,12 @@ func decode(r *http.Request, into any) error {
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
 			return refusal{http.StatusRequestEntityTooLarge, "the request is larger than 1 MiB"}
 		}
-		return refusal{http.StatusBadRequest, "the request is not the JSON that the action takes"}
+		return refusal{http.StatusBadRequest, "the request is not the JSON that the action expects"}
 	}
 	return nil
 }
 
-// say logs an action and who did it.
+// say logs an action and the address of the viewer.
 func (d *Dashboard) say(r *http.Request, action string, args ...any) {
 	d.log().Info("dashboard: "+action, append([]any{"by", r.RemoteAddr}, args...)...)
 }
@@ -60,9 +60,9 @@ func (d *Dashboard) kick(r *http.Request) (any, error) {
 	return fine, nil
 }
 
-// endWith ends a session, whatever its connection says to that.
+// endWith ends a session and ignores errors of its connection.
 func endWith(sess erpc.Session, code int32, reason string, reconnect bool) {
-	_ = sess.CloseWith(erpc.NewStatus(code, erpc.CodeText(code), reason), reconnect) // the connection may be broken
+	_ = sess.CloseWith(erpc.NewStatus(code, erpc.CodeText(code), reason), reconnect) // an error means that the connection is broken anyway
 }
 
 // push sends a PUSH with a body of JSON to a session.
@@ -106,8 +106,8 @@ func resultOf(st *erpc.Status, body []byte) callResult {
 	return v
 }
 
-// call calls a method of this peer as an HTTP client does, so that hooks and limits
-// apply and see the viewer. Token goes along as a bearer token.
+// call calls a method of this peer as an HTTP client does, so that hooks and
+// limits apply and see the viewer's address. It sends Token as a bearer token.
 func (d *Dashboard) call(r *http.Request) (any, error) {
 	var arg struct {
 		Method string            `json:"method"`
@@ -120,11 +120,11 @@ func (d *Dashboard) call(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if !strings.HasPrefix(arg.Method, "/") || arg.Kind != kindCall && arg.Kind != kindPush || d.isStream(arg.Method) {
-		return nil, refusal{http.StatusBadRequest, "a call needs a method that begins with a slash and is not that of a stream"}
+		return nil, refusal{http.StatusBadRequest, "the method must begin with a slash and must not be a stream"}
 	}
 	inner, err := http.NewRequestWithContext(r.Context(), http.MethodPost, (&url.URL{Scheme: "http", Host: "localhost", Path: arg.Method}).String(), bytes.NewReader(arg.Body))
 	if err != nil {
-		return nil, refusal{http.StatusBadRequest, "the method can't be the path of a request"}
+		return nil, refusal{http.StatusBadRequest, "the method is not a valid request path"}
 	}
 	inner.RequestURI, inner.RemoteAddr, inner.TLS = inner.URL.RequestURI(), r.RemoteAddr, r.TLS
 	for key, value := range arg.Meta {
@@ -146,7 +146,7 @@ func (d *Dashboard) call(r *http.Request) (any, error) {
 // maxShown is how much of a result is shown, in bytes.
 const maxShown = 1 << 20
 
-// A recorder keeps the beginning of a response.
+// A recorder is an http.ResponseWriter that keeps the beginning of a response.
 type recorder struct {
 	header http.Header
 	status int
@@ -177,7 +177,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// result returns what was answered. A failure is a status as JSON.
+// result returns the recorded response. A failure has a status as JSON.
 func (w *recorder) result() callResult {
 	body := w.body.String()
 	if w.cut {
@@ -211,7 +211,7 @@ func (d *Dashboard) level(r *http.Request) (any, error) {
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(arg.Level)); err != nil {
-		return nil, refusal{http.StatusBadRequest, "the level is not one of DEBUG, INFO, WARN and ERROR, or such a one with an offset"}
+		return nil, refusal{http.StatusBadRequest, "the level must be DEBUG, INFO, WARN or ERROR, or one of these with an offset"}
 	}
 	was := d.cfg.Level.Level()
 	d.cfg.Level.Set(level)

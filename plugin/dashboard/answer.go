@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// A refusal is an error that is told to the viewer.
+// A refusal is an error whose text is shown to the viewer.
 type refusal struct {
 	status int
 	text   string
@@ -14,18 +14,18 @@ type refusal struct {
 
 func (r refusal) Error() string { return "dashboard: " + r.text }
 
-// told returns the status and the text that the viewer gets of an error.
+// told returns the HTTP status and the text that the viewer gets for an error.
 func told(err error) (status int, text string) {
 	var r refusal
 	if errors.As(err, &r) {
 		return r.status, r.text
 	}
-	return http.StatusInternalServerError, "something went wrong; the log of the peer says more"
+	return http.StatusInternalServerError, "something went wrong; see the log of the peer"
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
-	if err != nil { // there is nothing in it that can't be encoded
+	if err != nil { // can't happen: all answers can be encoded
 		status, b = http.StatusInternalServerError, []byte(`{"error":"the answer can't be encoded"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -10,54 +10,58 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Config configures a [Dashboard]. The zero value shows, changes nothing, and waits
-// to be mounted in a server.
+// Config configures a [Dashboard]. The zero value is a read-only dashboard
+// without a listener, to be mounted in a server.
 type Config struct {
-	// Listen is a loopback address that the dashboard serves itself on, such as
-	// 127.0.0.1:9091. "" is none.
+	// Listen is a loopback address that the dashboard listens on, such as
+	// 127.0.0.1:9091; "" means none.
 	Listen string `yaml:"listen" ini:"listen" comment:"Loopback address to serve the dashboard on, such as 127.0.0.1:9091; empty is none"`
-	// Hosts are further names that the dashboard is asked under. IP addresses and
-	// localhost are always allowed; every other name must be listed, because a page
-	// of a stranger can make its own name resolve to this machine (DNS rebinding).
+	// Hosts lists further host names that browsers may use for the dashboard. IP
+	// addresses and localhost are always allowed; every other name must be listed,
+	// because an attacker's page can make its own name resolve to this machine
+	// (DNS rebinding).
 	Hosts []string `yaml:"hosts" ini:"hosts" comment:"Names of hosts under which browsers may ask for the dashboard, besides localhost and IP addresses"`
 	// Actions lets viewers end sessions, push to them, call methods of this peer and
 	// set the level of the log. It needs Authorize: set that before you read a file
 	// in which actions are on.
 	Actions bool `yaml:"actions" ini:"actions" comment:"Let viewers end sessions, push, call methods and set the level of the log; the program must say who may"`
-	// Target is the peer in the command that the call form shows, as the command
-	// erpc takes it: tls://example.org:9090. "" is the address of the first listener.
+	// Target is the address of this peer in the erpc command line that the call
+	// form shows, such as tls://example.org:9090; "" means the address of the
+	// first listener.
 	Target string `yaml:"target" ini:"target" comment:"Target of the erpc command that the call form shows; empty is the address of the first listener"`
 
-	// Authorize decides over each request, those for pages included; an error
-	// refuses it and is logged, at most one each second, not shown. Actions are the requests with the method
-	// POST. Nil lets everybody look who reaches the dashboard.
+	// Authorize accepts or refuses each request, including those for pages. An
+	// error refuses the request; it is logged, at most once per second, and not
+	// shown. Actions are the POST requests. If Authorize is nil, everyone who can
+	// reach the dashboard can view it.
 	Authorize func(*http.Request) error `yaml:"-" ini:"-"`
-	// Challenge is the header WWW-Authenticate of what Authorize refuses, which is then
-	// 401 in place of 403: with Basic realm="erpc" browsers ask for a password.
+	// Challenge is the WWW-Authenticate header for requests that Authorize
+	// refuses; if it is set, their status is 401 instead of 403. With Basic
+	// realm="erpc", browsers ask for a password.
 	Challenge string `yaml:"challenge" ini:"challenge" comment:"WWW-Authenticate of a refusal; Basic realm=\"erpc\" makes browsers ask for a password"`
-	// User names whose session it is; nil is the user of the cluster, or the identity
-	// of plugin/auth. It may be called concurrently, and for every session while
-	// somebody filters them, so it must be quick.
+	// User returns the user of a session; if it is nil, the dashboard shows the
+	// user of the cluster or the identity of plugin/auth. It must be safe for
+	// concurrent use, and fast: filtering calls it for every session.
 	User func(erpc.Session) string `yaml:"-" ini:"-"`
-	// Cluster adds users, rooms and nodes.
+	// Cluster, if set, adds users, rooms and nodes to the pages.
 	Cluster Cluster `yaml:"-" ini:"-"`
-	// Level is the level of the log that an action sets.
+	// Level is the log level that an action can set.
 	Level *slog.LevelVar `yaml:"-" ini:"-"`
 }
 
-// A Cluster tells of the nodes and rooms that a peer is part of. A *cluster.Cluster
-// is one. The methods may be called concurrently.
+// A Cluster knows the nodes and rooms that a peer is part of. *cluster.Cluster
+// implements it. The methods must be safe for concurrent use.
 type Cluster interface {
 	Node() string
-	Nodes() []string // others that live
+	Nodes() []string // the other nodes that are alive
 	Rooms(erpc.Session) []string
 	User(erpc.Session) string
 }
 
-// Validate returns what is wrong with the configuration.
+// Validate returns the error in the configuration, if any.
 func (c Config) Validate() error {
 	if c.Actions && c.Authorize == nil {
-		return errors.New("dashboard: actions need Config.Authorize, which says who may do them")
+		return errors.New("dashboard: actions need Config.Authorize; set it to decide who may use them")
 	}
 	if c.Listen == "" {
 		return nil

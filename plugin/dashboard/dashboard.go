@@ -23,21 +23,21 @@ type Dashboard struct {
 	mistake error
 	crossed *http.CrossOriginProtection
 
-	stats    *stats.Stats // that of the peer, or one of its own
-	peer     erpc.Peer    // nil until a peer was made; then it does not change
+	stats    *stats.Stats // the peer's, or the dashboard's own
+	peer     erpc.Peer    // nil until the peer is made; constant afterwards
 	ready    atomic.Bool  // the two above are set
 	began    time.Time
 	sampler  *sampler
 	roster   *roster
-	gate     http.Handler // calls methods of the peer
+	gate     http.Handler // serves calls of the peer's methods
 	sessions meetings
 	census   census
-	leaving  sync.Map // stores of sessions that were told to go away
+	leaving  sync.Map // stores of sessions that were sent GOAWAY
 	refused  lograte.Limiter
 
 	mu       sync.Mutex // guards the following
 	handlers []*erpc.Handler
-	addr     net.Addr // that of Config.Listen
+	addr     net.Addr // of the listener on Config.Listen
 }
 
 var (
@@ -49,8 +49,8 @@ var (
 	_ erpc.PostDisconnectPlugin = (*Dashboard)(nil)
 )
 
-// New returns the dashboard of the peer that is made with it next. A mistake in cfg
-// is the panic of erpc.NewPeer; see [Config.Validate].
+// New returns the dashboard of the peer that is made with it. If cfg is
+// invalid, erpc.NewPeer panics; see [Config.Validate].
 func New(cfg Config) *Dashboard {
 	cfg.Hosts = slices.Clone(cfg.Hosts)
 	return &Dashboard{cfg: cfg, mistake: cfg.Validate(), crossed: http.NewCrossOriginProtection(), began: time.Now()}
@@ -59,8 +59,7 @@ func New(cfg Config) *Dashboard {
 // Name returns the name of the plugin.
 func (*Dashboard) Name() string { return "dashboard" }
 
-// PreNewPeer takes the counts of a plugin of package stats, and adds one if the peer
-// has none.
+// PreNewPeer finds the peer's plugin of package stats, or adds one.
 func (d *Dashboard) PreNewPeer(_ *erpc.PeerConfig, plugins *erpc.PluginContainer) error {
 	if d.mistake != nil {
 		return d.mistake
@@ -80,7 +79,7 @@ func (d *Dashboard) PreNewPeer(_ *erpc.PeerConfig, plugins *erpc.PluginContainer
 	return nil
 }
 
-// PostNewPeer begins to record, and to serve on the address of the configuration.
+// PostNewPeer starts recording, and serving on Config.Listen.
 func (d *Dashboard) PostNewPeer(peer erpc.EarlyPeer) error {
 	if d.stats == nil {
 		return errors.New("dashboard: give the plugin to NewPeer")
@@ -114,7 +113,7 @@ func (d *Dashboard) record(ended <-chan struct{}) {
 	}
 }
 
-// PostReg takes note of a handler.
+// PostReg remembers a handler.
 func (d *Dashboard) PostReg(h *erpc.Handler) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -122,7 +121,7 @@ func (d *Dashboard) PostReg(h *erpc.Handler) error {
 	return nil
 }
 
-// registered returns the handlers of methods, by name.
+// registered returns the handlers of methods, sorted by name.
 func (d *Dashboard) registered() []*erpc.Handler {
 	d.mu.Lock()
 	all := slices.DeleteFunc(slices.Clone(d.handlers), (*erpc.Handler).IsUnknown)
@@ -131,13 +130,13 @@ func (d *Dashboard) registered() []*erpc.Handler {
 	return all
 }
 
-// PostAccept takes note of when and how the session began.
+// PostAccept records when and how the session began.
 func (d *Dashboard) PostAccept(sess erpc.PreSession) *erpc.Status {
 	d.sessions.begin(sess, false)
 	return nil
 }
 
-// PostDial takes note of when and how the session began.
+// PostDial records when and how the session began.
 func (d *Dashboard) PostDial(sess erpc.PreSession, isRedial bool) *erpc.Status {
 	d.sessions.begin(sess, true)
 	return nil

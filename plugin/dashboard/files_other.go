@@ -2,5 +2,6 @@
 
 package dashboard
 
-// openFiles tells nothing: there is no limit, or none that can be asked for.
+// openFiles returns uncounted and 0: this system has no limit, or none that can
+// be queried.
 func openFiles() (now, most int64) { return uncounted, 0 }

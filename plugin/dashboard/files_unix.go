@@ -11,14 +11,14 @@ import (
 // have.
 func openFiles() (now, most int64) {
 	now = uncounted
-	// Linux, since 6.2, has the number as the size of the folder; reading it would
-	// take long with very many.
+	// Since Linux 6.2 the size of this directory is the number of open files;
+	// reading the directory would be slow with very many.
 	if fi, err := os.Stat("/proc/self/fd"); err == nil && fi.Size() > 0 {
 		now = fi.Size()
 	}
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		most = max(int64(limit.Cur), 0) // no limit is more than an int64 holds, or below 0
+		most = max(int64(limit.Cur), 0) // RLIM_INFINITY becomes negative: report 0, no limit
 	}
 	return now, most
 }

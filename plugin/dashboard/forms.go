@@ -12,7 +12,8 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// form is one of the answer of api/handlers: a method that the call form can call.
+// form is an element of the answer of api/handlers: a method that the call form
+// can call.
 type form struct {
 	Name   string `json:"name"`
 	Kind   string `json:"kind"`
@@ -31,7 +32,7 @@ func formOf(h *erpc.Handler) form {
 	return f
 }
 
-// isStream reports whether the handler of a method is of streams.
+// isStream reports whether a method has a handler of streams.
 func (d *Dashboard) isStream(method string) bool {
 	return slices.ContainsFunc(d.registered(), func(h *erpc.Handler) bool { return h.IsStream() && h.Name() == method })
 }
@@ -60,7 +61,7 @@ type description struct {
 	Target       string          `json:"target"` // of the command erpc
 }
 
-// describe takes method and kind.
+// describe serves api/describe, with the parameters method and kind.
 func (d *Dashboard) describe(r *http.Request) (any, error) {
 	for _, h := range d.registered() {
 		f := formOf(h)
@@ -78,7 +79,7 @@ func (d *Dashboard) describe(r *http.Request) (any, error) {
 	return nil, refusal{http.StatusNotFound, "no such method is registered"}
 }
 
-// target returns how the command erpc names this peer.
+// target returns the address of this peer as the command erpc takes it.
 func (d *Dashboard) target() string {
 	if d.cfg.Target != "" {
 		return d.cfg.Target

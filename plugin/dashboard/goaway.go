@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	// maxGoAway is how long the last calls of a session that was told to go away may
-	// take.
+	// maxGoAway bounds how long the last calls of a session may take after GOAWAY.
 	maxGoAway = 30 * time.Second
-	// lookAgain is how often such a session is looked at.
+	// lookAgain is how often leave checks such a session.
 	lookAgain = 20 * time.Millisecond
 )
 
-// A drainer can be told to go away: it takes no more calls, and the other side sends
-// them over another connection if it can. It is told again and again; quiet reports
-// that nothing more is expected. Sessions of erpc are drainers.
+// A drainer can be asked to go away: it accepts no more calls, and the other
+// side sends them over another connection if it can. The method is called
+// repeatedly until quiet, which reports that nothing more is expected. Sessions
+// of erpc are drainers.
 type drainer interface {
 	Drain() (idle, quiet bool)
 }
 
-// goaway lets a session end in good order.
+// goaway ends a session gracefully.
 func (d *Dashboard) goaway(r *http.Request) (any, error) {
 	var arg struct {
 		Key string `json:"key"`
@@ -36,7 +36,7 @@ func (d *Dashboard) goaway(r *http.Request) (any, error) {
 	}
 	leaver, ok := sess.(drainer)
 	if !ok {
-		return nil, refusal{http.StatusNotImplemented, "the session can only be ended"}
+		return nil, refusal{http.StatusNotImplemented, "the session does not support GOAWAY; end it instead"}
 	}
 	if _, already := d.leaving.LoadOrStore(sess.Swap(), true); already {
 		return fine, nil
@@ -49,7 +49,8 @@ func (d *Dashboard) goaway(r *http.Request) (any, error) {
 	return fine, nil
 }
 
-// leave waits for the last call of a session, and ends it.
+// leave waits until the last calls of a session have ended, then ends the
+// session.
 func leave(sess erpc.Session, leaver drainer) {
 	end := time.NewTimer(maxGoAway)
 	defer end.Stop()

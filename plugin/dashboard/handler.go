@@ -16,7 +16,7 @@ import (
 //go:embed web
 var web embed.FS
 
-// assets are the files of the pages by name.
+// assets holds the files of the pages.
 var assets = func() fs.FS {
 	sub, err := fs.Sub(web, "web")
 	if err != nil {
@@ -25,11 +25,11 @@ var assets = func() fs.FS {
 	return sub
 }()
 
-// maxBody is how much an action may send, in bytes.
+// maxBody bounds the body of an action's request, in bytes.
 const maxBody = 1 << 20
 
-// ServeHTTP serves the pages and their data on any path: what counts is the end of
-// it, so the handler may be mounted with or without http.StripPrefix.
+// ServeHTTP serves the pages and their data on any path. Only the end of the
+// path matters, so the handler may be mounted with or without http.StripPrefix.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	harden(w.Header())
 	if !d.ready.Load() {
@@ -37,7 +37,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !d.knows(r.Host) {
-		answerError(w, http.StatusMisdirectedRequest, "the dashboard is not known under this name; it must be in Config.Hosts")
+		answerError(w, http.StatusMisdirectedRequest, "the dashboard is not served under this host name; add it to Config.Hosts")
 		return
 	}
 	if err := d.crossed.Check(r); err != nil {
@@ -66,7 +66,8 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.page(w, r, name)
 }
 
-// harden lets a browser run and load only what comes from here, and keep nothing.
+// harden sets headers that make browsers run and load only content of this
+// server, and cache nothing.
 func harden(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -76,7 +77,7 @@ func harden(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// knows reports whether a browser may ask under this name: see Config.Hosts.
+// knows reports whether browsers may use this host name; see Config.Hosts.
 func (d *Dashboard) knows(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -93,12 +94,12 @@ func (d *Dashboard) knows(host string) bool {
 func (d *Dashboard) page(w http.ResponseWriter, r *http.Request, name string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		answerError(w, http.StatusMethodNotAllowed, "pages are only for GET")
+		answerError(w, http.StatusMethodNotAllowed, "use GET for pages")
 		return
 	}
-	original, _, _ := strings.Cut(r.RequestURI, "?") // before http.StripPrefix
+	original, _, _ := strings.Cut(r.RequestURI, "?") // the path before http.StripPrefix
 	if r.URL.Path == "" && !strings.HasSuffix(original, "/") {
-		w.Header().Set("Location", path.Base(original)+"/") // relative addresses need the slash
+		w.Header().Set("Location", path.Base(original)+"/") // relative URLs need the slash
 		w.WriteHeader(http.StatusMovedPermanently)
 		return
 	}
@@ -135,7 +136,7 @@ func (d *Dashboard) api(w http.ResponseWriter, r *http.Request, name string) {
 		answerError(w, http.StatusMethodNotAllowed, "use "+allow)
 		return
 	case allow == "POST" && !d.cfg.Actions:
-		answerError(w, http.StatusForbidden, "the dashboard only shows; Config.Actions is off")
+		answerError(w, http.StatusForbidden, "the dashboard is read-only; Config.Actions is off")
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -7,13 +7,13 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// keep is how far back the history goes, and maxPoints how many points that are.
+// keep is how far back the history goes, and maxPoints how many points it has.
 const (
 	keep      = 5 * time.Minute
 	maxPoints = int(keep / minInterval)
 )
 
-// A sample is what a peer has counted and holds at one time.
+// A sample is the counters and sizes of a peer at one time.
 type sample struct {
 	at         time.Time
 	peer       erpc.PeerStats
@@ -22,7 +22,8 @@ type sample struct {
 	goroutines uint64
 }
 
-// handled returns how many calls, pushes and failures of both this peer has handled.
+// handled returns the numbers of calls and pushes that this peer has handled,
+// and of those that failed.
 func (s sample) handled() (calls, pushes, errors uint64) {
 	for _, m := range s.methods.HandledCalls {
 		calls += m.Ended
@@ -35,11 +36,10 @@ func (s sample) handled() (calls, pushes, errors uint64) {
 	return calls, pushes, errors
 }
 
-// latency returns how long the calls handled so far took, those of all methods
-// together.
+// latency returns the histogram of all calls handled so far, over all methods.
 func (s sample) latency() (sum stats.Histogram) {
 	for _, m := range s.methods.HandledCalls {
-		if m.Stream { // it lasts as long as its two sides want
+		if m.Stream { // its duration is up to its two sides
 			continue
 		}
 		if sum.Buckets == nil {
@@ -53,7 +53,7 @@ func (s sample) latency() (sum stats.Histogram) {
 	return sum
 }
 
-// made returns how many calls and pushes of this peer were sent.
+// made returns how many calls and pushes this peer has sent.
 func (s sample) made() (n uint64) {
 	for _, m := range s.methods.Calls {
 		n += m.Sent
@@ -64,8 +64,8 @@ func (s sample) made() (n uint64) {
 	return n
 }
 
-// A point is what the charts show of one time: rates a second since the point
-// before, and what there is.
+// A point is what the charts show for one time: rates per second since the
+// previous point, and current values.
 type point struct {
 	At          int64   `json:"at"` // milliseconds
 	Calls       float64 `json:"calls"`
@@ -88,11 +88,11 @@ type point struct {
 	Goroutines  uint64  `json:"goroutines"`
 }
 
-// between returns the point of the later of two samples.
+// between returns the point at sample b, with the rates since sample a.
 func between(a, b sample) point {
 	seconds := b.at.Sub(a.at).Seconds()
 	rate := func(from, to uint64) float64 {
-		if seconds <= 0 || to < from { // connections that end take counts along for a moment
+		if seconds <= 0 || to < from { // counts can shrink for a moment while a connection ends
 			return 0
 		}
 		return float64(to-from) / seconds
@@ -123,10 +123,10 @@ func between(a, b sample) point {
 	}
 }
 
-// A history is the points of the last minutes. The zero value is empty.
+// A history holds the points of the last minutes. The zero value is empty.
 type history struct{ points []point }
 
-// add enters the point between two samples.
+// add appends the point between two samples.
 func (h *history) add(before, now sample) {
 	if before.at.IsZero() {
 		return
@@ -137,8 +137,8 @@ func (h *history) add(before, now sample) {
 	h.points = append(h.points, between(before, now))
 }
 
-// after returns a copy of the points of the last minutes that are later than a time
-// in milliseconds.
+// after returns a copy of the points of the last minutes that are later than
+// at, a time in milliseconds.
 func (h *history) after(at int64, now time.Time) []point {
 	at = max(at, now.Add(-keep).UnixMilli())
 	i := len(h.points)

@@ -11,15 +11,15 @@ import (
 // limitView is the answer of api/limits.
 type limitView struct {
 	Peer     []limit `json:"peer"`
-	Sessions []limit `json:"sessions"` // of one session, with the one that is nearest to it
+	Sessions []limit `json:"sessions"` // limits per session, each with the session that is nearest to it
 	Times    []age   `json:"times"`
 }
 
-// A limit is a bound of the configuration and how near to it the peer is.
+// A limit is a limit of the configuration and the peer's current value.
 type limit struct {
 	Name  string `json:"name"` // its key in configuration files, or what the system calls it
 	Max   int64  `json:"max"`  // 0 is none
-	Now   int64  `json:"now"`  // -1 if nobody counts it
+	Now   int64  `json:"now"`  // -1 if it is not counted
 	Bytes bool   `json:"bytes,omitempty"`
 	ID    string `json:"id,omitempty"` // of the session
 	Key   string `json:"key,omitempty"`
@@ -76,10 +76,10 @@ func (d *Dashboard) limits(*http.Request) (any, error) {
 	return v, nil
 }
 
-// bound returns 0 for the values that mean no limit.
+// bound returns n, or 0 for the negative values that mean no limit.
 func bound(n int) int64 { return int64(max(n, 0)) }
 
-// nearest notes which session has the most of something.
+// nearest records in l which session has the largest value.
 func nearest(l *limit, list []row, of func(*row) int) {
 	for i := range list {
 		if n := int64(of(&list[i])); n > l.Now {
@@ -88,16 +88,16 @@ func nearest(l *limit, list []row, of func(*row) int) {
 	}
 }
 
-// memoryLimit returns the limit of the memory of the process, 0 if there is none.
+// memoryLimit returns the memory limit of the process, or 0 if there is none.
 func memoryLimit() int64 {
-	n := debug.SetMemoryLimit(-1) // changes nothing
+	n := debug.SetMemoryLimit(-1) // a negative limit only reads the current one
 	if n == math.MaxInt64 {
 		return 0
 	}
 	return n
 }
 
-// memory returns the bytes that count for it.
+// memory returns the bytes that count towards that limit.
 func memory() uint64 {
 	m := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(m)

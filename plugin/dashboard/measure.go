@@ -2,7 +2,8 @@ package dashboard
 
 import "runtime/metrics"
 
-// measure takes a sample. Its cost grows with the sessions and the methods.
+// measure takes a sample. Its cost is proportional to the number of sessions
+// and methods.
 func (d *Dashboard) measure() sample {
 	m := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/sched/goroutines:goroutines"}}
 	metrics.Read(m)
@@ -14,7 +15,8 @@ func (d *Dashboard) measure() sample {
 	}
 }
 
-// number returns 0 for a figure that a later Go does not have.
+// number returns the value of a metric, or 0 if this version of Go does not
+// have it.
 func number(m metrics.Sample) uint64 {
 	if m.Value.Kind() != metrics.KindUint64 {
 		return 0

@@ -7,23 +7,24 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A meeting is how a session began.
+// A meeting records how a session began.
 type meeting struct {
 	began    time.Time
 	protocol string
 	dialed   bool
 }
 
-// meetings are those of the sessions that have not ended. A session is known by its
-// store, which is the same for all views of it. The zero value is ready.
+// meetings holds the meetings of the open sessions. The key is the session's
+// store, which is the same for all views of the session. The zero value is
+// ready.
 type meetings struct {
 	mu sync.Mutex // guards m
 	m  map[erpc.Map]meeting
-	n  int // of m, those that were accepted
+	n  int // number of accepted sessions in m
 }
 
-// begin is called for each connection of a session; the first counts, except for
-// the protocol.
+// begin is called for each connection of a session. It keeps what the first
+// call recorded, except for the protocol.
 func (t *meetings) begin(sess erpc.PreSession, dialed bool) {
 	_, protocol := sess.GetProtoFunc()().Version()
 	t.mu.Lock()
@@ -57,7 +58,7 @@ func (t *meetings) of(sess erpc.Session) meeting {
 	return t.m[sess.Swap()]
 }
 
-// accepted returns how many sessions there are that others have dialed.
+// accepted returns the number of open sessions that other peers dialed.
 func (t *meetings) accepted() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()

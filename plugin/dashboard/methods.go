@@ -11,16 +11,16 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// methodRow is one of the answer of api/methods.
+// methodRow is an element of the answer of api/methods.
 type methodRow struct {
 	Name    string    `json:"name"`
 	Kind    string    `json:"kind"`
-	Rate    float64   `json:"rate"`   // a second, in about the last minute
+	Rate    float64   `json:"rate"`   // per second, over about the last minute
 	Failing float64   `json:"errors"` // the same
-	P50     int64     `json:"p50"`    // nanoseconds, of about the last minute; the bound of a bucket
+	P50     int64     `json:"p50"`    // nanoseconds, over about the last minute; the bound of a bucket
 	P99     int64     `json:"p99"`
-	Mean    int64     `json:"mean"` // of all
-	Open    uint64    `json:"open"` // begun and not ended
+	Mean    int64     `json:"mean"` // over all calls
+	Open    uint64    `json:"open"` // started but not ended
 	Total   uint64    `json:"total"`
 	Failed  uint64    `json:"failed"`
 	Codes   []code    `json:"codes"` // of Failed, the most frequent first

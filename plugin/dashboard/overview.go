@@ -17,7 +17,7 @@ type overview struct {
 	PID        int      `json:"pid"`
 	Go         string   `json:"go"`
 	CPUs       int      `json:"cpus"`
-	Began      int64    `json:"began"` // milliseconds, as all times
+	Began      int64    `json:"began"` // milliseconds, like all times
 	Now        int64    `json:"now"`
 	Listeners  []string `json:"listeners"`
 	Actions    bool     `json:"actions"`
@@ -34,7 +34,7 @@ type totals struct {
 	Pushes       uint64 `json:"pushes"`
 	Errors       uint64 `json:"errors"`
 	Made         uint64 `json:"made"`
-	Unknown      uint64 `json:"unknown"` // methods that nobody has registered
+	Unknown      uint64 `json:"unknown"` // messages to unregistered methods
 	BytesIn      uint64 `json:"bytesIn"`
 	BytesOut     uint64 `json:"bytesOut"`
 	MessagesIn   uint64 `json:"messagesIn"`
@@ -59,7 +59,8 @@ func totalsOf(s sample) totals {
 	return t
 }
 
-// overview takes after, the time of the last point that the page has.
+// overview serves api/overview, with the parameter after: the time of the last
+// point that the page has.
 func (d *Dashboard) overview(r *http.Request) (any, error) {
 	after, err := strconv.ParseInt(cmp.Or(r.FormValue("after"), "0"), 10, 64)
 	if err != nil {
@@ -72,7 +73,7 @@ func (d *Dashboard) overview(r *http.Request) (any, error) {
 	}
 	o.Host, err = os.Hostname()
 	if err != nil {
-		o.Host = "unknown host" // it is only a title
+		o.Host = "unknown host" // only used as a title
 	}
 	for _, lis := range d.peer.Listeners() {
 		o.Listeners = append(o.Listeners, lis.Addr().Network()+" "+lis.Addr().String())

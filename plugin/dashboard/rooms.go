@@ -18,17 +18,17 @@ type roomView struct {
 
 type nodeView struct {
 	Node  string   `json:"node"`
-	Nodes []string `json:"nodes"` // others that live
+	Nodes []string `json:"nodes"` // the other nodes that are alive
 }
 
-// A room has sessions of this peer.
+// A room is a group or room, with its number of sessions of this peer.
 type room struct {
 	Name    string `json:"name"`
 	Members int    `json:"members"`
 }
 
-// census counts the members of rooms for all viewers. To count them it looks at
-// every session, so like the roster it may be a little old.
+// census counts the members of rooms for all viewers. Counting visits every
+// session, so the result may be a little old, like the roster.
 type census struct {
 	mu    sync.Mutex // guards the following
 	pace  pace
@@ -70,7 +70,7 @@ func (d *Dashboard) countRooms() roomView {
 	return v
 }
 
-// largest returns a page of the rooms with the most members.
+// largest returns the rooms with the most members, at most one page.
 func largest(members map[string]int) []room {
 	list := make([]room, 0, len(members))
 	for name, n := range members {

@@ -14,13 +14,13 @@ import (
 
 const (
 	pageSize   = 100
-	maxPages   = 100         // that can be turned to; a filter finds the others
-	rosterLife = time.Minute // after which nobody looks any more
-	maxText    = 256         // bytes that are shown of an id, an address, or the name of a room
-	maxKey     = 4096        // bytes of an id whose session can be looked at
+	maxPages   = 100         // pages that can be requested; use a filter to find other rows
+	rosterLife = time.Minute // how long a list is kept without viewers
+	maxText    = 256         // bytes shown of an id, an address or the name of a room
+	maxKey     = 4096        // longest id, in bytes, whose session can be viewed
 )
 
-// figures are the counters of a session.
+// figures holds the counters of a session.
 type figures struct {
 	BytesIn     uint64 `json:"bytesIn"`
 	BytesOut    uint64 `json:"bytesOut"`
@@ -42,7 +42,7 @@ func figuresOf(sess erpc.Session) figures {
 	}
 }
 
-// A row is a session as it was when the list was made.
+// A row describes a session at the time the list was made.
 type row struct {
 	sess erpc.Session
 	id   string
@@ -59,15 +59,16 @@ func (d *Dashboard) rows(into []row) []row {
 	return into
 }
 
-// A roster is a list of all sessions that all viewers share. Making it takes a
-// fiftieth of a processor at most: with very many sessions it is a little old.
+// A roster is a list of all sessions, shared by all viewers. Making it takes at
+// most a fiftieth of a CPU core, so with very many sessions the list is a
+// little old.
 type roster struct {
 	collect func(into []row) []row
 
 	mu    sync.Mutex // guards the following
 	pace  pace
 	taken time.Time // when the list was made
-	used  time.Time // when somebody looked last
+	used  time.Time // when a viewer last used it
 	list  []row
 }
 
@@ -79,7 +80,7 @@ func (r *roster) look(f func(list []row)) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	if r.taken.IsZero() || now.Sub(r.taken) >= r.pace.interval(watchedShare) {
-		clear(r.list) // what is not overwritten would keep sessions that have ended
+		clear(r.list) // elements that are not overwritten would keep ended sessions alive
 		r.list = r.collect(r.list[:0])
 		r.taken = now
 		r.pace.took(time.Since(now))
@@ -88,7 +89,7 @@ func (r *roster) look(f func(list []row)) {
 	f(r.list)
 }
 
-// forget gives the memory of a list back that nobody looks at.
+// forget frees the list once it has had no viewers for rosterLife.
 func (r *roster) forget(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,8 +98,8 @@ func (r *roster) forget(now time.Time) {
 	}
 }
 
-// orders are what sessions can be sorted by, each with the order that is not
-// descending.
+// orders maps the columns that sessions can be sorted by to their ascending
+// order.
 var orders = map[string]func(a, b *row) int{
 	"id":       func(a, b *row) int { return strings.Compare(a.id, b.id) },
 	"age":      func(a, b *row) int { return b.began.Compare(a.began) },
@@ -113,15 +114,15 @@ var orders = map[string]func(a, b *row) int{
 
 // A query selects sessions of the roster.
 type query struct {
-	keep       func(*row) bool // nil is all
+	keep       func(*row) bool // nil keeps all
 	order      func(a, b *row) int
 	descending bool
 	page       int // from 0
 }
 
-// run returns a page of the sessions, and how many there are on all pages. It takes
-// time in proportion to the list, and memory for the pages up to the last that can
-// be asked for.
+// run returns a page of the sessions, and how many there are on all pages. Its
+// time is proportional to the list, and its memory to the rows up to the last
+// page that can be requested.
 func (q query) run(list []row) (page []row, total int) {
 	before := func(a, b *row) bool {
 		c := q.order(a, b)
@@ -151,7 +152,8 @@ func (q query) run(list []row) (page []row, total int) {
 	return page, total
 }
 
-// A selection is the first rows of an order, as a heap whose root is the last.
+// A selection holds the first rows of an order, as a heap whose root is the
+// last of them.
 type selection struct {
 	rows   []*row
 	before func(a, b *row) bool
@@ -177,8 +179,8 @@ func (s *selection) Pop() any {
 	return last
 }
 
-// keyOf returns what names a session in the address of a page, whatever bytes its id
-// has; "" if the id is too long for that.
+// keyOf encodes a session id, which may contain any bytes, for use in a URL. It
+// returns "" if the id is too long for that.
 func keyOf(id string) string {
 	if len(id) > maxKey {
 		return ""
@@ -186,7 +188,7 @@ func keyOf(id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(id))
 }
 
-// clip cuts text that strangers have chosen.
+// clip shortens text that clients have chosen.
 func clip(s string) string {
 	if len(s) <= maxText {
 		return s

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// How often samples are taken. The one that nobody looks at may cost a thousandth
-// of a processor, the one that somebody looks at a fiftieth: with very many sessions
-// they become rarer.
+// How often samples are taken. Sampling may cost a thousandth of a CPU core
+// without viewers, and a fiftieth with viewers; with very many sessions,
+// samples become rarer.
 const (
 	minInterval  = time.Second
 	idleShare    = 1000
@@ -16,21 +16,21 @@ const (
 	viewerStays  = 10 * time.Second // after the last request
 )
 
-// A pace says how often something may be done that costs time. Its zero value has
-// not been done yet.
+// A pace determines how often an expensive operation may run. In its zero
+// value, the operation has not run yet.
 type pace struct {
 	costs [4]time.Duration // the last ones
-	n     int              // how often it was done
+	n     int              // how often it ran
 }
 
-// took notes what it cost.
+// took records how long the operation took.
 func (p *pace) took(d time.Duration) {
 	p.costs[p.n%len(p.costs)] = d
 	p.n++
 }
 
-// cost returns the least of the last costs: the others were those of a machine that
-// did something else meanwhile.
+// cost returns the smallest of the last costs: larger ones include time in
+// which the machine did something else.
 func (p *pace) cost() time.Duration {
 	if p.n == 0 {
 		return 0
@@ -38,7 +38,8 @@ func (p *pace) cost() time.Duration {
 	return slices.Min(p.costs[:min(p.n, len(p.costs))])
 }
 
-// interval returns the time from one to the next.
+// interval returns the time between two runs, so that they take at most the
+// given share of a CPU core.
 func (p *pace) interval(share time.Duration) time.Duration {
 	return max(minInterval, share*p.cost())
 }
@@ -46,11 +47,11 @@ func (p *pace) interval(share time.Duration) time.Duration {
 // A sampler records the history of a peer.
 type sampler struct {
 	measure func() sample
-	clock   func() time.Time // for the cost
+	clock   func() time.Time // measures the cost
 
 	mu      sync.Mutex // guards the following
 	pace    pace
-	seen    time.Time // when somebody looked last
+	seen    time.Time // when a viewer last looked
 	last    sample    // its zero value is none
 	history history
 	trends  trends
@@ -60,7 +61,7 @@ func newSampler(measure func() sample) *sampler {
 	return &sampler{measure: measure, clock: time.Now}
 }
 
-// record takes a sample if it is time, and returns when to come again.
+// record takes a sample if one is due, and returns when to call it again.
 func (s *sampler) record(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +73,8 @@ func (s *sampler) record(now time.Time) time.Duration {
 	return max(minInterval/10, s.last.at.Add(s.pace.interval(share)).Sub(now))
 }
 
-// look calls f with what was recorded, for somebody who looks: the last sample is
-// new. f must not keep the history or the trends.
+// look calls f with what was recorded, for a viewer; it takes a new sample
+// first if one is due. f must not keep the history or the trends.
 func (s *sampler) look(now time.Time, f func(sample, *history, *trends)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,7 +84,7 @@ func (s *sampler) look(now time.Time, f func(sample, *history, *trends)) {
 }
 
 func (s *sampler) takeLocked(now time.Time, share time.Duration) {
-	// A tick of a timer may come a little early.
+	// A timer may tick a little early.
 	if now.Sub(s.last.at) < s.pace.interval(share)-minInterval/10 {
 		return
 	}

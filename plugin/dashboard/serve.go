@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// Addr returns the address that the dashboard serves itself on; nil before it does.
+// Addr returns the address that the dashboard listens on, or nil before it
+// listens.
 func (d *Dashboard) Addr() net.Addr {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.addr
 }
 
-// retryListen is how long serve waits for an address that another process has, such
-// as the one that this process is about to replace.
+// retryListen is how long serve waits before it tries again to listen on an
+// address in use, for example by the process that this one is about to replace.
 const retryListen = time.Second
 
 // serve serves the dashboard on its own address until the peer is closed. A
-// dashboard that can't must not keep the peer from its work, so it tries again.
+// failure to listen must not stop the peer, so serve keeps trying.
 func (d *Dashboard) serve(ended <-chan struct{}) {
 	said := false
 	for {
@@ -30,7 +31,7 @@ func (d *Dashboard) serve(ended <-chan struct{}) {
 			return
 		}
 		if !said {
-			d.log().Warn("dashboard: can't listen, and goes on trying", "address", d.cfg.Listen, "err", err)
+			d.log().Warn("dashboard: can't listen; trying again", "address", d.cfg.Listen, "err", err)
 			said = true
 		}
 		select {
@@ -52,7 +53,7 @@ func (d *Dashboard) serveOn(lis net.Listener, ended <-chan struct{}) {
 	d.log().Info("dashboard: serving", "address", "http://"+lis.Addr().String()+"/")
 	go func() {
 		<-ended
-		_ = server.Close() // what it returns is of listeners that are gone
+		_ = server.Close() // its error only concerns closed listeners
 	}()
 	if err := server.Serve(lis); !errors.Is(err, http.ErrServerClosed) {
 		d.log().Error("dashboard: no longer serving", "err", err)

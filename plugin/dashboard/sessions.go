@@ -12,10 +12,10 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 )
 
-// sessionRow is one of a page of sessions.
+// sessionRow is a row of a page of sessions.
 type sessionRow struct {
 	ID       string `json:"id"`
-	Key      string `json:"key"` // names the session in requests; "" if its id is too long
+	Key      string `json:"key"` // identifies the session in requests; "" if its id is too long
 	User     string `json:"user"`
 	Remote   string `json:"remote"`
 	Protocol string `json:"protocol"`
@@ -35,7 +35,7 @@ func (d *Dashboard) sessionRow(r row) sessionRow {
 	return s
 }
 
-// user names whose session it is: see Config.User.
+// user returns the user of a session; see Config.User.
 func (d *Dashboard) user(sess erpc.Session) string {
 	if d.cfg.User != nil {
 		return d.cfg.User(sess)
@@ -53,13 +53,13 @@ func (d *Dashboard) user(sess erpc.Session) string {
 
 // sessionPage is the answer of api/sessions.
 type sessionPage struct {
-	Total    int          `json:"total"` // that the filter keeps
+	Total    int          `json:"total"` // rows that the filter keeps
 	Page     int          `json:"page"`
-	Pages    int          `json:"pages"` // that can be asked for
+	Pages    int          `json:"pages"` // pages that can be requested
 	Sessions []sessionRow `json:"sessions"`
 }
 
-// list takes filter, sort, desc and page.
+// list serves api/sessions, with the parameters filter, sort, desc and page.
 func (d *Dashboard) list(r *http.Request) (any, error) {
 	q := query{order: orders[cmp.Or(r.FormValue("sort"), "id")], descending: r.FormValue("desc") != ""}
 	if q.order == nil {
@@ -92,13 +92,13 @@ type sessionView struct {
 	sessionRow
 	Local     string   `json:"local"`
 	Connected bool     `json:"connected"`
-	Age       int64    `json:"age"`     // milliseconds, as the next; 0 is no limit
+	Age       int64    `json:"age"`     // milliseconds, like Context; 0 means no limit
 	Context   int64    `json:"context"` //
 	Groups    []string `json:"groups"`
 	Rooms     []string `json:"rooms"`
 }
 
-// one takes key.
+// one serves api/session, with the parameter key.
 func (d *Dashboard) one(r *http.Request) (any, error) {
 	sess, err := d.find(r.FormValue("key"))
 	if err != nil {
@@ -116,14 +116,14 @@ func (d *Dashboard) one(r *http.Request) (any, error) {
 	return v, nil
 }
 
-// errGone says that there is no session of that id.
+// errGone means that there is no session with that id.
 var errGone = refusal{http.StatusNotFound, "the session has ended"}
 
-// find returns the session that a key names.
+// find returns the session that a key identifies.
 func (d *Dashboard) find(key string) (erpc.Session, error) {
 	id, err := base64.RawURLEncoding.DecodeString(key)
 	if err != nil || key == "" {
-		return nil, refusal{http.StatusBadRequest, "key is not that of a session"}
+		return nil, refusal{http.StatusBadRequest, "key is not a session key"}
 	}
 	sess, ok := d.peer.GetSession(string(id))
 	if !ok {
@@ -132,7 +132,7 @@ func (d *Dashboard) find(key string) (erpc.Session, error) {
 	return sess, nil
 }
 
-// clipped returns names that are shown, at most a page of them.
+// clipped shortens names for display, and returns at most one page of them.
 func clipped(names []string) []string {
 	list := []string{}
 	for _, name := range names[:min(len(names), pageSize)] {

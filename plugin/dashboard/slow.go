@@ -9,7 +9,7 @@ import (
 
 // slowView is the answer of api/slow.
 type slowView struct {
-	Running []slowCall `json:"running"` // the oldest first; Took is so far
+	Running []slowCall `json:"running"` // oldest first; Took is the time so far
 	Slowest []slowCall `json:"slowest"`
 }
 
@@ -42,7 +42,7 @@ func (d *Dashboard) slow(*http.Request) (any, error) {
 	return v, nil
 }
 
-// liveKey returns the key of a session, "" if it has ended.
+// liveKey returns the key of a session, or "" if it has ended.
 func (d *Dashboard) liveKey(id string) string {
 	if _, ok := d.peer.GetSession(id); !ok {
 		return ""

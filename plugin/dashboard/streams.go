@@ -12,7 +12,7 @@ import (
 // streamView is the answer of api/streams.
 type streamView struct {
 	Open     int          `json:"open"`
-	Methods  []methodRow  `json:"methods"`  // whose handlers are of streams
+	Methods  []methodRow  `json:"methods"`  // methods with stream handlers
 	Sessions []sessionRow `json:"sessions"` // those with the most streams
 }
 

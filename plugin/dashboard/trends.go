@@ -7,13 +7,13 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// The trend of a method is a count for each tick of the last minutes, and a
-// histogram for each of the last minute.
+// The trend of a method has a count for each tick of the last minutes, and a
+// histogram for each tick of the last minute.
 const (
 	tick       = 5 * time.Second
 	ticks      = int(keep / tick)
-	recent     = 12 // ticks that rates and percentiles are of
-	maxBuckets = 24 // of a histogram of package stats
+	recent     = 12 // ticks that rates and percentiles cover
+	maxBuckets = 24 // in a histogram of package stats
 )
 
 // Kinds of methods.
@@ -27,13 +27,14 @@ const (
 
 type methodKey struct{ kind, name string }
 
-// A trend holds counts modulo 2³², of which differences are right.
+// A trend holds counts modulo 2³²; their differences are still correct.
 type trend struct {
 	done, failed [ticks + 1]uint32
 	buckets      [recent + 1][maxBuckets]uint32
 }
 
-// trends are those of all methods that the peer counts. The zero value is empty.
+// trends holds the trends of all methods that the peer counts. The zero value
+// is empty.
 type trends struct {
 	n  int // ticks so far; tick i is at index i modulo the length
 	at [ticks + 1]time.Time
@@ -55,7 +56,7 @@ func each(m stats.Methods, f func(methodKey, stats.Method)) {
 	}
 }
 
-// done returns how often a method was used, as far as this peer can see.
+// done returns how often a method was completed, as far as this peer knows.
 func done(kind string, c stats.Method) uint64 {
 	if kind == kindMadePush {
 		return c.Sent
@@ -63,7 +64,7 @@ func done(kind string, c stats.Method) uint64 {
 	return c.Ended
 }
 
-// add is a tick, unless the last one was a moment ago.
+// add records a tick, unless the previous one was only a moment ago.
 func (t *trends) add(s sample) {
 	if t.n > 0 && s.at.Sub(t.time(t.n-1)) < tick-minInterval/2 {
 		return
@@ -95,16 +96,16 @@ func counts(h stats.Histogram) (c [maxBuckets]uint32) {
 	return c
 }
 
-// A lately is what a method has done in about the last minute, and a rate for each
-// tick of the last minutes, oldest first; none if all are 0.
+// A lately summarizes a method over about the last minute. It also has a rate
+// for each tick of the last minutes, oldest first, or none if all are 0.
 type lately struct {
-	seconds      float64 // that the following are of
+	seconds      float64 // that the following cover
 	done, failed uint32
 	latency      stats.Histogram
 	spark        []float64
 }
 
-// lately returns that of a method, up to the sample s.
+// lately returns the summary of a method up to sample s.
 func (t *trends) lately(key methodKey, c stats.Method, s sample) (l lately) {
 	m := t.of[key]
 	if m == nil || t.n == 0 { // counted for the first time since the last tick
@@ -123,7 +124,7 @@ func (t *trends) lately(key methodKey, c stats.Method, s sample) (l lately) {
 		n := m.done[i%len(m.done)] - m.done[(i-1)%len(m.done)]
 		idle = idle && n == 0
 		rate := float64(n) / t.time(i).Sub(t.time(i-1)).Seconds()
-		l.spark = append(l.spark, math.Round(rate*100)/100) // with few digits, as there are many
+		l.spark = append(l.spark, math.Round(rate*100)/100) // few digits keep the answer small
 	}
 	if idle {
 		l.spark = l.spark[:0]
@@ -131,7 +132,7 @@ func (t *trends) lately(key methodKey, c stats.Method, s sample) (l lately) {
 	return l
 }
 
-// since returns what a histogram has counted since it had these counts.
+// since returns what a histogram has counted since it had the counts before.
 func since(before [maxBuckets]uint32, h stats.Histogram) stats.Histogram {
 	now := counts(h)
 	d := stats.Histogram{Buckets: make([]stats.Bucket, 0, len(h.Buckets))}

@@ -1,5 +1,5 @@
-// Package health says whether a peer should get calls: to other peers by a CALL of
-// /erpc.health/check, and to load balancers and Kubernetes by HTTP.
+// Package health reports whether a peer should get calls. Other peers ask with
+// a CALL to /erpc.health/check, load balancers and Kubernetes over HTTP.
 //
 //	h := health.New()
 //	peer := erpc.NewPeer(cfg, h)
@@ -10,8 +10,8 @@
 // A peer is ready while it listens and no check fails. Shutdown and Close make it
 // not ready before anything else.
 //
-// Everybody who reaches the peer may ask. The answer names the checks that fail; why
-// they do is in the log, and in the answer only with [Health.Detail].
+// Everyone who can reach the peer may ask. The answer names the failing checks.
+// Their errors are logged; the answer has them only with [Health.Detail].
 package health
 
 import (
@@ -31,18 +31,18 @@ import (
 // Method is the service method of the check.
 const Method = "/erpc.health/check"
 
-// Report is the answer.
+// Report is the answer to a check.
 type Report struct {
 	Ready bool `json:"ready"`
-	// Problems are the checks that fail, and why. To others than [Health.Check] why is
-	// told only with [Health.Detail].
+	// Problems maps the failing checks to their errors. Except in the result of
+	// [Health.Check], the errors are only included with [Health.Detail].
 	Problems map[string]string `json:"problems,omitempty"`
 }
 
 // Health is the plugin of one peer. All methods may be called concurrently.
 type Health struct {
-	// Detail tells those who ask why checks fail. It must be set before the peer is
-	// made.
+	// Detail includes the errors of failing checks in answers. It must be set
+	// before the peer is made.
 	Detail bool
 
 	mu     sync.Mutex // guards the following
@@ -50,17 +50,17 @@ type Health struct {
 	checks map[string]*check
 }
 
-// A check runs at most once at a time, and not more often than checkEvery, however
-// often it is asked for.
+// A check runs at most once at a time, and at most once per checkEvery, however
+// often it is requested.
 type check struct {
 	f func(context.Context) error
 
-	turn chan struct{} // has room for one: whoever put it there may use the following
+	turn chan struct{} // capacity 1, used as a lock for the following
 	last time.Time
 	err  error // of the last run
 }
 
-// How long a check may take, and how long its result is good for.
+// How long a check may take, and how long its result is reused.
 const (
 	checkLimit = 2 * time.Second
 	checkEvery = time.Second
@@ -82,7 +82,7 @@ func (h *Health) PostNewPeer(p erpc.EarlyPeer) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.peer != nil {
-		return fmt.Errorf("health: one Health can't be a plugin of two peers; call New for each")
+		return fmt.Errorf("health: one Health can't serve two peers; call New for each")
 	}
 	h.peer = p
 	erpc.HandleCall(p, Method, func(ctx context.Context, _ *struct{}) (*Report, error) {
@@ -92,15 +92,16 @@ func (h *Health) PostNewPeer(p erpc.EarlyPeer) error {
 	return nil
 }
 
-// Add adds a check, or replaces that of the same name. It gets a context with a
-// deadline, with which it must end, and its result is good for a second.
+// Add adds a check, or replaces the one of the same name. f must return when
+// its context ends, which has a deadline. The result is reused for a second.
 func (h *Health) Add(name string, f func(context.Context) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checks[name] = &check{f: f, turn: make(chan struct{}, 1)}
 }
 
-// told is Check for strangers.
+// told is Check for other peers and HTTP clients: it leaves out the errors
+// unless Detail is set.
 func (h *Health) told(ctx context.Context) Report {
 	r := h.Check(ctx)
 	if !h.Detail {
@@ -113,7 +114,7 @@ func (h *Health) told(ctx context.Context) Report {
 	return r
 }
 
-// Check looks at everything.
+// Check runs all checks and reports the problems.
 func (h *Health) Check(ctx context.Context) Report {
 	h.mu.Lock()
 	checks := maps.Clone(h.checks)
@@ -157,7 +158,7 @@ func (c *check) run(ctx context.Context) (changed bool, err error) {
 		return false, ctx.Err()
 	}
 	if c.last.IsZero() || time.Since(c.last) >= checkEvery {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit) // the result is for others, too
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit) // others share the result, so the caller's end must not cancel the check
 		failed := c.err != nil
 		c.err = c.f(ctx)
 		cancel()
@@ -167,14 +168,14 @@ func (c *check) run(ctx context.Context) (changed bool, err error) {
 	return changed, c.err
 }
 
-// Live is for the question whether to start the process again: it answers 200 as
-// long as the process answers.
+// Live returns a handler for liveness probes, which decide whether to restart
+// the process. It always answers 200.
 func (h *Health) Live() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, Report{Ready: true}) })
 }
 
-// Ready is for the question whether to send anybody here: 200, or 503 with what is
-// wrong.
+// Ready returns a handler for readiness probes, which decide whether to send
+// traffic here. It answers 200, or 503 with the problems.
 func (h *Health) Ready() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		report := h.told(r.Context())

@@ -2,7 +2,7 @@ package heartbeat
 
 import "time"
 
-// ServiceMethod is what heartbeats are sent to.
+// ServiceMethod is the service method of heartbeats.
 const ServiceMethod = "/heartbeat"
 
 // HeartbeatServiceMethod is [ServiceMethod] under v7's name.
@@ -13,24 +13,25 @@ const (
 	DefaultRate = 3 * time.Second
 	// MinRate is the shortest time between two heartbeats.
 	MinRate = 100 * time.Millisecond
-	// MaxRate is the longest.
+	// MaxRate is the longest time between two heartbeats.
 	MaxRate = 24 * time.Hour
 	// DefaultMisses is how many beats may be missed.
 	DefaultMisses = 3
-	// DefaultPongRate is the time between two heartbeats that a [Pong] goes by on
+	// DefaultPongRate is the time between two heartbeats that a [Pong] assumes on
 	// a session that has sent none.
 	DefaultPongRate = 30 * time.Second
 
-	// firstLook is when a new connection is looked at first, if not earlier: so
-	// soon sends a Ping its first heartbeat, which tells the other side the rate.
+	// firstLook is the latest time at which a new connection is checked for the
+	// first time. A Ping then sends its first heartbeat, which tells the other
+	// side the rate.
 	firstLook = 100 * time.Millisecond
 
-	// throughput, in bytes per second, is how fast we take the slowest
-	// connection to be.
+	// throughput is the assumed throughput of the slowest connection, in bytes per
+	// second.
 	throughput = 64 << 10
 
 	metaRate   = "hb_"         // in seconds
-	metaMillis = "X-Erpc-Beat" // the same in milliseconds, if that is not a whole second
+	metaMillis = "X-Erpc-Beat" // the rate in milliseconds, if it is not a whole number of seconds
 )
 
 // A PingConfig configures the side that sends heartbeats. Its zero value calls

@@ -1,40 +1,42 @@
-// Package heartbeat finds connections that are there in name only. One side has
-// a [Ping], which sends a heartbeat when there is nothing else to send or to
-// hear; the other has a [Pong], which answers it and expects the next.
+// Package heartbeat detects dead connections. One side has a [Ping], which
+// sends a heartbeat when nothing else is sent or received; the other side has a
+// [Pong], which answers it and expects the next.
 //
-// The first heartbeat is sent as soon as a session is open, however busy it is:
-// it tells the Pong the rate. A Ping closes a connection on which nothing at all
-// has come back for a number of beats, and a Pong one from which it has heard
-// nothing for that long. What was closed is as broken as any connection: calls
-// end with CodeConnClosed at once, and a client that redials does so.
+// The first heartbeat is sent soon after a session opens, even if it is busy,
+// because it tells the Pong the rate. Both close a connection on which nothing
+// was received for a number of beats. The effect is that of a broken
+// connection: calls end with CodeConnClosed at once, and a client that redials
+// does so.
 //
-// Nothing comes back to a Ping that pushes. When it has heard nothing for
-// Misses-1 beats it sends a call in place of a push; that gets an answer from
-// any peer that is there, and if none comes the connection is closed as soon as a
-// Ping that calls would close it.
+// A Ping that pushes gets no answers. When it has received nothing for Misses-1
+// beats, it sends a call instead of a push, which every live peer answers.
+// Without an answer, it closes the connection as soon as a Ping that calls
+// would.
 //
-// On a session that has sent no heartbeat, because the other side has no Ping or
-// is v7's and was never idle, a Pong goes by PongConfig.Rate, half a minute. Over
-// HTTP, where a client cannot be asked, it leaves such a session alone.
+// On a session that has sent no heartbeat, because the other side has no Ping
+// or is v7's and was never idle, a Pong assumes PongConfig.Rate, by default
+// half a minute. Over HTTP, where a server can't call its client, it does not
+// watch such a session.
 //
-// Every byte that arrives is a sign of life, so that a large message that takes
-// longer than a beat, or many, does no harm. While something waits to be
-// written, silence is not counted, because the heartbeat waits too; there the
-// peer's WriteTimeout counts. What was written lately buys time, a second for
-// each 64 KiB, because it has to arrive before an answer can come.
+// Every received byte is a sign of life, so a large message may take longer
+// than many beats. While something waits to be written, silence is not counted,
+// because the heartbeat waits too; the peer's WriteTimeout applies then.
+// Recently written bytes extend the deadline by a second for each 64 KiB,
+// because they have to arrive before the other side can answer.
 //
 // # Wire
 //
-// As erpc v7 has it: a CALL or PUSH to /heartbeat with the metadata hb_=3, the
-// seconds between two, and no body. A rate that is not a whole number of seconds is
-// rounded up there, for v7, and X-Erpc-Beat has it in milliseconds.
+// As in erpc v7, a heartbeat is a CALL or PUSH to /heartbeat without a body.
+// Its metadata has the seconds between two heartbeats, as in hb_=3. A rate that
+// is not a whole number of seconds is rounded up there, for v7, and X-Erpc-Beat
+// has it in milliseconds.
 //
-// v7's Ping says nothing while it hears messages. So before a Pong closes a
-// connection it asks, with a call of /heartbeat; any answer will do. v7's Ping
-// closes a session when a heartbeat is not answered with success; a peer that
-// limits rates should let /heartbeat pass. v7's Pong closes a session on which no
-// CALL or PUSH has begun for two beats, also while a large one is on its way;
-// choose a rate with that in mind.
+// v7's Ping sends nothing while it receives messages. So before a Pong closes a
+// connection, it calls /heartbeat; any answer is a sign of life. v7's Ping
+// closes a session when a heartbeat is not answered with success, so a peer
+// that limits rates should exempt /heartbeat. v7's Pong closes a session on
+// which no CALL or PUSH has begun for two beats, even while a large one is in
+// transit; choose the rate accordingly.
 //
-// A connection costs a timer, no goroutine.
+// Each connection costs one timer and no goroutine.
 package heartbeat

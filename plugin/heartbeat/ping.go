@@ -22,8 +22,8 @@ type Pinger struct {
 	lost   lograte.Limiter // lines about connections on which nothing was heard
 }
 
-// NewPing returns a plugin that sends a heartbeat every rateSecond seconds, as a
-// CALL or as a PUSH. Below 1 stands for 3.
+// NewPing returns a plugin that sends a heartbeat every rateSecond seconds, as
+// a CALL or as a PUSH. A value below 1 means 3.
 func NewPing(rateSecond int, useCall bool) Ping {
 	p := NewPinger(PingConfig{Push: !useCall})
 	p.SetRate(rateSecond)
@@ -55,8 +55,8 @@ func (p *Pinger) SetRate(rateSecond int) {
 	p.SetInterval(time.Duration(min(rateSecond, int(MaxRate/time.Second))) * time.Second)
 }
 
-// SetInterval sets the time between two heartbeats. Sessions take it up when
-// the next look at them is due.
+// SetInterval sets the time between two heartbeats. Sessions adopt it at their
+// next check.
 func (p *Pinger) SetInterval(rate time.Duration) { p.rate.Store(int64(clamp(rate))) }
 
 // Interval returns the time between two heartbeats.
@@ -70,14 +70,14 @@ func (p *Pinger) UsePush() { p.push.Store(true) }
 
 type pingKey struct{ p *Pinger }
 
-// PostDial begins to look after a connection.
+// PostDial starts to watch a connection.
 func (p *Pinger) PostDial(sess erpc.PreSession, _ bool) *erpc.Status { return p.watch(sess, true) }
 
-// PostAccept begins to look after a connection.
+// PostAccept starts to watch a connection.
 func (p *Pinger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(sess, false) }
 
 func (p *Pinger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
-	stop(sess, pingKey{p}) // that of the connection before a redial
+	stop(sess, pingKey{p}) // the watch of the connection before a redial
 	w := newWatch(sess, dialed, &p.lost, p.look)
 	sess.Swap().Store(pingKey{p}, w)
 	rate := p.Interval()
@@ -85,7 +85,7 @@ func (p *Pinger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
 	return nil
 }
 
-// PostDisconnect ends that.
+// PostDisconnect stops watching the connection.
 func (p *Pinger) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 	stop(sess, pingKey{p})
 	return nil
@@ -99,16 +99,16 @@ func stop(sess erpc.BaseSession, key any) {
 }
 
 // look sends a heartbeat if one direction was idle for a beat, or if the other
-// side does not know the rate, and judges.
+// side does not know the rate. It reports whether the connection is dead.
 func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	rate, push := p.Interval(), p.push.Load()
 	w.begin(rate, rate/2)
-	ask := time.Duration(1) // beats without a sign of life until a call asks for one
+	ask := time.Duration(1) // beats without a sign of life after which a call asks for one
 	if push {
 		ask = max(p.misses-1, 1)
 	}
 	open := s.unanswered()
-	behind := w.inOrder && sess.Stats().Pending > 1 // other calls come first
+	behind := w.inOrder && sess.Stats().Pending > 1 // earlier calls are answered first
 	if open && s.unheard > 0 && !s.waits && !behind {
 		s.silence += rate / 2
 		if s.silence >= (p.misses-ask+1)*rate+s.grace() {
@@ -120,13 +120,14 @@ func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	}
 	s.settle(sess)
 	quiet := s.unheard >= 2*int(ask)
-	// A peer that always waits to write may never get to a second one, but the
-	// first has to be sent: without it the other side expects nothing soon.
+	// A peer whose queue is never empty may never get to send a second heartbeat,
+	// but it must send the first: without it the other side does not know the
+	// rate.
 	if s.told != 0 && (s.waits || !quiet && s.unsaid < 2 && s.told == rate) {
 		return false
 	}
 	s.unsaid, s.told = 0, rate
-	s.messages++ // the heartbeat itself, which must not put off the next
+	s.messages++ // count the heartbeat itself, so that it does not delay the next
 	settings := meta(rate)
 	if !push || quiet {
 		s.asked = sess.AsyncCall(ServiceMethod, nil, nil, nil, settings...)
@@ -137,8 +138,8 @@ func (p *Pinger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	return false
 }
 
-// settle looks at the answer to the last question, if there was one. A peer that
-// had no time for it does not know the rate.
+// settle checks the result of the last heartbeat call, if there was one. If it
+// failed, the other side does not know the rate.
 func (s *signs) settle(sess erpc.Session) {
 	if s.asked == nil {
 		return

@@ -16,7 +16,7 @@ type Pong = *Ponger
 // A Ponger answers heartbeats and closes connections from which they no longer
 // come. It may serve several peers.
 type Ponger struct {
-	rate   time.Duration // until a heartbeat tells; 0: then nothing is done
+	rate   time.Duration // assumed until a heartbeat tells; 0: don't watch until then
 	misses time.Duration
 	lost   lograte.Limiter // lines about connections on which nothing was heard
 }
@@ -33,7 +33,7 @@ func NewPonger(cfg PongConfig) Pong {
 		p.rate = clamp(cfg.Rate)
 	}
 	if cfg.Misses > 0 {
-		p.misses = time.Duration(max(cfg.Misses, 2)) // v7 may let one beat pass while it hears something
+		p.misses = time.Duration(max(cfg.Misses, 2)) // v7 may skip one beat while it receives messages
 	}
 	return p
 }
@@ -61,34 +61,33 @@ func (p *Ponger) PostNewPeer(peer erpc.EarlyPeer) error {
 
 type pongKey struct{ p *Ponger }
 
-// PostDial begins to look after a connection.
+// PostDial starts to watch a connection.
 func (p *Ponger) PostDial(sess erpc.PreSession, _ bool) *erpc.Status { return p.watch(sess, true) }
 
-// PostAccept begins to look after a connection.
+// PostAccept starts to watch a connection.
 func (p *Ponger) PostAccept(sess erpc.PreSession) *erpc.Status { return p.watch(sess, false) }
 
 func (p *Ponger) watch(sess erpc.PreSession, dialed bool) *erpc.Status {
-	stop(sess, pongKey{p}) // that of the connection before a redial
+	stop(sess, pongKey{p}) // the watch of the connection before a redial
 	w := newWatch(sess, dialed, &p.lost, p.look)
 	sess.Swap().Store(pongKey{p}, w)
-	if p.rate > 0 && !w.inOrder { // else nobody could be asked
+	if p.rate > 0 && !w.inOrder { // otherwise the other side can't be called
 		w.begin(p.rate, p.rate/2)
 	}
 	return nil
 }
 
-// PostDisconnect ends that.
+// PostDisconnect stops watching the connection.
 func (p *Ponger) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 	stop(sess, pongKey{p})
 	return nil
 }
 
-// beat is a heartbeat that has arrived. Without a rate it is answered, and
-// nothing more.
+// beat handles a heartbeat. A heartbeat without a rate is only answered.
 func (p *Ponger) beat(ctx erpc.PushCtx) error {
 	v, ok := ctx.Session().Swap().Load(pongKey{p})
 	if !ok {
-		return nil // the plugin was added when the session was there already
+		return nil // the plugin was added after the session had opened
 	}
 	w := v.(*watch)
 	rate, err := parseRate(ctx.PeekMeta(metaRate), ctx.PeekMeta(metaMillis))
@@ -120,9 +119,10 @@ func parseRate(seconds, millis []byte) (time.Duration, error) {
 	return clamp(time.Duration(n) * unit), nil
 }
 
-// look asks when the beat before the last was missed, and judges after the last:
-// each half a beat later, because a beat that comes in time is seen at one look
-// or at the next.
+// look calls the other side when the last but one of the allowed beats was
+// missed, and reports the connection dead after the last. Both happen half a
+// beat late, because a beat that arrives in time is seen at one check or at the
+// next.
 func (p *Ponger) look(w *watch, sess erpc.Session, s *signs) (dead bool) {
 	w.mu.Lock()
 	rate := w.rate

@@ -10,39 +10,40 @@ import (
 	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
-// A watch looks after one connection, twice a beat. It is made in a connect hook
-// and begins when it is told the rate.
+// A watch checks one connection twice per beat. It is made in a connect hook
+// and starts once the rate is known.
 type watch struct {
-	early   erpc.PreSession // only to describe the session
+	early   erpc.PreSession // the session in its connect hook, used to find the open one
 	conn    net.Conn
-	redials bool // the session makes another connection when this one breaks
-	inOrder bool // the other side reads nothing while its handler works
+	redials bool // the session redials when this connection breaks
+	inOrder bool // the other side reads nothing while its handler runs
 	step    func(*watch, erpc.Session, *signs) (dead bool)
-	lost    *lograte.Limiter // of the lines about connections that end: of the plugin
+	lost    *lograte.Limiter // bounds the log lines about such connections; shared by the plugin
 
 	mu      sync.Mutex // guards the following
 	rate    time.Duration
-	told    bool        // the other side has said the rate
-	timer   *time.Timer // nil: not begun
+	told    bool        // the other side has sent the rate
+	timer   *time.Timer // nil: not started
 	looking bool        // look runs, and sets the timer when it ends
 	stopped bool
 
-	signs signs // of look
+	signs signs // used only by look
 }
 
-// signs are what a watch has noticed. Times are counted in looks, not read from
-// a clock: a process that was stopped for a while has missed nothing.
+// signs holds what a watch has observed. Times are counted in calls of look
+// rather than read from a clock, so that a process that was suspended has
+// missed nothing.
 type signs struct {
 	in, messages, out uint64        // bytes in, messages out, bytes out as of the last look
-	heardOut          uint64        // bytes out when something was heard last
-	unheard, unsaid   int           // looks since something came in, and since something was sent
-	silence           time.Duration // since when an answer is due, without a sign of life
+	heardOut          uint64        // bytes out when something was last received
+	unheard, unsaid   int           // looks since something was received, and since something was sent
+	silence           time.Duration // time without a sign of life while an answer is due
 	waits             bool          // something waits to be written
 	told              time.Duration // the rate in the last heartbeat sent
-	asked             erpc.CallCmd  // the last question, nil if there was none
+	asked             erpc.CallCmd  // the last heartbeat call, nil if there was none
 }
 
-// newWatch is for connect hooks.
+// newWatch returns a watch of the connection of sess. Connect hooks call it.
 func newWatch(sess erpc.PreSession, dialed bool, lost *lograte.Limiter, step func(*watch, erpc.Session, *signs) bool) *watch {
 	w := &watch{early: sess, step: step, lost: lost, conn: sess.NetConn(), inOrder: sess.AnswersInOrder()}
 	if p, ok := sess.Peer().(erpc.Peer); ok && dialed {
@@ -51,8 +52,8 @@ func newWatch(sess erpc.PreSession, dialed bool, lost *lograte.Limiter, step fun
 	return w
 }
 
-// begin starts to look, after a while the first time, or changes the rate for
-// the looks after the next.
+// begin starts the checks, with the first after the given time. If they have
+// started, it changes the rate from the check after the next on.
 func (w *watch) begin(rate, first time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,8 +63,8 @@ func (w *watch) begin(rate, first time.Duration) {
 	}
 }
 
-// tell is begin with the rate that the other side says. The next look is due as
-// the new rate has it.
+// tell is begin with the rate that the other side sent. It also moves the next
+// check according to the new rate.
 func (w *watch) tell(rate time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +79,7 @@ func (w *watch) tell(rate time.Duration) {
 	w.rate = rate
 }
 
-// knows reports whether the other side has said the rate.
+// knows reports whether the other side has sent the rate.
 func (w *watch) knows() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,8 +95,8 @@ func (w *watch) stop() {
 	}
 }
 
-// look runs twice a beat, never twice at the same time: the next look is set
-// when this one is over. One that tell has set meanwhile does nothing.
+// look runs twice per beat, never concurrently: it sets the timer for the next
+// check when it ends. A timer that tell has set meanwhile has no effect.
 func (w *watch) look() {
 	w.mu.Lock()
 	rate, vain := w.rate, w.stopped || w.looking
@@ -124,11 +125,11 @@ func (w *watch) look() {
 	}
 }
 
-// session returns the session once it is open.
+// session returns the session, or nil if it is not open yet.
 func (w *watch) session() erpc.Session {
 	sess, ok := w.early.Peer().GetSession(w.early.ID())
 	if !ok || sess.Swap() != w.early.Swap() {
-		return nil // not yet, or another one with that id
+		return nil // not open yet, or another session has that id
 	}
 	return sess
 }
@@ -142,14 +143,14 @@ func (w *watch) end(sess erpc.Session, rate time.Duration) {
 	} else {
 		err = sess.Close()
 	}
-	if err == nil { // else it was closed already: the session is being redialed, say
+	if err == nil { // otherwise it was closed already, for example for a redial
 		w.lost.Do(func(skipped uint64) {
 			sess.Log(slog.LevelWarn, "heartbeat: nothing was heard; connection closed", slog.Duration("beat", rate), slog.Uint64("others", skipped))
 		})
 	}
 }
 
-// read compares what the session has sent and received with the last look.
+// read compares the session's counters with those of the last look.
 func (s *signs) read(sess erpc.Session) {
 	st := sess.Stats()
 	if st.BytesIn != s.in {
@@ -165,7 +166,7 @@ func (s *signs) read(sess erpc.Session) {
 	s.out, s.waits = st.BytesOut, st.Queued > 0
 }
 
-// unanswered reports whether a question is open.
+// unanswered reports whether a heartbeat call is pending.
 func (s *signs) unanswered() bool {
 	if s.asked == nil {
 		return false
@@ -178,8 +179,8 @@ func (s *signs) unanswered() bool {
 	}
 }
 
-// grace is how long what was written since something was heard may take to
-// arrive: no more than the buffers on its way can hold.
+// grace returns how long the bytes written since something was received may
+// take to arrive. It counts no more than the buffers on the way can hold.
 func (s *signs) grace() time.Duration {
 	const buffers = 16 << 20 // bytes
 	return time.Duration(min(s.out-s.heardOut, buffers)) * time.Second / throughput

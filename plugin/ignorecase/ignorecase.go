@@ -15,13 +15,13 @@ type IgnoreCase struct {
 	names map[route][]string
 }
 
-// A route is what a message asks for, in lower case.
+// A route is the kind and the lower-case name that a message asks for.
 type route struct {
 	kind  kind
 	lower string
 }
 
-// A kind is that of the handler that a message asks for.
+// A kind is the kind of handler that a message asks for.
 type kind byte
 
 const (
@@ -59,8 +59,8 @@ func (i *IgnoreCase) PostReg(h *erpc.Handler) error {
 	if i.names == nil {
 		i.names = make(map[route][]string)
 	}
-	if !slices.Contains(i.names[r], h.Name()) { // of another peer, perhaps
-		i.names[r] = append(slices.Clip(i.names[r]), h.Name()) // find returns slices without the lock
+	if !slices.Contains(i.names[r], h.Name()) { // another peer may have registered it
+		i.names[r] = append(slices.Clip(i.names[r]), h.Name()) // copy: find returns slices that are read without the lock
 	}
 	return nil
 }
@@ -94,7 +94,8 @@ func (i *IgnoreCase) rename(ctx erpc.ReadCtx, k kind) {
 			return
 		}
 	}
-	// A handler that was registered before the plugin was added, or none.
+	// Either the handler was registered before the plugin was added, or there is
+	// none.
 	if strings.HasPrefix(lower, "/") || has(ctx, k, lower) {
 		ctx.ResetServiceMethod(lower)
 	}
@@ -106,7 +107,7 @@ func (i *IgnoreCase) find(k kind, lower string) []string {
 	return i.names[route{k, lower}]
 }
 
-// has reports whether the peer has a handler of that very name.
+// has reports whether the peer has a handler of exactly that name.
 func has(ctx erpc.ReadCtx, k kind, name string) bool {
 	p, ok := ctx.Peer().(erpc.Peer)
 	if !ok {

@@ -1,14 +1,14 @@
-// Package limit bounds what a peer does for others, by plugins for a peer, a group
-// or a route: [New] bounds how many messages a handler works on at the same time,
-// what happens to those above that, and whether those of one session are handled
-// one after another; [NewRate] bounds how many a session, an address or an
-// identity may send in a second. [Pending] bounds the other side: the calls that a
-// session has in flight.
+// Package limit has plugins that limit what a peer does for others, for a peer,
+// a group or a route. [New] limits how many messages a handler works on at the
+// same time, and says whether the others wait or are refused, and whether the
+// messages of one session are handled in order. [NewRate] limits how many
+// messages a session, an address or an identity may send per second. [Pending]
+// limits the calling side: the calls that a session has in flight.
 //
-// A stream counts as one message that its handler works on for as long as the
-// stream lasts. Streams do not wait: those above a bound are refused even if there
-// is a queue, and ordered handlers do not wait for them.
+// A stream counts as one message that its handler works on until the stream
+// ends. Streams do not wait: those above a limit are refused even if there is a
+// queue, and ordered handlers do not wait for them.
 //
-// Nothing of it changes the wire. Calls that are refused get CodeExhausted and
-// were not executed; pushes are dropped.
+// The plugins do not change the wire format. Refused calls get CodeExhausted
+// and are not executed; refused pushes are dropped.
 package limit

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limiters are the rates of keys. There are at most max of them; the keys above
-// that share one, until there is room. All methods may be called concurrently.
+// limiters holds a rate limiter for each key, at most max of them. Further keys
+// share one limiter until there is room. All methods may be called
+// concurrently.
 type limiters struct {
 	max    int
 	new    func() *rate.Limiter
@@ -25,7 +26,7 @@ func newLimiters(max int, new func() *rate.Limiter) *limiters {
 	return &limiters{max: max, new: new, shared: new(), byKey: make(map[string]*rate.Limiter)}
 }
 
-// sweepEvery is the shortest time between two looks at all keys.
+// sweepEvery is the shortest time between two sweeps over all keys.
 const sweepEvery = time.Second
 
 func (l *limiters) of(key string) *rate.Limiter {
@@ -45,8 +46,8 @@ func (l *limiters) of(key string) *rate.Limiter {
 	return r
 }
 
-// sweepLocked forgets the keys that have used nothing lately: a new limiter would
-// allow them the same.
+// sweepLocked removes the limiters that have recovered their full burst, since
+// a new one would allow the same.
 func (l *limiters) sweepLocked(now time.Time) {
 	if now.Sub(l.swept) < sweepEvery {
 		return
@@ -59,8 +60,8 @@ func (l *limiters) sweepLocked(now time.Time) {
 	}
 }
 
-// network returns what a remote address counts as: the address without its port,
-// of IPv6 the first 64 bits, which usually belong to one customer.
+// network returns the key for a remote address: the address without its port,
+// or for IPv6 the first 64 bits, which usually belong to one customer.
 func network(addr net.Addr) string {
 	text := addr.String()
 	ap, err := netip.ParseAddrPort(text)

@@ -11,7 +11,8 @@ import (
 // refused. It was not sent.
 var ErrPending = errors.New("limit: overflow: too many calls of this session wait for their replies; this one was not sent")
 
-// heartbeats, of plugin/heartbeat, pass: they find out why no replies come.
+// heartbeats is the method of plugin/heartbeat. Pending lets it pass, because
+// heartbeats detect why no replies arrive.
 const heartbeats = "/heartbeat"
 
 // Calls is the plugin that [Pending] returns.
@@ -19,10 +20,10 @@ type Calls struct{ max int }
 
 var _ erpc.PreWriteCallPlugin = (*Calls)(nil)
 
-// Pending returns the plugin, for NewPeer, that refuses a call at once while n
+// Pending returns a plugin for NewPeer that refuses a call at once while n
 // calls of its session wait for their replies or for room in its queue. Without
-// it a call waits for as long as its context allows. What begins at the very
-// same time may exceed n. It panics if n is below 1.
+// the plugin, a call waits until its context ends. Calls that begin at the same
+// moment may exceed n. Pending panics if n is below 1.
 func Pending(n int) *Calls {
 	if n < 1 {
 		panic(fmt.Errorf("limit: Pending(%d): give it 1 or more, or leave it out", n))
@@ -33,7 +34,7 @@ func Pending(n int) *Calls {
 // Name returns the name of the plugin.
 func (c *Calls) Name() string { return fmt.Sprintf("limit-pending(%d)", c.max) }
 
-// PreWriteCall refuses what is too much.
+// PreWriteCall refuses calls above the limit.
 func (c *Calls) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	if ctx.Output().ServiceMethod() != heartbeats && ctx.Session().Stats().Pending >= c.max {
 		return erpc.NewStatusByCodeText(erpc.CodeExhausted, ErrPending, false)

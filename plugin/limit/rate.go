@@ -13,31 +13,31 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 )
 
-// Per is what each has a rate of its own.
+// Per says what has a rate of its own.
 type Per string
 
-// What a [Rate] is for.
+// Values of [Rate].Per.
 const (
 	PerSession  Per = "session"  // each session
-	PerIP       Per = "ip"       // each remote address, of IPv6 each network of 64 bits
+	PerIP       Per = "ip"       // each remote address; for IPv6 each /64 network
 	PerIdentity Per = "identity" // each identity of package auth; a session without one counts by its address
 )
 
-// A Rate says how many calls and pushes there may be in a second, for each
-// session, address or identity on its own.
+// A Rate limits calls and pushes per second, separately for each session,
+// address or identity.
 type Rate struct {
 	Per   Per     `yaml:"per" ini:"per" comment:"What has a rate of its own: session, ip or identity; empty is session"`
 	Limit float64 `yaml:"limit" ini:"limit" comment:"Calls and pushes in a second"`
 	Burst int     `yaml:"burst" ini:"burst" comment:"Calls and pushes that may come at once; 0 is those of a second, at least 1"`
-	// MaxKeys bounds how many addresses or identities have a rate of their own at
-	// the same time. Those above it share one.
+	// MaxKeys bounds how many addresses or identities have their own rate at the
+	// same time. Further ones share one rate.
 	MaxKeys int `yaml:"max_keys" ini:"max_keys" comment:"Addresses or identities with a rate of their own at the same time; 0 is 100000"`
 }
 
 // DefaultMaxKeys is [Rate].MaxKeys if that is 0.
 const DefaultMaxKeys = 100_000
 
-// Validate returns what is wrong with the rate.
+// Validate returns the error in the configuration, if any.
 func (r Rate) Validate() error {
 	switch r.Per {
 	case "", PerSession, PerIP, PerIdentity:
@@ -45,13 +45,13 @@ func (r Rate) Validate() error {
 		return fmt.Errorf("limit: a rate per %q is unknown; use %s, %s or %s", r.Per, PerSession, PerIP, PerIdentity)
 	}
 	if !(r.Limit > 0) || math.IsInf(r.Limit, 0) || r.Burst < 0 || r.MaxKeys < 0 {
-		return fmt.Errorf("limit: a rate of %v a second with a burst of %d for %d keys makes no sense; the first must be above 0, the others not below", r.Limit, r.Burst, r.MaxKeys)
+		return fmt.Errorf("limit: a rate of %v per second with a burst of %d for %d keys is invalid; the rate must be above 0, the others must not be below 0", r.Limit, r.Burst, r.MaxKeys)
 	}
 	return nil
 }
 
-// ErrRate is the cause of the status CodeExhausted of a call that came too fast.
-// It was not executed.
+// ErrRate is the cause of the status CodeExhausted of a call above the rate. It
+// was not executed.
 var ErrRate = errors.New("limit: overflow: calls and pushes come too fast; this one was not executed")
 
 // Rater is the plugin that [NewRate] returns, for a peer, a group or a route. All
@@ -67,8 +67,8 @@ var (
 	_ erpc.PreReadPushBodyPlugin = (*Rater)(nil)
 )
 
-// NewRate returns the plugin. All handlers that have it count together. It panics
-// if the rate makes no sense.
+// NewRate returns the plugin. All handlers that have it share its rates. It
+// panics if the configuration is invalid.
 func NewRate(cfg Rate) *Rater {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
@@ -93,18 +93,19 @@ func (r *Rater) newLimiter() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(r.cfg.Limit), r.cfg.Burst)
 }
 
-// Name returns the name of the plugin, which tells those of several rates apart.
+// Name returns the name of the plugin. It contains the rate, so that several of
+// these plugins can be told apart.
 func (r *Rater) Name() string {
 	return fmt.Sprintf("limit-rate(%s,%v,%d)", r.cfg.Per, r.cfg.Limit, r.cfg.Burst)
 }
 
-// Refused returns how many calls and pushes came too fast.
+// Refused returns how many calls and pushes were refused.
 func (r *Rater) Refused() uint64 { return r.refused.Load() }
 
-// PreReadCallBody refuses a call that comes too fast.
+// PreReadCallBody refuses a call above the rate.
 func (r *Rater) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status { return r.take(ctx) }
 
-// PreReadPushBody drops a push that comes too fast.
+// PreReadPushBody drops a push above the rate.
 func (r *Rater) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status { return r.take(ctx) }
 
 func (r *Rater) take(ctx erpc.ReadCtx) *erpc.Status {
@@ -115,7 +116,7 @@ func (r *Rater) take(ctx erpc.ReadCtx) *erpc.Status {
 	return erpc.Refusal(erpc.NewStatusByCodeText(erpc.CodeExhausted, ErrRate, false))
 }
 
-// rateKey is where the store of a session has its limiter.
+// rateKey is the key of a session's limiter in its store.
 type rateKey struct{ r *Rater }
 
 func (r *Rater) limiter(ctx erpc.ReadCtx) *rate.Limiter {

@@ -1,29 +1,29 @@
-// Package otel is a plugin that makes OpenTelemetry spans and metrics of calls
-// and pushes, at both ends. The trace context travels in the metadata, as W3C
-// has it (traceparent, tracestate), which peers without the plugin ignore.
+// Package otel is a plugin that records OpenTelemetry spans and metrics of
+// calls and pushes, at both ends. The trace context is sent in the metadata in
+// W3C format (traceparent, tracestate); peers without the plugin ignore it.
 //
-// The span of a handler is in the context that the handler gets, so what is
-// called with that is traced below it.
+// The context of a handler contains its span, so calls made with that context
+// become its children.
 //
-// Names and attributes follow the semantic conventions of OpenTelemetry for RPC:
-// the histograms rpc.client.call.duration and rpc.server.call.duration in seconds,
-// with rpc.system.name, rpc.method, rpc.response.status_code and error.type, and
-// spans with server.address and server.port or client.address beside these. Only a
-// status of 500 to 599, or about the connection, makes an error of the span of
-// a handler; at the caller any failed status does.
+// Names and attributes follow the semantic conventions of OpenTelemetry for
+// RPC: the histograms rpc.client.call.duration and rpc.server.call.duration in
+// seconds, with rpc.system.name, rpc.method, rpc.response.status_code and
+// error.type, and spans with server.address and server.port or client.address
+// beside these. A handler's span is an error only for a status of 500 to 599 or
+// one about the connection. A caller's span is an error for any failed status.
 //
-// A stream is one call, from its opening to its end, whatever ends it; its span has
-// erpc.messages.sent and erpc.messages.received, and the counter
-// erpc.stream.messages sums them up, with erpc.direction.
+// A stream is one call, from its opening to its end. Its span has
+// erpc.messages.sent and erpc.messages.received; the counter
+// erpc.stream.messages sums them up, with the attribute erpc.direction.
 //
-// Methods that have no handler, which strangers can name as they like, count
-// together as "_OTHER", and so do the methods called here above the first 1000.
-// So that handlers are known by name, give the plugin to NewPeer. Heartbeats are
-// left out unless [Config].Filter takes them in.
+// Methods without a handler, whose names clients choose, are counted together
+// as "_OTHER"; so are the methods that this peer calls beyond the first 1000.
+// Pass the plugin to NewPeer, so that it learns the names of all handlers.
+// Heartbeats are left out unless [Config].Filter accepts them.
 //
-// A call that gets no reply is ended with its context. One whose context never
-// ends, because its connection broke, leaves no span.
+// A call without a reply ends with its context. If its connection breaks and
+// its context never ends, the call leaves no span.
 //
-// Package prometheus beside this one has metrics without OpenTelemetry. Both are
-// in a module of their own, so that erpc itself pulls in none of it.
+// Package otel/prometheus has metrics without OpenTelemetry. Both are in a
+// separate module, so that erpc itself does not depend on these libraries.
 package otel

@@ -21,17 +21,17 @@ import (
 
 const scope = "github.com/goerpc/erpc/plugin/otel"
 
-// Config adjusts the plugin. The zero value takes the global providers.
+// Config adjusts the plugin. The zero value uses the global providers.
 type Config struct {
 	TracerProvider trace.TracerProvider          `yaml:"-" ini:"-"`
 	MeterProvider  metric.MeterProvider          `yaml:"-" ini:"-"`
 	Propagator     propagation.TextMapPropagator `yaml:"-" ini:"-"` // nil: W3C trace context
-	// Filter says which methods are looked at; nil is all but heartbeats.
+	// Filter reports whether to observe a method; nil means all but heartbeats.
 	Filter func(method string) bool `yaml:"-" ini:"-"`
 }
 
-// Plugin is the plugin. It may be given to several peers. All methods may be
-// called concurrently.
+// Plugin is the plugin. It may serve several peers. All methods may be called
+// concurrently.
 type Plugin struct {
 	*track.Tracker
 }
@@ -83,10 +83,10 @@ func (*Plugin) Name() string { return "otel" }
 
 // Context returns ctx.
 //
-// Deprecated: the context of a handler has the span in it.
+// Deprecated: the context of a handler already contains the span.
 func (*Plugin) Context(ctx context.Context) context.Context { return ctx }
 
-// carrier is metadata as a propagator sees it.
+// carrier adapts metadata to a propagator.
 type carrier struct{ *erpc.Meta }
 
 func (c carrier) Set(key, value string) { c.Meta.Set(key, value) }
@@ -97,7 +97,7 @@ func (c carrier) Keys() (keys []string) {
 	return keys
 }
 
-// observer makes spans and measures durations.
+// observer records spans and durations.
 type observer struct {
 	tracer         trace.Tracer
 	propagator     propagation.TextMapPropagator
@@ -164,15 +164,15 @@ func (o *observer) count(op *track.Op, direction string, n uint64) {
 	}
 }
 
-// attributes are those of a metric, so there are few.
+// attributes returns the attributes of a metric, which must be few.
 func attributes(op *track.Op) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		semconv.RPCSystemNameKey.String("erpc"), semconv.RPCMethodKey.String(op.Method), attribute.String("erpc.kind", op.Kind.String()),
 	}
 }
 
-// addresses are those of the other side: of the server if it is the caller that
-// looks, else of the client.
+// addresses returns the attributes for the other side's address: the server's
+// on the calling side, else the client's.
 func addresses(op *track.Op) []attribute.KeyValue {
 	text := op.Session.RemoteAddr().String()
 	host, port, err := net.SplitHostPort(text)
@@ -189,8 +189,8 @@ func addresses(op *track.Op) []attribute.KeyValue {
 	return attrs
 }
 
-// isError reports whether the span of an operation is one of an error. A handler
-// that answers what its caller did wrong has done its work.
+// isError reports whether the span of an operation is an error. A handler that
+// reports its caller's mistake has not failed.
 func isError(k track.Kind, st *erpc.Status) bool {
 	if k.Handled() {
 		return st.Code() >= 500 && st.Code() < 600 || erpc.IsConnError(st)

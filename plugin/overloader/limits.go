@@ -10,16 +10,16 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A refusal is why a message is not handled. Its text is that of erpc v7 where
-// v7 has one.
+// A refusal is the reason why a message is not handled. Its text is that of
+// erpc v7 if v7 has one.
 type refusal struct {
 	text   string
-	reason *uint64 // what counts it
+	reason *uint64 // the counter to increment
 }
 
-// limits are what is counted, and against what. All methods may be called
-// concurrently: one mutex makes each decision whole, so that a message that one
-// limit refuses takes nothing from another.
+// limits holds the limits and the counts. All methods may be called
+// concurrently. One mutex makes each decision atomic, so that a message that
+// one limit refuses uses up nothing of another.
 type limits struct {
 	mu       sync.Mutex // guards the following
 	cfg      LimitConfig
@@ -31,17 +31,17 @@ type limits struct {
 	counts   Counts
 }
 
-// A method is what is counted of a method with limits.
+// A method holds the counts of a method with limits.
 type method struct {
 	limit    HandlerLimit
 	rate     *rate.Limiter // nil: no limit
 	inFlight int32
 }
 
-// A waiter is a message that waits for a handler to end.
-type waiter struct{ turn chan struct{} } // closed when it has come
+// A waiter is a message that waits for a running handler to end.
+type waiter struct{ turn chan struct{} } // closed when the message may go on
 
-// A slot is what a message holds while it is handled.
+// A slot is held by a message while it is handled.
 type slot struct{ method *method }
 
 func limiter(old *rate.Limiter, qps int32) *rate.Limiter {
@@ -65,7 +65,7 @@ func (l *limits) update(cfg LimitConfig) {
 	old := l.methods
 	l.methods = make(map[string]*method, len(cfg.MaxHandlerQPS))
 	for _, h := range cfg.MaxHandlerQPS {
-		m := old[h.ServiceMethod] // with what is at work
+		m := old[h.ServiceMethod] // keeps the count of running handlers
 		if m == nil {
 			m = &method{}
 		}
@@ -92,8 +92,8 @@ func (l *limits) disconnect() {
 	l.conns--
 }
 
-// enter admits a message, at once or after a while, or says why it does not. A
-// nil slot without a refusal is of a message that no limit concerns.
+// enter admits a message, possibly after waiting, or returns a refusal. If both
+// results are nil, no limit applies to the message.
 func (l *limits) enter(ctx context.Context, name string, now time.Time) (*slot, *refusal) {
 	l.mu.Lock()
 	if slices.Contains(l.cfg.Except, name) {
@@ -122,8 +122,8 @@ func (l *limits) enter(ctx context.Context, name string, now time.Time) (*slot, 
 	return l.wait(ctx, s, w, limit)
 }
 
-// refuseLocked returns why a message may not even wait, and otherwise takes a
-// permit of each rate.
+// refuseLocked returns a refusal if the message may not even wait, and
+// otherwise takes a permit of each rate.
 func (l *limits) refuseLocked(m *method, now time.Time) *refusal {
 	switch {
 	case l.total != nil && l.total.TokensAt(now) < 1:
@@ -160,7 +160,7 @@ func (l *limits) wait(ctx context.Context, s *slot, w *waiter, limit time.Durati
 	defer l.mu.Unlock()
 	i := slices.Index(l.waiting, w)
 	if i < 0 {
-		return s, nil // its turn came at the last moment
+		return s, nil // it was admitted at the last moment
 	}
 	l.waiting = slices.Delete(l.waiting, i, i+1)
 	if s.method != nil {
@@ -170,7 +170,7 @@ func (l *limits) wait(ctx context.Context, s *slot, w *waiter, limit time.Durati
 	return nil, &refusal{fmt.Sprintf("queue overload, max_queue_time=%v", limit), nil}
 }
 
-// leave is the end of a message that enter admitted.
+// leave frees the slot of a message that enter admitted.
 func (l *limits) leave(s *slot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -181,7 +181,7 @@ func (l *limits) leave(s *slot) {
 	l.wakeLocked()
 }
 
-// wakeLocked lets the newest waiters go on, as many as there is room for.
+// wakeLocked admits the newest waiters, as many as there is room for.
 func (l *limits) wakeLocked() {
 	for len(l.waiting) > 0 && (l.cfg.MaxInFlight <= 0 || l.inFlight < l.cfg.MaxInFlight) {
 		last := len(l.waiting) - 1

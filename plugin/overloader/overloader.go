@@ -7,15 +7,15 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// An Overloader is the plugin. All methods may be called concurrently. Several
-// peers that have it share its limits.
+// An Overloader is the plugin. All methods may be called concurrently. Peers
+// that have the same Overloader share its limits.
 type Overloader struct {
 	limits  limits
 	mistake error
 }
 
-// New returns the plugin. With limits that contradict each other no peer can be
-// made.
+// New returns the plugin. If the limits are invalid, making a peer with it
+// fails.
 func New(initLimitConfig LimitConfig) *Overloader {
 	o := &Overloader{}
 	o.mistake = o.Update(initLimitConfig)
@@ -36,7 +36,8 @@ var (
 // Name returns the name of the plugin.
 func (*Overloader) Name() string { return "overloader" }
 
-// Update replaces the limits. If they contradict each other the old ones stay.
+// Update replaces the limits. If the new ones are invalid, it returns an error
+// and the old ones stay.
 func (o *Overloader) Update(newLimitConfig LimitConfig) error {
 	if err := newLimitConfig.Validate(); err != nil {
 		return err
@@ -52,14 +53,15 @@ func (o *Overloader) LimitConfig() LimitConfig {
 	return o.limits.cfg
 }
 
-// Counts is what was refused, for which reason, and what there is at the moment.
+// Counts holds how many messages were refused for which reason, and the current
+// use.
 type Counts struct {
 	Conns, TotalQPS, HandlerQPS, InFlight, QueueTime uint64
 
 	NowConns, NowInFlight, NowWaiting int
 }
 
-// Counts returns the numbers.
+// Counts returns the counts.
 func (o *Overloader) Counts() Counts {
 	l := &o.limits
 	l.mu.Lock()
@@ -69,7 +71,7 @@ func (o *Overloader) Counts() Counts {
 	return c
 }
 
-// PreNewPeer returns what is wrong with the limits.
+// PreNewPeer returns the error in the limits, if any.
 func (o *Overloader) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return o.mistake }
 
 type (
@@ -77,7 +79,7 @@ type (
 	slotKey struct{ o *Overloader } // in the swap of a message that is handled: its slot
 )
 
-// PostDial counts a session. One that is dialed again has its place.
+// PostDial counts a session. A redialed session keeps its place.
 func (o *Overloader) PostDial(sess erpc.PreSession, _ bool) *erpc.Status { return o.PostAccept(sess) }
 
 // PostAccept counts a session.
@@ -123,14 +125,16 @@ func (o *Overloader) PostReadPushHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return o.PostReadCallHeader(ctx)
 }
 
-// PreWriteReply is the end of a call's handler: a client that has the reply may
-// call again, and one that does not read it keeps nobody else out.
+// PreWriteReply frees the slot of a call before its reply is written, so that a
+// client with the reply can call again at once, and one that does not read it
+// holds no slot.
 func (o *Overloader) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	o.leave(ctx.Swap(), slotKey{o})
 	return nil
 }
 
-// PostHandle is the end of a push, and of a call to which no reply was written.
+// PostHandle frees the slot of a push, or of a call to which no reply was
+// written.
 func (o *Overloader) PostHandle(ctx erpc.ReadCtx) { o.leave(ctx.Swap(), slotKey{o}) }
 
 func (o *Overloader) leave(swap erpc.Map, key any) {
@@ -140,7 +144,8 @@ func (o *Overloader) leave(swap erpc.Map, key any) {
 	}
 }
 
-// prefix tells our statuses from others of the same code, for people.
+// prefix distinguishes this plugin's statuses from others with the same code,
+// for humans.
 const prefix = "overload: "
 
 func (o *Overloader) status(text string) *erpc.Status {
@@ -150,13 +155,13 @@ func (o *Overloader) status(text string) *erpc.Status {
 	return erpc.Refusal(erpc.NewStatus(erpc.CodeExhausted, prefix+text))
 }
 
-// IsOverload reports whether st says that a limit was reached: of this plugin, or
-// of the framework's own, at the other side or at any one behind that. It is for
-// statistics and for slowing down. It is not a proof that the call was not
-// executed: its handler may have begun, and passed on the status of a call of its
-// own. [erpc.NotExecuted] is: this plugin's refusals are marked. Package retry
-// repeats only what certainly was not executed.
+// IsOverload reports whether st says that a limit was reached, of this plugin
+// or of the framework, at the other side or at a peer behind it. Use it for
+// statistics and to slow down. It does not prove that the call was not
+// executed: the handler may have run and returned the status of a call that it
+// made itself. [erpc.NotExecuted] proves it, because this plugin marks its
+// refusals. Package retry repeats only calls that certainly were not executed.
 func IsOverload(st *erpc.Status) bool {
 	return st.Code() == erpc.CodeExhausted ||
-		st.Code() == erpc.CodeInternalServerError && strings.Contains(st.Msg(), "qps overload, ") // v7's
+		st.Code() == erpc.CodeInternalServerError && strings.Contains(st.Msg(), "qps overload, ") // the text of v7
 }

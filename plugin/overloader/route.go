@@ -6,13 +6,13 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Route returns the part of the plugin that a route or a group can have: all but
-// MaxConn, which is about connections. What it admits counts with everything else
-// that has the same Overloader; a peer and a route of its own should not both have
-// it, or messages to the route count twice.
+// Route returns the part of the plugin for a route or a group: all limits
+// except MaxConn, which concerns connections. It shares its counts with
+// everything else that has the same Overloader. Don't use it on a peer and on
+// one of its routes, or messages to the route count twice.
 func (o *Overloader) Route() erpc.Plugin { return &routeOverloader{o} }
 
-// A routeOverloader counts messages when their handler is known.
+// A routeOverloader counts messages once their handler is known.
 type routeOverloader struct{ o *Overloader }
 
 var (
@@ -26,7 +26,7 @@ var (
 // Name returns the name of the plugin.
 func (*routeOverloader) Name() string { return "overloader-route" }
 
-// PostReg returns what is wrong with the limits.
+// PostReg returns the error in the limits, if any.
 func (r *routeOverloader) PostReg(*erpc.Handler) error { return r.o.mistake }
 
 // PreReadCallBody admits or refuses a call. It may wait.
@@ -39,14 +39,15 @@ func (r *routeOverloader) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status {
 	return r.PreReadCallBody(ctx)
 }
 
-// PreWriteReply is the end of a call's handler.
+// PreWriteReply frees the slot of a call before its reply is written.
 func (r *routeOverloader) PreWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	r.o.leave(ctx.Swap(), routeKey{r})
 	return nil
 }
 
-// PostHandle is the end of a push, and of a call to which no reply was written.
+// PostHandle frees the slot of a push, or of a call to which no reply was
+// written.
 func (r *routeOverloader) PostHandle(ctx erpc.ReadCtx) { r.o.leave(ctx.Swap(), routeKey{r}) }
 
-// routeKey is where the swap of a message that is handled has its slot of a route.
+// routeKey is the key of a message's slot for a route in its swap.
 type routeKey struct{ r *routeOverloader }

@@ -1,12 +1,11 @@
-// Package plugintest checks that a plugin keeps to the contract of plugins: that
-// calls, pushes and statuses come through two peers that have it as they come
-// through peers without, that its hooks may be called concurrently, that panics
-// and cancelled calls do it no harm, and that nothing of it is left when its peers
-// are closed. Whoever writes one calls [Run] from a test of its package, with the
-// race detector.
+// Package plugintest checks that a plugin keeps the contract of plugins: calls,
+// pushes and statuses pass between two peers that have it as they do without
+// it, its hooks can be called concurrently, panics and cancelled calls do not
+// harm it, and it leaves nothing behind when its peers are closed. To check a
+// plugin, call [Run] from a test of its package, with the race detector.
 //
-// The plugin must let the exchanges of the suite pass: configure one that limits or
-// refuses so that it does. What else it does is for tests of its own.
+// The plugin must let the exchanges of the suite pass: configure one that
+// limits or refuses accordingly. Test what else the plugin does separately.
 package plugintest
 
 import (
@@ -23,17 +22,17 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Limit bounds everything that the suite waits for.
+// Limit bounds every wait of the suite.
 const Limit = 20 * time.Second
 
-// A Suite is what is checked.
+// A Suite says which plugins to check.
 type Suite struct {
-	// Server and Client make the plugins of the two sides: more than one where
-	// some only work together. A nil one is for a side without any.
+	// Server and Client return the plugins of the two sides, several if they only
+	// work together. Nil means that the side has no plugins.
 	Server, Client func() []erpc.Plugin
-	// Route makes the plugins that each route of the server has.
+	// Route returns the plugins of each route of the server.
 	Route func() []erpc.Plugin
-	// Settings are those of each call and push.
+	// Settings are applied to each call and push.
 	Settings []erpc.MessageSetting
 }
 
@@ -62,7 +61,8 @@ func made(f func() []erpc.Plugin) []erpc.Plugin {
 	return f()
 }
 
-// names: a plugin is found by its name, and a peer takes it once.
+// names checks that a plugin is found by its name, and that a peer refuses it a
+// second time.
 func (s Suite) names(t *testing.T) {
 	for side, f := range map[string]func() []erpc.Plugin{"server": s.Server, "client": s.Client, "route": s.Route} {
 		for _, p := range made(f) {
@@ -91,14 +91,14 @@ type pair struct {
 	pushed chan Value
 }
 
-// A Value is what the suite calls with: of a struct, so that plugins which look at
-// fields have some.
+// A Value is the argument of the suite's calls. It is a struct, for plugins
+// that inspect fields.
 type Value struct {
 	Number int    `json:"number"`
 	Text   string `json:"text"`
 }
 
-const failCode = 4711 // of the handler /plugintest/fail
+const failCode = 4711 // the status code of /plugintest/fail
 
 func (s Suite) newPair(t *testing.T) *pair {
 	t.Helper()
@@ -114,7 +114,7 @@ func (s Suite) newPair(t *testing.T) *pair {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = p.srv.Serve(lis) // says that the peer was closed
+		_ = p.srv.Serve(lis) // returns that the peer was closed
 	}()
 	t.Cleanup(func() {
 		if err := p.srv.Close(); err != nil {
@@ -142,7 +142,7 @@ func (p *pair) register(route []erpc.Plugin) {
 	}, route...)
 }
 
-// dial returns another session with the server.
+// dial opens another session with the server.
 func (p *pair) dial(t *testing.T) erpc.Session {
 	t.Helper()
 	cli := erpc.NewPeer(erpc.PeerConfig{Logger: slog.New(slog.DiscardHandler)}, made(p.s.Client)...)
@@ -162,7 +162,7 @@ func (p *pair) settings(more ...erpc.MessageSetting) []erpc.MessageSetting {
 	return append(p.s.Settings[:len(p.s.Settings):len(p.s.Settings)], more...)
 }
 
-// call calls a method and says how its outcome is not as wanted.
+// call calls a method and returns an error if the outcome is not as expected.
 func (p *pair) call(sess erpc.Session, method string, v Value, code int32) error {
 	var got Value
 	cmd := sess.AsyncCall(method, v, &got, nil, p.settings()...)
@@ -183,7 +183,8 @@ func (p *pair) call(sess erpc.Session, method string, v Value, code int32) error
 	return nil
 }
 
-// exchanges: whatever comes of a call or push is as it is without the plugins.
+// exchanges checks that every outcome of a call or push is the same as without
+// the plugins.
 func (p *pair) exchanges(t *testing.T) {
 	large := Value{2, strings.Repeat("large", 50_000)}
 	for _, c := range []struct {
@@ -213,7 +214,7 @@ func (p *pair) exchanges(t *testing.T) {
 	}
 }
 
-// concurrency: hooks are called at the same time, for one session and for many.
+// concurrency calls hooks at the same time, for one session and for many.
 func (p *pair) concurrency(t *testing.T) {
 	const callers, calls, sessions = 8, 25, 4
 	var wg sync.WaitGroup
@@ -247,8 +248,8 @@ func (p *pair) concurrency(t *testing.T) {
 	}
 }
 
-// ends: calls that end with their context, and a session that ends with calls,
-// leave nothing behind that others trip over.
+// ends checks that calls that end with their context, and a session that ends
+// with pending calls, do not affect others.
 func (p *pair) ends(t *testing.T) {
 	for range 10 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -276,7 +277,8 @@ func (p *pair) ends(t *testing.T) {
 	}
 }
 
-// sessions: many come and go, one after the other, with the same plugins.
+// sessions opens and closes many sessions, one after the other, with the same
+// plugins.
 func (s Suite) sessions(t *testing.T) {
 	p := s.newPair(t)
 	for i := range 50 {

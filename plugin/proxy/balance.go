@@ -5,10 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// RoundRobin returns a function for [NewPlugin] that takes the backends in turn.
-// It skips those that cannot be used right now as long as another can: a session
-// that redials, for example. A backend tells by Connected, or else by Health, as
-// sessions have them; one with neither can always be used.
+// RoundRobin returns a function for [NewPlugin] that uses the backends in turn.
+// As long as another backend can be used, it skips those that can't be used
+// right now, such as a session that redials. It asks the backend's method
+// Connected, or else Health, which sessions have; a backend with neither method
+// can always be used.
 func RoundRobin(backends ...Forwarder) func(*Label) Forwarder {
 	var next atomic.Uint64
 	return func(*Label) Forwarder {
@@ -17,8 +18,8 @@ func RoundRobin(backends ...Forwarder) func(*Label) Forwarder {
 }
 
 // Sticky returns a function for [NewPlugin] that sends all messages with the
-// same key to the same backend, as long as that can be used, and those of an
-// unusable one to the next.
+// same key to the same backend, or to the next one while that backend can't be
+// used.
 func Sticky(key func(*Label) string, backends ...Forwarder) func(*Label) Forwarder {
 	seed := maphash.MakeSeed()
 	return func(l *Label) Forwarder {
@@ -26,8 +27,8 @@ func Sticky(key func(*Label) string, backends ...Forwarder) func(*Label) Forward
 	}
 }
 
-// firstUsable returns the first backend from start on that can be used, or just
-// the one at start if none can. It returns nil if there are none.
+// firstUsable returns the first backend from start on that can be used, or the
+// one at start if none can be used. It returns nil if there are no backends.
 func firstUsable(backends []Forwarder, start uint64) Forwarder {
 	n := uint64(len(backends))
 	if n == 0 {

@@ -8,8 +8,8 @@ import (
 // Config adjusts a proxy. The zero value works.
 type Config struct {
 	// TrustRealIP forwards the X-Real-IP, Forwarded and X-Forwarded-* that a
-	// client sends. It is for a proxy whose clients are proxies themselves:
-	// anybody else could claim any address. Otherwise X-Real-IP is the address
+	// client sends. Set it only if all clients are trusted proxies, because other
+	// clients could claim any address. Otherwise X-Real-IP is set to the address
 	// of the client's connection, and the others are dropped.
 	TrustRealIP bool `yaml:"trust_real_ip" ini:"trust_real_ip" comment:"Forward the address that a client claims to speak for"`
 	// TrustHost forwards the Host that a client sends, which chooses the
@@ -33,7 +33,7 @@ const (
 	DefaultMaxHops     = 16
 )
 
-// Validate returns what is wrong with the configuration.
+// Validate returns the error in the configuration, if any.
 func (c Config) Validate() error {
 	if c.MaxWait < 0 || c.MaxHops < 0 {
 		return fmt.Errorf("proxy: max_wait %v and max_hops %d must not be below 0", c.MaxWait, c.MaxHops)

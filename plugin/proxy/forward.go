@@ -11,11 +11,11 @@ import (
 
 var (
 	errNoBackend = errors.New("proxy: no backend was chosen")
-	errBusy      = errors.New("proxy: too many messages of this client are on their way; the call was not forwarded")
+	errBusy      = errors.New("proxy: too many messages of this client are in flight; the call was not forwarded")
 	errAbsolute  = errors.New("proxy: the service method is an absolute URL; a client may not choose the host")
 )
 
-// forwardCall is the handler of calls that the peer has no other for.
+// forwardCall is the handler of unknown calls.
 func (p *proxy) forwardCall(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
 	c := p.client(ctx.Session())
 	if !c.enter(ctx.Context(), p.cfg.MaxWait) {
@@ -45,9 +45,9 @@ func (p *proxy) forwardCall(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
 	return result, nil
 }
 
-// forwardPush is the handler of pushes that the peer has no other for. A push
-// that was read is forwarded even if its client leaves meanwhile: nobody would
-// learn that it was lost.
+// forwardPush is the handler of unknown pushes. A push that was read is
+// forwarded even if its client disconnects meanwhile, because nothing would
+// report its loss.
 func (p *proxy) forwardPush(ctx erpc.UnknownPushCtx) *erpc.Status {
 	c := p.client(ctx.Session())
 	detached := context.WithoutCancel(ctx.Context())
@@ -66,7 +66,7 @@ func (p *proxy) forwardPush(ctx erpc.UnknownPushCtx) *erpc.Status {
 	return p.outcome(c, ctx, to.Push(label.ServiceMethod, ctx.InputBodyBytes(), settings...))
 }
 
-// waitedInVain is the status of a message whose turn has not come.
+// waitedInVain returns the status of a message that got no turn.
 func waitedInVain(ctx context.Context) *erpc.Status {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -77,8 +77,8 @@ func waitedInVain(ctx context.Context) *erpc.Status {
 	return erpc.NewStatusByCodeText(erpc.CodeExhausted, errBusy, false)
 }
 
-// prepare returns what a message that was received is sent on with; send bounds
-// the sending.
+// prepare returns the label and the settings to forward a message with. The
+// context send bounds the sending.
 func (p *proxy) prepare(ctx erpc.PushCtx, send context.Context) (*Label, []erpc.MessageSetting, *erpc.Status) {
 	label := &Label{SessionID: ctx.Session().ID(), RealIP: ctx.IP(), ServiceMethod: ctx.ServiceMethod()}
 	if isAbsolute(label.ServiceMethod) {
@@ -88,8 +88,8 @@ func (p *proxy) prepare(ctx erpc.PushCtx, send context.Context) (*Label, []erpc.
 		erpc.WithContext(send),
 		erpc.WithBodyCodec(ctx.GetBodyCodec()),
 	}
-	// The contexts of unknown methods show no filters; those of read hooks do,
-	// and it is the same one.
+	// The context interfaces of unknown methods don't expose the filters, but the
+	// same value also implements that of read hooks, which does.
 	if read, ok := ctx.(interface{ Input() erpc.Message }); ok && read.Input().XferPipe().Len() > 0 {
 		settings = append(settings, erpc.WithXferPipe(read.Input().XferPipe().IDs()...))
 	}
@@ -101,10 +101,10 @@ func (p *proxy) prepare(ctx erpc.PushCtx, send context.Context) (*Label, []erpc.
 	return label, append(settings, f.settings...), nil
 }
 
-// outcome is the status of a message as its client gets it. What went wrong
-// between the proxy and its backend is for the log of the proxy alone, since it
-// would tell of addresses behind the proxy. That the backend is shutting down is
-// among that: the client would take it for news of the proxy.
+// outcome returns the status that the client of a message gets. A failure
+// between the proxy and its backend is only logged, because its text may reveal
+// addresses behind the proxy. That includes a backend that shuts down: the
+// client would think that the proxy does.
 func (p *proxy) outcome(c *client, ctx erpc.PushCtx, st *erpc.Status) *erpc.Status {
 	if !between(st) {
 		return st
@@ -115,8 +115,8 @@ func (p *proxy) outcome(c *client, ctx erpc.PushCtx, st *erpc.Status) *erpc.Stat
 	return erpc.NewStatus(erpc.CodeBadGateway, erpc.CodeText(erpc.CodeBadGateway))
 }
 
-// between reports whether st is about the connection of proxy and backend, or
-// about the choice of a backend.
+// between reports whether st concerns the connection between proxy and backend,
+// or the choice of a backend.
 func between(st *erpc.Status) bool {
 	c := st.Code()
 	return c >= 100 && c < 200 || c == erpc.CodeShuttingDown ||

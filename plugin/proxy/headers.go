@@ -8,24 +8,25 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// metaHops carries how many proxies a message has passed.
+// metaHops is the metadata with the number of proxies that a message has
+// passed.
 const metaHops = "X-Erpc-Hops"
 
-// hopByHop is what the names of metadata between neighbours begin with. The
-// deadline is among that: the session with the backend says what is left then.
+// hopByHop is the prefix of metadata between neighbours. It includes the
+// deadline: the session with the backend sends the time that is left.
 const hopByHop = "X-Erpc-"
 
 var errHops = errors.New("proxy: the message has passed too many proxies; do they forward to each other?")
 
-// forwarded is the metadata that a message is sent on with.
+// forwarded holds the metadata to forward a message with.
 type forwarded struct {
 	settings []erpc.MessageSetting
 	realIP   string
-	hops     int // proxies in front of this one
+	hops     int // proxies that the message has passed before this one
 }
 
-// filter returns the metadata that is forwarded. Names count without their
-// case, because HTTP changes it.
+// filter returns the metadata to forward. It ignores the case of names, because
+// HTTP changes it.
 func (p *proxy) filter(ctx erpc.PushCtx) forwarded {
 	f := forwarded{realIP: ctx.IP()}
 	claimed, at := false, -1 // the place of the address among the settings, so that it stays where the client had it
@@ -60,11 +61,12 @@ func (p *proxy) filter(ctx erpc.PushCtx) forwarded {
 	return f
 }
 
-// maxHopsText bounds what is parsed; more proxies than that there are not.
+// maxHopsText bounds the digits that are parsed, far above any real number of
+// proxies.
 const maxHopsText = 9
 
-// parseHops reads a number of hops. What is none counts as very many: it was not
-// written by a proxy.
+// parseHops parses a number of hops. An invalid text, which no proxy has
+// written, counts as a very large number.
 func parseHops(s string) int {
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil || len(s) > maxHopsText {
@@ -77,16 +79,16 @@ func isErpcs(name string) bool {
 	return len(name) >= len(hopByHop) && strings.EqualFold(name[:len(hopByHop)], hopByHop)
 }
 
-// isForwarding reports whether HTTP servers take the field for what a proxy of
-// theirs says of the client.
+// isForwarding reports whether name is a field with which HTTP proxies describe
+// the client.
 func isForwarding(name string) bool {
 	const forwarded = "X-Forwarded-"
 	return strings.EqualFold(name, "Forwarded") ||
 		len(name) >= len(forwarded) && strings.EqualFold(name[:len(forwarded)], forwarded)
 }
 
-// isAbsolute reports whether an HTTP client would take the method for a URL with
-// a host of its own.
+// isAbsolute reports whether an HTTP client would parse the method as a URL
+// with a host.
 func isAbsolute(method string) bool {
 	if strings.HasPrefix(method, "//") {
 		return true

@@ -4,38 +4,40 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A CallForwarder sends calls on. A session is one, and so is a pool of
-// sessions. It must be safe for concurrent use.
+// A CallForwarder forwards calls, such as a session or a pool of sessions. It
+// must be safe for concurrent use.
 type CallForwarder interface {
 	Call(serviceMethod string, arg, result any, setting ...erpc.MessageSetting) erpc.CallCmd
 }
 
-// A PushForwarder sends pushes on. It must be safe for concurrent use.
+// A PushForwarder forwards pushes. It must be safe for concurrent use.
 type PushForwarder interface {
 	Push(serviceMethod string, arg any, setting ...erpc.MessageSetting) *erpc.Status
 }
 
-// A StreamForwarder opens streams on. It must be safe for concurrent use.
+// A StreamForwarder opens streams at a backend. It must be safe for concurrent
+// use.
 type StreamForwarder = erpc.StreamOpener
 
-// A Forwarder sends calls and pushes on. One that is a [StreamForwarder], too, as
-// sessions are, sends streams on.
+// A Forwarder forwards calls and pushes. If it also implements
+// [StreamForwarder], as sessions do, it forwards streams too.
 type Forwarder interface {
 	CallForwarder
 	PushForwarder
 }
 
-// A Label says what a backend is chosen for.
+// A Label describes the message that a backend is chosen for.
 type Label struct {
 	SessionID     string // of the client
-	RealIP        string // of the original caller, as it is sent on
+	RealIP        string // of the original caller, as it is forwarded
 	ServiceMethod string
 }
 
-// NewPlugin returns a plugin that forwards calls, pushes and streams to what fn
-// chooses. A peer can have one proxy. fn is called for each message and at the
-// opening of each stream, concurrently; if it returns nil, the outcome is
-// CodeBadGateway. With a configuration that makes no sense no peer can be made.
+// NewPlugin returns a plugin that forwards calls, pushes and streams to the
+// backends that fn returns. A peer can have one proxy. fn is called for each
+// message and each opened stream, and must be safe for concurrent use; if it
+// returns nil, the outcome is CodeBadGateway. If the configuration is invalid,
+// making a peer with the plugin fails.
 func NewPlugin(fn func(*Label) Forwarder, cfg ...Config) erpc.Plugin {
 	return newProxy(
 		func(l *Label) CallForwarder {
@@ -91,7 +93,8 @@ type proxy struct {
 	stream  chooseStream               // nil: streams are not forwarded
 }
 
-// chooseStream returns where a stream is opened, or why nowhere.
+// chooseStream returns the backend for a stream, or a failed status if there is
+// none.
 type chooseStream func(*Label) (StreamForwarder, *erpc.Status)
 
 var (
@@ -113,7 +116,7 @@ func newProxy(call func(*Label) CallForwarder, push func(*Label) PushForwarder, 
 // Name returns the name of the plugin.
 func (*proxy) Name() string { return "proxy" }
 
-// PreNewPeer returns what is wrong with the configuration.
+// PreNewPeer returns the error in the configuration, if any.
 func (p *proxy) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return p.mistake }
 
 // PostNewPeer makes the proxy the handler of unknown methods.
@@ -130,7 +133,8 @@ func (p *proxy) PostNewPeer(peer erpc.EarlyPeer) error {
 	return nil
 }
 
-// PostReg orders the pushes, if the configuration asks for that.
+// PostReg makes the handler of pushes ordered, if the configuration asks for
+// it.
 func (p *proxy) PostReg(h *erpc.Handler) error {
 	if p.cfg.OrderedPushes && h.IsUnknown() && h.IsPush() {
 		h.SetOrdered(true)

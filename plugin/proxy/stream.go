@@ -9,9 +9,9 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// forwardStream is the handler of streams that the peer has no other for. It
-// passes messages on in both directions until the backend ends the stream, or the
-// client's context does.
+// forwardStream is the handler of unknown streams. It passes messages on in
+// both directions until the backend ends the stream or the client's context
+// ends.
 func (p *proxy) forwardStream(ctx erpc.CallCtx, down *erpc.UntypedStream) *erpc.Status {
 	c := p.client(ctx.Session())
 	label, settings, st := p.prepare(ctx, ctx.Context())
@@ -32,7 +32,7 @@ func (p *proxy) forwardStream(ctx erpc.CallCtx, down *erpc.UntypedStream) *erpc.
 	go func() { sent <- passUp(sending, down, up) }()
 	go passDraining(sending, down, up)
 	err := passOn(ctx.Context(), up, down)
-	stop() // what the client still sends goes nowhere
+	stop() // further messages of the client are dropped
 	if sendErr := <-sent; sendErr != nil {
 		err = sendErr
 	}
@@ -40,20 +40,20 @@ func (p *proxy) forwardStream(ctx erpc.CallCtx, down *erpc.UntypedStream) *erpc.
 	case errors.Is(err, io.EOF):
 		passTrailer(up.Trailer(), ctx.AddMeta)
 		return nil
-	case ctx.Context().Err() != nil: // the client has ended it, and knows why
+	case ctx.Context().Err() != nil: // the client has ended the stream and knows why
 		return erpc.StatusFromError(err)
 	}
 	return p.outcome(c, ctx, erpc.StatusFromError(err))
 }
 
-// passUp passes on what the client sends. When a message can't be passed on, the
-// stream of the backend ends: it would miss one.
+// passUp passes on the client's messages. If one can't be passed on, passUp
+// ends the stream at the backend, which would otherwise miss a message.
 func passUp(ctx context.Context, down, up *erpc.UntypedStream) error {
 	err := passOn(ctx, down, up)
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-up.Done(): // the receiving side learns how
+	case <-up.Done(): // the other direction reports the end
 		return nil
 	default:
 	}
@@ -63,12 +63,12 @@ func passUp(ctx context.Context, down, up *erpc.UntypedStream) error {
 	}
 	var meta erpc.Meta
 	passTrailer(down.Trailer(), func(k, v string) { meta.Add(k, v) })
-	_ = up.CloseSendMeta(&meta) // fails if the stream has ended: as above
+	_ = up.CloseSendMeta(&meta) // fails only if the stream has ended; the other direction reports that
 	return nil
 }
 
-// passOn passes on messages until one side ends. The error is io.EOF when from
-// has no more, or when to has ended well before.
+// passOn passes on messages until one side ends. It returns io.EOF if from has
+// no more messages, or if to has already ended with success.
 func passOn(ctx context.Context, from, to *erpc.UntypedStream) error {
 	var body []byte
 	for {
@@ -99,8 +99,8 @@ func passDraining(ctx context.Context, down, up *erpc.UntypedStream) {
 	}
 }
 
-// passTrailer adds the metadata of an end that is for the other end of the whole
-// way.
+// passTrailer adds the end-to-end metadata of a stream's end, without the
+// hop-by-hop part.
 func passTrailer(meta *erpc.Meta, add func(k, v string)) {
 	for k, v := range meta.All {
 		if !isErpcs(k) || strings.EqualFold(k, erpc.MetaSHA256) {

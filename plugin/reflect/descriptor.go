@@ -14,8 +14,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// typeName returns the name of a type as Go programs have it, without the star of
-// a result.
+// typeName returns the Go name of a type, without the star of a pointer result.
 func typeName(t reflect.Type) string {
 	if t == nil {
 		return ""
@@ -30,8 +29,9 @@ func indirect(t reflect.Type) reflect.Type {
 	return t
 }
 
-// shapeOf returns the shape of a stream by the service that the name of its handler
-// stands for, "" if its messages come from no such file.
+// shapeOf returns the shape of a stream according to the .proto service that
+// its handler's name refers to, or "" if its messages don't come from such a
+// file.
 func shapeOf(h *erpc.Handler) string {
 	arg := messageOf(h.ArgElemType())
 	if arg == nil {
@@ -45,12 +45,12 @@ func shapeOf(h *erpc.Handler) string {
 	}
 	m := d.Methods().ByName(protoreflect.Name(method))
 	if m == nil || m.Input().FullName() != arg.FullName() {
-		return "" // it only has that name
+		return "" // the method only has the same name
 	}
 	return ShapeOf(m)
 }
 
-// ShapeOf returns the shape of a method, "" of one without streams.
+// ShapeOf returns the shape of a method, or "" if it does not stream.
 func ShapeOf(m protoreflect.MethodDescriptor) string {
 	switch {
 	case m.IsStreamingClient() && m.IsStreamingServer():
@@ -63,7 +63,8 @@ func ShapeOf(m protoreflect.MethodDescriptor) string {
 	return ""
 }
 
-// messageOf returns the message behind t, nil if t is none.
+// messageOf returns the protobuf message descriptor of t, or nil if t is not a
+// message.
 func messageOf(t reflect.Type) protoreflect.MessageDescriptor {
 	if t == nil || indirect(t).Kind() != reflect.Struct {
 		return nil
@@ -75,13 +76,14 @@ func messageOf(t reflect.Type) protoreflect.MessageDescriptor {
 	return m.ProtoReflect().Descriptor()
 }
 
-// A fileSet collects the files of protobuf messages, what they import first.
+// A fileSet collects the files of protobuf messages, each after its imports.
 type fileSet struct {
 	seen map[string]bool // by path
 	set  descriptorpb.FileDescriptorSet
 }
 
-// add enters the message behind t and returns its full name, "" if t is none.
+// add adds the file of the protobuf message t and returns the message's full
+// name, or "" if t is not a message.
 func (f *fileSet) add(t reflect.Type) string {
 	d := messageOf(t)
 	if d == nil {
@@ -106,7 +108,7 @@ func (f *fileSet) file(d protoreflect.FileDescriptor) {
 	f.set.File = append(f.set.File, protodesc.ToFileDescriptorProto(d))
 }
 
-// encode returns the set, nil if it is empty.
+// encode returns the encoded set, or nil if it is empty.
 func (f *fileSet) encode() ([]byte, error) {
 	if len(f.set.File) == 0 {
 		return nil, nil

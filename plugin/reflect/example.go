@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Bounds of an example: types may refer to themselves, in many fields, and the
-// schema may come from the other side.
+// Bounds of an example, because types may refer to themselves in many fields,
+// and the schema may come from the other side.
 const (
 	maxExampleDepth = 6
 	maxExampleParts = 1000
 	maxExampleList  = 8
 )
 
-// Example returns a value that fits the schema, to be filled in: encoding/json
-// writes it. Of a large type it has a part.
+// Example returns a sample value that matches the schema, for encoding/json to
+// write. For a large type it is only a part.
 func (s *Schema) Example() any {
 	e := exampler{root: s, left: maxExampleParts}
 	return e.of(s, 0)

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// A field is one of a struct as encoding/json writes it.
+// A field is a field of a struct as encoding/json writes it.
 type field struct {
 	name     string
 	typ      reflect.Type
-	optional bool // it may be left out when it is empty
-	text     bool // a number or bool that is written as a text
+	optional bool // left out when it is empty
+	text     bool // a number or bool that is written as a string
 	tagged   bool
-	depth    int // of embedding
+	depth    int // depth of embedding
 }
 
-// fieldsOf returns the fields of a struct, in the order of their declaration:
-// exported ones by their tags, those of embedded structs among them. Of several
-// with a name the least deep counts, among these the one with a tag, and if there
-// are still several none.
+// fieldsOf returns the exported fields of a struct in the order of their
+// declaration, including those of embedded structs. If several fields have the
+// same name, the least nested one wins, among these the one with a tag; if
+// several are left, none of them is returned.
 func fieldsOf(t reflect.Type) []field {
 	all := collect(t, 0, map[reflect.Type]bool{})
 	byName := map[string][]field{}
@@ -35,7 +35,7 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// dominant returns the field that a name stands for.
+// dominant returns the field that wins among fields of the same name.
 func dominant(same []field) (field, bool) {
 	best, ties := same[0], 0
 	for _, f := range same[1:] {
@@ -49,8 +49,8 @@ func dominant(same []field) (field, bool) {
 	return best, ties == 0
 }
 
-// collect returns the fields of t and of what it embeds. above are the types that
-// embed t.
+// collect returns the fields of t and of the structs that it embeds. above
+// holds the types that embed t.
 func collect(t reflect.Type, depth int, above map[reflect.Type]bool) (fields []field) {
 	if above[t] {
 		return nil
@@ -69,7 +69,7 @@ func collect(t reflect.Type, depth int, above map[reflect.Type]bool) (fields []f
 			elem = elem.Elem()
 		}
 		if sf.Anonymous && name == "" && elem.Kind() == reflect.Struct {
-			if sf.IsExported() || sf.Type.Kind() == reflect.Struct { // a pointer that is not exported can't be set
+			if sf.IsExported() || sf.Type.Kind() == reflect.Struct { // decoding can't set an unexported pointer
 				fields = append(fields, collect(elem, depth+1, above)...)
 			}
 			continue

@@ -12,19 +12,21 @@ import (
 	"strings"
 )
 
-// OpenAPIMethod is the method, and the path for HTTP clients, that describes what
-// these may call, in OpenAPI 3.1. Pushes are not in it, as HTTP clients can't push.
+// OpenAPIMethod is the method, and the path for HTTP clients, that returns an
+// OpenAPI 3.1 description of what HTTP clients can call. It leaves out pushes,
+// because HTTP clients can't push.
 const OpenAPIMethod = "/openapi.json"
 
 // OpenAPI configures [OpenAPIMethod]. The zero value works.
 type OpenAPI struct {
-	Off     bool     // there is none
-	Title   string   // of the service; "" is erpc
-	Version string   // of the service; "" is 0
-	Servers []string // URLs that paths are below: /api behind http.StripPrefix; none is /
+	Off     bool     // no such method
+	Title   string   // of the service; "" means erpc
+	Version string   // of the service; "" means 0
+	Servers []string // base URLs of the paths, such as /api behind http.StripPrefix; none means /
 }
 
-// A document is a description of a service. Only what is used of OpenAPI is here.
+// A document is an OpenAPI document. The types here have only the fields that
+// are used.
 type document struct {
 	OpenAPI    string                          `json:"openapi"`
 	Info       info                            `json:"info"`
@@ -129,15 +131,15 @@ func (p *Plugin) document() *document {
 	return &d.document
 }
 
-// A describer makes a document.
+// A describer builds a document.
 type describer struct {
 	document
 	args, results *builder
 	ids           map[string]int // how often each operation id was wanted
 }
 
-// add describes a method. A call and a stream of one name have one path; calls come
-// first.
+// add describes a method. A call and a stream of the same name share a path;
+// calls come first.
 func (d *describer) add(s shown) {
 	path := pathOf(s.Name)
 	if d.Paths[path] != nil {
@@ -171,8 +173,8 @@ func (d *describer) add(s shown) {
 	d.Paths[path] = methods
 }
 
-// schemaOr returns the schema of a body, one that lets everything pass for bytes and
-// for what has no type.
+// schemaOr returns the schema of a body. For bytes and for bodies without a
+// type it is one that accepts everything.
 func schemaOr(b *builder, t reflect.Type) *Schema {
 	switch {
 	case t == nil:
@@ -183,11 +185,12 @@ func schemaOr(b *builder, t reflect.Type) *Schema {
 	return b.schema(indirect(t))
 }
 
-// pathOf returns the path of a method. Braces would be a parameter.
+// pathOf returns the path of a method. It escapes braces, which would mean a
+// parameter.
 func pathOf(name string) string { return (&url.URL{Path: name}).EscapedPath() }
 
-// id returns an operation id that no other has, made of letters, digits and
-// underscores, as generators of code make names of it.
+// id returns a unique operation id of letters, digits and underscores, because
+// code generators derive names from it.
 func (d *describer) id(name, verb string) string {
 	words := strings.FieldsFunc(name+"/"+verb, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_'
@@ -203,9 +206,9 @@ func (d *describer) id(name, verb string) string {
 	}
 }
 
-// query returns the parameters of a query, which are decoded as a form: the scalars
-// of a struct and lists of them, by the tag form or their names. above are the
-// structs that t is embedded in.
+// query returns the query parameters for t, which are decoded as a form: scalar
+// fields of a struct and lists of these, named by the form tag or by the field.
+// above holds the structs that embed t.
 func (d *describer) query(t reflect.Type, above []reflect.Type) (list []parameter) {
 	if t == nil || indirect(t).Kind() != reflect.Struct {
 		return nil
@@ -229,7 +232,7 @@ func (d *describer) query(t reflect.Type, above []reflect.Type) (list []paramete
 			}
 		case f.IsExported() && isScalar(elem):
 			s := d.args.schema(indirect(f.Type))
-			if len(s.AnyOf) > 0 { // a query has no null
+			if len(s.AnyOf) > 0 { // a query can't express null
 				s = s.AnyOf[0]
 			}
 			list = addParameter(list, parameter{Name: cmp.Or(tag, f.Name), In: "query", Schema: s})
@@ -238,7 +241,8 @@ func (d *describer) query(t reflect.Type, above []reflect.Type) (list []paramete
 	return list
 }
 
-// addParameter appends p if the name is free. A form sets all fields of a name.
+// addParameter appends p unless the list has its name. A form sets all fields
+// of the same name.
 func addParameter(list []parameter, p parameter) []parameter {
 	if slices.ContainsFunc(list, func(q parameter) bool { return q.Name == p.Name }) {
 		return list

@@ -24,19 +24,20 @@ const (
 // Version is the version of the replies. A later one only adds fields.
 const Version = 1
 
-// CodeForbidden is the code of a question that [Config.Allow] refuses.
+// CodeForbidden is the code of a request that [Config.Allow] refuses.
 const CodeForbidden int32 = 403
 
 // maxNames bounds the methods that one call of [DescribeMethod] may name.
 const maxNames = 100
 
-// Config configures a [Plugin]. The zero value shows every method to everybody.
+// Config configures a [Plugin]. The zero value shows every method to everyone.
 type Config struct {
-	// Allow decides who may ask; nil is everybody. It may be called concurrently.
+	// Allow reports whether a session may ask; nil means that all may. It must be
+	// safe for concurrent use.
 	Allow func(sess erpc.Session) bool
-	// Hide are prefixes of methods that are not shown.
+	// Hide lists prefixes of methods that are not shown.
 	Hide []string
-	// OpenAPI is about the description that HTTP clients get.
+	// OpenAPI configures the description for HTTP clients.
 	OpenAPI OpenAPI
 }
 
@@ -63,22 +64,23 @@ type ListArg struct {
 type List struct {
 	Version int      `json:"version"`
 	Methods []Method `json:"methods"` // by name
-	// AnyCall and AnyPush tell that the peer takes methods that are not listed.
+	// AnyCall and AnyPush report that the peer also accepts methods that are not
+	// listed.
 	AnyCall bool `json:"anyCall,omitempty"`
 	AnyPush bool `json:"anyPush,omitempty"`
 }
 
-// A Method is what a service method is.
+// A Method describes a service method.
 type Method struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"` // Call, Push or Stream
-	// Shape tells who sends how much in a stream, where that is known: of the
+	// Shape says which sides of a stream send many messages. It is only known for
 	// services of .proto files.
 	Shape string `json:"shape,omitempty"`
 	Doc   string `json:"doc,omitempty"`
-	Safe  bool   `json:"safe,omitempty"` // it changes nothing; see erpc.Safe
-	// Arg and Result name the Go types: of a stream, what the handler receives and
-	// sends. They are for people.
+	Safe  bool   `json:"safe,omitempty"` // read-only; see erpc.Safe
+	// Arg and Result name the Go types, for humans. For a stream they are what the
+	// handler receives and sends.
 	Arg    string `json:"arg,omitempty"`
 	Result string `json:"result,omitempty"`
 }
@@ -88,13 +90,13 @@ type DescribeArg struct {
 	Names []string `json:"names"` // at most 100
 }
 
-// Descriptions are the result of [DescribeMethod]. Methods that the peer has not, or
-// hides, are left out.
+// Descriptions is the result of [DescribeMethod]. Methods that the peer does
+// not have, or hides, are left out.
 type Descriptions struct {
 	Version int           `json:"version"`
 	Methods []Description `json:"methods"`
-	// Files is the FileDescriptorSet of the protobuf messages, encoded, with all
-	// that they import.
+	// Files is the encoded FileDescriptorSet of the protobuf messages and their
+	// imports.
 	Files []byte `json:"files,omitempty"`
 }
 
@@ -113,11 +115,11 @@ type Plugin struct {
 	cfg Config
 
 	mu       sync.Mutex // guards the following
-	peer     bool       // it has one
+	peer     bool       // whether it has a peer
 	handlers []*erpc.Handler
 	docs     map[*erpc.Handler]string
 
-	openAPI   json.RawMessage // of the first openAPIOf handlers
+	openAPI   json.RawMessage // the document for the first openAPIOf handlers
 	openAPIOf int
 }
 
@@ -153,7 +155,7 @@ func (p *Plugin) PostNewPeer(peer erpc.EarlyPeer) error {
 	return nil
 }
 
-// PostReg takes note of a handler.
+// PostReg remembers a handler.
 func (p *Plugin) PostReg(h *erpc.Handler) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +175,7 @@ type doc struct {
 // Name returns the name of the plugin.
 func (doc) Name() string { return "reflect.Doc" }
 
-// PostReg keeps the line.
+// PostReg stores the line.
 func (d doc) PostReg(h *erpc.Handler) error {
 	d.p.mu.Lock()
 	defer d.p.mu.Unlock()
@@ -181,13 +183,13 @@ func (d doc) PostReg(h *erpc.Handler) error {
 	return nil
 }
 
-// A shown is a handler that may be told of.
+// A shown is a handler that is not hidden.
 type shown struct {
 	Method
 	h *erpc.Handler
 }
 
-// shown returns the handlers that are not hidden, by name and kind.
+// shown returns the handlers that are not hidden, sorted by name and kind.
 func (p *Plugin) shown() []shown {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +221,7 @@ func (p *Plugin) methodLocked(h *erpc.Handler) Method {
 	return m
 }
 
-// takesAny reports whether there are handlers of methods that have no other.
+// takesAny reports whether the peer has handlers of unknown calls and pushes.
 func (p *Plugin) takesAny() (call, push bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -230,7 +232,7 @@ func (p *Plugin) takesAny() (call, push bool) {
 	return call, push
 }
 
-// allowed returns the status of a caller who may not ask.
+// allowed returns an error if the caller may not ask.
 func (p *Plugin) allowed(ctx context.Context) error {
 	if p.cfg.Allow == nil || p.cfg.Allow(erpc.CallCtxFrom(ctx).Session()) {
 		return nil

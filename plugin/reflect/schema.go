@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Schema is a JSON Schema, draft 2020-12, of a Go type as encoding/json writes
-// it. The zero value lets everything pass.
+// A Schema is a JSON Schema, draft 2020-12, of a Go type as encoding/json
+// writes it. The zero value accepts everything.
 type Schema struct {
 	Draft       string             `json:"$schema,omitempty"`
 	Ref         string             `json:"$ref,omitempty"`
@@ -33,9 +33,10 @@ type Schema struct {
 
 const draft = "https://json-schema.org/draft/2020-12/schema"
 
-// SchemaOf returns the schema of t, nil for a nil type. written asks for what
-// encoding writes, where fields that are never left out are required; else it is
-// what decoding takes. Types that refer to themselves are in $defs.
+// SchemaOf returns the schema of t, or nil for a nil type. If written is true,
+// the schema describes what encoding writes, and fields that are never left out
+// are required; otherwise it describes what decoding accepts. Types that refer
+// to themselves are in $defs.
 func SchemaOf(t reflect.Type, written bool) *Schema {
 	if t == nil {
 		return nil
@@ -53,10 +54,10 @@ func SchemaOf(t reflect.Type, written bool) *Schema {
 	return s
 }
 
-// A builder makes the schema of one type and of those that it refers to.
+// A builder builds the schema of a type and of the types that it refers to.
 type builder struct {
 	written    bool
-	ref, after string                  // stand before and behind the names in references
+	ref, after string                  // prefix and suffix of the names in references
 	names      map[reflect.Type]string // in defs
 	defs       map[string]*Schema
 }
@@ -65,7 +66,7 @@ func newBuilder(written bool, ref, after string) *builder {
 	return &builder{written: written, ref: ref, after: after, names: map[reflect.Type]string{}, defs: map[string]*Schema{}}
 }
 
-// anyBody describes a body that no codec touches.
+// anyBody describes a body that is not encoded by a codec.
 const anyBody = "any body; its bytes are passed on as they are"
 
 var (
@@ -82,7 +83,7 @@ func (b *builder) schema(t reflect.Type) *Schema {
 		return &Schema{Type: "string", Format: "date-time"}
 	case t == numberType:
 		return &Schema{Type: "number"}
-	case t.Kind() == reflect.Pointer: // nil is null, whatever it points to
+	case t.Kind() == reflect.Pointer: // nil is written as null
 		return nullable(b.schema(t.Elem()))
 	case implements(t, marshaler):
 		return &Schema{Description: "as " + t.String() + " writes itself"}
@@ -131,8 +132,8 @@ func (b *builder) list(t reflect.Type) *Schema {
 	return nullable(&Schema{Type: "array", Items: b.schema(t.Elem())})
 }
 
-// named returns a reference to the definition of a struct, so that types may refer
-// to themselves. A struct without a name stands where it is.
+// named returns a reference to the definition of a struct, so that types may
+// refer to themselves. For an unnamed struct it returns the schema itself.
 func (b *builder) named(t reflect.Type) *Schema {
 	if t.Name() == "" {
 		return b.object(t)
@@ -141,14 +142,14 @@ func (b *builder) named(t reflect.Type) *Schema {
 	if !ok {
 		name = b.freeName(t)
 		b.names[t] = name
-		b.defs[name] = &Schema{} // takes the name before the fields do
+		b.defs[name] = &Schema{} // reserves the name while the fields are built
 		*b.defs[name] = *b.object(t)
 	}
 	return &Schema{Ref: b.ref + name}
 }
 
-// freeName returns a name for t in the definitions that needs no escapes. Types
-// of two packages may have the same one.
+// freeName returns an unused name for t in the definitions that needs no
+// escaping. Types of different packages may have the same name.
 func (b *builder) freeName(t reflect.Type) string {
 	plain := strings.Map(func(r rune) rune {
 		switch {

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// ErrOpen is the cause of the status of calls that a breaker did not let pass.
-// Its code is CodeExhausted, as they were not executed.
+// ErrOpen is the cause of the status of calls that an open breaker refused. The
+// code is CodeExhausted; the calls were not executed.
 var ErrOpen = errors.New("retry: the circuit breaker is open; the target has failed too often")
 
 // BreakerConfig says when a breaker opens. The zero value works.
@@ -20,20 +20,20 @@ type BreakerConfig struct {
 	Failures float64       `yaml:"failures" ini:"failures" comment:"Share of failed calls that opens it; 0 is 0.5"`
 	Cooldown time.Duration `yaml:"cooldown" ini:"cooldown" comment:"Time until the target is tried again; 0s is 5s"`
 	Probes   int           `yaml:"probes" ini:"probes" comment:"Calls that must succeed then for it to close; 0 is 1"`
-	// ProbeTimeout is after what time a probe that has not ended counts no more,
-	// and another call may try.
+	// ProbeTimeout is the time after which a probe that has not ended is ignored,
+	// and another call may probe.
 	ProbeTimeout time.Duration `yaml:"probe_timeout" ini:"probe_timeout" comment:"After what time another call is let pass if those before have not ended; 0s is cooldown"`
-	// IsFailure says which statuses speak against the target. By default they
-	// are those of the connection, timeouts, and what says that it has too much
-	// to do, is going away or can't be reached. An answer that is an error of
-	// the application is an answer.
+	// IsFailure reports whether a status counts as a failure of the target. By
+	// default these are connection errors, timeouts, and statuses that say that
+	// the target is overloaded, shutting down or unreachable. An error of the
+	// application does not count.
 	IsFailure func(*erpc.Status) bool `yaml:"-" ini:"-"`
 }
 
-// Validate returns what is wrong with the configuration.
+// Validate returns the error in the configuration, if any.
 func (c BreakerConfig) Validate() error {
 	if c.Window < 0 || c.MinCalls < 0 || c.Failures < 0 || c.Failures > 1 || c.Cooldown < 0 || c.Probes < 0 || c.ProbeTimeout < 0 {
-		return fmt.Errorf("retry: the breaker's window %v, min_calls %d, cooldown %v, probes %d and probe_timeout %v must not be below 0, and failures %v must lie from 0 to 1",
+		return fmt.Errorf("retry: the breaker's window %v, min_calls %d, cooldown %v, probes %d and probe_timeout %v must not be below 0, and failures %v must be from 0 to 1",
 			c.Window, c.MinCalls, c.Cooldown, c.Probes, c.ProbeTimeout, c.Failures)
 	}
 	return nil
@@ -59,28 +59,28 @@ func isFailure(st *erpc.Status) bool {
 	return erpc.IsConnError(st)
 }
 
-// slots is how many parts the window has; the oldest part is forgotten at once.
+// slots is the number of parts of the window, which expire one at a time.
 const slots = 10
 
 // A Breaker watches one target. All methods may be called concurrently.
 type Breaker struct {
 	cfg   BreakerConfig
-	clock func() time.Duration // monotonic: a change of the system's time neither opens nor closes it
+	clock func() time.Duration // monotonic, so that changes of the system time have no effect
 
 	mu      sync.Mutex // guards the following
 	state   State
 	entered time.Duration // when state was, on clock
-	round   int           // counts the states; what began in another one says nothing
-	probing int           // of HalfOpen: calls under way
-	probed  time.Duration // of HalfOpen: when the last of them began
-	passed  int           // of HalfOpen: calls that succeeded
+	round   int           // number of state changes; calls that began in an earlier round are ignored
+	probing int           // in HalfOpen: probes in flight
+	probed  time.Duration // in HalfOpen: when the last probe began
+	passed  int           // in HalfOpen: probes that succeeded
 	slot    int64         // number of the current slot of the window
 	calls   [slots]int
 	failed  [slots]int
 }
 
-// NewBreaker returns a breaker that is closed. [Config.Breaker] makes one for
-// each target; on its own it is for calls that are not retried.
+// NewBreaker returns a closed breaker. With [Config.Breaker], each target has
+// one; use NewBreaker directly for calls that are not retried.
 func NewBreaker(cfg BreakerConfig) *Breaker {
 	cfg.setDefaults()
 	begin := time.Now()
@@ -95,8 +95,8 @@ func (b *Breaker) State() State {
 	return b.state
 }
 
-// Allow asks to make a call. If the status is OK, done must be called with that
-// of the call; a second time it does nothing.
+// Allow asks for permission to make a call. If st is OK, the caller must call
+// done with the status of the call; further calls of done do nothing.
 func (b *Breaker) Allow() (done func(*erpc.Status), st *erpc.Status) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -123,7 +123,8 @@ func refused() *erpc.Status {
 	return erpc.NewStatus(erpc.CodeExhausted, "Circuit Breaker Open", ErrOpen)
 }
 
-// done counts the end of a call. A cancelled one says nothing about the target.
+// done counts the end of a call. A cancelled call is not counted, because it
+// says nothing about the target.
 func (b *Breaker) done(round int, failed, canceled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -171,7 +172,7 @@ func (b *Breaker) callDoneLocked(now time.Duration, failed bool) {
 
 func (b *Breaker) enterLocked(s State, now time.Duration) {
 	if !b.state.mayBecome(s) {
-		panic(fmt.Sprintf("retry: a breaker that is %v became %v", b.state, s)) // a mistake in this file
+		panic(fmt.Sprintf("retry: a breaker that is %v became %v", b.state, s)) // a bug in this file
 	}
 	b.state, b.entered = s, now
 	b.round++
@@ -179,13 +180,13 @@ func (b *Breaker) enterLocked(s State, now time.Duration) {
 	b.calls, b.failed = [slots]int{}, [slots]int{}
 }
 
-// tickLocked does what is due by now.
+// tickLocked makes the state changes that are due at time now.
 func (b *Breaker) tickLocked(now time.Duration) {
 	switch {
 	case b.state == Open && now-b.entered >= b.cfg.Cooldown:
 		b.enterLocked(HalfOpen, now)
 	case b.state == HalfOpen && b.probing > 0 && now-b.probed >= b.cfg.ProbeTimeout:
-		b.enterLocked(HalfOpen, now) // without those that may never end
+		b.enterLocked(HalfOpen, now) // forget the probes that may never end
 	}
 	slot := int64(now / max(1, b.cfg.Window/slots))
 	for n := 0; b.slot < slot && n < slots; n++ {

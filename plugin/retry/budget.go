@@ -2,11 +2,11 @@ package retry
 
 import "sync"
 
-// A budget is how many retries there may be: each call earns a part of one.
+// A budget limits retries: each call earns a share of one retry.
 type budget struct {
 	mu    sync.Mutex // guards left
 	left  float64
-	share float64 // that each call earns; below 0: no limit
+	share float64 // what each call earns; below 0: no limit
 	max   float64
 }
 
@@ -19,7 +19,7 @@ func (b *budget) earn() {
 	b.left = min(b.max, b.left+b.share)
 }
 
-// spend takes one retry, if there is one.
+// spend takes one retry from the budget and reports whether there was one.
 func (b *budget) spend() bool {
 	if b.share < 0 {
 		return true

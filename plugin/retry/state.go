@@ -2,14 +2,14 @@ package retry
 
 import "slices"
 
-// A State is what a breaker does with calls.
+// A State is the state of a breaker.
 type State int
 
 // The states of a breaker.
 const (
-	Closed   State = iota // it lets them pass
-	Open                  // it lets none pass
-	HalfOpen              // it lets a few pass, as probes
+	Closed   State = iota // calls pass
+	Open                  // calls are refused
+	HalfOpen              // a few calls pass, as probes
 )
 
 var stateNames = [...]string{Closed: "closed", Open: "open", HalfOpen: "half-open"}
@@ -17,7 +17,7 @@ var stateNames = [...]string{Closed: "closed", Open: "open", HalfOpen: "half-ope
 // String returns the name of the state.
 func (s State) String() string { return stateNames[s] }
 
-// transitions has what may follow a state:
+// transitions lists the states that may follow each state:
 //
 //	closed     calls fail                          open
 //	open       the cooldown is over                half-open

@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A role is which side of a session has sent a message. A message that comes
-// back to its sender does not have the right one.
+// A role says which side of a session sent a message. A message that is
+// reflected to its sender has the wrong role.
 type role byte
 
 const (
@@ -18,7 +18,7 @@ const (
 	acceptor
 )
 
-// roles returns the roles of this side of a session and of the other.
+// roles returns the roles of this side of a session and of the other side.
 func (c *Config) roles(sess erpc.CtxSession) (mine, theirs role) {
 	s, ok := sess.(interface{ IsDialed() bool })
 	switch {
@@ -30,18 +30,20 @@ func (c *Config) roles(sess erpc.CtxSession) (mine, theirs role) {
 	return acceptor, dialer
 }
 
-// A binding is what is authenticated beside the body and the metadata.
+// A binding holds what is authenticated in addition to the body and the
+// metadata.
 type binding struct {
 	mtype  byte
 	method string
 	sender role
-	// call, of a reply, is the nonce of the call that it answers, nil if that has
-	// none.
+	// call, for a reply, is the nonce of the call that it answers, or nil if the
+	// call has none.
 	call []byte
 }
 
-// bound returns the bytes that are authenticated beside the body. Each part has
-// its length in front, so that no two messages give the same bytes.
+// bound returns the bytes that are authenticated in addition to the body. Each
+// part is prefixed with its length, so that different messages give different
+// bytes.
 func (c *Config) bound(m erpc.Message, by binding) []byte {
 	fold := func(s string) string { return s }
 	if c.IgnoreCase {
@@ -58,7 +60,8 @@ func (c *Config) bound(m erpc.Message, by binding) []byte {
 			meta = append(meta, entry{fold(name), value})
 		}
 	}
-	// Some protocols change the order of names, none that of the values of one.
+	// Some protocols change the order of names, but none changes the order of the
+	// values of one name.
 	slices.SortStableFunc(meta, func(x, y entry) int { return strings.Compare(x.name, y.name) })
 	for _, e := range meta {
 		b = appendPart(appendPart(b, e.name), e.value)

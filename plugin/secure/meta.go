@@ -14,15 +14,15 @@ const (
 	// ACCEPT_SECURE_META_KEY is the metadata of a call that asks for a sealed
 	// reply, or for a clear one.
 	ACCEPT_SECURE_META_KEY = "X-Accept-Secure"
-	// metaCallNonce is in a clear call that wants a sealed reply, so that the
-	// reply to another call does not do.
+	// metaCallNonce is the nonce of a clear call that asks for a sealed reply. It
+	// binds the reply to this call.
 	metaCallNonce = "X-Secure-Call"
 )
 
-// EnforceSecure has the reply of a handler sealed.
+// EnforceSecure makes the plugin seal the reply of a handler.
 func EnforceSecure(output erpc.Message) { output.Meta().Set(SECURE_META_KEY, "true") }
 
-// WithSecureMeta has a call or push sealed.
+// WithSecureMeta makes the plugin seal a call or push.
 func WithSecureMeta() erpc.MessageSetting { return erpc.WithSetMeta(SECURE_META_KEY, "true") }
 
 // WithAcceptSecureMeta asks for a sealed reply, or for a clear one.
@@ -32,7 +32,8 @@ func WithAcceptSecureMeta(accept bool) erpc.MessageSetting {
 
 func isSecure(m erpc.Message) bool { return string(m.Meta().Peek(SECURE_META_KEY)) == "true" }
 
-// accepts returns what the caller said of the reply: "true", "false" or "".
+// accepts returns whether the caller asked for a sealed reply: "true", "false",
+// or "" if it did not say.
 func accepts(m erpc.Message) string { return string(m.Meta().Peek(ACCEPT_SECURE_META_KEY)) }
 
 // A methods is a set of service methods: names, and prefixes that end in "*".

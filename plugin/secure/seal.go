@@ -20,14 +20,14 @@ const (
 	cipherXCha   = 1
 	cipherGCM    = 2
 	textPrefix   = "e1."
-	headLen      = 3  // bytes in front of the key's ID
-	timeLen      = 8  // bytes behind it: when the message was sealed, in milliseconds since 1970
-	derivedBytes = 32 // of the key that is used
+	headLen      = 3  // bytes before the key's ID
+	timeLen      = 8  // bytes after the ID: when the message was sealed, in milliseconds since 1970
+	derivedBytes = 32 // length of a derived key
 )
 
 var errOpen = errors.New("secure: the message is not authentic, or was sealed with another key")
 
-// keys seal and open. They are never changed.
+// keys seals and opens messages. It is immutable.
 type keys struct {
 	first string
 	use   byte // the cipher that seals
@@ -49,8 +49,7 @@ func newKeys(list []Key, cipherName string) (*keys, error) {
 	return k, nil
 }
 
-// aeads derives one key for each cipher, so that what one does with its key is
-// of no concern to the other.
+// aeads derives one key for each cipher, so that the ciphers never share a key.
 func aeads(key Key) (pair [2]cipher.AEAD, err error) {
 	derive := func(name string) ([]byte, error) {
 		return hkdf.Key(sha256.New, []byte(key.Key), nil, "erpc secure 2 "+name, derivedBytes)
@@ -75,7 +74,7 @@ func aeads(key Key) (pair [2]cipher.AEAD, err error) {
 	return pair, err
 }
 
-// seal returns the body that is sent in place of plain, and the nonce in it.
+// seal returns the body to send in place of plain, and its nonce.
 func (k *keys) seal(plain, bound []byte, at time.Time, text bool) (body, nonce []byte) {
 	aead := k.all[k.first][k.use-1]
 	start := headLen + len(k.first) + timeLen
@@ -93,13 +92,13 @@ func (k *keys) seal(plain, bound []byte, at time.Time, text bool) (body, nonce [
 	return body, nonce
 }
 
-// An opened is what open found.
+// An opened is the result of open.
 type opened struct {
 	plain, nonce []byte
 	sealed       time.Time
 }
 
-// open is the inverse of seal. It changes nothing in body.
+// open is the inverse of seal. It does not modify body.
 func (k *keys) open(body, bound []byte) (o opened, err error) {
 	if len(body) > len(textPrefix) && string(body[:len(textPrefix)]) == textPrefix {
 		body, err = base64.RawURLEncoding.AppendDecode(nil, body[len(textPrefix):])
@@ -133,7 +132,8 @@ func (k *keys) open(body, bound []byte) (o opened, err error) {
 	return o, nil
 }
 
-// withHead binds what stands in front of the ciphertext, too.
+// withHead returns the additional data: the bytes before the ciphertext, and
+// bound.
 func withHead(head, bound []byte) []byte {
 	return append(append(make([]byte, 0, len(head)+len(bound)), head...), bound...)
 }

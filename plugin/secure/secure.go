@@ -16,7 +16,7 @@ import (
 // Secure is the plugin. All methods may be called concurrently. It may serve
 // several peers, and be given to single routes of a server.
 type Secure struct {
-	cfg     Config // but for the keys
+	cfg     Config // without the keys
 	keys    atomic.Pointer[keys]
 	replays replays
 	refused lograte.Limiter
@@ -24,15 +24,16 @@ type Secure struct {
 }
 
 // NewPlugin returns the plugin with one key, of 16 bytes or more. Messages that
-// are not as they should be get a status with the code statCode. With a key that
-// is too short no peer can be made and no handler registered. It is the name and
-// the arguments of erpc v7's plugin, not its scheme: see [NewWeakV7Plugin].
+// can't be opened get a status with the code statCode. If the key is too short,
+// making a peer or registering a handler with the plugin fails. The function
+// has the name and the arguments of erpc v7's, but not its scheme: see
+// [NewWeakV7Plugin].
 func NewPlugin(statCode int32, cipherkey string) *Secure {
 	return New(Config{Keys: []Key{{ID: "default", Key: cipherkey}}, StatusCode: statCode})
 }
 
-// New returns the plugin. With a configuration that can't work no peer can be
-// made and no handler registered.
+// New returns the plugin. If the configuration is invalid, making a peer or
+// registering a handler with the plugin fails.
 func New(cfg Config) *Secure {
 	if cfg.StatusCode == 0 {
 		cfg.StatusCode = erpc.CodeBadMessage
@@ -73,20 +74,21 @@ var (
 // Name returns the name of the plugin.
 func (*Secure) Name() string { return "secure(encrypt/decrypt)" }
 
-// PreNewPeer returns what is wrong with the configuration.
+// PreNewPeer returns the error in the configuration, if any.
 func (s *Secure) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return s.mistake }
 
-// PostReg returns what is wrong with the configuration.
+// PostReg returns the error in the configuration, if any.
 func (s *Secure) PostReg(*erpc.Handler) error { return s.mistake }
 
-// What the swap of an exchange has under these keys tells the reply.
+// A swapKey is a key in the swap of an exchange, with which the hooks of a call
+// pass values to those of its reply.
 type swapKey struct {
 	s    *Secure
 	what string
 }
 
-// sealedKey is where the swap of a call has the nonce that its reply is bound to.
-// wantedKey is there if the reply must be sealed.
+// sealedKey is the key of the nonce that the reply is bound to. wantedKey is
+// set if the reply must be sealed.
 func (s *Secure) sealedKey() swapKey { return swapKey{s, "call"} }
 func (s *Secure) wantedKey() swapKey { return swapKey{s, "reply"} }
 
@@ -174,8 +176,7 @@ func (s *Secure) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status {
 	return st
 }
 
-// PreReadReplyBody opens a reply, and refuses one that ought to be sealed and is
-// not.
+// PreReadReplyBody opens a reply, and refuses a clear one if it must be sealed.
 func (s *Secure) PreReadReplyBody(ctx erpc.ReadCtx) *erpc.Status {
 	m := ctx.Input()
 	if !m.StatusOK() {
@@ -196,11 +197,11 @@ func (s *Secure) PreReadReplyBody(ctx erpc.ReadCtx) *erpc.Status {
 var (
 	errClear      = errors.New("secure: the method takes sealed messages only")
 	errClearReply = errors.New("secure: the reply is not sealed")
-	errReplay     = errors.New("secure: the message is older than max_age, or was taken before")
+	errReplay     = errors.New("secure: the message is older than max_age, or was accepted before")
 )
 
-// openInbound opens a call or push that is sealed, and refuses one that ought to
-// be and is not. The nonce is nil if it was not.
+// openInbound opens a sealed call or push, and refuses a clear one if it must
+// be sealed. The nonce is nil for a clear message.
 func (s *Secure) openInbound(ctx erpc.ReadCtx, mtype byte) (nonce []byte, st *erpc.Status) {
 	if isSecure(ctx.Input()) {
 		return s.open(ctx, mtype, nil)
@@ -240,7 +241,7 @@ func (s *Secure) open(ctx erpc.ReadCtx, mtype byte, call []byte) (nonce []byte, 
 	if err != nil {
 		return nil, s.refuse(ctx, err)
 	}
-	// A reply is bound to the one call that it answers.
+	// Replies need no replay check: each is bound to the call that it answers.
 	if s.cfg.MaxAge > 0 && mtype != erpc.TypeReply && !s.replays.take(o.nonce, o.sealed, time.Now()) {
 		return nil, s.refuse(ctx, errReplay)
 	}
@@ -252,11 +253,12 @@ func (s *Secure) open(ctx erpc.ReadCtx, mtype byte, call []byte) (nonce []byte, 
 func setRaw(m erpc.Message, plain []byte) {
 	m.SetRaw(plain)
 	if b, ok := m.Body().(*[]byte); ok && b != nil {
-		*b = plain // of an unknown method; others are decoded after this hook
+		*b = plain // the body of an unknown method; others are decoded after this hook
 	}
 }
 
-// refuse tells the other side no more than that, and the log why, once a second.
+// refuse returns a status without details for the other side, and logs the
+// reason, at most once per second.
 func (s *Secure) refuse(ctx erpc.ReadCtx, why error) *erpc.Status {
 	s.refused.Do(func(skipped uint64) {
 		ctx.Log(slog.LevelWarn, "secure: refused", slog.Any("err", why), slog.Uint64("others", skipped))

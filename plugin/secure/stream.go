@@ -11,9 +11,9 @@ import (
 
 var errClearMessage = errors.New("secure: the message of a sealed stream is not sealed")
 
-// sealedStream reports whether the messages of the stream are sealed: its opening
-// was, or its method takes nothing else. nonce is that of the opening, which both
-// ends know and no other stream has.
+// sealedStream reports whether the messages of the stream are sealed, because
+// its opening message was or its method requires it. nonce is the unique nonce
+// of the opening, which both ends know.
 func (s *Secure) sealedStream(ctx erpc.StreamCtx) (nonce []byte, sealed bool) {
 	v, _ := ctx.Swap().Load(s.sealedKey())
 	nonce, _ = v.([]byte)
@@ -43,8 +43,8 @@ func (s *Secure) PreSendMessage(ctx erpc.StreamCtx) *erpc.Status {
 	return nil
 }
 
-// PreRecvMessage opens a message of a stream, and refuses one that ought to be
-// sealed and is not.
+// PreRecvMessage opens a message of a stream, and refuses a clear one if it
+// must be sealed.
 func (s *Secure) PreRecvMessage(ctx erpc.StreamCtx) *erpc.Status {
 	nonce, sealed := s.sealedStream(ctx)
 	m := ctx.Message()
@@ -67,12 +67,13 @@ func (s *Secure) PreRecvMessage(ctx erpc.StreamCtx) *erpc.Status {
 	return nil
 }
 
-// typeStreamMessage is the type of a message of a stream on the wire, which never
-// changes.
+// typeStreamMessage is the message type of a stream's messages on the wire. It
+// must never change.
 const typeStreamMessage = 7
 
-// streamBinding binds a message to its stream, to its place there and to the side
-// that sends it: none can be left out, repeated, moved or turned back.
+// streamBinding binds a message to its stream, its position there and the side
+// that sends it, so that messages can't be dropped, repeated, reordered or
+// reflected.
 func streamBinding(ctx erpc.StreamCtx, side role, opening []byte) binding {
 	at := binary.BigEndian.AppendUint64(append([]byte(nil), opening...), ctx.Index())
 	return binding{typeStreamMessage, ctx.ServiceMethod(), side, at}

@@ -14,10 +14,11 @@ import (
 	"github.com/goerpc/erpc/codec"
 )
 
-// A WeakV7 is erpc v7's plugin, for talking to v7. Its scheme is weak: equal
-// blocks of a body look equal (AES in ECB mode), anybody can exchange blocks and
-// replay messages unnoticed (there is no authentication), and each message has a
-// hash of the key. Do not use it between peers of this version.
+// A WeakV7 is erpc v7's plugin, for compatibility with v7. Its scheme is weak:
+// equal blocks of a body have equal ciphertexts (AES in ECB mode), an attacker
+// can exchange blocks and replay messages undetected (there is no
+// authentication), and each message contains a hash of the key. Do not use it
+// between peers of this version.
 type WeakV7 struct {
 	key     []byte
 	version string // the hash of the key
@@ -25,13 +26,14 @@ type WeakV7 struct {
 	mistake error
 }
 
-// NewWeakV7Plugin returns the plugin that speaks v7's scheme. The key has 16, 24
-// or 32 bytes; with any other no peer can be made and no handler registered.
+// NewWeakV7Plugin returns the plugin that speaks v7's scheme. The key must have
+// 16, 24 or 32 bytes; with any other length, making a peer or registering a
+// handler with the plugin fails.
 func NewWeakV7Plugin(statCode int32, cipherkey string) *WeakV7 {
 	sum := md5.Sum([]byte(cipherkey))
 	w := &WeakV7{key: []byte(cipherkey), version: hex.EncodeToString(sum[:]), code: statCode}
 	if _, err := aes.NewCipher(w.key); err != nil {
-		w.mistake = fmt.Errorf("secure: %w; take 16, 24 or 32 bytes", err)
+		w.mistake = fmt.Errorf("secure: %w; use 16, 24 or 32 bytes", err)
 	}
 	return w
 }
@@ -50,16 +52,17 @@ var (
 // Name returns the name of the plugin.
 func (*WeakV7) Name() string { return "secure(encrypt/decrypt)" }
 
-// PreNewPeer returns what is wrong with the key.
+// PreNewPeer returns the error in the key, if any.
 func (w *WeakV7) PreNewPeer(*erpc.PeerConfig, *erpc.PluginContainer) error { return w.mistake }
 
-// PostReg returns what is wrong with the key.
+// PostReg returns the error in the key, if any.
 func (w *WeakV7) PostReg(*erpc.Handler) error { return w.mistake }
 
-type weakReply struct{ w *WeakV7 } // in the swap: the reply is to be encrypted
+type weakReply struct{ w *WeakV7 } // set in the swap if the reply must be encrypted
 
-// errWeakStream refuses what nothing would encrypt.
-var errWeakStream = errors.New("secure: v7's encryption has no form for the messages of a stream; use secure.New at both sides")
+// errWeakStream is the cause of refusing a stream whose messages would not be
+// encrypted.
+var errWeakStream = errors.New("secure: v7's encryption does not support streams; use secure.New on both sides")
 
 // PreWriteCall encrypts a call that asks for it, and refuses a stream that does.
 func (w *WeakV7) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
@@ -110,7 +113,7 @@ func (w *WeakV7) PreReadReplyBody(ctx erpc.ReadCtx) *erpc.Status {
 	return w.decrypt(ctx.Input())
 }
 
-// Encrypt is what v7 sends in place of a body, in the body's codec.
+// Encrypt is what v7 sends in place of a body, encoded with the body's codec.
 type Encrypt struct {
 	Cipherversion string `json:"cipherversion,omitempty"`
 	Ciphertext    string `json:"ciphertext,omitempty"`
@@ -159,7 +162,7 @@ func (w *WeakV7) decrypt(m erpc.Message) *erpc.Status {
 func (w *WeakV7) ecb(plain []byte) []byte {
 	block, err := aes.NewCipher(w.key)
 	if err != nil {
-		panic(err) // no peer can be made with such a key
+		panic(err) // the key was checked: no peer has the plugin with an invalid one
 	}
 	pad := aes.BlockSize - len(plain)%aes.BlockSize
 	out := append(append(make([]byte, 0, len(plain)+pad), plain...), bytes.Repeat([]byte{byte(pad)}, pad)...)
@@ -169,7 +172,7 @@ func (w *WeakV7) ecb(plain []byte) []byte {
 	return out
 }
 
-var errWeakText = errors.New("secure: this is not a ciphertext of that key")
+var errWeakText = errors.New("secure: the body is not a ciphertext of this key")
 
 func (w *WeakV7) unecb(text string) ([]byte, error) {
 	out, err := hex.DecodeString(text)
@@ -190,8 +193,8 @@ func (w *WeakV7) unecb(text string) ([]byte, error) {
 	return out[:len(out)-pad], nil
 }
 
-// marshalEnvelope encodes e as v7 does: as a protobuf message of two strings, or
-// whatever else the codec makes of the struct.
+// marshalEnvelope encodes e as v7 does: as a protobuf message with two strings
+// for the protobuf codec, and as the struct for other codecs.
 func marshalEnvelope(id byte, e *Encrypt) ([]byte, error) {
 	if id == codec.ID_PROTOBUF {
 		b := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), e.Cipherversion)

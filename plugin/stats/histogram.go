@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Bounds are the upper bounds of the buckets of a histogram. There is one more
-// bucket for what took longer.
+// bounds are the upper bounds of the buckets of a histogram. One more bucket
+// counts longer durations.
 var bounds = [...]time.Duration{
 	50 * time.Microsecond, 100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
 	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond,
@@ -28,14 +28,14 @@ func (h *histogram) observe(d time.Duration) {
 	h.buckets[i].Add(1)
 }
 
-// A Bucket counts what took longer than the bound of the bucket before it, and
-// no longer than its own.
+// A Bucket counts durations above the bound of the previous bucket, up to and
+// including its own.
 type Bucket struct {
-	Bound time.Duration // of the last it is 0, for no bound
+	Bound time.Duration // 0 for the last bucket, which has none
 	Count uint64
 }
 
-// A Histogram is how long calls took.
+// A Histogram counts calls by how long they took.
 type Histogram struct {
 	Count   uint64
 	Sum     time.Duration
@@ -55,9 +55,9 @@ func (h *histogram) snapshot() Histogram {
 	return s
 }
 
-// Quantile returns the bound of the bucket that the share q of all is in or
-// below: 0.99 for the 99th percentile. It is 0 of no calls; of what took longer
-// than any bound, it is the last bound.
+// Quantile returns an upper bound for the quantile q, such as 0.99 for the 99th
+// percentile: the bound of the bucket that contains it. It returns 0 if there
+// were no calls, and the last bound if the quantile is above all bounds.
 func (h Histogram) Quantile(q float64) time.Duration {
 	rank := q * float64(h.Count)
 	seen, last := uint64(0), time.Duration(0)

@@ -6,33 +6,33 @@ import (
 	"sync/atomic"
 )
 
-// Names of methods that have no entry of their own.
+// Names under which methods without their own entry are counted.
 const (
-	Unknown = "(unknown)" // nobody has registered it
-	Other   = "(other)"   // called here, above the limit of names
+	Unknown = "(unknown)" // methods without a handler
+	Other   = "(other)"   // called methods beyond the limit of names
 )
 
-// maxCodes is how many status codes of one method are counted one by one.
+// maxCodes is how many status codes of one method are counted separately.
 const maxCodes = 32
 
-// OtherCode stands in [Method.Codes] for all codes above the first 32.
+// OtherCode stands in [Method.Codes] for all codes beyond the first 32.
 const OtherCode int32 = 0
 
-// method counts one method of one kind.
+// method holds the counters of one method of one kind.
 type method struct {
 	name                         string
 	started, sent, ended, errors atomic.Uint64
-	messagesSent                 atomic.Uint64 // of streams
+	messagesSent                 atomic.Uint64 // messages of streams
 	messagesReceived             atomic.Uint64
 	latency                      histogram
-	stream                       atomic.Bool // it is handled here, and its handlers are of streams
+	stream                       atomic.Bool // handled here by a handler of streams
 
 	mu    sync.Mutex // guards codes
 	codes map[int32]uint64
 }
 
-// failed counts a failure. A handler, or the peer that it asks, may make up any
-// code, so their number is bounded.
+// failed counts a failure. Handlers and other peers may return any code, so the
+// number of codes is bounded.
 func (m *method) failed(code int32) {
 	m.errors.Add(1)
 	m.mu.Lock()
@@ -46,15 +46,15 @@ func (m *method) failed(code int32) {
 	m.codes[code]++
 }
 
-// methods are those of one kind.
+// methods holds the methods of one kind.
 type methods struct {
 	mu    sync.RWMutex // guards m
 	m     map[string]*method
-	max   int // names that get returns an entry for; 0: only those added
+	max   int // how many names get adds; 0: none
 	other string
 }
 
-// add gives a name an entry of its own.
+// add gives a name its own entry.
 func (t *methods) add(name string) *method {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,7 +73,7 @@ func (t *methods) entry(name string) *method {
 	return m
 }
 
-// get returns the entry of a name, or the one that it shares.
+// get returns the entry of a name, or the shared one.
 func (t *methods) get(name string) *method {
 	t.mu.RLock()
 	m, ok := t.m[name]
@@ -93,17 +93,18 @@ func (t *methods) get(name string) *method {
 	return t.entry(name)
 }
 
-// Method is the counts of one method.
+// Method holds the counts of one method.
 type Method struct {
-	Started uint64           // calls and pushes that were to be made, or that arrived
-	Sent    uint64           // of those made here: written; of calls handled here: answered
-	Ended   uint64           // those whose reply came, or whose handling has ended, and streams that have
-	Errors  uint64           // of those: with a status that is a failure
-	Stream  bool             // handled here, by a handler of streams; its Latency is how long they lasted
+	Started uint64           // calls and pushes that began to be sent, or that arrived
+	Sent    uint64           // made here: written; handled here: calls answered
+	Ended   uint64           // reply received or handling ended; streams that ended
+	Errors  uint64           // of the ended ones, those with a failed status
+	Stream  bool             // handled here by a handler of streams; Latency is how long the streams lasted
 	Codes   map[int32]uint64 // Errors by status code
 	Latency Histogram
 
-	// MessagesSent and MessagesReceived are those of streams that have ended.
+	// MessagesSent and MessagesReceived count the messages of streams that have
+	// ended.
 	MessagesSent, MessagesReceived uint64
 }
 
@@ -112,7 +113,8 @@ func (t *methods) snapshot() map[string]Method {
 	defer t.mu.RUnlock()
 	s := make(map[string]Method, len(t.m))
 	for name, m := range t.m {
-		// Backwards, so that no count is above the one that comes before it.
+		// Read the counters in reverse order, so that a later stage never exceeds an
+		// earlier one.
 		c := Method{Latency: m.latency.snapshot(), Stream: m.stream.Load()}
 		m.mu.Lock()
 		c.Codes = maps.Clone(m.codes)

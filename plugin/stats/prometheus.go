@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Handler serves the counts in the text format of Prometheus. Those of single
-// sessions are left out, as they would be too many series.
+// Handler returns a handler that serves the counts in the text format of
+// Prometheus. It leaves out single sessions, which would be too many series.
 func (s *Stats) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -27,18 +27,18 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 		m    map[string]Method
 	}{{"handled_calls", s.HandledCalls}, {"handled_pushes", s.HandledPushes}, {"calls", s.Calls}, {"pushes", s.Pushes}}
 	for _, k := range kinds {
-		ends := k.kind != "pushes" // of those nobody hears
+		ends := k.kind != "pushes" // a push has no outcome
 		streams := strings.HasSuffix(k.kind, "calls")
 		counts := []struct {
 			name, help string
 			of         func(Method) uint64
 			skip       bool
 		}{
-			{"started", "that were to be made, or that arrived", func(m Method) uint64 { return m.Started }, false},
+			{"started", "that began to be sent, or that arrived", func(m Method) uint64 { return m.Started }, false},
 			{"sent", "that were written, or answered", func(m Method) uint64 { return m.Sent }, k.kind == "handled_pushes"},
-			{"errors", "whose status is a failure", func(m Method) uint64 { return m.Errors }, !ends},
-			{"stream_messages_sent", "that were streams, and have ended: messages sent", func(m Method) uint64 { return m.MessagesSent }, !streams},
-			{"stream_messages_received", "that were streams, and have ended: messages that arrived", func(m Method) uint64 { return m.MessagesReceived }, !streams},
+			{"errors", "with a failed status", func(m Method) uint64 { return m.Errors }, !ends},
+			{"stream_messages_sent", "that were streams and have ended: messages sent", func(m Method) uint64 { return m.MessagesSent }, !streams},
+			{"stream_messages_received", "that were streams and have ended: messages received", func(m Method) uint64 { return m.MessagesReceived }, !streams},
 		}
 		for _, c := range counts {
 			if c.skip || len(k.m) == 0 {
@@ -61,8 +61,8 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 		{"dials_total", "counter", "attempts to dial", s.Dials},
 		{"dial_errors_total", "counter", "attempts to dial that failed", s.DialErrors()},
 		{"redials_total", "counter", "connections that replaced another", s.Redialed},
-		{"accepts_total", "counter", "connections that were accepted", s.Accepted},
-		{"accept_errors_total", "counter", "failures of the listeners", s.AcceptErrors},
+		{"accepts_total", "counter", "accepted connections", s.Accepted},
+		{"accept_errors_total", "counter", "accept errors of listeners", s.AcceptErrors},
 		{"disconnects_total", "counter", "sessions that ended", s.Disconnects},
 		{"read_errors_total", "counter", "sessions that ended because reading failed", s.ReadErrors},
 		{"write_errors_total", "counter", "sessions that ended because writing failed", s.WriteErrors},
@@ -72,9 +72,9 @@ func (s *Snapshot) AppendPrometheus(dst []byte) []byte {
 		{"bytes_out_total", "counter", "bytes written", s.BytesOut},
 		{"reads_total", "counter", "calls of read", s.Reads},
 		{"writes_total", "counter", "calls of write", s.Writes},
-		{"dropped_total", "counter", "messages left out because a queue was full", s.Dropped},
-		{"sessions", "gauge", "sessions there are", uint64(len(s.Sessions))},
-		{"queued_bytes", "gauge", "bytes that wait to be written", uint64(s.Queued())},
+		{"dropped_total", "counter", "messages dropped because a queue was full", s.Dropped},
+		{"sessions", "gauge", "open sessions", uint64(len(s.Sessions))},
+		{"queued_bytes", "gauge", "bytes waiting to be written", uint64(s.Queued())},
 	} {
 		head(b, "erpc_"+c.name, c.kind, c.help)
 		fmt.Fprintf(b, "erpc_%s %d\n", c.name, c.n)

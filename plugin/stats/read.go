@@ -10,11 +10,13 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// ReadMethod is the method by which sessions that [Config.Allow] lets do so read the
-// counts. It takes nothing and returns a [Reading]. The command erpc top calls it.
+// ReadMethod is the method with which sessions that [Config.Allow] permits read
+// the counts. It has no argument and returns a [Reading]. The command erpc top
+// calls it.
 const ReadMethod = "/erpc.stats/read"
 
-// CodeForbidden is the code of a reading that [Config.Allow] refuses.
+// CodeForbidden is the code of a call of [ReadMethod] that [Config.Allow]
+// refuses.
 const CodeForbidden int32 = 403
 
 // ReadingVersion is the version of a [Reading]. A later one only adds fields.
@@ -29,7 +31,7 @@ const (
 	KindMadePush = "made push"
 )
 
-// A Reading is the counts of a peer since it was made, without those of single
+// A Reading holds the counts of a peer since it was made, without single
 // sessions. Times are in nanoseconds.
 type Reading struct {
 	Version       int             `json:"version"`
@@ -40,34 +42,35 @@ type Reading struct {
 	BytesIn       uint64          `json:"bytesIn"`
 	BytesOut      uint64          `json:"bytesOut"`
 	Queued        int             `json:"queued"`   // bytes that wait to be written
-	Handlers      int             `json:"handlers"` // at work
+	Handlers      int             `json:"handlers"` // running
 	Streams       int             `json:"streams"`  // open
-	Bounds        []time.Duration `json:"bounds"`   // of the buckets, but for the last, which has none
-	Methods       []MethodReading `json:"methods"`  // by kind and name
+	Bounds        []time.Duration `json:"bounds"`   // of the buckets except the last, which has none
+	Methods       []MethodReading `json:"methods"`  // sorted by kind and name
 	MethodsHidden int             `json:"methodsHidden,omitempty"`
 }
 
-// A MethodReading is the counts of one method.
+// A MethodReading holds the counts of one method.
 type MethodReading struct {
 	Name    string   `json:"name"`
 	Kind    string   `json:"kind"`
 	Started uint64   `json:"started"`
 	Ended   uint64   `json:"ended"`
 	Errors  uint64   `json:"errors"`
-	Buckets []uint64 `json:"buckets,omitempty"` // how long they took; zeros at the end are left out
+	Buckets []uint64 `json:"buckets,omitempty"` // durations; trailing zeros are left out
 }
 
-// maxReading bounds the methods of a reading: those with most calls are in it.
+// maxReading bounds the methods of a reading, which keeps those with the most
+// calls.
 const maxReading = 1000
 
-// A reading is made at most so often, and so that this takes at most a fiftieth of a
-// processor, however many ask.
+// Bounds on how often a reading is made, however many clients ask: making
+// readings takes at most a fiftieth of a CPU core.
 const (
 	minReadingAge = 500 * time.Millisecond
 	readingShare  = 50
 )
 
-// readings keeps the last one.
+// readings caches the last reading.
 type readings struct {
 	mu   sync.Mutex // guards the following
 	last *Reading
@@ -85,7 +88,7 @@ func (s *Stats) serveReadings(peer erpc.EarlyPeer, allow func(erpc.Session) bool
 	}, erpc.Safe())
 }
 
-// get returns a reading that is new enough. Nobody changes it any more.
+// get returns a recent reading. The result is shared and must not be changed.
 func (r *readings) get(read func() *Reading) *Reading {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,10 +9,11 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// maxRunning is how many calls at work are told of.
+// maxRunning bounds how many running calls are returned.
 const maxRunning = 100
 
-// A RunningCall is a call or push whose handler is at work, or that waits for one.
+// A RunningCall is a call or push whose handler is running, or that waits for
+// its handler.
 type RunningCall struct {
 	Method  string
 	Kind    Kind
@@ -24,19 +25,19 @@ type RunningCall struct {
 // An entry links a mark into the list of a shard.
 type entry struct {
 	kind       Kind
-	sess       erpc.Session // nil: it is in no list
+	sess       erpc.Session // nil: in no list
 	in         *shard
 	prev, next *mark
 }
 
-// A shard holds a part of what is at work, the oldest first.
+// A shard holds a part of the running calls, oldest first.
 type shard struct {
 	mu          sync.Mutex // guards the following, and the entries of the list
 	first, last *mark
 }
 
-// running is what is at work, in several lists so that few have to wait for one. The
-// zero value is ready.
+// running holds the running calls, in several lists to reduce lock contention.
+// The zero value is ready.
 type running struct{ shards [16]shard }
 
 func (r *running) enter(k *mark, kind Kind, ctx erpc.ReadCtx) {
@@ -76,7 +77,7 @@ func (r *running) leave(k *mark) {
 	k.sess, k.prev, k.next = nil, nil, nil
 }
 
-// oldest appends the oldest of the list, at most n.
+// oldest appends the oldest calls of the shard, at most n.
 func (s *shard) oldest(list []RunningCall, n int) []RunningCall {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,9 +89,9 @@ func (s *shard) oldest(list []RunningCall, n int) []RunningCall {
 	return list
 }
 
-// Running returns the calls and pushes that are being handled, at most the 100
-// oldest, the oldest first: at its beginning is what hangs. Streams are not among
-// them.
+// Running returns at most 100 of the calls and pushes that are being handled,
+// oldest first, so calls that hang are at the beginning. It does not include
+// streams.
 func (s *Stats) Running() []RunningCall {
 	var list []RunningCall
 	for i := range s.running.shards {

@@ -10,7 +10,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// Traffic is what went over connections.
+// Traffic counts what was sent and received over connections.
 type Traffic struct {
 	MessagesIn, MessagesOut uint64
 	BytesIn, BytesOut       uint64
@@ -33,18 +33,18 @@ func (t *Traffic) add(u Traffic) {
 	t.Dropped += u.Dropped
 }
 
-// Session is the counts of a session, those of its connections before a redial
-// included.
+// Session holds the counts of a session, including its connections before a
+// redial.
 type Session struct {
 	ID, Remote string
 	Traffic
 	Queued   int // bytes that wait to be written
-	Handlers int // at work
-	Pending  int // calls that wait for their reply
+	Handlers int // running
+	Pending  int // calls waiting for a reply
 }
 
-// sessions keeps what sessions do not: the counts of those that have ended, and
-// of connections that a redial has replaced.
+// sessions keeps the counts of ended sessions, and of connections that a redial
+// has replaced.
 type sessions struct {
 	mu   sync.Mutex // guards the following
 	live map[erpc.Map]*live
@@ -52,26 +52,27 @@ type sessions struct {
 	ends Ends
 }
 
-// Ends counts how sessions ended.
+// Ends counts how sessions have ended.
 type Ends struct {
-	Disconnects uint64 // in all
-	ReadErrors  uint64 // of those: what came could not be read
-	WriteErrors uint64 // of those: the other side took nothing more
+	Disconnects uint64 // total
+	ReadErrors  uint64 // of these: the input could not be read
+	WriteErrors uint64 // of these: the other side stopped reading
 }
 
-// live is a session that has not ended. Its store names it, as that is the same
-// for all views of it.
+// live is an open session. It is identified by its store, which is the same for
+// all views of the session.
 type live struct {
 	sess erpc.Session
 	past Traffic // of connections before this one
-	// A session has its former connection until the hooks of a redial have
-	// accepted the next. What went over that is in past already, so it is
-	// told by its address, or by its counts where addresses are all the same.
+	// A session keeps its former connection until the hooks of a redial have
+	// accepted the next one. The counts of the former connection are already in
+	// past, so it must be recognized: by its address, or by its counts if all
+	// addresses are equal.
 	former     Traffic
 	formerAddr string
 }
 
-// traffic returns all that went over the session.
+// traffic returns the counts of all connections of the session.
 func (l *live) traffic() Traffic {
 	t, now := l.past, trafficOf(l.sess)
 	if l.formerAddr == "" || now != l.former || l.sess.LocalAddr().String() != l.formerAddr {
@@ -81,7 +82,7 @@ func (l *live) traffic() Traffic {
 }
 
 // replace is called when the connection of the session is about to be replaced.
-// counted says that its counts have been kept already.
+// counted says that its counts are already in past.
 func (l *live) replace(sess erpc.Session, counted bool) {
 	l.sess = sess
 	if !counted {
@@ -92,7 +93,7 @@ func (l *live) replace(sess erpc.Session, counted bool) {
 
 func (s *sessions) connected(pre erpc.PreSession, isRedial bool) {
 	sess, ok := pre.(erpc.Session)
-	if isRedial { // pre shows the connection to be
+	if isRedial { // pre already shows the new connection
 		sess, ok = pre.Peer().GetSession(pre.ID())
 	}
 	if !ok {
@@ -131,7 +132,7 @@ func (s *sessions) ended(sess erpc.BaseSession) {
 	switch err := e.Err(); {
 	case errors.Is(err, socket.ErrSlowReader), errors.As(err, &op) && op.Op == "write":
 		s.ends.WriteErrors++
-	case op != nil, err != nil && strings.Contains(err.Error(), "proto: "): // not a frame; a plugin can't name those errors
+	case op != nil, err != nil && strings.Contains(err.Error(), "proto: "): // an invalid frame; a plugin can't import those errors
 		s.ends.ReadErrors++
 	}
 }

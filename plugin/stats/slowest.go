@@ -12,25 +12,25 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// How many of the slowest calls are kept: those of each minute, for five minutes.
+// The slowest calls of each minute are kept for five minutes.
 const (
 	slowWindow  = time.Minute
 	slowWindows = 5
-	maxSlow     = 20  // of one window
-	maxSlowText = 256 // bytes of the name of a method, or of the id of a session
+	maxSlow     = 20  // calls of one window
+	maxSlowText = 256 // bytes of a method's name or a session's id
 )
 
-// A Kind is what a method was counted as.
+// A Kind is the kind of message that a method was counted as.
 type Kind int
 
-// Kinds of what takes time.
+// The kinds.
 const (
 	HandledCall Kind = iota
 	HandledPush
 	Called // made here, and answered
 )
 
-// String returns the kind in words.
+// String returns the name of the kind.
 func (k Kind) String() string {
 	return [...]string{"handled call", "handled push", "call"}[k]
 }
@@ -46,14 +46,14 @@ type SlowCall struct {
 	Code    int32 // of its status
 }
 
-// slowest keeps the slowest calls of each window of time. What is not among them
-// costs two atomic loads. The zero value is ready.
+// slowest keeps the slowest calls of each time window. A call that is not one
+// of them costs two atomic loads. The zero value is ready.
 type slowest struct {
 	window atomic.Int64 // the number of the current one
-	floor  atomic.Int64 // what takes no longer, in nanoseconds, is not among the slowest of it
+	floor  atomic.Int64 // nanoseconds; calls that took no longer are not among its slowest
 
 	mu     sync.Mutex // guards the following, and changes of the above
-	number int64      // of the window that calls[0] belongs to
+	number int64      // number of the window that calls[0] belongs to
 	calls  [slowWindows][]SlowCall
 }
 
@@ -74,7 +74,7 @@ func (s *slowest) add(window int64, c SlowCall) {
 	defer s.mu.Unlock()
 	s.moveLocked(window)
 	age := s.number - window
-	if age < 0 || age >= slowWindows { // it ended long before it was counted, or the clock was set back
+	if age < 0 || age >= slowWindows { // the call ended long before it was counted, or the clock was set back
 		return
 	}
 	list := s.calls[age]
@@ -90,7 +90,7 @@ func (s *slowest) add(window int64, c SlowCall) {
 	}
 }
 
-// moveLocked makes window the current one if it is later.
+// moveLocked makes window the current one if it is later than that.
 func (s *slowest) moveLocked(window int64) {
 	step := window - s.number
 	if step <= 0 {
@@ -105,9 +105,9 @@ func (s *slowest) moveLocked(window int64) {
 	s.window.Store(window)
 }
 
-// Slowest returns the slowest calls and pushes of about the last five minutes, at
-// most 20 of each minute, the slowest first. Streams are not among them. Of a
-// method that nobody has registered the name is that of the caller.
+// Slowest returns the slowest calls and pushes of about the last five minutes,
+// at most 20 of each minute, the slowest first. It does not include streams. An
+// unregistered method has the name that the caller sent.
 func (s *Stats) Slowest() []SlowCall {
 	q := &s.slowest
 	q.mu.Lock()

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Methods are the counts of all methods by name.
+// Methods holds the counts of all methods by name.
 type Methods struct {
 	HandledCalls  map[string]Method
 	HandledPushes map[string]Method // without Sent
@@ -14,8 +14,8 @@ type Methods struct {
 	Pushes        map[string]Method // made here: Started and Sent
 }
 
-// Methods returns the counts of the methods, at a cost that does not depend on
-// how many sessions there are.
+// Methods returns the counts of the methods. Its cost does not depend on the
+// number of sessions.
 func (s *Stats) Methods() Methods {
 	return Methods{
 		HandledCalls:  s.handledCalls.snapshot(),
@@ -25,20 +25,22 @@ func (s *Stats) Methods() Methods {
 	}
 }
 
-// A Snapshot is all counts at about one time. Counts begin with the peer.
+// A Snapshot holds all counts at about one time. Counting starts when the peer
+// is made.
 type Snapshot struct {
 	Methods
 	Dials        uint64 // attempts
-	Dialed       uint64 // those that succeeded, but for redials
+	Dialed       uint64 // successful attempts, without redials
 	Redialed     uint64
 	Accepted     uint64
-	AcceptErrors uint64 // of the listeners: out of file descriptors, for example
+	AcceptErrors uint64 // of the listeners, for example out of file descriptors
 	Ends
-	Traffic            // of all sessions, also those that have ended
+	Traffic            // of all sessions, including ended ones
 	Sessions []Session // by their ids
 }
 
-// DialErrors returns how many attempts to dial have failed, or go on.
+// DialErrors returns how many attempts to dial have failed or are still in
+// progress.
 func (s *Snapshot) DialErrors() uint64 { return s.Dials - min(s.Dials, s.Dialed+s.Redialed) }
 
 // Queued returns how many bytes wait to be written on all sessions.
@@ -66,10 +68,10 @@ func (s *Stats) Snapshot() *Snapshot {
 	return n
 }
 
-// String returns the snapshot in JSON, as an expvar.Var does.
+// String returns the snapshot as JSON. It implements expvar.Var.
 func (s *Stats) String() string {
 	b, err := json.Marshal(s.Snapshot())
-	if err != nil { // there is nothing in it that can't be encoded
+	if err != nil { // can't happen: all fields can be encoded
 		return "null"
 	}
 	return string(b)

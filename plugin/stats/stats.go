@@ -10,11 +10,12 @@ import (
 
 // Config adjusts a Stats. The zero value works.
 type Config struct {
-	// MaxMethods bounds the names of methods called here that are counted one
-	// by one; 0 is 1000. Those handled here are as many as are registered.
+	// MaxMethods bounds how many called methods are counted by name; 0 means 1000.
+	// Handled methods are bounded by the registered ones.
 	MaxMethods int `yaml:"max_methods" ini:"max_methods" comment:"Names of called methods that are counted one by one; 0 is 1000"`
-	// Allow decides which sessions may read the counts by [ReadMethod]; nil, and the
-	// peer has no such method. It may be called concurrently.
+	// Allow reports whether a session may read the counts with [ReadMethod]. If it
+	// is nil, the peer does not have that method. Allow must be safe for
+	// concurrent use.
 	Allow func(erpc.Session) bool `yaml:"-" ini:"-"`
 }
 
@@ -26,8 +27,8 @@ type Stats struct {
 	slowest                                    slowest
 	running                                    running
 	readings                                   readings
-	allow                                      func(erpc.Session) bool        // nil: no reading over the wire
-	peer                                       atomic.Pointer[erpc.EarlyPeer] // nil: none was made with it
+	allow                                      func(erpc.Session) bool        // nil: no ReadMethod
+	peer                                       atomic.Pointer[erpc.EarlyPeer] // nil: no peer was made with it
 }
 
 var (
@@ -64,8 +65,8 @@ func New(cfg Config) *Stats {
 // Name returns the name of the plugin.
 func (*Stats) Name() string { return "stats" }
 
-// PostNewPeer remembers the peer, which counts what no hook sees, and registers
-// [ReadMethod].
+// PostNewPeer remembers the peer, whose own counters include what hooks don't
+// see, and registers [ReadMethod].
 func (s *Stats) PostNewPeer(peer erpc.EarlyPeer) error {
 	s.peer.Store(&peer)
 	if s.allow != nil {
@@ -110,18 +111,18 @@ func (s *Stats) PostAccept(sess erpc.PreSession) *erpc.Status {
 	return nil
 }
 
-// PostDisconnect keeps the counts of a session that has ended.
+// PostDisconnect saves the counts of a session that has ended.
 func (s *Stats) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 	s.sessions.ended(sess)
 	return nil
 }
 
-// A mark is what the hooks of one exchange leave for those that come later.
+// A mark is what the first hook of an exchange stores for its later hooks.
 type mark struct {
 	m     *method
 	begin time.Time
-	opens bool // the exchange opens a stream: PostEndStream is its end
-	entry      // of what is handled here
+	opens bool // the exchange opens a stream, which ends with PostEndStream
+	entry      // for calls and pushes handled here
 }
 
 type markKey struct{ *Stats }
@@ -133,11 +134,11 @@ func (s *Stats) begin(ctx erpc.PreCtx, m *method) *mark {
 	return k
 }
 
-// arrived is begin for what is handled here.
+// arrived is begin for a call or push that is handled here.
 func (s *Stats) arrived(ctx erpc.ReadCtx, m *method, kind Kind) {
 	k := s.begin(ctx, m)
 	k.opens = ctx.Input().Mtype() == erpc.TypeStreamOpen
-	if !k.opens { // a stream is not a call that takes long
+	if !k.opens { // a stream is not a slow call
 		s.running.enter(k, kind, ctx)
 	}
 }
@@ -155,13 +156,13 @@ func (s *Stats) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	return nil
 }
 
-// PostWriteCall counts that it was sent.
+// PostWriteCall counts a call that was sent.
 func (s *Stats) PostWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	s.calls.get(ctx.Output().ServiceMethod()).sent.Add(1)
 	return nil
 }
 
-// PostReadReplyHeader counts that it was answered.
+// PostReadReplyHeader counts a call that was answered.
 func (s *Stats) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
 	if k, ok := s.marked(ctx); ok && !k.opens {
 		s.slowest.observe(ctx, k.begin, k.end(ctx.Status()), Called)
@@ -169,7 +170,7 @@ func (s *Stats) PostReadReplyHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return nil
 }
 
-// end counts the end, and returns how long it took.
+// end counts the end of an exchange, and returns how long it took.
 func (k *mark) end(st *erpc.Status) (took time.Duration) {
 	took = time.Since(k.begin)
 	k.m.latency.observe(took)
@@ -180,8 +181,8 @@ func (k *mark) end(st *erpc.Status) (took time.Duration) {
 	return took
 }
 
-// PostEndStream counts the end of a stream, and its messages. It is not one of the
-// slowest calls: a stream takes as long as its two sides want.
+// PostEndStream counts the end of a stream, and its messages. A stream is never
+// one of the slowest calls, because its two sides decide how long it lasts.
 func (s *Stats) PostEndStream(ctx erpc.StreamEndCtx) {
 	if k, ok := s.marked(ctx); ok {
 		sent, received := ctx.Counts()
@@ -191,13 +192,14 @@ func (s *Stats) PostEndStream(ctx erpc.StreamEndCtx) {
 	}
 }
 
-// PreWritePush counts a push made here. One to many sessions counts once.
+// PreWritePush counts a push made here. A broadcast counts once.
 func (s *Stats) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
 	s.pushes.get(ctx.Output().ServiceMethod()).started.Add(1)
 	return nil
 }
 
-// PostWritePush counts that it was sent. One to many sessions is not seen here.
+// PostWritePush counts a push that was sent. The hook does not run for
+// broadcasts.
 func (s *Stats) PostWritePush(ctx erpc.WriteCtx) *erpc.Status {
 	s.pushes.get(ctx.Output().ServiceMethod()).sent.Add(1)
 	return nil
@@ -209,7 +211,7 @@ func (s *Stats) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
 	return nil
 }
 
-// PostWriteReply counts that it was answered.
+// PostWriteReply counts a call that was answered.
 func (s *Stats) PostWriteReply(ctx erpc.WriteCtx) *erpc.Status {
 	if k, ok := s.marked(ctx); ok {
 		k.m.sent.Add(1)

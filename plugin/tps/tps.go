@@ -13,7 +13,7 @@ import (
 type TPS struct {
 	interval time.Duration
 	mu       sync.Mutex // guards the following
-	begin    time.Time  // of the interval; zero: nothing was handled yet
+	begin    time.Time  // start of the interval; zero: nothing was handled yet
 	counts   map[string]int
 }
 
@@ -24,8 +24,8 @@ var (
 )
 
 // NewTPS returns a plugin that logs the rates of each interval, a second at
-// least. There is no goroutine that could outlive the peer: the first message
-// after an interval logs it.
+// least. It starts no goroutine: the first message after an interval logs that
+// interval.
 func NewTPS(intervalSecond uint32) *TPS {
 	return &TPS{interval: time.Duration(max(1, intervalSecond)) * time.Second, counts: make(map[string]int)}
 }
@@ -33,7 +33,7 @@ func NewTPS(intervalSecond uint32) *TPS {
 // Name returns the name of the plugin.
 func (*TPS) Name() string { return "TPS" }
 
-// PostReg makes a handler one of those that are logged.
+// PostReg adds a handler to those that are logged.
 func (t *TPS) PostReg(h *erpc.Handler) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func (t *TPS) count(log erpc.Logger, method string) {
 		}
 		t.begin = now
 	}
-	if _, ok := t.counts[method]; ok { // names that nobody has registered would be without end
+	if _, ok := t.counts[method]; ok { // only registered methods: callers could send any number of names
 		t.counts[method]++
 	}
 	t.mu.Unlock()

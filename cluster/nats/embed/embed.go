@@ -1,5 +1,5 @@
-// Package embed runs a NATS server in the process of a node: a single one, or a
-// part of a mesh. It can keep rooms with history.
+// Package embed runs a NATS server in the process of a node, alone or as part
+// of a mesh. The server can store rooms with history.
 package embed
 
 import (
@@ -19,44 +19,47 @@ import (
 )
 
 // A Config configures a [Server]. The zero value is a server for this process
-// alone, that listens nowhere.
+// alone, which does not listen.
 type Config struct {
-	// Name must be unique in the mesh. "" is a random one.
+	// Name must be unique in the mesh. "" means a random name.
 	Name string
-	// Listen is where other servers of the mesh reach this one, such as
-	// "10.0.0.1:6222"; "" makes no mesh.
+	// Listen is the address for the other servers of the mesh, such as
+	// "10.0.0.1:6222"; "" means no mesh.
 	Listen string
-	// Routes are addresses of other servers of the mesh. One that lives is enough.
+	// Routes lists addresses of other servers of the mesh. One that is alive is
+	// enough.
 	Routes []string
-	// User and Password are what servers of the mesh show one another. They are
-	// mandatory unless Listen is a loopback address.
+	// User and Password are the credentials between the servers of the mesh. They
+	// are mandatory unless Listen is a loopback address.
 	User, Password string
-	// TLS encrypts what servers of the mesh send one another. Its Certificates are shown
-	// by both sides, and must be of an authority in RootCAs; ClientCAs are the same unless
-	// they are set. nil encrypts nothing: then the network must be one that nobody else
-	// reads, as the password is sent over it, too.
+	// TLS encrypts the connections between the servers of the mesh. Both sides
+	// present its Certificates, which must be issued by an authority in RootCAs.
+	// ClientCAs defaults to RootCAs. If TLS is nil, nothing is encrypted, including
+	// the password, so the network must be protected in another way.
 	TLS *tls.Config
-	// MaxPayload is how large a message between nodes may be, in bytes. 0 is 8 MiB.
+	// MaxPayload is the maximum size of a message between nodes, in bytes. 0 means
+	// 8 MiB.
 	MaxPayload int32
-	// Ready is how long Start waits for the server. 0 is 10 s.
+	// Ready is how long Start waits for the server. 0 means 10 s.
 	Ready time.Duration
-	// Store is where the server keeps rooms with history: on one server, or on three
-	// of a mesh that keep their names and directories. nil keeps none.
+	// Store configures where the server stores rooms with history. It takes a
+	// single server, or a mesh of three servers that keep their names and
+	// directories. nil means that the server stores nothing.
 	Store *Store
-	// Logger gets warnings and errors of the server. nil discards them.
+	// Logger receives warnings and errors of the server. nil discards them.
 	Logger *slog.Logger
 }
 
 // A Store is a directory for JetStream.
 type Store struct {
-	// Dir belongs to this server alone.
+	// Dir is the directory, which only this server may use.
 	Dir string
-	// MaxBytes is how much the directory holds; 0 is 1 GiB. Memory is bounded by the
-	// same.
+	// MaxBytes bounds the size of the directory; 0 means 1 GiB. The same bound
+	// applies to messages stored in memory.
 	MaxBytes int64
 }
 
-// A Server is one that runs. Close ends it.
+// A Server is a running server.
 type Server struct {
 	server *server.Server
 	log    *log
@@ -64,7 +67,7 @@ type Server struct {
 	store  engine.Store
 }
 
-// Start runs a server. What keeps it from serving comes back as an error.
+// Start runs a server. It returns an error if the server can't serve.
 func Start(cfg Config) (*Server, error) {
 	opts, err := cfg.options()
 	if err != nil {
@@ -89,7 +92,7 @@ func Start(cfg Config) (*Server, error) {
 	return running, nil
 }
 
-// await returns when the server serves, or what it says instead.
+// await returns nil when the server is ready, or its fatal error.
 func (s *Server) await(limit time.Duration, mesh bool) error {
 	const step = 5 * time.Millisecond
 	for end := time.Now().Add(limit); ; {
@@ -108,7 +111,8 @@ func (s *Server) await(limit time.Duration, mesh bool) error {
 	}
 }
 
-// MeshAddr returns where other servers of the mesh reach this one, "" without mesh.
+// MeshAddr returns the address for the other servers of the mesh, or "" without
+// a mesh.
 func (s *Server) MeshAddr() string {
 	if a := s.server.ClusterAddr(); a != nil {
 		return a.String()
@@ -116,8 +120,8 @@ func (s *Server) MeshAddr() string {
 	return ""
 }
 
-// ConnectOptions are those with which a program of this process connects to the
-// server, for what the engine does not do.
+// ConnectOptions returns options with which this process can connect to the
+// server directly, for uses beyond the engine.
 func (s *Server) ConnectOptions() []nats.Option {
 	return []nats.Option{nats.InProcessServer(s.server), s.user}
 }
@@ -142,7 +146,7 @@ func (c *Config) options() (*server.Options, error) {
 	opts := &server.Options{
 		ServerName: c.Name,
 		DontListen: true,
-		NoSigs:     true, // else a signal ends the process
+		NoSigs:     true, // otherwise a signal ends the process
 		MaxPayload: c.MaxPayload,
 		Username:   "node",
 		Password:   rand.Text(),
@@ -155,7 +159,7 @@ func (c *Config) options() (*server.Options, error) {
 	}
 	if c.Listen == "" {
 		if len(c.Routes) > 0 {
-			return nil, errors.New("embed: Routes without Listen; the servers of a mesh listen")
+			return nil, errors.New("embed: Routes needs Listen; set the address for the other servers of the mesh")
 		}
 		return opts, nil
 	}
@@ -167,8 +171,8 @@ func (c *Config) options() (*server.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A server that does not listen for clients starts no routes either, so it does on
-	// the loopback address, for whoever knows the password.
+	// A server that does not listen for clients starts no routes either, so it
+	// listens on the loopback address, protected by the password.
 	opts.DontListen, opts.Host, opts.Port = false, "127.0.0.1", server.RANDOM_PORT
 	opts.Cluster = server.ClusterOpts{Name: "erpc", Host: host, Port: port, Username: c.User, Password: c.Password, TLSConfig: secure}
 	for _, r := range c.Routes {
@@ -181,12 +185,12 @@ func (c *Config) options() (*server.Options, error) {
 	return opts, nil
 }
 
-// log takes what a server has to say. The server's own way with a fatal error is
-// to end the process.
+// log is the logger of a server. By default the server ends the process on a
+// fatal error; log reports the error instead.
 type log struct {
 	to    *slog.Logger
 	once  sync.Once
-	fatal chan error // has room for one
+	fatal chan error // buffered: room for one
 }
 
 func (l *log) say(level slog.Level, format string, v []any) {

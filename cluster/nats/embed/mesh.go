@@ -12,9 +12,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-var noContext = context.Background() // a server has none
+var noContext = context.Background() // the server's log calls have no context
 
-// mesh returns where the server listens for others.
+// mesh returns where the server listens for other servers.
 func (c *Config) mesh() (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -22,7 +22,7 @@ func (c *Config) mesh() (host string, port int, err error) {
 	}
 	port, err = strconv.Atoi(text)
 	if err != nil || port < 0 || port > 65535 {
-		return "", 0, fmt.Errorf("embed: Listen %q: the port is a number up to 65535", c.Listen)
+		return "", 0, fmt.Errorf("embed: Listen %q: the port must be a number up to 65535", c.Listen)
 	}
 	addr, err := netip.ParseAddr(host)
 	loopback := err == nil && addr.IsLoopback() || host == "localhost"

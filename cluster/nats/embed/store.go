@@ -8,11 +8,11 @@ import (
 	engine "github.com/goerpc/erpc/cluster/nats"
 )
 
-// copies is on how many servers of a mesh a message is kept. With two, none may
-// fail.
+// copies is the number of servers of a mesh that store a message. With two, no
+// server could fail.
 const copies = 3
 
-// store returns how engines of the server keep messages.
+// store returns how engines of the server store messages.
 func (c *Config) store() engine.Store {
 	if c.Listen == "" {
 		return engine.Store{Replicas: 1}
@@ -20,18 +20,18 @@ func (c *Config) store() engine.Store {
 	return engine.Store{Replicas: copies}
 }
 
-// keep makes the server keep messages, if the configuration says so.
+// keep configures the server to store messages, if the configuration says so.
 func (c *Config) keep(opts *server.Options) error {
 	s := c.Store
 	switch {
 	case s == nil:
 		return nil
 	case s.Dir == "":
-		return errors.New("embed: Store.Dir is empty; give a directory that stays and that no other server uses")
+		return errors.New("embed: Store.Dir is empty; set a permanent directory that no other server uses")
 	case c.Listen != "" && c.Name == "":
-		return errors.New("embed: a server of a mesh with a Store needs a Name that stays")
+		return errors.New("embed: a server of a mesh with a Store needs a fixed Name; set one")
 	case c.Listen != "" && len(c.Routes) < copies-1:
-		return errors.New("embed: a mesh with a Store has three servers: name the two others in Routes, or keep nothing here")
+		return errors.New("embed: a mesh with a Store has three servers: list the two others in Routes, or set no Store here")
 	}
 	limit := s.MaxBytes
 	if limit <= 0 {

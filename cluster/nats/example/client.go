@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/cluster/member"
 )
 
-// A client is in both rooms, and counts what it hears.
+// A client is in both rooms, and records the words that it receives.
 type client struct {
 	name  string
 	nodes []string // addresses, its own first
@@ -20,9 +20,9 @@ type client struct {
 
 	mu     sync.Mutex // guards the following
 	sess   erpc.Session
-	at     string                  // the node that it is at
-	homes  int                     // sessions that it had
-	heard  map[string]map[int]bool // numbers, by room
+	at     string                  // the node that it is connected to
+	homes  int                     // number of sessions that it has had
+	heard  map[string]map[int]bool // numbers of the words, by room
 	afresh map[string]int          // how often it was told to start afresh
 }
 
@@ -47,7 +47,8 @@ func newClient(name string, nodes []string) *client {
 	return c
 }
 
-// live keeps the client at a node, its own if that is there, until ctx ends.
+// live keeps the client connected to a node until ctx ends, preferably to its
+// own.
 func (c *client) live(ctx context.Context) {
 	for ctx.Err() == nil {
 		sess := c.dial(ctx)
@@ -61,7 +62,7 @@ func (c *client) live(ctx context.Context) {
 	}
 }
 
-// dial tries one node after the other. member joins the rooms again.
+// dial tries one node after the other. The member plugin joins the rooms again.
 func (c *client) dial(ctx context.Context) erpc.Session {
 	for i := 0; ; i++ {
 		address := c.nodes[i%len(c.nodes)]
@@ -97,8 +98,8 @@ func (c *client) join(ctx context.Context) error {
 	return nil
 }
 
-// say says a word. It is said again until a node has taken it, so it may be said
-// twice when a node dies.
+// say sends a word, and sends it again until a node has accepted it. So a word
+// may be sent twice when a node dies.
 func (c *client) say(ctx context.Context, w Word) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)

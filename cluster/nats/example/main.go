@@ -1,10 +1,10 @@
-// Command example is three nodes and six clients that chat in two rooms: one that
-// keeps what is said, and one that does not. Then a node is killed.
+// Command example runs three nodes and six clients that chat in two rooms, one
+// with history and one without. Then it kills a node.
 //
 //	make run-cluster
 //
-// starts the nodes as processes of their own, with a NATS server in each. With
-// -nats nats://host:4222 they use that server instead, which needs JetStream.
+// starts each node as a process with its own NATS server. With -nats
+// nats://host:4222 they use that server instead, which needs JetStream.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// maxStory bounds the whole run, so that nobody waits for one that hangs.
+// maxStory bounds the whole run, in case it hangs.
 const maxStory = 5 * time.Minute
 
 func run(ctx context.Context, args []string, out io.Writer) error {
@@ -35,8 +35,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return runNode(ctx, args[1:], out)
 	}
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
-	url := flags.String("nats", "", "a NATS server with JetStream; without it each node runs one")
-	words := flags.Int("words", 300, "how much is said in each room")
+	url := flags.String("nats", "", "URL of a NATS server with JetStream; by default each node runs its own")
+	words := flags.Int("words", 300, "number of words to send in each room")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -24,16 +24,16 @@ const (
 	freeRoom = "lobby"
 )
 
-// A Word is what a client says in a room.
+// A Word is a message of a client in a room.
 type Word struct {
 	Room   string
 	Number int
 }
 
-// ready is the line with which a node says that it serves.
+// ready is the line that a node prints once it serves.
 const ready = "ready"
 
-// runNode is a node of the cluster, until ctx ends.
+// runNode runs a node of the cluster until ctx ends.
 func runNode(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("node", flag.ContinueOnError)
 	name := flags.String("name", "", "of the node and its server")
@@ -49,7 +49,7 @@ func runNode(ctx context.Context, args []string, out io.Writer) (err error) {
 	engine := nats.New(*url)
 	if *url == "" {
 		server, err := embed.Start(embed.Config{
-			Name: *name, Listen: *mesh, Routes: strings.Split(*routes, ","), // no Logger: it says which servers are not there yet
+			Name: *name, Listen: *mesh, Routes: strings.Split(*routes, ","), // no Logger: it would warn about servers that have not started yet
 			Store: &embed.Store{Dir: filepath.Join(*dir, *name)},
 		})
 		if err != nil {
@@ -80,10 +80,10 @@ func runNode(ctx context.Context, args []string, out io.Writer) (err error) {
 	return peer.Shutdown(leaving)
 }
 
-// register makes a peer serve the chat.
+// register registers the handlers of the chat.
 func register(peer erpc.Peer, c *cluster.Cluster) {
 	c.HandleJoin(peer, "/join", func(context.Context, erpc.Session, string) error {
-		return nil // everybody may read both rooms
+		return nil // everyone may read both rooms
 	})
 	erpc.HandleCall(peer, "/say", func(ctx context.Context, w *Word) (*Word, error) {
 		return w, c.Publish(ctx, w.Room, "/said", w)

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// A process is a node that runs.
+// A process is a running node.
 type process struct {
 	name    string
 	address string
@@ -30,8 +30,8 @@ const (
 	pause         = 10 * time.Millisecond // between two words
 )
 
-// tell starts the cluster, lets the clients talk, kills a node, and looks what
-// everybody has heard.
+// tell starts the cluster, lets the clients talk, kills a node, and checks what
+// every client has received.
 func tell(ctx context.Context, out io.Writer, url string, words int) error {
 	running, err := startNodes(ctx, out, url)
 	defer stopNodes(running)
@@ -62,8 +62,8 @@ func tell(ctx context.Context, out io.Writer, url string, words int) error {
 	return look(ctx, out, clients, running[0].address, words)
 }
 
-// look waits until all clients have heard all of the room that keeps, and says how it
-// went.
+// look waits until all clients have received every word of the room with
+// history, and prints the result.
 func look(ctx context.Context, out io.Writer, clients []*client, killed string, words int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -101,14 +101,14 @@ func look(ctx context.Context, out io.Writer, clients []*client, killed string, 
 	return errors.Join(problems...)
 }
 
-// told reports whether the client was told to start afresh in a room.
+// told reports whether the client was told to reload a room.
 func (c *client) told(room string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.afresh[room] > 0
 }
 
-// startClients puts clients at each node.
+// startClients starts clients at each node.
 func startClients(ctx context.Context, running []*process) (clients []*client, leave func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -116,7 +116,7 @@ func startClients(ctx context.Context, running []*process) (clients []*client, l
 		cancel()
 		for _, c := range clients {
 			c.rooms.Close()
-			_ = c.peer.Close() // nothing waits for it
+			_ = c.peer.Close() // an error does not matter
 		}
 		wg.Wait()
 	}
@@ -155,7 +155,7 @@ func startNodes(ctx context.Context, out io.Writer, url string) (running []*proc
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { _ = os.RemoveAll(dir) }) // of no use any more
+	context.AfterFunc(ctx, func() { _ = os.RemoveAll(dir) }) // the directory is not needed any more
 	ports, err := freeAddresses(2 * nodes)
 	if err != nil {
 		return nil, err
@@ -194,28 +194,28 @@ func startNodes(ctx context.Context, out io.Writer, url string) (running []*proc
 	return running, nil
 }
 
-// stopNodes ends the nodes, by force those that take too long.
+// stopNodes ends the nodes, and kills those that take too long.
 func stopNodes(running []*process) {
 	for _, p := range running {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be dead
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // the process may be dead
 	}
 	for _, p := range running {
 		timer := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
-		_ = p.cmd.Wait() // one was killed
+		_ = p.cmd.Wait() // an error is expected: one was killed
 		timer.Stop()
 	}
 }
 
-// freeAddresses returns addresses of this machine where nobody listens.
+// freeAddresses returns free addresses of this machine.
 func freeAddresses(n int) (all []string, err error) {
 	for range 100 * n {
 		if len(all) == n {
 			return all, nil
 		}
-		// Below the ports that the system gives to outgoing connections.
+		// Use ports below those that the system gives to outgoing connections.
 		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 15_000+rand.IntN(15_000)))
 		if err != nil {
-			continue // somebody has it
+			continue // the port is in use
 		}
 		defer l.Close()
 		all = append(all, l.Addr().String())

@@ -1,5 +1,5 @@
 // Package pbSubProto has the protobuf sub-protocol of WebSocket under erpc v7's
-// path. It is for programs that come from there; new ones use
+// path. It is for programs that come from v7; new ones use
 // [pbproto.NewSubProtoFunc].
 package pbSubProto
 

@@ -1,8 +1,7 @@
-// Package validate lets package binder check the tags validate of
-// go-playground/validator in arguments, after it has bound them:
+// Package validate lets package binder check arguments against the validate
+// tags of go-playground/validator, after it has bound them:
 //
 //	binder.NewStructArgsBinder(nil, binder.Config{Validator: validate.New(validate.Config{})})
 //
-// It is a package of its own so that a program without it does not hold that
-// library.
+// It is a separate package so that other programs don't depend on that library.
 package validate

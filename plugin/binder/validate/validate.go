@@ -13,8 +13,8 @@ import (
 
 // Config adjusts a validator. The zero value works.
 type Config struct {
-	// Engine has the tags and functions of the user registered; nil is one
-	// with what is built in. It must not be changed any more.
+	// Engine is the validator to use, with custom tags and functions registered;
+	// nil means one with the built-in tags. It must not be changed afterwards.
 	Engine *validator.Validate `yaml:"-" ini:"-"`
 }
 
@@ -28,10 +28,10 @@ func New(cfg Config) binder.Validator {
 	return structs{cfg.Engine}
 }
 
-// Prepare implements [binder.Validator]. The engine panics on tags that it does
-// not know when it first meets them, so it is made to meet those of a zero value
-// here. Tags in structs that only a value of some length leads to are met later,
-// and are errors of the argument then.
+// Prepare implements [binder.Validator]. The engine panics when it first meets
+// an unknown tag, so Prepare validates a zero value. Tags in structs that a
+// zero value does not lead to are met later; an unknown one there is an error
+// of the argument.
 func (s structs) Prepare(arg reflect.Type) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

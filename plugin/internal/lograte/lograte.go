@@ -1,5 +1,5 @@
-// Package lograte bounds how many lines a plugin logs about one kind of event
-// that strangers can cause at any rate.
+// Package lograte limits how many lines a plugin logs about one kind of event
+// that clients can cause at any rate.
 package lograte
 
 import (
@@ -9,10 +9,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A Limiter lets the first event through, and then one each second. The zero
+// A Limiter lets the first event through, and then one per second. The zero
 // value is ready. It may be used concurrently.
 type Limiter struct {
-	// A pointer, because the zero value of rate.Sometimes does nothing.
+	// It is a pointer because the zero value of rate.Sometimes does nothing.
 	sometimes atomic.Pointer[rate.Sometimes]
 	skipped   atomic.Uint64
 }
@@ -21,7 +21,7 @@ type Limiter struct {
 const Interval = time.Second
 
 // Do calls log if a line is due. skipped is the number of events since the last
-// line that got none.
+// line that were not logged.
 func (l *Limiter) Do(log func(skipped uint64)) {
 	s := l.sometimes.Load()
 	if s == nil {

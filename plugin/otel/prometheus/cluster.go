@@ -8,16 +8,17 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// A ClusterCollector has the counters of a node: see [cluster.Stats].
+// A ClusterCollector collects the counters of a cluster node; see
+// [cluster.Stats].
 type ClusterCollector struct {
 	node       *cluster.Cluster
 	registerer prometheus.Registerer
 	descs      []*prometheus.Desc // in the order of Stats.Metrics
 }
 
-// NewCluster registers the counters of a node, which are read when the registry is.
-// Only Peer and Registerer of cfg count: several nodes may share a registry, each with
-// a name of its own.
+// NewCluster registers a collector for a node, which reads the counters when
+// the registry collects. It uses only Peer and Registerer of cfg. Several nodes
+// may share a registry if each has its own name.
 func NewCluster(node *cluster.Cluster, cfg Config) (*ClusterCollector, error) {
 	if cfg.Registerer == nil {
 		cfg.Registerer = prometheus.DefaultRegisterer
@@ -27,13 +28,13 @@ func NewCluster(node *cluster.Cluster, cfg Config) (*ClusterCollector, error) {
 		c.descs = append(c.descs, prometheus.NewDesc(m.Name, m.Help, nil, prometheus.Labels{"peer": cfg.Peer}))
 	}
 	if err := cfg.Registerer.Register(c); err != nil {
-		return nil, fmt.Errorf("prometheus: node %q: %w; give each node of a registry another name", cfg.Peer, err)
+		return nil, fmt.Errorf("prometheus: node %q: %w; give each node of a registry a different name", cfg.Peer, err)
 	}
 	return c, nil
 }
 
-// Close removes the counters from the registry, which otherwise keeps them, and
-// with them the node, for as long as it lives.
+// Close removes the collector from the registry, which otherwise keeps it and
+// the node alive.
 func (c *ClusterCollector) Close() { c.registerer.Unregister(c) }
 
 // Describe implements [prometheus.Collector].

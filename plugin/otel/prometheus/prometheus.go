@@ -1,8 +1,8 @@
 // Package prometheus is a plugin that measures calls and pushes, at both ends, for
 // Prometheus.
 //
-// It has, each with the labels peer, kind (call, push, handled_call, handled_push)
-// and method:
+// It has these metrics, each with the labels peer, kind (call, push,
+// handled_call, handled_push) and method:
 //
 //	erpc_operations_total             how many ended, with the label code as well
 //	erpc_operation_duration_seconds   a histogram of how long they took
@@ -10,13 +10,14 @@
 //	erpc_stream_messages_total        messages of streams that have ended, with the
 //	                                  label direction (sent, received) as well
 //
-// and, with the label peer, erpc_sessions. Several peers may share a registry, each
-// with a plugin and a name of its own.
+// and, with the label peer, erpc_sessions. Several peers may share a registry
+// if each has its own plugin and name.
 //
-// Methods that have no handler, which strangers can name as they like, count
-// together as "_OTHER", and so do the methods called here above the first 1000 and
-// the codes above the first 100. So that handlers are known by name, give the plugin to NewPeer. Heartbeats are left
-// out unless [Config].Filter takes them in.
+// Methods without a handler, whose names clients choose, are counted together
+// as "_OTHER"; so are the methods that this peer calls beyond the first 1000,
+// and codes beyond the first 100. Pass the plugin to NewPeer, so that it learns
+// the names of all handlers. Heartbeats are left out unless [Config].Filter
+// accepts them.
 package prometheus
 
 import (
@@ -39,10 +40,10 @@ type Config struct {
 	Peer string `yaml:"peer" ini:"peer" comment:"Value of the label peer"`
 	// Registerer is where the metrics are registered; nil is the default one.
 	Registerer prometheus.Registerer `yaml:"-" ini:"-"`
-	// Buckets are those of the histogram in seconds; nil are those of
+	// Buckets are the bounds of the histogram in seconds; nil means
 	// prometheus.DefBuckets.
 	Buckets []float64 `yaml:"-" ini:"-"`
-	// Filter says which methods are looked at; nil is all but heartbeats.
+	// Filter reports whether to observe a method; nil means all but heartbeats.
 	Filter func(method string) bool `yaml:"-" ini:"-"`
 }
 
@@ -76,7 +77,7 @@ func New(cfg Config) (*Plugin, error) {
 	}
 	s := &sessions{desc: prometheus.NewDesc("erpc_sessions", "Sessions that are open.", nil, prometheus.Labels{"peer": cfg.Peer})}
 	if err := cfg.Registerer.Register(s); err != nil {
-		return nil, fmt.Errorf("prometheus: peer %q: %w; give each peer of a registry another name", cfg.Peer, err)
+		return nil, fmt.Errorf("prometheus: peer %q: %w; give each peer of a registry a different name", cfg.Peer, err)
 	}
 	m := &metrics{
 		peer: cfg.Peer,
@@ -100,8 +101,8 @@ func New(cfg Config) (*Plugin, error) {
 	return &Plugin{&track.Tracker{Observer: m, Filter: cfg.Filter}, cfg.Registerer, s}, nil
 }
 
-// share registers c, or replaces it by the same that another plugin has
-// registered.
+// share registers c, or replaces it by the equal collector that another plugin
+// has registered.
 func share[C prometheus.Collector](r prometheus.Registerer, c *C) error {
 	err := r.Register(*c)
 	var there prometheus.AlreadyRegisteredError
@@ -119,20 +120,20 @@ func share[C prometheus.Collector](r prometheus.Registerer, c *C) error {
 // Name returns the name of the plugin.
 func (*Plugin) Name() string { return "prometheus" }
 
-// PostNewPeer begins to count the sessions of the peer.
+// PostNewPeer starts to count the sessions of the peer.
 func (p *Plugin) PostNewPeer(peer erpc.EarlyPeer) error {
 	p.sessions.mu.Lock()
 	defer p.sessions.mu.Unlock()
 	if p.sessions.peer != nil {
-		return errors.New("prometheus: the plugin has a peer already; make another one for each")
+		return errors.New("prometheus: the plugin already has a peer; make one plugin for each")
 	}
 	p.sessions.peer = peer
 	return nil
 }
 
-// Close removes the metrics of the peer's sessions from the registry, which
-// otherwise keeps them, and with them the peer, for as long as it lives. The others
-// stay, since peers share them.
+// Close removes the metric of the peer's sessions from the registry, which
+// otherwise keeps it and the peer alive. The other metrics stay, since peers
+// share them.
 func (p *Plugin) Close() { p.registerer.Unregister(p.sessions) }
 
 // sessions is the collector of erpc_sessions.
@@ -158,7 +159,7 @@ func (s *sessions) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, float64(n))
 }
 
-// metrics is what plugins of one registry share.
+// metrics holds the metrics that the plugins of one registry share.
 type metrics struct {
 	peer      string
 	total     *prometheus.CounterVec
@@ -168,7 +169,8 @@ type metrics struct {
 	codes     track.Names
 }
 
-// maxCodes bounds how many codes are counted one by one: peers can send any.
+// maxCodes bounds how many codes have their own label value, because peers can
+// send any code.
 const maxCodes = 100
 
 // Begin implements [track.Observer].

@@ -2,14 +2,14 @@ package track
 
 import "sync"
 
-// Names are a bounded set of names. All methods may be called concurrently.
+// Names is a bounded set of names. All methods may be called concurrently.
 type Names struct {
 	mu  sync.RWMutex // guards the following
 	all map[string]struct{}
 }
 
-// add adds a name if there are fewer than max; 0 is no bound. It reports whether
-// the name is there now.
+// add adds a name if there are fewer than max names; 0 means no bound. It
+// reports whether the set contains the name now.
 func (n *Names) add(name string, max int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -26,8 +26,8 @@ func (n *Names) add(name string, max int) bool {
 	return true
 }
 
-// Of returns the name if it is there, or can be added to at most max, and Other
-// if not. With a max of 0 nothing is added.
+// Of returns name if the set contains it or has fewer than max names, in which
+// case it adds name. Otherwise it returns Other. If max is 0, Of never adds.
 func (n *Names) Of(name string, max int) string {
 	n.mu.RLock()
 	_, ok := n.all[name]

@@ -1,4 +1,4 @@
-// Package track finds the beginning and the end of calls and pushes, at both
+// Package track observes the beginning and the end of calls and pushes, on both
 // sides, for plugins that measure them.
 package track
 
@@ -11,80 +11,81 @@ import (
 	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
-// A Kind is what is measured.
+// A Kind is the kind of an operation that is measured.
 type Kind int
 
 // The kinds.
 const (
 	Call          Kind = iota // made by this side, until the reply
-	Push                      // made by this side: a moment
-	HandledCall               // of the other side, from its header to the end of its handling
-	HandledPush               // the same
+	Push                      // made by this side; it has no duration
+	HandledCall               // made by the other side, from its header to the end of its handling
+	HandledPush               // likewise
 	numberOfKinds int  = iota
 )
 
 var kindNames = [numberOfKinds]string{"call", "push", "handled_call", "handled_push"}
 
-// Handled reports whether the other side has made it.
+// Handled reports whether the other side made the operation.
 func (k Kind) Handled() bool { return k == HandledCall || k == HandledPush }
 
 // String returns the name.
 func (k Kind) String() string { return kindNames[k] }
 
-// Other is the method of operations whose names are not counted one by one.
+// Other is the method of operations that are not counted by name.
 const Other = "_OTHER"
 
-// An Op is a call or push that began.
+// An Op is a call or push that has begun.
 type Op struct {
 	Kind    Kind
-	Method  string // one of a bounded number
+	Method  string // one of a bounded set of names, or Other
 	Name    string // the method as it was sent, bounded in length
 	Begin   time.Time
-	Context context.Context // that Begin of the Observer may replace by one made of it
+	Context context.Context // Begin of the Observer may replace it by a derived context
 	Session erpc.CtxSession
-	Data    any // of the Observer
+	Data    any // for the Observer's use
 	Stream  bool
-	// Messages are those of a stream that has ended.
+	// Messages counts the messages of a stream that has ended.
 	Messages Messages
 
 	once sync.Once
-	stop func() bool // of what waits for the end of the context of a call; nil: nothing
+	stop func() bool // stops waiting for the end of a call's context; may be nil
 }
 
-// An Observer measures operations. Its methods may be called concurrently.
+// An Observer measures operations. Its methods must be safe for concurrent use.
 type Observer interface {
-	// Begin may change meta, the metadata of what is sent; of what was received
-	// it may only look. It may set the context and the data of op.
+	// Begin is called when op begins, with its metadata. It may change the
+	// metadata of an outgoing message but not of a received one, and may set op's
+	// Context and Data.
 	Begin(op *Op, meta *erpc.Meta)
-	// Again is called for a call that is sent once more, with its metadata.
+	// Again is called with the metadata of a call that is sent again.
 	Again(op *Op, meta *erpc.Meta)
-	// End is called once for each op, unless it is a call that gets no reply and
+	// End is called once for each op, except for a call that gets no reply and
 	// whose context never ends.
 	End(op *Op, st *erpc.Status)
 }
 
-// Messages counts those of a stream.
+// Messages counts the messages of a stream.
 type Messages struct{ Sent, Received uint64 }
 
-// A Tracker has the hooks of a plugin. It must not be copied.
+// A Tracker implements the hooks of a plugin. It must not be copied.
 type Tracker struct {
 	Observer Observer
-	// Filter says which methods are looked at; nil is all but heartbeats.
+	// Filter reports whether to observe a method; nil means all but heartbeats.
 	Filter func(method string) bool
 
 	handled Names // registered
 	called  Names // seen, as many as MaxNames
 }
 
-// MaxNames bounds how many methods that are called are named one by one: a proxy
-// calls what strangers ask for. Those that are handled are as many as are
-// registered.
+// MaxNames bounds how many called methods are counted by name, because the
+// clients of a proxy choose what it calls. Handled methods are bounded by the
+// registered ones.
 const MaxNames = 1000
 
 // maxName bounds the length of a name that is not registered, in bytes.
 const maxName = 256
 
-// key is where the swap of an exchange has its *Op.
+// key is the key of an exchange's *Op in its swap.
 type key struct {
 	t       *Tracker
 	handled bool
@@ -128,14 +129,14 @@ func (t *Tracker) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 	}
 	parent := m.Context()
 	op := t.begin(Call, name, t.called.Of(name, MaxNames), parent, ctx.Session(), m.Meta(), m.Mtype() == erpc.TypeStreamOpen)
-	if !op.Stream { // which has an end, whatever becomes of it
+	if !op.Stream { // the end of a stream is always reported
 		op.stop = context.AfterFunc(parent, func() { t.end(op, ended(parent)) })
 	}
 	ctx.Swap().Store(key{t, false}, op)
 	return nil
 }
 
-// ended is the status of a call whose context has ended.
+// ended returns the status of a call whose context has ended.
 func ended(ctx context.Context) *erpc.Status {
 	code := erpc.CodeCanceled
 	if ctx.Err() == context.DeadlineExceeded {
@@ -166,7 +167,7 @@ func (t *Tracker) PostEndStream(ctx erpc.StreamEndCtx) {
 	}
 }
 
-// PreWritePush is a push from its beginning to its end: nobody answers.
+// PreWritePush begins and ends a push, which has no answer.
 func (t *Tracker) PreWritePush(ctx erpc.WriteCtx) *erpc.Status {
 	m := ctx.Output()
 	if name := m.ServiceMethod(); t.wants(name) {
