@@ -49,8 +49,8 @@ func TestCheckShapes(t *testing.T) {
 		{right{"a"}, ""},
 		{named("a"), ""},
 		{other{"a"}, ""},
-		{wrong{"a"}, `method PostGreet of plugin "a" (plugin.wrong) is not the hook of that name, because it has another shape; it must be PostGreet(int) string`},
-		{misspelt{"a"}, `method PostGreets of plugin "a" (plugin.misspelt) is not a hook; PostGreet is one, of the shape PostGreet(int) string`},
+		{wrong{"a"}, `method PostGreet of plugin "a" (plugin.wrong) is not the hook of that name, because its signature differs; it must be PostGreet(int) string`},
+		{misspelt{"a"}, `method PostGreets of plugin "a" (plugin.misspelt) is not a hook; the hook is PostGreet, with the signature PostGreet(int) string`},
 		{wrongCase{"a"}, "PostgreeT"},
 	} {
 		err := CheckShapes(c.p, hookTypes)

@@ -140,7 +140,7 @@ func TestMistakesPanicWithWhatToDo(t *testing.T) {
 		"only of a session":   {func(r *router.Router) { r.RouteCall(new(Good), ofSession{"s"}) }, []string{`plugin "s" at the route /good/do`, "would never be called there", "PostAccept, PostDisconnect", "NewPeer"}},
 		"partly of a session": {func(r *router.Router) { r.SubRoute("admin", guard{header{"g"}}) }, []string{`plugin "g" at the group /admin`, "PostAccept"}},
 		"wrong shape":         {func(r *router.Router) { r.RouteCall(new(Good), wrongShape{header{"w"}}) }, []string{"method PreReadCallBody of plugin \"w\"", "it must be PreReadCallBody(erpc.ReadCtx) *erpc.Status"}},
-		"near name":           {func(r *router.Router) { r.RouteCall(new(Good), nearName{header{"n"}}) }, []string{"method PostReadCallBodys of plugin \"n\"", "PostReadCallBody is one, of the shape PostReadCallBody(erpc.ReadCtx) *erpc.Status"}},
+		"near name":           {func(r *router.Router) { r.RouteCall(new(Good), nearName{header{"n"}}) }, []string{"method PostReadCallBodys of plugin \"n\"", "the hook is PostReadCallBody, with the signature PostReadCallBody(erpc.ReadCtx) *erpc.Status"}},
 
 		"nil handler":        {func(r *router.Router) { r.Handle(nil) }, []string{"nil is not a handler"}},
 		"handler of nothing": {func(r *router.Router) { r.Handle(session.NewHandler(session.Spec{Name: "/x"})) }, []string{`"/x" has no function`}},

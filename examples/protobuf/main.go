@@ -56,8 +56,8 @@ func (r *rooms) Watch(_ context.Context, in *chat.Room, s *erpc.Stream[chat.Room
 	return nil
 }
 
-// member is the handler of Member. It takes what Member gets later, too, without a
-// change: those methods are unimplemented.
+// member is the handler of Member. Because of the embedded type, it still
+// compiles when Member gets more methods.
 type member struct {
 	chaterpc.UnimplementedMemberHandler
 	joined chan string

@@ -243,7 +243,7 @@ func TestLoadRefusesPaths(t *testing.T) {
 	}
 	inFile := filepath.Join(huge, "below.yaml")
 	for path, want := range map[string]string{
-		folder: "not a regular file", huge: "too large", inFile: "cannot stat it", filepath.Join(dir, "a.toml"): "unknown format",
+		folder: "not a regular file", huge: "too large", inFile: "cannot stat the file", filepath.Join(dir, "a.toml"): "unknown format",
 	} {
 		var s sample
 		if err := Load(path, "", &s); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {

@@ -64,7 +64,7 @@ func TestErrors(t *testing.T) {
 		{"value for a struct", INI, "[p]\ntls = a", "tls", 2, nil, `make it a section whose name ends in ".tls"`},
 		{"value for a list", YAML, "p: {hosts: a}", "hosts", 1, nil, "not a list"},
 		{"list of lists", YAML, "p:\n  hosts:\n  - [a]\n", "hosts", 3, nil, "only texts can be its items"},
-		{"extra comma", INI, "[p]\nhosts = a,,b", "hosts", 2, nil, `take out the extra comma, or write ""`},
+		{"extra comma", INI, "[p]\nhosts = a,,b", "hosts", 2, nil, `remove the extra comma, or write ""`},
 		{"last comma", INI, "[p]\nhosts = a, ", "hosts", 2, nil, "extra comma"},
 		{"items without comma", INI, "[p]\nhosts = 'a' 'b'", "hosts", 2, nil, "separate items by commas"},
 		{"text behind quotes", INI, `[p]` + "\n" + `name = "a" b`, "name", 2, nil, "put all of it into the quotes"},

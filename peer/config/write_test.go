@@ -99,7 +99,7 @@ func TestWriteDefaultErrors(t *testing.T) {
 		want string
 	}{
 		"format":      {"a.toml", sample{}, "unknown format"},
-		"no folder":   {"none/a.yaml", sample{}, "cannot open it"},
+		"no folder":   {"none/a.yaml", sample{}, "cannot open the file"},
 		"nil":         {"a.yaml", nil, "cannot write a <nil>"},
 		"nil pointer": {"a.yaml", (*sample)(nil), "cannot write a *config.sample"},
 		"no struct":   {"a.ini", 5, "cannot write a int"},

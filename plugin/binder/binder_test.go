@@ -249,13 +249,13 @@ func TestMistakes(t *testing.T) {
 		"given twice": struct {
 			A int `param:"<range:1:2><range:2:3>"`
 		}{},
-		"<len:1:2> is not for a int": struct {
+		"<len:1:2> can't be used with a int": struct {
 			A int `param:"<len:1:2>"`
 		}{},
-		"<range:1:2> is not for a string": struct {
+		"<range:1:2> can't be used with a string": struct {
 			A string `param:"<range:1:2>"`
 		}{},
-		"<regexp:a> is not for a int": struct {
+		"<regexp:a> can't be used with a int": struct {
 			A int `param:"<regexp:a>"`
 		}{},
 		"missing closing": struct {
@@ -273,10 +273,10 @@ func TestMistakes(t *testing.T) {
 		"takes no value": struct {
 			A int `param:"<nonzero:1>"`
 		}{},
-		"not <stat:code:message>": struct {
+		"write <stat:code:message>": struct {
 			A int `param:"<stat:1001>"`
 		}{},
-		"not a number of 32 bits": struct {
+		"not a 32-bit integer": struct {
 			A int `param:"<stat:x:y>"`
 		}{},
 		"can't be a pointer": struct {
@@ -311,7 +311,7 @@ func TestMistakes(t *testing.T) {
 		erpc.HandleCall(wiretest.NewServer(t, erpc.PeerConfig{}, binder.NewStructArgsBinder(nil)).Peer, "/wrong", handler)
 		return ""
 	}()
-	if !strings.Contains(msg, "/wrong") || !strings.Contains(msg, "wrong.A: <len:1> is not for a int") {
+	if !strings.Contains(msg, "/wrong") || !strings.Contains(msg, "wrong.A: <len:1> can't be used with a int") {
 		t.Errorf("registration said %q", msg)
 	}
 	// Registered before the plugin came: told with the first call.
