@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// benchOptions are the flags of bench.
+// benchOptions holds the flags of bench.
 type benchOptions struct {
 	conns, workers, total int
 	duration, warmup      time.Duration
@@ -27,19 +27,19 @@ func benchFlags(o *options, fs *flag.FlagSet) {
 	formatFlags(o, fs)
 	fs.IntVar(&o.bench.conns, "conns", 1, "connections")
 	fs.IntVar(&o.bench.workers, "c", 16, "calls at the same time, over all connections")
-	fs.IntVar(&o.bench.total, "n", 0, "calls to make; 0 is as many as the time allows")
-	fs.DurationVar(&o.bench.duration, "duration", 10*time.Second, "time to go on for")
-	fs.DurationVar(&o.bench.warmup, "warmup", 0, "time to call for before anything is counted")
-	fs.Float64Var(&o.bench.rate, "rate", 0, "calls a second, begun on a schedule that does not wait for answers; 0 is as fast as they are answered")
+	fs.IntVar(&o.bench.total, "n", 0, "calls to make; 0 is as many as -duration allows")
+	fs.DurationVar(&o.bench.duration, "duration", 10*time.Second, "time to run for")
+	fs.DurationVar(&o.bench.warmup, "warmup", 0, "time to run before calls are counted")
+	fs.Float64Var(&o.bench.rate, "rate", 0, "calls per second, begun on a schedule that does not wait for answers; 0 is as fast as answers arrive")
 	broadcastFlags(o, fs)
 }
 
 func (b *benchOptions) check() error {
 	if b.broadcast.subscribers < 0 || b.broadcast.subscribers == 0 && b.broadcast != (broadcastOptions{}) {
-		return usagef("-subscribers must be positive; -join, -on and -push go with it")
+		return usagef("-subscribers must be positive; -join, -on and -push need it")
 	}
 	if b.warmup < 0 || b.warmup > 0 && (b.total > 0 || b.broadcast.subscribers > 0) {
-		return usagef("-warmup must not be negative, and goes with neither -n nor -subscribers")
+		return usagef("-warmup must not be negative, and can't be used with -n or -subscribers")
 	}
 	if b.conns < 1 || b.workers < 1 || b.total < 0 || b.duration <= 0 || b.rate < 0 {
 		return usagef("-conns, -c and -duration must be positive, -n and -rate not negative")
@@ -50,7 +50,7 @@ func (b *benchOptions) check() error {
 	return nil
 }
 
-// A bench is one measurement. Its workers share it.
+// A bench is one measurement, shared by its workers.
 type bench struct {
 	o     *options
 	r     *request
@@ -60,16 +60,16 @@ type bench struct {
 	end   time.Time
 	next  atomic.Int64 // number of the next call
 
-	// For the line of progress.
+	// The following are for the progress line.
 	made   atomic.Int64
 	failed atomic.Int64
 }
 
-// A tally is what one worker has measured.
+// A tally holds what one worker has measured.
 type tally struct {
 	latency histogram
-	lag     time.Duration // longest time by which a call began late
-	codes   map[int32]int // of calls that failed
+	lag     time.Duration // longest delay of the beginning of a call
+	codes   map[int32]int // of failed calls
 }
 
 // runBench measures calls and prints a report.
@@ -80,7 +80,7 @@ func runBench(ctx context.Context, o *options, args []string) error {
 	if len(args) < 2 {
 		return usagef("bench takes TARGET METHOD [JSON]")
 	}
-	arg, err := o.argument(args[2:]) // a mistake costs no connection
+	arg, err := o.argument(args[2:]) // check it before connecting
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func runBench(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.Close() }() // the outcome is known
+	defer func() { _ = d.Close() }() // an error does not change the outcome
 	b := &bench{o: o}
 	for range o.bench.conns {
 		sess, err := d.dial(ctx)
@@ -118,7 +118,7 @@ func runBench(ctx context.Context, o *options, args []string) error {
 	return b.report(b.measure(ctx))
 }
 
-// measure runs the workers and adds up what they have measured.
+// measure runs the workers and sums up their tallies.
 func (b *bench) measure(ctx context.Context) (sum tally, took time.Duration) {
 	b.start = time.Now()
 	b.count = b.start.Add(b.o.bench.warmup)
@@ -142,7 +142,7 @@ func (b *bench) measure(ctx context.Context) (sum tally, took time.Duration) {
 	return sum, took
 }
 
-// work makes calls until all are made or the time is over.
+// work makes calls until all calls are made or the time is over.
 func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 	t.codes = map[int32]int{}
 	for ctx.Err() == nil {
@@ -163,7 +163,7 @@ func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 		st := sess.Call(b.r.method, b.r.argOf(), &body, append(b.o.settings(callCtx), b.r.set...)...).Status()
 		cancel()
 		if ctx.Err() != nil {
-			return // it was interrupted, so the call says nothing
+			return // interrupted: don't count the call
 		}
 		b.made.Add(1)
 		lost := !sess.Health()
@@ -180,7 +180,7 @@ func (b *bench) work(ctx context.Context, sess erpc.Session, t *tally) {
 	}
 }
 
-// line is that of progress.
+// line returns the progress line.
 func (b *bench) line(elapsed time.Duration) string {
 	made := b.made.Load()
 	text := fmt.Sprintf("%d calls, %.0f a second, %d failed", made, float64(made)/elapsed.Seconds(), b.failed.Load())
@@ -190,9 +190,9 @@ func (b *bench) line(elapsed time.Duration) string {
 	return text
 }
 
-// wait waits until call n is to begin and returns when that was: with a rate the
-// time of the schedule, so that a slow server shows in the times of the calls that
-// it holds up. It reports false when the time is over.
+// wait waits until call n should begin and returns its begin. With a rate that
+// is the scheduled time, so that the latencies of delayed calls show a slow
+// server. It returns false when the time is over.
 func (b *bench) wait(ctx context.Context, n int64) (time.Time, bool) {
 	if b.o.bench.rate == 0 {
 		now := time.Now()
@@ -214,21 +214,21 @@ func (b *bench) wait(ctx context.Context, n int64) (time.Time, bool) {
 
 // A report is what bench prints with -o json. Times are in nanoseconds.
 type report struct {
-	Calls   uint64         `json:"calls"`  // of a broadcast, pushes that arrived
+	Calls   uint64         `json:"calls"`  // for a broadcast, pushes that arrived
 	Errors  map[string]int `json:"errors"` // by code
 	Seconds float64        `json:"seconds"`
-	Rate    float64        `json:"rate"` // calls a second
+	Rate    float64        `json:"rate"` // calls per second
 	Mean    time.Duration  `json:"mean"`
 	P50     time.Duration  `json:"p50"`
 	P90     time.Duration  `json:"p90"`
 	P99     time.Duration  `json:"p99"`
 	P999    time.Duration  `json:"p999"`
 	Max     time.Duration  `json:"max"`
-	Lag     time.Duration  `json:"lag"` // longest delay of a begin
+	Lag     time.Duration  `json:"lag"` // longest delay of the beginning of a call
 	Buckets []bar          `json:"histogram"`
 }
 
-// A bar is a part of the histogram.
+// A bar is a bucket of the histogram.
 type bar struct {
 	UpTo  time.Duration `json:"upTo"`
 	Calls uint64        `json:"calls"`
@@ -236,7 +236,7 @@ type bar struct {
 
 func (b *bench) report(t tally, took time.Duration) error {
 	if t.latency.count == 0 {
-		return usagef("no call has ended in the time; raise -duration or the rate")
+		return usagef("no call has ended in time; raise -duration or the rate")
 	}
 	r := reportOf(t, took)
 	if b.o.format == "json" {
@@ -246,7 +246,7 @@ func (b *bench) report(t tally, took time.Duration) error {
 	return b.details(t, r)
 }
 
-// reportOf adds up what was measured.
+// reportOf makes the report of a tally.
 func reportOf(t tally, took time.Duration) report {
 	h := &t.latency
 	r := report{
@@ -260,7 +260,7 @@ func reportOf(t tally, took time.Duration) report {
 	return r
 }
 
-// details prints the times and the errors.
+// details prints the latencies and the errors.
 func (b *bench) details(t tally, r report) error {
 	w := b.o.std.out
 	fmt.Fprintf(w, "mean %v  p50 %v  p90 %v  p99 %v  p99.9 %v  max %v\n", short(r.Mean), short(r.P50), short(r.P90), short(r.P99), short(r.P999), short(r.Max))
@@ -278,7 +278,8 @@ func (b *bench) details(t tally, r report) error {
 	return nil
 }
 
-// bars joins the buckets of a histogram by powers of two and leaves out empty ends.
+// bars merges the buckets of a histogram by powers of two, and drops empty ones
+// at the ends.
 func bars(h *histogram) (all []bar) {
 	for i, n := range h.buckets {
 		if n == 0 {
@@ -294,7 +295,7 @@ func bars(h *histogram) (all []bar) {
 	return all
 }
 
-// short rounds a time for people.
+// short rounds a time for display.
 func short(d time.Duration) time.Duration {
 	for unit := time.Duration(10); ; unit *= 10 {
 		if d < 100*unit {

@@ -10,7 +10,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// broadcastOptions are the flags of bench that measure broadcasts.
+// broadcastOptions holds the flags of bench for broadcasts.
 type broadcastOptions struct {
 	subscribers int
 	join, on    string
@@ -19,32 +19,32 @@ type broadcastOptions struct {
 
 func broadcastFlags(o *options, fs *flag.FlagSet) {
 	b := &o.bench.broadcast
-	fs.IntVar(&b.subscribers, "subscribers", 0, "measure a broadcast: so many sessions wait for the push that each call causes")
+	fs.IntVar(&b.subscribers, "subscribers", 0, "measure a broadcast: this many sessions wait for the push that each call causes")
 	fs.StringVar(&b.join, "join", "", "with -subscribers: call `METHOD=JSON` on each of these first")
-	fs.StringVar(&b.on, "on", "", "with -subscribers: count only pushes to this `method`; default all")
+	fs.StringVar(&b.on, "on", "", "with -subscribers: only count pushes to this `method`; default all")
 	fs.BoolVar(&b.push, "push", false, "with -subscribers: push to the method instead of calling it")
 }
 
-// An audience is the sessions that a broadcast goes to. Each gets one push for each
-// broadcast, in the order of these, so the n-th push is that of the n-th broadcast.
+// An audience holds the sessions that receive the broadcasts. Each gets one
+// push per broadcast, in order, so the n-th push belongs to the n-th broadcast.
 type audience struct {
 	o *options
 
 	mu      sync.Mutex // guards the following
 	rounds  []*round
 	arrived tally
-	extra   int // pushes that came before a broadcast could cause them
+	extra   int // pushes that arrived before a broadcast could cause them
 }
 
 // A round is one broadcast.
 type round struct {
 	begin time.Time
-	left  int           // subscribers that it has not reached
-	done  chan struct{} // closed when it has reached all
+	left  int           // subscribers that it has not reached yet
+	done  chan struct{} // closed when it has reached all of them
 }
 
 // A subscriber is one session of the audience.
-type subscriber struct{ rounds int } // that have reached it; guarded by the mutex of the audience
+type subscriber struct{ rounds int } // rounds that have reached it; guarded by the audience's mutex
 
 type subscriberKey struct{}
 
@@ -91,7 +91,7 @@ func (a *audience) push(ctx erpc.UnknownPushCtx) *erpc.Status {
 	return nil
 }
 
-// begin enters a broadcast that is about to be made.
+// begin adds a broadcast that is about to be made.
 func (a *audience) begin(at time.Time) *round {
 	r := &round{begin: at, left: a.o.bench.broadcast.subscribers, done: make(chan struct{})}
 	a.mu.Lock()
@@ -100,8 +100,9 @@ func (a *audience) begin(at time.Time) *round {
 	return r
 }
 
-// measure makes one broadcast after another: when all have got the last one, or by
-// the schedule of -rate. It returns how long that took.
+// measure makes one broadcast after another, each when all subscribers have
+// received the last one, or on the schedule of -rate. It returns how long that
+// took.
 func (a *audience) measure(ctx context.Context, b *bench) time.Duration {
 	b.start = time.Now()
 	b.end = b.start.Add(a.o.bench.duration)
@@ -128,7 +129,7 @@ func (a *audience) measure(ctx context.Context, b *bench) time.Duration {
 		}
 		last = r
 		if a.o.bench.rate == 0 && !a.reached(ctx, r) {
-			break // another would be taken for this one
+			break // pushes of a later broadcast would be counted for this one
 		}
 	}
 	if last != nil {
@@ -137,7 +138,7 @@ func (a *audience) measure(ctx context.Context, b *bench) time.Duration {
 	return time.Since(b.start)
 }
 
-// cause makes one call or push.
+// cause makes the call or push that causes a broadcast.
 func (a *audience) cause(ctx context.Context, b *bench) *erpc.Status {
 	ctx, cancel := context.WithTimeout(ctx, a.o.timeout)
 	defer cancel()
@@ -149,7 +150,7 @@ func (a *audience) cause(ctx context.Context, b *bench) *erpc.Status {
 	return b.sess[0].Call(b.r.method, b.r.argOf(), &body, set...).Status()
 }
 
-// drop forgets a broadcast that has failed and so has reached nobody.
+// drop removes a broadcast that failed and so reached no subscriber.
 func (a *audience) drop(r *round) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -158,7 +159,8 @@ func (a *audience) drop(r *round) {
 	}
 }
 
-// reached waits until a broadcast has reached all, for as long as -timeout.
+// reached waits until a broadcast has reached all subscribers, at most
+// -timeout.
 func (a *audience) reached(ctx context.Context, r *round) bool {
 	timer := time.NewTimer(a.o.timeout)
 	defer timer.Stop()
@@ -177,7 +179,7 @@ type broadcastReport struct {
 	Broadcasts  int `json:"broadcasts"`
 	Subscribers int `json:"subscribers"`
 	Lost        int `json:"lost"`  // pushes that did not arrive in time
-	Extra       int `json:"extra"` // pushes that no broadcast of this program caused
+	Extra       int `json:"extra"` // pushes that this program's broadcasts did not cause
 }
 
 func (a *audience) report(b *bench, took time.Duration) error {
@@ -188,7 +190,7 @@ func (a *audience) report(b *bench, took time.Duration) error {
 		r.Lost += x.left
 	}
 	if a.arrived.latency.count == 0 {
-		return usagef("no push has arrived; does %s cause one to sessions that have made the call of -join?", b.r.method)
+		return usagef("no push has arrived; check that %s pushes to sessions that have made the call of -join", b.r.method)
 	}
 	r.report = reportOf(a.arrived, took)
 	if a.o.format == "json" {
@@ -197,7 +199,7 @@ func (a *audience) report(b *bench, took time.Duration) error {
 	w := a.o.std.out
 	fmt.Fprintf(w, "%d broadcasts to %d sessions in %.2fs, %.0f pushes a second\n", r.Broadcasts, r.Subscribers, r.Seconds, r.Rate)
 	if r.Lost > 0 || r.Extra > 0 {
-		fmt.Fprintf(w, "%d pushes did not arrive, and %d came that no broadcast of this command caused\n", r.Lost, r.Extra)
+		fmt.Fprintf(w, "%d pushes did not arrive, and %d arrived that this command did not cause\n", r.Lost, r.Extra)
 	}
 	return b.details(a.arrived, r.report)
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// A request is a call or push that can be made more than once.
+// A request is a call or push that can be made repeatedly.
 type request struct {
 	method string
 	body   []byte
 	set    []erpc.MessageSetting
-	result func([]byte) ([]byte, error) // makes JSON of the result
+	result func([]byte) ([]byte, error) // converts the result to JSON
 }
 
 // prepare converts the argument to its codec.
@@ -31,7 +31,7 @@ func (o *options) prepare(ctx context.Context, sess erpc.Session, method string,
 	return r, nil
 }
 
-// argOf returns the body of a message: none is nil.
+// argOf returns the body as an argument: nil if there is none.
 func (r *request) argOf() any {
 	if len(r.body) == 0 {
 		return nil
@@ -68,7 +68,7 @@ func runCall(ctx context.Context, o *options, args []string) error {
 	})
 }
 
-// runPush makes one push and waits until the connection has taken it.
+// runPush makes one push and waits until it is written to the connection.
 func runPush(ctx context.Context, o *options, args []string) error {
 	return o.exchange(ctx, args, func(ctx context.Context, sess erpc.Session, r *request) error {
 		st := sess.Push(r.method, r.argOf(), append(o.settings(ctx), r.set...)...)
@@ -85,9 +85,9 @@ func runPush(ctx context.Context, o *options, args []string) error {
 // exchange dials, prepares the request and runs f within the timeout.
 func (o *options) exchange(ctx context.Context, args []string, f func(context.Context, erpc.Session, *request) error) error {
 	if len(args) < 2 {
-		return usagef("it takes TARGET METHOD [JSON]")
+		return usagef("the arguments are TARGET METHOD [JSON]")
 	}
-	arg, err := o.argument(args[2:]) // a mistake costs no connection
+	arg, err := o.argument(args[2:]) // check it before connecting
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (o *options) exchange(ctx context.Context, args []string, f func(context.Co
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Close() }() // the outcome is known
+	defer func() { _ = p.Close() }() // an error does not change the outcome
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	r, err := o.prepare(ctx, sess, args[1], arg)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A color is what the terminal is told in front of a text.
+// A color is the code of a terminal escape sequence.
 type color string
 
 const (
@@ -18,7 +18,7 @@ const (
 	cyan  color = "36"
 )
 
-// terminal reports whether w is one that a person may look at.
+// terminal reports whether w is a terminal.
 func terminal(w any) bool {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -28,8 +28,8 @@ func terminal(w any) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// colored reports whether w is to be painted: by -color, or if it is a terminal
-// whose user has not said that he wants none (no-color.org).
+// colored reports whether to color output to w: as -color says, or by default
+// if w is a terminal and NO_COLOR (no-color.org) is not set.
 func (o *options) colored(w io.Writer) bool {
 	switch o.color {
 	case "always":
@@ -40,7 +40,7 @@ func (o *options) colored(w io.Writer) bool {
 	return false
 }
 
-// paint paints a text of the standard output, if that is colored.
+// paint colors a text for standard output, if that is colored.
 func (o *options) paint(c color, s string) string {
 	if !o.colored(o.std.out) {
 		return s
@@ -50,7 +50,7 @@ func (o *options) paint(c color, s string) string {
 
 func (c color) of(s string) string { return "\x1b[" + string(c) + "m" + s + "\x1b[0m" }
 
-// paintJSON paints a valid JSON text in which nothing steers the terminal.
+// paintJSON colors a valid JSON text without terminal escapes.
 func (o *options) paintJSON(text string) string {
 	if !o.colored(o.std.out) {
 		return text
@@ -68,7 +68,7 @@ func (o *options) paintJSON(text string) string {
 	return b.String()
 }
 
-// token returns the length and the color of the first part of a JSON text.
+// token returns the length and the color of the first token of a JSON text.
 func token(text string) (n int, c color) {
 	switch ch := text[0]; {
 	case ch == '"':

@@ -16,11 +16,12 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// completeCommand is what the scripts call with the words of the command line. It
-// prints what may stand in place of the last one, a line each.
+// completeCommand is the command that the scripts call with the words of the
+// command line. It prints the candidates for the last word, one per line.
 const completeCommand = "__complete"
 
-// scripts make the shells call the command. Words that are files are left to them.
+// scripts are the completion scripts of the shells. The shells complete file
+// names themselves.
 var scripts = map[string]string{
 	"bash": `_erpc() {
 	local cur=${COMP_LINE:0:COMP_POINT} words last IFS=$' \t\n'
@@ -66,16 +67,15 @@ func runCompletion(_ context.Context, o *options, args []string) error {
 	return usagef("completion takes bash, zsh or fish")
 }
 
-// methodsWithin is how long a peer has to tell its methods to somebody who has
-// pressed a key.
+// methodsWithin bounds how long completion waits for a peer's methods.
 const methodsWithin = time.Second
 
-// plainWord matches words that mean nothing else to a shell. Others are not offered:
-// the names of methods come from the other side, and a shell would run what is in
-// them.
+// plainWord matches words without special meaning for a shell. Other words are
+// not offered: names of methods come from the other side, and a shell could
+// execute parts of them.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_/.:@%+,-]+$`)
 
-// complete prints what may stand in place of the last word.
+// complete prints the candidates for the last word.
 func complete(ctx context.Context, words []string, std stdio) int {
 	if len(words) == 0 {
 		words = []string{""}
@@ -89,8 +89,8 @@ func complete(ctx context.Context, words []string, std stdio) int {
 	return exitOK
 }
 
-// candidates returns what may stand in place of the last word; nothing where files
-// may stand.
+// candidates returns the candidates for the last word, or none if it is a file
+// name.
 func candidates(ctx context.Context, words []string) (found []string) {
 	if len(words) == 1 {
 		for _, c := range commands() {
@@ -155,7 +155,7 @@ func candidates(ctx context.Context, words []string) (found []string) {
 	return o.methodNames(ctx, args[0])
 }
 
-// wantsValue reports whether the last of the words is a flag whose value comes next.
+// wantsValue reports whether the last word is a flag whose value comes next.
 func wantsValue(fs *flag.FlagSet, words []string) bool {
 	if len(words) == 0 {
 		return false
@@ -170,7 +170,7 @@ func wantsValue(fs *flag.FlagSet, words []string) bool {
 	return !ok || !b.IsBoolFlag()
 }
 
-// names returns those of the saved targets.
+// names returns the names of the saved targets.
 func names() []string {
 	path, err := saved.Path()
 	if err != nil {
@@ -183,10 +183,10 @@ func names() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// methodNames asks a peer.
+// methodNames asks a peer for the names of its methods.
 func (o *options) methodNames(ctx context.Context, to string) (found []string) {
 	o.timeout = min(o.timeout, methodsWithin)
-	_ = o.reflect(ctx, to, func(ctx context.Context, sess erpc.Session) error { // what it does not tell is not completed
+	_ = o.reflect(ctx, to, func(ctx context.Context, sess erpc.Session) error { // without an answer nothing is completed
 		list, err := ask[reflect.List](ctx, o, sess, reflect.ListMethod, &reflect.ListArg{})
 		if err != nil {
 			return err

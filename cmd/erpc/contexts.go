@@ -14,8 +14,8 @@ import (
 	"github.com/goerpc/erpc/cmd/erpc/internal/saved"
 )
 
-// contextFlags are the flags that are saved with a target: those that more than one
-// command has.
+// contextFlags defines the flags that can be saved with a target: those that
+// several commands have.
 func contextFlags(o *options, fs *flag.FlagSet) {
 	o.connectionFlags(fs)
 	o.codecFlag(fs)
@@ -54,7 +54,7 @@ func runContext(_ context.Context, o *options, args []string) error {
 	return usagef("context takes list, set [FLAGS] NAME TARGET, or remove NAME")
 }
 
-// flagText writes flags as they were given.
+// flagText formats flags as they were given.
 func flagText(flags map[string][]string) string {
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(flags)) {
@@ -65,7 +65,7 @@ func flagText(flags map[string][]string) string {
 	return strings.Join(words, " ")
 }
 
-// setContext saves a target with the flags in front of it.
+// setContext saves a target with the flags before it.
 func (o *options) setContext(path string, all saved.Targets, args []string) error {
 	given := &givenFlags{options: &options{std: o.std}, values: map[string][]string{}}
 	fs := flag.NewFlagSet("erpc context set", flag.ContinueOnError)
@@ -75,11 +75,11 @@ func (o *options) setContext(path string, all saved.Targets, args []string) erro
 	record.SetOutput(o.std.err)
 	fs.VisitAll(func(f *flag.Flag) { record.Var(recorder{f, given}, f.Name, f.Usage) })
 	if err := record.Parse(args); err != nil {
-		return usagef("context set takes the flags of a connection, then NAME TARGET")
+		return usagef("context set takes connection flags, then NAME TARGET")
 	}
 	args = record.Args()
 	if len(args) != 2 || !saved.IsName(args[0]) {
-		return usagef("context set takes [FLAGS] NAME TARGET; a name has letters, digits, dots, dashes and underscores")
+		return usagef("context set takes [FLAGS] NAME TARGET; a name consists of letters, digits, dots, dashes and underscores")
 	}
 	if _, err := parseTarget(args[1]); err != nil {
 		return err
@@ -91,13 +91,14 @@ func (o *options) setContext(path string, all saved.Targets, args []string) erro
 	return all.Save(path)
 }
 
-// givenFlags are the flags of a command line as they are to be saved.
+// givenFlags holds the flags of a command line as they will be saved.
 type givenFlags struct {
 	options *options
 	values  map[string][]string
 }
 
-// A recorder checks a flag, by setting it, and keeps its text.
+// A recorder is a flag.Value that checks a flag by setting it, and keeps its
+// text.
 type recorder struct {
 	f     *flag.Flag
 	given *givenFlags
@@ -111,7 +112,7 @@ func (r recorder) String() string {
 	return r.f.DefValue
 }
 
-// IsBoolFlag lets flags of bools stand alone.
+// IsBoolFlag lets bool flags stand without a value.
 func (r recorder) IsBoolFlag() bool {
 	b, ok := r.f.Value.(interface{ IsBoolFlag() bool })
 	return ok && b.IsBoolFlag()
@@ -130,9 +131,9 @@ func (r recorder) Set(s string) error {
 	return nil
 }
 
-// Metadata that may be secret, by its key or by how its value begins, is saved only as
-// names of variables. What may stand beside these is the name of a scheme, such as
-// Bearer, and the names of cookies.
+// Metadata that may be secret, judging by its key or the beginning of its value,
+// is saved only as names of variables. Only the name of a scheme, such as Bearer,
+// and the names of cookies may stand beside them.
 var (
 	secretKey   = regexp.MustCompile(`(?i)auth|token|secret|passw|passphrase|pwd|credential|cookie|session|jwt|signature|(api|access|private).?key`)
 	secretValue = regexp.MustCompile(`(?i)^\s*(basic|bearer|digest|negotiate|token|apikey)\s`)
@@ -142,8 +143,8 @@ var (
 
 const variable = `\$([A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})`
 
-// lasting returns the value of a flag as it means the same in another directory. A
-// secret is not saved, only where it is.
+// lasting returns the value of a flag in a form that is independent of the
+// directory. It refuses secrets; only references to them may be saved.
 func lasting(name, value string) (string, error) {
 	switch name {
 	case "auth":
@@ -152,7 +153,7 @@ func lasting(name, value string) (string, error) {
 			return "@" + path, err
 		}
 		if !variableRef.MatchString(value) {
-			return "", usagef("it takes @file or '$NAME'; a token is not saved")
+			return "", usagef("use @file or '$NAME'; a token is not saved")
 		}
 	case "H":
 		var kv metaFlag
@@ -169,15 +170,16 @@ func lasting(name, value string) (string, error) {
 	return value, nil
 }
 
-// resolve replaces the name of a saved target by what it stands for. Flags that were
-// given count more than saved ones; those that the command has not are left out.
+// resolve replaces the name of a saved target by the target, and applies its
+// saved flags. Flags on the command line take precedence; flags that the
+// command does not have are ignored.
 func (o *options) resolve(fs *flag.FlagSet, to string) (string, error) {
 	if !saved.IsName(to) {
 		return to, nil
 	}
 	path, err := saved.Path()
 	if err != nil {
-		return to, nil // what it would say is of no help: there is nothing saved
+		return to, nil // the error does not help: nothing is saved
 	}
 	all, err := saved.Load(path)
 	if err != nil {
@@ -185,7 +187,7 @@ func (o *options) resolve(fs *flag.FlagSet, to string) (string, error) {
 	}
 	t, ok := all[to]
 	if !ok {
-		return "", usagef("target %q is not host:port, nor a URL such as tls://host:port, nor saved; erpc context list shows what is", to)
+		return "", usagef("target %q is not host:port, a URL such as tls://host:port, or a saved target; erpc context list shows those", to)
 	}
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })

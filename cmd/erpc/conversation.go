@@ -49,8 +49,8 @@ func (x *conversation) run() error {
 	return x.send(text)
 }
 
-// receive makes the next message the argument of templates. It reports false when
-// there are no more.
+// receive receives the next message and makes it the argument of templates. It
+// returns false when there are no more.
 func (x *conversation) receive() (bool, error) {
 	var body []byte
 	err := x.st.Recv(&body)
@@ -72,7 +72,7 @@ func (x *conversation) feed() error {
 			return err
 		}
 		if n > 0 && !sleep(x.st.Context(), x.a.Every) {
-			return nil // how it ended is known
+			return nil // receive reports how the stream ended
 		}
 		if err := x.send(text); err != nil {
 			return err
@@ -80,7 +80,7 @@ func (x *conversation) feed() error {
 	}
 }
 
-// send sends JSON; nothing is not a message.
+// send sends JSON; it does not send an empty text.
 func (x *conversation) send(text []byte) error {
 	if len(text) == 0 {
 		return nil

@@ -15,15 +15,16 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// A converter makes the bodies of one codec of JSON, and JSON of them. Each method
-// has its own.
+// A converter converts between JSON and the bodies of one codec, for one
+// method.
 type converter struct {
 	codec  byte
 	encode func(text []byte) ([]byte, error) // an argument
 	decode func(body []byte) ([]byte, error) // a result
 }
 
-// codecName returns what -codec says: protobuf if there are descriptors, else json.
+// codecName returns the codec of -codec; the default is protobuf if there are
+// descriptors, else json.
 func (o *options) codecName() string {
 	switch {
 	case o.codec != "":
@@ -34,14 +35,14 @@ func (o *options) codecName() string {
 	return codec.NAME_JSON
 }
 
-// takesJSON reports whether what the codec encodes must be given as JSON.
+// takesJSON reports whether arguments for the codec must be given as JSON.
 func (o *options) takesJSON() bool {
 	name := o.codecName()
 	return name == codec.NAME_JSON || name == codec.NAME_PROTOBUF
 }
 
-// converter returns that of a method. The peer is asked for its types only if they
-// are needed and not known.
+// converter returns the converter of a method. It asks the peer for types only
+// if they are needed and unknown.
 func (o *options) converter(ctx context.Context, sess erpc.Session, method string) (converter, error) {
 	name := o.codecName()
 	c, err := codec.GetByName(name)
@@ -57,14 +58,15 @@ func (o *options) converter(ctx context.Context, sess erpc.Session, method strin
 		return converter{}, err
 	}
 	if m.In == nil {
-		return converter{}, usagef("the argument of %s is not a protobuf message, or the peer does not tell of it; use -codec json", method)
+		return converter{}, usagef("the argument of %s is not a protobuf message, or the peer does not describe it; use -codec json", method)
 	}
 	conv.encode, conv.decode = m.EncodeArg, m.DecodeResult
 	return conv, nil
 }
 
-// converterOf returns that of a codec whose bodies need no types: form and plain
-// take JSON as well as their own text, and all others their own bytes.
+// converterOf returns the converter of a codec that needs no types. form and
+// plain accept JSON as well as their own text, other codecs only their own
+// bytes.
 func converterOf(id byte) converter {
 	same := func(b []byte) ([]byte, error) { return b, nil }
 	c := converter{id, same, same}
@@ -81,7 +83,7 @@ func converterOf(id byte) converter {
 func formOf(text []byte) ([]byte, error) {
 	var object map[string]any
 	if json.Unmarshal(text, &object) != nil {
-		return text, nil // it is a form already
+		return text, nil // it is already a form
 	}
 	values := url.Values{}
 	for key, v := range object {
@@ -94,7 +96,7 @@ func formOf(text []byte) ([]byte, error) {
 			case string:
 				values.Add(key, v)
 			case map[string]any, []any:
-				return nil, usagef("a form has no objects and no lists of lists; %s is one", key)
+				return nil, usagef("a form can't contain objects or lists of lists; %s is one", key)
 			case nil:
 			default:
 				values.Add(key, number(v))
@@ -104,11 +106,11 @@ func formOf(text []byte) ([]byte, error) {
 	return []byte(values.Encode()), nil
 }
 
-// number writes a number or bool of JSON.
+// number formats a JSON number or bool.
 func number(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprint(v) // it came from JSON, so it has a form
+		return fmt.Sprint(v) // a value from JSON can always be formatted
 	}
 	return string(b)
 }
@@ -129,17 +131,17 @@ func ofForm(body []byte) ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// plainOf takes the quotes from a string.
+// plainOf removes the quotes from a JSON string.
 func plainOf(text []byte) ([]byte, error) {
 	var s string
 	if json.Unmarshal(text, &s) != nil {
-		return text, nil // numbers are the same, and all else is text
+		return text, nil // numbers stay the same, everything else is text
 	}
 	return []byte(s), nil
 }
 
-// method returns the method with its messages: of the .proto files or descriptor
-// sets that the flags name, or else as the peer tells.
+// method returns the method with its messages, from the .proto files or
+// descriptor sets that the flags name, or else from the peer.
 func (o *options) method(ctx context.Context, sess erpc.Session, name string) (descriptors.Method, error) {
 	set, err := o.descriptors(ctx)
 	if err != nil {
@@ -167,7 +169,7 @@ func methodOf(set *descriptors.Set, name string) (descriptors.Method, error) {
 	return m, nil
 }
 
-// described returns a method with the messages that the peer has told of.
+// described returns a method with the messages that the peer has described.
 func described(d *reflect.Descriptions, about reflect.Description) (descriptors.Method, error) {
 	var files descriptorpb.FileDescriptorSet
 	if err := proto.Unmarshal(d.Files, &files); err != nil {
@@ -175,7 +177,7 @@ func described(d *reflect.Descriptions, about reflect.Description) (descriptors.
 	}
 	set, err := descriptors.New(&files)
 	if err != nil {
-		return descriptors.Method{}, fmt.Errorf("of the peer: %w", err)
+		return descriptors.Method{}, fmt.Errorf("method of the peer: %w", err)
 	}
 	return set.Described(about)
 }

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// harmless returns s with everything escaped that is not printed as it is: names
-// and texts come from the other side and must not steer the terminal.
+// harmless escapes unprintable characters in s: names and texts come from the
+// other side and must not control the terminal.
 func harmless(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -25,15 +25,15 @@ func harmless(s string) string {
 	return b.String()
 }
 
-// harmlessJSON is harmless for a valid JSON text, which stays the same value, or a
-// text whose strings are written as in JSON: what is not printed is escaped inside
-// of strings, and space stays outside.
+// harmlessJSON is harmless for a valid JSON text, whose value it preserves, or
+// a text with JSON strings: unprintable characters are escaped inside strings,
+// and white space outside is kept.
 func harmlessJSON(text []byte) string {
 	var b strings.Builder
 	for _, r := range string(text) {
 		switch {
 		case unicode.IsPrint(r), r == '\n', r == '\t', r == '\r':
-			b.WriteRune(r) // control characters do not stand in strings
+			b.WriteRune(r) // valid JSON has no control characters in strings
 		case r > 0xffff:
 			r -= 0x10000
 			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
@@ -44,8 +44,8 @@ func harmlessJSON(text []byte) string {
 	return strings.ReplaceAll(b.String(), "\r", "")
 }
 
-// asJSON returns a body as JSON: itself if it is that, else its text as a string,
-// and bytes that are not text in base64.
+// asJSON returns a body as JSON: unchanged if it is JSON, else as a string, or
+// in base64 if it is not text.
 func asJSON(body []byte) json.RawMessage {
 	if len(body) == 0 {
 		return json.RawMessage("null")
@@ -59,7 +59,7 @@ func asJSON(body []byte) json.RawMessage {
 	}
 	quoted, err := json.Marshal(text)
 	if err != nil {
-		return json.RawMessage("null") // a string always has a form
+		return json.RawMessage("null") // can't happen for a string
 	}
 	return quoted
 }

@@ -46,7 +46,7 @@ func (h *histogram) merge(o *histogram) {
 	h.max = max(h.max, o.max)
 }
 
-// quantile returns the time that a share q of all does not exceed.
+// quantile returns the time that the share q of all times does not exceed.
 func (h *histogram) quantile(q float64) time.Duration {
 	rank := uint64(q * float64(h.count))
 	var n uint64

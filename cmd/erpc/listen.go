@@ -11,12 +11,12 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// listenOptions are the flags of listen.
+// listenOptions holds the flags of listen.
 type listenOptions struct{ join string }
 
 func listenFlags(o *options, fs *flag.FlagSet) {
-	fs.StringVar(&o.listen.join, "join", "", "call `METHOD=JSON` first, to subscribe for example")
-	fs.IntVar(&o.count, "count", 0, "end after so many pushes; 0 is never")
+	fs.StringVar(&o.listen.join, "join", "", "call `METHOD=JSON` first, for example to subscribe")
+	fs.IntVar(&o.count, "count", 0, "end after this many pushes; 0 is never")
 }
 
 // A pushed is a push as listen prints it.
@@ -38,7 +38,7 @@ type printer struct {
 	end bool
 }
 
-// push prints one. It is the handler of all pushes.
+// push is the handler of all pushes. It prints one.
 func (p *printer) push(ctx erpc.UnknownPushCtx) *erpc.Status {
 	line := pushed{Time: time.Now(), Method: ctx.ServiceMethod(), Meta: map[string][]string{}, Body: asJSON(ctx.InputBodyBytes())}
 	ctx.VisitMeta(func(k, v []byte) { line.Meta[string(k)] = append(line.Meta[string(k)], string(v)) })
@@ -56,13 +56,14 @@ func (p *printer) push(ctx erpc.UnknownPushCtx) *erpc.Status {
 	return nil
 }
 
-// ordered lets the pushes of a session be printed in the order of their arrival.
+// ordered makes the pushes of a session be printed in the order of their
+// arrival.
 var ordered = &erpc.PluginImpl{PluginName: "erpc-ordered", OnPostReg: func(h *erpc.Handler) error {
 	h.SetOrdered(true)
 	return nil
 }}
 
-// joinOf returns the call that a flag -join says.
+// joinOf parses the call of a flag -join.
 func joinOf(flag string) (request, error) {
 	method, arg, _ := strings.Cut(flag, "=")
 	if arg != "" && !json.Valid([]byte(arg)) {
@@ -95,7 +96,7 @@ func runListen(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Close() }() // the outcome is known
+	defer func() { _ = p.Close() }() // an error does not change the outcome
 	if err := o.join(ctx, sess, join); err != nil {
 		return err
 	}

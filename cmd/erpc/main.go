@@ -22,30 +22,30 @@ import (
 // Exit codes.
 const (
 	exitOK         = 0
-	exitUsage      = 1 // the command line makes no sense, or output fails
-	exitConnection = 2 // no connection, or it broke
-	exitStatus     = 3 // the other side answered with a status that is not OK
+	exitUsage      = 1 // the command line is invalid, or output fails
+	exitConnection = 2 // no connection could be made, or it broke
+	exitStatus     = 3 // the other side answered with a failed status
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process, whatever it does
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
 }
 
-// stdio is what a command reads and writes.
+// stdio holds the streams that a command reads and writes.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// A command is one of those that the first argument names.
+// A command is a command that the first argument names.
 type command struct {
 	name, args, help string
 	run              func(ctx context.Context, o *options, args []string) error
-	flags            func(o *options, fs *flag.FlagSet) // of its own; nil: none
+	flags            func(o *options, fs *flag.FlagSet) // defines its own flags; may be nil
 	target           targetUse
 }
 
@@ -54,24 +54,24 @@ type targetUse uint8
 
 const (
 	dials    targetUse = iota // where to dial
-	mayDial                   // that, unless -proto or -protoset is given
+	mayDial                   // where to dial, unless -proto or -protoset is given
 	listens                   // where to listen
-	noTarget                  // something else; all arguments are passed on as they are
+	noTarget                  // not a target; all arguments are passed on unchanged
 )
 
 func commands() []command {
 	return []command{
 		{name: "call", args: "TARGET METHOD [JSON]", help: "call a method and print its result", run: runCall, flags: callFlags},
 		{name: "push", args: "TARGET METHOD [JSON]", help: "push to a method; there is no answer", run: runPush, flags: bodyFlags},
-		{name: "stream", args: "TARGET METHOD [JSON]", help: "open a stream, send messages and print what comes", run: runStream, flags: streamFlags},
-		{name: "listen", args: "TARGET", help: "print what the peer pushes, a line of JSON each", run: runListen, flags: listenFlags},
+		{name: "stream", args: "TARGET METHOD [JSON]", help: "open a stream, send messages and print those received", run: runStream, flags: streamFlags},
+		{name: "listen", args: "TARGET", help: "print the pushes of a peer, one line of JSON each", run: runListen, flags: listenFlags},
 		{name: "list", args: "TARGET [PREFIX]", help: "list the methods of a peer that has plugin/reflect, or of -proto files", run: runList, flags: listFlags, target: mayDial},
 		{name: "describe", args: "TARGET METHOD...", help: "print the types of methods as JSON Schema", run: runDescribe, flags: describeFlags, target: mayDial},
 		{name: "types", args: "TARGET [PREFIX]", help: "print the types of methods for TypeScript and clients/js", run: runTypes, flags: typesFlags},
-		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure", run: runBench, flags: benchFlags},
-		{name: "serve", args: "ADDRESS", help: "stand in for a peer: answer by rules, and print what comes", run: runServe, flags: serveFlags, target: listens},
-		{name: "top", args: "TARGET", help: "show what a peer does that has plugin/stats with Config.Allow", run: runTop, flags: topFlags},
-		{name: "completion", args: "bash|zsh|fish", help: "print what makes a shell complete this command", run: runCompletion, target: noTarget},
+		{name: "bench", args: "TARGET METHOD [JSON]", help: "call a method many times and measure latencies", run: runBench, flags: benchFlags},
+		{name: "serve", args: "ADDRESS", help: "stand in for a peer: answer by rules, and print received messages", run: runServe, flags: serveFlags, target: listens},
+		{name: "top", args: "TARGET", help: "show the activity of a peer that has plugin/stats with Config.Allow", run: runTop, flags: topFlags},
+		{name: "completion", args: "bash|zsh|fish", help: "print a script that makes a shell complete this command", run: runCompletion, target: noTarget},
 		{name: "context", args: "[list | set [FLAGS] NAME TARGET | remove NAME]", help: "save targets with their flags under names", run: runContext, target: noTarget},
 		{name: "version", help: "print the version", run: runVersion, target: noTarget},
 	}
@@ -145,13 +145,13 @@ func (c command) start(ctx context.Context, args []string, std stdio) int {
 		return exitOK
 	}
 	if err != nil {
-		return exitUsage // the flag set has said why
+		return exitUsage // the flag set has printed the error
 	}
 	if o.color != "auto" && o.color != "always" && o.color != "never" {
-		return o.exit(usagef("-color is auto, always or never"))
+		return o.exit(usagef("-color must be auto, always or never"))
 	}
 	if o.format != "text" && o.format != "json" {
-		return o.exit(usagef("-o %s: it is text or json", o.format))
+		return o.exit(usagef("-o %s: use text or json", o.format))
 	}
 	given := givenOf(fs) // without the saved ones, which count where they have an effect
 	args, err = c.resolve(o, fs)
@@ -164,7 +164,7 @@ func (c command) start(ctx context.Context, args []string, std stdio) int {
 	return o.exit(c.run(ctx, o, args))
 }
 
-// resolve returns the arguments with a saved target replaced by what it stands for.
+// resolve returns the arguments with a saved target replaced.
 func (c command) resolve(o *options, fs *flag.FlagSet) ([]string, error) {
 	args := slices.Clone(fs.Args())
 	if c.target == listens || len(args) == 0 || c.target == mayDial && o.schemas() {
@@ -174,14 +174,14 @@ func (c command) resolve(o *options, fs *flag.FlagSet) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.target == mayDial && o.schemas() { // the saved flags say so
+	if c.target == mayDial && o.schemas() { // the saved flags make the target unnecessary
 		return args[1:], nil
 	}
 	args[0] = to
 	return args, nil
 }
 
-// A usageError is a mistake of the command line.
+// A usageError is a mistake in the command line.
 type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }

@@ -21,16 +21,16 @@ func listFlags(o *options, fs *flag.FlagSet) {
 func describeFlags(o *options, fs *flag.FlagSet) {
 	o.codecFlag(fs)
 	o.schemaFlags(fs)
-	fs.BoolVar(&o.template, "template", false, "print an argument to fill in")
+	fs.BoolVar(&o.template, "template", false, "print a sample argument to fill in")
 }
 
 // ask calls a method of plugin/reflect.
 func ask[R any](ctx context.Context, o *options, sess erpc.Session, method string, arg any) (*R, error) {
-	return askFor[R](ctx, o, sess, method, arg, "the peer does not tell its methods; it needs plugin/reflect")
+	return askFor[R](ctx, o, sess, method, arg, "the peer does not describe its methods; it needs plugin/reflect")
 }
 
-// askFor calls a method that a plugin of the peer adds; missing says that it has none.
-// All peers speak JSON.
+// askFor calls a method that a plugin of the peer adds; missing is the error
+// text if the peer does not have it. It uses JSON, which all peers support.
 func askFor[R any](ctx context.Context, o *options, sess erpc.Session, method string, arg any, missing string) (*R, error) {
 	res, err := erpc.Call[R](ctx, sess, method, arg, o.settings(ctx)...)
 	if err == nil {
@@ -44,7 +44,7 @@ func askFor[R any](ctx context.Context, o *options, sess erpc.Session, method st
 }
 
 func notThere() error {
-	return statusError{erpc.NewStatusByCodeText(erpc.CodeNotFound, "the peer has none of these methods", false)}
+	return statusError{erpc.NewStatusByCodeText(erpc.CodeNotFound, "the peer does not have these methods", false)}
 }
 
 // runList prints the methods of a peer, or of .proto files.
@@ -90,7 +90,7 @@ func (o *options) printMethods(list []reflect.Method) error {
 	}
 	w := tabwriter.NewWriter(o.std.out, 0, 8, 2, ' ', 0)
 	for _, m := range list {
-		// Every cell of a column is painted or none, so that the widths agree.
+		// Color every cell of a column or none, so that the widths agree.
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", o.paint(dim, harmless(kindOf(m))), o.paint(bold, harmless(m.Name)), harmless(m.Arg), harmless(m.Result), harmless(m.Doc))
 	}
 	return w.Flush()
@@ -174,7 +174,7 @@ func (o *options) reflect(ctx context.Context, to string, f func(context.Context
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Close() }() // the outcome is known
+	defer func() { _ = p.Close() }() // an error does not change the outcome
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	return f(ctx, sess)

@@ -19,7 +19,7 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 )
 
-// options are the flags of a command and what it reads and writes.
+// options holds the flags and streams of a command.
 type options struct {
 	std stdio
 
@@ -41,17 +41,17 @@ type options struct {
 	top           topOptions
 }
 
-// schemaFlags are those of commands that need to know types.
+// schemaFlags defines the flags of commands that need types.
 func (o *options) schemaFlags(fs *flag.FlagSet) {
 	fs.Var(&o.protos, "proto", "`.proto` file with the types of the methods, may be repeated; no protoc is needed")
-	fs.Var(&o.dirs, "I", "`directory` in which files and imports of -proto are looked for, may be repeated; default the current one")
+	fs.Var(&o.dirs, "I", "`directory` in which to look for files and imports of -proto, may be repeated; default the current one")
 	fs.Var(&o.sets, "protoset", "`file` with a descriptor set, with all imports, in place of -proto; may be repeated")
 }
 
 // schemas reports whether the flags name files with types.
 func (o *options) schemas() bool { return len(o.protos)+len(o.sets) > 0 }
 
-// descriptors returns the types of those files, nil if there are none.
+// descriptors returns the types of these files, or nil if there are none.
 func (o *options) descriptors(ctx context.Context) (set *descriptors.Set, err error) {
 	switch {
 	case !o.schemas():
@@ -81,44 +81,44 @@ func (l *listFlag) Set(s string) error {
 	return nil
 }
 
-// connectionFlags are those of all commands that dial.
+// connectionFlags defines the flags of all commands that dial.
 func (o *options) connectionFlags(fs *flag.FlagSet) {
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Second, "limit of dialing, and of each call")
 	fs.StringVar(&o.ca, "ca", "", "PEM `file` with the authorities of the server; default those of the system")
 	fs.StringVar(&o.cert, "cert", "", "PEM `file` with the certificate of the client")
 	fs.StringVar(&o.key, "key", "", "PEM `file` with its key")
-	fs.StringVar(&o.name, "servername", "", "`name` in the certificate of the server, if it is not that of the target")
+	fs.StringVar(&o.name, "servername", "", "`name` in the server's certificate, if it is not the target's host")
 	fs.BoolVar(&o.insecure, "insecure", false, "do not verify the certificate of the server")
 	fs.StringVar(&o.token, "auth", "", "token to log in with: `@file` or $NAME of the environment; default $ERPC_TOKEN")
-	fs.BoolVar(&o.verbose, "v", false, "tell of metadata, sizes and times on the standard error")
-	fs.Var(&o.meta, "H", "metadata `key=value` or 'key: value', may be repeated; ${NAME} is taken from the environment")
+	fs.BoolVar(&o.verbose, "v", false, "print metadata, sizes and times to standard error")
+	fs.Var(&o.meta, "H", "metadata `key=value` or 'key: value', may be repeated; ${NAME} is replaced by the environment variable")
 }
 
-// bodyFlags are those of commands that send an argument.
+// bodyFlags defines the flags of commands that send an argument.
 func bodyFlags(o *options, fs *flag.FlagSet) {
-	fs.StringVar(&o.data, "d", "", "argument: JSON, `@file`, or - for the standard input")
+	fs.StringVar(&o.data, "d", "", "argument: JSON, `@file`, or - for standard input")
 	o.codecFlag(fs)
 	o.schemaFlags(fs)
 }
 
 func callFlags(o *options, fs *flag.FlagSet) {
 	bodyFlags(o, fs)
-	fs.BoolVar(&o.raw, "raw", false, "write the result as its bytes are")
+	fs.BoolVar(&o.raw, "raw", false, "write the bytes of the result unchanged")
 }
 
 func (o *options) codecFlag(fs *flag.FlagSet) {
-	fs.StringVar(&o.codec, "codec", "", "codec of the bodies: json, protobuf, form or plain, which JSON is converted to, or another whose text is given; default json, with -proto or -protoset protobuf")
+	fs.StringVar(&o.codec, "codec", "", "codec of the bodies: json, protobuf, form or plain, which are converted from JSON, or another one, whose text is then the argument; default json, or protobuf with -proto or -protoset")
 }
 
 func (o *options) colorFlag(fs *flag.FlagSet) {
-	fs.StringVar(&o.color, "color", "auto", "auto, always or never: color the output")
+	fs.StringVar(&o.color, "color", "auto", "color the output: auto, always or never")
 }
 
 func formatFlags(o *options, fs *flag.FlagSet) {
 	fs.StringVar(&o.format, "o", "text", "`format` of the output: text or json")
 }
 
-// metaFlag collects metadata, as it is written.
+// metaFlag collects metadata in the order of the command line.
 type metaFlag [][2]string
 
 // String implements [flag.Value].
@@ -128,7 +128,7 @@ func (*metaFlag) String() string { return "" }
 func (m *metaFlag) Set(s string) error {
 	i := strings.IndexAny(s, "=:")
 	if i <= 0 {
-		return errors.New("it is not key=value")
+		return errors.New("write key=value")
 	}
 	value := s[i+1:]
 	if s[i] == ':' {
@@ -138,7 +138,8 @@ func (m *metaFlag) Set(s string) error {
 	return nil
 }
 
-// secret returns a token that is not on the command line, where others see it.
+// secret reads a token from a file or the environment, because others can see
+// the command line.
 func secret(from string) (string, error) {
 	switch {
 	case from == "":
@@ -152,11 +153,11 @@ func secret(from string) (string, error) {
 	case variableRef.MatchString(from):
 		v := os.Expand(from, os.Getenv)
 		if v == "" {
-			return "", usagef("-auth: the environment has no %s", from)
+			return "", usagef("-auth: the environment variable %s is not set", from)
 		}
 		return v, nil
 	}
-	return "", usagef("-auth takes @file or '$NAME': a token on the command line shows in the list of processes")
+	return "", usagef("-auth takes @file or '$NAME': a token on the command line is visible in the list of processes")
 }
 
 // A dialer makes sessions of one peer to one target.
@@ -167,7 +168,8 @@ type dialer struct {
 	protos []erpc.ProtoFunc
 }
 
-// dialer returns that of a target. register, which may be nil, sets handlers.
+// dialer returns a dialer for a target. register, which may be nil, registers
+// handlers.
 func (o *options) dialer(to string, register func(erpc.Peer)) (*dialer, error) {
 	t, err := parseTarget(to)
 	if err != nil {
@@ -200,7 +202,7 @@ func (o *options) dialer(to string, register func(erpc.Peer)) (*dialer, error) {
 	return d, nil
 }
 
-// dial makes a session.
+// dial dials a session.
 func (d *dialer) dial(ctx context.Context) (erpc.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.o.timeout)
 	defer cancel()
@@ -247,7 +249,7 @@ func (o *options) tlsConfig() (*tls.Config, error) {
 	return cfg, nil
 }
 
-// settings are those of a call or push.
+// settings returns the settings of a call or push.
 func (o *options) settings(ctx context.Context) []erpc.MessageSetting {
 	set := []erpc.MessageSetting{erpc.WithContext(ctx)}
 	for _, kv := range o.meta {
@@ -256,7 +258,7 @@ func (o *options) settings(ctx context.Context) []erpc.MessageSetting {
 	return set
 }
 
-// argument returns the bytes of the argument: that behind the method, or of -d.
+// argument returns the argument that follows the method, or the one of -d.
 func (o *options) argument(args []string) ([]byte, error) {
 	in, err := o.input(args)
 	if err != nil {
@@ -269,11 +271,11 @@ func (o *options) argument(args []string) ([]byte, error) {
 	return o.valid(b)
 }
 
-// input returns what is to be sent: the argument, that of -d, or nothing.
+// input returns the data to send: the argument, the one of -d, or nothing.
 func (o *options) input(args []string) (io.ReadCloser, error) {
 	switch {
 	case len(args) > 1:
-		return nil, usagef("too many arguments; quote the JSON, and put flags in front of the target")
+		return nil, usagef("too many arguments; quote the JSON, and put flags before the target")
 	case len(args) == 1 && o.data != "":
 		return nil, usagef("the argument is given twice: %q and -d", args[0])
 	case len(args) == 1:
@@ -312,24 +314,24 @@ func clip(s string) string {
 	return s
 }
 
-// note writes a line for -v.
+// note writes a line if -v is set.
 func (o *options) note(format string, args ...any) {
 	if o.verbose {
 		fmt.Fprintln(o.std.err, "#", harmless(fmt.Sprintf(format, args...)))
 	}
 }
 
-// A connectionError is the status of a connection that is not there.
+// A connectionError is the status of a failed or lost connection.
 type connectionError struct{ st *erpc.Status }
 
 func (e connectionError) Error() string { return e.st.String() }
 
-// A statusError is the status that the other side has answered with.
+// A statusError is a failed status from the other side.
 type statusError struct{ st *erpc.Status }
 
 func (e statusError) Error() string { return e.st.String() }
 
-// failed returns the error of a status, nil if that is OK.
+// failed returns the error of a status, or nil if the status is OK.
 func failed(st *erpc.Status) error {
 	switch {
 	case st.OK():
@@ -340,7 +342,8 @@ func failed(st *erpc.Status) error {
 	return statusError{st}
 }
 
-// exit reports err and returns the exit code. A status is a line of JSON.
+// exit reports err and returns the exit code. A status is printed as a line of
+// JSON.
 func (o *options) exit(err error) int {
 	var conn connectionError
 	var status statusError

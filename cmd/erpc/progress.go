@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// progressEvery is how often the line of progress is written.
+// progressEvery is how often the progress line is written.
 const progressEvery = time.Second
 
-// progress shows on the standard error how far something is, if that is a terminal,
+// progress shows a progress line on standard error, if that is a terminal,
 // until the returned function is called.
 func (o *options) progress(line func(elapsed time.Duration) string) (stop func()) {
 	if !terminal(o.std.err) {
@@ -20,8 +20,8 @@ func (o *options) progress(line func(elapsed time.Duration) string) (stop func()
 	return showProgress(o.std.err, line)
 }
 
-// showProgress writes a line over and over, in the same place, and at last takes it
-// away.
+// showProgress repeatedly writes a line in the same place, and finally removes
+// it.
 func showProgress(w io.Writer, line func(elapsed time.Duration) string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -19,7 +19,7 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// serveOptions are the flags of serve.
+// serveOptions holds the flags of serve.
 type serveOptions struct {
 	file      string
 	replies   listFlag
@@ -35,15 +35,15 @@ func serveFlags(o *options, fs *flag.FlagSet) {
 	fs.StringVar(&o.cert, "cert", "", "PEM `file` with the certificate of the server, for TLS and QUIC")
 	fs.StringVar(&o.key, "key", "", "PEM `file` with its key")
 	fs.StringVar(&o.serve.file, "f", "", "`file` of rules, in YAML or JSON")
-	fs.Var(&o.serve.replies, "reply", "rule `METHOD=TEMPLATE`, may be repeated; the template makes JSON")
-	fs.DurationVar(&o.serve.delay, "delay", 0, "time until an answer, of rules that have none of their own")
-	fs.DurationVar(&o.serve.jitter, "jitter", 0, "time up to which is added to that at random")
-	fs.Float64Var(&o.serve.errorRate, "error-rate", 0, "share of calls that fail, from 0 to 1, of rules that have none of their own")
-	fs.IntVar(&o.serve.code, "error", 500, "status code of these")
-	fs.BoolVar(&o.serve.quiet, "q", false, "do not print what comes")
+	fs.Var(&o.serve.replies, "reply", "rule `METHOD=TEMPLATE`, may be repeated; the template produces JSON")
+	fs.DurationVar(&o.serve.delay, "delay", 0, "time until an answer, for rules that don't set one")
+	fs.DurationVar(&o.serve.jitter, "jitter", 0, "maximum of a random time that is added to the delay")
+	fs.Float64Var(&o.serve.errorRate, "error-rate", 0, "share of calls that fail, from 0 to 1, for rules that don't set one")
+	fs.IntVar(&o.serve.code, "error", 500, "status code of failed calls")
+	fs.BoolVar(&o.serve.quiet, "q", false, "do not print received messages")
 }
 
-// rules returns those of the file and of the flags, which come first.
+// rules returns the rules of the flags, which come first, and of the file.
 func (o *options) rules() (mock.Config, error) {
 	var c mock.Config
 	if o.serve.file != "" {
@@ -78,13 +78,13 @@ func (o *options) rules() (mock.Config, error) {
 	return c, nil
 }
 
-// A standIn is the peer that serve runs.
+// A standIn is the mock peer that serve runs.
 type standIn struct {
 	o    *options
 	mock *mock.Mock
 	set  *descriptors.Set // nil: no types are known
 
-	mu sync.Mutex // guards the output, and whether there is one
+	mu sync.Mutex // guards the output and quiet
 }
 
 // runServe listens and answers until the program is interrupted.
@@ -119,7 +119,7 @@ func runServe(ctx context.Context, o *options, args []string) error {
 	if t.tls {
 		cert, err := tls.LoadX509KeyPair(o.cert, o.key)
 		if err != nil {
-			return errors.Join(usagef("this needs -cert and -key: %v", err), p.Close())
+			return errors.Join(usagef("give -cert and -key: %v", err), p.Close())
 		}
 		p.SetTLSConfig(&tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}})
 	}
@@ -155,7 +155,7 @@ func (s *standIn) run(ctx context.Context, p erpc.Peer, protos []erpc.ProtoFunc)
 	return err
 }
 
-// pushAll pushes to all sessions, over and over.
+// pushAll pushes to all sessions repeatedly.
 func (s *standIn) pushAll(ctx context.Context, p erpc.Peer, push *mock.Pusher) error {
 	tick := time.NewTicker(push.Every)
 	defer tick.Stop()
@@ -169,7 +169,7 @@ func (s *standIn) pushAll(ctx context.Context, p erpc.Peer, push *mock.Pusher) e
 		if err != nil {
 			return usagef("push %s: %v", push.Method, err)
 		}
-		p.Broadcast(push.Method, body, erpc.WithBodyCodec(codec.ID_JSON)) // whoever has not got it sees that
+		p.Broadcast(push.Method, body, erpc.WithBodyCodec(codec.ID_JSON)) // receivers notice a failure themselves
 	}
 }
 
@@ -184,7 +184,8 @@ type arrival struct {
 	Code   int32               `json:"code,omitempty"` // of the answer
 }
 
-// read returns what templates may use of a message, and what is printed of it.
+// read returns the template values of a message, and the line to print about
+// it.
 func (s *standIn) read(ctx erpc.PushCtx, kind string, body []byte) (*mock.Request, arrival) {
 	r := &mock.Request{Method: ctx.ServiceMethod(), Session: ctx.Session().ID(), Meta: map[string]string{}}
 	line := arrival{Time: time.Now(), Kind: kind, Method: r.Method, From: ctx.Session().RemoteAddr().String(), Meta: map[string][]string{}}
@@ -199,7 +200,7 @@ func (s *standIn) read(ctx erpc.PushCtx, kind string, body []byte) (*mock.Reques
 	return r, line
 }
 
-// print prints what has come.
+// print prints a received message.
 func (s *standIn) print(line arrival) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,7 +208,7 @@ func (s *standIn) print(line arrival) {
 		return
 	}
 	if err := s.o.line(line); err != nil {
-		s.o.serve.quiet = true // the reader is gone; serving goes on
+		s.o.serve.quiet = true // the reader of the output is gone; keep serving
 		fmt.Fprintln(s.o.std.err, "erpc:", err)
 	}
 }
@@ -215,7 +216,7 @@ func (s *standIn) print(line arrival) {
 // argOf decodes JSON for templates.
 func argOf(text json.RawMessage) (v any) {
 	if json.Unmarshal(text, &v) != nil {
-		return nil // it is JSON
+		return nil // can't happen: it is valid JSON
 	}
 	return v
 }
@@ -230,18 +231,18 @@ func (s *standIn) decode(method string, id byte, body []byte) json.RawMessage {
 	}
 	text, err := decode(body)
 	if err != nil {
-		text = body // it is shown as it is
+		text = body // show it unchanged
 	}
 	return oneLine(asJSON(text))
 }
 
-// encode makes a result of JSON.
+// encode encodes a result from JSON.
 func (s *standIn) encode(method string, id byte, text []byte) ([]byte, error) {
 	if id != codec.ID_PROTOBUF {
 		return converterOf(id).encode(text)
 	}
 	if s.set == nil {
-		return nil, errors.New("protobuf needs -proto or -protoset")
+		return nil, errors.New("protobuf needs types; give -proto or -protoset")
 	}
 	m, ok := s.set.Method(method)
 	if !ok {
@@ -250,8 +251,8 @@ func (s *standIn) encode(method string, id byte, text []byte) ([]byte, error) {
 	return m.EncodeResult(text)
 }
 
-// begin finds the answers to a message, waits as long as its rule says, and returns
-// the status of a message that is to fail.
+// begin finds the answers to a message, waits as long as its rule says, and
+// returns the status if the message should fail.
 func (s *standIn) begin(ctx erpc.PushCtx, kind string, body []byte) (*mock.Answers, *mock.Request, *erpc.Status) {
 	req, line := s.read(ctx, kind, body)
 	a := s.mock.Find(req.Method)
@@ -274,7 +275,7 @@ func (s *standIn) begin(ctx erpc.PushCtx, kind string, body []byte) (*mock.Answe
 	return a, req, nil
 }
 
-// sleep reports whether it could wait as long as d.
+// sleep waits for d and reports whether ctx did not end first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -289,7 +290,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// broken is the status of a rule that can't answer.
+// broken returns the status for a rule that can't answer.
 func (s *standIn) broken(method string, err error) *erpc.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -331,8 +332,8 @@ func (s *standIn) push(ctx erpc.UnknownPushCtx) *erpc.Status {
 	return nil
 }
 
-// stream is the handler of all streams: it feeds, answers what comes, and replies
-// at the end.
+// stream is the handler of all streams: it sends the feed, answers messages,
+// and replies at the end.
 func (s *standIn) stream(ctx erpc.CallCtx, st *erpc.UntypedStream) *erpc.Status {
 	a, req, fails := s.begin(ctx, reflect.Stream, nil)
 	if fails != nil {

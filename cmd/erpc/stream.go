@@ -17,18 +17,18 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// rawChunk is how many bytes -raw puts into one message.
+// rawChunk is how many bytes -raw sends in one message.
 const rawChunk = 64 << 10
 
 func streamFlags(o *options, fs *flag.FlagSet) {
 	callFlags(o, fs)
-	fs.Lookup("d").Usage = "messages to send: JSON, one value after another, `@file`, or - for the standard input, as it comes"
-	fs.Lookup("raw").Usage = "send and write bytes as they are, with a checksum at the end, as uploads and downloads have"
-	fs.IntVar(&o.count, "count", 0, "end after so many messages of the other side; 0 is its end")
+	fs.Lookup("d").Usage = "messages to send: JSON values, `@file`, or - for standard input, as they arrive"
+	fs.Lookup("raw").Usage = "send and write bytes unchanged, with a checksum at the end, for uploads and downloads"
+	fs.IntVar(&o.count, "count", 0, "end after this many received messages; 0 is at the end of the stream")
 }
 
-// runStream opens a stream, sends messages and prints what comes, until the other
-// side has ended.
+// runStream opens a stream, sends messages and prints those received, until the
+// other side ends it.
 func runStream(ctx context.Context, o *options, args []string) error {
 	if len(args) < 2 {
 		return usagef("stream takes TARGET METHOD [JSON]")
@@ -50,7 +50,7 @@ func runStream(ctx context.Context, o *options, args []string) error {
 	defer s.Close()
 	t := &transfer{o: o, conv: conv, s: s}
 	sent := make(chan error, 1)
-	go func() { // it may hang in the standard input when all else is done
+	go func() { // it may still block in standard input when everything else is done
 		err := t.send(in)
 		sent <- err
 		if err != nil {
@@ -61,12 +61,12 @@ func runStream(ctx context.Context, o *options, args []string) error {
 	select {
 	case sendErr := <-sent:
 		if sendErr != nil {
-			return sendErr // the other error only follows from it
+			return sendErr // the other error is only its consequence
 		}
 	default:
 	}
 	if err != nil && ctx.Err() != nil {
-		return nil // interrupted, as it is meant to be ended
+		return nil // interrupted by the user, which is the normal end
 	}
 	if n, got := s.Counts(); o.verbose {
 		o.note("%s, %d messages sent, %d received", args[1], n, got)
@@ -77,7 +77,8 @@ func runStream(ctx context.Context, o *options, args []string) error {
 	return err
 }
 
-// open opens the stream within the timeout, which does not bound the stream.
+// open opens the stream within the timeout, which does not bound the stream
+// itself.
 func (o *options) open(ctx context.Context, sess erpc.Session, method string) (converter, *erpc.UntypedStream, error) {
 	short, done := context.WithTimeout(ctx, o.timeout)
 	defer done()
@@ -105,15 +106,15 @@ func (o *options) open(ctx context.Context, sess erpc.Session, method string) (c
 	return conv, s, nil
 }
 
-// A transfer is one stream with its sums, which only -raw uses.
+// A transfer is one stream with its checksums, which only -raw uses.
 type transfer struct {
 	o    *options
 	conv converter
 	s    *erpc.UntypedStream
 }
 
-// send sends all that in has, and then the end. A stream that has ended meanwhile
-// is not an error: how it ended is what receive returns.
+// send sends everything from in, and then the end. It returns no error if the
+// stream has ended meanwhile, because receive returns how it ended.
 func (t *transfer) send(in io.Reader) error {
 	next := t.next(in)
 	sum := sha256.New()
@@ -125,7 +126,7 @@ func (t *transfer) send(in io.Reader) error {
 		if err != nil {
 			return err
 		}
-		sum.Write(m) // it never fails
+		sum.Write(m) // never fails
 		if t.s.Send(m) != nil {
 			return nil
 		}
@@ -134,17 +135,17 @@ func (t *transfer) send(in io.Reader) error {
 	if t.o.raw {
 		meta.Set(erpc.MetaSHA256, hex.EncodeToString(sum.Sum(nil)))
 	}
-	_ = t.s.CloseSendMeta(meta) // it fails if the stream has ended
+	_ = t.s.CloseSendMeta(meta) // fails only if the stream has ended
 	return nil
 }
 
-// next returns the function that returns the next message: a part of the bytes with
-// -raw, a value of JSON for codecs that have that, else a line.
+// next returns a function that returns the next message: a chunk of bytes with
+// -raw, a JSON value for codecs that take JSON, else a line.
 func (t *transfer) next(in io.Reader) func() ([]byte, error) {
 	if t.o.raw {
 		return func() ([]byte, error) {
 			b := make([]byte, rawChunk)
-			n, err := in.Read(b) // as it comes: somebody may be typing
+			n, err := in.Read(b) // don't wait for a full chunk: a user may be typing
 			if n > 0 {
 				err = nil
 			}
@@ -180,7 +181,7 @@ func (t *transfer) receive() error {
 		if err != nil {
 			return failed(erpc.StatusFromError(err))
 		}
-		sum.Write(m) // it never fails
+		sum.Write(m) // never fails
 		if err := t.print(m); err != nil {
 			return err
 		}
@@ -203,7 +204,7 @@ func (t *transfer) print(m []byte) error {
 	return err
 }
 
-// checked compares the checksum of a download, if the handler has sent one.
+// checked verifies the checksum of a download, if the handler has sent one.
 func (t *transfer) checked(sum hash.Hash) error {
 	want := t.s.Trailer().Get(erpc.MetaSHA256)
 	if t.o.raw && want != "" && want != hex.EncodeToString(sum.Sum(nil)) {
@@ -212,7 +213,7 @@ func (t *transfer) checked(sum hash.Hash) error {
 	return nil
 }
 
-// oneLine takes the line ends from a JSON text, which other codecs may have in it.
+// oneLine removes the line breaks from a JSON text.
 func oneLine(text json.RawMessage) []byte {
 	var b bytes.Buffer
 	if json.Compact(&b, text) != nil {
@@ -221,7 +222,7 @@ func oneLine(text json.RawMessage) []byte {
 	return b.Bytes()
 }
 
-// byLine returns the function that returns the next line, encoded.
+// byLine returns a function that returns the next line, encoded.
 func byLine(in io.Reader, encode func([]byte) ([]byte, error)) func() ([]byte, error) {
 	r := bufio.NewReader(in)
 	return func() ([]byte, error) {

@@ -14,12 +14,12 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// A target is where to dial and what to speak there.
+// A target says where to dial and which protocol to use.
 type target struct {
 	network  string // of the peer: tcp, unix, ws, quic or kcp
-	protocol string // "" is that of the peer
+	protocol string // "" means the peer's default
 	tls      bool
-	messages bool // of WebSocket: a message of it is one of erpc
+	messages bool // for WebSocket: each WebSocket message is one erpc message
 	addr     string
 }
 
@@ -28,8 +28,8 @@ var (
 	networks  = []string{"tcp", "tls", "unix", "ws", "wss", "quic", "kcp"}
 )
 
-// parseTarget parses host:port or a URL whose scheme is a network, a protocol, or
-// both with a plus between them, in any order.
+// parseTarget parses host:port or a URL whose scheme is a network, a protocol,
+// or both joined by a plus in any order.
 func parseTarget(s string) (target, error) {
 	if !strings.Contains(s, "://") {
 		t := target{network: "tcp", addr: s}
@@ -57,7 +57,7 @@ func parseTarget(s string) (target, error) {
 		t.tls = true
 	}
 	if strings.Contains(rest, "@") && t.network != "unix" {
-		return t, usagef("target: a URL may not hold a user or a password; use -auth")
+		return t, usagef("target: a URL must not contain a user or a password; use -auth")
 	}
 	t.addr = rest
 	if t.websocket() {
@@ -75,7 +75,7 @@ func parseTarget(s string) (target, error) {
 	return t, t.check(s)
 }
 
-// check looks at the address.
+// check validates the address.
 func (t target) check(s string) error {
 	if t.network == "unix" {
 		if t.addr == "" {
@@ -85,11 +85,11 @@ func (t target) check(s string) error {
 	}
 	hostPort, path, _ := strings.Cut(t.addr, "/")
 	if path != "" && !t.websocket() {
-		return usagef("target %q: only WebSocket has a path", s)
+		return usagef("target %q: only WebSocket targets have a path", s)
 	}
 	_, port, err := net.SplitHostPort(hostPort)
 	if err != nil || port == "" {
-		return usagef("target %q is not host:port, nor a URL such as tcp://host:port, raw+tls://host:port, ws+json://host:port/path, unix:///path", s)
+		return usagef("target %q is neither host:port nor a URL such as tcp://host:port, raw+tls://host:port, ws+json://host:port/path, unix:///path", s)
 	}
 	_, err = url.Parse("//" + t.addr)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// topOptions are the flags of top.
+// topOptions holds the flags of top.
 type topOptions struct {
 	interval time.Duration
 	sort     string
@@ -26,10 +26,10 @@ func topFlags(o *options, fs *flag.FlagSet) {
 	fs.DurationVar(&o.top.interval, "interval", time.Second, "time between two readings")
 	fs.StringVar(&o.top.sort, "sort", "rate", "`column` to sort by: rate, errors, p99, total or name")
 	fs.IntVar(&o.top.rows, "rows", 20, "methods to show")
-	fs.IntVar(&o.count, "count", 0, "end after so many tables; 0 is never")
+	fs.IntVar(&o.count, "count", 0, "end after this many tables; 0 is never")
 }
 
-// A pace is what a peer does between two readings.
+// A pace holds the activity of a peer between two readings.
 type pace struct {
 	Time     time.Time     `json:"time"`
 	Uptime   time.Duration `json:"uptime"`
@@ -37,25 +37,25 @@ type pace struct {
 	Handlers int           `json:"handlers"`
 	Streams  int           `json:"streams"`
 	Queued   int           `json:"queued"`
-	In       float64       `json:"in"`  // bytes a second
-	Out      float64       `json:"out"` // bytes a second
+	In       float64       `json:"in"`  // bytes per second
+	Out      float64       `json:"out"` // bytes per second
 	Methods  []methodPace  `json:"methods"`
 }
 
-// A methodPace is that of a method. Times are in nanoseconds.
+// A methodPace holds the activity of a method. Times are in nanoseconds.
 type methodPace struct {
 	Name   string        `json:"name"`
 	Kind   string        `json:"kind"`
-	Rate   float64       `json:"rate"`   // that have ended, a second
-	Errors float64       `json:"errors"` // of these, with a failure
-	Work   uint64        `json:"work"`   // begun and not ended
+	Rate   float64       `json:"rate"`   // ended calls per second
+	Errors float64       `json:"errors"` // failed calls per second
+	Work   uint64        `json:"work"`   // begun but not ended
 	P50    time.Duration `json:"p50"`
 	P99    time.Duration `json:"p99"`
-	Total  uint64        `json:"total"` // since the peer began
+	Total  uint64        `json:"total"` // since the peer started
 }
 
-// paceOf compares two readings. The counts of a peer that has begun again count from
-// there.
+// paceOf compares two readings. If the peer has restarted, its counts are taken
+// from the restart.
 func paceOf(before, now *stats.Reading) pace {
 	took := now.Time.Sub(before.Time)
 	if now.Uptime < before.Uptime || took <= 0 {
@@ -90,7 +90,7 @@ func rate(before, now uint64, took time.Duration) float64 {
 	return float64(now-min(before, now)) / took.Seconds()
 }
 
-// quantile returns the bound of the bucket in or below which the share q of all is.
+// quantile returns the bound of the bucket that contains the quantile q.
 func quantile(buckets []uint64, bounds []time.Duration, q float64) time.Duration {
 	var of stats.Histogram
 	for i, n := range buckets {
@@ -104,7 +104,7 @@ func quantile(buckets []uint64, bounds []time.Duration, q float64) time.Duration
 	return of.Quantile(q)
 }
 
-// arrange sorts the methods and leaves those that are shown.
+// arrange sorts the methods and keeps those to show.
 func (p *pace) arrange(by string, rows int) error {
 	columns := map[string]func(a, b methodPace) int{
 		"rate":   func(a, b methodPace) int { return cmp.Compare(b.Rate, a.Rate) },
@@ -115,7 +115,7 @@ func (p *pace) arrange(by string, rows int) error {
 	}
 	column, ok := columns[by]
 	if !ok {
-		return usagef("-sort is rate, errors, p99, total or name")
+		return usagef("-sort must be rate, errors, p99, total or name")
 	}
 	slices.SortFunc(p.Methods, func(a, b methodPace) int {
 		return cmp.Or(column(a, b), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
@@ -124,7 +124,7 @@ func (p *pace) arrange(by string, rows int) error {
 	return nil
 }
 
-// table writes the pace for people.
+// table formats the pace as text.
 func (p *pace) table(o *options) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  up %v  %d sessions  %d handlers  %d streams  in %s/s  out %s/s  queued %s\n",
@@ -134,13 +134,13 @@ func (p *pace) table(o *options) string {
 	for _, m := range p.Methods {
 		fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%d\t%v\t%v\t%d\n", harmless(m.Kind), harmless(clip(m.Name)), m.Rate, m.Errors, m.Work, m.P50, m.P99, m.Total)
 	}
-	_ = w.Flush() // to memory
+	_ = w.Flush() // writes to memory
 	head, rest, _ := strings.Cut(b.String(), "\n")
 	columns, rest, _ := strings.Cut(rest, "\n")
 	return o.paint(bold, head) + "\n" + o.paint(dim, columns) + "\n" + rest
 }
 
-// size writes a number of bytes.
+// size formats a number of bytes.
 func size(n float64) string {
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {
 		if n < 1000 {
@@ -151,7 +151,7 @@ func size(n float64) string {
 	return fmt.Sprintf("%.3g TB", n)
 }
 
-// runTop shows what a peer does, until the program is interrupted.
+// runTop shows the activity of a peer until the program is interrupted.
 func runTop(ctx context.Context, o *options, args []string) error {
 	switch {
 	case len(args) != 1:
@@ -166,7 +166,7 @@ func runTop(ctx context.Context, o *options, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = p.Close() }() // the outcome is known
+	defer func() { _ = p.Close() }() // an error does not change the outcome
 	before, err := o.reading(ctx, sess)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func runTop(ctx context.Context, o *options, args []string) error {
 		case err != nil:
 			return err
 		case !now.Time.After(before.Time) && now.Uptime >= before.Uptime:
-			n-- // the peer has made no new one yet
+			n-- // the peer has not made a new reading yet
 			continue
 		}
 		pace := paceOf(before, now)
@@ -194,7 +194,7 @@ func runTop(ctx context.Context, o *options, args []string) error {
 	return nil
 }
 
-// show prints a pace: in place of the last one on a terminal.
+// show prints a pace; on a terminal it replaces the last one.
 func (o *options) show(p pace) error {
 	if o.format == "json" {
 		return o.line(p)
@@ -213,5 +213,5 @@ func (o *options) show(p pace) error {
 func (o *options) reading(ctx context.Context, sess erpc.Session) (*stats.Reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	return askFor[stats.Reading](ctx, o, sess, stats.ReadMethod, nil, "the peer does not tell its counts; it needs plugin/stats with Config.Allow")
+	return askFor[stats.Reading](ctx, o, sess, stats.ReadMethod, nil, "the peer does not serve its counts; it needs plugin/stats with Config.Allow")
 }

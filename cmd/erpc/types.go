@@ -12,7 +12,7 @@ import (
 )
 
 func typesFlags(o *options, fs *flag.FlagSet) {
-	fs.StringVar(&o.module, "import", "@goerpc/erpc", "`module` of the client, as the file with the types imports it")
+	fs.StringVar(&o.module, "import", "@goerpc/erpc", "`module` of the client that the generated file imports")
 }
 
 // describedAtOnce is how many methods a peer describes in one answer.
@@ -34,7 +34,7 @@ func runTypes(ctx context.Context, o *options, args []string) error {
 		}
 		var names []string
 		for _, m := range list.Methods {
-			if !slices.Contains(names, m.Name) { // a call and a push may share one
+			if !slices.Contains(names, m.Name) { // a call and a push may share a name
 				names = append(names, m.Name)
 			}
 		}

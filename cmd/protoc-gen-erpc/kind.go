@@ -8,10 +8,10 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// noReply is the message whose use as a result makes a method a push.
+// noReply is the result message that makes a method a push.
 const noReply protoreflect.FullName = "erpc.v1.NoReply"
 
-// A kind is what a method of a service is in erpc.
+// A kind is the kind of a method in erpc.
 type kind uint8
 
 const (
@@ -32,7 +32,7 @@ func kindOf(m *protogen.Method) (kind, error) {
 	streams := m.Desc.IsStreamingClient() || m.Desc.IsStreamingServer()
 	if m.Output.Desc.FullName() == noReply {
 		if streams {
-			return 0, fmt.Errorf("%s: a push has one message; a method with streams can not return %s", m.Desc.FullName(), noReply)
+			return 0, fmt.Errorf("%s: a push has one message; a method with streams can't return %s", m.Desc.FullName(), noReply)
 		}
 		return push, nil
 	}
@@ -47,8 +47,9 @@ func kindOf(m *protogen.Method) (kind, error) {
 	return call, nil
 }
 
-// levelOf returns how a method may be repeated: safe methods change nothing,
-// repeatable ones have the same effect when they are executed twice.
+// levelOf returns the idempotency of a method: a safe method has no side
+// effects, and a repeatable method has the same effect when it is executed
+// twice.
 func levelOf(m *protogen.Method) (safe, repeatable bool) {
 	o, ok := m.Desc.Options().(*descriptorpb.MethodOptions)
 	if !ok {
@@ -63,7 +64,7 @@ func levelOf(m *protogen.Method) (safe, repeatable bool) {
 	return false, false
 }
 
-// deprecated reports whether a method or a service is.
+// deprecated reports whether a method or a service is marked as deprecated.
 func deprecated(d protoreflect.Descriptor) bool {
 	switch o := d.Options().(type) {
 	case *descriptorpb.MethodOptions:

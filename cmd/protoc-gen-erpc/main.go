@@ -1,6 +1,7 @@
-// Command protoc-gen-erpc is a plugin of protoc and buf that makes Go code of the
-// services in .proto files: for each an interface of its handler, the function that
-// registers one, a client, and a broadcaster of its pushes.
+// Command protoc-gen-erpc is a plugin for protoc and buf that generates Go code
+// from the services in .proto files: for each service an interface for its
+// handler, a function that registers the handler, a client, and a broadcaster
+// of its pushes.
 //
 //	protoc --go_out=. --go_opt=paths=source_relative \
 //	       --erpc_out=. --erpc_opt=paths=source_relative chat.proto
@@ -32,14 +33,15 @@ func main() {
 	options.Run(func(plugin *protogen.Plugin) error { return generate(plugin, *suffix) })
 }
 
-// options returns those of the plugin, and where the option package_suffix is kept.
+// options returns the options of the plugin, and a pointer to the option
+// package_suffix.
 func options() (protogen.Options, *string) {
 	fs := flag.NewFlagSet("protoc-gen-erpc", flag.ContinueOnError)
 	suffix := fs.String("package_suffix", "erpc", "the generated package is a directory below that of the messages, with their package's name and this suffix; empty puts the code into the package of the messages")
 	return protogen.Options{ParamFunc: fs.Set}, suffix
 }
 
-// generate makes the code of all files that protoc names.
+// generate generates the code of all files that protoc names.
 func generate(plugin *protogen.Plugin, suffix string) error {
 	plugin.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL | pluginpb.CodeGeneratorResponse_FEATURE_SUPPORTS_EDITIONS)
 	plugin.SupportedEditionsMinimum = descriptorpb.Edition_EDITION_PROTO2

@@ -9,11 +9,12 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// names are the identifiers that generated packages declare, and what they are for.
+// names maps the identifiers that generated packages declare to what they stand
+// for.
 type names map[protogen.GoIdent]string
 
-// declare enters an identifier. Two of a package that are the same would not
-// compile, so the second is an error that says which they are.
+// declare adds an identifier. It returns an error if the package already has
+// it, because the code would not compile; the error names both uses.
 func (n names) declare(in protogen.GoImportPath, name, what string) error {
 	ident := protogen.GoIdent{GoImportPath: in, GoName: name}
 	if first, taken := n[ident]; taken && first != what {
@@ -23,7 +24,7 @@ func (n names) declare(in protogen.GoImportPath, name, what string) error {
 	return nil
 }
 
-// declareService enters all that the code of a service declares.
+// declareService adds everything that the code of a service declares.
 func (n names) declareService(in protogen.GoImportPath, s *protogen.Service) error {
 	what := fmt.Sprintf("service %s", s.Desc.FullName())
 	for _, pattern := range []string{"%sHandler", "%sClient", "%sBroadcaster", "Unimplemented%sHandler", "Register%s", "New%sClient", "New%sBroadcaster", "%sRepeatable"} {
@@ -44,8 +45,8 @@ func (n names) declareService(in protogen.GoImportPath, s *protogen.Service) err
 	return nil
 }
 
-// declareMessages enters what protoc-gen-go declares for a file, for code that
-// goes into the same package.
+// declareMessages adds what protoc-gen-go declares for a file, for code in the
+// same package.
 func (n names) declareMessages(file *protogen.File) error {
 	for _, m := range file.Messages {
 		if err := n.declare(file.GoImportPath, m.GoIdent.GoName, fmt.Sprintf("message %s", m.Desc.FullName())); err != nil {
@@ -68,22 +69,22 @@ func serviceMethod(m *protogen.Method) string {
 	return fmt.Sprintf("/%s/%s", m.Parent.Desc.FullName(), m.Desc.Name())
 }
 
-// A place is where the code of a file goes.
+// A place is the package that the code of a file goes into.
 type place struct {
 	file string
 	path protogen.GoImportPath
 	name protogen.GoPackageName
 }
 
-// placeOf returns the place of a file's code: a package below that of the messages,
-// or with an empty suffix the same one.
+// placeOf returns the package for a file's code: a package below that of the
+// messages, or with an empty suffix the same package.
 func placeOf(file *protogen.File, suffix string) (place, error) {
 	if suffix == "" {
 		return place{file.GeneratedFilenamePrefix + "_erpc.pb.go", file.GoImportPath, file.GoPackageName}, nil
 	}
 	name := string(file.GoPackageName) + suffix
 	if !token.IsIdentifier(name) {
-		return place{}, fmt.Errorf("package_suffix=%s: %q is not the name of a package in Go", suffix, name)
+		return place{}, fmt.Errorf("package_suffix=%s: %q is not a valid Go package name", suffix, name)
 	}
 	dir, base := path.Split(file.GeneratedFilenamePrefix)
 	return place{
@@ -93,11 +94,11 @@ func placeOf(file *protogen.File, suffix string) (place, error) {
 	}, nil
 }
 
-// locals are the names of parameters of generated functions. One that is the name
-// of an imported package gets another, because it would hide that package.
+// locals chooses the parameter names of generated functions. A name that equals
+// that of an imported package is changed, because it would hide the package.
 type locals struct{ imported map[string]bool }
 
-// see takes note of the package of an identifier as it is written.
+// see records the package of a qualified identifier.
 func (l *locals) see(qualified string) {
 	if l.imported == nil {
 		l.imported = map[string]bool{}

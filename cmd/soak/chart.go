@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// svg draws median and 99th percentile of the latency for each second, on a
+// svg draws the median and 99th percentile of the latency per second, on a
 // logarithmic scale in milliseconds.
 func (l *ledger) svg() string {
 	l.mu.Lock()

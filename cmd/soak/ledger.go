@@ -24,21 +24,21 @@ type ledger struct {
 	ended    map[uint64]int    // how often the caller learned of its end
 	codes    map[int32]int     // of failed calls
 	seconds  [][]time.Duration // latencies of successful calls, by the second of their end
-	wrong    []string          // replies that were not those of their call
+	wrong    []string          // replies that did not match their call
 }
 
 func newLedger() *ledger {
 	return &ledger{begin: time.Now(), executed: map[uint64]int{}, ended: map[uint64]int{}, codes: map[int32]int{}}
 }
 
-// ran notes that the server executes the call.
+// ran records that the server executes the call.
 func (l *ledger) ran(id uint64) {
 	l.mu.Lock()
 	l.executed[id]++
 	l.mu.Unlock()
 }
 
-// end notes the end of a call.
+// end records the end of a call.
 func (l *ledger) end(id uint64, code int32, reply uint64, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,7 +59,7 @@ func (l *ledger) end(id uint64, code int32, reply uint64, took time.Duration) {
 	l.seconds[second] = append(l.seconds[second], took)
 }
 
-// check returns what does not balance.
+// check returns an error for everything that does not balance.
 func (l *ledger) check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -95,7 +95,7 @@ func (l *ledger) check() error {
 	return errors.Join(errs...)
 }
 
-// String is the ledger for people.
+// String formats the ledger as text.
 func (l *ledger) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -120,7 +120,7 @@ func (l *ledger) String() string {
 	return b.String()
 }
 
-// percentile returns the value below which the share p of sorted lies.
+// percentile returns the p-th percentile of sorted.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

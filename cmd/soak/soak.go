@@ -48,7 +48,7 @@ func soak(o options) (report string, err error) {
 	if o.svg != "" {
 		errs = append(errs, os.WriteFile(o.svg, []byte(r.l.svg()), 0o644))
 	}
-	r.l = newLedger() // what it holds is not a leak
+	r.l = newLedger() // drop the ledger, whose memory is not a leak
 	g, m := settled()
 	report += fmt.Sprintf("goroutines %d before, %d after\nheap       %d KiB before, %d KiB after\n", goroutines, g, memory>>10, m>>10)
 	if g > goroutines+2 {
@@ -71,18 +71,18 @@ func settled() (goroutines int, heap uint64) {
 			break
 		}
 		goroutines, heap = g, m.HeapAlloc
-		time.Sleep(100 * time.Millisecond) // parked workers and timers end by themselves
+		time.Sleep(100 * time.Millisecond) // parked workers and timers end after a while
 	}
 	return goroutines, m.HeapAlloc
 }
 
-// work is the load, from the first dial to the last close.
+// work runs the load, from the first dial to the last close.
 func (r *run) work() error {
 	if err := r.serveAnywhere(); err != nil {
 		return err
 	}
 	clients, sessions, err := r.dial()
-	ctx, cancel := context.WithTimeout(context.Background(), r.length) // the time to dial is not the load's
+	ctx, cancel := context.WithTimeout(context.Background(), r.length) // dialing does not count towards the length of the load
 	defer cancel()
 	var wg sync.WaitGroup
 	if err == nil {
@@ -95,14 +95,14 @@ func (r *run) work() error {
 		wg.Go(func() {
 			if e := r.restarts(ctx); e != nil {
 				err = errors.Join(err, e)
-				cancel() // nobody will come back
+				cancel() // clients no longer redial
 			}
 		})
 		slow := r.silent()
 		<-ctx.Done()
 		wg.Wait()
 		for _, c := range slow {
-			_ = c.Close() // it did nothing
+			_ = c.Close() // it was not used
 		}
 	}
 	cancel()
@@ -113,10 +113,11 @@ func (r *run) work() error {
 	return errors.Join(err, r.srv.Close())
 }
 
-// serveAnywhere starts the first server, on a port that the system gives to no
-// connection of its own choice: between two servers any program's might get it.
+// serveAnywhere starts the first server, on a port outside of the range for
+// outgoing connections: otherwise any program's connection could take the port
+// between two servers.
 func (r *run) serveAnywhere() error {
-	const lowest, ports = 20_000, 10_000 // Linux gives from 32768 on, others from 49152
+	const lowest, ports = 20_000, 10_000 // outgoing ports begin at 32768 on Linux, elsewhere at 49152
 	var err error
 	for i := range 10 {
 		port := lowest + (r.seed+uint64(i)*997)%ports
@@ -168,8 +169,8 @@ func (r *run) server() erpc.Peer {
 	return r.srv
 }
 
-// A tap is the ordinary transport; it notes the connections, so that they can
-// be cut.
+// A tap is the standard transport. It remembers the connections, so that they
+// can be cut.
 type tap struct {
 	socket.Stream
 	r *run
@@ -203,7 +204,7 @@ func (r *run) dial() (clients []erpc.Peer, sessions []erpc.Session, err error) {
 	return clients, sessions, nil
 }
 
-// load is what one session does until the end.
+// load runs the load of one session until the end.
 func (r *run) load(ctx context.Context, s erpc.Session, rng *rand.Rand) {
 	for ctx.Err() == nil {
 		switch n := rng.IntN(10); {
@@ -212,7 +213,7 @@ func (r *run) load(ctx context.Context, s erpc.Session, rng *rand.Rand) {
 		case n < 8:
 			r.async(s, 1+rng.IntN(8))
 		default:
-			r.l.pushed.Add(1) // counted first: it may arrive before Push returns
+			r.l.pushed.Add(1) // count it first: it may arrive before Push returns
 			if st := s.Push("/push", r.ids.Add(1), erpc.WithContext(ctx)); !st.OK() {
 				r.l.pushFailed.Add(1)
 			}
@@ -224,12 +225,12 @@ func (r *run) load(ctx context.Context, s erpc.Session, rng *rand.Rand) {
 	}
 }
 
-const longest = 2 * time.Second // of a call
+const longest = 2 * time.Second // longest time of a call
 
 func (r *run) call(s erpc.Session, rng *rand.Rand) {
 	limit := longest
 	if rng.IntN(20) == 0 {
-		limit = time.Duration(rng.IntN(2000)) * time.Microsecond // ends in mid-flight
+		limit = time.Duration(rng.IntN(2000)) * time.Microsecond // some calls end in flight
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -246,7 +247,7 @@ func (r *run) async(s erpc.Session, n int) {
 		id, reply uint64
 		begin     time.Time
 	}
-	done := make(chan erpc.CallCmd, 2*n) // room to see one that ends twice
+	done := make(chan erpc.CallCmd, 2*n) // room to detect a call that ends twice
 	calls := map[erpc.CallCmd]*call{}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
@@ -262,7 +263,7 @@ func (r *run) async(s erpc.Session, n int) {
 	}
 }
 
-// broadcasts sends news to everybody, ten times a second.
+// broadcasts sends a broadcast ten times per second.
 func (r *run) broadcasts(ctx context.Context) {
 	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
@@ -276,7 +277,7 @@ func (r *run) broadcasts(ctx context.Context) {
 	}
 }
 
-// faults cuts a connection now and then, some of them with a reset.
+// faults cuts a random connection from time to time, some of them with a reset.
 func (r *run) faults(ctx context.Context) {
 	rng := rand.New(rand.NewPCG(r.seed, 1<<40))
 	for {
@@ -286,10 +287,10 @@ func (r *run) faults(ctx context.Context) {
 			return
 		}
 		r.mu.Lock()
-		for conn := range r.conns { // in no order
+		for conn := range r.conns { // in random order
 			delete(r.conns, conn)
 			if tcp, ok := conn.(*net.TCPConn); ok && rng.IntN(2) == 0 {
-				_ = tcp.SetLinger(0) // fails on one that is closed already
+				_ = tcp.SetLinger(0) // fails if the connection is already closed
 			}
 			_ = conn.Close() // likewise
 			r.l.cuts.Add(1)
@@ -299,8 +300,8 @@ func (r *run) faults(ctx context.Context) {
 	}
 }
 
-// restarts closes the server and starts another on the same address: half of
-// the times with a shutdown, half at once.
+// restarts ends the server and starts another one on the same address, half of
+// the times with Shutdown and half with Close.
 func (r *run) restarts(ctx context.Context) error {
 	for n := 0; ; n++ {
 		select {

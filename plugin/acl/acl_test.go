@@ -157,7 +157,7 @@ func TestMistakesMakeNoPeerAndNoHandler(t *testing.T) {
 	for want, cfg := range map[string]acl.Config{
 		"no rules":           {},
 		"no methods":         {Rules: []acl.Rule{{Allow: []string{"ann"}}}},
-		"only be at the end":    {Rules: []acl.Rule{{Methods: []string{"/a*/b"}}}},
+		"only be at the end": {Rules: []acl.Rule{{Methods: []string{"/a*/b"}}}},
 		"not a method":       {Rules: []acl.Rule{{Methods: []string{""}}}},
 		"a role that is emp": {Rules: []acl.Rule{{Methods: []string{"/a"}, Allow: []string{"role:"}}}},
 	} {

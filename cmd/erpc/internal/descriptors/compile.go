@@ -14,9 +14,9 @@ import (
 	erpcv1 "github.com/goerpc/erpc/protobuf/erpc/v1"
 )
 
-// Compile compiles .proto files. Imports are looked for in dirs, the current
-// directory if there are none, and in the directories of files that are in none of
-// these. What protoc brings along, and erpc/v1/erpc.proto, is always there.
+// Compile compiles .proto files. It looks for imports in dirs, by default the
+// current directory, and in the directories of files outside of dirs. The files
+// that come with protoc, and erpc/v1/erpc.proto, are built in.
 func Compile(ctx context.Context, dirs []string, paths ...string) (*Set, error) {
 	if len(dirs) == 0 {
 		dirs = []string{"."}
@@ -47,8 +47,8 @@ func Compile(ctx context.Context, dirs []string, paths ...string) (*Set, error) 
 	return newSet(files), nil
 }
 
-// place returns the name of a file below one of the directories, or else its own
-// directory and its name there.
+// place returns the name of a file relative to one of the directories, or else
+// the file's own directory and its name there.
 func place(dirs []string, path string) (dir, name string) {
 	for _, dir := range dirs {
 		if filepath.IsAbs(dir) != filepath.IsAbs(path) {
@@ -58,7 +58,7 @@ func place(dirs []string, path string) (dir, name string) {
 			return "", filepath.ToSlash(rel)
 		}
 	}
-	for _, dir := range dirs { // as protoc takes it
+	for _, dir := range dirs { // the path is already relative, as for protoc
 		if _, err := os.Stat(filepath.Join(dir, path)); err == nil {
 			return "", filepath.ToSlash(path)
 		}
@@ -66,7 +66,7 @@ func place(dirs []string, path string) (dir, name string) {
 	return filepath.Dir(path), filepath.Base(path)
 }
 
-// ours finds the file of the message that makes a method a push.
+// ours resolves erpc/v1/erpc.proto, whose message makes a method a push.
 func ours(path string) (protocompile.SearchResult, error) {
 	if path != erpcv1.File_erpc_v1_erpc_proto.Path() {
 		return protocompile.SearchResult{}, protoregistry.NotFound
@@ -74,7 +74,7 @@ func ours(path string) (protocompile.SearchResult, error) {
 	return protocompile.SearchResult{Proto: protodesc.ToFileDescriptorProto(erpcv1.File_erpc_v1_erpc_proto)}, nil
 }
 
-// register enters a file behind those that it imports.
+// register registers a file after its imports.
 func register(files *protoregistry.Files, f protoreflect.FileDescriptor) error {
 	if _, err := files.FindFileByPath(f.Path()); err == nil {
 		return nil

@@ -1,6 +1,6 @@
-// Package descriptors finds the services of .proto files, which it compiles without
-// protoc, of descriptor sets, and of what a peer tells of itself, and converts
-// their messages to JSON and back.
+// Package descriptors finds the services in .proto files, which it compiles
+// without protoc, in descriptor sets, and in the description of a peer. It
+// converts their messages from and to JSON.
 package descriptors
 
 import (
@@ -21,24 +21,25 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// noReply is the message whose use as a result makes a method a push.
+// noReply is the result message that makes a method a push.
 const noReply protoreflect.FullName = "erpc.v1.NoReply"
 
-// A Set is a set of files. It may be used concurrently.
+// A Set is a set of files. It is safe for concurrent use.
 type Set struct {
 	files   *protoregistry.Files
 	methods []Method // by name
 }
 
-// A Method is one of a service, or one whose messages are known.
+// A Method is a method of a service, or another method whose messages are
+// known.
 type Method struct {
 	reflect.Method
 	In, Out protoreflect.MessageDescriptor // nil: not a protobuf message, or none
 	types   *dynamicpb.Types
 }
 
-// Read returns the set of the files in which descriptor sets are, as protoc
-// --descriptor_set_out and buf build write them.
+// Read reads descriptor sets, as written by protoc --descriptor_set_out and buf
+// build.
 func Read(paths ...string) (*Set, error) {
 	var all descriptorpb.FileDescriptorSet
 	for _, path := range paths {
@@ -58,12 +59,12 @@ func Read(paths ...string) (*Set, error) {
 	}
 	s, err := New(&all)
 	if err != nil {
-		return nil, fmt.Errorf("%w; were they written with --include_imports?", err)
+		return nil, fmt.Errorf("%w; write the descriptor sets with --include_imports", err)
 	}
 	return s, nil
 }
 
-// New returns the set of files that are given with all that they import.
+// New returns the set of the given files, which must include all imports.
 func New(set *descriptorpb.FileDescriptorSet) (*Set, error) {
 	files, err := protodesc.NewFiles(set)
 	if err != nil {
@@ -115,7 +116,7 @@ func docOf(d protoreflect.Descriptor) string {
 	return strings.TrimSpace(line)
 }
 
-// Methods returns those of all services, by name.
+// Methods returns the methods of all services, sorted by name.
 func (s *Set) Methods() []Method { return s.methods }
 
 // Method returns the method of that name.
@@ -127,7 +128,7 @@ func (s *Set) Method(name string) (Method, bool) {
 	return s.methods[i], true
 }
 
-// Described returns the method of a description that a peer has given together with
+// Described returns the method of a description from the peer that also gave
 // the files of this set.
 func (s *Set) Described(about reflect.Description) (Method, error) {
 	m := Method{Method: about.Method, types: dynamicpb.NewTypes(s.files)}
@@ -139,7 +140,7 @@ func (s *Set) Described(about reflect.Description) (Method, error) {
 	return m, err
 }
 
-// message returns nil for no name.
+// message returns the message with that name, or nil if name is empty.
 func (s *Set) message(name string) (protoreflect.MessageDescriptor, error) {
 	if name == "" {
 		return nil, nil
@@ -169,12 +170,12 @@ func (m Method) DecodeResult(body []byte) ([]byte, error) { return m.decode(m.Ou
 
 func (m Method) encode(d protoreflect.MessageDescriptor, text []byte) ([]byte, error) {
 	if d == nil {
-		return nil, fmt.Errorf("%s has a type that is not a protobuf message, or that is not known; use -codec json", m.Name)
+		return nil, fmt.Errorf("%s has a type that is unknown or not a protobuf message; use -codec json", m.Name)
 	}
 	msg := dynamicpb.NewMessage(d)
 	if len(text) > 0 {
 		if err := (protojson.UnmarshalOptions{Resolver: m.types}).Unmarshal(text, msg); err != nil {
-			return nil, fmt.Errorf("the JSON is no %s: %w", d.FullName(), err)
+			return nil, fmt.Errorf("the JSON is not a valid %s: %w", d.FullName(), err)
 		}
 	}
 	return proto.Marshal(msg)
@@ -186,7 +187,7 @@ func (m Method) decode(d protoreflect.MessageDescriptor, body []byte) ([]byte, e
 	}
 	msg := dynamicpb.NewMessage(d)
 	if err := (proto.UnmarshalOptions{Resolver: m.types}).Unmarshal(body, msg); err != nil {
-		return nil, fmt.Errorf("%s: the body is no %s: %w", m.Name, d.FullName(), err)
+		return nil, fmt.Errorf("%s: the body is not a valid %s: %w", m.Name, d.FullName(), err)
 	}
 	return protojson.MarshalOptions{Resolver: m.types}.Marshal(msg)
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// SchemaOf returns the JSON Schema of a message as protojson reads it, nil of none.
+// SchemaOf returns the JSON Schema of a message as protojson reads it, or nil
+// if d is nil.
 func SchemaOf(d protoreflect.MessageDescriptor) *reflect.Schema {
 	if d == nil {
 		return nil
@@ -23,8 +24,8 @@ func SchemaOf(d protoreflect.MessageDescriptor) *reflect.Schema {
 // A builder collects the definitions of messages by their names.
 type builder map[string]*reflect.Schema
 
-// wellKnown are the messages that have a form of their own. Struct and Any are
-// objects with any keys.
+// wellKnown holds the schemas of messages with a special JSON form. Struct and
+// Any are objects with any keys.
 var wellKnown = map[protoreflect.FullName]reflect.Schema{
 	"google.protobuf.Timestamp":   {Type: "string", Format: "date-time"},
 	"google.protobuf.Duration":    {Type: "string", Description: "seconds, such as 1.5s"},
@@ -51,7 +52,7 @@ func (b builder) message(d protoreflect.MessageDescriptor) *reflect.Schema {
 	}
 	if b[name] == nil {
 		s := &reflect.Schema{Type: "object", Description: docOf(d), Properties: map[string]*reflect.Schema{}}
-		b[name] = s // before the fields, which may have this type
+		b[name] = s // set it before the fields, which may refer to it
 		for i := range d.Fields().Len() {
 			f := d.Fields().Get(i)
 			s.Properties[f.JSONName()] = b.field(f)
@@ -83,7 +84,7 @@ func (b builder) value(f protoreflect.FieldDescriptor) *reflect.Schema {
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return &reflect.Schema{Type: "integer", Minimum: new(int)}
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return &reflect.Schema{AnyOf: []*reflect.Schema{{Type: "integer"}, {Type: "string"}}} // it is written as a text
+		return &reflect.Schema{AnyOf: []*reflect.Schema{{Type: "integer"}, {Type: "string"}}} // written as a string
 	case protoreflect.EnumKind:
 		return b.enum(f.Enum())
 	case protoreflect.MessageKind, protoreflect.GroupKind:

@@ -1,5 +1,5 @@
-// Package mock decides what a peer that stands in for another one answers: by rules
-// with templates, delays and failures. It knows no connection.
+// Package mock determines the answers of a mock peer, by rules with templates,
+// delays and failures. It is independent of connections.
 package mock
 
 import (
@@ -17,46 +17,46 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A Config is what a file of rules has, in YAML or JSON.
+// A Config is the content of a file of rules, in YAML or JSON.
 type Config struct {
 	Methods []Rule `yaml:"methods"`
 	Pushes  []Push `yaml:"pushes"`
 }
 
-// A Rule says how a method answers. The first one that fits counts. Replies are
-// templates of JSON; see [Request] for what they may use.
+// A Rule says how to answer a method. The first matching rule applies. Replies
+// are templates that produce JSON; [Request] has the values that they can use.
 type Rule struct {
-	Method string `yaml:"method"` // a * at its end stands for any rest
-	Reply  string `yaml:"reply"`  // to a call; to a stream when all its messages have come
-	// Of streams: an answer to each message, and messages that are sent first, Every
-	// apart, Repeat times over; -1 is without an end.
+	Method string `yaml:"method"` // a * at its end matches any rest
+	Reply  string `yaml:"reply"`  // to a call, or to a stream after its last message
+	// For streams: Each is the answer to each message. The messages of Feed are
+	// sent first, at intervals of Every, Repeat times; -1 means without end.
 	Each   string        `yaml:"each"`
 	Feed   []string      `yaml:"feed"`
 	Every  time.Duration `yaml:"every"`
 	Repeat int           `yaml:"repeat"`
 
 	Delay     time.Duration     `yaml:"delay"`
-	Jitter    time.Duration     `yaml:"jitter"`     // up to so much is added to the delay
+	Jitter    time.Duration     `yaml:"jitter"`     // a random time up to this is added to the delay
 	ErrorRate float64           `yaml:"error_rate"` // share of calls that fail, from 0 to 1
-	Status    *Status           `yaml:"status"`     // with which they fail
+	Status    *Status           `yaml:"status"`     // the status that they fail with
 	Meta      map[string]string `yaml:"meta"`       // of replies
 }
 
-// A Status is that of a failure.
+// A Status is the status of a failure.
 type Status struct {
 	Code  int32  `yaml:"code"`
 	Msg   string `yaml:"msg"`
 	Cause string `yaml:"cause"`
 }
 
-// A Push is sent to all sessions over and over.
+// A Push is sent to all sessions repeatedly.
 type Push struct {
 	Method string        `yaml:"method"`
-	Body   string        `yaml:"body"` // a template, as of replies
+	Body   string        `yaml:"body"` // a template, like a reply
 	Every  time.Duration `yaml:"every"`
 }
 
-// Read reads a configuration. Names that it does not know are mistakes.
+// Read reads a configuration. Unknown names are errors.
 func Read(r io.Reader) (Config, error) {
 	var c Config
 	d := yaml.NewDecoder(r)
@@ -68,18 +68,18 @@ func Read(r io.Reader) (Config, error) {
 	return c, err
 }
 
-// A Request is what templates may use.
+// A Request holds the values that templates can use.
 type Request struct {
 	Method  string
 	Session string            // its id
-	Arg     any               // the argument: objects are maps; of a stream its first message, or that which is answered
+	Arg     any               // the argument, with objects as maps; for a stream its first message, or the one being answered
 	Meta    map[string]string // the first value of each key
-	Count   int64             // how many times the rule was used, this time included
-	N       int               // number of the message of a stream, from 1
+	Count   int64             // how many times the rule was used, including this time
+	N       int               // number of the message in a stream, from 1
 }
 
-// Get returns the metadata of a key. Over HTTP the case of keys changes, so it does
-// not count.
+// Get returns the metadata of a key. It ignores case, because HTTP changes the
+// case of keys.
 func (r *Request) Get(key string) string {
 	if v, ok := r.Meta[key]; ok {
 		return v
@@ -92,14 +92,14 @@ func (r *Request) Get(key string) string {
 	return ""
 }
 
-// Mock answers. All methods may be called concurrently.
+// Mock answers requests. All methods may be called concurrently.
 type Mock struct {
 	rules  []*Answers
 	Pushes []*Pusher
 	random func() float64 // from 0 to 1; tests replace it
 }
 
-// Answers are those of one rule.
+// Answers produces the answers of one rule.
 type Answers struct {
 	Rule
 	reply, each *template.Template
@@ -108,14 +108,14 @@ type Answers struct {
 	random      func() float64
 }
 
-// A Pusher makes the bodies of a push.
+// A Pusher produces the bodies of a push.
 type Pusher struct {
 	Push
 	body  *template.Template
 	count atomic.Int64
 }
 
-// New checks the rules.
+// New checks the configuration and returns its Mock.
 func New(c Config) (*Mock, error) {
 	m := &Mock{random: rand.Float64}
 	for i, r := range c.Methods {
@@ -128,7 +128,7 @@ func New(c Config) (*Mock, error) {
 	for i, p := range c.Pushes {
 		body, err := parse(p.Body)
 		if err == nil && (p.Method == "" || p.Every <= 0) {
-			err = errors.New("it needs a method, and every, which must be positive")
+			err = errors.New("set method, and every to a positive time")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("push %d, %q: %w", i+1, p.Method, err)
@@ -141,13 +141,13 @@ func New(c Config) (*Mock, error) {
 func (m *Mock) answers(r Rule) (*Answers, error) {
 	switch {
 	case r.Method == "":
-		return nil, errors.New("it needs a method")
+		return nil, errors.New("set method")
 	case r.ErrorRate < 0 || r.ErrorRate > 1:
-		return nil, errors.New("error_rate is a share from 0 to 1")
+		return nil, errors.New("error_rate must be from 0 to 1")
 	case r.Delay < 0 || r.Jitter < 0 || r.Every < 0 || r.Repeat < -1:
-		return nil, errors.New("times and repeat may not be negative, but for repeat -1")
+		return nil, errors.New("times and repeat must not be negative, except repeat: -1")
 	case r.Status != nil && r.Status.Code == 0:
-		return nil, errors.New("the code of a status that is a failure is not 0")
+		return nil, errors.New("the code of a status must not be 0")
 	}
 	a := &Answers{Rule: r, random: func() float64 { return m.random() }}
 	var err error
@@ -171,7 +171,7 @@ func (m *Mock) answers(r Rule) (*Answers, error) {
 	return a, nil
 }
 
-// Find returns the answers of a method, nil if no rule fits.
+// Find returns the answers for a method, or nil if no rule matches.
 func (m *Mock) Find(method string) *Answers {
 	for _, a := range m.rules {
 		prefix, any := strings.CutSuffix(a.Method, "*")
@@ -182,8 +182,8 @@ func (m *Mock) Find(method string) *Answers {
 	return nil
 }
 
-// Begin counts a request and returns how long to wait before it is answered, and
-// the status that it fails with, nil if it does not.
+// Begin counts a request. It returns how long to wait before the answer, and
+// the status if the request should fail, else nil.
 func (a *Answers) Begin(req *Request) (wait time.Duration, fails *Status) {
 	req.Count = a.count.Add(1)
 	wait = a.Delay + time.Duration(a.random()*float64(a.Jitter))
@@ -191,7 +191,7 @@ func (a *Answers) Begin(req *Request) (wait time.Duration, fails *Status) {
 	if st == nil {
 		st = &Status{Code: 500, Msg: "Internal Server Error", Cause: "a failure of the mock"}
 	} else if rate == 0 {
-		rate = 1 // a rule with a status and no rate always fails
+		rate = 1 // a rule with a status but no rate always fails
 	}
 	if a.random() < rate {
 		return wait, st
@@ -199,11 +199,12 @@ func (a *Answers) Begin(req *Request) (wait time.Duration, fails *Status) {
 	return wait, nil
 }
 
-// Result returns the result of a call, or the last message of a stream, as JSON;
-// nothing if the rule has none.
+// Result returns the result of a call, or the last message of a stream, as
+// JSON. It returns nothing if the rule has no reply.
 func (a *Answers) Result(req *Request) ([]byte, error) { return render(a.reply, req) }
 
-// Answer returns the answer to a message of a stream; nothing if there is none.
+// Answer returns the answer to a message of a stream, or nothing if the rule
+// has none.
 func (a *Answers) Answer(req *Request) ([]byte, error) {
 	if a.each == nil {
 		return nil, nil
@@ -211,7 +212,7 @@ func (a *Answers) Answer(req *Request) ([]byte, error) {
 	return render(a.each, req)
 }
 
-// Next returns message n of the feed, from 0, and nothing behind the last one.
+// Next returns message n of the feed, from 0, or nothing after the last one.
 func (a *Answers) Next(n int, req *Request) ([]byte, error) {
 	if len(a.feed) == 0 || a.Repeat >= 0 && n >= len(a.feed)*max(a.Repeat, 1) {
 		return nil, nil
@@ -231,9 +232,9 @@ var functions = template.FuncMap{
 		return string(b), err
 	},
 	"now": func() string { return time.Now().Format(time.RFC3339Nano) },
-	"random": func(from, to int) (int, error) { // from is among the numbers, to is not
+	"random": func(from, to int) (int, error) { // includes from but not to
 		if from >= to {
-			return 0, errors.New("random needs a range")
+			return 0, errors.New("random needs a range; write random FROM TO with FROM below TO")
 		}
 		return from + rand.IntN(to-from), nil
 	},
@@ -243,7 +244,7 @@ func parse(text string) (*template.Template, error) {
 	return template.New("reply").Funcs(functions).Option("missingkey=error").Parse(text)
 }
 
-// render returns the JSON that a template makes.
+// render executes a template and returns its JSON.
 func render(t *template.Template, req *Request) ([]byte, error) {
 	var b bytes.Buffer
 	if err := t.Execute(&b, req); err != nil {
@@ -251,7 +252,7 @@ func render(t *template.Template, req *Request) ([]byte, error) {
 	}
 	text := bytes.TrimSpace(b.Bytes())
 	if len(text) > 0 && !json.Valid(text) {
-		return nil, fmt.Errorf("the template makes %q, which is not JSON", clip(text))
+		return nil, fmt.Errorf("the template produces %q, which is not JSON", clip(text))
 	}
 	return text, nil
 }

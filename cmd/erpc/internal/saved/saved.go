@@ -1,5 +1,5 @@
-// Package saved keeps targets under names, with the flags that go with them, in a
-// file that only its owner can read.
+// Package saved stores named targets with their flags, in a file that only its
+// owner can read.
 package saved
 
 import (
@@ -13,23 +13,23 @@ import (
 	"runtime"
 )
 
-// A Target is what a name stands for.
+// A Target is a saved target.
 type Target struct {
 	Target string              `json:"target"`
-	Flags  map[string][]string `json:"flags,omitempty"` // by name, in the order in which they were given
+	Flags  map[string][]string `json:"flags,omitempty"` // by name; values in the order in which they were given
 }
 
-// Targets are those of a file by their names.
+// Targets maps names to the targets of a file.
 type Targets map[string]Target
 
 var name = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]*$`)
 
-// IsName reports whether s may be the name of a target: nothing that is an address
-// or a URL is.
+// IsName reports whether s can be the name of a target. Addresses and URLs
+// can't.
 func IsName(s string) bool { return name.MatchString(s) }
 
-// Path returns where the file is: contexts.json in the directory erpc of the user's
-// configuration.
+// Path returns the path of the file: erpc/contexts.json in the user's
+// configuration directory.
 func Path() (string, error) {
 	dir, err := os.UserConfigDir()
 	if err != nil {
@@ -38,7 +38,7 @@ func Path() (string, error) {
 	return filepath.Join(dir, "erpc", "contexts.json"), nil
 }
 
-// Load reads a file. One that is not there has no targets.
+// Load reads a file. If the file does not exist, it returns no targets.
 func Load(path string) (Targets, error) {
 	t := Targets{}
 	info, err := os.Stat(path)
@@ -48,7 +48,7 @@ func Load(path string) (Targets, error) {
 	if err != nil {
 		return nil, err
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // whoever writes it decides where tokens go
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // whoever can write it decides where tokens are sent
 		return nil, fmt.Errorf("%s is open to other users; run chmod 600 on it", path)
 	}
 	text, err := os.ReadFile(path)
@@ -61,7 +61,7 @@ func Load(path string) (Targets, error) {
 	return t, nil
 }
 
-// Save writes the file in one step: a reader sees the old or the new one.
+// Save writes the file atomically: a reader sees the old or the new content.
 func (t Targets) Save(path string) error {
 	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package typescript writes the methods of a peer as types for clients/js.
+// Package typescript generates TypeScript types from the methods of a peer, for
+// clients/js.
 package typescript
 
 import (
@@ -13,20 +14,21 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// Declarations returns the text of a .d.ts file for the methods. from is the module
-// of clients/js. The descriptions may come from a stranger: nothing in them leaves
-// its string, its comment or its name.
+// Declarations returns the text of a .d.ts file for the methods. from is the
+// module of clients/js. The descriptions may come from an untrusted peer, so
+// their texts are escaped: they can't break out of a string, a comment or a
+// name.
 func Declarations(methods []reflect.Description, from string) string {
 	w := &writer{names: map[[sha256.Size]byte]string{}, taken: map[string]bool{}}
 	kinds := map[string]*strings.Builder{reflect.Call: {}, reflect.Push: {}, reflect.Stream: {}}
 	results := make([]string, len(methods))
-	for i, m := range methods { // first, so that these have the plain names
+	for i, m := range methods { // results first, so that they get the plain names
 		results[i] = w.root(m.ResultSchema, "")
 	}
 	for i, m := range methods {
 		to := kinds[m.Kind]
 		if to == nil {
-			continue // of a later version
+			continue // a kind of a later version
 		}
 		to.WriteString(comment(m.Doc))
 		arg := w.root(m.ArgSchema, "Input")
@@ -50,10 +52,11 @@ func Declarations(methods []reflect.Description, from string) string {
 	return b.String()
 }
 
-// reserved are the names of the file itself.
+// reserved lists the names that the file itself uses.
 var reserved = []string{"CallOptions", "Peer", "SendOptions", "Stream", "Calls", "Pushes", "Streams", "TypedPeer", "Omit", "Promise", "Record"}
 
-// typedPeer is the peer of clients/js whose methods know those of the other side.
+// typedPeer is the type of a peer of clients/js with the methods of the other
+// side.
 const typedPeer = `
 /** What connect returns, for the methods above: const peer = connect(url) as TypedPeer. */
 export type TypedPeer = Omit<Peer, "call" | "push" | "stream"> & {
@@ -65,21 +68,21 @@ export type TypedPeer = Omit<Peer, "call" | "push" | "stream"> & {
 
 // A writer writes each definition once.
 type writer struct {
-	names map[[sha256.Size]byte]string // by the digest of the definition
+	names map[[sha256.Size]byte]string // keyed by the digest of the definition
 	taken map[string]bool
 	types strings.Builder
 }
 
-// A scope is the definitions that one schema refers to.
+// A scope holds the definitions that one schema refers to.
 type scope struct {
 	w     *writer
 	defs  map[string]*reflect.Schema
-	after string            // stands behind the names of types that have the name of another
-	names map[string]string // of those in defs
+	after string            // suffix for the names of types whose name is taken
+	names map[string]string // of the definitions in defs
 	same  map[string][sha256.Size]byte
 }
 
-// root returns the type of a schema, "null" of none.
+// root returns the type of a schema, or "null" if s is nil.
 func (w *writer) root(s *reflect.Schema, after string) string {
 	if s == nil {
 		return "null"
@@ -88,7 +91,7 @@ func (w *writer) root(s *reflect.Schema, after string) string {
 	return sc.typeOf(s, "")
 }
 
-// typeOf returns the type of a schema. indent is that of the line it stands in.
+// typeOf returns the type of a schema. indent is the indentation of its line.
 func (sc *scope) typeOf(s *reflect.Schema, indent string) string {
 	switch {
 	case s == nil:
@@ -149,8 +152,8 @@ func (sc *scope) object(s *reflect.Schema, indent string) string {
 	return b.String() + indent + "}"
 }
 
-// named returns the name of a definition and writes it, if none that is the same
-// was written before.
+// named returns the name of a definition, and writes the definition unless an
+// equal one was written before.
 func (sc *scope) named(def string) string {
 	if name, ok := sc.names[def]; ok {
 		return name
@@ -165,24 +168,25 @@ func (sc *scope) named(def string) string {
 		return name
 	}
 	name := sc.w.free(def, sc.after)
-	sc.names[def], sc.w.names[same] = name, name // before the fields, which may have this type
+	sc.names[def], sc.w.names[same] = name, name // set it before the fields, which may refer to it
 	text := sc.typeOf(s, "")
 	fmt.Fprintf(&sc.w.types, "\nexport type %s = %s;\n", name, text)
 	return name
 }
 
-// maxRounds bounds how far apart a difference may be for two types that look the
-// same to be told apart.
+// maxRounds bounds the depth at which two otherwise equal types may differ to
+// be distinguished.
 const maxRounds = 16
 
-// digests returns a digest of each definition that only the same ones have: of its
-// text at first, and in each round of that and the digests of what it refers to.
+// digests returns a digest of each definition, such that equal definitions have
+// equal digests. It begins with the digest of the text, and in each round adds
+// the digests of the definitions that it refers to.
 func digests(defs map[string]*reflect.Schema) map[string][sha256.Size]byte {
 	refs, now := map[string][]string{}, map[string][sha256.Size]byte{}
 	for name, s := range defs {
 		text, err := json.Marshal(s)
 		if err != nil {
-			text = nil // it came from JSON
+			text = nil // can't happen: the schema came from JSON
 		}
 		now[name] = sha256.Sum256(append([]byte(name+" "), text...))
 		refs[name] = references(s, nil)
@@ -192,7 +196,7 @@ func digests(defs map[string]*reflect.Schema) map[string][sha256.Size]byte {
 		for name, of := range refs {
 			h := sha256.New()
 			d := now[name]
-			h.Write(d[:]) // it never fails
+			h.Write(d[:]) // never fails
 			for _, ref := range of {
 				d := now[ref]
 				h.Write(d[:])
@@ -204,8 +208,8 @@ func digests(defs map[string]*reflect.Schema) map[string][sha256.Size]byte {
 	return now
 }
 
-// references appends the names that a schema refers to, in an order that the same
-// schemas have.
+// references appends the names that a schema refers to, in a deterministic
+// order.
 func references(s *reflect.Schema, list []string) []string {
 	if s == nil {
 		return list
@@ -223,9 +227,9 @@ func references(s *reflect.Schema, list []string) []string {
 	return list
 }
 
-// free returns a name for a type of Go that no other type of the file has.
+// free returns an unused name for a Go type.
 func (w *writer) free(def, after string) string {
-	_, local, ok := strings.Cut(def, ".") // without its package
+	_, local, ok := strings.Cut(def, ".") // drop the package
 	if !ok {
 		local = def
 	}
@@ -259,11 +263,11 @@ func comment(doc string) string {
 	return "  /** " + strings.ReplaceAll(text, "*/", "*\\/") + " */\n"
 }
 
-// quote returns a string of JavaScript.
+// quote returns a JavaScript string literal.
 func quote(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
-		return `""` // a string always has a form
+		return `""` // can't happen for a string
 	}
 	return string(b)
 }

@@ -1,3 +1,3 @@
-// Package gentest tests code that protoc-gen-erpc has made: its packages are the
-// cases, and its tests run them.
+// Package gentest tests code that protoc-gen-erpc has generated: its
+// subpackages are the cases, and its tests run them.
 package gentest

@@ -187,8 +187,8 @@ type MemberBroadcaster struct{ to protobuf.Broadcaster }
 // NewMemberBroadcaster returns a broadcaster to the sessions of a peer, or of a group.
 func NewMemberBroadcaster(to protobuf.Broadcaster) MemberBroadcaster { return MemberBroadcaster{to} }
 
-// Joined pushes to all sessions. It returns for how many it was queued, and
-// why not for the others, by session id.
+// Joined pushes to all sessions. It returns the number of sessions it was
+// queued for, and the statuses of the others by session id.
 //
 // Joined tells who came. It has no answer, so it is a push.
 func (b MemberBroadcaster) Joined(in *chat.Room, settings ...erpc.MessageSetting) (sent int, failed map[string]*erpc.Status) {

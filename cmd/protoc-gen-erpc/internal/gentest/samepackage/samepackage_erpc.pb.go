@@ -81,8 +81,8 @@ type PingerBroadcaster struct{ to protobuf.Broadcaster }
 // NewPingerBroadcaster returns a broadcaster to the sessions of a peer, or of a group.
 func NewPingerBroadcaster(to protobuf.Broadcaster) PingerBroadcaster { return PingerBroadcaster{to} }
 
-// Tell pushes to all sessions. It returns for how many it was queued, and
-// why not for the others, by session id.
+// Tell pushes to all sessions. It returns the number of sessions it was
+// queued for, and the statuses of the others by session id.
 func (b PingerBroadcaster) Tell(in *Ping, settings ...erpc.MessageSetting) (sent int, failed map[string]*erpc.Status) {
 	return protobuf.Broadcast(b.to, Pinger_Tell_Method, in, settings)
 }

@@ -194,8 +194,8 @@ type ChatBroadcaster struct{ to protobuf.Broadcaster }
 // NewChatBroadcaster returns a broadcaster to the sessions of a peer, or of a group.
 func NewChatBroadcaster(to protobuf.Broadcaster) ChatBroadcaster { return ChatBroadcaster{to} }
 
-// Typing pushes to all sessions. It returns for how many it was queued, and
-// why not for the others, by session id.
+// Typing pushes to all sessions. It returns the number of sessions it was
+// queued for, and the statuses of the others by session id.
 //
 // Typing tells that somebody types.
 func (b ChatBroadcaster) Typing(in *chat.TypingNotice, settings ...erpc.MessageSetting) (sent int, failed map[string]*erpc.Status) {
@@ -288,8 +288,8 @@ type MemberBroadcaster struct{ to protobuf.Broadcaster }
 // NewMemberBroadcaster returns a broadcaster to the sessions of a peer, or of a group.
 func NewMemberBroadcaster(to protobuf.Broadcaster) MemberBroadcaster { return MemberBroadcaster{to} }
 
-// Said pushes to all sessions. It returns for how many it was queued, and
-// why not for the others, by session id.
+// Said pushes to all sessions. It returns the number of sessions it was
+// queued for, and the statuses of the others by session id.
 //
 // Said tells of a new line.
 func (b MemberBroadcaster) Said(in *chat.Line, settings ...erpc.MessageSetting) (sent int, failed map[string]*erpc.Status) {

@@ -142,8 +142,8 @@ type ClientBroadcaster struct{ to protobuf.Broadcaster }
 // NewClientBroadcaster returns a broadcaster to the sessions of a peer, or of a group.
 func NewClientBroadcaster(to protobuf.Broadcaster) ClientBroadcaster { return ClientBroadcaster{to} }
 
-// Push pushes to all sessions. It returns for how many it was queued, and
-// why not for the others, by session id.
+// Push pushes to all sessions. It returns the number of sessions it was
+// queued for, and the statuses of the others by session id.
 func (b ClientBroadcaster) Push(in *settings.In, settings_ ...erpc.MessageSetting) (sent int, failed map[string]*erpc.Status) {
 	return protobuf.Broadcast(b.to, Client_Push_Method, in, settings_)
 }
