@@ -21,7 +21,9 @@
 // # Methods
 //
 // Most types here are aliases of types in the layer packages, and go doc does
-// not show the methods of an alias on this page. The methods of a [Peer]:
+// not show the methods of an alias on this page.
+//
+// The methods of a [Peer]:
 //
 //	Listen, ListenOn, ListenAndServe, Serve, ServeConn, Listeners, Refused
 //	Dial, DialContext

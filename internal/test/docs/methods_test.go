@@ -28,12 +28,12 @@ func TestRootPageListsMethods(t *testing.T) {
 		besides  []string
 		complete bool
 	}{
-		{"Those of a [Peer]:", reflect.TypeFor[erpc.Peer](), internal, true},
+		{"The methods of a [Peer]:", reflect.TypeFor[erpc.Peer](), internal, true},
 		{"Of a [Session]:", reflect.TypeFor[erpc.Session](), nil, true},
 		{"Of a [PreSession],", reflect.TypeFor[erpc.PreSession](), []string{"ID", "SetID", "LocalAddr", "RemoteAddr", "Peer", "Swap", "Close", "SessionAge", "SetSessionAge", "ContextAge", "SetContextAge"}, true},
 		{"Of a [CallCtx],", reflect.TypeFor[erpc.CallCtx](), nil, true},
 		{"Of a [CallCmd],", reflect.TypeFor[erpc.CallCmd](), nil, false},
-		{"Of a [Status],", reflect.TypeFor[*erpc.Status](), nil, false},
+		{"Of a [Status];", reflect.TypeFor[*erpc.Status](), nil, false},
 	} {
 		_, rest, ok := strings.Cut(page, c.heading)
 		if !ok {
