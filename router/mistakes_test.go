@@ -134,7 +134,7 @@ func TestMistakesPanicWithWhatToDo(t *testing.T) {
 		"push twice":          {func(r *router.Router) { r.RoutePushFunc(PushFunc); r.RoutePushFunc(PushFunc) }, []string{`PUSH`, `"/push_func"`}},
 		"plugin without hook": {func(r *router.Router) { r.RouteCall(new(Good), named("idle")) }, []string{`plugin "idle" (router_test.named) implements no hook`, "NewPeer"}},
 		"group without hook":  {func(r *router.Router) { r.SubRoute("x", named("idle")) }, []string{`plugin "idle"`}},
-		"nil plugin":          {func(r *router.Router) { r.RouteCall(new(Good), nil) }, []string{"a nil plugin"}},
+		"nil plugin":          {func(r *router.Router) { r.RouteCall(new(Good), nil) }, []string{"a plugin is nil"}},
 		"plugin twice":        {func(r *router.Router) { r.SubRoute("x", header{"h"}).RouteCall(new(Good), header{"h"}) }, []string{`"h" is given twice`}},
 		"plugin refuses":      {func(r *router.Router) { r.RouteCall(new(Good), refuser{"r"}) }, []string{`plugin "r" refuses CALL handler /good/do: not on my watch`}},
 		"only of a session":   {func(r *router.Router) { r.RouteCall(new(Good), ofSession{"s"}) }, []string{`plugin "s" at the route /good/do`, "would never be called there", "PostAccept, PostDisconnect", "NewPeer"}},

@@ -147,10 +147,10 @@ func TestPushes(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for text, says := range map[string]string{
-		`methods: [{reply: 1}]`:                                   "needs a method",
+		`methods: [{reply: 1}]`:                                   "set method",
 		`methods: [{method: /x, error_rate: 2}]`:                  "error_rate",
 		`methods: [{method: /x, delay: -1s}]`:                     "negative",
-		`methods: [{method: /x, status: {msg: no}}]`:              "not 0",
+		`methods: [{method: /x, status: {msg: no}}]`:              "must not be 0",
 		`methods: [{method: /x, reply: '{{'}]`:                    "/x",
 		`methods: [{method: /x, each: '{{'}]`:                     "/x",
 		`methods: [{method: /x, feed: ['{{']}]`:                   "/x",
