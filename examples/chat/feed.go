@@ -1,14 +1,14 @@
 package main
 
-// maxBehind is how many messages a follower may lag behind a room. The windows of
-// its stream come before that.
+// maxBehind is how many messages a follower may lag behind a room, in addition
+// to the window of its stream.
 const maxBehind = 100
 
-// A follower gets what is said in a room without being in it.
+// A follower receives the messages of a room without being a member.
 type follower struct {
 	room     string
 	messages chan Message
-	behind   chan struct{} // closed when it has lagged too far; it gets no more then
+	behind   chan struct{} // closed when it lags too far behind; it gets no more messages then
 }
 
 func (r *rooms) follow(room string) *follower {
@@ -35,8 +35,8 @@ func (r *rooms) dropLocked(f *follower) {
 	}
 }
 
-// feedLocked gives a message to the followers of its room. It never waits: a follower
-// that does not keep up is dropped.
+// feedLocked passes a message to the followers of its room. It never blocks: a
+// follower that does not keep up is dropped.
 func (r *rooms) feedLocked(m Message) {
 	for f := range r.followers[m.Room] {
 		select {

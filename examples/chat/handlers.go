@@ -15,21 +15,21 @@ type Join struct {
 	Name string `json:"name"`
 }
 
-// Members says who is in a room. It is pushed to /chat/members when that
+// Members lists who is in a room. It is pushed to /chat/members when the list
 // changes.
 type Members struct {
 	Room    string   `json:"room"`
 	Members []string `json:"members"`
 }
 
-// Say is the argument of the call /chat/say, whose reply is to how many the
-// text was sent.
+// Say is the argument of the call /chat/say, whose reply is the number of
+// guests that the text was sent to.
 type Say struct {
 	Text string `json:"text"`
 }
 
-// Message is pushed to /chat/message of everybody in a room, the sender
-// included.
+// Message is pushed to /chat/message of everyone in a room, including the
+// sender.
 type Message struct {
 	Room string `json:"room"`
 	From string `json:"from"`
@@ -62,8 +62,8 @@ type Feed struct {
 	Room string `json:"room" form:"room"`
 }
 
-// handleFeed registers the feed. It changes nothing, so a browser's EventSource
-// and curl may GET it.
+// handleFeed registers the feed. It is marked as safe, so a browser's
+// EventSource and curl can GET it.
 func (r *rooms) handleFeed(p erpc.Peer) {
 	erpc.HandleStream(p, "/chat/feed", func(ctx context.Context, s *erpc.Stream[Feed, Message]) error {
 		arg, err := s.Recv()
@@ -82,7 +82,7 @@ func (r *rooms) handleFeed(p erpc.Peer) {
 					return err
 				}
 			case <-f.behind:
-				return erpc.NewStatus(codeBehind, "you read more slowly than the room talks").Err()
+				return erpc.NewStatus(codeBehind, "you read more slowly than messages arrive").Err()
 			case <-s.Draining():
 				return nil
 			case <-ctx.Done():
@@ -92,13 +92,14 @@ func (r *rooms) handleFeed(p erpc.Peer) {
 	}, erpc.Safe())
 }
 
-// inTurn makes what one guest sends arrive in the order of the sending.
+// inTurn makes the messages of one guest be handled in the order in which they
+// were sent.
 var inTurn = &erpc.PluginImpl{
 	PluginName: "in turn",
 	OnPostReg:  func(h *erpc.Handler) error { h.SetOrdered(true); return nil },
 }
 
-// leaving takes sessions out of their room when they end.
+// leaving is a plugin that removes sessions from their room when they end.
 func (r *rooms) leaving() erpc.Plugin {
 	return &erpc.PluginImpl{
 		PluginName:       "chat",

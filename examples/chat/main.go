@@ -1,13 +1,14 @@
-// Command chat is a chat with rooms, whose guests come by web browser or by raw
-// TCP. One program serves the page, its WebSocket, the other guests, and an HTTP
-// API that the page asks which rooms there are:
+// Command chat is a chat with rooms, for guests in a web browser or over raw
+// TCP. One program serves the page, its WebSocket, the guests on TCP, and an
+// HTTP API that lists the rooms:
 //
 //	go run ./examples/chat
 //
-// prints where to point a browser. A guest of raw TCP calls /chat/join and
-// /chat/say, and is pushed /chat/message and /chat/members; handlers.go has
-// their types. Who only wants to read follows the stream /chat/feed: by any peer,
-// by new EventSource("http://127.0.0.1:8081/chat/feed?room=lobby") in a browser, by
+// prints the address of the page. A guest on raw TCP calls /chat/join and
+// /chat/say, and gets the pushes /chat/message and /chat/members; handlers.go
+// has their types. To only read, follow the stream /chat/feed with any peer,
+// with new EventSource("http://127.0.0.1:8081/chat/feed?room=lobby") in a
+// browser, or with
 //
 //	curl -N 'http://127.0.0.1:8081/chat/feed?room=lobby'
 package main
@@ -31,7 +32,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
 	web := flags.String("web", "127.0.0.1:8080", "address of the page")
-	raw := flags.String("raw", "127.0.0.1:9090", "address for guests of raw TCP")
+	raw := flags.String("raw", "127.0.0.1:9090", "address for guests on raw TCP")
 	api := flags.String("api", "127.0.0.1:8081", "address of the HTTP API")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -49,7 +50,7 @@ func run(args []string) error {
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	select {
 	case <-stop:
-	case err = <-s.done: // one of the three has failed
+	case err = <-s.done: // one of the three listeners has failed
 	}
 	return errors.Join(err, s.close())
 }

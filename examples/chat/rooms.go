@@ -23,24 +23,24 @@ const (
 	longestText = 2000
 )
 
-// A guest is somebody in a room. It is never changed.
+// A guest is a session in a room. It is immutable.
 type guest struct {
 	sess erpc.Session
 	room string
 	name string
 }
 
-// guestKey is where a session's store has its guest.
+// guestKey is the key of the guest in a session's store.
 type guestKey struct{}
 
-// rooms know who is where. A room exists while somebody is in it.
+// rooms knows the guests of each room. A room exists while it has guests.
 //
-// The mutex is held while a message is given to the sessions of a room, so all
-// of them get the messages in the same order. That is short, because the peer's
-// queue policy never lets a push wait.
+// The mutex is held while a message is pushed to the sessions of a room, so all
+// of them get the messages in the same order. That does not take long, because
+// the peer's queue policy never lets a push wait.
 type rooms struct {
 	mu        sync.Mutex
-	in        map[string][]*guest // in the order of their arrival
+	in        map[string][]*guest // in order of arrival
 	followers map[string]map[*follower]bool
 }
 
@@ -48,12 +48,12 @@ func newRooms() *rooms {
 	return &rooms{in: map[string][]*guest{}, followers: map[string]map[*follower]bool{}}
 }
 
-// join takes the session into a room, out of the one that it may be in. It is
-// told who is there as everybody is; that may be before join returns.
+// join moves the session into a room. Like all guests, it gets a push with the
+// members, possibly before join returns.
 func (r *rooms) join(sess erpc.Session, room, name string) (*Members, *erpc.Status) {
 	room, name = strings.TrimSpace(room), strings.TrimSpace(name)
 	if !fits(room, longestName) || !fits(name, longestName) {
-		return nil, erpc.NewStatus(codeBadInput, "room and name must be of 1 to 40 characters")
+		return nil, erpc.NewStatus(codeBadInput, "room and name must have 1 to 40 characters")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,25 +66,25 @@ func (r *rooms) join(sess erpc.Session, room, name string) (*Members, *erpc.Stat
 	g := &guest{sess, room, name}
 	r.in[room] = append(r.in[room], g)
 	sess.Swap().Store(guestKey{}, g)
-	if !sess.Health() { // it has ended meanwhile, and leave may have been too early
+	if !sess.Health() { // it has ended meanwhile, and leave may have run before
 		r.removeLocked(sess)
 		return nil, erpc.NewStatusByCodeText(erpc.CodeConnClosed, nil, false)
 	}
 	return r.tellMembersLocked(room), nil
 }
 
-// leave takes the session out of its room, if it is in one.
+// leave removes the session from its room, if it is in one.
 func (r *rooms) leave(sess erpc.BaseSession) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.removeLocked(sess)
 }
 
-// say gives a text to everybody in the room of the session, and returns to how
-// many.
+// say sends a text to everyone in the room of the session, and returns their
+// number.
 func (r *rooms) say(sess erpc.Session, text string) (int, *erpc.Status) {
 	if !fits(text, longestText) {
-		return 0, erpc.NewStatus(codeBadInput, "a text must be of 1 to 2000 characters")
+		return 0, erpc.NewStatus(codeBadInput, "a text must have 1 to 2000 characters")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,7 +97,7 @@ func (r *rooms) say(sess erpc.Session, text string) (int, *erpc.Status) {
 	return r.tellLocked(g.room, "/chat/message", m), nil
 }
 
-// count returns how many are in each room.
+// count returns the number of guests in each room.
 func (r *rooms) count() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,7 +124,8 @@ func (r *rooms) removeLocked(sess erpc.BaseSession) {
 	r.tellMembersLocked(g.room)
 }
 
-// tellMembersLocked tells a room who is in it.
+// tellMembersLocked pushes the list of members to a room. The mutex must be
+// held.
 func (r *rooms) tellMembersLocked(room string) *Members {
 	names := make([]string, 0, len(r.in[room]))
 	for _, g := range r.in[room] {
@@ -135,8 +136,8 @@ func (r *rooms) tellMembersLocked(room string) *Members {
 	return members
 }
 
-// tellLocked pushes to everybody in a room: each protocol encodes it once. Whom it
-// does not reach is about to leave.
+// tellLocked pushes to everyone in a room, encoding once per protocol. Sessions
+// that it fails for are about to end. The mutex must be held.
 func (r *rooms) tellLocked(room, method string, arg any) int {
 	sessions := make([]erpc.Session, 0, len(r.in[room]))
 	for _, g := range r.in[room] {
@@ -154,7 +155,7 @@ func guestOf(sess erpc.BaseSession) (*guest, bool) {
 	return v.(*guest), true
 }
 
-// fits reports whether s is a text of 1 to most characters.
+// fits reports whether s is valid text with 1 to most characters.
 func fits(s string, most int) bool {
 	return strings.TrimSpace(s) != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= most
 }

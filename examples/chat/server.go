@@ -24,8 +24,8 @@ var page embed.FS
 // A server is the chat on three ports: a page with its WebSocket endpoint, raw
 // TCP, and an HTTP API.
 type server struct {
-	chat erpc.Peer // guests, of the page and of raw TCP
-	api  erpc.Peer // anybody's questions, and the feeds of rooms; nobody there can join
+	chat erpc.Peer // for guests, from the page and on raw TCP
+	api  erpc.Peer // for public queries and the feeds of rooms, without joining
 	http *http.Server
 
 	rooms *rooms
@@ -36,14 +36,14 @@ type server struct {
 	webAddr, rawAddr, apiAddr string
 }
 
-// start begins to serve on the addresses given; port 0 is any free one.
+// start serves on the given addresses; port 0 means any free port.
 func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err error) {
 	rooms := newRooms()
 	s := &server{done: make(chan error, 3), rooms: rooms}
 	s.chat = erpc.NewPeer(erpc.PeerConfig{
 		ListenAddress: rawAddr, Logger: log,
 		ReadLimit:   64 << 10,
-		QueuePolicy: socket.Disconnect, // a client that does not read does not hold up a room
+		QueuePolicy: socket.Disconnect, // a client that does not read must not delay a room
 	}, rooms.leaving())
 	rooms.handle(s.chat)
 
@@ -55,7 +55,7 @@ func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err e
 	erpc.HandleCall(s.api, "/chat/rooms", func(context.Context, *struct{}) (*map[string]int, error) {
 		n := rooms.count()
 		return &n, nil
-	}, erpc.Safe()) // so that GET may call it
+	}, erpc.Safe()) // so that GET can call it
 	rooms.handleFeed(s.api)
 	defer func() {
 		if err != nil {
@@ -88,7 +88,7 @@ func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err e
 	return s, nil
 }
 
-// handler answers for the page, what it loads, and its WebSocket.
+// handler serves the page, its files, and its WebSocket.
 func (s *server) handler() (http.Handler, error) {
 	files, err := fs.Sub(page, "page")
 	if err != nil {

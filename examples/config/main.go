@@ -1,11 +1,11 @@
-// Command config makes a server and a client from one file, YAML or INI by its
-// name, and lets the one call the other:
+// Command config makes a server and a client from one configuration file, in
+// YAML or INI depending on its name, and lets the client call the server:
 //
 //	go run ./examples/config peers.yaml
 //	go run ./examples/config peers.ini
 //
-// If the file is not there it is written first, with the defaults and a comment
-// for each key: edit it and run again.
+// If the file does not exist, the command writes it, with the defaults and a
+// comment for each key: edit it and run the command again.
 package main
 
 import (
@@ -19,14 +19,14 @@ import (
 	"github.com/goerpc/erpc/socket/all"
 )
 
-// Config is what the file holds: a section for each of the two peers.
+// Config is the content of the file: a section for each of the two peers.
 type Config struct {
 	Server erpc.PeerConfig `yaml:"server" ini:"server" comment:"The peer that listens"`
 	Client erpc.PeerConfig `yaml:"client" ini:"client" comment:"The peer that dials it"`
 }
 
-// SetDefaults is called before the file is read, so that what the file leaves
-// out keeps these values.
+// SetDefaults is called before the file is read, so that keys missing in the
+// file keep these values.
 func (c *Config) SetDefaults() {
 	c.Server.SetDefaults()
 	c.Server.LocalIP = "127.0.0.1"
@@ -65,7 +65,7 @@ func run(w io.Writer, path string) error {
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(lis) }()
 	defer func() {
-		_ = srv.Close() // so that Serve returns, which it does with no other error then
+		_ = srv.Close() // makes Serve return
 		<-served
 	}()
 
@@ -83,7 +83,7 @@ func run(w io.Writer, path string) error {
 	return err
 }
 
-// load reads the file, which it writes if there is none.
+// load reads the file, or writes it if it does not exist.
 func load(w io.Writer, path string) (*Config, error) {
 	var cfg Config
 	err := erpc.LoadConfig(path, "", &cfg)
@@ -98,7 +98,7 @@ func load(w io.Writer, path string) (*Config, error) {
 	return &cfg, err
 }
 
-// Math is what the server offers.
+// Math has the handlers of the server.
 type Math struct{ erpc.CallCtx }
 
 // Add returns the sum of the numbers.

@@ -12,7 +12,8 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// crowd has customers use the shop until ctx ends, each calls times a second or so.
+// crowd simulates customers of the shop until ctx ends, each making about calls
+// calls per second.
 func (s *shop) crowd(ctx context.Context, customers int, calls float64) error {
 	cli := erpc.NewPeer(erpc.PeerConfig{RedialTimes: -1, RedialInterval: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	defer cli.Close()
@@ -25,7 +26,7 @@ func (s *shop) crowd(ctx context.Context, customers int, calls float64) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("customer %d does not come: %w", i, st.Err())
+			return fmt.Errorf("customer %d can't connect: %w", i, st.Err())
 		}
 		group.Go(func() { customer(ctx, sess, fmt.Sprintf("customer-%02d", i), calls) })
 		if i%4 == 0 {
@@ -36,12 +37,13 @@ func (s *shop) crowd(ctx context.Context, customers int, calls float64) error {
 	return nil
 }
 
-// customer calls until ctx ends. What fails is seen in the dashboard.
+// customer makes calls until ctx ends. It ignores failures, which show in the
+// dashboard.
 func customer(ctx context.Context, sess erpc.Session, name string, calls float64) {
 	_, _ = erpc.Call[bool](ctx, sess, "/account/login", &name)
 	began := time.Now()
 	for ctx.Err() == nil {
-		// Customers come in waves.
+		// The load varies in waves.
 		wave := 1 + 0.6*math.Sin(time.Since(began).Seconds()/12)
 		if pause(ctx, time.Duration(rand.ExpFloat64()/(calls*wave)*float64(time.Second))) != nil {
 			return
@@ -62,7 +64,7 @@ func customer(ctx context.Context, sess erpc.Session, name string, calls float64
 	}
 }
 
-// watch follows prices, one stream after another.
+// watch follows prices, opening one stream after another.
 func watch(ctx context.Context, sess erpc.Session) {
 	for ctx.Err() == nil {
 		once, cancel := context.WithTimeout(ctx, time.Duration(5+rand.IntN(20))*time.Second)

@@ -1,10 +1,10 @@
-// Command dashboard is a peer under load, with the dashboard that shows it:
+// Command dashboard runs a peer under load with a dashboard:
 //
 //	go run ./examples/dashboard
 //
-// Then open http://127.0.0.1:9091/. It is a shop that answers searches and orders,
-// some of them slow and some failing, with customers who call it, follow prices over
-// streams, and chat.
+// Then open http://127.0.0.1:9091/. The peer is a shop that answers searches
+// and orders, some slowly and some with errors. Its customers call it, follow
+// prices over streams, and chat.
 package main
 
 import (
@@ -25,8 +25,8 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:9091", "loopback address of the dashboard")
 	peer := flag.String("peer", "127.0.0.1:9090", "address of the peer")
-	customers := flag.Int("customers", 40, "sessions with it")
-	calls := flag.Float64("calls", 5, "calls of each a second")
+	customers := flag.Int("customers", 40, "number of sessions")
+	calls := flag.Float64("calls", 5, "calls per second of each")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -53,7 +53,7 @@ func run(ctx context.Context, listen, addr string, customers int, calls float64)
 	return shop.crowd(ctx, customers, calls)
 }
 
-// loopbackOnly lets those look and act who are on this machine.
+// loopbackOnly only allows requests from this machine.
 func loopbackOnly(r *http.Request) error {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -65,7 +65,7 @@ func loopbackOnly(r *http.Request) error {
 	return nil
 }
 
-// nameKey is where a session keeps the name of its customer.
+// nameKey is the key of the customer's name in a session's store.
 type nameKey struct{}
 
 func nameOf(sess erpc.Session) string {

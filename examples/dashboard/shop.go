@@ -32,7 +32,7 @@ type Search struct {
 	Max   int    `json:"max"`
 }
 
-// Product is what the shop sells.
+// Product is a product of the shop.
 type Product struct {
 	Name  string  `json:"name"`
 	Price float64 `json:"price"`
@@ -47,7 +47,7 @@ type Order struct {
 	Express bool `json:"express,omitempty"`
 }
 
-// Receipt is what an order gets.
+// Receipt is the reply to an order.
 type Receipt struct {
 	Number int64     `json:"number"`
 	At     time.Time `json:"at"`
@@ -66,7 +66,7 @@ func open(addr string, d *dashboard.Dashboard, logger *slog.Logger) (*shop, erro
 	erpc.HandleStream(s.peer, "/shop/prices", s.prices)
 	lis, err := s.peer.Listen()
 	if err != nil {
-		_ = s.peer.Close() // it serves nobody yet
+		_ = s.peer.Close() // it does not serve yet
 		return nil, err
 	}
 	s.addr = lis.Addr().String()
@@ -112,7 +112,7 @@ func (s *shop) order(ctx context.Context, _ *Order) (*Receipt, error) {
 	return &Receipt{Number: s.orders.Add(1), At: time.Now()}, nil
 }
 
-// report is a slow one.
+// report is a slow call.
 func (s *shop) report(ctx context.Context, _ *struct{}) (*map[string]int64, error) {
 	if err := pause(ctx, time.Duration(200+rand.IntN(1500))*time.Millisecond); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (s *shop) report(ctx context.Context, _ *struct{}) (*map[string]int64, erro
 	return &map[string]int64{"orders": s.orders.Load()}, nil
 }
 
-// say passes a line of the chat on to the customers in the same room.
+// say pushes a chat line to the customers in the same room.
 func (s *shop) say(ctx context.Context, line *string) error {
 	sess := erpc.PushCtxFrom(ctx).Session()
 	for _, name := range s.peer.Groups(sess) {
@@ -131,7 +131,8 @@ func (s *shop) say(ctx context.Context, line *string) error {
 	return nil
 }
 
-// prices sends the price of each product that the customer names, now and then.
+// prices sends the price of each product that the customer names, from time to
+// time.
 func (s *shop) prices(ctx context.Context, stream *erpc.Stream[string, Product]) error {
 	name, err := stream.Recv()
 	if err != nil {
@@ -147,7 +148,7 @@ func (s *shop) prices(ctx context.Context, stream *erpc.Stream[string, Product])
 	}
 }
 
-// pause waits, unless ctx ends.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -21,12 +21,12 @@ type client struct {
 }
 
 const (
-	maxStalls  = 10 // tries in a row that move no byte
+	maxStalls  = 10 // consecutive attempts that transfer no byte
 	stallPause = 300 * time.Millisecond
 )
 
-// put uploads the file at path under its base name. When the connection is lost it
-// goes on where the server has got to.
+// put uploads the file at path under its base name. After a lost connection it
+// resumes with the next byte that the server needs.
 func (c *client) put(ctx context.Context, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -53,8 +53,8 @@ func (c *client) put(ctx context.Context, path string) error {
 	})
 }
 
-// get downloads a file into dir. When the connection is lost, or the program is
-// started again, it goes on with what it has, unless the file has changed.
+// get downloads a file into dir. After a lost connection or a restart of the
+// program it resumes where it stopped, unless the file has changed.
 func (c *client) get(ctx context.Context, name, dir string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c *client) get(ctx context.Context, name, dir string) error {
 		}
 		u := upload{Name: name, Size: info.Size, SHA256: info.SHA256}
 		if len(u.SHA256) != 2*sha256.Size {
-			return 0, failure(codeChecksum, "the server says that %q has the SHA-256 %q", name, u.SHA256)
+			return 0, failure(codeChecksum, "the server sent an invalid SHA-256 for %q: %q", name, u.SHA256)
 		}
 		part := filepath.Join(dir, partName(name, u.SHA256))
 		f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
@@ -79,7 +79,7 @@ func (c *client) get(ctx context.Context, name, dir string) error {
 			return moved, err
 		}
 		if sum != u.SHA256 {
-			return moved, errors.Join(failure(codeChecksum, "%q has not the SHA-256 that the server says; get it again", name), os.Remove(part))
+			return moved, errors.Join(failure(codeChecksum, "%q does not have the SHA-256 that the server announced; get it again", name), os.Remove(part))
 		}
 		return moved, os.Rename(part, filepath.Join(dir, name))
 	})
@@ -95,7 +95,7 @@ func (c *client) download(ctx context.Context, u upload, f *os.File, moved *int6
 	if err != nil {
 		return "", err
 	}
-	defer r.Close() // what it had to say Read has said
+	defer r.Close() // Read has returned its error
 	sum, err = appendTo(ctx, f, info.Size(), u.Size, r)
 	if err == nil {
 		err = f.Sync()
@@ -112,8 +112,8 @@ func (c *client) transfer(u upload, offset int64, moved *int64) erpc.Transfer {
 	}}
 }
 
-// keepTrying calls try until it succeeds, ends in a way that another try would
-// not change, or has moved nothing for too many times.
+// keepTrying calls try until it succeeds, fails permanently, or has transferred
+// nothing for too many times in a row.
 func keepTrying(ctx context.Context, try func() (moved int64, err error)) error {
 	for stalls := 0; ; {
 		moved, err := try()
@@ -125,7 +125,7 @@ func keepTrying(ctx context.Context, try func() (moved int64, err error)) error 
 			stalls = 0
 		}
 		if stalls == maxStalls {
-			return fmt.Errorf("no byte was transferred in %d tries: %w", stalls, err)
+			return fmt.Errorf("no byte was transferred in %d attempts: %w", stalls, err)
 		}
 		select {
 		case <-time.After(stallPause):
@@ -135,8 +135,9 @@ func keepTrying(ctx context.Context, try func() (moved int64, err error)) error 
 	}
 }
 
-// passing reports whether the next try may succeed: the connection was lost, the
-// server restarts, or it has not noticed yet that the last try is over.
+// passing reports whether another attempt may succeed: the connection was lost,
+// the server is restarting, or it has not noticed yet that the last attempt is
+// over.
 func passing(err error) bool {
 	switch erpc.StatusFromError(err).Code() {
 	case erpc.CodeConnClosed, erpc.CodeWriteFailed, erpc.CodeDialFailed, erpc.CodeShuttingDown, codeBusy, codeChanged:

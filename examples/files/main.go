@@ -1,14 +1,14 @@
-// Command files moves files of any size between a client and a server. A transfer
-// that was interrupted goes on where it stopped, and what arrives is checked
-// against the SHA-256 of the whole file:
+// Command files transfers files of any size between a client and a server. An
+// interrupted transfer resumes where it stopped, and the result is verified
+// with the SHA-256 of the whole file:
 //
 //	go run ./examples/files serve -addr 127.0.0.1:9090 -dir /srv/files
 //	go run ./examples/files put -addr 127.0.0.1:9090 backup.tar
 //	go run ./examples/files get -addr 127.0.0.1:9090 -dir . backup.tar
 //
-// Neither side holds more of a file than the windows of its stream. Anybody who
-// reaches the server may read and write its directory: outside of a network of
-// your own add TLS, as examples/mutualtls does.
+// Neither side holds more of a file in memory than the window of its stream.
+// Everyone who can reach the server can read and write its directory: outside
+// of a private network, add mutual TLS as in examples/mutualtls.
 package main
 
 import (
@@ -42,8 +42,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	flags := flag.NewFlagSet("files "+args[0], flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:9090", "address of the server")
-	dir := flags.String("dir", ".", "where files are kept")
-	maxSize := flags.Int64("max", 16<<30, "bytes that a file may have (serve)")
+	dir := flags.String("dir", ".", "directory of the files")
+	maxSize := flags.Int64("max", 16<<30, "maximum size of a file in bytes (serve)")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// serve runs the server until ctx ends, and lets transfers end for a while then:
-// those that do not are resumed elsewhere or later.
+// serve runs the server until ctx ends, and then gives transfers some time to
+// finish; clients resume the others later or at another server.
 func serve(ctx context.Context, addr, dir string, maxSize int64, out io.Writer) error {
 	s, err := openStore(dir, maxSize)
 	if err != nil {
@@ -104,7 +104,8 @@ func serve(ctx context.Context, addr, dir string, maxSize int64, out io.Writer) 
 	return peer.Shutdown(grace)
 }
 
-// A progressLine shows how far a file is, ten times a second at most.
+// A progressLine shows the progress of a transfer, at most ten times per
+// second.
 type progressLine struct {
 	out  io.Writer
 	name string

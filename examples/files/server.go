@@ -9,17 +9,17 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// An upload says what is to be uploaded.
+// An upload describes a file to upload.
 type upload struct {
 	Name   string
 	Size   int64
 	SHA256 string
 }
 
-// A position is where an upload goes on.
+// A position says where an upload has to resume.
 type position struct {
 	Offset int64
-	Whole  bool // the server has the file already
+	Whole  bool // the server already has the whole file
 }
 
 // A fileInfo describes a file of the server.
@@ -33,10 +33,10 @@ const (
 	metaName   = "File-Name"
 	metaSize   = "File-Size"
 	metaSHA256 = "File-Sha256" // of the whole file
-	metaOffset = "File-Offset" // of the first byte that is transferred
+	metaOffset = "File-Offset" // of the first transferred byte
 )
 
-// register gives a peer the handlers of a file server.
+// register registers the handlers of a file server with a peer.
 func register(peer erpc.Peer, s *store) {
 	erpc.HandleCall(peer, "/files/position", func(ctx context.Context, u *upload) (*position, error) {
 		n, whole, err := s.have(ctx, *u)
@@ -64,7 +64,7 @@ func register(peer erpc.Peer, s *store) {
 		}
 		defer f.Close() // it was only read
 		if d.sum != u.SHA256 || offset > d.size {
-			return failure(codeChanged, "%q is another file now; ask again", u.Name)
+			return failure(codeChanged, "%q has changed; ask again", u.Name)
 		}
 		if _, err := f.Seek(offset, io.SeekStart); err != nil {
 			return err
@@ -90,7 +90,7 @@ func transferOf(ctx context.Context) (u upload, offset int64, err error) {
 	return u, offset, err
 }
 
-// settings is the metadata of a transfer of u from offset on.
+// settings returns the metadata of a transfer of u from offset on.
 func settings(u upload, offset int64) []erpc.MessageSetting {
 	return []erpc.MessageSetting{
 		erpc.WithSetMeta(metaName, u.Name),

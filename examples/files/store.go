@@ -20,16 +20,16 @@ import (
 
 // Codes of the server's own failures.
 const (
-	codeBadName  = 1001 + iota // or metadata that makes no sense
-	codeChanged                // the file or its part is not the one that the client means
-	codeBusy                   // another client uploads the same file
-	codeTooLarge               // for this server
-	codeChecksum               // the whole file is not the one that was announced
+	codeBadName  = 1001 + iota // invalid name or metadata
+	codeChanged                // the file or its part is not the one that the client expects
+	codeBusy                   // another client is uploading the same file
+	codeTooLarge               // larger than this server accepts
+	codeChecksum               // the whole file does not match the announced SHA-256
 )
 
-// A store keeps files in a directory. A file that is not whole yet is in a part,
-// whose name has the SHA-256 of the whole: so a client that comes again goes on
-// with the same file or starts over. All methods may be called concurrently.
+// A store keeps files in a directory. An incomplete file is stored as a part,
+// whose name contains the SHA-256 of the whole file, so that a returning client
+// resumes the same file or starts over. All methods may be called concurrently.
 type store struct {
 	root    *os.Root
 	maxSize int64
@@ -39,8 +39,8 @@ type store struct {
 	busy    map[string]bool // parts that are being written
 }
 
-// A digest is the SHA-256 of a file as it was at a time, so that it is not read
-// for each request.
+// A digest caches the SHA-256 of a file at a certain time, so that the file is
+// not read for each request.
 type digest struct {
 	size  int64
 	mtime time.Time
@@ -49,12 +49,12 @@ type digest struct {
 
 const (
 	partSuffix = ".part"
-	maxPartAge = 24 * time.Hour // after which nobody is expected to go on
-	maxDigests = 10_000         // all are dropped then
+	maxPartAge = 24 * time.Hour // after this time no resumption is expected
+	maxDigests = 10_000         // when reached, all are dropped
 	maxName    = 200            // bytes
 )
 
-// openStore also removes the parts that nobody goes on with.
+// openStore opens a store, and removes parts that are too old.
 func openStore(dir string, maxSize int64) (*store, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -78,8 +78,9 @@ func openStore(dir string, maxSize int64) (*store, error) {
 
 func (s *store) close() error { return s.root.Close() }
 
-// checkName accepts plain names of files only. The root would not let others
-// leave the directory; this keeps clients away from parts and hidden files.
+// checkName only accepts plain file names. The os.Root already confines paths
+// to the directory; this check also keeps clients away from parts and hidden
+// files.
 func checkName(name string) error {
 	if name == "" || len(name) > maxName || name[0] == '.' || strings.ContainsAny(name, "/\\\x00") || !filepath.IsLocal(name) {
 		return failure(codeBadName, "%q is not the name of a file", name)
@@ -157,7 +158,8 @@ func (s *store) remember(name string, d digest) {
 	s.digests[name] = d
 }
 
-// have returns how many bytes of a file are there, whole or as a part.
+// have returns how many bytes of a file the store has, and whether the file is
+// whole.
 func (s *store) have(ctx context.Context, u upload) (n int64, whole bool, err error) {
 	if err := s.check(u); err != nil {
 		return 0, false, err
@@ -187,21 +189,21 @@ func (s *store) check(u upload) error {
 		return failure(codeBadName, "%q is not a SHA-256 in lower-case hexadecimal", u.SHA256)
 	}
 	if u.Size < 0 || u.Size > s.maxSize {
-		return failure(codeTooLarge, "a file of %d bytes; the server takes %d", u.Size, s.maxSize)
+		return failure(codeTooLarge, "a file of %d bytes; the server accepts at most %d", u.Size, s.maxSize)
 	}
 	return nil
 }
 
-// receive appends r to the part of a file from offset on. When the part has all of
-// the file, and the right one, it takes the place of the file. A part that does not
-// is kept, for the client to come again.
+// receive appends r to the part of a file from offset on. When the part is
+// complete and correct, it replaces the file. An incomplete part is kept, so
+// that the client can resume.
 func (s *store) receive(ctx context.Context, u upload, offset int64, r io.Reader) error {
 	if err := s.check(u); err != nil {
 		return err
 	}
 	part := partName(u.Name, u.SHA256)
 	if !s.claim(part) {
-		return failure(codeBusy, "another upload of %q is going on", u.Name)
+		return failure(codeBusy, "another upload of %q is in progress", u.Name)
 	}
 	defer s.release(part)
 	f, err := s.root.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
@@ -216,8 +218,8 @@ func (s *store) receive(ctx context.Context, u upload, offset int64, r io.Reader
 	if err != nil {
 		return err
 	}
-	if sum != u.SHA256 { // it will not become right by going on
-		return errors.Join(failure(codeChecksum, "%q has another SHA-256 than was announced; send it from its start", u.Name), s.root.Remove(part))
+	if sum != u.SHA256 { // resuming can't make it correct
+		return errors.Join(failure(codeChecksum, "%q does not have the announced SHA-256; send it from its start", u.Name), s.root.Remove(part))
 	}
 	if err := s.root.Rename(part, u.Name); err != nil {
 		return err
@@ -245,21 +247,21 @@ func (s *store) release(part string) {
 	delete(s.busy, part)
 }
 
-// appendTo completes f, of which offset bytes are there, with r and returns the
-// SHA-256 of all.
+// appendTo appends r to f, which has offset bytes, and returns the SHA-256 of
+// the whole file.
 func appendTo(ctx context.Context, f *os.File, offset, size int64, r io.Reader) (sum string, err error) {
 	h := sha256.New()
 	n, err := io.Copy(h, readerOf(ctx, f)) // leaves f at its end
 	if err != nil {
 		return "", err
 	}
-	if n > size { // not left by a transfer of this file
+	if n > size { // not the result of a transfer of this file
 		return "", errors.Join(failure(codeChanged, "%d bytes are there, of %d; start over", n, size), f.Truncate(0))
 	}
 	if n != offset {
 		return "", failure(codeChanged, "%d bytes are there, not %d; ask again", n, offset)
 	}
-	n, err = io.Copy(io.MultiWriter(f, h), io.LimitReader(r, size-offset+1)) // one more, to notice it
+	n, err = io.Copy(io.MultiWriter(f, h), io.LimitReader(r, size-offset+1)) // one more byte, to detect an excess
 	if err != nil {
 		return "", err
 	}
@@ -271,7 +273,7 @@ func appendTo(ctx context.Context, f *os.File, offset, size int64, r io.Reader) 
 
 func hexOf(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }
 
-// failure is a status that the client is shown.
+// failure returns a status that the client sees.
 func failure(code int32, format string, args ...any) error {
 	return erpc.NewStatus(code, fmt.Sprintf(format, args...)).Err()
 }

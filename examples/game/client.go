@@ -10,21 +10,22 @@ import (
 	"github.com/goerpc/erpc/plugin/limit"
 )
 
-// enterTime bounds the entering of a room. That the call has a timeout also tells
-// the server that this side understands the reason when it closes the session.
+// enterTime bounds entering a room. The timeout of the call also shows the
+// server that this side understands the reason when the server closes the
+// session.
 const enterTime = 10 * time.Second
 
-// A client is a player at their machine. It dials again when the connection
-// breaks, and enters its room again, until the server says not to come back.
+// A client is the program of a player. When the connection breaks, it dials
+// again and enters its room again, until the server tells it not to come back.
 type client struct {
 	peer    erpc.Peer
 	sess    erpc.Session
 	room    string
-	welcome *Welcome // of the first connection
+	welcome *Welcome // reply on the first connection
 }
 
-// play connects to a server and enters a room. onState gets the states in their
-// order.
+// play connects to a server and enters a room. onState is called with the
+// states in order.
 func play(ctx context.Context, cfg erpc.PeerConfig, addr, token, room string, onState func(*State)) (*client, error) {
 	c := &client{room: room}
 	cfg.RedialTimes = -1
@@ -35,13 +36,13 @@ func play(ctx context.Context, cfg erpc.PeerConfig, addr, token, room string, on
 	roomState.HandlePush(c.peer, func(_ context.Context, s *State) error { onState(s); return nil }, limit.Ordered())
 	sess, st := c.peer.DialContext(ctx, addr)
 	if !st.OK() {
-		_ = c.peer.Close() // the status says more
+		_ = c.peer.Close() // return the status instead
 		return nil, fmt.Errorf("dial %s: %w", addr, st.Err())
 	}
 	c.sess = sess
 	welcome, err := c.enter(ctx, sess)
 	if err != nil {
-		_ = c.peer.Close() // the error says more
+		_ = c.peer.Close() // return the error instead
 		return nil, fmt.Errorf("enter %s: %w", room, err)
 	}
 	c.welcome = welcome
@@ -54,18 +55,18 @@ func (c *client) enter(ctx context.Context, sess erpc.Session) (*Welcome, error)
 	return enterRoom.Call(ctx, sess, &Enter{c.room})
 }
 
-// opened is the hook for a connection that is there, or there again.
+// opened is the hook for an open or reopened connection.
 func (c *client) opened(sess erpc.Session, isRedial bool) {
 	if !isRedial {
-		return // play does it, and has somebody to tell
+		return // play enters the room itself and returns the error
 	}
 	if _, err := c.enter(context.Background(), sess); err != nil {
 		c.peer.Config().Logger.Warn("the room can't be entered again", "room", c.room, "err", err)
-		_ = sess.Close() // so that the player notices
+		_ = sess.Close() // makes the player notice
 	}
 }
 
-// steer says where to go. It may be lost with the connection.
+// steer sends a heading, which may be lost with the connection.
 func (c *client) steer(ctx context.Context, x, y int) error {
 	return steer.Push(ctx, c.sess, &Heading{x, y})
 }

@@ -12,14 +12,14 @@ import (
 )
 
 // mint returns the token of a player: name, role and a proof that the holder of
-// the secret has made it. A real game would put its end in, too.
+// the secret made it. A real game would also include an expiry.
 func mint(secret, name, role string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(name + ":" + role))
 	return name + ":" + role + ":" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// login lets in who shows a token.
+// login is a plugin that accepts clients with a valid token.
 func login(secret string) erpc.Plugin {
 	return auth.NewLogin(auth.LoginConfig{
 		Check: func(_ context.Context, _ auth.Session, c auth.Credentials) (*auth.Identity, *erpc.Status) {

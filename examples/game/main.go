@@ -1,10 +1,10 @@
-// Command game is a server for a game with rooms, and players for it:
+// Command game is a game server with rooms, and its players:
 //
 //	go run ./examples/game serve
 //	go run ./examples/game bots -n 100
 //	go run ./examples/game kick -name bot-7 -reason "no bots, please"
 //
-// README.md says what to look at.
+// README.md explains the code.
 package main
 
 import (
@@ -50,11 +50,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("game "+args[0], flag.ContinueOnError)
 	flags.StringVar(&o.addr, "addr", "127.0.0.1:9200", "address of the server")
-	flags.StringVar(&o.secret, "secret", os.Getenv("GAME_SECRET"), "what tokens are made with")
-	flags.IntVar(&o.n, "n", 10, "how many bots play (bots)")
+	flags.StringVar(&o.secret, "secret", os.Getenv("GAME_SECRET"), "secret to make tokens with")
+	flags.IntVar(&o.n, "n", 10, "number of bots (bots)")
 	flags.DurationVar(&o.tick, "tick", 50*time.Millisecond, "time between two states (serve)")
-	flags.StringVar(&o.name, "name", "", "who is kicked (kick)")
-	flags.StringVar(&o.reason, "reason", "kicked", "and why (kick)")
+	flags.StringVar(&o.name, "name", "", "name of the player to kick (kick)")
+	flags.StringVar(&o.reason, "reason", "kicked", "reason that the player is told (kick)")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -76,18 +76,18 @@ func (o *options) serve(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "players come to", lis.Addr())
+	fmt.Fprintln(out, "listening for players on", lis.Addr())
 	served := make(chan error, 1)
 	go func() { served <- s.peer.Serve(lis) }()
 	s.run(ctx, o.tick)
 	end, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err = s.peer.Shutdown(end) // players are told to come back
+	err = s.peer.Shutdown(end) // asks players to come back
 	<-served
 	return err
 }
 
-// bots plays with n players, who run about, ten to a room.
+// bots runs n players that move at random, ten to a room.
 func (o *options) bots(ctx context.Context, out io.Writer) error {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -122,7 +122,7 @@ func (c *client) wander(ctx context.Context) error {
 	for turn := time.Tick(time.Second); ; {
 		select {
 		case <-turn:
-			_ = c.steer(ctx, rand.IntN(3)-1, rand.IntN(3)-1) // the next one counts just as well
+			_ = c.steer(ctx, rand.IntN(3)-1, rand.IntN(3)-1) // a lost heading does not matter
 		case <-c.sess.CloseNotify():
 			return errors.New("the session has ended")
 		case <-ctx.Done():

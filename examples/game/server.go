@@ -17,7 +17,7 @@ import (
 type server struct {
 	peer  erpc.Peer
 	world *world
-	steer *limit.Rater // counts what came too fast
+	steer *limit.Rater // limits how often players steer
 
 	mu      sync.Mutex              // guards the following
 	playing map[string]erpc.Session // by name: a player has one session
@@ -30,8 +30,8 @@ func newServer(cfg erpc.PeerConfig, secret string, grace time.Duration) *server 
 		playing: map[string]erpc.Session{},
 		steer:   limit.NewRate(limit.Rate{Per: limit.PerSession, Limit: 60, Burst: 60}),
 	}
-	cfg.ReadLimit = 4 << 10 // players have little to say
-	// A player that reads too slowly loses old states; the other players do not wait.
+	cfg.ReadLimit = 4 << 10 // messages of players are small
+	// A player that reads too slowly loses old states and does not delay others.
 	cfg.QueuePolicy, cfg.QueueLimit = socket.DropOld, 64<<10
 	s.peer = erpc.NewPeer(cfg,
 		login(secret),
@@ -59,8 +59,8 @@ func (s *server) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// tick moves everybody and tells each room. One goroutine does it, so states
-// leave in their order.
+// tick moves all players and pushes the state of each room. Only one goroutine
+// calls it, so states are sent in order.
 func (s *server) tick(now time.Time) {
 	for room, state := range s.world.step(now) {
 		s.peer.Group(room).Broadcast(roomState.Name, state, nil)
@@ -75,13 +75,15 @@ func (s *server) enter(ctx context.Context, arg *Enter) (*Welcome, error) {
 		return nil, st.Err()
 	}
 	if before != nil && before != sess {
-		// Without the mutex: the hook disconnected is called before this returns.
+		// Don't hold the mutex: the hook disconnected is called before CloseWith
+		// returns.
 		_ = before.CloseWith(erpc.NewStatus(codeReplaced, "you play from elsewhere now"), false) // it ends in any case
 	}
 	return &Welcome{name, at}, nil
 }
 
-// seat makes sess the session of a player in a room, and returns the one before.
+// seat makes sess the session of a player in a room, and returns the player's
+// previous session.
 func (s *server) seat(sess erpc.Session, name, room string) (at Point, before erpc.Session, st *erpc.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +96,7 @@ func (s *server) seat(sess erpc.Session, name, room string) (at Point, before er
 		s.peer.Group(other).Leave(sess)
 	}
 	s.playing[name] = sess
-	if !s.peer.Group(room).Join(sess) { // it has ended meanwhile, and disconnected may have been too early
+	if !s.peer.Group(room).Join(sess) { // it has ended meanwhile, and disconnected may have run before
 		s.goneLocked(name, sess)
 	}
 	return at, before, nil

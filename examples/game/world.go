@@ -7,14 +7,14 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Size of a room, and how many fit in.
+// The size of a room, and limits.
 const (
 	roomSize   = 1000
 	maxPlayers = 50
 	maxRooms   = 1000
 )
 
-// A world is what happens in all rooms. It knows nothing of sessions. All methods
+// A world holds the state of all rooms. It does not know sessions. All methods
 // may be called concurrently.
 type world struct {
 	grace time.Duration // how long a disconnected player keeps its place
@@ -35,10 +35,10 @@ func newWorld(grace time.Duration) *world {
 	return &world{grace: grace, rooms: map[string]map[string]*player{}, where: map[string]string{}}
 }
 
-// enter takes a player into a room, out of the one that they may be in.
+// enter moves a player into a room.
 func (w *world) enter(name, room string) (Point, *erpc.Status) {
 	if room == "" || len(room) > 40 {
-		return Point{}, erpc.NewStatus(codeBadRoom, "a room has a name of 1 to 40 bytes")
+		return Point{}, erpc.NewStatus(codeBadRoom, "the name of a room has 1 to 40 bytes")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,7 +61,8 @@ func (w *world) enter(name, room string) (Point, *erpc.Status) {
 	return w.rooms[room][name].at, nil
 }
 
-// steer sets where a player goes. It reports whether that is allowed.
+// steer sets the heading of a player. It reports whether the heading is
+// allowed.
 func (w *world) steer(name string, h Heading) bool {
 	if h.X < -1 || h.X > 1 || h.Y < -1 || h.Y > 1 {
 		return false
@@ -74,8 +75,8 @@ func (w *world) steer(name string, h Heading) bool {
 	return true
 }
 
-// lost says that the connection of a player is gone: they stand still, and leave
-// the room unless they come back in time.
+// lost handles the lost connection of a player: the player stands still, and
+// leaves the room unless they come back in time.
 func (w *world) lost(name string, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,7 +85,7 @@ func (w *world) lost(name string, now time.Time) {
 	}
 }
 
-// leave takes a player out of the game.
+// leave removes a player from the game.
 func (w *world) leave(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +101,7 @@ func (w *world) removeLocked(name string) {
 	}
 }
 
-// step lets everybody move, and returns the state of each room.
+// step moves all players, and returns the state of each room.
 func (w *world) step(now time.Time) map[string]*State {
 	w.mu.Lock()
 	defer w.mu.Unlock()

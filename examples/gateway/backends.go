@@ -16,9 +16,9 @@ import (
 	"github.com/goerpc/erpc/plugin/proxy"
 )
 
-// backends are the services behind the gateway. Each has a client that spreads calls
-// over the instances, keeps off those that fail, and makes calls again that were not
-// executed.
+// backends holds the services behind the gateway. Each has a client that
+// spreads calls over the instances, avoids failing ones, and retries calls that
+// were not executed.
 type backends struct {
 	peer    erpc.Peer
 	clients map[string]*lookup.Client // by the prefix of methods
@@ -34,8 +34,8 @@ func newBackends(services []Service, log *slog.Logger) *backends {
 	return b
 }
 
-// choose returns the service with the longest prefix of the method. If there is none,
-// the client gets 502.
+// choose returns the service with the longest matching prefix. If there is
+// none, the client gets 502.
 func (b *backends) choose(l *proxy.Label) (found proxy.Forwarder) {
 	longest := 0
 	for prefix, c := range b.clients {
@@ -46,14 +46,15 @@ func (b *backends) choose(l *proxy.Label) (found proxy.Forwarder) {
 	return found
 }
 
-// watch makes the gateway ready as long as an instance of each service is.
+// watch makes the gateway ready as long as an instance of each service is
+// ready.
 func (b *backends) watch(h *health.Health) {
 	for prefix, c := range b.clients {
 		h.Add(prefix, func(ctx context.Context) error {
 			r, err := erpc.Call[health.Report](ctx, c, health.Method, struct{}{})
 			switch {
 			case err != nil:
-				return errors.New("no instance answers") // the log has more; balancers need not know
+				return errors.New("no instance answers") // the details are logged; load balancers don't need them
 			case !r.Ready:
 				return fmt.Errorf("no instance is ready: %v", r.Problems)
 			}
@@ -62,7 +63,7 @@ func (b *backends) watch(h *health.Health) {
 	}
 }
 
-// serveInstances tells operators what is known of the instances.
+// serveInstances shows operators the state of the instances.
 func (b *backends) serveInstances(w http.ResponseWriter, _ *http.Request) {
 	all := map[string][]lookup.InstanceStats{}
 	for prefix, c := range b.clients {
@@ -76,5 +77,5 @@ func (b *backends) close() {
 	for _, c := range b.clients {
 		c.Close()
 	}
-	_ = b.peer.Close() // it listens to nobody
+	_ = b.peer.Close() // it has no listeners
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/goerpc/erpc/plugin/limit"
 )
 
-// Config is the file gateway.yaml. What it leaves out has the value that SetDefaults
-// gives it.
+// Config is the content of gateway.yaml. SetDefaults sets the values of keys
+// that the file leaves out.
 type Config struct {
 	Gateway GatewayConfig `yaml:"gateway" ini:"gateway"`
 	Text    TextConfig    `yaml:"text" ini:"text"`
 }
 
-// GatewayConfig is that of the gateway.
+// GatewayConfig configures the gateway.
 type GatewayConfig struct {
 	Peer     erpc.PeerConfig `yaml:"peer" ini:"peer" comment:"For clients; default_context_age is the time of a request"`
 	Admin    string          `yaml:"admin" ini:"admin" comment:"Address of metrics and health, for nobody outside"`
@@ -31,21 +31,21 @@ type GatewayConfig struct {
 	Drain    time.Duration   `yaml:"drain" ini:"drain" comment:"How long /ready says no before connections are refused, so that balancers hear of it"`
 }
 
-// A User may come in with a token.
+// A User is a user with a token.
 type User struct {
 	Name  string   `yaml:"name" ini:"name"`
 	Token string   `yaml:"token" ini:"token" comment:"Better as a variable of the environment, such as ${ANN_TOKEN}"`
 	Roles []string `yaml:"roles" ini:"roles"`
 }
 
-// A Service is what serves the methods of a prefix.
+// A Service serves the methods with a prefix.
 type Service struct {
 	Prefix    string   `yaml:"prefix" ini:"prefix" comment:"What its methods begin with, such as /text/"`
 	Instances []string `yaml:"instances" ini:"instances" comment:"Addresses"`
 	Safe      []string `yaml:"safe" ini:"safe" comment:"Methods that may be executed twice, so that they are tried again after any failure"`
 }
 
-// TextConfig is that of the service behind the gateway.
+// TextConfig configures the service behind the gateway.
 type TextConfig struct {
 	Addresses []string `yaml:"addresses" ini:"addresses" comment:"One for each instance"`
 }
@@ -65,9 +65,9 @@ func (c *Config) Validate() error {
 	g := &c.Gateway
 	switch {
 	case g.Peer.DefaultContextAge <= 0:
-		return errors.New("gateway.peer.default_context_age must be above 0: a request without an end may hang")
+		return errors.New("gateway.peer.default_context_age must be above 0, so that a request can't hang")
 	case g.PerIP.Per != limit.PerIP || g.PerUser.Per != limit.PerIdentity:
-		return errors.New("gateway: per_ip.per must be ip, per_user.per identity")
+		return errors.New("gateway: per_ip.per must be ip, and per_user.per must be identity")
 	case g.Drain < 0:
 		return errors.New("gateway.drain must not be below 0")
 	}
@@ -81,7 +81,7 @@ func (c *Config) Validate() error {
 	prefixes := map[string]bool{}
 	for _, s := range g.Services {
 		if prefixes[s.Prefix] {
-			return fmt.Errorf("gateway.services: %q is there twice; list its instances in one place", s.Prefix)
+			return fmt.Errorf("gateway.services: %q is listed twice; list its instances in one place", s.Prefix)
 		}
 		prefixes[s.Prefix] = true
 		if !strings.HasPrefix(s.Prefix, "/") || !strings.HasSuffix(s.Prefix, "/") || len(s.Instances) == 0 {

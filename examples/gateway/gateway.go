@@ -20,15 +20,15 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// routes are paths of HTTP that stand for methods. Every other method can be called by
+// routes maps HTTP paths to methods. Every other method can be called with a
 // POST to its name.
 var routes = []erpc.HTTPRoute{
 	{Pattern: "GET /upper/{text}", Method: upper.Name, Safe: true},
 	{Pattern: "GET /ticks", Method: watchTicks, Safe: true, Stream: true},
 }
 
-// A gateway is what clients reach, on one port by HTTP and WebSocket. Both become
-// sessions of one peer, so its plugins decide about both.
+// A gateway serves clients over HTTP and WebSocket on one port. Both become
+// sessions of one peer, so its plugins apply to both.
 type gateway struct {
 	clients  *websocket.Server
 	backends *backends
@@ -49,8 +49,8 @@ func startGateway(cfg GatewayConfig, log *slog.Logger) (_ *gateway, err error) {
 		health:   health.New(), counts: stats.New(stats.Config{}),
 		drain: cfg.Drain, done: make(chan error, 2),
 	}
-	// The order matters: a stranger costs no more than the look at a token, and what a
-	// backend is told of the user is what login has found out.
+	// The order matters: an unauthenticated client costs no more than checking its
+	// token, and backends get the user that login has established.
 	g.clients = websocket.NewServer("/ws", cfg.Peer,
 		g.counts,
 		g.health,
@@ -64,7 +64,7 @@ func startGateway(cfg GatewayConfig, log *slog.Logger) (_ *gateway, err error) {
 	g.clients.Handle("/", erpc.HTTPHandler(g.clients.Peer, erpc.HTTPConfig{Routes: routes}))
 	g.health.Add("leaving", func(context.Context) error {
 		if g.leaving.Load() {
-			return errors.New("the gateway is about to end")
+			return errors.New("the gateway is shutting down")
 		}
 		return nil
 	})
@@ -74,7 +74,7 @@ func startGateway(cfg GatewayConfig, log *slog.Logger) (_ *gateway, err error) {
 			err = errors.Join(err, g.clients.Close())
 			g.backends.close()
 			if g.admin != nil {
-				_ = g.admin.Close() // nobody has used it
+				_ = g.admin.Close() // it was not used
 			}
 		}
 	}()
@@ -93,7 +93,7 @@ func startGateway(cfg GatewayConfig, log *slog.Logger) (_ *gateway, err error) {
 	return g, nil
 }
 
-// adminHandler is for operators and balancers.
+// adminHandler returns the handler for operators and load balancers.
 func (g *gateway) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", g.counts.Handler())
@@ -103,18 +103,18 @@ func (g *gateway) adminHandler() http.Handler {
 	return mux
 }
 
-// Addr returns where clients come in.
+// Addr returns the address for clients.
 func (g *gateway) Addr() string { return g.addr.String() }
 
-// AdminAddr returns where operators come in.
+// AdminAddr returns the address for operators.
 func (g *gateway) AdminAddr() string { return g.admin.Addr().String() }
 
 // Done receives the reason when the gateway stops serving.
 func (g *gateway) Done() <-chan error { return g.done }
 
-// Shutdown ends the gateway in good order: balancers hear of it first, then clients,
-// whose calls are answered unless that takes longer than ctx; backends and the admin's
-// port come last.
+// Shutdown ends the gateway gracefully. It first tells load balancers, then
+// clients, whose calls are answered unless ctx ends before. Backends and the
+// admin port come last.
 func (g *gateway) Shutdown(ctx context.Context) error {
 	g.leaving.Store(true)
 	select {
@@ -122,7 +122,7 @@ func (g *gateway) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	err := g.clients.Shutdown(ctx)
-	if cerr := g.clients.Close(); !errors.Is(cerr, erpc.ErrClosed) { // connections of HTTP that are idle
+	if cerr := g.clients.Close(); !errors.Is(cerr, erpc.ErrClosed) { // closes idle HTTP connections
 		err = errors.Join(err, cerr)
 	}
 	g.backends.close()

@@ -1,11 +1,11 @@
-// Command gateway is an edge gateway: browsers and HTTP clients reach it on one port,
-// and what they may call is served by erpc services behind it.
+// Command gateway is an edge gateway: browsers and HTTP clients reach it on one
+// port, and erpc services behind it serve their calls.
 //
 //	go run ./examples/gateway
 //
-// runs the gateway and two instances of the service behind it in one process; with
-// names, such as "gateway -config gateway.yaml text", it runs those. README.md says
-// what to look at.
+// runs the gateway and two instances of the service behind it in one process;
+// with names, such as "gateway -config gateway.yaml text", it only runs those
+// parts. README.md explains the code.
 package main
 
 import (
@@ -32,10 +32,10 @@ func main() {
 	}
 }
 
-// maxShutdown bounds the end of each part, behind the time to drain.
+// maxShutdown bounds the shutdown of each part, after the time to drain.
 const maxShutdown = 10 * time.Second
 
-// A part is the gateway or an instance behind it, running.
+// A part is a running gateway or instance.
 type part interface {
 	Addr() string
 	Done() <-chan error // receives the reason when it stops serving
@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 				fmt.Fprintf(out, "text is at %s\n", i.Addr())
 			}
 		default:
-			return fmt.Errorf("there is no part %q; name gateway or text", name)
+			return fmt.Errorf("there is no part %q; use gateway or text", name)
 		}
 	}
 	failed := make(chan error, len(parts))

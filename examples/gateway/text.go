@@ -11,20 +11,21 @@ import (
 	"github.com/goerpc/erpc/plugin/health"
 )
 
-// What the service behind the gateway offers.
+// The methods of the service behind the gateway.
 var (
 	upper     = erpc.Method[Text, Answer]{Name: "/text/upper"}
-	countCall = erpc.Method[struct{}, int64]{Name: "/text/admin/count"} // for those who have the role admin
+	countCall = erpc.Method[struct{}, int64]{Name: "/text/admin/count"} // for users with the role admin
 )
 
 const watchTicks = "/text/ticks" // a stream of numbers
 
-// A Text is what is to be written in capitals.
+// A Text is a text to convert to capitals.
 type Text struct {
 	Text string `json:"text"`
 }
 
-// An Answer is the text in capitals, with who asked and which instance answered.
+// An Answer is the text in capitals, with the user and the instance that
+// answered.
 type Answer struct {
 	Text     string `json:"text"`
 	User     string `json:"user"`
@@ -44,7 +45,7 @@ func startText(addr string, log *slog.Logger) (*instance, error) {
 	p := erpc.NewPeer(erpc.PeerConfig{ListenAddress: addr, Logger: log}, health.New())
 	lis, err := p.Listen()
 	if err != nil {
-		_ = p.Close() // it has not served yet
+		_ = p.Close() // it does not serve yet
 		return nil, err
 	}
 	i := &instance{peer: p, addr: lis.Addr().String(), done: make(chan error, 1)}
@@ -75,11 +76,11 @@ func startText(addr string, log *slog.Logger) (*instance, error) {
 	return i, nil
 }
 
-// Addr returns where the instance listens.
+// Addr returns the address of the instance.
 func (i *instance) Addr() string { return i.addr }
 
 // Done receives the reason when the instance stops serving.
 func (i *instance) Done() <-chan error { return i.done }
 
-// Shutdown ends the instance in good order; the gateway calls another one.
+// Shutdown ends the instance gracefully; the gateway calls another one.
 func (i *instance) Shutdown(ctx context.Context) error { return i.peer.Shutdown(ctx) }

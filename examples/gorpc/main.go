@@ -1,9 +1,9 @@
-// Command gorpc shows in erpc what gorpc's users are used to: functions and
-// services by a dispatcher, batches, asynchronous calls that are cancelled or run
-// out of time, messages without reply, calls that are too many for either side, a
-// handler that panics, statistics at both ends, a compressed connection, bounded
-// handlers, connections of one's own, and a server that stops gracefully.
-// docs/gorpc.md has the two side by side.
+// Command gorpc shows how to do in erpc what users of gorpc know: functions and
+// services of a dispatcher, batches, asynchronous calls that are cancelled or
+// time out, messages without a reply, too many calls for either side, a handler
+// that panics, statistics on both sides, a compressed connection, bounded
+// handlers, custom connections, and a server that stops gracefully.
+// docs/gorpc.md compares the two.
 //
 //	go run ./examples/gorpc
 package main
@@ -33,13 +33,13 @@ func main() {
 	}
 }
 
-// A visits counter is a service that knows nothing of erpc.
+// A visits counter is a service that does not depend on erpc.
 type visits struct{ n atomic.Int64 }
 
 func (v *visits) Add(n int64) int64 { return v.n.Add(n) }
 func (v *visits) Get() int64        { return v.n.Load() }
 
-// services returns what the server offers.
+// services returns the functions and services of the server.
 func services() *dispatcher.Dispatcher {
 	d := new(dispatcher.Dispatcher)
 	d.AddFunc("echo", func(text string) string { return text })
@@ -51,7 +51,7 @@ func services() *dispatcher.Dispatcher {
 		}
 		return ab[0] / ab[1], nil
 	})
-	d.AddFunc("sleep", func(ctx context.Context) error { // until the caller has gone
+	d.AddFunc("sleep", func(ctx context.Context) error { // waits until the caller cancels the call
 		<-ctx.Done()
 		return context.Cause(ctx)
 	})
@@ -61,20 +61,20 @@ func services() *dispatcher.Dispatcher {
 	return d
 }
 
-// config is that of both sides: compressed connections, made by functions of our
-// own.
+// config returns the configuration of both sides: compressed connections, made
+// by custom functions.
 func config() erpc.PeerConfig {
 	own := erpc.CustomTransport{
 		Nets: []string{"tcp"},
 		DialFunc: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, addr) // through a proxy, perhaps
+			return new(net.Dialer).DialContext(ctx, network, addr) // this could dial through a proxy
 		},
 		ListenFunc: func(ctx context.Context, network, addr string) (net.Listener, error) {
 			return new(net.ListenConfig).Listen(ctx, network, addr)
 		},
 	}
 	return erpc.PeerConfig{
-		ErrorDetail:  true, // clients see the text of errors, as those of gorpc do
+		ErrorDetail:  true, // clients see the texts of errors, as with gorpc
 		LocalIP:      "127.0.0.1",
 		Logger:       slog.New(slog.DiscardHandler),
 		Transports:   []erpc.Transport{compress.Transport{Over: own}},
@@ -85,12 +85,12 @@ func config() erpc.PeerConfig {
 	}
 }
 
-// onConnect does with each connection what gorpc's OnConnectFunc does: look who
-// it is, wrap the connection.
+// onConnect does what gorpc's OnConnectFunc does with each connection: it
+// checks the address and wraps the connection.
 func onConnect(wrap func(net.Conn) net.Conn) erpc.Plugin {
 	prepare := func(sess erpc.PreSession) *erpc.Status {
 		if host, _, _ := net.SplitHostPort(sess.RemoteAddr().String()); host != "127.0.0.1" {
-			return erpc.NewStatus(erpc.CodeUnauthorized, "not from there")
+			return erpc.NewStatus(erpc.CodeUnauthorized, "clients must be local")
 		}
 		sess.ModifySocket(func(conn net.Conn) (net.Conn, erpc.ProtoFunc) { return wrap(conn), nil })
 		return nil
@@ -102,7 +102,7 @@ func onConnect(wrap func(net.Conn) net.Conn) erpc.Plugin {
 	}
 }
 
-// metered counts what is written.
+// metered counts the written bytes.
 type metered struct {
 	net.Conn
 	bytes *atomic.Int64
@@ -142,7 +142,7 @@ func run(out io.Writer) error {
 	cancel(out, sess)
 	overload(out, sess)
 	fmt.Fprintln(out, "wrapped connection was used:", written.Load() > 0)
-	_ = cli.Close() // or it would dial again until the server is back
+	_ = cli.Close() // otherwise it would redial until the server is back
 	ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
 	defer stop()
 	if err := srv.Shutdown(ctx); err != nil {
@@ -161,7 +161,7 @@ func functions(out io.Writer, sess erpc.Session) error {
 	if st := sess.Push("/echo", "fire and forget"); !st.OK() {
 		return st.Err()
 	}
-	crashed := sess.Call("/crash", nil, nil).Status() // which ends nothing else
+	crashed := sess.Call("/crash", nil, nil).Status() // affects no other call
 	fmt.Fprintln(out, same, "crashed:", crashed.Code())
 	text, err := dispatcher.Func[string, string](sess, "upper")(ctx, "hello")
 	if err != nil {
@@ -199,7 +199,7 @@ func cancel(out io.Writer, sess erpc.Session) {
 	fmt.Fprintln(out, "late:", late.Code(), "cancelled:", cmd.Status().Code())
 }
 
-// overload makes more calls than either side lets go on.
+// overload makes more calls than either side allows.
 func overload(out io.Writer, sess erpc.Session) {
 	var calls []erpc.CallCmd
 	for range 101 {

@@ -7,20 +7,20 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// News has the client's handlers of pushes: either side may have handlers.
+// News has the client's push handlers: either side can have handlers.
 type News struct {
 	erpc.PushCtx
 	ticks chan<- int
 }
 
-// Tick takes a broadcast of the server.
+// Tick handles a broadcast of the server.
 func (n *News) Tick(count *int) *erpc.Status {
 	fmt.Printf("broadcast %s %d arrived\n", n.ServiceMethod(), *count)
 	n.ticks <- *count
 	return nil
 }
 
-// visit is a client: it calls, pushes, and listens to some broadcasts.
+// visit runs a client: it calls, pushes, and waits for some broadcasts.
 func visit(addr, name string) error {
 	peer := erpc.NewPeer(erpc.PeerConfig{})
 	defer peer.Close()

@@ -20,7 +20,7 @@ func demo() error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 
-	fmt.Println("erpc: one server and two clients, each a process of its own")
+	fmt.Println("erpc: one server and two clients, each in its own process")
 	fmt.Println()
 	server, err := start(ctx, "server", "server")
 	if err != nil {
@@ -32,16 +32,16 @@ func demo() error {
 		return err
 	}
 	fmt.Println()
-	fmt.Println("All three ended well: calls, pushes and broadcasts work on this machine.")
+	fmt.Println("All three ended successfully: calls, pushes and broadcasts work on this machine.")
 	return nil
 }
 
-// visitors runs both clients of the server to their end.
+// visitors runs both clients of the server until they end.
 func visitors(ctx context.Context, server *part) error {
 	line, ok := <-server.first
 	addr, found := strings.CutPrefix(line, "listening on ")
 	if !ok || !found {
-		return errors.New("the server does not listen; what it says is above")
+		return errors.New("the server does not listen; see its output above")
 	}
 	var parts []*part
 	var errs []error
@@ -64,11 +64,11 @@ type part struct {
 	name  string
 	cmd   *exec.Cmd
 	first chan string // the first line that it prints; closed at its end
-	out   io.Closer   // of this process; ends what is read when the part has ended
+	out   io.Closer   // write end of the output pipe in this process; closed when the part has ended
 	shown chan struct{}
 }
 
-// printing guards standard output, so that the parts' lines stay whole.
+// printing guards standard output, so that the lines of the parts don't mix.
 var printing sync.Mutex
 
 // start starts this program again as a part, until ctx ends.
@@ -82,13 +82,13 @@ func start(ctx context.Context, name string, args ...string) (*part, error) {
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	go p.show(r)
 	if err := p.cmd.Start(); err != nil {
-		_ = w.Close() // ends show; it has no error of its own
+		_ = w.Close() // ends show; a pipe's Close has no error
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	return p, nil
 }
 
-// show prints each line with the name of the part in front.
+// show prints each line prefixed with the name of the part.
 func (p *part) show(r io.Reader) {
 	defer close(p.shown)
 	defer close(p.first)
@@ -114,11 +114,11 @@ func (p *part) wait() error {
 	return nil
 }
 
-// interrupt ends the server as Ctrl-C would. Where there are no signals it is
-// killed, and its exit status says nothing.
+// interrupt ends the server like Ctrl-C. On systems without signals it kills
+// the server, and ignores its exit status.
 func (p *part) interrupt() error {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
-		_ = p.cmd.Process.Kill() // it may have ended already, which wait tells
+		_ = p.cmd.Process.Kill() // it may have ended already, which wait reports
 		_ = p.wait()
 		return nil
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// Math has the handlers of calls. They are reached as /math/<method>.
+// Math has the call handlers. Their service methods are /math/<method>.
 type Math struct{ erpc.CallCtx }
 
 // Add returns the sum of arg.
@@ -20,17 +20,17 @@ func (m *Math) Add(arg *[]int) (int, *erpc.Status) {
 	return sum, nil
 }
 
-// Chat has the handlers of pushes.
+// Chat has the push handlers.
 type Chat struct{ erpc.PushCtx }
 
-// Say prints what a client has to say. Nothing goes back.
+// Say prints the text of a client. A push has no reply.
 func (c *Chat) Say(text *string) *erpc.Status {
 	fmt.Printf("PUSH %s arrived: %q\n", c.ServiceMethod(), *text)
 	return nil
 }
 
-// serve is the server: it answers, and broadcasts every second, until it is
-// interrupted.
+// serve runs the server, which answers calls and broadcasts every second until
+// it is interrupted.
 func serve(addr string) error {
 	peer := erpc.NewPeer(erpc.PeerConfig{ListenAddress: addr})
 	peer.RouteCall(new(Math))
@@ -50,7 +50,8 @@ func serve(addr string) error {
 	return nil
 }
 
-// broadcast tells every client the time, once a second. The process ends it.
+// broadcast pushes a tick to every client once per second, until the process
+// ends.
 func broadcast(peer erpc.Peer) {
 	for n := 1; ; n++ {
 		time.Sleep(time.Second)

@@ -1,6 +1,7 @@
-// Command mutualtls shows two peers that verify each other: the server's
-// certificate by its name, the client's by the authority that signed it. The
-// authority and the certificates are made in memory; yours come from files.
+// Command mutualtls shows two peers that verify each other's certificates: the
+// server's by its name, the client's by the authority that signed it. The
+// example makes the authority and the certificates in memory; a real program
+// reads them from files.
 package main
 
 import (
@@ -103,7 +104,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	go srv.Serve(lis) // it ends with the peer
+	go srv.Serve(lis) // ends when the peer is closed
 
 	dial := func(cfg *tls.Config) error {
 		cli := erpc.NewPeer(erpc.PeerConfig{Logger: quiet})
@@ -130,14 +131,15 @@ func run() error {
 		{"a client that expects another server", &tls.Config{Certificates: []tls.Certificate{clientCert}, RootCAs: ca.pool(), ServerName: "other.example"}},
 	} {
 		if err := dial(bad.cfg); err == nil {
-			return fmt.Errorf("%s was let in", bad.who)
+			return fmt.Errorf("%s was accepted", bad.who)
 		}
-		fmt.Println(bad.who, "is turned away")
+		fmt.Println(bad.who, "is refused")
 	}
 	return nil
 }
 
-// whoIsThere names each session after the certificate of its client.
+// whoIsThere sets the id of each session to the name in the client's
+// certificate.
 type whoIsThere struct{}
 
 func (whoIsThere) Name() string { return "who is there" }
@@ -149,7 +151,7 @@ func (whoIsThere) PostAccept(s erpc.PreSession) *erpc.Status {
 			s.SetID(c.ConnectionState().PeerCertificates[0].Subject.CommonName)
 			st = nil
 		}
-		return nil, nil // both stay what they are
+		return nil, nil // both stay unchanged
 	})
 	return st
 }

@@ -1,5 +1,5 @@
-// Command protobuf is a chat whose services are written in chat/chat.proto. The
-// server calls its clients back, through a service that these serve.
+// Command protobuf is a chat whose services are defined in chat/chat.proto. The
+// server calls its clients back, through a service that the clients serve.
 package main
 
 import (

@@ -2,8 +2,8 @@ package main
 
 import "github.com/goerpc/erpc"
 
-// What the services offer each other. Both ends use these variables, so the
-// compiler keeps them together.
+// The methods of the services. Both ends use these variables, so the compiler
+// checks that their types agree.
 var (
 	placeOrder = erpc.Method[Place, Order]{Name: "/orders/place"}
 	findOrder  = erpc.Method[OrderID, Order]{Name: "/orders/find"}
@@ -24,13 +24,14 @@ const (
 )
 
 // An OrderID is chosen by the customer. It makes every step of an order
-// idempotent: a caller that does not know whether a step was done repeats it.
+// idempotent: a caller that does not know whether a step was executed repeats
+// it.
 type OrderID struct {
-	ID string `json:"id" form:"id"` // a form is what parameters of a path come as
+	ID string `json:"id" form:"id"` // path parameters are decoded as a form
 }
 
-// Place is the argument of placeOrder. To ask again for an order that was placed
-// is to ask what became of it.
+// Place is the argument of placeOrder. Placing the same order again returns its
+// current state.
 type Place struct {
 	ID       string `json:"id"`
 	Customer string `json:"customer"`
@@ -38,34 +39,34 @@ type Place struct {
 	Count    int    `json:"count"`
 }
 
-// An Order is what the customer gets to see of one.
+// An Order is an order as the customer sees it.
 type Order struct {
 	Place
-	State  string `json:"state"`            // that of an orderState
+	State  string `json:"state"`            // name of an orderState
 	Reason string `json:"reason,omitempty"` // why it was refused
 	Cents  int64  `json:"cents,omitempty"`  // price of the whole order
 }
 
-// Reserve asks the stock to keep items for an order.
+// Reserve asks the stock to reserve items for an order.
 type Reserve struct {
 	ID    string `json:"id"`
 	Item  string `json:"item"`
 	Count int    `json:"count"`
 }
 
-// A Reservation says what the reserved items cost together.
+// A Reservation has the total price of the reserved items.
 type Reservation struct {
 	Cents int64 `json:"cents"`
 }
 
-// Charge asks for the money of an order.
+// Charge asks for the payment of an order.
 type Charge struct {
 	ID       string `json:"id"`
 	Customer string `json:"customer"`
 	Cents    int64  `json:"cents"`
 }
 
-// A Receipt numbers the payments.
+// A Receipt has the number of a payment.
 type Receipt struct {
 	Number int `json:"number"`
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
-// Config is the file shop.yaml: a section for each service. What a section leaves
-// out has the value that SetDefaults gives it.
+// Config is the content of shop.yaml, with a section for each service.
+// SetDefaults sets the values of keys that a section leaves out.
 type Config struct {
 	Gateway GatewayConfig `yaml:"gateway" ini:"gateway"`
 	Orders  OrdersConfig  `yaml:"orders" ini:"orders"`
@@ -18,7 +18,7 @@ type Config struct {
 	Payment PaymentConfig `yaml:"payment" ini:"payment"`
 }
 
-// GatewayConfig is that of the service that customers reach.
+// GatewayConfig configures the service for customers.
 type GatewayConfig struct {
 	HTTP   string          `yaml:"http" ini:"http" comment:"Address for customers"`
 	Orders string          `yaml:"orders" ini:"orders" comment:"Address of the service orders"`
@@ -26,7 +26,7 @@ type GatewayConfig struct {
 	Retry  retry.Config    `yaml:"retry" ini:"retry" comment:"Calls that orders has refused unexecuted"`
 }
 
-// OrdersConfig is that of the service that takes orders through their states.
+// OrdersConfig configures the service that processes orders.
 type OrdersConfig struct {
 	Peer      erpc.PeerConfig        `yaml:"peer" ini:"peer"`
 	Overload  overloader.LimitConfig `yaml:"overload" ini:"overload"`
@@ -37,21 +37,21 @@ type OrdersConfig struct {
 	Settle    time.Duration          `yaml:"settle" ini:"settle" comment:"How often orders that got stuck half-way are taken up again"`
 }
 
-// StockConfig is that of the service that has the items.
+// StockConfig configures the service that has the items.
 type StockConfig struct {
 	Peer     erpc.PeerConfig        `yaml:"peer" ini:"peer"`
 	Overload overloader.LimitConfig `yaml:"overload" ini:"overload"`
 	Items    []ItemConfig           `yaml:"items" ini:"items"`
 }
 
-// An ItemConfig is what the stock has of one item at the start.
+// An ItemConfig describes the initial stock of one item.
 type ItemConfig struct {
 	Name  string `yaml:"name" ini:"name"`
 	Count int    `yaml:"count" ini:"count"`
 	Cents int64  `yaml:"cents" ini:"cents" comment:"Price of one"`
 }
 
-// PaymentConfig is that of the service that takes the money.
+// PaymentConfig configures the service that takes payments.
 type PaymentConfig struct {
 	Peer     erpc.PeerConfig        `yaml:"peer" ini:"peer"`
 	Overload overloader.LimitConfig `yaml:"overload" ini:"overload"`
@@ -62,7 +62,7 @@ type PaymentConfig struct {
 func (c *Config) SetDefaults() {
 	for _, p := range []*erpc.PeerConfig{&c.Gateway.Peer, &c.Orders.Peer, &c.Stock.Peer, &c.Payment.Peer} {
 		p.SetDefaults()
-		p.RedialTimes = -1 // a service that restarts is found again
+		p.RedialTimes = -1 // reconnect to services that restart
 	}
 	c.Gateway.Peer.DefaultContextAge = 3 * time.Second
 	c.Orders.MaxOrders = 100_000
@@ -73,7 +73,7 @@ func (c *Config) SetDefaults() {
 func (c *Config) Validate() error {
 	switch {
 	case c.Gateway.Peer.DefaultContextAge <= 0:
-		return errors.New("gateway.peer.default_context_age must be above 0: a request without an end may hang")
+		return errors.New("gateway.peer.default_context_age must be above 0, so that a request can't hang")
 	case c.Orders.MaxOrders <= 0 || c.Orders.Settle <= 0:
 		return errors.New("orders: max_orders and settle must be above 0")
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
-// A gateway is what customers reach by HTTP. PUT /orders/{id} places an order,
-// and may be repeated with the same id until it is answered; GET /orders/{id} asks
-// for one. GET /healthz tells whether orders is reachable.
+// A gateway serves customers over HTTP. PUT /orders/{id} places an order, and
+// may be repeated with the same id until it is answered. GET /orders/{id}
+// returns an order. GET /healthz reports whether orders is reachable.
 type gateway struct{ orders backend }
 
 func startGateway(ctx context.Context, cfg *Config, log *slog.Logger, observers []erpc.Plugin) (_ *service, err error) {
@@ -24,7 +24,7 @@ func startGateway(ctx context.Context, cfg *Config, log *slog.Logger, observers 
 	p := erpc.NewPeer(c.Peer, slices.Concat(observers, []erpc.Plugin{r})...)
 	defer func() {
 		if err != nil {
-			_ = p.Close() // the error says more
+			_ = p.Close() // return the error instead
 		}
 	}()
 	orders, err := dial(ctx, p, c.Orders, r)
@@ -42,9 +42,9 @@ func startGateway(ctx context.Context, cfg *Config, log *slog.Logger, observers 
 	return s, nil
 }
 
-// handler makes calls of the peer's own handlers out of requests. Their context
-// ends with the request, or when it is as old as the peer's configuration lets it
-// be, and so do the calls that they make: each carries what is left of the time.
+// handler converts requests to calls of the peer's own handlers. Their context
+// ends with the request, or at the context age of the peer's configuration. The
+// calls that they make end with it, and carry the remaining time.
 func (g *gateway) handler(p erpc.Peer) http.Handler {
 	erpc.HandleCall(p, "/gateway/place", func(ctx context.Context, arg *Place) (*Order, error) {
 		arg.ID = erpc.CallCtxFrom(ctx).GetMeta("{id}")
@@ -52,7 +52,7 @@ func (g *gateway) handler(p erpc.Peer) http.Handler {
 	})
 	erpc.HandleCall(p, "/gateway/find", func(ctx context.Context, arg *OrderID) (*Order, error) {
 		return findOrder.Call(ctx, g.orders, arg)
-	}, erpc.Safe()) // so that GET may call it
+	}, erpc.Safe()) // so that GET can call it
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -70,8 +70,8 @@ func (g *gateway) handler(p erpc.Peer) http.Handler {
 	return mux
 }
 
-// httpStatus is what customers see of a code. An order that was refused is no
-// failure, so it is 200, with its reason.
+// httpStatus returns the HTTP status for a code. A refused order is not a
+// failure, so it gets 200 and a reason.
 func httpStatus(code int32) int {
 	switch code {
 	case codeBadOrder:

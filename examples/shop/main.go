@@ -1,10 +1,10 @@
-// Command shop is a shop made of four services: a gateway for customers, who come
-// by HTTP, orders behind it, and stock and payment behind that.
+// Command shop is a shop made of four services: an HTTP gateway for customers,
+// orders behind it, and stock and payment behind orders.
 //
 //	go run ./examples/shop
 //
 // runs all of them in one process; with names, such as "shop -config shop.yaml
-// stock payment", it runs those. README.md says what to look at.
+// stock payment", it only runs those services. README.md explains the code.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// maxShutdown bounds the end of each service.
+// maxShutdown bounds the shutdown of each service.
 const maxShutdown = 10 * time.Second
 
 func run(ctx context.Context, args []string, out *os.File) error {
@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, out *os.File) error {
 		for i := len(running) - 1; i >= 0; i-- { // customers first
 			ctx, cancel := context.WithTimeout(context.Background(), maxShutdown)
 			if err := running[i].shutdown(ctx); err != nil {
-				log.Warn("a service did not end in good order", "service", names[i], "err", err)
+				log.Warn("a service did not shut down cleanly", "service", names[i], "err", err)
 			}
 			cancel()
 		}

@@ -13,10 +13,10 @@ import (
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
-// orders takes orders through their states, by calls to stock and payment. Each
-// step is idempotent, and a state changes only when the outcome of its step is
-// known. So an order that got stuck goes on when its customer asks again, or when
-// settle comes by.
+// orders processes orders by calls to stock and payment. Each step is
+// idempotent, and the state changes only when the outcome of a step is known.
+// So a stuck order continues when its customer asks again, or when settle
+// retries it.
 type orders struct {
 	stock, payment erpc.CallMaker
 	max            int
@@ -26,8 +26,9 @@ type orders struct {
 	all map[string]*order
 }
 
-// An order is one of them. Its place never changes; turn, which has room for one,
-// is held by the goroutine that settles the order, and guards the rest.
+// An order is one order. place never changes. turn, which has room for one
+// value, works as a lock for the other fields; the goroutine that processes the
+// order holds it.
 type order struct {
 	place  Place
 	turn   chan struct{}
@@ -47,7 +48,7 @@ func startOrders(ctx context.Context, cfg *Config, log *slog.Logger, observers [
 	p := erpc.NewPeer(c.Peer, slices.Concat(observers, []erpc.Plugin{overloader.New(c.Overload), r})...)
 	defer func() {
 		if err != nil {
-			_ = p.Close() // the error says more
+			_ = p.Close() // return the error instead
 		}
 	}()
 	stock, err := dial(ctx, p, c.Stock, r)
@@ -81,7 +82,8 @@ func (o *orders) placed(ctx context.Context, arg *Place) (*Order, error) {
 	return o.advance(ctx, x)
 }
 
-// find is the handler of findOrder. It waits only for the goroutine that settles the order.
+// find is the handler of findOrder. It only waits for the goroutine that
+// processes the order.
 func (o *orders) find(ctx context.Context, id *OrderID) (*Order, error) {
 	o.mu.Lock()
 	x := o.all[id.ID]
@@ -96,7 +98,7 @@ func (o *orders) find(ctx context.Context, id *OrderID) (*Order, error) {
 	return x.viewLocked(), nil
 }
 
-// enter returns the order of that id, which it adds if there is none.
+// enter returns the order with that id, and adds it if there is none.
 func (o *orders) enter(arg *Place) (*order, error) {
 	if l := len(arg.ID); l == 0 || l > 64 || arg.Customer == "" || arg.Item == "" || arg.Count < 1 || arg.Count > 1000 {
 		return nil, erpc.NewStatus(codeBadOrder, "an order has an id of up to 64 bytes, a customer, an item, and a count of 1 to 1000").Err()
@@ -139,8 +141,9 @@ func (x *order) moveLocked(next orderState) {
 	x.state = next
 }
 
-// advance takes an order as far as it gets. An error says that the outcome of a
-// step is not known, or that the step was not taken: the order stays where it is.
+// advance processes an order as far as possible. An error means that the
+// outcome of a step is unknown, or that the step was not executed: the order
+// keeps its state.
 func (o *orders) advance(ctx context.Context, x *order) (*Order, error) {
 	if err := x.lock(ctx); err != nil {
 		return nil, err
@@ -172,8 +175,9 @@ func (o *orders) stepLocked(ctx context.Context, x *order) error {
 	}
 }
 
-// outcomeLocked moves the order to done, or to refused if a service has answered
-// with a code of the shop's: that is a decision. Any other error decides nothing.
+// outcomeLocked moves the order to done, or to refused if a service has
+// answered with one of the shop's codes, which is a decision. After any other
+// error the outcome is unknown.
 func (x *order) outcomeLocked(err error, done, refused orderState) error {
 	switch st := erpc.StatusFromError(err); {
 	case st.OK():
@@ -187,7 +191,7 @@ func (x *order) outcomeLocked(err error, done, refused orderState) error {
 	return nil
 }
 
-// settle takes up orders that are not settled, every so often until ctx ends.
+// settle periodically continues orders that are not settled, until ctx ends.
 func (o *orders) settle(ctx context.Context, every time.Duration) {
 	for tick := time.Tick(every); ; {
 		select {
@@ -205,7 +209,7 @@ func (o *orders) settle(ctx context.Context, every time.Duration) {
 	}
 }
 
-// unsettled returns the orders that are half-way and that nobody takes on.
+// unsettled returns the unfinished orders that are not being processed.
 func (o *orders) unsettled() []*order {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -2,13 +2,13 @@ package main
 
 import "slices"
 
-// An orderState is how far an order has got.
+// An orderState is the state of an order.
 type orderState int
 
 const (
 	orderNew       orderState = iota
-	orderReserved             // the stock keeps the items
-	orderReleasing            // the payment was declined; the items go back
+	orderReserved             // the stock has reserved the items
+	orderReleasing            // the payment was declined; the items are released
 	orderPaid
 	orderRefused
 )
@@ -25,8 +25,8 @@ var orderMoves = map[orderState][]orderState{
 	orderReleasing: {orderRefused},
 }
 
-// may reports whether s may be followed by next.
+// may reports whether next may follow s.
 func (s orderState) may(next orderState) bool { return slices.Contains(orderMoves[s], next) }
 
-// settled reports whether nothing follows s.
+// settled reports whether s is a final state.
 func (s orderState) settled() bool { return len(orderMoves[s]) == 0 }

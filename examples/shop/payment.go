@@ -10,7 +10,8 @@ import (
 	"github.com/goerpc/erpc/plugin/overloader"
 )
 
-// A payment charges customers, each order once, however often it is asked to.
+// A payment charges customers. It charges each order once, however often it is
+// asked.
 type payment struct {
 	maxCents int64
 

@@ -10,17 +10,17 @@ import (
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
-// A service is one of the four, running.
+// A service is one of the four services, running.
 type service struct {
 	peer erpc.Peer
 	addr string // where it listens
 	done chan error
-	web  *http.Server // of the gateway
-	stop func()       // ends what else the service does; nil is nothing
+	web  *http.Server // only the gateway has one
+	stop func()       // ends other work of the service; may be nil
 }
 
-// shutdown ends the service in good order: what was accepted is answered, unless
-// that takes longer than ctx.
+// shutdown ends the service gracefully: accepted calls are answered, unless ctx
+// ends before.
 func (s *service) shutdown(ctx context.Context) error {
 	var err error
 	if s.web != nil {
@@ -43,7 +43,7 @@ func startNamed(ctx context.Context, name string, cfg *Config, log *slog.Logger,
 		"gateway": startGateway, "orders": startOrders, "stock": startStock, "payment": startPayment,
 	}[name]
 	if !ok {
-		return nil, fmt.Errorf("there is no service %q; name gateway, orders, stock or payment", name)
+		return nil, fmt.Errorf("there is no service %q; use gateway, orders, stock or payment", name)
 	}
 	s, err := start(ctx, cfg, log.With("service", name), observers)
 	if err != nil {
@@ -56,7 +56,7 @@ func startNamed(ctx context.Context, name string, cfg *Config, log *slog.Logger,
 func serve(p erpc.Peer) (*service, error) {
 	lis, err := p.Listen()
 	if err != nil {
-		_ = p.Close() // it has not served yet
+		_ = p.Close() // it does not serve yet
 		return nil, err
 	}
 	s := &service{peer: p, addr: lis.Addr().String(), done: make(chan error, 1)}
@@ -64,16 +64,16 @@ func serve(p erpc.Peer) (*service, error) {
 	return s, nil
 }
 
-// A backend is a service as those see it that call it: a session that redials, and
-// a retry of what was refused before it was executed. A call whose outcome is not
-// known is not repeated.
+// A backend is the client side of a service: a session that redials, with
+// retries of calls that were refused before execution. A call with an unknown
+// outcome is not repeated.
 type backend struct {
 	erpc.CallMaker
 	sess erpc.Session
 }
 
-// dial waits for a backend for as long as ctx lasts, so services may be started
-// in any order.
+// dial waits for a backend until ctx ends, so services can be started in any
+// order.
 func dial(ctx context.Context, p erpc.Peer, addr string, r *retry.Retry) (backend, error) {
 	sess, st := p.DialContext(ctx, addr)
 	if !st.OK() {

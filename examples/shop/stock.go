@@ -10,8 +10,8 @@ import (
 	"github.com/goerpc/erpc/plugin/overloader"
 )
 
-// A stock keeps items for orders. Each order has at most one reservation, so both
-// methods are idempotent.
+// A stock reserves items for orders. Each order has at most one reservation, so
+// both methods are idempotent.
 type stock struct {
 	mu       sync.Mutex // guards the following
 	items    map[string]*ItemConfig
