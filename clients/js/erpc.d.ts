@@ -1,22 +1,22 @@
-/** What a handler learns besides its argument. */
+/** What a handler gets besides its argument. */
 export interface Context {
   /** The first value of each entry of metadata. It has no prototype. */
   meta: Record<string, string>;
-  /** The other side wants no reply. */
+  /** The message is a push: the other side expects no reply. */
   push: boolean;
 }
 
 /**
- * "refused": the server does not want this client, and the client does not try again
+ * "refused": the server has refused this client, and the client does not try again
  * until reconnect is called. "closed": close was called, or reconnect is false.
  */
 export type State = "connecting" | "open" | "refused" | "closed";
 
-/** How a connection has ended: 1006 without a reason if it broke or never came about. */
+/** How a connection ended: with code 1006 and no reason if it broke or could not be made. */
 export interface CloseInfo {
   code: number;
   reason: string;
-  /** Why the server has ended the session, if it has said so. */
+  /** The status with which the server ended the session, if it sent one. */
   status?: StatusError;
 }
 
@@ -29,21 +29,21 @@ export interface Token {
 export interface Options {
   /** Connect again when the connection breaks. Default true. */
   reconnect?: boolean;
-  /** Milliseconds before the first attempt to connect again; it doubles with each. Default 100. */
+  /** Milliseconds before the first attempt to connect again; the pause doubles each time. Default 100. */
   minBackoff?: number;
-  /** Milliseconds that it does not exceed. Default 10,000. */
+  /** Maximum of that pause in milliseconds. Default 10,000. */
   maxBackoff?: number;
-  /** Milliseconds that a connection must last for the next pause to begin with minBackoff again. Default 5,000. */
+  /** Milliseconds that a connection must last before pauses start with minBackoff again. Default 5,000. */
   stableAfter?: number;
   /**
-   * Returns the token to connect with. It is asked for at first, when the last one is
+   * Returns the token to connect with. It is called for the first connection, when the last token is
    * about to expire as a connection is made, and once after the server has refused it
    * with 401; then refused is true.
    */
   getToken?: (why: { refused: boolean }) => string | Token | Promise<string | Token>;
-  /** false for a server of erpc v7, which knows no sub-protocols of WebSocket. Default true. */
+  /** Set to false for a server of erpc v7, which does not support WebSocket sub-protocols. Default true. */
   protocols?: boolean;
-  /** The WebSocket class, where the runtime has none of its own. */
+  /** The WebSocket class, for runtimes without a built-in one. */
   WebSocket?: typeof WebSocket;
 }
 
@@ -66,8 +66,8 @@ export declare const Code: Readonly<{
 }>;
 
 /**
- * A failed status. A handler that throws one answers with it; whatever else a handler
- * throws is answered with Code.InternalServerError, and its text stays here.
+ * A failed status. A handler that throws one answers with it; any other exception of a handler
+ * is answered with Code.InternalServerError, and its text is not sent.
  */
 export declare class StatusError extends Error {
   constructor(code: number, msg?: string, cause?: string);
@@ -78,18 +78,18 @@ export declare class StatusError extends Error {
 }
 
 /**
- * One end of a stream, and an async iterable of what the other side sends. A loop
- * that is left closes it. One reader at a time.
+ * One end of a stream, and an async iterable of the messages from the other side. Leaving
+ * a loop over it closes the stream. Only one reader at a time is allowed.
  */
 export declare class Stream<In = unknown, Out = unknown> implements AsyncIterableIterator<In> {
   private constructor();
   /** Aborts when the stream has ended. */
   readonly signal: AbortSignal;
-  /** Resolves with null when the stream has ended well, else with its status. */
+  /** Resolves when the stream has ended: with null after success, else with its status. */
   readonly ended: Promise<StatusError | null>;
-  /** Resolves when the message was handed to the connection; it waits for the other side's program to take what was sent before. */
+  /** Resolves when the message was passed to the connection. It waits until the program of the other side has taken enough earlier messages. */
   send(message: Out): Promise<void>;
-  /** Says that no more messages come from here. */
+  /** Tells the other side that this side sends no more messages. */
   closeSend(): Promise<void>;
   next(): Promise<IteratorResult<In>>;
   return(value?: unknown): Promise<IteratorResult<In>>;
@@ -98,29 +98,29 @@ export declare class Stream<In = unknown, Out = unknown> implements AsyncIterabl
   [Symbol.asyncIterator](): this;
 }
 
-/** One side of a connection, which calls, pushes and handles. */
+/** One side of a connection, which can call, push and handle messages. */
 export declare class Peer {
   constructor(url: string | URL, options?: Options);
   readonly state: State;
-  /** How the last connection has ended; null before that. */
+  /** How the last connection ended; null before the first one ended. */
   readonly lastClose: CloseInfo | null;
-  /** Calls f with every new state. Returns a function that ends that. */
+  /** Calls f with every new state. Returns a function that unregisters f. */
   onState(f: (state: State, lastClose: CloseInfo | null) => void): () => void;
   /** Makes f the handler of pushes and calls to a method. */
   on<A = unknown, R = unknown>(method: string, f: (arg: A, ctx: Context) => R | Promise<R>): this;
   /** Resolves with the reply, or rejects with a StatusError. Waits for the connection. */
   call<R = unknown>(method: string, arg?: unknown, options?: CallOptions): Promise<R>;
-  /** Sends without a reply. Resolves when it was handed to the connection. */
+  /** Sends a message without a reply. Resolves when it was passed to the connection. */
   push(method: string, arg?: unknown, options?: SendOptions): Promise<void>;
-  /** Opens a stream; an argument is its first message. */
+  /** Opens a stream. The argument, if any, is its first message. */
   stream<In = unknown, Out = unknown>(method: string, arg?: Out, options?: CallOptions): Stream<In, Out>;
-  /** Makes f the handler of streams that the other side opens; the stream ends when f does. */
+  /** Makes f the handler of streams that the other side opens; the stream ends when f returns. */
   onStream<In = unknown, Out = unknown>(method: string, f: (stream: Stream<In, Out>, ctx: { meta: Record<string, string> }) => void | Promise<void>): this;
-  /** Connects now: after a refusal, or in place of the pause between attempts. */
+  /** Connects now, after a refusal or during the pause between attempts. */
   reconnect(): void;
-  /** Ends the connection for good. The code is 1000, or 3000 to 4999. Calls in flight fail. */
+  /** Ends the connection permanently. The code must be 1000 or from 3000 to 4999. Calls in flight fail. */
   close(code?: number, reason?: string): void;
 }
 
-/** Opens a connection; it is made again when it breaks. */
+/** Connects, and connects again when the connection breaks. */
 export declare function connect(url: string | URL, options?: Options): Peer;

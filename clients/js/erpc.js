@@ -12,26 +12,26 @@ import { Stream, Streams } from "./streams.js";
 const CALL = 1, REPLY = 2, PUSH = 3;
 const JSON_CODEC = 106;
 const CONTROL = "/erpc.control/"; // messages between the libraries, not for handlers
-const MAX_UNSAID = 64; // cancelled calls that are kept until the other side says hello
-const CAPS = CONTROL + "caps"; // asks the other side, by a number that no proxy passes on, what it supports
+const MAX_UNSAID = 64; // cancellations that are kept until the other side's hello arrives
+const CAPS = CONTROL + "caps"; // asks what the other side supports, with a sequence number, which proxies don't pass on
 const CAPS_META = "X-Erpc-Caps";
 const STREAMS = 1; // the bit of streams
 const MIN_CAPS_SEQ = 2 ** 24, MAX_CAPS_SEQ = 2 ** 30;
-const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: none, but it can be cancelled
-const HELLO = "X-Erpc-Hello"; // names the number of its own message, which no proxy passes on
+const TIMEOUT = "X-Erpc-Timeout"; // milliseconds left; 0: no deadline, but the call can be cancelled
+const HELLO = "X-Erpc-Hello"; // the sequence number of its own message, which proxies don't pass on
 
-// A server that refuses a client, or ends its session for good, closes the connection with
-// 4000 and the code of the status, and with the text as the reason: a page can't see the
-// answer to a handshake. A code above 999 or below 1 stands in front of the text, with
-// 4000, and so does every code with RESTART, after which the client may come back.
+// A server that refuses a client, or ends its session permanently, closes the connection with
+// 4000 plus the code of the status, and the text as the reason, because a page can't see the
+// response to a handshake. With a code above 999 or below 1, the close code is 4000 and the reason begins
+// with the code. The same holds for every code with RESTART, after which the client may come back.
 const REFUSED = 4000;
 const RESTART = 1012;
-const MALFORMED = 4400; // what we close with when the other side sends no message of erpc
-const PROTOCOL = "erpc"; // the sub-protocol that is offered beside the next two
+const MALFORMED = 4400; // close code for invalid messages of the other side
+const PROTOCOL = "erpc"; // the offered sub-protocol, next to the following two
 const CLOSES = 1000; // how long a close event may take after an error, in milliseconds
-const REFUSAL = "erpc.refused"; // the one that a server chooses to refuse
+const REFUSAL = "erpc.refused"; // the sub-protocol that a server chooses to refuse the client
 const TOKEN = "erpc.token."; // the sub-protocol that is a token, in base64url
-const RENEW = 30_000; // milliseconds before it expires that a token is taken for old
+const RENEW = 30_000; // milliseconds before its expiry at which a token is renewed
 
 /** Codes of the framework; see erpc's Code… constants. */
 export const Code = Object.freeze({
@@ -52,26 +52,26 @@ export class StatusError extends Error {
 
 export { Stream };
 
-/** Opens a connection; it is made again when it breaks. */
+/** Connects, and connects again when the connection breaks. */
 export function connect(url, options = {}) { return new Peer(url, options); }
 
-/** One side of a connection, which calls, pushes and handles. */
+/** One side of a connection, which can call, push and handle messages. */
 export class Peer {
   #url; #options; #ws = null; #seq = 0; #pending = new Map(); #handlers = new Map();
   #listeners = new Set(); #waiting = []; #state = "connecting"; #attempt = 0; #timer = null;
   #ours = false; // the other side has proven that it is adjacent and understands control messages
-  #hello = 0; // number of the call that asked for that proof
-  #opened = 0; // when the connection was opened; 0: it was not
-  #leaving = false; // the other side goes away; the connection ends with the last call or stream
-  #unsaid = []; // calls that were cancelled before that
-  #streams = null; // of the connection
-  #streamsSupported = null; // a promise, once somebody has asked on this connection
+  #hello = 0; // sequence number of the call that asked for that proof
+  #opened = 0; // when the connection was opened; 0: not open
+  #leaving = false; // the other side is leaving; the connection ends with the last call or stream
+  #unsaid = []; // calls that were cancelled before the proof
+  #streams = null; // the streams of the connection
+  #streamsSupported = null; // a promise, once this connection has asked
   #streamHandlers = new Map();
-  #token = null; // { token, expires } that was used last
-  #fresh = false; // it was asked for after a refusal
+  #token = null; // the last used { token, expires }
+  #fresh = false; // the token was requested after a refusal
   #refusal = null; // the StatusError of state "refused"
-  #close = null; // { code, reason } of the last connection that has ended
-  #dialing = 0; // counts attempts, so that one that was given up does nothing late
+  #close = null; // { code, reason } with which the last connection ended
+  #dialing = 0; // counts attempts, so that an abandoned one has no effect later
 
   constructor(url, options) {
     this.#url = url;
@@ -83,10 +83,10 @@ export class Peer {
   /** "connecting", "open", "refused" or "closed". */
   get state() { return this.#state; }
 
-  /** Code and reason with which the last connection ended, and the status that the server has given; null before that. */
+  /** Code and reason with which the last connection ended, and the status of the server, if any; null before the first one ended. */
   get lastClose() { return this.#close; }
 
-  /** Calls f(state, lastClose) with every new state. Returns a function that ends that. */
+  /** Calls f(state, lastClose) with every new state. Returns a function that unregisters f. */
   onState(f) {
     this.#listeners.add(f);
     return () => this.#listeners.delete(f);
@@ -134,7 +134,7 @@ export class Peer {
   }
 
   /**
-   * Opens a stream to method and returns it at once. An argument, if there is one,
+   * Opens a stream to method and returns it at once. The argument, if any,
    * is its first message: for await (const m of peer.stream("/prices", "EUR")).
    */
   stream(method, arg, { signal, timeout, meta } = {}) {
@@ -151,7 +151,7 @@ export class Peer {
     return stream;
   }
 
-  /** Makes f the handler of streams to method: f(stream, { meta }). The stream ends when f does. */
+  /** Makes f the handler of streams to method: f(stream, { meta }). The stream ends when f returns. */
   onStream(method, f) {
     this.#streamHandlers.set(method, f);
     return this;
@@ -167,7 +167,7 @@ export class Peer {
     this.#streams.open(stream, method, query(pairs), signal);
   }
 
-  // A number for a proof.
+  // Returns a random sequence number for a proof.
   #random() {
     for (;;) {
       const seq = MIN_CAPS_SEQ + Math.floor(Math.random() * (MAX_CAPS_SEQ - MIN_CAPS_SEQ));
@@ -175,7 +175,7 @@ export class Peer {
     }
   }
 
-  // Asks the other side once for each connection.
+  // Asks the other side, once per connection, whether it supports streams.
   #supportsStreams() {
     return (this.#streamsSupported ??= new Promise((resolve, reject) => {
       const seq = this.#random();
@@ -193,7 +193,7 @@ export class Peer {
     }));
   }
 
-  // Answers such a question.
+  // Answers such a request.
   #caps(m) {
     const caps = parseCaps(parseQuery(m.meta)[CAPS_META]);
     if (caps?.seq !== m.seq || m.seq < MIN_CAPS_SEQ) return false;
@@ -202,14 +202,14 @@ export class Peer {
     return true;
   }
 
-  /** Sends without a reply. Resolves when it was handed to the connection. */
+  /** Sends a message without a reply. Resolves when it was passed to the connection. */
   async push(method, arg, { signal, meta } = {}) {
     const body = encode(arg);
     await this.#open(signal, 0);
     this.#send({ seq: this.#next(), mtype: PUSH, serviceMethod: method, meta: query(Object.entries(meta || {})), bodyCodec: JSON_CODEC, body });
   }
 
-  /** Connects now: after a refusal, such as when the user has logged in, or in place of the pause between attempts. */
+  /** Connects now: after a refusal, for example when the user has logged in, or during the pause between attempts. */
   reconnect() {
     if (this.#state === "open" || this.#state === "closed") return;
     this.#attempt = 0;
@@ -217,17 +217,17 @@ export class Peer {
     this.#token = null;
     this.#fresh = false;
     const ws = this.#ws;
-    this.#ws = null; // what it says from now on is passed over
+    this.#ws = null; // later events of the old connection are ignored
     ws?.close(1000);
     clearTimeout(this.#timer);
     this.#setState("connecting");
     this.#dial();
   }
 
-  /** Ends the connection for good, with a code (1000, or 3000 to 4999) and a reason. Calls in flight fail. */
+  /** Ends the connection permanently, with a code (1000, or 3000 to 4999) and a reason. Calls in flight fail. */
   close(code = 1000, reason = "") {
     if (this.#state === "closed") return;
-    this.#ws?.close(code, reason); // throws on a code that may not be sent
+    this.#ws?.close(code, reason); // throws if the code is not allowed
     this.#dialing++;
     clearTimeout(this.#timer);
     this.#close = { code, reason };
@@ -254,18 +254,18 @@ export class Peer {
         console.warn("erpc: getToken:", err);
         return this.#again();
       }
-      if (attempt !== this.#dialing) return; // closed meanwhile, or another one has begun
+      if (attempt !== this.#dialing) return; // closed meanwhile, or another attempt has begun
     }
     let ws;
     try {
       ws = this.#ws = this.#options.protocols === false ? new this.#options.WebSocket(this.#url) : new this.#options.WebSocket(this.#url, protocols);
-    } catch (err) { // the URL is none, or may not be connected to from here
+    } catch (err) { // the URL is invalid, or not allowed from this page
       return this.#refuse(new StatusError(Code.BadMessage, "Bad Message", String(err?.message ?? err)));
     }
     ws.binaryType = "arraybuffer";
     ws.onopen = () => {
       if (this.#ws !== ws || this.#state === "closed") return ws.close();
-      if (ws.protocol === REFUSAL) return; // onclose says why
+      if (ws.protocol === REFUSAL) return; // onclose handles the reason
       this.#opened = Date.now();
       this.#leaving = false;
       this.#ours = false;
@@ -278,10 +278,10 @@ export class Peer {
     };
     ws.onmessage = (event) => { if (this.#ws === ws) this.#receive(event.data); };
     ws.onclose = (event) => this.#broken(ws, event);
-    ws.onerror = () => setTimeout(() => this.#broken(ws), CLOSES); // onclose follows at once, but not in Node.js 20 after a refused handshake
+    ws.onerror = () => setTimeout(() => this.#broken(ws), CLOSES); // normally onclose follows at once, but not in Node.js 20 after a refused handshake
   }
 
-  // Returns the token to connect with. It is asked for again when it is about to
+  // Returns the token to connect with. It calls getToken again when the token is about to
   // expire, and after a refusal.
   async #currentToken() {
     const known = this.#token;
@@ -318,7 +318,7 @@ export class Peer {
     this.#again();
   }
 
-  // Connects again after a pause, which doubles until a connection has lasted.
+  // Connects again after a pause, which doubles until a connection lasts.
   #again() {
     this.#setState("connecting");
     const { minBackoff, maxBackoff } = this.#options;
@@ -350,7 +350,7 @@ export class Peer {
     for (const w of this.#waiting.splice(0)) w.fail(err);
   }
 
-  // Waits until the connection is open and may be used.
+  // Waits until the connection is open and can be used.
   async #open(signal, end) {
     for (;;) {
       if (signal?.aborted) throw new StatusError(Code.Canceled, "Canceled");
@@ -380,7 +380,7 @@ export class Peer {
   }
 
   #send(m) {
-    // The order is that of the Go side; a status stands last.
+    // Keep the order of the Go side, with the status last.
     const out = { seq: m.seq, mtype: m.mtype, serviceMethod: m.serviceMethod, meta: m.meta || "", bodyCodec: m.bodyCodec, body: m.body, xferPipe: [] };
     if (m.status) out.status = m.status;
     this.#ws?.send(JSON.stringify(out));
@@ -389,13 +389,13 @@ export class Peer {
   #receive(data) {
     try {
       this.#route(parse(data));
-    } catch { // what follows can't be trusted
+    } catch { // later messages can't be trusted
       this.#ws?.close(MALFORMED, "malformed message");
     }
   }
 
   #route(m) {
-    if (!m) throw new TypeError("no message of erpc");
+    if (!m) throw new TypeError("not a message of erpc");
     if (this.#streams?.receive(m)) return;
     switch (m.mtype) {
       case REPLY: return this.#reply(m);
@@ -408,7 +408,7 @@ export class Peer {
     }
   }
 
-  // Tells the handler of a call that nobody waits for it any more.
+  // Tells the other side that a call was cancelled.
   #cancel(seq) { this.#send({ seq, mtype: PUSH, serviceMethod: CONTROL + "cancel", bodyCodec: 0, body: "" }); }
 
   #proven() {
@@ -429,7 +429,7 @@ export class Peer {
     }
   }
 
-  // Ends a connection whose other side goes away, once no call and no stream is on it.
+  // Ends a connection whose other side is leaving, once it has no calls and streams.
   #leave() { if (this.#leaving && this.#pending.size === 0 && !this.#streams?.size) this.#ws?.close(1000); }
 
   #reply(m) {
@@ -458,7 +458,7 @@ export class Peer {
     } catch (err) {
       if (push) return void console.warn(`erpc: push to ${m.serviceMethod}:`, err);
       let st = err;
-      if (!(err instanceof StatusError)) { // its text is for this side only
+      if (!(err instanceof StatusError)) { // don't send its text
         console.error(`erpc: call of ${m.serviceMethod}:`, err);
         st = new StatusError(Code.InternalServerError, "Internal Server Error");
       }
@@ -466,7 +466,7 @@ export class Peer {
       reply.body = "";
       reply.status = statusText(st);
     }
-    if (!push && this.#ws === ws) this.#send(reply); // else the one who asked is gone
+    if (!push && this.#ws === ws) this.#send(reply); // otherwise the caller's connection is gone
   }
 }
 
@@ -477,7 +477,7 @@ function parse(data) {
     if (typeof m !== "object" || m === null || Array.isArray(m)) return null;
     if (typeof m.serviceMethod !== "string") {
       if (m.mtype !== REPLY) return null;
-      m.serviceMethod = ""; // it needs none
+      m.serviceMethod = ""; // the method is optional here
     }
     return m;
   } catch {
@@ -485,7 +485,7 @@ function parse(data) {
   }
 }
 
-// Returns the status that a server has closed the connection with, undefined if none.
+// Returns the status with which a server closed the connection, or undefined if there is none.
 function closeStatus(code, reason) {
   if (code > REFUSED && code < REFUSED + 1000 && code !== MALFORMED) return new StatusError(code - REFUSED, reason);
   if (code !== REFUSED && code !== RESTART) return undefined;
@@ -502,8 +502,8 @@ function decode(m) {
   return JSON.parse(m.body);
 }
 
-// Metadata and status travel as query text, in which A-Z a-z 0-9 . _ - * stand
-// for themselves.
+// Metadata and status are sent as query text, in which A-Z a-z 0-9 . _ - * are
+// not escaped.
 function escape(s) {
   let out = "";
   for (const b of new TextEncoder().encode(s)) {
@@ -521,8 +521,8 @@ function query(pairs) {
   return pairs.map(([k, v]) => escape(k) + (v === "" ? "" : "=" + escape(String(v)))).join("&");
 }
 
-// The object has no prototype, so that names such as "constructor" are keys like any
-// other.
+// The object has no prototype, so that names such as "constructor" are ordinary
+// keys.
 function parseQuery(text) {
   const out = Object.create(null);
   if (text === undefined || text === null) return out;
@@ -541,7 +541,7 @@ function parseCaps(text) {
   return m && { bits: Number(m[1]) & 0xff, seq: Number(m[2]) };
 }
 
-// What streams need to know of the sub-protocol.
+// What streams need from the sub-protocol.
 const codec = {
   id: JSON_CODEC,
   encode,

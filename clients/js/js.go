@@ -1,7 +1,7 @@
-// Package js holds the client of erpc for browsers: erpc.js, an ES module
-// without dependencies that speaks the JSON sub-protocol over WebSocket, with
-// streams.js, which it imports, rooms.js for rooms of a cluster, and their types. A Go program can serve
-// them from [Files].
+// Package js holds the erpc client for browsers: erpc.js, an ES module without
+// dependencies that uses the JSON sub-protocol over WebSocket; streams.js,
+// which it imports; rooms.js, for rooms of a cluster; and their types. A Go
+// program can serve them from [Files].
 package js
 
 import "embed"

@@ -1,13 +1,13 @@
 import type { CallOptions, Context, Peer } from "./erpc.js";
 
 /**
- * The rooms of a cluster that the client of one peer is in. It joins them again over
- * each connection, and keeps the position in rooms with history.
+ * The rooms of a cluster that the client is in. It joins them again on
+ * each new connection, and remembers the position in rooms with history.
  */
 export declare class Rooms {
   /**
    * Joins with calls of path, where the node has Cluster.HandleJoin. afresh is called
-   * when pushes of a room are lost for good: load again what you show.
+   * when pushes of a room are permanently lost: reload what you show.
    */
   constructor(peer: Peer, path: string, options?: { afresh?: (room: string) => void });
   /** Makes f the handler of pushes of rooms to a method. */
@@ -18,6 +18,6 @@ export declare class Rooms {
   leave(room: string, options?: CallOptions): Promise<void>;
   /** The position of the last push of a room, "" if it has no history. */
   position(room: string): string;
-  /** Joins no more rooms again. */
+  /** Stops joining rooms again. */
   close(): void;
 }

@@ -1,18 +1,18 @@
-// Rooms of an erpc cluster: keeps the position in rooms with history, and joins
-// again when there is another connection, on whatever node. The node has
+// Rooms of an erpc cluster: remembers the position in rooms with history, and joins
+// again on each new connection, to any node. The nodes have
 // Cluster.HandleJoin at the same path.
 import { StatusError } from "./erpc.js";
 
 const GAP = "/erpc.cluster/gap", META_ROOM = "X-Erpc-Room", META_POSITION = "X-Erpc-Pos";
 const FIRST_PAUSE = 100, LAST_PAUSE = 5000; // between attempts to join again, in milliseconds
 
-/** The rooms that the client of one peer is in. */
+/** The rooms that the client is in. */
 export class Rooms {
   #peer; #path; #afresh; #rooms = new Map(); #off; #connection = 0; #closed = false; #timers = new Set();
 
   /**
-   * Joins with calls of path. afresh(room) is called when pushes of a room are lost for
-   * good: load again what you show.
+   * Joins with calls of path. afresh(room) is called when pushes of a room are permanently
+   * lost: reload what you show.
    */
   constructor(peer, path, { afresh = () => {} } = {}) {
     this.#peer = peer;
@@ -59,21 +59,21 @@ export class Rooms {
   /** The position of the last push of a room, "" if it has no history. */
   position(room) { return this.#rooms.get(room)?.at ?? ""; }
 
-  /** Joins no more rooms again. */
+  /** Stops joining rooms again. */
   close() {
     this.#closed = true;
     this.#off();
     this.#timers.forEach(clearTimeout);
   }
 
-  // Resolves with whether the client gets all that it missed.
+  // Resolves with whether the client gets everything that it missed.
   async #join(name, options) {
     const room = this.#rooms.get(name);
     if (!room) return true; // it has left
     const { at, version } = room;
     const joined = await this.#peer.call(this.#path, at ? { room: name, position: at } : { room: name }, options);
     room.joined = true;
-    if (!joined.recovered && room.version === version) { // else a push has come meanwhile
+    if (!joined.recovered && room.version === version) { // otherwise a push has arrived meanwhile
       room.at = joined.position;
       room.version++;
     }
@@ -83,7 +83,7 @@ export class Rooms {
   #rejoin() {
     this.#connection++;
     for (const [name, room] of this.#rooms) {
-      if (room.joined) this.#again(name, this.#connection, FIRST_PAUSE); // else join waits for the connection
+      if (room.joined) this.#again(name, this.#connection, FIRST_PAUSE); // otherwise join is still waiting for the connection
     }
   }
 
@@ -103,7 +103,7 @@ export class Rooms {
     }
   }
 
-  // Notes a position that is later than the last, or of another epoch.
+  // Records a position that is later than the last one, or of another epoch.
   #advance(name, at) {
     const room = this.#rooms.get(name);
     if (!room || !at) return;
@@ -114,5 +114,5 @@ export class Rooms {
   }
 }
 
-// Compares numbers of base 36, which may be larger than a number of JavaScript holds.
+// Compares base 36 numbers, which may exceed the precision of JavaScript numbers.
 function later(a, b) { return a.length !== b.length ? a.length > b.length : a > b; }

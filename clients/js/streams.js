@@ -1,23 +1,23 @@
-// Streams of erpc for browsers: many messages under one method, either way. See
-// docs/wire.md for the frames and the flow control. erpc.js uses this; programs
+// Streams of erpc for browsers: many messages under one method, in both directions. See
+// docs/wire.md for the frames and the flow control. erpc.js uses this module; programs
 // get streams from Peer.stream and Peer.onStream.
 
 const OPEN = 6, DATA = 7, END = 8, CREDIT = 9, FULL = 10;
-const INITIAL_WINDOW = 64 * 1024; // bytes, both ways, until a credit says otherwise
-const MAX_WINDOW = 1024 * 1024; // what this side announces at most
-const MAX_MESSAGE = 4 * 1024 * 1024; // bytes of a message that arrives
-const MIN_CHARGE = 256; // bytes that the smallest message takes of a window
+const INITIAL_WINDOW = 64 * 1024; // bytes in each direction, until a credit changes it
+const MAX_WINDOW = 1024 * 1024; // the largest window that this side announces
+const MAX_MESSAGE = 4 * 1024 * 1024; // bytes of a received message
+const MIN_CHARGE = 256; // bytes of the window that the smallest message uses
 const MAX_UNCREDITED = 64; // messages taken before a credit is due
-const MAX_STREAMS = 1000; // that the other side has open
+const MAX_STREAMS = 1000; // streams that the other side may have open
 
 const charge = (body) => Math.max(MIN_CHARGE, new TextEncoder().encode(body).length);
 
-// Window is what this side may still send of a stream.
+// Window tracks how much this side may still send on a stream.
 class Window {
   #size = INITIAL_WINDOW; #unacked = 0; #charges = []; #acked = 0; #waiting = []; #error = null;
 
-  // acquire resolves when the next message may be sent, with whether it uses the
-  // window up. Messages go in the order of the calls.
+  // acquire resolves when the next message may be sent, with whether the message uses the
+  // window up. Messages are sent in the order of the calls.
   acquire(n) {
     if (this.#error) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
@@ -49,7 +49,7 @@ class Window {
   }
 }
 
-/** One end of a stream. It is an async iterable of what the other side sends. */
+/** One end of a stream, and an async iterable of the messages from the other side. */
 export class Stream {
   #link; #key; #codec; #window = new Window(); #inbox = []; #queued = 0; #taking = null;
   #size = INITIAL_WINDOW; #taken = 0; #owed = 0; #owedCount = 0;
@@ -66,10 +66,10 @@ export class Stream {
   /** Aborts when the stream has ended. */
   get signal() { return this.#abort.signal; }
 
-  /** Resolves with null when the stream has ended well, else with a StatusError. */
+  /** Resolves when the stream has ended: with null after success, else with a StatusError. */
   get ended() { return this.#finished; }
 
-  /** Sends a message. Resolves when it was handed to the connection, which may wait for the other side's program. */
+  /** Sends a message. Resolves when it was passed to the connection; it may wait for the program of the other side. */
   async send(message) {
     await this.#opened;
     if (this.#outcome) throw this.#outcome.error || this.#codec.closed();
@@ -80,7 +80,7 @@ export class Stream {
     this.#link.frame(full ? FULL : DATA, -this.#key, { body });
   }
 
-  /** Says that no more messages come from here. */
+  /** Tells the other side that this side sends no more messages. */
   async closeSend() {
     await this.#opened;
     if (this.#sendClosed || this.#outcome) return;
@@ -88,7 +88,7 @@ export class Stream {
     this.#link.frame(END, -this.#key, {});
   }
 
-  /** Resolves with { value, done }: the next message, or done after the last. Rejects with the status of a stream that failed. */
+  /** Resolves with { value, done }: the next message, or done after the last. Rejects with the status of a failed stream. */
   async next() {
     for (;;) {
       if (this.#inbox.length > 0) return { value: this.#take(), done: false };
@@ -166,8 +166,8 @@ export class Stream {
     this.#wake();
   }
 
-  // _end ends the stream with an error, or null. tell says so to the other side;
-  // drop forgets what has arrived.
+  // _end ends the stream with an error, or null. If tell is set, it tells the other side;
+  // if drop is set, it drops the messages that have arrived.
   _end(error, tell, drop) {
     if (this.#outcome) return;
     this.#outcome = { error };
@@ -191,7 +191,7 @@ export class Stream {
 export class Streams {
   #byKey = new Map(); #lastID = 0; #accepted = 0; #codec; #send; #handlers; #ended;
 
-  // send sends a message; handlers finds the handler of a method; ended is called when a
+  // send sends a message, handlers finds the handler of a method, and ended is called when a
   // stream has ended.
   constructor(codec, send, handlers, ended = () => {}) {
     this.#codec = codec;
@@ -200,7 +200,7 @@ export class Streams {
     this.#ended = ended;
   }
 
-  /** How many have not ended. */
+  /** The number of open streams. */
   get size() { return this.#byKey.size; }
 
   delete(key) {
@@ -218,7 +218,7 @@ export class Streams {
     stream._bind(this, key, signal);
   }
 
-  // receive handles a frame, and reports whether it was one of a stream.
+  // receive handles a message, and returns whether it was a frame of a stream.
   receive(m) {
     if (m.mtype < OPEN || m.mtype > FULL) return false;
     if (m.mtype === OPEN) {
@@ -226,7 +226,7 @@ export class Streams {
       return true;
     }
     const s = this.#byKey.get(m.seq);
-    if (!s) return true; // it has ended here
+    if (!s) return true; // the stream has ended on this side
     const body = typeof m.body === "string" ? m.body : "";
     switch (m.mtype) {
       case DATA: case FULL: s._data(body, m.mtype === FULL); break;

@@ -312,7 +312,7 @@ func TestProgram(t *testing.T) {
 	}()
 	var addr string
 	erpctest.Eventually(t, "it says where players come to", func() bool {
-		_, err := fmt.Sscanf(out.String(), "players come to %s\n", &addr)
+		_, err := fmt.Sscanf(out.String(), "listening for players on %s\n", &addr)
 		return err == nil
 	})
 	bots := make(chan error, 1)

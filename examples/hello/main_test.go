@@ -56,7 +56,7 @@ func TestDemo(t *testing.T) {
 		`(?m)^anna +\| bye after 3 broadcasts$`,
 		`(?m)^ben +\| bye after 3 broadcasts$`,
 		`(?m)^server +\| stopped listening: peer: closed$`,
-		`All three ended well`,
+		`All three ended successfully`,
 	} {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("nothing like %s in:\n%s", want, out)

@@ -8,6 +8,6 @@ func Example() {
 	}
 	// Output:
 	// good day, alice
-	// a client without a certificate is turned away
-	// a client that expects another server is turned away
+	// a client without a certificate is refused
+	// a client that expects another server is refused
 }

@@ -7,9 +7,9 @@ const $ = (id) => document.getElementById(id);
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const peer = connect(`${scheme}//${location.host}/ws`);
 const api = `${location.protocol}//${location.hostname}:${document.body.dataset.apiPort}`;
-let joined = null; // { room, name }, what to come back to when the connection breaks
-let asked = 0; // the last question to the API, whose answer counts
-let room = ""; // the one whose pushes are shown: they may come before join's reply
+let joined = null; // { room, name } to join again after a lost connection
+let asked = 0; // number of the last API request; answers to earlier ones are ignored
+let room = ""; // the room whose pushes are shown; they may arrive before the reply to join
 
 peer.on("/chat/message", (m) => { if (m.room === room) show(m); });
 peer.on("/chat/members", (m) => {
@@ -43,8 +43,8 @@ $("say").addEventListener("submit", async (event) => {
   }
 });
 
-// join is tried again while the server has not noticed that the connection
-// before this one is gone, and still has the name on it.
+// join retries while the server has not noticed that the previous connection
+// is gone, and the name is still taken.
 async function join(to, retries) {
   const before = room;
   room = to.room;
@@ -63,7 +63,7 @@ async function join(to, retries) {
   }
 }
 
-// rooms asks the HTTP API, which is on another port and so another origin.
+// rooms calls the HTTP API, which is on another port and so another origin.
 async function rooms() {
   const mine = ++asked;
   try {
@@ -78,7 +78,7 @@ function list(id, texts) {
   $(id).replaceChildren(...texts.map((text) => element("li", text)));
 }
 
-// markMe shows which of the members this page is.
+// markMe highlights the member that is this page.
 function markMe() {
   for (const line of $("members").children) line.classList.toggle("me", line.textContent === joined?.name);
 }
@@ -102,7 +102,7 @@ function add(line) {
   line.scrollIntoView();
 }
 
-// Texts of others become text, never HTML.
+// Texts of others are inserted as text, never as HTML.
 function element(tag, text) {
   const e = document.createElement(tag);
   e.textContent = text;
