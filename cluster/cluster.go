@@ -52,7 +52,7 @@ type Cluster struct {
 	mu      sync.Mutex // guards the following
 	stop    context.CancelFunc
 	offers  announcement
-	offered uint64 // so many times offers has changed
+	offered uint64 // how often offers has changed
 	stopped bool
 	wg      sync.WaitGroup // goroutines that Close waits for
 }

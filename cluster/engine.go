@@ -3,11 +3,12 @@ package cluster
 import "context"
 
 // An Engine carries live messages between nodes: at most once, and in order for
-// one publisher and subject. Two subjects have no common order, but a message that
-// arrives shows two things. What its publisher has published before, to whatever subject,
-// is not lost with the connection of the publisher. And what the node that got it
-// publishes from then on reaches the publisher by every subject to which that had
-// subscribed before. All methods may be called concurrently.
+// one publisher and subject. Two subjects have no common order, but an arriving
+// message guarantees two things. First, what its publisher has published before
+// it, to any subject, is not lost if the publisher's connection breaks. Second,
+// what the receiving node publishes from then on reaches the publisher by every
+// subject that the publisher had subscribed to before. All methods may be
+// called concurrently.
 type Engine interface {
 	// Start connects. From then until Close, the engine calls ev.
 	Start(ctx context.Context, ev Events) error

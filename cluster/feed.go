@@ -46,11 +46,11 @@ type feed struct {
 	retry   time.Time // when to read again after an error
 }
 
-// A known is what a node knows about the end of a log. What is read afterwards has it; what
-// was read before may not.
+// A known is what a node knows about the end of a log. What is read later
+// includes it; what was read before may not.
 type known struct {
-	heard  Position // of the last live message
-	doubts uint64   // so many times messages may not have come
+	heard  Position // position of the last live message
+	doubts uint64   // how often messages may have been missed
 }
 
 // Stored implements [Events].
@@ -325,7 +325,7 @@ func (c *Cluster) unblock() {
 // reached that position.
 func (c *Cluster) doubt(t *topic, top *Position) {
 	t.mu.Lock()
-	t.feed.known.doubts++ // for those who read at this moment
+	t.feed.known.doubts++ // for readings in progress
 	for _, in := range t.members {
 		if in.state == feedLive && (top == nil || !in.at.covers(*top)) {
 			in.moveLocked(feedBehind)

@@ -173,7 +173,7 @@ func (n *nodes) lives(id string) bool {
 	return x != nil && !x.lost
 }
 
-// leftLocked reports whether a node has left. Its name is not used again.
+// leftLocked reports whether a node has left. Ids of nodes are not reused.
 func (n *nodes) leftLocked(id string) bool {
 	_, left := n.left[id]
 	return left

@@ -190,7 +190,7 @@ func newRecorder(t *testing.T) *recorder {
 	return &recorder{t: t, inside: map[string]bool{}, got: map[string][]string{}, probes: map[string]bool{}, stored: map[string][]stored{}, hear: map[string]func(string){}}
 }
 
-// answers makes f be called for each message of a subject.
+// answers registers f to be called for each message of a subject.
 func (r *recorder) answers(subject string, f func(text string)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

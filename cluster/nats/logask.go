@@ -14,12 +14,12 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// servers answer what is asked of a stream. The caller cannot choose the one that answers,
-// and two questions may go to different ones.
+// servers answers requests about a stream. The caller can't choose the server
+// that answers, and different servers may answer two requests.
 type servers interface {
-	// request returns an answer of one message.
+	// request returns an answer that is a single message.
 	request(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
-	// gather returns an answer of several messages, of which the last has a status.
+	// gather returns an answer of several messages; the last one has a status.
 	gather(ctx context.Context, subject string, data []byte) ([]*nats.Msg, error)
 }
 
@@ -32,35 +32,36 @@ const (
 const codeNoStream = 10059
 
 var (
-	errTorn  = errors.New("nats: a part of the answer of the stream is missing")
-	errLags  = errors.New("nats: the server that answers for the stream lags behind another")
-	errAlone = errors.New("nats: the server that answers for the stream does not hear from the majority")
+	errTorn  = errors.New("nats: a part of the server's answer is missing")
+	errLags  = errors.New("nats: the answering server lags behind another server of the stream")
+	errAlone = errors.New("nats: the answering server is not connected to the majority")
 )
 
-// A reading asks the servers of one stream for one subject.
+// A reading reads one subject of a stream from its servers.
 type reading struct {
 	servers
 	group
 	subject string // with storePrefix
 }
 
-// A streamState is what a server says of a stream and of the subject.
+// A streamState is the state of a stream and of the subject, as reported by one
+// server.
 type streamState struct {
 	epoch    string
-	now      time.Time // when it was so, not earlier than any message
-	last     uint64    // number of the last message, of whatever subject
-	lastTime time.Time // when that was stored
+	now      time.Time // time of the report, not before any message
+	last     uint64    // number of the last message of any subject
+	lastTime time.Time // time when it was stored
 	kept     uint64    // messages of all subjects
 	count    uint64    // messages of the subject
-	followed bool      // the server hears from the majority
+	followed bool      // the server is connected to the majority
 }
 
-// heardLately is how long ago a leader has heard from the servers that follow it, which
-// answer at least once a second.
+// heardLately is the time within which a leader must have heard from its
+// followers, which answer at least once a second.
 const heardLately = 3 * time.Second
 
-// state asks the leader for the state of the stream. One that was replaced answers, too,
-// until it knows.
+// state asks the leader for the state of the stream. A leader that was replaced
+// also answers until it knows.
 func (r *reading) state(ctx context.Context) (s streamState, err error) {
 	body, err := json.Marshal(map[string]string{"subjects_filter": r.subject})
 	if err != nil {
@@ -97,7 +98,7 @@ func (r *reading) state(ctx context.Context) (s streamState, err error) {
 		epoch: epoch(info.Created), now: info.Now, last: info.State.LastSeq, lastTime: info.State.LastTime,
 		kept: info.State.Messages, count: info.State.Subjects[r.subject], followed: true,
 	}
-	if s.lastTime.After(s.now) { // by the clock of another server
+	if s.lastTime.After(s.now) { // taken from the clock of another server
 		s.now = s.lastTime
 	}
 	if c := info.Cluster; c != nil {
@@ -115,9 +116,9 @@ func (r *reading) state(ctx context.Context) (s streamState, err error) {
 	return s, nil
 }
 
-// newest asks for the newest message of the subject. upTo is the number of the last message
-// of the stream, where the server that answers is concerned. ok is false if it keeps nothing
-// of the subject.
+// newest asks for the newest message of the subject. upTo is the number of the
+// last message of the stream, as far as the answering server knows. ok is false
+// if that server has no message of the subject.
 func (r *reading) newest(ctx context.Context, epoch string) (at cluster.Position, upTo uint64, ok bool, err error) {
 	entries, end, err := r.direct(ctx, epoch, map[string]any{"multi_last": []string{r.subject}})
 	if err != nil || len(entries) == 0 {
@@ -130,8 +131,8 @@ func (r *reading) newest(ctx context.Context, epoch string) (at cluster.Position
 	return entries[0].At, upTo, true, nil
 }
 
-// from reads messages from a number on: those of the subject, or all if it is "". more is
-// how many follow after those.
+// from reads messages of the subject, or of all subjects if it is "", starting
+// at number seq. more is the number of messages that follow them.
 func (r *reading) from(ctx context.Context, epoch, subject string, seq uint64, limit, bytes int) (entries []cluster.Entry, more int, err error) {
 	what := map[string]any{"batch": limit, "max_bytes": bytes, "seq": max(seq, 1)}
 	if subject != "" {
@@ -148,8 +149,9 @@ func (r *reading) from(ctx context.Context, epoch, subject string, seq uint64, l
 	return entries, more, nil
 }
 
-// direct asks a server that keeps the stream for messages. Each names the one before it in
-// the answer, and the end names the last: a route that breaks may lose some on their way.
+// direct asks a server that has the stream for messages. Each message names the
+// previous one of the answer, and the end names the last one, because a broken
+// route may lose some of them.
 func (r *reading) direct(ctx context.Context, epoch string, what map[string]any) (entries []cluster.Entry, end nats.Header, err error) {
 	body, err := json.Marshal(what)
 	if err != nil {
@@ -184,13 +186,14 @@ func (r *reading) direct(ctx context.Context, epoch string, what map[string]any)
 	return entries, end, nil
 }
 
-// follows reports whether a message of an answer follows the one with that number.
+// follows reports whether a message of an answer follows the message with
+// number last.
 func follows(h nats.Header, last uint64) bool {
 	named, err := strconv.ParseUint(h.Get(jetstream.LastSequenceHeader), 10, 64)
 	return err == nil && named == last
 }
 
-// request implements [servers], and maps what goes wrong.
+// request implements [servers] and maps errors.
 func (e *Engine) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
 	conn, _ := e.started()
 	if conn == nil || !conn.IsConnected() {
@@ -199,7 +202,7 @@ func (e *Engine) request(ctx context.Context, subject string, data []byte) (*nat
 	link := e.linked()
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
-	defer context.AfterFunc(link, cancel)() // the answer would go to a connection that is gone
+	defer context.AfterFunc(link, cancel)() // the answer would be sent to a connection that is gone
 	m, err := conn.RequestWithContext(ctx, subject, data)
 	switch {
 	case err != nil && link.Err() != nil:
@@ -244,10 +247,10 @@ func (e *Engine) gather(ctx context.Context, subject string, data []byte) (answe
 	}
 }
 
-// errBroken is not ErrDown: what was asked for may have been done.
+// errBroken is not ErrDown, because the request may have been executed.
 var errBroken = errors.New("nats: the connection broke before the server had answered; a message may be stored or not")
 
-// publishError makes the errors of the cluster of those of a connection.
+// publishError maps errors of a connection to those of the cluster.
 func publishError(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):

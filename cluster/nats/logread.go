@@ -10,26 +10,27 @@ import (
 	"github.com/goerpc/erpc/cluster"
 )
 
-// How a log is read. Any server that keeps the stream may answer a question: the leader, a
-// replica that lags behind it, or a leader that was replaced while the routes to it were
-// cut and does not know it yet. So two answers need not fit together: that the stream has
-// 222 messages, says one, and another that the newest of the room is number 197. But each is
-// true of the log as it was once, and a log only grows at its end and forgets at its
-// beginning. So nothing is concluded from two answers that does not follow from one of
-// them:
+// How a log is read. Any server that has the stream may answer a request: the
+// leader, a replica that lags behind it, or a leader that was replaced while
+// its routes were cut and does not know it yet. So two answers may not fit
+// together: one may say that the stream has 222 messages, and another that the
+// newest message of the room is number 197. But each answer describes the log
+// at some time, and a log only grows at its end and loses messages at its
+// beginning. So each conclusion is drawn from a single answer:
 //
-//   - The room has no message between its newest and the last of the stream: from the
-//     answer that has both numbers, at [reading.newest].
-//   - No message after the position is forgotten, and those that are left are these: from
-//     one answer, at [reading.after].
+//   - [reading.newest] concludes from an answer with both numbers that the room has
+//     no message between its newest and the last of the stream.
+//   - [reading.after] concludes from one answer that no message after the position
+//     was removed, and which messages there are.
 //
-// The state, which the leader gives first, only says how far the other answers must reach.
+// The state, which the leader returns first, only says how far the other answers
+// must reach.
 
-// patience is how long Read waits for servers that lag, and for leaders that do not know
-// yet that they were replaced.
+// patience is how long Read waits for servers that lag, and for leaders that
+// don't know yet that they were replaced.
 const patience = 2 * time.Second
 
-// Pauses grow from the first to the last.
+// The pauses between attempts grow from firstPause to lastPause.
 const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = 500 * time.Millisecond
@@ -60,8 +61,8 @@ func (s streamState) top() cluster.Position {
 	return cluster.Position{Epoch: s.epoch, Seq: s.last, Time: s.now.UnixNano()}
 }
 
-// ask runs f for a subject, once more if the stream was gone, and notes the epoch of what f
-// returns.
+// ask runs f for a subject, and again if the stream had to be created. It
+// stores the epoch of the position that f returns.
 func (e *Engine) ask(ctx context.Context, subject string, f func(*reading) (cluster.Position, error)) error {
 	name, g, err := e.groupOf(subject)
 	if err != nil {
@@ -87,10 +88,11 @@ func (e *Engine) ask(ctx context.Context, subject string, f func(*reading) (clus
 	return nil
 }
 
-// errBeyond says that the position is not reached by the server that answers.
+// errBeyond means that the log of the answering server ends before the
+// position.
 var errBeyond = errors.New("nats: the log ends before the position")
 
-// page reads what comes after a position, as soon as the servers agree.
+// page reads the messages after a position, as soon as the servers agree.
 func (r *reading) page(ctx context.Context, since cluster.Position, limit int) (page cluster.Page, err error) {
 	end := time.Now().Add(patience)
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
@@ -99,7 +101,7 @@ func (r *reading) page(ctx context.Context, since cluster.Position, limit int) (
 		case !errors.Is(err, errTorn) && !errors.Is(err, errLags) && !errors.Is(err, errAlone) && !errors.Is(err, errBeyond):
 			return page, err
 		case time.Now().Before(end):
-		case errors.Is(err, errBeyond): // a leader that others follow has said so all the time
+		case errors.Is(err, errBeyond): // a leader with followers has said so the whole time
 			return page, nil
 		default:
 			return cluster.Page{}, err
@@ -112,7 +114,7 @@ func (r *reading) page(ctx context.Context, since cluster.Position, limit int) (
 	}
 }
 
-// once is page with the servers that happen to answer.
+// once makes one attempt at page, with the servers that happen to answer.
 func (r *reading) once(ctx context.Context, since cluster.Position, limit int) (page cluster.Page, err error) {
 	s, err := r.state(ctx)
 	if err != nil {
@@ -127,7 +129,7 @@ func (r *reading) once(ctx context.Context, since cluster.Position, limit int) (
 	case since.Seq > s.last:
 		return page, errBeyond
 	case since.Seq == s.last:
-		page.Complete = !s.lastTime.After(time.Unix(0, since.Time)) // else the number was given again
+		page.Complete = !s.lastTime.After(time.Unix(0, since.Time)) // otherwise the number was assigned again
 		return page, nil
 	case s.count == 0:
 		page.Complete, err = r.unforgotten(ctx, since, s, 0)
@@ -139,7 +141,7 @@ func (r *reading) once(ctx context.Context, since cluster.Position, limit int) (
 		return page, err
 	case !ok || upTo < s.last:
 		return page, errLags
-	case newest.Seq <= since.Seq: // and is kept, so whatever came later would be
+	case newest.Seq <= since.Seq: // it still exists, so later messages would exist, too
 		page.Complete, err = r.same(ctx, since, s, newest)
 		return page, err
 	}
@@ -161,16 +163,17 @@ func (r *reading) once(ctx context.Context, since cluster.Position, limit int) (
 	return page, nil
 }
 
-// maxRead is how many bytes one reading returns: about what the queue of a slow member
-// takes.
+// maxRead is how many bytes one read returns, about the size of a slow member's
+// queue.
 const maxRead = 1 << 20
 
-// after reads messages after a position. One answer begins at the position itself, and so
-// shows whether anything in between is forgotten: that is not so if the position is still
-// there, as of one subject the oldest go first.
+// after reads the messages after a position. The answer begins at the position
+// itself, and so shows whether messages in between were removed: if the message
+// at the position still exists, none were, because the oldest messages of a
+// subject are removed first.
 func (r *reading) after(ctx context.Context, since cluster.Position, s streamState, limit int) (entries []cluster.Entry, more, complete bool, err error) {
 	all, left, err := r.from(ctx, s.epoch, r.subject, since.Seq, limit+1, maxRead)
-	if len(all) == 1 && left > 0 && all[0].At.Seq == since.Seq { // it takes the whole answer
+	if len(all) == 1 && left > 0 && all[0].At.Seq == since.Seq { // it fills the answer alone
 		all, left, err = r.from(ctx, s.epoch, r.subject, since.Seq, limit+1, maxRead+len(r.subject)+len(all[0].Data))
 	}
 	switch {
@@ -190,13 +193,13 @@ func (r *reading) after(ctx context.Context, since cluster.Position, s streamSta
 	return all, left > 0, complete, err
 }
 
-// ageMargin is how much sooner than its age a message counts as gone, because the
-// clocks of nodes and servers differ.
+// ageMargin is how long before the maximum age a message counts as removed,
+// because the clocks of nodes and servers differ.
 const ageMargin = 10 * time.Second
 
-// unforgotten reports whether nothing that the subject got after since is forgotten, when
-// one answer has so many messages of it that are newer. It is called if the message at
-// since is one of another subject, or is forgotten itself.
+// unforgotten reports whether no message of the subject after since was
+// removed, given the number of newer messages in one answer. It is called if
+// the message at since was removed or belongs to another subject.
 func (r *reading) unforgotten(ctx context.Context, since cluster.Position, s streamState, newer int) (bool, error) {
 	if s.now.Sub(time.Unix(0, since.Time)) > max(r.age-ageMargin, r.age/2) || newer >= r.size {
 		return false, nil
@@ -204,9 +207,9 @@ func (r *reading) unforgotten(ctx context.Context, since cluster.Position, s str
 	return r.same(ctx, since, s, cluster.Position{})
 }
 
-// same reports whether the number of a position stands for the message that it stood for
-// when the position was made: after a loss of power a stream may give it again, to a
-// younger one. at is that of a message that may have the number.
+// same reports whether the number of a position still belongs to the same
+// message: after a power failure a stream may assign it again to a newer one.
+// at is the position of a message that may have the number.
 func (r *reading) same(ctx context.Context, since cluster.Position, s streamState, at cluster.Position) (bool, error) {
 	if at.Seq != since.Seq {
 		if since.Seq == 0 || s.kept == 0 {
@@ -216,7 +219,7 @@ func (r *reading) same(ctx context.Context, since cluster.Position, s streamStat
 		switch {
 		case err != nil:
 			return false, err
-		case len(entries) == 0: // the last message of the stream is not forgotten before others
+		case len(entries) == 0: // the last message of a stream is removed last
 			return false, errLags
 		}
 		at = entries[0].At

@@ -35,7 +35,8 @@ func (c *Config) mesh() (host string, port int, err error) {
 	return host, port, nil
 }
 
-// secure returns the configuration of both sides of the routes, nil without TLS.
+// secure returns the TLS configuration for both sides of the routes, or nil
+// without TLS.
 func (c *Config) secure() (*tls.Config, error) {
 	if c.TLS == nil {
 		return nil, nil
