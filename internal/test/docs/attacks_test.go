@@ -10,7 +10,7 @@ import (
 
 // TestAttacksNameTheirTests: each test that the page names for an attack exists.
 func TestAttacksNameTheirTests(t *testing.T) {
-	_, rest, ok := strings.Cut(readPage(t, "docs/reliability.md"), "| Class | Attack | Held by |\n")
+	_, rest, ok := strings.Cut(readPage(t, "docs/reliability.md"), "| Class | Attack | Tests |\n")
 	if !ok {
 		t.Fatal("the page has no table of attacks")
 	}

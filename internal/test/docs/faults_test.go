@@ -9,7 +9,7 @@ import (
 )
 
 // faultsHeading begins the table of docs/reliability.md that this file checks.
-const faultsHeading = "## Faults found by cases from outside"
+const faultsHeading = "## Bugs found by further tests"
 
 // lastFault is the number of the last row.
 const lastFault = 40
