@@ -212,7 +212,7 @@ func (r report) failed(t *testing.T, name string, code int, cause string) {
 	}
 }
 
-// TestSelection wants -only and -skip to choose, and dial to be always there.
+// TestSelection: -only and -skip select the tests, but dial always runs.
 func TestSelection(t *testing.T) {
 	s := serve(t)
 	r := call(t, "-addr", s.addr, "-only", "math/add,math/fail,math/gz", "-skip", "math/gz")

@@ -30,7 +30,7 @@ func TestWhoseDeadline(t *testing.T) {
 		{name: "a call of a session with an age", mtype: message.TypeCall, timeout: "-", age: time.Second, ends: time.Second},
 		{name: "an age that is sooner", mtype: message.TypeCall, timeout: "1500", age: time.Second, ends: time.Second, cancelable: true},
 		{name: "an age that is later", mtype: message.TypeCall, timeout: "500", age: time.Second, ends: 500 * time.Millisecond, cancelable: true},
-		{name: "a timeout that is none", mtype: message.TypeCall, timeout: "soon", none: true},
+		{name: "an invalid timeout", mtype: message.TypeCall, timeout: "soon", none: true},
 		{name: "a push with a timeout", mtype: message.TypePush, timeout: "1500", ends: 1500 * time.Millisecond},
 		{name: "a push of a session with an age", mtype: message.TypePush, timeout: "-", age: time.Second, ends: time.Second},
 	} {

@@ -76,8 +76,8 @@ func TestGoexitInAConnectHookClosesTheConnection(t *testing.T) {
 	}
 }
 
-// TestMovingReplyIsActivity has a reply on its way for long: the session is not
-// idle meanwhile, and is afterwards.
+// TestMovingReplyIsActivity: while a long reply is being written the session is
+// not idle; afterwards it is.
 func TestMovingReplyIsActivity(t *testing.T) {
 	big := make([]byte, 32<<20) // more than the buffers of the kernel grow to
 	h := NewHandler(Spec{Name: "/h", Kind: RouteCall, NewArg: func() any { return new(int) }, Call: func(CallCtx, any) (any, *message.Status) { return big, nil }})

@@ -215,8 +215,8 @@ func TestProofOfTheCaller(t *testing.T) {
 	}
 }
 
-// TestForwardedRefusalIsNotOne has a handler pass on whatever it likes: only the
-// session itself says that a call was not executed.
+// TestForwardedRefusalIsNotOne: whatever a handler passes on, only the session
+// itself says that a call was not executed.
 func TestForwardedRefusalIsNotOne(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -322,7 +322,7 @@ func TestNotExecuted(t *testing.T) {
 		t.Errorf("%v", st)
 	}
 	if NotExecuted(nil) || NotExecuted(message.NewStatus(message.CodeExhausted, "busy", cause)) || Refusal(nil) != nil || Refusal(st) != st {
-		t.Error("a status that is none is marked")
+		t.Error("nil or an unmarked status counts as marked")
 	}
 	bare := message.NewStatus(message.CodeExhausted, "busy")
 	if st := Refusal(bare); !NotExecuted(st) || string(plain(st).AppendQuery(nil)) != string(bare.AppendQuery(nil)) {
@@ -333,8 +333,8 @@ func TestNotExecuted(t *testing.T) {
 	}
 }
 
-// TestReaderNeverWaitsToRefuse has neither side of a session read anything but
-// calls that it refuses, more than the queues hold: both go on.
+// TestReaderNeverWaitsToRefuse: both sides of a session get only calls that they
+// refuse, more than the queues hold. Both go on.
 func TestReaderNeverWaitsToRefuse(t *testing.T) {
 	small := func(sh *Shared) {
 		sh.MaxHandlers = 1

@@ -44,12 +44,12 @@ func TestReaderNeverWaitsToEndAStream(t *testing.T) {
 			u.goaway.local.move(localServing, localDraining)
 			opened(u)
 		}, mtype: message.TypeStreamEnd, code: message.CodeShuttingDown},
-		{name: "ids that are none", send: func(u *unit) {
+		{name: "invalid ids", send: func(u *unit) {
 			for n := range int32(streams) {
 				u.accept(message.TypeStreamOpen, -n-1, "/s", nil)
 			}
 		}, mtype: message.TypeStreamEnd, code: message.CodeBadMessage},
-		{name: "credits that are none", send: func(u *unit) {
+		{name: "invalid credits", send: func(u *unit) {
 			opened(u)
 			for n := range int32(streams) {
 				u.accept(message.TypeStreamCredit, n+1, "x", nil)

@@ -11,10 +11,10 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// FuzzStreamFrames has the other side send any frames of streams, in any order, to
-// streams that it has opened, that this side has, and that nobody has: what they
-// hold stays within the memory for streams, handlers within their number, and
-// everything ends with the connection.
+// FuzzStreamFrames: the other side sends any frames of streams, in any order, to
+// its own streams, to those of this side, and to streams that don't exist. Their
+// memory and the number of handlers stay within the limits, and everything ends
+// with the connection.
 func FuzzStreamFrames(f *testing.F) {
 	const open, data, end, credit, full = 0, 1, 2, 3, 4
 	f.Add([]byte{open, 1, 0, data, 1, 3, full, 1, 9, end, 1, 0})

@@ -170,7 +170,7 @@ func TestFramesThatFollowNoRule(t *testing.T) {
 		{"the id 0", []send{open(0)}, []int32{message.CodeBadMessage}},
 		{"an id that is taken", []send{open(1), open(1)}, []int32{message.CodeBadMessage}},
 		{"more streams than allowed", []send{open(1), open(2), open(3)}, []int32{message.CodeExhausted}},
-		{"a credit that is none", []send{open(1), {mtype: message.TypeStreamCredit, seq: 1, method: "much"}}, []int32{message.CodeBadMessage}},
+		{"an invalid credit", []send{open(1), {mtype: message.TypeStreamCredit, seq: 1, method: "much"}}, []int32{message.CodeBadMessage}},
 		{"a credit for what was not sent", []send{open(1), {mtype: message.TypeStreamCredit, seq: 1, method: "9.100"}}, []int32{message.CodeBadMessage}},
 		{"a message that is too large", []send{open(1), {mtype: message.TypeStreamData, seq: 1, body: make([]byte, 200<<10)}}, []int32{message.CodeTooLarge}},
 		{"more than the window", many(2 * stream.InitialWindow / len(large)), []int32{message.CodeBadMessage}},

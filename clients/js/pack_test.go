@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestPack has npm pack what would be published.
+// TestPack lets npm pack what would be published.
 func TestPack(t *testing.T) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
@@ -68,7 +68,7 @@ func TestPackageNamesItsFiles(t *testing.T) {
 	}
 }
 
-// TestReadmeParses has Node.js parse the blocks of README.md.
+// TestReadmeParses checks that Node.js can parse the blocks of README.md.
 func TestReadmeParses(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/goerpc/erpc/clients/js"
 )
 
-// TestTypes has the TypeScript compiler check the types and a program that uses
-// all of them.
+// TestTypes runs the TypeScript compiler on the types and a program that uses all
+// of them.
 func TestTypes(t *testing.T) {
 	tsc, err := exec.LookPath("tsc")
 	if err != nil {

@@ -61,8 +61,8 @@ func (p tab) say(text string) {
 	}`, quote(p.t, text)), nil)
 }
 
-// TestTwoPagesTalk has two people with browsers and a Go program on raw TCP
-// talk to each other.
+// TestTwoPagesTalk: two people with browsers and a Go program on raw TCP talk to
+// each other.
 func TestTwoPagesTalk(t *testing.T) {
 	b := chromium.New(t)
 	s := serve(t)

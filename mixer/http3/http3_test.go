@@ -18,7 +18,7 @@ import (
 	"github.com/goerpc/erpc/mixer/http3"
 )
 
-// TestStockClient has quic-go's client call.
+// TestStockClient calls with quic-go's client.
 func TestStockClient(t *testing.T) {
 	p := erpc.NewPeer(erpc.PeerConfig{ReadLimit: 64 << 10})
 	erpc.HandleCall(p, "/double", func(_ context.Context, n *int) (*int, error) { *n *= 2; return n, nil })

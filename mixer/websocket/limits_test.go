@@ -98,7 +98,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 		if _, err := io.WriteString(conn, text); err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(patience)) // the read says
+		_ = conn.SetReadDeadline(time.Now().Add(patience)) // the read reports it
 		if _, err := io.Copy(io.Discard, conn); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -39,7 +39,8 @@ func TestGoldenChecker(t *testing.T) {
 	}
 }
 
-// TestGoldenBearer wants what v7's bearer sent, and answers as v7's checker did.
+// TestGoldenBearer: the bearer sends the bytes of v7's bearer, and understands the
+// answers of v7's checker.
 func TestGoldenBearer(t *testing.T) {
 	for _, e := range captured(t) {
 		t.Run(e.Name, func(t *testing.T) {
@@ -68,7 +69,7 @@ func TestGoldenBearer(t *testing.T) {
 	}
 }
 
-// TestOtherMessageFirst wants of the checker what v7's says to a call that comes
+// TestOtherMessageFirst: the checker answers like v7's to a call that arrives
 // before the token.
 func TestOtherMessageFirst(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, likeV7(auth.CheckerConfig{Detail: true}))
@@ -82,7 +83,7 @@ func TestOtherMessageFirst(t *testing.T) {
 	s.WantEnd()
 }
 
-// TestLiveV7 has the real v7 show us a token, and shows one to it.
+// TestLiveV7: the real v7 shows a token to this side, and this side one to v7.
 func TestLiveV7(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	t.Run("v7 shows", func(t *testing.T) {

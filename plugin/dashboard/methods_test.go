@@ -48,7 +48,7 @@ func TestOverview(t *testing.T) {
 		}
 	}
 	if w := s.ask("GET", "/api/overview?after=x", ""); w.Code != 400 {
-		t.Errorf("after a time that is none: %d", w.Code)
+		t.Errorf("after an invalid time: %d", w.Code)
 	}
 }
 

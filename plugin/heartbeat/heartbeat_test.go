@@ -339,8 +339,8 @@ func TestLargeMessageIn(t *testing.T) {
 	})
 }
 
-// TestLargeMessageOut has a client send more than the other side reads in many
-// beats; it answers heartbeats when it comes to them.
+// TestLargeMessageOut: a client sends more than the other side reads in many
+// beats. The other side answers heartbeats when it reaches them.
 func TestLargeMessageOut(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		addr, accept := n.listen(t)

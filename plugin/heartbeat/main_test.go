@@ -91,7 +91,7 @@ func (n *network) listen(t *testing.T) (addr string, accept func() *wiretest.Scr
 			conns <- conn
 		}
 	}()
-	t.Cleanup(func() { _ = lis.Close() }) // its end is of no interest
+	t.Cleanup(func() { _ = lis.Close() }) // its error does not matter
 	return lis.Addr().String(), func() *wiretest.Script {
 		t.Helper()
 		conn := await(t, "a connection", conns)

@@ -49,7 +49,8 @@ func TestGolden(t *testing.T) {
 	})
 }
 
-// TestLiveV7 has v7's heartbeats answered by us, and ours by v7.
+// TestLiveV7: this side answers v7's heartbeats, and v7 answers those of this
+// side.
 func TestLiveV7(t *testing.T) {
 	t.Parallel()
 	v7peer := wiretest.BuildV7(t)

@@ -68,8 +68,8 @@ func TestMappings(t *testing.T) {
 	}
 }
 
-// TestSpelledAsRegistered has two names that differ only in case: each keeps its
-// own messages, and the first gets the others.
+// TestSpelledAsRegistered: of two names that differ only in case, each gets its
+// own messages, and the first gets those with other spellings.
 func TestSpelledAsRegistered(t *testing.T) {
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, ignorecase.NewIgnoreCase())
 	for _, name := range []string{"/Case", "/CASE"} {

@@ -19,8 +19,8 @@ import (
 	"github.com/goerpc/erpc/plugin/otel"
 )
 
-// TestSpans wants one trace: a call, its handler, the push that this sends back,
-// and the handler of that.
+// TestSpans: a call, its handler, the push that the handler sends back and the
+// handler of the push are one trace.
 func TestSpans(t *testing.T) {
 	rec := tracetest.NewSpanRecorder()
 	reader := sdkmetric.NewManualReader()

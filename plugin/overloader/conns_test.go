@@ -97,7 +97,7 @@ func TestRedialKeepsThePlace(t *testing.T) {
 
 func pipe(t *testing.T) net.Conn {
 	a, b := net.Pipe()
-	t.Cleanup(func() { _ = b.Close() }) // its end is of no interest
+	t.Cleanup(func() { _ = b.Close() }) // its error does not matter
 	return a
 }
 

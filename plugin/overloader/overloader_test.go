@@ -41,7 +41,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func add(sess erpc.Session) *erpc.Status { return sess.Call("/math/add", []int{1}, nil).Status() }
 
-// TestGolden wants v7's answer to the second call in a second.
+// TestGolden: the second call in a second gets the answer of v7.
 func TestGolden(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, overloader.New(overloader.LimitConfig{
 		V7Status: true, QPSInterval: 100 * time.Millisecond,
@@ -155,7 +155,7 @@ func (g *gate) enter(n int) error {
 	return nil
 }
 
-// TestInFlightExact has calls and pushes of many callers wait in their handlers.
+// TestInFlightExact: calls and pushes of many callers wait in their handlers.
 func TestInFlightExact(t *testing.T) {
 	for name, limit := range map[string]overloader.LimitConfig{
 		"all":    {MaxInFlight: 6},

@@ -309,8 +309,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestRequired has routes that take sealed messages only, at a server and at a
-// client.
+// TestRequired: some routes of a server and of a client accept only sealed
+// messages.
 func TestRequired(t *testing.T) {
 	clear := func(method string, code int32) wiretest.Call {
 		return wiretest.Call{Name: "clear " + method, Method: method, Arg: []int{1}, Code: code}
@@ -382,7 +382,7 @@ func TestOfARoute(t *testing.T) {
 	}
 }
 
-// TestEnforce has a handler ask for a sealed reply.
+// TestEnforce: a handler asks for a sealed reply.
 func TestEnforce(t *testing.T) {
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, secure.NewPlugin(0, key1))
 	srv.RouteCallFunc(tell)

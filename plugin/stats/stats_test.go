@@ -181,9 +181,10 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSlowReader has a session whose other side does not read: what waits and
-// what was dropped is counted for it and for the peer, and what was dropped
-// outlives it. One that is ended for that is a failure of writing.
+// TestSlowReader: the other side of a session does not read. Messages that wait
+// and messages that were dropped are counted for the session and for the peer,
+// which counts dropped ones even after the session has ended. A session that is
+// ended because of it is counted as a failed write.
 func TestSlowReader(t *testing.T) {
 	for _, policy := range []erpc.QueuePolicy{socket.DropNew, socket.DropOld, socket.Disconnect} {
 		t.Run(string(policy), func(t *testing.T) {

@@ -127,7 +127,7 @@ func TestLikeNetHTTP(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	p := serve(t, httproto.Config{}, erpc.PeerConfig{ReadLimit: hostileLimit})
 	for name, want := range map[string]int{
-		"length of 4e9": 413, "length above the limit": 413, "gzip bomb": 413, "body encoding": 415, "gzip that is none": 400,
+		"length of 4e9": 413, "length above the limit": 413, "gzip bomb": 413, "body encoding": 415, "invalid gzip": 400,
 		"many fields": 431, "two types": 400, "reply for a request": 400, "unknown type of message": 400, "type of message that is not a number": 400,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -167,7 +167,7 @@ func TestHandshakeEnds(t *testing.T) {
 			return
 		}
 		t.Cleanup(func() { _ = s.Close() })
-		_, _ = s.Write([]byte("\xffe")) // the beginning of a hello; the server says
+		_, _ = s.Write([]byte("\xffe")) // the beginning of a hello; if it fails, the server reports it
 	}()
 	c, err := lis.Accept()
 	if err != nil {

@@ -161,7 +161,7 @@ func TestEmptyLinesBeforeARequest(t *testing.T) {
 			}
 			for ; text != ""; text = text[step:] {
 				if _, err := io.WriteString(conn, text[:step]); err != nil {
-					break // it was refused; the read says
+					break // it was refused; the read reports it
 				}
 				if c.pieces {
 					time.Sleep(100 * time.Microsecond) // to make it a packet of its own

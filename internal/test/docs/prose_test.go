@@ -29,6 +29,11 @@ var wordings = []struct {
 	{regexp.MustCompile(`(?i)(\b(that|which|it|what|nil)|%[Tqsv]) (is|are) no (type|method|field|number|text|error|object|function|handler|hook|string|struct|slice|stream|message|session|address|connection|protocol)s?\b`), "is not a …"},
 	{regexp.MustCompile(`(?i)\bthere is none that\b`), "none of them"},
 	{regexp.MustCompile(`(?i)\bdear to (make|allocate)\b`), "expensive to"},
+	{regexp.MustCompile(`(?i)\bis of no interest\b`), "does not matter"},
+	{regexp.MustCompile(`(?i)\b\w+ bytes more\b`), "more bytes"},
+	{regexp.MustCompile(`(?i)\bthe (next )?(read|write|client|server|reader|writer) (says|tells)$`), "the read reports it"},
+	{regexp.MustCompile(`(?i)\b(that|which) (is|are) none\b`), "is not a …, invalid"},
+	{regexp.MustCompile(`^(Test|Fuzz|Benchmark)\w+ (has|wants) `), "TestX: …, TestX checks that …"},
 }
 
 // wrongWording returns the first wrong phrase in text, and what to write instead.
@@ -109,6 +114,14 @@ func TestWrongWording(t *testing.T) {
 	for text, want := range map[string]string{
 		"It takes it away, lest a child reads it.":   "lest",
 		"the process is started\n// anew":            "anew",
+		"its end is of no interest":                  "is of no interest",
+		"there is room for n bytes more":             "n bytes more",
+		"it was refused; the read\nsays":             "the read says",
+		"the server says that it has gone":           "",
+		"credits that are none":                      "that are none",
+		"the one that is not one":                    "",
+		"TestX has a handler wait.":                  "TestX has",
+		"Nothing of TestX has changed.":              "",
 		"goes on as if nothing had\nbeen":            "as if nothing had been",
 		"the delay before the first attempt but one": "first attempt but one",
 		"after 3 s without that any handler ends":    "without that any",

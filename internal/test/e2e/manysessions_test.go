@@ -13,10 +13,10 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// TestManySessions has many sessions of one peer, in memory, of which some leave and
-// others join all the time while the peer broadcasts once a second. Neither holds up
-// the other. With ERPC_MANY_SESSIONS=full there are 100,000, and 5,000 a second that
-// join and leave.
+// TestManySessions: a peer has many sessions, in memory. Some leave and others join
+// all the time, while the peer broadcasts once a second. Neither delays the other.
+// With ERPC_MANY_SESSIONS=full there are 100,000, and 5,000 a second that join and
+// leave.
 func TestManySessions(t *testing.T) {
 	stay, perSecond, broadcasts, slack := 500, 200, 2, kit.Slack
 	if os.Getenv("ERPC_MANY_SESSIONS") == "full" {
