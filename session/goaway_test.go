@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc/message"
@@ -233,4 +234,45 @@ func TestDrainTowardsASideThatIsNotKnown(t *testing.T) {
 	}
 	drained(t, s)
 	eventually(t, "the end", func() bool { return s.State() == Closed && errors.Is(s.Err(), ErrShutdown) })
+}
+
+// A call that is answered in turn is not answered out of turn: what refuses calls that
+// were held for too long does not know of it.
+func TestACallThatIsAnsweredInTurnIsHeldToTheEnd(t *testing.T) {
+	var g goaway
+	g.local.move(localServing, localDraining)
+	for range maxHeldCalls + 1 {
+		if !g.hold(1, true, 0) {
+			t.Fatal("a call that is answered in turn is refused")
+		}
+	}
+	if due := g.quiescence(0).overdue(time.Hour); len(due) > 0 {
+		t.Errorf("%d are to be refused", len(due))
+	}
+	if g.local.state() != localHolding {
+		t.Errorf("the state is %v", g.local.state())
+	}
+	if !g.hold(2, false, 0) {
+		t.Error("another is refused")
+	}
+	if due := g.quiescence(0).overdue(clock() + holdFor); len(due) != 1 || due[0].seq != 2 {
+		t.Errorf("%v are to be refused, want 2", due)
+	}
+}
+
+// A refusal of what was held leaves by itself: nothing else may be sent for long.
+func TestRefusalsOfHeldCallsAreFlushed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := newUnit(t, callRoute{}, nil)
+		handler := u.occupy()
+		defer handler.free()
+		u.drain()
+		u.accept(message.TypeCall, 10, "/h", 1)
+		time.Sleep(holdFor)
+		u.drain()
+		synctest.Wait()
+		if all := u.net.messages(t); len(all) != 1 || all[0].Seq() != 10 {
+			t.Errorf("sent %v, want the refusal of 10", all)
+		}
+	})
 }

@@ -214,3 +214,69 @@ func BenchmarkLookAtAll(b *testing.B) {
 		l.lookAtAll(0)
 	}
 }
+
+// Each message begins another epoch, by which the watchdog tells a connection on
+// which messages are handled from a silent one.
+func TestEachMessageIsSeen(t *testing.T) {
+	var h handoff
+	var w fakeWatched
+	h.watched.Store(true)
+	for range 3 {
+		for range maxIdleTicks - 1 {
+			if !h.look(0, &w) {
+				t.Fatal("it is let go although a message came not long ago")
+			}
+		}
+		before := h.epoch.Load()
+		if !h.exit(h.enter(0)) || h.epoch.Load() == before {
+			t.Fatal("a message leaves the epoch as it was")
+		}
+		if !h.look(0, &w) {
+			t.Fatal("it is let go after a message")
+		}
+	}
+	w.check(t, 0, 0, 0)
+}
+
+// A connection that was let go is looked at as often as before when the next
+// message comes.
+func TestAConnectionThatComesBackToTheWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d watchdog
+		var h handoff
+		var w fakeWatched
+		for range 2 {
+			d.add(&h, &w)
+			time.Sleep(maxIdleTicks*watchTick - watchTick/2)
+			if !h.watched.Load() {
+				t.Error("it is let go too early")
+			}
+			time.Sleep(2 * watchTick)
+			if h.watched.Load() {
+				t.Error("it is not let go")
+			}
+		}
+	})
+}
+
+// However many add a connection, and whoever is first, it is on the list once and
+// one goroutine looks after it.
+func TestAConnectionIsOnTheListOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var d watchdog
+		var h, other handoff
+		var w fakeWatched
+		l := &d.lists[0]
+		l.add(&d, &h, &w)
+		l.add(&d, &h, &w) // of somebody who looked before the first was there
+		l.add(&d, &other, &w)
+		if len(l.conns) != 2 || d.conns.Load() != 2 {
+			t.Errorf("%d on the list, %d are counted; want 2", len(l.conns), d.conns.Load())
+		}
+		time.Sleep((maxIdleTicks/2 + 1) * watchTick)
+		synctest.Wait()
+		if n := h.idleTicks; n != maxIdleTicks/2+1 {
+			t.Errorf("it was looked at %d times in %d ticks", n, maxIdleTicks/2+1)
+		}
+	})
+}
