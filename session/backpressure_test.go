@@ -185,3 +185,36 @@ func TestBudgetOfAConnectionThatEnds(t *testing.T) {
 		})
 	}
 }
+
+// A handler that ends while nobody waits for room leaves nothing behind that would
+// look like progress to the next one who waits.
+func TestHandlersThatEndUnwaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b budget
+		l := &fakeLoad{handlers: 1, calling: true, end: make(chan struct{})}
+		b.add(200)
+		if b.await(100, l) {
+			t.Fatal("there is no room")
+		}
+		b.add(-200)
+		if !b.await(100, l) {
+			t.Fatal("there is room")
+		}
+		b.handlerEnded()
+		b.add(200)
+		began := time.Now()
+		if b.await(100, l) {
+			t.Fatal("there is no room")
+		}
+		if waited := time.Since(began); waited > waitReentrant+2*roomTick {
+			t.Errorf("it waited for %v, want %v", waited, waitReentrant)
+		}
+		if n := len(b.wait.Load().room); n != 0 {
+			t.Errorf("%d are told of room, and nobody waits", n)
+		}
+		b.handlerEnded()
+		if n := len(b.wait.Load().room); n != 0 {
+			t.Errorf("%d are told of room, and nobody waits", n)
+		}
+	})
+}

@@ -211,3 +211,32 @@ func TestQuietSideThatCallsAgain(t *testing.T) {
 		t.Error("it is not quiet exactly when it was silent for long enough")
 	}
 }
+
+// A connection whose other side leaves is done at once if nothing is at work on it,
+// and otherwise when the last handler has ended.
+func TestLeaveWithoutCalls(t *testing.T) {
+	u := newUnit(t, callRoute{}, nil)
+	u.prove()
+	handler := u.occupy()
+	u.leave()
+	u.sentNothing("a handler is at work")
+	handler.free()
+	if m := u.sentOne(); m.ServiceMethod() != controlBye {
+		t.Errorf("sent %v, want a bye", m)
+	}
+
+	u = newUnit(t, callRoute{}, nil)
+	u.prove()
+	u.leave()
+	if m := u.sentOne(); m.ServiceMethod() != controlBye || u.goaway.remote.state() != remoteFinished {
+		t.Errorf("nothing is at work: sent %v, %v", m, u.goaway.remote.state())
+	}
+}
+
+func TestWhoLeavesInGoodOrder(t *testing.T) {
+	for s, want := range map[remoteState]bool{remoteServing: false, remoteLeaving: true, remoteHalfClosed: false, remoteFinished: true} {
+		if s.leaves() != want {
+			t.Errorf("%v: leaves is %v", s, s.leaves())
+		}
+	}
+}

@@ -276,3 +276,17 @@ func TestRefusalsOfHeldCallsAreFlushed(t *testing.T) {
 		}
 	})
 }
+
+// A connection that was made a moment ago has its time from then.
+func TestAYoungConnectionIsNotQuiet(t *testing.T) {
+	var g goaway
+	const opened = time.Hour
+	q := g.quiescence(opened)
+	if g.quiescence(0) != q {
+		t.Fatal("the second look begins again")
+	}
+	q.look(opened, false, 0)
+	if q.look(opened+quietAfterConnect-1, false, 0) || !q.look(opened+quietAfterConnect, false, 0) {
+		t.Error("a side that has sent nothing has not its time from when the connection was made")
+	}
+}

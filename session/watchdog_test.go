@@ -270,13 +270,19 @@ func TestAConnectionIsOnTheListOnce(t *testing.T) {
 		l.add(&d, &h, &w)
 		l.add(&d, &h, &w) // of somebody who looked before the first was there
 		l.add(&d, &other, &w)
-		if len(l.conns) != 2 || d.conns.Load() != 2 {
-			t.Errorf("%d on the list, %d are counted; want 2", len(l.conns), d.conns.Load())
+		l.mu.Lock()
+		n := len(l.conns)
+		l.mu.Unlock()
+		if n != 2 || d.conns.Load() != 2 {
+			t.Errorf("%d on the list, %d are counted; want 2", n, d.conns.Load())
 		}
 		time.Sleep((maxIdleTicks/2 + 1) * watchTick)
 		synctest.Wait()
-		if n := h.idleTicks; n != maxIdleTicks/2+1 {
-			t.Errorf("it was looked at %d times in %d ticks", n, maxIdleTicks/2+1)
+		l.mu.Lock()
+		looks := h.idleTicks
+		l.mu.Unlock()
+		if looks != maxIdleTicks/2+1 {
+			t.Errorf("it was looked at %d times in %d ticks", looks, maxIdleTicks/2+1)
 		}
 	})
 }
