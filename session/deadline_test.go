@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc/message"
@@ -154,5 +155,101 @@ func TestTimeoutAndCancelGoTogether(t *testing.T) {
 	}
 	if left, marked := callerTimeout(message.New(WithCancel())); left != 0 || !marked {
 		t.Errorf("cancel alone: %v, %v", left, marked)
+	}
+}
+
+// A deadline that ends after the connection takes nothing out of a list that others
+// walk already.
+func TestRemoveFromAClosedTable(t *testing.T) {
+	var table deadlines
+	var ds []*deadline
+	for seq := range int32(3) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		d := &deadline{ctx: ctx, cancel: cancel, seq: seq}
+		table.add(d, true)
+		ds = append(ds, d)
+	}
+	table.close(errConnEnded)
+	for _, d := range ds {
+		table.remove(d)
+	}
+	if table.head != nil || table.length != 0 {
+		t.Errorf("a closed table has %d, head %v", table.length, table.head)
+	}
+}
+
+func TestAnEmptyTableOfDeadlinesKeepsASmallMap(t *testing.T) {
+	for n, keeps := range map[int]bool{maxKeptDeadlines: true, maxKeptDeadlines + 1: false} {
+		var table deadlines
+		var ds []*deadline
+		for seq := range n {
+			d := &deadline{seq: int32(seq)}
+			table.add(d, true)
+			ds = append(ds, d)
+		}
+		for _, d := range ds {
+			table.remove(d)
+		}
+		if kept := table.calls != nil; kept != keeps {
+			t.Errorf("%d deadlines: the empty table keeps its map: %v", n, kept)
+		}
+	}
+}
+
+// Only a call that has taken too long is answered by its deadline: a push has no
+// reply, and whoever cancels waits for none.
+func TestWhatADeadlineAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		mtype   byte
+		cancel  bool
+		answers bool
+	}{
+		{"a call takes too long", message.TypeCall, false, true},
+		{"a push takes too long", message.TypePush, false, false},
+		{"a call is cancelled", message.TypeCall, true, false},
+	} {
+		bubble(t, func(t *testing.T) {
+			u := newUnit(t, callRoute{}, nil)
+			u.told.age = time.Second
+			x := u.inbound(c.mtype, 7, "/h", 1, message.WithSetMeta(MetaTimeout, "0"))
+			x.role = roleInbound
+			defer putExchange(x)
+			d := newDeadline(u.conn, &x.in)
+			defer d.end()
+			if c.cancel {
+				u.deadlines.get().cancel(7)
+			} else {
+				time.Sleep(time.Second)
+			}
+			synctest.Wait()
+			if d.ctx.Err() == nil {
+				t.Errorf("%s: its context has not ended", c.name)
+			}
+			all := u.sent()
+			if answered := len(all) == 1 && all[0].Status().Code() == message.CodeHandleTimeout && all[0].Seq() == 7; answered != c.answers || len(all) > 1 {
+				t.Errorf("%s: sent %v", c.name, all)
+			}
+		})
+	}
+}
+
+// The context of a handler ends with it, whatever else would end it.
+func TestEndOfADeadlineEndsItsContext(t *testing.T) {
+	for _, age := range []time.Duration{0, time.Hour} {
+		u := newUnit(t, callRoute{}, nil)
+		u.told.age = age
+		x := u.inbound(message.TypeCall, 7, "/h", 1, message.WithSetMeta(MetaTimeout, "3600000"))
+		x.role = roleInbound
+		d := newDeadline(u.conn, &x.in)
+		putExchange(x)
+		d.end()
+		d.end() // a second time does nothing
+		if d.ctx.Err() == nil {
+			t.Errorf("age %v: the context is open", age)
+		}
+		if u.deadlines.get().length != 0 {
+			t.Errorf("age %v: %d deadlines are left", age, u.deadlines.get().length)
+		}
 	}
 }

@@ -212,3 +212,104 @@ func TestEventLoopThatRefuses(t *testing.T) {
 		t.Error("the loop that refused it was asked again")
 	}
 }
+
+// A connection of an event loop that is not parked is waited for like any other,
+// and so is one that the loop has refused. The watchdog is told, or nobody would
+// hand it to the loop.
+func TestWaitingBesideTheEventLoop(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		r := idleReader{parked: refused, keepsWaiting: refused}
+		src := newFakeSource(true, true)
+		src.ready = nil
+		watched := 0
+		if err := r.wait(src, func() { watched++ }); err != nil {
+			t.Errorf("refused %v: wait returned %v", refused, err)
+		}
+		want := 2 // before it waits, and when a message comes
+		if refused {
+			want = 1
+		}
+		if watched != want {
+			t.Errorf("refused %v: watch was called %d times, want %d", refused, watched, want)
+		}
+	}
+}
+
+// A readySource has something in a buffer of its own, as a TLS connection may.
+type readySource struct{ *fakeSource }
+
+func (s readySource) Wait() error { return nil }
+
+// What has come already is read, be the connection parked or not.
+func TestParkedConnectionThatHasInput(t *testing.T) {
+	r := idleReader{parked: true}
+	src := readySource{newFakeSource(false, true)}
+	if err := r.wait(src, func() {}); err != nil {
+		t.Errorf("wait returned %v", err)
+	}
+	src.noDeadline(t)
+}
+
+// Where an event loop waits, a goroutine may be woken that needs a buffer to wait.
+func TestWakeForTheEventLoop(t *testing.T) {
+	var r idleReader
+	src := newFakeSource(false, true)
+	res := waits(t, &r, src)
+	r.wake(src)
+	if err := <-res; err != errHandOver {
+		t.Errorf("wait returned %v", err)
+	}
+	if r.state.state() != readerBusy {
+		t.Errorf("the reader is %v", r.state.state())
+	}
+}
+
+// The age of the session ends the connection, woken or parked.
+func TestAgeThatPassesMeanwhile(t *testing.T) {
+	var r idleReader
+	src := newFakeSource(true, false)
+	res := waits(t, &r, src)
+	r.mu.Lock()
+	r.ageEnd = clock() - 1
+	r.mu.Unlock()
+	r.wake(src)
+	if err := <-res; !isTimeout(err) {
+		t.Errorf("woken: wait returned %v", err)
+	}
+	parked := idleReader{parked: true, ageEnd: clock() - 1}
+	if err := parked.wait(newFakeSource(false, true), func() {}); !isTimeout(err) {
+		t.Errorf("parked: wait returned %v", err)
+	}
+}
+
+// An endingSource ends when it is woken.
+type endingSource struct{ *fakeSource }
+
+func (s endingSource) SetReadDeadline(time.Time) error {
+	s.set(func() { s.ready = io.EOF })
+	return nil
+}
+
+// A connection that ends while its reader is woken has ended.
+func TestEndWhileWoken(t *testing.T) {
+	var r idleReader
+	src := endingSource{newFakeSource(true, false)}
+	res := waits(t, &r, src)
+	r.wake(src)
+	if err := <-res; err != io.EOF {
+		t.Errorf("wait returned %v", err)
+	}
+}
+
+func TestAgeIsADeadline(t *testing.T) {
+	var r idleReader
+	src := newFakeSource(true, false)
+	r.setAge(src, clock()+time.Hour)
+	if left := time.Until(src.deadline); left > time.Hour || left < time.Hour-time.Minute {
+		t.Errorf("the deadline of an hour is %v away", left)
+	}
+	r.ageEnd = 5
+	if r.aged(4) || !r.aged(5) {
+		t.Error("the age does not pass exactly at its end")
+	}
+}
