@@ -156,10 +156,10 @@ func (c *conn) drain() (idle, quiet bool) {
 	if len(due) > 0 {
 		c.sock.StartFlush()
 	}
-	l := drainLook{busy: c.busy()} // before the rest: a handler that ends meanwhile has its reply seen
+	l := drainLook{busy: c.busy()} // first: of a handler that ends later, the reply may not be queued yet
 	l.silent = q.look(clock(), l.busy, c.sock.Stats().MessagesIn)
 	l.closed, l.flushed, l.proven = c.isClosed(), c.sock.Flushed(), c.proof.peek().given()
-	idle, quiet, end := g.look(l)
+	idle, quiet, end := g.decide(l)
 	if end {
 		go c.sess.End(ErrShutdown) // it has hooks
 	}

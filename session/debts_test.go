@@ -264,7 +264,7 @@ func TestDebtsArePaid(t *testing.T) {
 	})
 }
 
-// TestTooManyDebts are told to the one who owes them.
+// TestTooManyDebts: whoever owes one too many is told.
 func TestTooManyDebts(t *testing.T) {
 	var o debts
 	p := new(fakePayer)

@@ -92,7 +92,7 @@ type heldCall struct {
 }
 
 // A goaway is where both sides of a connection are in their leaving of it. It may be
-// used concurrently. The zero value is that both serve.
+// used concurrently. In the zero value both serve.
 type goaway struct {
 	local  machine[localState]
 	remote machine[remoteState]
@@ -130,10 +130,10 @@ type drainLook struct {
 	proven  bool // the other side understands a goaway
 }
 
-// look says what a look means: idle, that no handler works for the connection; quiet,
-// that moreover its replies are written and nothing more is expected from the other
-// side; end, that the connection holds a call and must end now.
-func (g *goaway) look(l drainLook) (idle, quiet, end bool) {
+// decide says what l means: idle, that no handler works for the connection; quiet, that
+// moreover its replies are written and nothing more is expected from the other side;
+// end, that the connection holds a call and must end now.
+func (g *goaway) decide(l drainLook) (idle, quiet, end bool) {
 	switch {
 	case l.busy:
 		return false, false, false

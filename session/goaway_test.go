@@ -99,7 +99,7 @@ func TestDrainLooks(t *testing.T) {
 		for _, way := range [][]localState{localDraining: {localDraining}, localHolding: {localDraining, localHolding}, localTold: {localDraining, localTold}, localAcknowledged: {localDraining, localTold, localAcknowledged}}[c.state] {
 			g.local.move(g.local.state(), way)
 		}
-		if idle, quiet, end := g.look(c.look); idle != c.idle || quiet != c.quiet || end != c.end {
+		if idle, quiet, end := g.decide(c.look); idle != c.idle || quiet != c.quiet || end != c.end {
 			t.Errorf("%s: idle %v, quiet %v, end %v", c.name, idle, quiet, end)
 		}
 	}

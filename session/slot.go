@@ -9,10 +9,10 @@ import (
 
 var errTooManyHandlers = errors.New("session: too many handlers in flight; the message was not executed")
 
-// places are those of the handlers of one connection, whose owner has them all in
-// allPlaces, too. A message has its place twice over: at work until its handler has
-// returned, and held until its reply is written. The zero value is ready. They may
-// be used concurrently.
+// places are those of the handlers of one connection. A message holds one until its
+// reply is written, and is at work until its handler has returned. The sums over all
+// connections of an owner are in allPlaces, which each method changes too. The zero
+// value is ready. They may be used concurrently.
 type places struct {
 	handlers atomic.Int32 // messages being handled, other than on the goroutine that reads: at work, or their reply is being written
 	working  atomic.Int32 // those of handlers whose handler has not returned

@@ -145,8 +145,8 @@ func (t *streams) all() []*Stream {
 	return list
 }
 
-// busy reports whether streams are open, or their handlers at work. On a nil pointer,
-// which is a connection without streams, it and the methods below do nothing.
+// busy reports whether streams are open, or their handlers at work. A connection that
+// never had streams has a nil pointer, on which this and the methods below do nothing.
 func (t *streams) busy() bool {
 	if t == nil {
 		return false

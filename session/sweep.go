@@ -29,14 +29,14 @@ func (a *activity) look(now socket.Stats) (silent bool) {
 }
 
 // stuck is what the sweep for stuck connections saw at its last look. A nil pointer
-// is that no call waited.
+// means that no call waited.
 type stuck struct {
 	bytes uint64        // received
 	since time.Duration // on clock, when calls first waited with no byte since
 }
 
-// look returns what a look sees after s: how many calls wait, and how many bytes were
-// received, at the time now.
+// look returns what replaces s after a look at the time now, which found so many calls
+// that wait and so many bytes received.
 func (s *stuck) look(calls int, received uint64, now time.Duration) *stuck {
 	switch {
 	case calls == 0:
