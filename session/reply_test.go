@@ -2,9 +2,11 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"runtime"
 	"slices"
 	"strings"
@@ -37,11 +39,12 @@ func TestReplies(t *testing.T) {
 		code   int32
 		not    bool // not executed
 		result int
+		codec  byte // 0: 'j'
 	}{
 		{name: "a result", body: 7, result: 7},
 		{name: "a status", body: 7, set: []message.Setting{message.WithStatus(message.NewStatus(1001, "no"))}, code: 1001},
 		{name: "a body of another type", body: "seven", code: message.CodeBadMessage},
-		{name: "a codec that is not there", body: 7, set: []message.Setting{message.WithBodyCodec(200)}, code: message.CodeBadMessage},
+		{name: "a codec that is not there", body: 7, set: []message.Setting{message.WithBodyCodec(200)}, code: message.CodeBadMessage, codec: 200},
 		{name: "a refusal", set: []message.Setting{message.WithStatus(message.NewStatus(429, "full")), message.WithSetMeta(metaRefused, "1")}, proven: true, code: 429, not: true},
 		{name: "a refusal of a stranger", set: []message.Setting{message.WithStatus(message.NewStatus(429, "full")), message.WithSetMeta(metaRefused, "1")}, code: 429},
 		{name: "a refusal of another call", set: []message.Setting{message.WithStatus(message.NewStatus(429, "full")), message.WithSetMeta(metaRefused, "2")}, proven: true, code: 429},
@@ -60,6 +63,9 @@ func TestReplies(t *testing.T) {
 		if cmd.st.Code() != c.code || NotExecuted(cmd.st) != c.not || result != c.result {
 			t.Errorf("%s: %v, not executed %v, result %d", c.name, cmd.st, NotExecuted(cmd.st), result)
 		}
+		if got := cmd.InputBodyCodec(); got != cmp.Or(c.codec, 'j') {
+			t.Errorf("%s: the codec is %q", c.name, got)
+		}
 		if cmd.InputMeta().Get("k") != "v" || c.code != 0 && cmd.InputMeta().Has(metaRefused) {
 			t.Errorf("%s: the metadata is %v", c.name, cmd.InputMeta())
 		}
@@ -73,6 +79,27 @@ func TestReplies(t *testing.T) {
 			t.Errorf("%s: the call ends twice", c.name)
 		}
 	}
+}
+
+// TestHowOftenACallIsSent: if its session can dial another connection, again and
+// again, but no more than maxSends times.
+func TestHowOftenACallIsSent(t *testing.T) {
+	u := newUnit(t, callRoute{}, nil)
+	for _, dial := range []Dial{nil, func(context.Context) (net.Conn, *message.Status) { return nil, statusClosed(nil) }} {
+		u.sess.dial = dial
+		cmd := &CallCmd{sess: u.sess}
+		for n := 1; n <= maxSends; n++ {
+			x := getExchange(u.conn, roleOutgoing)
+			if st := cmd.recompose(x); !st.OK() {
+				t.Fatal(st)
+			}
+			putExchange(x)
+			if want := dial != nil && n < maxSends; cmd.resendable != want {
+				t.Errorf("it can dial: %v; sent %d times, it may be sent again: %v", dial != nil, n, cmd.resendable)
+			}
+		}
+	}
+	u.sess.dial = nil
 }
 
 // TestLargeRepliesAreDecodedByTheCaller, small ones by the goroutine that reads,

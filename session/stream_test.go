@@ -616,3 +616,19 @@ func TestStreamsSideBySide(t *testing.T) {
 		}
 	})
 }
+
+// TestPlaceOfAStreamWhoseHandlerExits is free for the next stream.
+func TestPlaceOfAStreamWhoseHandlerExits(t *testing.T) {
+	h := streamHandler(func(CallCtx, *Stream) *message.Status { runtime.Goexit(); return nil })
+	duets(t, routes{stream: h}, func(d *duet) {
+		for n := range 5 {
+			if st := d.open(d.Context()).Status(); st.Code() != message.CodeInternalServerError {
+				d.Errorf("stream %d: %v", n, st)
+			}
+			synctest.Wait()
+		}
+		if open, handlers := d.there.conns.current().streams.Load().len(); open != 0 || handlers != 0 {
+			d.Errorf("%d streams are open, %d handlers at work", open, handlers)
+		}
+	}, func(_, there *Shared) { there.MaxStreams = 1 })
+}

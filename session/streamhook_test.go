@@ -220,3 +220,49 @@ func TestHooksOfAStreamThatFail(t *testing.T) {
 		}
 	}
 }
+
+// An endSpy notes how streams end, as their hooks see it.
+type endSpy struct {
+	*notes
+	refuse *message.Status // what the opening ends with; nil: it does not
+}
+
+func (p endSpy) Name() string                          { return "end spy" }
+func (p endSpy) PreWriteCall(WriteCtx) *message.Status { return p.refuse }
+func (p endSpy) PostEndStream(ctx StreamEndCtx) {
+	sent, received := ctx.Counts()
+	p.add("%s %d %v %d %d", ctx.ServiceMethod(), ctx.Status().Code(), ctx.Opener(), sent, received)
+}
+
+// TestEndOfAStreamInItsHooks: each end sees how a stream has ended, and the opener also
+// how one that was not opened has.
+func TestEndOfAStreamInItsHooks(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		refuse      *message.Status
+		handler     func(CallCtx, *Stream) *message.Status
+		here, there []string
+	}{
+		{"not opened", message.NewStatus(1234, "no"), echo, []string{"/s 1234 true 0 0"}, nil},
+		{"the handler fails", nil, func(CallCtx, *Stream) *message.Status { return message.NewStatus(1001, "no") }, []string{"/s 1001 true 0 0"}, []string{"/s 1001 false 0 0"}},
+		{"the handler exits", nil, func(CallCtx, *Stream) *message.Status { runtime.Goexit(); return nil }, []string{"/s 500 true 0 0"}, []string{"/s 500 false 0 0"}},
+	} {
+		here, there := endSpy{new(notes), c.refuse}, endSpy{notes: new(notes)}
+		duets(t, routes{stream: streamHandler(c.handler)}, func(d *duet) {
+			s, st := d.here.OpenStream(d.Context(), "/s")
+			if st.Code() != c.refuse.Code() {
+				d.Fatalf("%s: %v", c.name, st)
+			}
+			if s != nil {
+				_ = s.Status() // waits for the end
+			}
+			synctest.Wait()
+			if got := here.take(); !slices.Equal(got, c.here) {
+				d.Errorf("%s: here %q, want %q", c.name, got, c.here)
+			}
+			if got := there.take(); !slices.Equal(got, c.there) {
+				d.Errorf("%s: there %q, want %q", c.name, got, c.there)
+			}
+		}, withPlugins([]plugin.Plugin{here}, []plugin.Plugin{there}))
+	}
+}
