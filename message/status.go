@@ -23,6 +23,7 @@ type Status struct {
 	hidden bool // see HideCause
 	msg    string
 	cause  error
+	around error // see Around
 	stack  []uintptr
 }
 
@@ -114,7 +115,7 @@ func (s *Status) SetMsg(msg string) *Status {
 
 // SetCause changes the cause and returns s.
 func (s *Status) SetCause(cause any) *Status {
-	s.cause, s.hidden = toError(cause), false
+	s.cause, s.hidden, s.around = toError(cause), false, nil
 	return s
 }
 
@@ -129,6 +130,16 @@ func (s *Status) HideCause() *Status {
 // CauseHidden reports whether s has a cause that [Status.HideCause] keeps on this
 // side.
 func (s *Status) CauseHidden() bool { return s != nil && s.hidden && s.cause != nil }
+
+// Around returns the error in which [FromError] found s, if its text says more than s
+// does; else nil. Like a hidden cause it stays on this side: a session that sends s
+// writes it to its log.
+func (s *Status) Around() error {
+	if s == nil {
+		return nil
+	}
+	return s.around
+}
 
 // Copy returns a copy, with another cause if one is given.
 func (s *Status) Copy(newCause ...any) *Status {
@@ -147,7 +158,7 @@ func (s *Status) Copy(newCause ...any) *Status {
 const maxLogged = 256
 
 // String returns the status as one line of text. It shows up to 256 bytes of the
-// message and of the cause.
+// message, of the cause and of the error around the status ([Status.Around]).
 func (s *Status) String() string {
 	if s == nil {
 		return "code=0"
@@ -160,11 +171,15 @@ func (s *Status) String() string {
 	if s.cause != nil {
 		fmt.Fprintf(&b, " cause=%q", cut(s.cause.Error(), maxLogged))
 	}
+	if s.around != nil {
+		fmt.Fprintf(&b, " err=%q", cut(s.around.Error(), maxLogged))
+	}
 	return b.String()
 }
 
-// LogValue implements [slog.LogValuer]: a status is a group of code, msg and cause. The
-// latter two are cut to 256 bytes and left out if empty.
+// LogValue implements [slog.LogValuer]: a status is a group of code, msg, cause and err,
+// the error around it ([Status.Around]). The latter three are cut to 256 bytes and left out
+// if they are empty.
 func (s *Status) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.Int64("code", int64(s.Code()))}
 	if msg := s.Msg(); msg != "" {
@@ -174,6 +189,9 @@ func (s *Status) LogValue() slog.Value {
 		if text := cause.Error(); text != "" {
 			attrs = append(attrs, slog.String("cause", cut(text, maxLogged)))
 		}
+	}
+	if around := s.Around(); around != nil {
+		attrs = append(attrs, slog.String("err", cut(around.Error(), maxLogged)))
 	}
 	return slog.GroupValue(attrs...)
 }
@@ -268,16 +286,26 @@ func (e *StatusError) Unwrap() error { return e.Status.Cause() }
 
 // FromError returns the status that err carries ([StatusError]), nil for nil,
 // and [CodeUnknownError] with err as its hidden cause ([Status.HideCause]) for any
-// other error.
+// other error. If err wraps the status in a text of its own, the result is a copy that
+// keeps err ([Status.Around]).
 func FromError(err error) *Status {
 	if err == nil {
 		return nil
 	}
-	var se *StatusError
-	if errors.As(err, &se) {
-		return se.Status
+	se, direct := err.(*StatusError)
+	if !direct && !errors.As(err, &se) {
+		return &Status{code: CodeUnknownError, msg: CodeText(CodeUnknownError), cause: err, hidden: true}
 	}
-	return &Status{code: CodeUnknownError, msg: CodeText(CodeUnknownError), cause: err, hidden: true}
+	st := se.Status
+	if direct || st.OK() || err.Error() == se.Error() {
+		return st
+	}
+	c := *st
+	c.around = err
+	if st.around != nil { // the status was wrapped before, too
+		c.around = fmt.Errorf("%w (%w)", err, st.around)
+	}
+	return &c
 }
 
 const okQuery = "code=0"

@@ -127,6 +127,59 @@ type flawed struct{ text string }
 
 func (f *flawed) Error() string { return f.text }
 
+// The text around a status stays with it in this program, and does not travel.
+func TestErrorAroundAStatus(t *testing.T) {
+	st := NewStatus(1001, "no such account", "id 7")
+	outer := fmt.Errorf("order 7: %w", st.Err())
+	hidden := NewStatus(1002, "not charged", "10.1.2.3").HideCause()
+	for _, c := range []struct {
+		what   string
+		err    error
+		code   int32
+		around string // "" is none
+	}{
+		{"the status", st.Err(), 1001, ""},
+		{"joined with nothing", errors.Join(st.Err(), nil), 1001, ""},
+		{"wrapped", outer, 1001, "order 7: status 1001 no such account: id 7"},
+		{"wrapped twice", fmt.Errorf("shop: %w", outer), 1001, "shop: order 7: status 1001 no such account: id 7"},
+		{"wrapped again as a status", fmt.Errorf("shop: %w", FromError(outer).Err()), 1001,
+			"shop: status 1001 no such account: id 7 (order 7: status 1001 no such account: id 7)"},
+		{"joined", errors.Join(io.EOF, st.Err()), 1001, "EOF\nstatus 1001 no such account: id 7"},
+		{"hidden", fmt.Errorf("order 7: %w", hidden.Err()), 1002, "order 7: status 1002 not charged: 10.1.2.3"},
+		{"success", fmt.Errorf("order 7: %w", &StatusError{NewStatus(CodeOK, "fine")}), CodeOK, ""},
+		{"no status", fmt.Errorf("order 7: %w", &StatusError{}), CodeOK, ""},
+		{"another error", io.EOF, CodeUnknownError, ""},
+	} {
+		got := FromError(c.err)
+		text := ""
+		if got.Around() != nil {
+			text = got.Around().Error()
+		}
+		if got.Code() != c.code || text != c.around {
+			t.Errorf("%s: %v, around it %q, want %q", c.what, got, text, c.around)
+		}
+		if shown := got.LogValue().String(); c.around != "" && (!strings.Contains(got.String(), fmt.Sprintf("err=%q", c.around)) || !strings.Contains(shown, "err="+c.around)) {
+			t.Errorf("%s: shown as %v and logged as %s", c.what, got, shown)
+		}
+		if sent := string(got.AppendQuery(nil)); strings.Contains(sent, "order") || strings.Contains(sent, "EOF") && c.code != CodeUnknownError {
+			t.Errorf("%s: sent as %s", c.what, sent)
+		}
+		if b, err := got.MarshalJSON(); err != nil || strings.Contains(string(b), "order") {
+			t.Errorf("%s: %s, %v", c.what, b, err)
+		}
+	}
+	if st.Around() != nil || (*Status)(nil).Around() != nil {
+		t.Error("the wrapped status was changed")
+	}
+	found := FromError(fmt.Errorf("order 7: %w", hidden.Err()))
+	if !found.CauseHidden() || found.Copy().Around() == nil || found.Copy("x").Around() == nil {
+		t.Errorf("a copy of %v has lost something", found)
+	}
+	if found.SetCause("other").Around() != nil || hidden.Cause().Error() != "10.1.2.3" {
+		t.Errorf("another cause leaves %v and %v", found, hidden)
+	}
+}
+
 func TestStatusAsError(t *testing.T) {
 	cause := &flawed{"disk full"}
 	st := NewStatus(1001, "cannot save", fmt.Errorf("save: %w", cause))
@@ -142,7 +195,10 @@ func TestStatusAsError(t *testing.T) {
 	if got := st.Err().Error(); got != "status 1001 cannot save: save: disk full" {
 		t.Errorf("text %q", got)
 	}
-	if got := FromError(err); got != st {
+	if got := FromError(st.Err()); got != st {
+		t.Errorf("FromError gives %v", got)
+	}
+	if got := FromError(err); got.Code() != st.Code() || got.Msg() != st.Msg() || got.Cause() != st.Cause() || got.Around() != err {
 		t.Errorf("FromError gives %v", got)
 	}
 	if got := FromError(io.EOF); got.Code() != CodeUnknownError || got.Cause() != io.EOF || got.Msg() != "Unknown Error" {

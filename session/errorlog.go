@@ -17,7 +17,9 @@ import (
 // The other side of a session sees the statuses that were made for it. What a Go
 // error or a panic says was not: it goes to the log, and the other side gets a
 // public text with an id that the line in the log has too, unless the configuration
-// asks for the texts (Config.ErrorDetail).
+// asks for the texts (Config.ErrorDetail). An error that wraps such a status in a text
+// of its own (message.Status.Around) is in between: the status goes to the other side as
+// it is, and the text to the log.
 
 // Public texts.
 const (
@@ -36,10 +38,12 @@ const maxErrorLines = 10
 // An errorLog has a throttle for each kind of line, so that a stranger who sends what
 // can't be decoded hides no failure of a handler. Of connections that break the protocol
 // one line a second is logged: a stranger can open one after the other.
-type errorLog struct{ panics, failures, bodies, ends logging.Throttle }
+type errorLog struct{ panics, failures, bodies, statuses, ends logging.Throttle }
 
 func (l *errorLog) init() {
-	l.panics.Lines, l.failures.Lines, l.bodies.Lines = maxErrorLines, maxErrorLines, maxErrorLines
+	for _, t := range []*logging.Throttle{&l.panics, &l.failures, &l.bodies, &l.statuses} {
+		t.Lines = maxErrorLines
+	}
 }
 
 // logError writes a line of a kind that t counts to log, and returns what to tell the
@@ -57,10 +61,11 @@ func logError(log logging.Printer, t *logging.Throttle, level slog.Level, what, 
 	return text + ", id " + id
 }
 
-// internalError is the status of a panic, which is written to log.
-func (sh *Shared) internalError(log logging.Printer, err *message.PanicError) *message.Status {
-	text := logError(log, &sh.errorLog.panics, slog.LevelError, "panic", textInternal,
-		slog.String("where", err.Where), slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)))
+// internalError is the status of a panic, which is written to log with attrs.
+func (sh *Shared) internalError(log logging.Printer, err *message.PanicError, attrs ...slog.Attr) *message.Status {
+	text := logError(log, &sh.errorLog.panics, slog.LevelError, "panic", textInternal, append([]slog.Attr{
+		slog.String("where", err.Where), slog.Any("panic", err.Value), slog.String("stack", string(err.Stack)),
+	}, attrs...)...)
 	if sh.ErrorDetail {
 		return newStatus(message.CodeInternalServerError, err.Value)
 	}
@@ -70,27 +75,56 @@ func (sh *Shared) internalError(log logging.Printer, err *message.PanicError) *m
 // told returns st, the outcome of a message, as the other side may see it. What that does
 // not see is written to log.
 func (sh *Shared) told(log logging.Printer, st *message.Status) *message.Status {
+	around := st.Around()
 	st = plain(st)
-	if !st.CauseHidden() || sh.ErrorDetail {
+	switch {
+	case sh.ErrorDetail && around != nil:
+		return st.Copy(around)
+	case sh.ErrorDetail:
+		return st
+	case !st.CauseHidden():
+		if around != nil { // the status is meant for the other side, so it gets no id
+			logError(log, &sh.errorLog.statuses, slog.LevelInfo, "failed", "", wholeStatus(st, around))
+		}
 		return st
 	}
 	if panicked, ok := message.AsPanic(st.Cause()); ok {
-		return st.Copy(sh.internalError(log, panicked).Cause())
+		return st.Copy(sh.internalError(log, panicked, aroundAttr(around)).Cause())
 	}
 	throttle, text := &sh.errorLog.failures, textInternal
 	if st.Code() == message.CodeBadMessage {
 		throttle, text = &sh.errorLog.bodies, textBadBody
 	}
-	cause := st.Cause().Error()
-	if len(cause) > maxErrorText {
-		cause = strings.ToValidUTF8(cause[:maxErrorText], "")
+	return st.Copy(logError(log, throttle, slog.LevelWarn, "failed", text, wholeStatus(st, around)))
+}
+
+// wholeStatus is st as an attribute, with more of its texts than the log of a message has.
+func wholeStatus(st *message.Status, around error) slog.Attr {
+	attrs := []any{slog.Int("code", int(st.Code())), slog.String("msg", st.Msg())}
+	if cause := st.Cause(); cause != nil {
+		attrs = append(attrs, slog.String("cause", cutError(cause)))
 	}
-	return st.Copy(logError(log, throttle, slog.LevelWarn, "failed", text, slog.Group("status",
-		slog.Int("code", int(st.Code())), slog.String("msg", st.Msg()), slog.String("cause", cause))))
+	return slog.Group("status", append(attrs, aroundAttr(around))...)
+}
+
+// aroundAttr is the error around a status as an attribute. Handlers leave out that of nil.
+func aroundAttr(around error) slog.Attr {
+	if around == nil {
+		return slog.Attr{}
+	}
+	return slog.String("err", cutError(around))
+}
+
+func cutError(err error) string {
+	text := err.Error()
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "")
+	}
+	return text
 }
 
 // HandlerStatus returns the status of a message whose handler returned err: that
-// which err wraps ([message.StatusError]), as it is; CodeHandleTimeout or
+// which err wraps ([message.FromError]), as it is; CodeHandleTimeout or
 // CodeCanceled if the context of the handler or of a call of its ended; else
 // CodeUnknownError. The text of an err without a status stays on this side
 // ([message.Status.HideCause]).

@@ -118,8 +118,11 @@ func TestStatusAsProgramsUseIt(t *testing.T) {
 	}
 	var se *erpc.StatusError
 	wrapped := fmt.Errorf("load: %w", st.Err())
-	if !errors.As(wrapped, &se) || se.Status != st || !errors.Is(wrapped, io.EOF) || erpc.StatusFromError(wrapped) != st {
+	if !errors.As(wrapped, &se) || se.Status != st || !errors.Is(wrapped, io.EOF) || erpc.StatusFromError(st.Err()) != st {
 		t.Errorf("%v does not carry %v", wrapped, st)
+	}
+	if got := erpc.StatusFromError(wrapped); got.Code() != st.Code() || got.Cause() != st.Cause() || got.Around() != wrapped {
+		t.Errorf("%v carries %v", wrapped, got)
 	}
 	stack := fmt.Sprintf("%+v", erpc.NewStatusWithStack(1, "x"))
 	if !strings.Contains(stack, "TestStatusAsProgramsUseIt") {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -58,6 +59,7 @@ var promises = []promise{
 	{"hooks run once, in order", hooksRun},
 	{"the read limit refuses with 413 or 102", readLimit},
 	{"shutdown refuses with 503 or leaves", shutdownRefuses},
+	{"the text around a status stays in the log", textAround},
 }
 
 func TestPromises(t *testing.T) {
@@ -374,6 +376,28 @@ func readLimit(t *testing.T, p path) error {
 	}
 	if ran.Load() > 0 {
 		return errors.New("the handler ran")
+	}
+	return nil
+}
+
+func textAround(t *testing.T, p path) error {
+	var log kit.Log
+	logged := func(c *erpc.PeerConfig) { c.Logger = slog.New(&log) }
+	r, err := open(t, p, logged, func(context.Context, *int) (*int, error) {
+		return nil, fmt.Errorf("order 7: %w", erpc.NewStatus(1001, "no such account", "id 7").Err())
+	})
+	if err != nil {
+		return err
+	}
+	st, err := r.do(p, 1)
+	if err != nil {
+		return err
+	}
+	if st.String() != `code=1001 msg="no such account" cause="id 7"` {
+		return fmt.Errorf("the call ended with %v", st)
+	}
+	if lines := log.Says("order 7"); len(lines) != 1 || !strings.Contains(lines[0], "method=/do") {
+		return fmt.Errorf("the log says %q", lines)
 	}
 	return nil
 }
