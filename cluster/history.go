@@ -13,9 +13,9 @@ import (
 // there, so that a session that missed pushes gets them later, on any node. It
 // needs an engine that is a [Log]. All nodes must have the same histories.
 type History struct {
-	Rooms string        // prefix of the names; "" means every room
-	Size  int           // messages that a room keeps; 0 means 100
-	Age   time.Duration // how long it keeps them; 0 means an hour
+	Rooms string        `yaml:"rooms" ini:"rooms" comment:"How the names of the rooms begin; empty is every room"`
+	Size  int           `yaml:"size" ini:"size" comment:"Messages that a room keeps; 0 is 100"`
+	Age   time.Duration `yaml:"age" ini:"age" comment:"How long it keeps them; 0s is 1h"`
 }
 
 func (h *History) setDefaults() {

@@ -20,31 +20,31 @@ type Dialer interface {
 
 // Options configures a [Client]. The zero value works.
 type Options struct {
-	Picker Picker // nil means [LeastLoaded]
+	Picker Picker `yaml:"-" ini:"-"` // nil means [LeastLoaded]
 	// Zone is the zone of this program: as long as an instance in this zone can be
 	// used, only instances there get calls. "" means no zone.
-	Zone string
+	Zone string `yaml:"zone" ini:"zone" comment:"Zone of this program, whose instances get the calls while one of them can be used"`
 	// Attempts is the maximum number of instances that a call is tried with; it is
 	// only retried if it was not executed. 0 means 3.
-	Attempts int
+	Attempts int `yaml:"attempts" ini:"attempts" comment:"Instances that a call is tried with at most which was not executed by those before; 0 is 3"`
 	// Safe reports whether a method may be executed twice. Calls of these methods
 	// are retried after any connection failure, and hedged.
-	Safe func(serviceMethod string) bool
+	Safe func(serviceMethod string) bool `yaml:"-" ini:"-"`
 	// HedgeAfter is how long a call of a Safe method waits for its reply before it
 	// is also sent to another instance. 0 means never.
-	HedgeAfter time.Duration
+	HedgeAfter time.Duration `yaml:"hedge_after" ini:"hedge_after" comment:"How long a call of a safe method waits until it is also sent to another instance; 0s is never"`
 	// Failures is how many failures in a row eject an instance: 0 means 5, below 0
 	// never. Ejection is how long the first ejection lasts; 0 means 10 s. Each
 	// further ejection lasts twice as long.
-	Failures int
-	Ejection time.Duration
+	Failures int           `yaml:"failures" ini:"failures" comment:"Failures in a row that eject an instance; 0 is 5, below 0 none do"`
+	Ejection time.Duration `yaml:"ejection" ini:"ejection" comment:"How long it is ejected, twice as long each time after that; 0s is 10s"`
 	// Panic is the share of instances that may be ejected. If more are ejected,
 	// all get calls, because the cause is probably not the instances. 0 means 0.5.
-	Panic float64
+	Panic float64 `yaml:"panic" ini:"panic" comment:"Share of instances that may be ejected; if more are, all get calls; 0 is 0.5"`
 	// Protos are the protocols of the sessions; none means those of the peer.
-	Protos []erpc.ProtoFunc
+	Protos []erpc.ProtoFunc `yaml:"-" ini:"-"`
 	// OnError, if not nil, is called with errors of the resolver.
-	OnError func(error)
+	OnError func(error) `yaml:"-" ini:"-"`
 }
 
 func (o *Options) setDefaults() {

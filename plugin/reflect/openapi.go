@@ -19,10 +19,10 @@ const OpenAPIMethod = "/openapi.json"
 
 // OpenAPI configures [OpenAPIMethod]. The zero value works.
 type OpenAPI struct {
-	Off     bool     // no such method
-	Title   string   // of the service; "" means erpc
-	Version string   // of the service; "" means 0
-	Servers []string // base URLs of the paths, such as /api behind http.StripPrefix; none means /
+	Off     bool     `yaml:"off" ini:"off" comment:"There is no description"`
+	Title   string   `yaml:"title" ini:"title" comment:"Title of the service; empty is erpc"`
+	Version string   `yaml:"version" ini:"version" comment:"Version of the service; empty is 0"`
+	Servers []string `yaml:"servers" ini:"servers" comment:"URLs that paths are below; none is /"`
 }
 
 // A document is an OpenAPI document. The types here have only the fields that

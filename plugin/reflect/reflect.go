@@ -34,11 +34,11 @@ const maxNames = 100
 type Config struct {
 	// Allow reports whether a session may ask; nil means that all may. It must be
 	// safe for concurrent use.
-	Allow func(sess erpc.Session) bool
+	Allow func(sess erpc.Session) bool `yaml:"-" ini:"-"`
 	// Hide lists prefixes of methods that are not shown.
-	Hide []string
+	Hide []string `yaml:"hide" ini:"hide" comment:"Prefixes of methods that are not shown"`
 	// OpenAPI configures the description for HTTP clients.
-	OpenAPI OpenAPI
+	OpenAPI OpenAPI `yaml:"openapi" ini:"openapi" comment:"The description that HTTP clients get"`
 }
 
 // Kinds of methods.

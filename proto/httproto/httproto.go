@@ -33,29 +33,28 @@ type (
 
 // A Config adjusts the protocol. The zero value is ready to use.
 type Config struct {
-	MaxLine   int // bytes of one line of a head between erpc peers
-	MaxHead   int // bytes of a head, which also counts for the read limit
-	MaxFields int // header fields
+	MaxLine   int `yaml:"max_line" ini:"max_line" comment:"Bytes of one line of a head, between erpc peers; 0 is 8 KiB"`
+	MaxHead   int `yaml:"max_head" ini:"max_head" comment:"Bytes of a head; 0 is 64 KiB"`
+	MaxFields int `yaml:"max_fields" ini:"max_fields" comment:"Header fields; 0 is 128"`
 
 	// The following are for HTTP clients only; see [httpgate.Config].
 
-	GzipFrom  int                  // size from which bodies are compressed
-	Methods   []string             // HTTP methods with which handlers may be called
-	CORS      *CORS                // nil: scripts of other origins may not call
-	Status    func(code int32) int // of HTTP for a code of erpc
-	Routes    []Route              // paths with parameters
-	Hosts     []string             // names of the server; nil: any
-	Challenge string               // WWW-Authenticate of a 401
-	UnsafeGET bool                 // GET may call every handler
-	AnyOrigin bool                 // no protection against other origins
+	GzipFrom  int                  `yaml:"gzip_from" ini:"gzip_from" comment:"Size in bytes from which bodies for HTTP clients are compressed; 0 is 1 KiB, below 0 none is"`
+	Methods   []string             `yaml:"methods" ini:"methods" comment:"HTTP methods that handlers may be called with; none is GET, HEAD, POST, PUT, PATCH and DELETE"`
+	CORS      *CORS                `yaml:"cors" ini:"cors" comment:"What scripts of other origins may do; left out, nothing"`
+	Status    func(code int32) int `yaml:"-" ini:"-"` // of HTTP for a code of erpc
+	Routes    []Route              `yaml:"routes" ini:"routes" comment:"Paths that stand for a service method"`
+	Hosts     []string             `yaml:"hosts" ini:"hosts" comment:"Names of the server; requests for others are refused; none is every name"`
+	Challenge string               `yaml:"challenge" ini:"challenge" comment:"WWW-Authenticate of a 401; empty is Bearer"`
+	UnsafeGET bool                 `yaml:"unsafe_get" ini:"unsafe_get" comment:"GET and HEAD may call every handler, as erpc v7 lets them"`
+	AnyOrigin bool                 `yaml:"any_origin" ini:"any_origin" comment:"Accept requests of pages of every origin"`
 
 	// Host is the Host header of requests whose service method is not an absolute
 	// URL and whose metadata name none; default: the address of the server.
-	Host string
-	// Print is called with each message as it is on the wire, and for HTTP clients
+	Host string `yaml:"host" ini:"host" comment:"Host header of requests that name none; empty is the address of the server"`
 	// with each read and write, from several goroutines. It must not retain or
 	// change the bytes.
-	Print func(sent bool, text []byte)
+	Print func(sent bool, text []byte) `yaml:"-" ini:"-"`
 }
 
 // NewHTTProtoFunc returns the protocol with the zero Config, see [New]. With

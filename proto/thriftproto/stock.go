@@ -1,6 +1,9 @@
 package thriftproto
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -27,41 +30,88 @@ const (
 	Compact                 // TCompactProtocol
 )
 
+var (
+	transports = valueNames{"framed", "header"}
+	protocols  = valueNames{"binary", "compact"}
+)
+
+// valueNames are those of values that a file can hold, which begin at 0.
+type valueNames []string
+
+func (n valueNames) text(v byte) ([]byte, error) {
+	if int(v) >= len(n) {
+		return nil, fmt.Errorf("thriftproto: %d is none of %s", v, strings.Join(n, ", "))
+	}
+	return []byte(n[v]), nil
+}
+
+func (n valueNames) value(text []byte) (byte, error) {
+	i := slices.Index(n, string(text))
+	if i < 0 {
+		return 0, fmt.Errorf("use one of %s", strings.Join(n, ", "))
+	}
+	return byte(i), nil
+}
+
+// MarshalText implements [encoding.TextMarshaler]: framed or header.
+func (t Transport) MarshalText() ([]byte, error) { return transports.text(byte(t)) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (t *Transport) UnmarshalText(text []byte) error {
+	v, err := transports.value(text)
+	if err == nil {
+		*t = Transport(v)
+	}
+	return err
+}
+
+// MarshalText implements [encoding.TextMarshaler]: binary or compact.
+func (p Protocol) MarshalText() ([]byte, error) { return protocols.text(byte(p)) }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *Protocol) UnmarshalText(text []byte) error {
+	v, err := protocols.value(text)
+	if err == nil {
+		*p = Protocol(v)
+	}
+	return err
+}
+
 // StockConfig configures how a peer talks to stock Thrift clients and servers. The
 // zero value serves all kinds of clients, and calls over framed binary.
 type StockConfig struct {
 	// Service is the thrift service of names without one. Clients name a service
 	// only if they are multiplexed: "Calculator:add".
-	Service string
+	Service string `yaml:"service" ini:"service" comment:"Thrift service that is meant by names without one"`
 
 	// Mapper makes a service method from the names of service and method, both in
 	// Go style: get_item is GetItem. With the mapper of the peer's routes, such as
 	// erpc.HTTPServiceMethodMapper, it finds a controller that has the name of the
 	// service and methods with Go names. Nil means RPC style:
 	// "Calculator.GetItem".
-	Mapper func(prefix, name string) (serviceMethod string)
+	Mapper func(prefix, name string) (serviceMethod string) `yaml:"-" ini:"-"`
 
 	// Oneway lists the methods that are oneway, as in the thrift file. Clients of
 	// Thrift's Go library send these as calls, and would take an answer for that
 	// of their next call. Methods that are called only by other clients, which
 	// mark them as oneway, need not be listed.
-	Oneway []string
+	Oneway []string `yaml:"oneway" ini:"oneway" comment:"Methods that are oneway in the thrift file"`
 
 	// Concurrent handles calls of one connection concurrently and answers each
 	// when it is done, for clients that match replies by sequence number, as erpc
 	// does. Otherwise they are handled one after another, as Thrift's own servers
 	// do and pipelining clients rely on; then a handler must not wait for a call
 	// to its own caller, and does not learn that its caller has given up.
-	Concurrent bool
+	Concurrent bool `yaml:"concurrent" ini:"concurrent" comment:"Handle the calls of a connection at the same time, and answer them as they are done"`
 
 	// Transport and Protocol are for calls that the peer makes. Calls that it
 	// receives are answered as they arrive.
-	Transport Transport
-	Protocol  Protocol
+	Transport Transport `yaml:"transport" ini:"transport" comment:"For calls from here: framed or header"`
+	Protocol  Protocol  `yaml:"protocol" ini:"protocol" comment:"For calls from here: binary or compact"`
 
 	// Multiplexed makes calls of this peer name Service too. Calls of another
 	// service always name it.
-	Multiplexed bool
+	Multiplexed bool `yaml:"multiplexed" ini:"multiplexed" comment:"Calls from here name the service too"`
 }
 
 // NewStockProtoFunc returns a function that makes Apache Thrift's own format for

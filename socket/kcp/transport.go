@@ -30,19 +30,21 @@ const (
 type Config struct {
 	// Block encrypts packets; nil does not. Both sides need the same one. It must
 	// be safe for concurrent use, as those of kcp-go are.
-	Block kcpgo.BlockCrypt
+	Block kcpgo.BlockCrypt `yaml:"-" ini:"-"`
 	// ParityShards are sent for each DataShards packets, so that the other side can
 	// repair losses. A negative number of data shards switches parity off.
-	DataShards, ParityShards int
+	DataShards   int `yaml:"data_shards" ini:"data_shards" comment:"Packets after which parity is sent; 0 is 10 if parity_shards is 0 too, below 0 is no parity"`
+	ParityShards int `yaml:"parity_shards" ini:"parity_shards" comment:"Packets of parity; 0 is 3 if data_shards is 0 too"`
 	// SendWindow and ReceiveWindow are how many packets may be under way, and
 	// wait to be read.
-	SendWindow, ReceiveWindow int
+	SendWindow    int `yaml:"send_window" ini:"send_window" comment:"Packets that may be under way; 0 is 512"`
+	ReceiveWindow int `yaml:"receive_window" ini:"receive_window" comment:"Packets that may wait to be read; 0 is 512"`
 	// MTU is the size of the largest packet in bytes, without the heads of UDP and
 	// IP; 0 means 1400, the default of kcp-go.
-	MTU int
+	MTU int `yaml:"mtu" ini:"mtu" comment:"Largest packet in bytes; 0 is 1400"`
 	// V7 says that a server of erpc v7 is dialed: only what the session writes is
 	// sent.
-	V7 bool
+	V7 bool `yaml:"v7" ini:"v7" comment:"The server that is dialed is one of erpc v7"`
 }
 
 // A Transport dials and listens over KCP. The zero value is ready.

@@ -22,41 +22,42 @@ import (
 // alone, which does not listen.
 type Config struct {
 	// Name must be unique in the mesh. "" means a random name.
-	Name string
+	Name string `yaml:"name" ini:"name" comment:"Name in the mesh, which must be unique; empty is a random one"`
 	// Listen is the address for the other servers of the mesh, such as
 	// "10.0.0.1:6222"; "" means no mesh.
-	Listen string
+	Listen string `yaml:"listen" ini:"listen" comment:"Address at which other servers of the mesh reach this one; empty makes no mesh"`
 	// Routes lists addresses of other servers of the mesh. One that is alive is
 	// enough.
-	Routes []string
+	Routes []string `yaml:"routes" ini:"routes" comment:"Addresses of other servers of the mesh"`
 	// User and Password are the credentials between the servers of the mesh. They
 	// are mandatory unless Listen is a loopback address.
-	User, Password string
+	User     string `yaml:"user" ini:"user" comment:"What servers of the mesh show one another; mandatory unless listen is a loopback address"`
+	Password string `yaml:"password" ini:"password" comment:"The password to it"`
 	// TLS encrypts the connections between the servers of the mesh. Both sides
 	// present its Certificates, which must be issued by an authority in RootCAs.
 	// ClientCAs defaults to RootCAs. If TLS is nil, nothing is encrypted, including
 	// the password, so the network must be protected in another way.
-	TLS *tls.Config
+	TLS *tls.Config `yaml:"-" ini:"-"`
 	// MaxPayload is the maximum size of a message between nodes, in bytes. 0 means
 	// 8 MiB.
-	MaxPayload int32
+	MaxPayload int32 `yaml:"max_payload" ini:"max_payload" comment:"Largest message between nodes, in bytes; 0 is 8 MiB"`
 	// Ready is how long Start waits for the server. 0 means 10 s.
-	Ready time.Duration
+	Ready time.Duration `yaml:"ready" ini:"ready" comment:"How long the start waits for the server; 0s is 10s"`
 	// Store configures where the server stores rooms with history. It takes a
 	// single server, or a mesh of three servers that keep their names and
 	// directories. nil means that the server stores nothing.
-	Store *Store
+	Store *Store `yaml:"store" ini:"store" comment:"Where the server keeps rooms with history; left out, it keeps none"`
 	// Logger receives warnings and errors of the server. nil discards them.
-	Logger *slog.Logger
+	Logger *slog.Logger `yaml:"-" ini:"-"`
 }
 
 // A Store is a directory for JetStream.
 type Store struct {
 	// Dir is the directory, which only this server may use.
-	Dir string
+	Dir string `yaml:"dir" ini:"dir" comment:"Directory of this server alone"`
 	// MaxBytes bounds the size of the directory; 0 means 1 GiB. The same bound
 	// applies to messages stored in memory.
-	MaxBytes int64
+	MaxBytes int64 `yaml:"max_bytes" ini:"max_bytes" comment:"Bytes that the directory holds; 0 is 1 GiB"`
 }
 
 // A Server is a running server.

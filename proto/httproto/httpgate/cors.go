@@ -12,16 +12,16 @@ import (
 // clients may do.
 type CORS struct {
 	// Origins may call, such as https://example.org; * stands for all.
-	Origins []string
+	Origins []string `yaml:"origins" ini:"origins" comment:"Origins that may call, such as https://example.org; * is every one"`
 	// Headers may be sent, besides those that always may; they become
 	// metadata. Content-Type is always among them.
-	Headers []string
+	Headers []string `yaml:"headers" ini:"headers" comment:"Headers that may be sent; they become metadata"`
 	// Expose are the headers of replies that scripts may see: metadata.
-	Expose []string
+	Expose []string `yaml:"expose" ini:"expose" comment:"Headers of replies that scripts may see"`
 	// Credentials lets cookies be sent. Origins must not be * then.
-	Credentials bool
+	Credentials bool `yaml:"credentials" ini:"credentials" comment:"Cookies may be sent"`
 	// MaxAge is how long a browser may cache the answer to a preflight.
-	MaxAge time.Duration
+	MaxAge time.Duration `yaml:"max_age" ini:"max_age" comment:"How long a browser may remember this"`
 }
 
 // cors is a prepared [CORS]; nil allows no origin.
