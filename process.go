@@ -2,6 +2,7 @@ package erpc
 
 import (
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -91,6 +92,20 @@ func SetShutdown(timeout time.Duration, firstSweep, beforeExiting func() error) 
 // does not exit the process.
 func Shutdown(timeout ...time.Duration) { _ = peers.Shutdown(timeout...) }
 
+// ListenInherited is [net.Listen] on an address of TCP or of a Unix socket, for a server
+// that is not a peer, such as one of net/http: [Reboot] hands its listener down with those
+// of the peers. In the new process it returns the listener that was handed down for the
+// same network and address. That process takes over when it accepts from this listener,
+// too. What ends the server in the old process is for [SetShutdown], or for main behind
+// [GraceSignal]:
+//
+//	lis, err := erpc.ListenInherited("tcp", ":8080")
+//	…
+//	go web.Serve(lis)
+//	erpc.GraceSignal()
+//	err = web.Shutdown(ctx) // answers what it has accepted
+func ListenInherited(network, addr string) (net.Listener, error) { return peers.Listen(network, addr) }
+
 // ErrRebootFailed means that no new process took over; this one keeps serving.
 var ErrRebootFailed = graceful.ErrRebootFailed
 
@@ -104,7 +119,8 @@ var ErrRebootFailed = graceful.ErrRebootFailed
 // The new process has taken over once it serves every listener that was handed
 // down. It must listen on the same networks and addresses; the configured
 // addresses are compared, not the bound ones, so port 0 matches too. Listeners
-// of tcp, unix and unixpacket made by [peer.Peer.Listen] or ListenAndServe can
+// of tcp, unix and unixpacket made by [peer.Peer.Listen], ListenAndServe or
+// [ListenInherited] can
 // be handed down, with or without TLS, also below a mux of socket/mux. Reboot
 // names other listeners in the log and in its error; the new process has to
 // open them itself, once this one has ended. Reboot works on unix systems only

@@ -19,6 +19,12 @@ const (
 	DefaultStart = 10 * time.Second
 )
 
+// An asked listener knows the network and address that its transport was asked to
+// listen on.
+type asked interface {
+	Asked() (network, addr string)
+}
+
 // ErrRebootFailed says that no new process has taken over: the peers of this
 // process keep serving.
 var ErrRebootFailed = errors.New("erpc: reboot failed; this process serves on")
@@ -33,8 +39,9 @@ type Group struct {
 
 	inheritance inheritance
 
-	mu        sync.Mutex   // guards the following
-	peers     []*peer.Peer // in the order in which they were added
+	mu        sync.Mutex     // guards the following
+	peers     []*peer.Peer   // in the order in which they were added
+	own       []net.Listener // of Listen, that are open
 	timeout   time.Duration
 	first     func() error
 	last      func() error
@@ -74,10 +81,15 @@ func (g *Group) Set(timeout time.Duration, first, last func() error) {
 // Inherit returns the function that a peer, whose logger is log, calls for
 // listeners that a parent process has handed down, or nil if there are none.
 func (g *Group) Inherit(log *slog.Logger) func(network, addr string) (net.Listener, error) {
+	return g.inherit(log, false)
+}
+
+// inherit is Inherit for peers and, with own, for servers that are not.
+func (g *Group) inherit(log *slog.Logger, own bool) func(network, addr string) (net.Listener, error) {
 	if !g.inheritance.read(log) {
 		return nil
 	}
-	return g.inheritance.take
+	return func(network, addr string) (net.Listener, error) { return g.inheritance.take(network, addr, own) }
 }
 
 // Shutdown shuts every peer down and returns when that is done or the timeout has

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -28,6 +29,7 @@ type handedDown struct {
 	Network string `json:"network"`
 	Addr    string `json:"addr"`
 	FD      int    `json:"fd"`
+	Own     bool   `json:"own"` // it was not a peer's
 }
 
 // An inheritance is the receiving side of a handover. The zero value has not
@@ -74,31 +76,34 @@ func (in *inheritance) read(log *slog.Logger) bool {
 	return true
 }
 
-// take returns the first listener handed down for an address that is not taken
-// yet, or nil.
-func (in *inheritance) take(network, addr string) (net.Listener, error) {
+// take returns the first listener handed down for an address that is not taken yet, or
+// nil. With port 0 there may be several; with own, one that was not a peer's comes first.
+func (in *inheritance) take(network, addr string, own bool) (net.Listener, error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for i, l := range in.left {
-		if l.Network != network || l.Addr != addr {
-			continue
-		}
-		in.left = append(in.left[:i:i], in.left[i+1:]...)
-		f := os.NewFile(uintptr(l.FD), addr)
-		if f == nil {
-			return nil, fmt.Errorf("graceful: inherited listener %s %s: descriptor %d is not valid", network, addr, l.FD)
-		}
-		lis, err := net.FileListener(f)
-		err = errors.Join(err, f.Close()) // lis has a copy
-		if err != nil {
-			return nil, fmt.Errorf("graceful: inherited listener %s %s: %w", network, addr, err)
-		}
-		if u, ok := lis.(*net.UnixListener); ok {
-			in.files = append(in.files, u)
-		}
-		return &inherited{Listener: lis, from: in, closed: make(chan struct{})}, nil
+	fits := func(l handedDown) bool { return l.Network == network && l.Addr == addr }
+	i := slices.IndexFunc(in.left, func(l handedDown) bool { return fits(l) && l.Own == own })
+	if i < 0 {
+		i = slices.IndexFunc(in.left, fits)
 	}
-	return nil, nil
+	if i < 0 {
+		return nil, nil
+	}
+	l := in.left[i]
+	in.left = slices.Delete(in.left, i, i+1)
+	f := os.NewFile(uintptr(l.FD), addr)
+	if f == nil {
+		return nil, fmt.Errorf("graceful: inherited listener %s %s: descriptor %d is none", network, addr, l.FD)
+	}
+	lis, err := net.FileListener(f)
+	err = errors.Join(err, f.Close()) // lis has a copy of it
+	if err != nil {
+		return nil, fmt.Errorf("graceful: inherited listener %s %s: %w", network, addr, err)
+	}
+	if u, ok := lis.(*net.UnixListener); ok {
+		in.files = append(in.files, u)
+	}
+	return &inherited{Listener: lis, from: in, closed: make(chan struct{})}, nil
 }
 
 // serving counts one more listener that is being accepted from.

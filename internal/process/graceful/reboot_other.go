@@ -27,4 +27,4 @@ type inheritance struct{}
 
 func (*inheritance) read(*slog.Logger) bool { return false }
 
-func (*inheritance) take(string, string) (net.Listener, error) { return nil, nil }
+func (*inheritance) take(string, string, bool) (net.Listener, error) { return nil, nil }

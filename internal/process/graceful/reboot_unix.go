@@ -22,12 +22,6 @@ var (
 	rebootSignals = []os.Signal{syscall.SIGUSR2}
 )
 
-// An asked listener knows the network and address that its transport was asked to
-// listen on.
-type asked interface {
-	Asked() (network, addr string)
-}
-
 // A bundle holds the listeners that a process hands down.
 type bundle struct {
 	handover
@@ -37,7 +31,7 @@ type bundle struct {
 }
 
 // Reboot starts the program again, with the same arguments, and hands down the listeners
-// that this process serves. It waits until the new process serves, for at most the timeout,
+// that this process serves, those of [Group.Listen] included. It waits until the new process serves, for at most the timeout,
 // by default [DefaultStart], and then does what [Group.Shutdown] does. If the new process
 // ends or does not serve in time, it is killed and the error is [ErrRebootFailed]. A
 // listener that can't be handed down is logged and named in the error; the others are still
@@ -87,15 +81,17 @@ func (g *Group) Reboot(timeout ...time.Duration) error {
 func (g *Group) bundle() (*bundle, error) {
 	b := new(bundle)
 	g.mu.Lock()
+	listeners := slices.Clone(g.own)
 	peers := slices.Clone(g.peers)
 	g.mu.Unlock()
-	var errs []error
 	for _, p := range peers {
-		for _, lis := range p.Listeners() {
-			if err := b.add(lis); err != nil {
-				errs = append(errs, fmt.Errorf("graceful: the listener on %s %v can't be handed to a new process, which must listen itself: %w",
-					lis.Addr().Network(), lis.Addr(), err))
-			}
+		listeners = append(listeners, p.Listeners()...)
+	}
+	var errs []error
+	for _, lis := range listeners {
+		if err := b.add(lis); err != nil {
+			errs = append(errs, fmt.Errorf("graceful: the listener on %s %v can't be handed to a new process, which must listen itself: %w",
+				lis.Addr().Network(), lis.Addr(), err))
 		}
 	}
 	return b, errors.Join(errs...)
@@ -105,6 +101,7 @@ func (g *Group) bundle() (*bundle, error) {
 const firstFD = 3
 
 func (b *bundle) add(lis net.Listener) error {
+	_, own := lis.(*ownListener)
 	a, ok := lis.(asked)
 	if !ok {
 		return errors.New("its transport can't do that, or it was not made by the peer's Listen")
@@ -128,7 +125,7 @@ func (b *bundle) add(lis net.Listener) error {
 	}
 	b.seen = append(b.seen, lis)
 	network, addr := a.Asked()
-	b.Listeners = append(b.Listeners, handedDown{network, addr, firstFD + len(b.files)})
+	b.Listeners = append(b.Listeners, handedDown{network, addr, firstFD + len(b.files), own})
 	b.files = append(b.files, f)
 	return nil
 }

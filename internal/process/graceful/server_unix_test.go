@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -33,6 +34,7 @@ type plan struct {
 	Addrs   []string // one peer listens on each
 	TLS     bool
 	Mux     bool   // each serves raw and HTTP, through a mux
+	Web     string // where a server of net/http listens, "" for none
 	Dir     string // holds files that tell a new process to misbehave
 	Main    string // how main ends: "" returns after GraceSignal, "select" as in v7's examples, "exit" by GraceExit
 }
@@ -101,6 +103,20 @@ func serverMain() int {
 		}
 		serve = append(serve, func() { _ = peer.Serve(lis) }) // ends with the peer
 	}
+	web := new(http.Server)
+	if p.Web != "" {
+		lis, err := erpc.ListenInherited("tcp", p.Web)
+		if err != nil {
+			fmt.Println("error", err)
+			return 2
+		}
+		addrs = append(addrs, lis.Addr().String())
+		web.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(20 * time.Millisecond) // it is the work of the handler
+			_, _ = fmt.Fprint(w, os.Getpid()) // the client sees what it gets
+		})
+		serve = append(serve, func() { _ = web.Serve(lis) }) // ends with Shutdown
+	}
 	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))
 	for _, f := range serve { // after the line is written: the old process may end as soon as this one serves
 		served.Go(f)
@@ -114,6 +130,11 @@ func serverMain() int {
 		select {}
 	}
 	erpc.GraceSignal()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		fmt.Println("error", err)
+	}
 	served.Wait()
 	fmt.Println("done", os.Getpid())
 	return 0

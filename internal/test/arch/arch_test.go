@@ -50,7 +50,7 @@ var core = map[string][]string{
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},
 	"cluster/clustertest":       {"cluster", "internal/test/wait"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
-	"internal/process/graceful": {"peer"},
+	"internal/process/graceful": {"peer", "socket"},
 	"erpctest":                  {".", "codec", "internal/test/wait", "session", "socket/memory"},
 	// Used by generated code of protobuf services; has the message of pushes.
 	"protobuf":               {".", "codec", "router"},
