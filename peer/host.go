@@ -70,22 +70,27 @@ func (p *Peer) sort(conn net.Conn, pf proto.Func) (net.Conn, proto.Func) {
 		return conn, pf
 	}
 	stop := context.AfterFunc(p.closing, func() { _ = conn.Close() }) // ends the handshake
-	err := p.handshake(conn)
+	refused := p.handshake(conn)
 	stop()
 	var got proto.Accepted
-	if err == nil {
+	var err error
+	if refused == nil {
 		got, err = a.Accept(p.closing, conn, p.Host())
-	}
-	if err == nil && got.Serve == nil {
-		return got.Conn, got.Func
+		if err == nil && got.Serve == nil {
+			return got.Conn, got.Func
+		}
 	}
 	p.accepting.Add(-1)
 	p.opening.Add(-1)
-	if err != nil {
+	switch remote := conn.RemoteAddr().String(); {
+	case refused != nil:
 		_ = conn.Close() // it is not used
-		p.cfg.Logger.Debug("connection ended before its first message", "remote", conn.RemoteAddr().String(), "err", err)
-		return nil, nil
+		p.Refused(remote, message.NewStatusByCodeText(message.CodeWrongConn, refused, false))
+	case err != nil:
+		_ = conn.Close() // it is not used
+		p.cfg.Logger.Debug("connection ended before its first message", "remote", remote, "err", err)
+	default:
+		got.Serve()
 	}
-	got.Serve()
 	return nil, nil
 }

@@ -195,6 +195,9 @@ func (p *Peer) options() *socket.Options {
 		ReadLimit:       p.cfg.ReadLimit,
 		BestEffort:      p.cfg.SocketWishes,
 		Inherited:       p.cfg.Inherited,
+		Refused: func(remote string, why error) {
+			p.Refused(remote, message.NewStatusByCodeText(message.CodeWrongConn, why, false))
+		},
 	}
 }
 

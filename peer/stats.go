@@ -14,7 +14,7 @@ type Stats struct {
 	session.Totals
 	Sessions              int
 	Accepts, AcceptErrors uint64
-	Refused               uint64 // connections that did not become sessions, including those of [Peer.Refused]
+	Refused               uint64 // connections that did not become sessions, and other clients that [Peer.Refused] was called for
 	Dials, DialErrors     uint64 // attempts, including redials
 }
 

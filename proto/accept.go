@@ -46,6 +46,9 @@ type Host interface {
 	Hold() (release func())
 	// Bounds returns the limits of the peer.
 	Bounds() Bounds
+	// Refused counts and logs a client at remote that may not use this server, such as
+	// a page of another origin.
+	Refused(remote string, st *message.Status)
 }
 
 // A Target is the handler of a method.

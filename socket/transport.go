@@ -50,6 +50,11 @@ type Options struct {
 	// Inherited, if set, returns the listener that a parent process handed down
 	// for an address, or nil.
 	Inherited func(network, addr string) (net.Listener, error)
+
+	// Refused, if set, is told of connections from remote that a listener has refused
+	// itself, so that nobody accepts them: a handshake of WebSocket, for example. It may
+	// be called concurrently.
+	Refused func(remote string, why error)
 }
 
 // Stream is the transport of TCP and Unix sockets, with TLS if the options

@@ -49,6 +49,7 @@ func newHandler(p erpc.Peer, cfg websocket.Config, handshake func(*http.Request)
 		if before != nil {
 			tag, ok = before(w, r)
 			if !ok {
+				p.Refused(r.RemoteAddr, erpc.NewStatusByCodeText(erpc.CodeUnauthorized, "the check of the configuration refuses the request", false))
 				return nil, false
 			}
 		}

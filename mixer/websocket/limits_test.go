@@ -122,7 +122,7 @@ func (l *lines) count(text string) int {
 	return strings.Count(l.b.String(), text)
 }
 
-// TLS handshakes that fail are lines of the peer's log, and few.
+// TLS handshakes that fail are counted by the peer, and lines of its log, but few.
 func TestBadHandshakesAreLogged(t *testing.T) {
 	var log lines
 	srv := websocket.NewServer("/", erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -143,8 +143,11 @@ func TestBadHandshakesAreLogged(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)                      // until it is closed
 		_ = conn.Close()
 	}
-	if n := log.count("TLS handshake error"); n < 1 || n > 5 {
+	if n := log.count("connection refused"); n < 1 || n > 5 || log.count("websocket: tls handshake: ") != n {
 		t.Errorf("%d lines for 50 handshakes", n)
+	}
+	if n := srv.Stats().Refused; n != 50 {
+		t.Errorf("%d connections are counted as refused, want 50", n)
 	}
 }
 

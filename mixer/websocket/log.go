@@ -2,25 +2,22 @@ package websocket
 
 import (
 	"log"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // newErrorLog returns the error log of an HTTP server. It writes to the peer's
 // logger, at most one line per second with the number of lines since the one
-// before, because clients can cause any number of them, for example with failed
-// TLS handshakes.
-func newErrorLog(to *slog.Logger) *log.Logger {
-	if to == nil {
-		to = slog.Default()
-	}
-	return log.New(&errorLog{to: to}, "", 0)
-}
+// before, because clients can cause any number of them. Failed TLS handshakes are
+// connections that the peer has refused.
+func newErrorLog(p erpc.Peer) *log.Logger { return log.New(&errorLog{peer: p}, "", 0) }
 
 type errorLog struct {
-	to *slog.Logger
+	peer erpc.Peer
 
 	mu    sync.Mutex // guards the following
 	count int        // lines since the last one that was logged
@@ -35,6 +32,10 @@ const (
 
 // Write implements [io.Writer]. It never fails.
 func (l *errorLog) Write(line []byte) (int, error) {
+	if remote, why, ok := websocket.HandshakeError(string(line)); ok {
+		l.peer.Refused(remote, erpc.NewStatusByCodeText(erpc.CodeWrongConn, why, false))
+		return len(line), nil
+	}
 	now := time.Now()
 	l.mu.Lock()
 	l.count++
@@ -46,7 +47,7 @@ func (l *errorLog) Write(line []byte) (int, error) {
 	l.mu.Unlock()
 	if due {
 		text := strings.TrimSpace(string(line[:min(len(line), maxLine)]))
-		l.to.Warn("websocket: the HTTP server reports an error", "err", text, "count", count)
+		l.peer.Config().Logger.Warn("websocket: the HTTP server reports an error", "err", text, "count", count)
 	}
 	return len(line), nil
 }

@@ -85,7 +85,7 @@ func (s *Server) ListenAndServeProtobuf() error { return s.ListenAndServe(pbprot
 // Serve is [Server.ListenAndServe] on a listener.
 func (s *Server) Serve(lis net.Listener, protoFunc ...erpc.ProtoFunc) error {
 	s.mux.Handle(root(s.Config.Path), newHandler(s.Peer, s.Config, s.check, protoFunc))
-	srv := newHTTPServer(s.Peer.Config(), s.mux)
+	srv := newHTTPServer(s.Peer, s.mux)
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -164,10 +164,11 @@ const (
 
 // newHTTPServer returns the HTTP server of a peer. The timeouts of the peer's
 // sessions also bound connections that are not upgraded yet.
-func newHTTPServer(cfg erpc.PeerConfig, handler http.Handler) *http.Server {
+func newHTTPServer(p *peer.Peer, handler http.Handler) *http.Server {
+	cfg := p.Config()
 	srv := &http.Server{
 		Handler: handler, MaxHeaderBytes: maxHead, ReadHeaderTimeout: headTime, IdleTimeout: idleTime,
-		ErrorLog: newErrorLog(cfg.Logger),
+		ErrorLog: newErrorLog(p),
 	}
 	if t := cfg.HandshakeTimeout; t > 0 {
 		srv.ReadHeaderTimeout = t

@@ -26,24 +26,31 @@ type Config struct {
 	// TLS, if not nil, is used with clients that begin a TLS handshake; the mux
 	// then looks at what is inside. Others are served in the clear. TLS below 1.2
 	// is refused, whatever the configuration says.
-	TLS *tls.Config
+	TLS *tls.Config `yaml:"-" ini:"-"`
 	// OnlyTLS closes connections that do not begin with TLS.
-	OnlyTLS bool
+	OnlyTLS bool `yaml:"only_tls" ini:"only_tls" comment:"Close connections that do not begin with TLS"`
 	// Timeout is how long a connection may take until a rule has matched, TLS
 	// handshake included, and it is accepted.
-	Timeout time.Duration
+	Timeout time.Duration `yaml:"timeout" ini:"timeout" comment:"Time until a connection is told apart and accepted, a TLS handshake included; 0s is 10s"`
 	// Peek is how many bytes are looked at. Rules that need more do not match.
-	Peek int
+	Peek int `yaml:"peek" ini:"peek" comment:"Bytes that are looked at; 0 is 16 KiB"`
 	// Undecided is how many connections may be looked at at the same time. Further
 	// ones are closed at once.
-	Undecided int
+	Undecided int `yaml:"undecided" ini:"undecided" comment:"Connections that are looked at at the same time; 0 is 4096"`
 	// UndecidedPerAddress is how many of them may come from one IP address, or one
 	// /64 of IPv6, so that one host can't keep the others out. Further ones are
 	// closed at once. A value below 0 means no such bound.
-	UndecidedPerAddress int
+	UndecidedPerAddress int `yaml:"undecided_per_address" ini:"undecided_per_address" comment:"The same for one address, or one /64 of IPv6; 0 is 256, below 0 no limit"`
 	// Logger, if not nil, gets a line when connections are refused or TLS
 	// handshakes fail: at most one line a second, with a count.
-	Logger *slog.Logger
+	Logger *slog.Logger `yaml:"-" ini:"-"`
+	// Refused, if it is not nil, is told of each of these connections. It may be called
+	// concurrently, and must be quick. It may be
+	//
+	//	func(remote string, why error) {
+	//		peer.Refused(remote, erpc.NewStatusByCodeText(erpc.CodeWrongConn, why, false))
+	//	}
+	Refused func(remote string, why error) `yaml:"-" ini:"-"`
 }
 
 // A Mux distributes the connections of one listener to others, see the package.
@@ -91,8 +98,8 @@ func New(lis net.Listener, cfg Config) *Mux {
 	}
 	return &Mux{
 		lis: lis, cfg: cfg, looking: map[net.Conn]bool{}, from: map[string]int{}, done: make(chan struct{}),
-		refused: note{log: cfg.Logger, text: "mux: connections were closed, because too many wait for their protocol to be recognised"},
-		failed:  note{log: cfg.Logger, text: "mux: TLS handshakes failed"},
+		refused: note{log: cfg.Logger, tell: cfg.Refused, text: "mux: connections were closed, because too many wait for their protocol to be recognised"},
+		failed:  note{log: cfg.Logger, tell: cfg.Refused, text: "mux: TLS handshakes failed"},
 	}
 }
 
@@ -234,6 +241,8 @@ func (m *Mux) look(conn net.Conn) {
 	})
 }
 
+var errTooMany = errors.New("mux: too many connections wait to be told apart; see Undecided and UndecidedPerAddress")
+
 // enterLocked counts a connection that is going to be looked at, unless there are
 // too many.
 func (m *Mux) enterLocked(conn net.Conn, from string) bool {
@@ -241,7 +250,7 @@ func (m *Mux) enterLocked(conn net.Conn, from string) bool {
 		return false
 	}
 	if len(m.looking) >= m.cfg.Undecided || from != "" && m.cfg.UndecidedPerAddress > 0 && m.from[from] >= m.cfg.UndecidedPerAddress {
-		m.refused.add(conn.RemoteAddr(), nil)
+		m.refused.add(conn.RemoteAddr(), errTooMany)
 		return false
 	}
 	m.looking[conn] = true

@@ -10,7 +10,8 @@ import (
 // A note logs events that strangers can cause as often as they like: at most one
 // line a second, with the number of events since the last line.
 type note struct {
-	log  *slog.Logger // nil: nothing is logged
+	log  *slog.Logger                   // nil: nothing is logged
+	tell func(remote string, why error) // of each; nil: nobody
 	text string
 
 	mu    sync.Mutex // guards the following
@@ -21,8 +22,11 @@ type note struct {
 // every is the minimum time between two lines.
 const every = time.Second
 
-// add counts one event and logs it if it is time. err may be nil.
+// add counts one event, whose cause is err, and logs it if it is time.
 func (n *note) add(from net.Addr, err error) {
+	if n.tell != nil {
+		n.tell(from.String(), err)
+	}
 	if n.log == nil {
 		return
 	}
@@ -38,11 +42,7 @@ func (n *note) add(from net.Addr, err error) {
 	if !due {
 		return
 	}
-	args := []any{"count", count, "remote", from.String()}
-	if err != nil {
-		args = append(args, "err", brief(err))
-	}
-	n.log.Warn(n.text, args...)
+	n.log.Warn(n.text, "count", count, "remote", from.String(), "err", brief(err))
 }
 
 // maxCause is how many bytes of an error are logged: a stranger may choose them.

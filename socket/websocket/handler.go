@@ -15,7 +15,8 @@ type Handler struct {
 	Config Config
 	Serve  func(conn net.Conn, r *http.Request)
 	// Refused, which may be nil, is called for requests that Origins or Hosts of
-	// Config refuse. It is not called for those that Check refuses.
+	// Config refuse, and for handshakes that are not valid. It is not called for
+	// those that Check refuses.
 	Refused func(r *http.Request, why string)
 
 	limit int // of the peer, in bytes; 0: not known
@@ -29,9 +30,7 @@ var _ http.Handler = (*Handler)(nil)
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.Config.allowed(r) {
-		if h.Refused != nil {
-			h.Refused(r, badOrigin)
-		}
+		h.refused(r, badOrigin)
 		if !Refuse(w, r, http.StatusForbidden, badOrigin) {
 			http.Error(w, badOrigin, http.StatusForbidden)
 		}
@@ -50,8 +49,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Subprotocols:       append(h.Config.Protocols[:len(h.Config.Protocols):len(h.Config.Protocols)], Subprotocol),
 		CompressionMode:    h.Config.compression(),
 	})
-	if err != nil {
-		return // Accept has answered
+	if err != nil { // Accept has answered
+		h.refused(r, err.Error())
+		return
 	}
 	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if local == nil {
@@ -62,6 +62,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn.token, conn.hasToken = credentials(r)
 	defer conn.Close()
 	h.Serve(conn, r)
+}
+
+// refused reports a request that is refused, unless it does not ask for WebSocket at
+// all, such as one for a page.
+func (h *Handler) refused(r *http.Request, why string) {
+	if h.Refused != nil && r.Header.Get("Upgrade") != "" {
+		h.Refused(r, why)
+	}
 }
 
 // remoteAddr is the address of the client, as net/http gives it.

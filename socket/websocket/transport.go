@@ -3,8 +3,8 @@ package websocket
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -76,18 +76,68 @@ func (t Transport) Listen(ctx context.Context, network, address string, o *socke
 		return nil, err
 	}
 	l := &listener{Listener: lis, queue: accept.NewQueue(nil)}
-	mux := http.NewServeMux()
-	mux.Handle(t.Config.endpoint(), &Handler{Config: t.Config, Serve: l.hand, limit: o.ReadLimit})
 	l.srv = &http.Server{
-		Handler: mux, MaxHeaderBytes: maxHead,
+		Handler: t.handler(l.hand, o), MaxHeaderBytes: maxHead,
 		ReadHeaderTimeout: handshakeTime, ReadTimeout: handshakeTime, IdleTimeout: handshakeTime, // all end with the upgrade
-		ErrorLog: log.New(io.Discard, "", 0), // strangers could fill it: each failed handshake is a line
+		ErrorLog: log.New(&errorLog{o.Refused}, "", 0),
 	}
 	go func() {
 		_ = l.srv.Serve(lis) // it ends with the listener
 		_ = l.queue.Close()  // unless Close has
 	}()
 	return l, nil
+}
+
+// handler upgrades requests for the endpoint and hands their connections to hand.
+func (t Transport) handler(hand func(net.Conn, *http.Request), o *socket.Options) http.Handler {
+	h := &Handler{Config: t.Config, Serve: hand, limit: o.ReadLimit}
+	if o.Refused != nil {
+		h.Refused = func(r *http.Request, why string) { o.Refused(r.RemoteAddr, errors.New(why)) }
+	}
+	if check := t.Config.Check; check != nil {
+		h.Config.Check = func(w http.ResponseWriter, r *http.Request) (tag any, ok bool) {
+			tag, ok = check(w, r)
+			if !ok {
+				h.refused(r, "websocket: the check of the configuration refuses the request")
+			}
+			return tag, ok
+		}
+	}
+	endpoint := t.Config.endpoint()
+	mux := http.NewServeMux()
+	mux.Handle(endpoint, h)
+	if endpoint != "/" {
+		mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+			h.refused(r, "websocket: the endpoint is at "+endpoint)
+			http.NotFound(w, r)
+		})
+	}
+	return mux
+}
+
+// An errorLog is the log of an HTTP server. Of what strangers cause it passes on the TLS
+// handshakes that fail; all else is about connections that have ended.
+type errorLog struct {
+	refused func(remote string, why error) // nil: nobody wants to know
+}
+
+// Write implements [io.Writer]. It never fails.
+func (l *errorLog) Write(line []byte) (int, error) {
+	if remote, why, ok := HandshakeError(string(line)); ok && l.refused != nil {
+		l.refused(remote, why)
+	}
+	return len(line), nil
+}
+
+// HandshakeError reports whether a line of the error log of a server of net/http is about
+// a TLS handshake that has failed, with whom, and why.
+func HandshakeError(line string) (remote string, why error, ok bool) {
+	rest, ok := strings.CutPrefix(line, "http: TLS handshake error from ")
+	if !ok {
+		return "", nil, false
+	}
+	remote, text, ok := strings.Cut(strings.TrimSpace(rest), ": ")
+	return remote, fmt.Errorf("websocket: tls handshake: %s", text), ok
 }
 
 // Bounds of requests.

@@ -69,6 +69,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	allowed := h.cors.add(w.Header(), r.Header.Get("Origin"))
 	if st, code := h.guard(r); st != nil {
+		h.host.Refused(r.RemoteAddr, st)
 		h.refuse(w, r, st, code)
 		return
 	}
