@@ -297,16 +297,17 @@ export class Peer {
     const lived = this.#opened ? Date.now() - this.#opened : 0;
     this.#opened = 0;
     const code = event?.code ?? 1006, reason = event?.reason ?? "";
-    const status = closeStatus(code, reason);
+    const told = closeStatus(code, reason);
+    const status = told ?? (this.#leaving ? new StatusError(Code.ShuttingDown, "Shutting Down") : undefined);
     this.#close = status ? { code, reason, status } : { code, reason };
     this.#failPending(new StatusError(Code.ConnClosed, "Connection Closed", reason));
     if (lived >= this.#options.stableAfter) {
       this.#attempt = 0;
       this.#fresh = false;
     }
-    if (status && code !== RESTART) {
-      const renew = status.code === Code.Unauthorized && this.#options.getToken && !this.#fresh;
-      if (!renew) return this.#refuse(status);
+    if (told && code !== RESTART) {
+      const renew = told.code === Code.Unauthorized && this.#options.getToken && !this.#fresh;
+      if (!renew) return this.#refuse(told);
       this.#token = null;
       this.#fresh = true; // one more attempt, with a new token
     }

@@ -6,6 +6,7 @@ import { connect, StatusError, Code } from "./erpc.js";
 
 const url = process.env.ERPC_URL;
 const authURL = url.replace(/ws$/, "auth"); // wants the token "good"
+const downURL = url.replace(/ws$/, "down"), restartURL = url.replace(/^ws(.*)ws$/, "http$1restart"); // shuts the peer at downURL down
 const open = (options) => connect(url, { minBackoff: 10, maxBackoff: 50, ...options });
 
 test("a call gets its reply", async () => {
@@ -302,6 +303,20 @@ test("a server that goes away keeps its calls, and gets no new ones", async () =
   assert.equal(await next, 2);
   assert.equal(Fake.made.length, 2);
   peer.close();
+});
+
+test("a server that shuts down says so, and the client comes back", async () => {
+  for (const known of [false, true]) { // whether the server knows that this client understands its messages
+    const peer = connect(downURL, { minBackoff: 10 });
+    assert.equal(await peer.call("/math/add", [1], known ? { timeout: 5000 } : {}), 1);
+    const states = [];
+    peer.onState((s, last) => states.push([s, last.status?.code, last.status?.msg]));
+    assert.equal((await fetch(restartURL)).status, 200);
+    await until(() => states.length > 0); // a call before that goes over the connection that ends
+    assert.equal(await peer.call("/math/add", [2], { timeout: 5000 }), 2);
+    assert.deepEqual(states[0], ["connecting", Code.ShuttingDown, known ? "Shutting Down" : "the peer is shut down"]);
+    peer.close();
+  }
 });
 
 test("a token is asked for, kept, and asked for again when it is refused", async () => {

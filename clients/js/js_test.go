@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 29"
+const allPassed = "# pass 30"
 
 // endpoints adds those that erpc.test.mjs connects to: the second wants a token.
 func endpoints(t *testing.T, mux *http.ServeMux) {
@@ -37,6 +37,32 @@ func endpoints(t *testing.T, mux *http.ServeMux) {
 		return "", nil
 	}, nil)
 	mux.Handle("/auth", websocket.NewJSONServeHandler(newPeer(t, auth), nil))
+	r := &restarted{peer: newPeer(t)}
+	mux.HandleFunc("/down", r.serve)
+	mux.HandleFunc("/restart", func(w http.ResponseWriter, req *http.Request) { r.restart(t, w, req) })
+}
+
+// A restarted is a peer that is shut down when a test asks for it, and followed by another.
+type restarted struct {
+	mu   sync.Mutex // guards the following
+	peer erpc.Peer
+}
+
+func (r *restarted) serve(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	p := r.peer
+	r.mu.Unlock()
+	websocket.NewJSONServeHandler(p, nil).ServeHTTP(w, req)
+}
+
+func (r *restarted) restart(t *testing.T, w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	old := r.peer
+	r.peer = newPeer(t)
+	r.mu.Unlock()
+	if err := old.Shutdown(req.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
 }
 
 // newPeer returns one with the handlers that erpc.test.mjs asks for.

@@ -14,6 +14,8 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/peer"
+	"github.com/goerpc/erpc/proto/jsonproto"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // Case 30: Close and Shutdown of a peer in any order, repeated, and concurrently.
@@ -228,6 +230,7 @@ func TestEndsSayWhat(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg       erpc.PeerConfig
 		end       func(t *testing.T, srv erpc.Peer, s erpc.Session)
+		code      int32 // 0 is CodeConnClosed
 		text      string
 		reconnect bool
 	}{
@@ -242,7 +245,12 @@ func TestEndsSayWhat(t *testing.T) {
 		}, text: "another session took the id"},
 		"age":  {end: func(_ *testing.T, _ erpc.Peer, s erpc.Session) { s.SetSessionAge(time.Millisecond) }, text: "the session age has passed", reconnect: true},
 		"idle": {cfg: erpc.PeerConfig{IdleTimeout: 100 * time.Millisecond}, text: "nothing received for the idle limit", reconnect: true},
-		"close with": {end: func(t *testing.T, _ erpc.Peer, s erpc.Session) {
+		"shutdown": {end: func(t *testing.T, srv erpc.Peer, _ erpc.Session) {
+			if err := kit.Await(t, "Shutdown to return", shutdown(t.Context(), srv)); err != nil {
+				t.Error(err)
+			}
+		}, code: erpc.CodeShuttingDown, text: "the peer is shut down", reconnect: true},
+		"close with": {code: 1009, end: func(t *testing.T, _ erpc.Peer, s erpc.Session) {
 			if err := s.CloseWith(erpc.NewStatus(1009, "enough"), false); err != nil {
 				t.Error(err)
 			}
@@ -260,10 +268,58 @@ func TestEndsSayWhat(t *testing.T) {
 			}
 			kit.Await(t, "the end", sess.CloseNotify())
 			why, ok := errors.AsType[*erpc.ClosedError](sess.Err())
-			if !ok || why.Status.Msg() != c.text || why.Reconnect != c.reconnect {
-				t.Errorf("ended with %v, want %q, reconnect %v", sess.Err(), c.text, c.reconnect)
+			if c.code == 0 {
+				c.code = erpc.CodeConnClosed
+			}
+			if !ok || why.Status.Code() != c.code || why.Status.Msg() != c.text || why.Reconnect != c.reconnect {
+				t.Errorf("ended with %v, want %d %q, reconnect %v", sess.Err(), c.code, c.text, c.reconnect)
 			}
 		})
+	}
+}
+
+// TestClientsComeBackAfterAShutdown: a client that redials is back with the next server at
+// the address, and neither its session nor a call has ended.
+func TestClientsComeBackAfterAShutdown(t *testing.T) {
+	for _, w := range []struct {
+		name string
+		on   erpc.PeerConfig
+	}{
+		{"tcp", erpc.PeerConfig{}},
+		{"ws", erpc.PeerConfig{Network: "ws", ProtoFunc: jsonproto.NewSubProtoFunc(), Transports: []erpc.Transport{
+			websocket.Transport{Config: websocket.Config{Messages: true}},
+		}}},
+	} {
+		for _, proven := range []bool{true, false} { // whether the two know that both are erpc
+			t.Run(fmt.Sprintf("%s, proven %v", w.name, proven), func(t *testing.T) {
+				serve := func(addr string) (erpc.Peer, string) {
+					cfg := w.on
+					cfg.ListenAddress = addr
+					p := kit.Peer(t, cfg)
+					erpc.HandleCall(p, "/add", kit.Add)
+					return p, kit.Start(t, p)
+				}
+				srv, addr := serve("127.0.0.1:0")
+				cfg := w.on
+				cfg.RedialTimes, cfg.RedialInterval = -1, 10*time.Millisecond
+				sess := kit.Open(t, kit.Peer(t, cfg), addr)
+				var settings []erpc.MessageSetting
+				if proven {
+					settings = append(settings, erpc.WithTimeout(kit.Bound))
+				}
+				kit.WantCode(t, "a call before", sess.Call("/add", kit.Sum{}, nil, settings...).Status(), erpc.CodeOK)
+				if err := kit.Await(t, "Shutdown to return", shutdown(t.Context(), srv)); err != nil {
+					t.Error(err)
+				}
+				serve(addr)
+				kit.WantCode(t, "a call behind", sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(), erpc.CodeOK)
+				select {
+				case <-sess.CloseNotify():
+					t.Errorf("the session has ended: %v", sess.Err())
+				default:
+				}
+			})
+		}
 	}
 }
 
