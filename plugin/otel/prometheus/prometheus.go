@@ -18,9 +18,14 @@
 // and codes beyond the first 100. Pass the plugin to NewPeer, so that it learns
 // the names of all handlers. Heartbeats are left out unless [Config].Filter
 // accepts them.
+//
+// Durations have exemplars, which name the trace of a call whose span is sampled. For
+// handled calls, put the plugin of package otel in front of this one. A registry exposes
+// exemplars in the format OpenMetrics only: set EnableOpenMetrics of promhttp.HandlerOpts.
 package prometheus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -28,6 +33,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/plugin/otel/internal/track"
@@ -190,9 +196,19 @@ func (m *metrics) End(op *track.Op, st *erpc.Status) {
 		m.inFlight.WithLabelValues(m.peer, kind).Dec()
 	}
 	m.total.WithLabelValues(m.peer, kind, op.Method, m.codes.Of(strconv.Itoa(int(st.Code())), maxCodes)).Inc()
-	m.durations.WithLabelValues(m.peer, kind, op.Method).Observe(time.Since(op.Begin).Seconds())
+	observe(m.durations.WithLabelValues(m.peer, kind, op.Method), time.Since(op.Begin).Seconds(), op.Context)
 	if op.Stream {
 		m.messages.WithLabelValues(m.peer, kind, op.Method, "sent").Add(float64(op.Messages.Sent))
 		m.messages.WithLabelValues(m.peer, kind, op.Method, "received").Add(float64(op.Messages.Received))
 	}
+}
+
+// observe records a duration, with the trace that ctx belongs to if that is sampled.
+func observe(to prometheus.Observer, seconds float64, ctx context.Context) {
+	span := trace.SpanContextFromContext(ctx)
+	if with, ok := to.(prometheus.ExemplarObserver); ok && span.IsSampled() {
+		with.ObserveWithExemplar(seconds, prometheus.Labels{"trace_id": span.TraceID().String(), "span_id": span.SpanID().String()})
+		return
+	}
+	to.Observe(seconds)
 }
