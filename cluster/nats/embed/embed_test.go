@@ -2,6 +2,7 @@ package embed
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -15,11 +16,13 @@ func TestMain(m *testing.M) { kit.Main(m) }
 // does not know its password, which is random.
 func TestServerRefusesStrangers(t *testing.T) {
 	kit.NoLeaks(t)
-	s, err := Start(Config{Listen: "127.0.0.1:0"})
+	log := kit.Log{Min: slog.LevelWarn}
+	s, err := Start(Config{Listen: "127.0.0.1:0", User: "mesh", Password: "swordfish", Logger: slog.New(&log)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	log.Silent(t)
 	for with, c := range map[string]struct {
 		options []nats.Option
 		want    error
