@@ -22,7 +22,7 @@ import (
 func TestEveryPromiseHasTest(t *testing.T) {
 	page, err := os.ReadFile("../docs/cluster.md")
 	check(t, err)
-	_, table, found := strings.Cut(string(page), "\n## What holds when\n")
+	_, table, found := strings.Cut(string(page), "\n## Guarantees under failures\n")
 	if !found {
 		t.Fatal("the page has no table of promises")
 	}
