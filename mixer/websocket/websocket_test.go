@@ -65,7 +65,7 @@ func (l *slowListener) Close() error {
 }
 
 // The peer and the HTTP server both close the listener. The second one finds it
-// closed, which is no error.
+// closed, which is not an error.
 func TestCloseWhileTheServerStillAccepts(t *testing.T) {
 	srv := websocket.NewServer("/", erpc.PeerConfig{Logger: quiet})
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
