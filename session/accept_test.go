@@ -24,8 +24,8 @@ const (
 	laneNone    lane = "none"
 )
 
-// TestWhereAMessageIsHandled is the table by which the goroutine that reads
-// decides what becomes of a CALL.
+// TestWhereAMessageIsHandled is the table of what the goroutine that reads does
+// with a CALL.
 func TestWhereAMessageIsHandled(t *testing.T) {
 	quick := func(h *Handler) { h.pace.credit.Store(maxCredit) }
 	for _, c := range []struct {
@@ -129,7 +129,7 @@ func goroutine() string {
 	return name
 }
 
-// TestMessagesThatMayNotCome end the connection.
+// TestMessagesThatMayNotCome: such messages end the connection.
 func TestMessagesThatMayNotCome(t *testing.T) {
 	for _, mtype := range []byte{message.TypeUndefined, message.TypeAuthCall, message.TypeAuthReply, 99, 255} {
 		u := newUnit(t, callRoute{}, nil)
@@ -153,8 +153,7 @@ func TestUnaskedReplyIsPassedOver(t *testing.T) {
 	u.sentNothing("a reply is not answered")
 }
 
-// TestPushesAreHandledWhileDraining, because nobody would be told that they were
-// not.
+// TestPushesAreHandledWhileDraining: their sender would not learn of a refusal.
 func TestPushesAreHandledWhileDraining(t *testing.T) {
 	handled := make(chan int, 1)
 	u := newUnit(t, callRoute{push: pushHandler(func(n int) { handled <- n })}, nil)
@@ -167,7 +166,7 @@ func TestPushesAreHandledWhileDraining(t *testing.T) {
 	}
 }
 
-// TestRefusedPushIsNotAnswered, whatever refuses it.
+// TestRefusedPushIsNotAnswered: whatever refuses it.
 func TestRefusedPushIsNotAnswered(t *testing.T) {
 	u := newUnit(t, callRoute{push: pushHandler(func(int) { t.Error("handled") })}, func(sh *Shared) { sh.MaxHandlers = 1 })
 	s := u.occupy()
@@ -178,8 +177,8 @@ func TestRefusedPushIsNotAnswered(t *testing.T) {
 	s.free()
 }
 
-// TestOrderOfTheOrdered: messages of a handler that is ordered run one after
-// another, those of another handler beside them.
+// TestOrderOfTheOrdered: messages of an ordered handler run one after another;
+// those of another handler run at the same time.
 func TestOrderOfTheOrdered(t *testing.T) {
 	const messages = 50
 	var mu sync.Mutex
@@ -235,7 +234,7 @@ func TestRefusalWithinTheTurn(t *testing.T) {
 }
 
 // TestLingerSaysWhy: a call that is too large is answered before the connection
-// ends; what else ends a connection says nothing on it.
+// ends; other ends of a connection send nothing.
 func TestLingerSaysWhy(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -273,7 +272,7 @@ func TestLingerSaysWhy(t *testing.T) {
 	}
 }
 
-// TestEndOfAConnection: the reasons that the session gets.
+// TestEndOfAConnection: the session gets the reason.
 func TestEndOfAConnection(t *testing.T) {
 	for _, c := range []struct {
 		name string

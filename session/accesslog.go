@@ -14,16 +14,16 @@ import (
 // maxLoggedBody is how much of a body the run log shows, in bytes.
 const maxLoggedBody = 1 << 10
 
-// A runLog has a record of each call, push and stream. It is written at the level
-// INFO if the peer asks for it (CountTime or PrintDetail), else at DEBUG, and at
-// WARNING for what took the slow threshold or longer. It may be used concurrently.
+// A runLog writes a record of each call, push and stream: at the level WARNING if
+// it took the slow threshold or longer, at INFO if the peer asks for it (CountTime
+// or PrintDetail), else at DEBUG. It may be used concurrently.
 type runLog struct{ cfg *Config }
 
 // A runRecord is one record of a runLog.
 type runRecord struct {
-	what   string // CALL->, for example: what it was, and which way it went
+	what   string // the kind and direction, such as CALL->
 	method string
-	from   string // the address of the caller that a proxy has sent; "": none
+	from   string // the caller's address as a proxy sent it; "": none
 	cost   time.Duration
 	attrs  []slog.Attr
 }
@@ -44,8 +44,7 @@ func (l runLog) wants(ctx context.Context, cost time.Duration) bool {
 	return l.cfg.Logger.Enabled(ctx, l.level(cost))
 }
 
-// clock returns the time if the log, or somebody else, wants to know how long things
-// take.
+// clock returns the time if the log or the configuration needs durations.
 func (l runLog) clock() time.Duration {
 	if l.cfg.CountTime || l.cfg.Slow > 0 || l.wants(context.Background(), 0) {
 		return clock()
@@ -53,7 +52,7 @@ func (l runLog) clock() time.Duration {
 	return 0
 }
 
-// since returns how long something took that began at start; 0 is not known.
+// since returns the time that has passed since start, 0 if that is not known.
 func (l runLog) since(start time.Duration) time.Duration {
 	if start == 0 {
 		return 0
@@ -61,7 +60,7 @@ func (l runLog) since(start time.Duration) time.Duration {
 	return clock() - start
 }
 
-// write writes r, which is about a session, to handlers that get ctx.
+// write writes r, a record about a session. slog handlers get ctx.
 func (l runLog) write(ctx context.Context, about logging.Origin, r runRecord) {
 	all := append(about.LogAttrs(make([]slog.Attr, 0, 10)), slog.String("method", clip(r.method)))
 	if r.from != "" {
@@ -169,8 +168,8 @@ func failure(st *message.Status) []slog.Attr {
 	return []slog.Attr{statusAttr(st)}
 }
 
-// loggedBody is body as text. Making it runs code of the user, whose panic is no
-// reason to lose a call that has been answered.
+// loggedBody is body as text. Formatting it runs user code. A panic there must not
+// lose a call that was answered already.
 func loggedBody(body any) (text string) {
 	defer func() {
 		if p := recover(); p != nil {

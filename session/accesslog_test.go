@@ -17,7 +17,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A record is what a test looks at of a log record.
+// A record has the parts of a log record that tests check.
 type record struct {
 	level slog.Level
 	what  string
@@ -60,7 +60,7 @@ func (r *recorder) take() []record {
 	defer r.mu.Unlock()
 	list := r.list
 	r.list = nil
-	slices.SortStableFunc(list, func(a, b record) int { return strings.Compare(a.what, b.what) }) // what happens at the same time may end in any order
+	slices.SortStableFunc(list, func(a, b record) int { return strings.Compare(a.what, b.what) }) // concurrent operations may end in any order
 	return list
 }
 
@@ -74,7 +74,8 @@ func logTo(here, there *recorder, set duetSetting) duetSetting {
 	}
 }
 
-// What is logged of calls and pushes, at which level, by what the peer asks for.
+// What is logged about calls and pushes, and at which level, for each
+// configuration.
 func TestRunLog(t *testing.T) {
 	const debug, info, warning = logging.LevelDebug, logging.LevelInfo, logging.LevelWarning
 	for _, c := range []struct {
@@ -200,7 +201,7 @@ func TestRunLogOfAStream(t *testing.T) {
 	}, logTo(here, there, func(a, b *Shared) { a.CountTime, b.CountTime = true, true }))
 }
 
-// An origin is what records of a unit test are about.
+// An origin is the origin of records in a unit test.
 type origin struct{}
 
 func (origin) LogContext() context.Context { return context.Background() }
@@ -251,7 +252,7 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// With nobody to read the log nothing is measured or made for it.
+// If the log is off, nothing is measured or formatted for it.
 func TestRunLogThatIsOff(t *testing.T) {
 	r := &recorder{min: logging.LevelInfo}
 	h := callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })
@@ -269,7 +270,7 @@ func TestRunLogThatIsOff(t *testing.T) {
 	}, logTo(r, &recorder{min: logging.LevelOff}, func(*Shared, *Shared) {}))
 }
 
-// poison is a body that may be encoded once, which is for the wire.
+// poison is a body that may be encoded only once, for the wire.
 type poison struct{}
 
 func (poison) MarshalJSON() ([]byte, error) { return []byte("1"), nil }

@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// reply answers a CALL, unless the caller was told that it took too long.
+// reply answers a CALL, unless its timeout was sent already.
 func (x *exchange) reply(hooks *Hooks, body any, st *message.Status, noFlush bool) {
 	if x.deadline == nil || x.deadline.claim() {
 		x.answer(hooks, body, st, noFlush)
@@ -42,10 +42,10 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 	}
 	st = x.send(noFlush)
 	if !st.OK() && st.Code() != message.CodeConnClosed { // it could not be encoded
-		if st.Code() != message.CodeInternalServerError { // a panic, which says what may be said
+		if st.Code() != message.CodeInternalServerError { // the status of a panic is public already
 			st = newStatus(message.CodeInternalServerError, st.Cause()).HideCause()
 		}
-		x.out.Reset() // with what can't be sent, such as a filter that is not registered
+		x.out.Reset() // it holds what can't be sent, such as a filter that is not registered
 		x.out.SetMtype(message.TypeReply)
 		x.out.SetSeq(x.in.Seq())
 		x.fail(st)
@@ -58,13 +58,13 @@ func (x *exchange) answer(hooks *Hooks, body any, st *message.Status, noFlush bo
 	}
 	if hooks.postWriteReply != nil {
 		x.out.SetServiceMethod(x.in.ServiceMethod())
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+		_ = x.hooked(func() *message.Status { // the message is written: a failed hook stops nothing
 			return run(hooks.postWriteReply, PostWriteReplyPlugin.PostWriteReply, WriteCtx(x))
 		})
 	}
 }
 
-// abandonReply is finish without hooks, of what is not done yet.
+// abandonReply does what is left of finish, without hooks.
 func (x *exchange) abandonReply() {
 	if x.phase < phaseReplied && x.in.Mtype() == message.TypeCall {
 		x.out.Reset()
@@ -90,16 +90,16 @@ func (x *exchange) send(noFlush bool) *message.Status {
 	return x.conn.write(&x.out, true)
 }
 
-// refuse answers a call that is not executed; a push is only counted in the
-// log. It does not wait for room, because the goroutine must read on, but with a
-// protocol that answers in order.
+// refuse answers a call that is not executed. A refused push is only counted in
+// the log. It does not wait for room in the queue, because the goroutine must read
+// on, unless the protocol answers in order.
 func (x *exchange) refuse(code int32, cause error) {
 	if x.in.Mtype() != message.TypeCall {
 		x.conn.shared.pushLog.note(x, "push refused", errAttr(cause))
 		return
 	}
 	if x.deadline != nil && !x.deadline.claim() {
-		return // the caller was told that it took too long
+		return // its timeout was sent already
 	}
 	if !x.in.InTurn() {
 		x.conn.owe(debt{what: debtRefusal, code: code, seq: x.in.Seq(), cause: cause})

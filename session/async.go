@@ -10,11 +10,11 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// asyncState is where an asynchronous call is.
+// asyncState is the state of an asynchronous call.
 type asyncState int32
 
 const (
-	asyncSending  asyncState = iota // its sender has it: it waits for a connection, or failed on one
+	asyncSending  asyncState = iota // its sender owns it: it waits for a connection, or failed on one
 	asyncInFlight                   // it is in the table of a connection
 	asyncEnded
 )
@@ -30,9 +30,9 @@ var asyncMoves = [...][]asyncState{
 
 func (s asyncState) next() []asyncState { return asyncMoves[s] }
 
-// An asyncCall is what a CallCmd of AsyncCall has more than one of Call. The
-// caller, its context, the sender and the goroutine that reads the reply may all
-// end it; mu decides who does.
+// An asyncCall is what a CallCmd of AsyncCall has beyond one of Call. The caller,
+// its context, the sender and the goroutine that reads the reply may all try to
+// end it; the first that holds mu does.
 type asyncCall struct {
 	done chan struct{}   // closed at the end
 	quit chan struct{}   // closed by abort
@@ -40,9 +40,9 @@ type asyncCall struct {
 
 	mu      sync.Mutex // guards the following, and sess, req, conn and seq of the CallCmd
 	state   machine[asyncState]
-	aborted *message.Status // why it is to end, though no reply came; nil: it is not
-	stop    func()          // ends the watching of its context; nil: none
-	giveUp  func()          // of a PendingCall that has no session yet: nobody waits for its start; else nil
+	aborted *message.Status // why it must end without a reply; nil: it was not aborted
+	stop    func()          // stops watching its context; nil: it is not watched
+	giveUp  func()          // of a PendingCall without a session: cancels its start; else nil
 
 	place *list.Element // in the waitlist of its session, whose mutex guards it
 }
@@ -57,7 +57,8 @@ func newAsyncCall(s *Engine, result any, ch chan<- *CallCmd) *CallCmd {
 	return &both.cmd
 }
 
-// quit is closed when the call is aborted; nil for a call that can't be.
+// quit is closed when the call is aborted. It is nil for a call that can't be
+// aborted.
 func (cmd *CallCmd) quit() <-chan struct{} {
 	if cmd.async == nil {
 		return nil
@@ -65,8 +66,8 @@ func (cmd *CallCmd) quit() <-chan struct{} {
 	return cmd.async.quit
 }
 
-// enterAsync is enter. aborted is not nil if the call was aborted, and is not
-// registered.
+// enterAsync is enter for an asynchronous call. If aborted is not nil the call was
+// aborted, and is not registered.
 func (cmd *CallCmd) enterAsync(c *conn) (seq int32, inFlight int, aborted *message.Status) {
 	a := cmd.async
 	a.mu.Lock()
@@ -74,7 +75,7 @@ func (cmd *CallCmd) enterAsync(c *conn) (seq int32, inFlight int, aborted *messa
 	if a.aborted != nil {
 		return 0, 0, a.aborted
 	}
-	if a.state.state() == asyncInFlight { // the connection that it was on has failed
+	if a.state.state() == asyncInFlight { // its last connection has failed
 		a.state.move(asyncInFlight, asyncSending)
 	}
 	seq, inFlight = c.pending.get().Add(cmd)
@@ -96,8 +97,8 @@ func (cmd *CallCmd) wasAborted() bool {
 	return a.aborted != nil
 }
 
-// abort ends a call without a reply, unless it has ended. If its sender has it,
-// that finds out.
+// abort ends a call without a reply, unless it has ended. If its sender owns the
+// call, the sender sees it and ends the call.
 func (cmd *CallCmd) abort(st *message.Status) {
 	a := cmd.async
 	a.mu.Lock()
@@ -122,15 +123,15 @@ func (cmd *CallCmd) abort(st *message.Status) {
 		return
 	}
 	if _, ours := c.pending.peek().Take(seq); !ours {
-		return // the reply, or the end of the connection, was faster
+		return // the reply or the end of the connection came first
 	}
 	c.cancelRemote(seq)
 	c.closeIfDone()
 	cmd.finish(st)
 }
 
-// endWith lets the call end with ctx. cancel, which may be nil, is called at the
-// end of the call.
+// endWith makes the call end with ctx. cancel, which may be nil, is called when
+// the call has ended.
 func (cmd *CallCmd) endWith(ctx context.Context, cancel context.CancelFunc) {
 	if ctx.Done() == nil {
 		return
@@ -146,7 +147,7 @@ func (cmd *CallCmd) endWith(ctx context.Context, cancel context.CancelFunc) {
 	}
 }
 
-// finishAsync is finish.
+// finishAsync is finish for an asynchronous call.
 func (cmd *CallCmd) finishAsync(st *message.Status) {
 	a := cmd.async
 	a.mu.Lock()
@@ -178,8 +179,8 @@ func (cmd *CallCmd) finishAsync(st *message.Status) {
 // deliver a call over a channel without room.
 const maxDelivery = 3 * time.Second
 
-// deliver puts the call into the channel of its caller. Only a goroutine of its
-// own waits for one that is full.
+// deliver puts the call into the channel of its caller. If the channel is full,
+// another goroutine waits for room.
 func (cmd *CallCmd) deliver() {
 	ch := cmd.async.ch
 	if ch == nil {

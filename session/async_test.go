@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// TestOneEndOfAnAsyncCall lets the caller, the context, the reply and the end of
-// the session race for a call: it ends once, and is delivered once.
+// TestOneEndOfAnAsyncCall: the caller, the context, the reply and the end of the
+// session race to end a call. It ends once, and is delivered once.
 func TestOneEndOfAnAsyncCall(t *testing.T) {
 	srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })}, nil)
 	for round := range 100 {

@@ -15,12 +15,12 @@ import (
 var ErrOverflow = errors.New("session: overflow: too many messages wait for the handler; this one was not executed")
 
 // SetQueue lets up to n messages above the limit of the handler wait for it, each
-// for at most longest. The newest is handled first: under overload its caller is
-// the one most likely to be there still. If more than n would wait, the oldest
-// is refused with CodeExhausted and [ErrOverflow] at once, and so is one that has
-// waited for longest. Messages that wait count as handlers at work. It is for
-// PostReg hooks, together with [Handler.SetLimit]; on an ordered handler, and on
-// one without limit, it has no effect.
+// for at most longest. The newest is handled first, because under overload its
+// caller is the one most likely to wait still. If more than n would wait, the
+// oldest is refused with CodeExhausted and [ErrOverflow] at once, as is a message
+// that has waited for longest. Messages that wait count as handlers at work.
+// SetQueue is for PostReg hooks, together with [Handler.SetLimit]; it has no
+// effect on an ordered handler or one without a limit.
 func (h *Handler) SetQueue(n int, longest time.Duration) {
 	h.backlog = nil
 	if n > 0 && longest > 0 {
@@ -39,10 +39,10 @@ type backlog struct {
 	mu      sync.Mutex // guards the following
 	running int
 	waiting []*exchange // oldest first; start is when each began to wait
-	timed   bool        // a timer will look at the oldest
+	timed   bool        // a timer that checks the oldest is set
 }
 
-// enter runs x, or lets it wait. It takes x over, which has its slot.
+// enter runs x, which has its slot, or queues it. It takes ownership of x.
 func (b *backlog) enter(x *exchange, limit int) {
 	x.start = clock()
 	b.mu.Lock()
@@ -94,7 +94,7 @@ func (b *backlog) handlerDone() {
 	}
 }
 
-// expire refuses what has waited too long.
+// expire refuses messages that have waited too long.
 func (b *backlog) expire() {
 	b.mu.Lock()
 	now := clock()
@@ -114,7 +114,7 @@ func (b *backlog) expire() {
 	}
 }
 
-// refuse refuses a message that waited, and lets go of it. The mutex is not held.
+// refuse refuses a message that waited, and frees it. The mutex must not be held.
 func (b *backlog) refuse(x *exchange) {
 	x.refuse(message.CodeExhausted, ErrOverflow)
 	if x.deadline != nil {

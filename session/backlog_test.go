@@ -15,7 +15,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// A backlogModel is what a backlog is meant to do, in the plainest words.
+// A backlogModel is a simple implementation of what a backlog must do.
 type backlogModel struct {
 	limit, maxWaiting int
 	maxWait           time.Duration
@@ -117,7 +117,7 @@ func (w *backlogWalk) done(n int) {
 	close(w.released(n))
 }
 
-// check compares the two, when everything that can happen has.
+// check compares the two once everything waits.
 func (w *backlogWalk) check(t *testing.T, step string) {
 	t.Helper()
 	synctest.Wait()
@@ -197,8 +197,8 @@ func TestBacklogAgainstItsModel(t *testing.T) {
 	}
 }
 
-// TestQueueNeedsALimit: without one, or for an ordered handler, messages do not
-// wait in a backlog.
+// TestQueueNeedsALimit: without a limit, or for an ordered handler, messages do
+// not wait in a backlog.
 func TestQueueNeedsALimit(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -224,7 +224,8 @@ func TestQueueNeedsALimit(t *testing.T) {
 	}
 }
 
-// TestWaitingOfAConnectionThatEnds gives its places back when its turn would come.
+// TestWaitingOfAConnectionThatEnds: a message that waits gives its places back
+// when its turn would come.
 func TestWaitingOfAConnectionThatEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newBacklogWalk(t, backlogModel{limit: 1, maxWaiting: 3, maxWait: time.Hour})
@@ -247,8 +248,9 @@ func TestWaitingOfAConnectionThatEnds(t *testing.T) {
 }
 
 // TestFullConnectionHoldsUpNoOther: messages of two connections wait for one
-// handler, and one of them takes no answers. Whoever turns its messages away goes
-// on: the other one's message that enters, its handler that leaves, the timer.
+// handler, and one of the connections takes no answers. Refusing its messages
+// blocks neither a new message of the other one, nor a handler that ends, nor the
+// timer.
 func TestFullConnectionHoldsUpNoOther(t *testing.T) {
 	for _, c := range []struct {
 		name string

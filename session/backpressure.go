@@ -10,54 +10,54 @@ import (
 )
 
 // What a connection holds for its other side is bounded in bytes: the CALLs and
-// PUSHes that are being handled, and the replies that wait for it to read. Above
-// the limit nobody reads from the connection until there is room again, so that
-// the other side feels it as it would feel a slow network. Only if waiting can't
-// help is the message refused: the handlers may wait for replies that only the
-// reading goroutine can read, or take very long.
+// PUSHes that are being handled, and the replies that the other side has not read.
+// Above the limit the connection is not read until there is room again, which
+// looks like a slow network to the other side. A message is refused only if
+// waiting can't help: because handlers wait for replies that only the reading
+// goroutine can read, or take very long.
 //
-// Nobody knows how long a reply will be: those to the calls at work are taken to
-// be as long as those that wait.
+// The length of a future reply is not known: the replies to the calls at work are
+// assumed to be as long as those that wait.
 //
-// A message that is handled on the reading goroutine is not counted, because
-// there is one at a time.
+// A message that the reading goroutine handles itself is not counted, because
+// there is only one at a time.
 
 // yieldEvery is how many handlers may begin until the reading goroutine lets them
 // run, so that the size of their replies is known before thousands have begun.
 const yieldEvery = 64
 
 const (
-	roomTick = 20 * time.Millisecond // how often a goroutine that waits for room looks by itself
+	roomTick = 20 * time.Millisecond // how often a goroutine that waits for room checks again
 
-	// How long the reading goroutine waits while no handler ends. If replies wait
-	// for the other side to read, the write timeout takes the place of the second.
-	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies, or streams for credit, that nobody reads meanwhile
+	// How long the reading goroutine waits while no handler ends. If the other
+	// side has replies to read, the write timeout applies instead of waitLongest.
+	waitReentrant = 100 * time.Millisecond // calls of this side wait for replies, or its streams for credit, which are not read meanwhile
 	waitLongest   = 3 * time.Second        // the other side may think that this one is dead
 )
 
 var errTooManyBytes = errors.New("session: too many bytes in flight (InflightLimit); the message was not executed")
 
-// handlingCost is what a message on a worker takes beside its bytes, in bytes: its
-// exchange, and the stack of a goroutine. Of messages of ten bytes a limit of
-// 64 MiB would let a million in otherwise.
+// handlingCost is the memory of a message on a worker besides its own bytes: its
+// exchange and the stack of a goroutine. Without it a limit of 64 MiB would admit
+// millions of messages of ten bytes.
 const handlingCost = 4 << 10
 
-// weigh returns how many bytes m, as it was read, takes while it is handled.
+// weigh returns how many bytes m takes while it is handled.
 func weigh(m *message.Message) int64 {
 	return handlingCost + max(int64(m.Size()), int64(len(m.Raw())+m.Meta().RawLen())) + int64(m.Meta().Weight())
 }
 
 // A load is what a budget asks of its connection.
 type load interface {
-	// unread returns how many replies wait for the other side to read, and their
-	// bytes.
+	// unread returns the number and the bytes of the replies that the other side
+	// has not read.
 	unread() (replies, bytes int64)
 	// work returns how many handlers are at work, and whether calls of this side
 	// wait for their replies, or its streams for credit.
 	work() (handlers int64, calling bool)
-	// flush sends what would leave with the next read.
+	// flush sends what would otherwise wait until the next read.
 	flush()
-	// broken reports whether nothing more can be sent.
+	// broken reports whether the connection can't send any more.
 	broken() bool
 	// ended is closed with the connection.
 	ended() <-chan struct{}
@@ -70,18 +70,18 @@ type budget struct {
 	wait  atomic.Pointer[roomWait] // nil: await has never had to wait
 }
 
-// A roomWait is what a budget needs once somebody has had to wait.
+// A roomWait is what a budget needs once await has had to wait.
 type roomWait struct {
 	waits  atomic.Bool   // await waits now
-	room   chan struct{} // of capacity 1: tells it that a handler has ended
-	gaveUp bool          // of await: it has waited too long, and refuses until there is room
+	room   chan struct{} // capacity 1: gets a value when a handler has ended
+	gaveUp bool          // owned by await: it has waited too long, and refuses until there is room
 }
 
 // add counts n bytes, which may be negative.
 func (b *budget) add(n int64) { b.bytes.Add(n) }
 
-// full reports whether no more messages are to be handled. One more always may,
-// whatever its size.
+// full reports whether no more messages may be handled. If none is being handled
+// one may, whatever its size.
 func (b *budget) full(limit int64, l load) bool {
 	replies, unread := l.unread()
 	if b.bytes.Load()+unread > limit {
@@ -94,8 +94,8 @@ func (b *budget) full(limit int64, l load) bool {
 	return unread/replies*handlers > limit
 }
 
-// await returns when there is room for a message, true, or when the message must
-// be refused or nothing can be sent any more, false.
+// await waits until there is room for a message. It returns false if the message
+// must be refused, or the connection can't send any more.
 func (b *budget) await(limit int64, l load) bool {
 	w := b.wait.Load()
 	if !b.full(limit, l) {
@@ -159,7 +159,7 @@ func (b *budget) handlerEnded() {
 	}
 }
 
-// A connLoad is a connection as its budget sees it.
+// A connLoad is a connection as the load of its budget.
 type connLoad struct{ c *conn }
 
 func (l connLoad) unread() (replies, bytes int64) { return l.c.sock.Waiting() }

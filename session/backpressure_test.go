@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A fakeLoad is a connection as the test makes it.
+// A fakeLoad is a connection whose load the test sets.
 type fakeLoad struct {
 	mu       sync.Mutex
 	replies  int64
@@ -92,8 +92,8 @@ func TestBudgetLetsTheReaderWait(t *testing.T) {
 	})
 }
 
-// A handler that ends wakes the goroutine that waits at once, not with its next
-// look, and as long as handlers end it waits on.
+// A handler that ends wakes the waiting goroutine at once, not at its next check,
+// and as long as handlers end it goes on waiting.
 func TestBudgetWaitsWhileHandlersEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b budget

@@ -9,9 +9,9 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// A Batch is a number of calls and pushes that are prepared one by one, sent in
-// one write, and awaited together. Its methods may be called concurrently, and
-// it may be used again: what is added while Do runs belongs to the next Do.
+// A Batch is a group of calls and pushes that are prepared one by one, sent in one
+// write, and awaited together. Its methods may be called concurrently. It may be
+// used again: an entry that is added while Do runs belongs to the next Do.
 type Batch struct {
 	to Caller
 
@@ -19,9 +19,9 @@ type Batch struct {
 	entries []*BatchEntry
 }
 
-// NewBatch returns an empty batch of calls to s. A session sends it in one
-// write, as far as its queue has room and nobody else writes meanwhile; any other
-// caller, such as a stand-in, message by message.
+// NewBatch returns an empty batch of calls to s. A session sends it in one write,
+// as far as its queue has room and no other goroutine writes meanwhile. Any other
+// caller, such as a test double, sends it message by message.
 func NewBatch(s Caller) *Batch { return &Batch{to: s} }
 
 // A BatchEntry is one call or push of a batch.
@@ -40,8 +40,8 @@ type BatchEntry struct {
 // has returned.
 func (e *BatchEntry) Status() *message.Status { return e.st }
 
-// Cmd returns the call, nil of a push. It must not be called before the Do of
-// its batch has returned.
+// Cmd returns the call, nil for a push. It must not be called before the Do of its
+// batch has returned.
 func (e *BatchEntry) Cmd() *CallCmd { return e.cmd }
 
 // Call prepares a call, whose reply is decoded into result.
@@ -68,10 +68,9 @@ func (b *Batch) Len() int {
 	return len(b.entries)
 }
 
-// Do sends the entries in their order and waits for every reply. ctx bounds
-// all of them; an entry may have a shorter time by [WithTimeout]. Do returns nil
-// if each entry succeeded, else the status of the first that did not; each has
-// its own.
+// Do sends the entries in their order and waits for every reply. ctx bounds all of
+// them; [WithTimeout] may give an entry less time. Do returns nil if every entry
+// succeeded, else the status of the first that failed; each entry has its own.
 func (b *Batch) Do(ctx context.Context) *message.Status {
 	b.mu.Lock()
 	entries := b.entries
@@ -90,11 +89,11 @@ func (b *Batch) Do(ctx context.Context) *message.Status {
 	return first
 }
 
-// send sends the entries in their order. While a session redials it waits, so
-// that none overtakes another one.
+// send sends the entries in their order. It waits while a session redials, so that
+// no entry overtakes another.
 func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 	s, ok := b.to.(*Engine)
-	var last *conn // that was written to, and not flushed
+	var last *conn // written to, but not flushed
 	for _, e := range entries {
 		settings := append([]message.Setting{message.WithContext(ctx)}, e.settings...)
 		switch {
@@ -115,7 +114,7 @@ func (b *Batch) send(ctx context.Context, entries []*BatchEntry) {
 	}
 }
 
-// queue sends e over s with the next write, and returns the connection that must be
+// queue queues e on s without a flush. It returns the connection that must be
 // flushed, nil if there is none.
 func (e *BatchEntry) queue(s *Engine, settings []message.Setting) (c *conn) {
 	if e.push {

@@ -17,8 +17,8 @@ func (s *Engine) Call(serviceMethod string, arg, result any, settings ...message
 	return cmd
 }
 
-// do is Call for a caller who wants no more than the outcome: so the command,
-// which nobody else sees, is used again.
+// do is Call for a caller that needs only the outcome. The command is reused,
+// because no one else sees it.
 func (s *Engine) do(serviceMethod string, arg, result any, settings []message.Setting) *message.Status {
 	cmd := s.shared.cmds.Get().(*CallCmd)
 	cmd.sess, cmd.result = s, result
@@ -29,7 +29,7 @@ func (s *Engine) do(serviceMethod string, arg, result any, settings []message.Se
 	return st
 }
 
-// call sends a call and waits for its end. cmd has a channel to be woken by.
+// call sends a call and waits for its end, for which cmd.wake must be set.
 func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.Setting) {
 	x := getExchange(s.conns.current(), roleOutgoing)
 	cancel, st := cmd.compose(x, method, arg, settings)
@@ -38,7 +38,7 @@ func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.S
 		if !cmd.resendable || !goesAway(cmd.st) {
 			break
 		}
-		s.connLeaving(cmd.conn) // send it over another connection
+		s.connLeaving(cmd.conn) // then send it over another connection
 		x = getExchange(s.conns.current(), roleOutgoing)
 		st = cmd.recompose(x)
 	}
@@ -52,16 +52,17 @@ func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.S
 	s.shared.runs.called(cmd)
 }
 
-// callOnce sends the call in x, which it puts back, and waits for its end.
+// callOnce sends the call in x, puts x back into the pool, and waits for the end
+// of the call.
 func (s *Engine) callOnce(cmd *CallCmd, x *exchange) {
 	st, sent := s.send(cmd, x, sendMode{})
-	putExchange(x) // now, so that thousands of waiting callers share a few
+	putExchange(x) // before waiting, so that thousands of callers share a few
 	if !sent {
 		if st != nil {
 			cmd.st = st
 			return
 		}
-		<-cmd.wake // ended by whoever closed the connection
+		<-cmd.wake // the goroutine that closed the connection ends it
 		return
 	}
 	ctx := cmd.req.context()
@@ -76,7 +77,7 @@ func (s *Engine) callOnce(cmd *CallCmd, x *exchange) {
 				cmd.conn.closeIfDone()
 				cmd.st = statusContext(ctx)
 			} else {
-				<-cmd.wake // the end won the race
+				<-cmd.wake // it has ended meanwhile
 			}
 		}
 	}
@@ -94,8 +95,8 @@ func (s *Engine) AsyncCall(serviceMethod string, arg, result any, done chan<- *C
 	return cmd
 }
 
-// startAsync sends the call; its end comes without the caller. It may wait for
-// room in the queue, as long as the context of the call allows.
+// startAsync sends the call, and does not wait for its end. It may wait for room
+// in the queue, at most until the context of the call ends.
 func (s *Engine) startAsync(cmd *CallCmd, method string, arg any, settings []message.Setting, mode sendMode) *conn {
 	x := getExchange(s.conns.current(), roleOutgoing)
 	cancel, st := cmd.compose(x, method, arg, settings)
@@ -118,7 +119,7 @@ func (s *Engine) resend(cmd *CallCmd, old *conn) {
 	x := getExchange(s.conns.current(), roleOutgoing)
 	exited := true
 	defer func() {
-		if exited { // a hook has ended the goroutine
+		if exited { // a hook called runtime.Goexit
 			cmd.finish(newStatus(message.CodeInternalServerError, errHookExited))
 		}
 	}()
@@ -132,14 +133,13 @@ func (s *Engine) resend(cmd *CallCmd, old *conn) {
 	s.sendAsync(cmd, x, sendMode{})
 }
 
-// OpenStream opens a stream to the handler of streams at method. It waits until
-// the session has a connection whose other side is known to support streams; the
-// first time on a connection that takes a round trip. It does not wait for the
-// handler: a refusal ends the stream. The stream ends with ctx.
+// OpenStream opens a stream to the stream handler of method. It waits until the
+// session has a connection whose other side is known to support streams, which
+// takes one round trip, once for each connection. It does not wait for the
+// handler: a refusal ends the stream later. The stream ends with ctx.
 //
-// Metadata, body codec and transfer filters of the settings are those of the
-// stream: the metadata is sent when it is opened, codec and filters apply to each
-// message.
+// Settings may give metadata, which is sent when the stream is opened, and the
+// body codec and transfer filters of each message.
 func (s *Engine) OpenStream(ctx context.Context, method string, settings ...message.Setting) (*Stream, *message.Status) {
 	if ctx.Err() != nil {
 		return nil, statusContext(ctx)
@@ -167,8 +167,8 @@ func (s *Engine) Push(serviceMethod string, arg any, settings ...message.Setting
 	return st
 }
 
-// push is Push with a way of flushing. It returns the connection that was written
-// to, nil if none was.
+// push is Push with a flush mode. It returns the connection that was written to,
+// or nil.
 func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting, flush socket.Flush) (*message.Status, *conn) {
 	x := getExchange(s.conns.current(), roleOutgoing)
 	defer putExchange(x)
@@ -198,7 +198,7 @@ func (s *Engine) push(serviceMethod string, arg any, settings []message.Setting,
 	s.shared.runs.pushed(x)
 	hooks := s.shared.Hooks.Load()
 	if x.status.OK() && hooks.postWritePush != nil {
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+		_ = x.hooked(func() *message.Status { // the message is written: a failed hook stops nothing
 			return run(hooks.postWritePush, PostWritePushPlugin.PostWritePush, WriteCtx(x))
 		})
 	}
@@ -228,8 +228,8 @@ func (s *Engine) Pack(serviceMethod string, arg any, settings ...message.Setting
 	return frame, nil
 }
 
-// Send sends a PUSH that [Engine.Pack] made. With nowait it returns
-// CodeExhausted where the policy would have it wait.
+// Send sends a PUSH that [Engine.Pack] made. With nowait it returns CodeExhausted
+// instead of waiting for room in the queue.
 func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.Status {
 	if ctx.Err() != nil {
 		return statusContext(ctx)
@@ -250,8 +250,8 @@ func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.S
 	return c.status(m, err)
 }
 
-// WouldBlock reports whether a push that finds the queue full should wait: the
-// policy says so, and no push has just waited without finding room.
+// WouldBlock reports whether a push should wait when the queue is full: the queue
+// policy says so, and no push has just waited in vain.
 func (s *Engine) WouldBlock() bool {
 	return s.shared.Socket.Policy == socket.Block && !s.conns.current().sock.WaitsInVain()
 }
@@ -265,12 +265,12 @@ func (s *Engine) ProtoName() string {
 // A sendMode says how a call is sent.
 type sendMode struct {
 	nowait  bool // it does not wait for a redial
-	batched bool // it is written with the next ones; the caller flushes
+	batched bool // it is not flushed; the caller does that
 }
 
-// send registers the call and writes it, over another connection if the one
-// there turns out to be gone before anything of it was sent. If it was not sent,
-// st is why, or nil if somebody else has ended the call.
+// send registers the call and writes it. If the connection fails before any byte
+// was sent, it tries another one. If the call was not sent, st says why, or is nil
+// if the call was ended elsewhere.
 func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Status, sent bool) {
 	for {
 		c, st := s.usable(x.out.Context(), cmd.quit(), mode.nowait)
@@ -298,7 +298,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			c.proof.get().carry(&x.out, seq)
 		}
 		cmd.mayBeSent.Store(true)           // before the write: the reply may come before that returns
-		if mode.batched && cmd.sends == 1 { // sent again, it has nobody to join
+		if mode.batched && cmd.sends == 1 { // a call that is sent again is flushed alone
 			st = c.status(&x.out, c.sock.Send(&x.out, socket.ByPolicy, socket.FlushLater))
 		} else {
 			st = c.write(&x.out, inFlight > 1)
@@ -308,7 +308,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 		}
 		if st.OK() {
 			cmd.sent.Store(x.out.Size())
-			if cmd.wasAborted() { // and the other side may have heard of it before the call
+			if cmd.wasAborted() { // the other side may have got the cancellation before the call
 				c.cancelRemote(seq)
 			}
 			s.wrote(x)
@@ -325,7 +325,7 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 	}
 }
 
-// wrote runs the hooks of a call that is written; there is nothing left to stop.
+// wrote runs the hooks of a call that is written. A failed hook stops nothing.
 func (s *Engine) wrote(x *exchange) {
 	if hooks := s.shared.Hooks.Load(); hooks.postWriteCall != nil {
 		_ = x.hooked(func() *message.Status {
@@ -334,10 +334,10 @@ func (s *Engine) wrote(x *exchange) {
 	}
 }
 
-// sendAsync sends the call whose message is x, and takes x over. It
-// returns the connection that the call was written to, nil if it was not. A call
-// that has to wait for a redial, and may not, is sent by the goroutine that sends
-// those in front of it.
+// sendAsync sends the call whose message is x, and takes ownership of x. It
+// returns the connection that the call was written to, or nil. If the call would
+// have to wait for a redial but must not, it joins the waitlist, whose goroutine
+// sends it in its turn.
 func (s *Engine) sendAsync(cmd *CallCmd, x *exchange, mode sendMode) *conn {
 	if mode.nowait && s.later.peek().busy() {
 		s.later.get().sendLater(cmd, x, s)

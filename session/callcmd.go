@@ -8,22 +8,22 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// maxSends is how often a call is sent whose receivers all say that they did not
-// execute it, because they are shutting down.
+// maxSends is how often a call is sent at most if each receiver refuses it because
+// it shuts down.
 const maxSends = 3
 
-// A CallCmd is a call in flight. Its methods may be called concurrently; those
-// that tell of the end wait for it.
+// A CallCmd is a call, in flight or ended. Its methods may be called concurrently.
+// Methods that return the outcome wait for the end of the call.
 //
-// Whoever takes a call out of the table of its connection ends it with finish; so
-// does its sender while it is in no table.
+// The goroutine that takes a call out of the table of its connection must call
+// finish. While the call is in no table, its sender must.
 type CallCmd struct {
 	sess   *Engine
 	req    request
 	result any
 
-	conn  *conn         // that it was last sent on; of an AsyncCall: see asyncCall
-	wake  chan struct{} // of Call: gets one value at the end; pooled
+	conn  *conn         // the last one it was sent on; of an AsyncCall: see asyncCall
+	wake  chan struct{} // of Call: receives one value at the end; pooled
 	late  *exchange     // of Call: the reply, if the caller is to decode it
 	async *asyncCall    // of AsyncCall; else nil
 
@@ -33,16 +33,16 @@ type CallCmd struct {
 	start time.Duration // on clock; 0: not measured
 	cost  time.Duration
 
-	// The small fields stand together, so that a command fits into 256 bytes: one
-	// more costs each Call an allocation of 288.
+	// The small fields are kept together so that a command fits into 256 bytes;
+	// with one more, each Call would allocate 288.
 	seq        int32
 	sends      int8          // how often it was sent
-	resendable bool          // it may be sent once more if the other side did not execute it
+	resendable bool          // it may be sent again if the other side did not execute it
 	codec      byte          // of the reply
-	unknown    bool          // made by NewCallCmd: nobody knows whether it was sent
+	unknown    bool          // made by NewCallCmd: it is not known whether it was sent
 	size       uint32        // bytes of the reply's frame
 	sent       atomic.Uint32 // bytes of the frame
-	// mayBeSent is set from before the frame is queued; cleared if it was not.
+	// mayBeSent is set before the frame is queued, and cleared if queueing failed.
 	mayBeSent atomic.Bool
 }
 
@@ -52,7 +52,7 @@ var ended = func() chan struct{} {
 	return c
 }()
 
-// NewCallCmd returns a call that has ended: for code that stands in for a
+// NewCallCmd returns a call that has ended, for test doubles and wrappers of a
 // session.
 func NewCallCmd(serviceMethod string, arg, result any, st *message.Status) *CallCmd {
 	cmd := NewUnsentCall(serviceMethod, arg, result, st)
@@ -76,8 +76,7 @@ func (cmd *CallCmd) Done() <-chan struct{} {
 
 // Cancel ends a call of AsyncCall with CodeCanceled, unless it has ended. If
 // the call has a context that can end, a timeout or [WithCancel], and the other
-// side is erpc, the context of its handler ends too. It may be called
-// anywhere, and waits for nothing.
+// side is erpc, the context of its handler ends too. Cancel does not block.
 func (cmd *CallCmd) Cancel() {
 	if cmd.async != nil {
 		cmd.abort(statusCanceled())
@@ -85,8 +84,8 @@ func (cmd *CallCmd) Cancel() {
 }
 
 // Sent waits for the end of the call and reports whether the other side may have
-// got it. If not, it was not executed, whatever the status says. Of a command
-// made by [NewCallCmd] it is not known, so Sent returns true.
+// received it. If not, it was not executed, whatever the status says. For a
+// command made by [NewCallCmd] this is not known, so Sent returns true.
 func (cmd *CallCmd) Sent() bool {
 	<-cmd.Done()
 	return cmd.unknown || cmd.mayBeSent.Load()
@@ -128,8 +127,8 @@ func (cmd *CallCmd) CostTime() time.Duration {
 	return cmd.cost
 }
 
-// Output returns the message of the call as it was asked for: with the
-// settings, without what plugins did to it.
+// Output returns the message of the call as the caller asked for it: with the
+// settings, without changes by plugins.
 func (cmd *CallCmd) Output() *message.Message {
 	m := message.New()
 	m.SetMtype(message.TypeCall)
@@ -147,8 +146,8 @@ func (cmd *CallCmd) Context() context.Context {
 	return cmd.req.context()
 }
 
-// Session returns the session that the call was made on, nil if it has none: of
-// [NewCallCmd], [NewUnsentCall] and a [PendingCall] that has not started.
+// Session returns the session that the call was made on, nil for a call of
+// [NewCallCmd] or [NewUnsentCall] and for a [PendingCall] that has not started.
 func (cmd *CallCmd) Session() Session {
 	cmd.lock()
 	defer cmd.unlock()
@@ -165,8 +164,9 @@ func (cmd *CallCmd) record(m *message.Message) {
 	cmd.req.record(m)
 }
 
-// lock locks what the caller of an asynchronous call may look at while another
-// goroutine sends it. Until a Call has returned nobody else has it.
+// lock locks the fields of an asynchronous call that its caller may read while
+// another goroutine sends it. A synchronous call needs no lock: only its caller
+// has it until Call returns.
 func (cmd *CallCmd) lock() {
 	if cmd.async != nil {
 		cmd.async.mu.Lock()
@@ -189,8 +189,8 @@ func (cmd *CallCmd) finish(st *message.Status) {
 	cmd.wake <- struct{}{}
 }
 
-// enter registers the call on c under the next number. inFlight is 0 if c lets no
-// more calls in.
+// enter registers the call on c under the next number. inFlight is 0 if c takes no
+// more calls.
 func (cmd *CallCmd) enter(c *conn) (seq int32, inFlight int, aborted *message.Status) {
 	if cmd.async != nil {
 		return cmd.enterAsync(c)
@@ -200,9 +200,9 @@ func (cmd *CallCmd) enter(c *conn) (seq int32, inFlight int, aborted *message.St
 	return cmd.seq, inFlight, nil
 }
 
-// compose makes x the message of the call: settings, limits, hooks. The status says
-// why it is not to be sent. cancel, which may be nil, releases the context of the
-// call.
+// compose builds the message of the call in x: settings, limits, hooks. A failed
+// status says why it must not be sent. cancel, which may be nil, releases the
+// context of the call.
 func (cmd *CallCmd) compose(x *exchange, method string, arg any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
 	cmd.start = cmd.sess.shared.runs.clock()
 	cancel, st = x.compose(message.TypeCall, method, arg, settings)
@@ -213,7 +213,7 @@ func (cmd *CallCmd) compose(x *exchange, method string, arg any, settings []mess
 	return cancel, cmd.beforeWrite(x)
 }
 
-// recompose makes x the message of the call, which was not executed, to send it
+// recompose builds the message of a call that was not executed in x, to send it
 // again.
 func (cmd *CallCmd) recompose(x *exchange) *message.Status {
 	x.out.SetMtype(message.TypeCall)
@@ -221,8 +221,8 @@ func (cmd *CallCmd) recompose(x *exchange) *message.Status {
 	return cmd.beforeWrite(x)
 }
 
-// beforeWrite gives the message of the call, in x, what is left of its time, and
-// runs the hooks in front of its encoding.
+// beforeWrite writes the call's remaining time into its message, in x, and runs
+// the hooks that precede its encoding.
 func (cmd *CallCmd) beforeWrite(x *exchange) *message.Status {
 	s := cmd.sess
 	cmd.sends++

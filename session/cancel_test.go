@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A cancellation that follows its call at once, before a worker has begun with it,
-// ends the handler all the same.
+// A cancellation that arrives right after its call, before a worker has started on
+// it, still ends the handler.
 func TestCancelRightAfterTheCall(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
 		var running atomic.Int32
@@ -42,8 +42,8 @@ func TestCancelRightAfterTheCall(t *testing.T) {
 	}
 }
 
-// A handler that runs on the goroutine that reads may lose that role at once: the
-// goroutine that reads on, perhaps the cancellation, finds the call.
+// The watchdog may replace a goroutine that reads as soon as it runs a handler:
+// the next one, which may read the cancellation, finds the call.
 func TestInlineCallCanBeCancelledFromTheBeginning(t *testing.T) {
 	for _, draining := range []bool{false, true} {
 		h := callHandler(func(ctx CallCtx, n int) (any, *message.Status) {
@@ -78,7 +78,7 @@ func TestInlineCallCanBeCancelledFromTheBeginning(t *testing.T) {
 	}
 }
 
-// A call whose caller has gone while it waited behind others is not executed.
+// A call that was cancelled while it waited behind others is not executed.
 func TestCancelledWhileItWaitsInOrder(t *testing.T) {
 	var executed atomic.Int32
 	begun, release := make(chan struct{}, 1), make(chan struct{})

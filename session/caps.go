@@ -10,13 +10,13 @@ import (
 	"github.com/goerpc/erpc/internal/wire"
 )
 
-// What the other side of a connection can do beyond v7's wire is asked once, when
-// it is first needed, by a CALL to controlCaps. Nothing else of a connection can
-// tell: proxies of erpc v7 pass on calls, pushes and replies with all their
-// metadata, so what is said there may come from a side that is not adjacent. A
-// proxy does not pass on the sequence number, though; it counts calls itself. So
-// the call has a random number and repeats it in its metadata, and the reply does
-// the same. Two sides that see the numbers agree are adjacent.
+// A connection asks once, when it is first needed, what its other side can do
+// beyond the wire format of v7, by a CALL to controlCaps. Metadata alone proves
+// nothing: a proxy of erpc v7 passes on calls, pushes and replies with all their
+// metadata, so they may come from a side that is not adjacent. But a proxy does
+// not pass on the sequence number; it numbers calls itself. So the call has a
+// random number and repeats it in its metadata, and so does the reply. Two sides
+// that see equal numbers are adjacent.
 const (
 	capsVersion    = 1
 	capStreams     = wire.CapStreams
@@ -24,19 +24,19 @@ const (
 	maxCapsMetaLen = 64
 )
 
-// ErrNoStreams is the cause of the status CodeMtypeNotAllowed of a stream that
-// was not opened, because the other side is one of erpc v7 or of an older version,
-// a proxy in between is, or the protocol has no form for streams.
+// ErrNoStreams is the cause of the status CodeMtypeNotAllowed of a stream that was
+// not opened, because the other side or a proxy in between is erpc v7 or too old,
+// or the protocol can't carry streams.
 var ErrNoStreams = errors.New("session: the other side does not support streams")
 
 // capsState is what is known of the other side's capabilities.
 type capsState uint8
 
 const (
-	capsUnknown capsState = iota // nobody has asked
-	capsAsked                    // the call is on its way
-	capsProven                   // it is adjacent, and its bits are known
-	capsNone                     // it does not know the call, or is not adjacent
+	capsUnknown capsState = iota // not asked
+	capsAsked                    // the call is in flight
+	capsProven                   // the other side is adjacent, and its bits are known
+	capsNone                     // the other side does not know the call, or is not adjacent
 )
 
 // String returns the name of the state.
@@ -44,9 +44,9 @@ func (s capsState) String() string { return [...]string{"unknown", "asked", "pro
 
 var capsMoves = [...][]capsState{
 	capsUnknown: {capsAsked, capsProven},
-	capsAsked:   {capsProven, capsNone, capsUnknown}, // unknown: the call got no answer
+	capsAsked:   {capsProven, capsNone, capsUnknown}, // back to unknown: the call got no answer
 	capsProven:  {},
-	capsNone:    {capsProven}, // it has asked us since
+	capsNone:    {capsProven}, // the other side asked later
 }
 
 // caps holds the capabilities of the other side of a connection. The zero value
@@ -54,7 +54,7 @@ var capsMoves = [...][]capsState{
 type caps struct {
 	mu       sync.Mutex // guards the following
 	state    capsState
-	told     bool // it was asked, and so knows what this side can do, whatever came of that
+	told     bool // the other side was asked, and so knows what this side can do, whatever the answer
 	bits     uint64
 	answered chan struct{} // closed when the state is no longer asked; nil in other states
 }
@@ -87,7 +87,7 @@ func (c *caps) prove(bits uint64) {
 	}
 }
 
-// settle records what came of the question.
+// settle records the result of the question.
 func (c *caps) settle(to capsState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,16 +104,16 @@ func (c *caps) can(bit uint64) bool {
 }
 
 // mayUse reports whether the other side may use the capability: it has it, or it was
-// asked. Its answer may come behind what it has sent since it read the question, and
-// may find that the asker has given up.
+// asked. It may use the capability as soon as it has read the question: before its
+// answer arrives, and also if the asker has given up.
 func (c *caps) mayUse(bit uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.told || c.state == capsProven && c.bits&bit != 0
 }
 
-// begin returns the state. If nobody has asked, the caller is to ask now: mine is
-// true. Otherwise, while the answer is awaited, answered is not nil.
+// begin returns the state. If it was unknown, mine is true and the caller must
+// ask. While the answer is awaited, answered is not nil.
 func (c *caps) begin() (state capsState, answered <-chan struct{}, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The capabilities of a side are asked for once, are proven once, and what was
-// denied can still be proven by the other side's own question.
+// The capabilities of a side are asked for once and proven once. After a negative
+// answer, a question of the other side can still prove them.
 func TestCapsMoves(t *testing.T) {
 	want := map[[2]capsState]bool{
 		{capsUnknown, capsAsked}: true, {capsUnknown, capsProven}: true,

@@ -12,7 +12,7 @@ import (
 // maxEndText bounds the text of a closing, in bytes.
 const maxEndText = 256
 
-// A ClosedError is why a session has ended that the other side has closed by
+// A ClosedError is the reason of the other side that has closed the session with
 // [Engine.CloseWith].
 type ClosedError struct {
 	Status *message.Status
@@ -28,21 +28,21 @@ func (e *ClosedError) Error() string {
 // Unwrap returns the status as an error.
 func (e *ClosedError) Unwrap() error { return e.Status.Err() }
 
-// A tellingConn is a connection whose transport can say why it ends, to sides that are not
-// known to be erpc, too: that of a WebSocket.
+// A tellingConn is a connection whose transport itself can say why it ends, such as a
+// WebSocket. The other side need not be erpc.
 type tellingConn interface {
-	// SayClose makes Close say it.
+	// SayClose sets what Close says.
 	SayClose(code int32, text string, reconnect bool)
 }
 
-// A closeReason is an error of a [tellingConn], about an end that the other side has
-// chosen.
+// A closeReason is an error of a [tellingConn] that the other side has closed.
 type closeReason interface {
 	error
 	CloseReason() (code int32, text string, reconnect bool)
 }
 
-// ownReasons is what the other side hears of an end that this side has a reason for.
+// ownReasons are the causes that the other side is told when this side ends the
+// session.
 var ownReasons = []struct {
 	cause     error
 	code      int32
@@ -54,8 +54,7 @@ var ownReasons = []struct {
 	{ErrShutdown, message.CodeShuttingDown, true},
 }
 
-// ownReason returns what the other side hears of an end with that cause, nil if that is
-// nothing.
+// ownReason returns what the other side is told of an end with that cause, or nil.
 func ownReason(cause error) *ClosedError {
 	for _, r := range ownReasons {
 		if errors.Is(cause, r.cause) {
@@ -65,11 +64,11 @@ func ownReason(cause error) *ClosedError {
 	return nil
 }
 
-// codeForbidden is that of HTTP, which plugins answer with.
+// codeForbidden is the code of HTTP that plugins answer with.
 const codeForbidden = 403
 
-// closeReasonOf returns what the transport has said of the end of a connection that
-// reading ended with, err, nil if that is nothing.
+// closeReasonOf returns the reason that the transport gave for the end of a
+// connection, or nil. err is the error of the last read.
 func closeReasonOf(err error) *ClosedError {
 	r, ok := errors.AsType[closeReason](err)
 	if !ok {
@@ -90,7 +89,7 @@ func endText(st *message.Status, reconnect bool) string {
 	return may + " " + strconv.FormatInt(int64(st.Code()), 10) + " " + reasonText(st)
 }
 
-// reasonText is what the other side reads of a status.
+// reasonText is the text of a status that the other side gets.
 func reasonText(st *message.Status) string {
 	text := st.Msg()
 	if cause := st.Cause(); cause != nil && cause.Error() != "" {
@@ -99,7 +98,7 @@ func reasonText(st *message.Status) string {
 	return cutText(text)
 }
 
-// cutText cuts the text of a closing to its longest.
+// cutText cuts the text of a closing to maxEndText.
 func cutText(text string) string {
 	if len(text) > maxEndText {
 		text = strings.ToValidUTF8(text[:maxEndText], "")
@@ -107,7 +106,7 @@ func cutText(text string) string {
 	return text
 }
 
-// parseEnd reads what endText has written.
+// parseEnd parses the result of endText.
 func parseEnd(v string) (*ClosedError, bool) {
 	f := strings.SplitN(v, " ", 3)
 	if len(f) != 3 || f[0] != "0" && f[0] != "1" || len(f[2]) > maxEndText {

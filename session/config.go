@@ -19,9 +19,9 @@ import (
 // lock of this package.
 type Owner interface {
 	Peer
-	// Bind makes c the session with that id. The one that had it ends.
+	// Bind makes s the session with that id. The session that had the id ends.
 	Bind(s *Engine, id string)
-	// Gone tells that c has ended for good.
+	// Gone is called when s has ended for good.
 	Gone(s *Engine)
 }
 
@@ -34,28 +34,28 @@ type Config struct {
 	BodyCodec byte // of messages that name none
 	Logger    *slog.Logger
 
-	SessionAge       time.Duration // a session ends that old; 0: never
+	SessionAge       time.Duration // after which a session ends; 0: never
 	ContextAge       time.Duration // bounds each call and push; 0: nothing does
-	CallLimit        time.Duration // of calls from here that bring no time of their own; 0: none
+	CallLimit        time.Duration // of calls of this side without a time limit of their own; 0: none
 	HandshakeTimeout time.Duration // for the connect hooks; 0: none
 
-	MaxHandlers        int // of the owner that work at the same time
+	MaxHandlers        int // of the owner, at the same time
 	MaxSessionHandlers int // the same for one session
 	InflightLimit      int // bytes of one session that are being handled or wait as replies, and as many of decoded arguments; 0: no limit
 
 	DecodeMemory       int64 // bytes that all decodes in progress may take; 0: no limit
-	MaxStreams         int   // that the other side of a session has open; 0: no limit
+	MaxStreams         int   // open at the same time by the other side of a session; 0: no limit
 	StreamMemory       int64 // bytes that the inboxes of all streams may hold; 0: no limit
 	StreamMessageLimit int   // bytes of one message of a stream, as encoded; 0: 4 MiB
 
 	CountTime     bool                       // measure each call and push, and log it
 	PrintDetail   bool                       // log metadata and body too
-	Slow          time.Duration              // a call or push that takes this long is a warning; 0: none is
+	Slow          time.Duration              // a call or push that takes this long is logged as a warning; 0: none
 	ErrorDetail   bool                       // tell the other side the text of errors and panics
 	RedialOn      func(*message.Status) bool // whether another attempt follows a failed one; nil: always
-	RedialTimes   int                        // attempts after a connection broke; < 0: without end
+	RedialTimes   int                        // attempts after a connection broke; < 0: unlimited
 	RedialFirst   time.Duration              // before the second attempt
-	RedialLongest time.Duration              // between two attempts
+	RedialLongest time.Duration              // longest wait between two attempts
 }
 
 // Shared is what the sessions of one owner have in common: their configuration,
@@ -73,7 +73,7 @@ type Shared struct {
 	errorLog     errorLog
 	runs         runLog
 	wakes        sync.Pool
-	cmds         sync.Pool // of commands that nobody but their caller sees
+	cmds         sync.Pool // of commands that only their caller sees
 }
 
 // DefaultDecodeMemory is how many bytes the decodes in progress of an owner may take.
@@ -110,15 +110,15 @@ func NewShared(cfg Config) *Shared {
 	return sh
 }
 
-// Handlers returns how many handlers work at the moment. One whose reply is still
+// Handlers returns how many handlers are at work. A handler whose reply is still
 // being written counts.
 func (sh *Shared) Handlers() int { return int(sh.places.handlers.Load()) }
 
 // A Dial makes a connection, ready for use.
 type Dial func(ctx context.Context) (net.Conn, *message.Status)
 
-// boundDecoding lets the decodes in progress take n bytes together. There are no
-// sessions yet.
+// boundDecoding bounds the memory of all decodes in progress to n bytes. It must
+// be called before there are sessions.
 func (sh *Shared) boundDecoding(n int64) {
 	sh.decoding = &decodeBudget{limit: n}
 	cfg := *sh.Socket
@@ -126,8 +126,8 @@ func (sh *Shared) boundDecoding(n int64) {
 	sh.Socket = &cfg
 }
 
-// limitDecoding gives m, whose body was taken from another message, the limits of one
-// that a socket has read.
+// limitDecoding gives m, whose body was taken from another message, the decoding
+// limits of a message that a socket has read.
 func (sh *Shared) limitDecoding(m *message.Message) {
 	m.SetCodecs(sh.Socket.Codecs)
 	m.SetReadLimit(sh.Socket.ReadLimit)

@@ -12,32 +12,31 @@ import (
 )
 
 // connections are those of one session: the current one, and former ones, whose
-// other side goes away and whose last calls have not ended. They keep the state of
-// the session, because that changes together with them.
+// other side shuts down and whose last calls have not ended. They hold the state
+// of the session, because it changes together with them.
 type connections struct {
 	life life
 	now  atomic.Pointer[conn]
 
-	mu      sync.Mutex    // guards the following, and moves of life that depend on now
-	changed chan struct{} // closed at the next change of state; nil: nobody waits for that
+	mu      sync.Mutex    // guards the following, and moves of life that depend on the current connection
+	changed chan struct{} // closed at the next change of state; nil: no goroutine waits for that
 	cause   error         // why the session has ended, or is lost
 	opened  time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
-	redials *redials      // nil: the session was accepted, and cannot be dialed again
+	redials *redials      // nil: the session was accepted, and can't redial
 }
 
-// redials are the attempts to get a connection back, as of the last one that has
-// lasted.
+// redials count the attempts to reconnect since the last connection that lasted.
 type redials struct {
 	wait     backoff.Backoff
 	failed   int             // attempts, and connections that did not last
-	revival  backoff.Backoff // of redials that a caller begins, after the session was lost
-	reviveAt time.Duration   // on clock, when a caller may
+	revival  backoff.Backoff // between redials that callers begin after the session was lost
+	reviveAt time.Duration   // on clock, when the next caller may begin one
 
 	former []*conn            // connections that were replaced, with calls in flight
 	stop   context.CancelFunc // ends the attempt in progress; nil: there was none
 }
 
-// newRedials returns attempts with waits between first and longest.
+// newRedials returns redials whose waits grow from first to longest.
 func newRedials(first, longest time.Duration) *redials {
 	r := &redials{
 		wait:    backoff.Backoff{First: first, Max: longest, Soon: true},
@@ -47,8 +46,8 @@ func newRedials(first, longest time.Duration) *redials {
 	return r
 }
 
-// ended records the end of a connection that has lived that long. leaving means
-// that its other side has said so: that is not held against it.
+// ended records the end of a connection that lived for lived. leaving means that
+// its other side announced the end, which is not counted as a failure.
 func (r *redials) ended(lived time.Duration, leaving bool) {
 	switch {
 	case lived >= max(r.wait.Max, r.wait.First):
@@ -63,7 +62,7 @@ func (r *redials) ended(lived time.Duration, leaving bool) {
 	}
 }
 
-// current returns the connection that is in use, or was last.
+// current returns the current connection or, without one, the last.
 func (s *connections) current() *conn { return s.now.Load() }
 
 // open makes c the connection of a session whose connect hooks have run. It
@@ -77,9 +76,8 @@ func (s *connections) open(c *conn) bool {
 	return s.life.move(Preparing, Open)
 }
 
-// down reports what the end of the connection c means: redial, that another one
-// is to be dialed in its place, which the caller must do; last, that it was the
-// last one, so that the session ends.
+// down records the end of the connection c. redial means that the caller must dial
+// another one; last means that the session ends with it.
 func (s *connections) down(c *conn, redialable bool) (redial, last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,8 +92,8 @@ func (s *connections) down(c *conn, redialable bool) (redial, last bool) {
 	return false, true
 }
 
-// leaving is down for a connection whose other side goes away: it becomes a
-// former one. It reports whether the caller must dial another one in its place.
+// leaving is down for a connection whose other side shuts down: it becomes a
+// former one. It reports whether the caller must dial another one.
 func (s *connections) leaving(c *conn) (redial bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +107,7 @@ func (s *connections) leaving(c *conn) (redial bool) {
 }
 
 // attempt returns how long to wait before the next attempt to redial. ok is false
-// if there have been as many as times allows; less than 0 is no bound.
+// if times attempts were made; a negative times is no bound.
 func (s *connections) attempt(times int) (wait time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,9 +137,9 @@ func (s *connections) replace(c *conn) bool {
 	return opened
 }
 
-// lose makes the session lost, because no attempt to redial has succeeded. lost
-// is false if the session has ended meanwhile; first tells that it was open since
-// it was lost before.
+// lose makes the session lost, because no attempt to redial has succeeded. lost is
+// false if the session has ended meanwhile; first reports that it was open since
+// the last time it was lost.
 func (s *connections) lose(cause error) (lost, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,14 +156,14 @@ func (s *connections) lose(cause error) (lost, first bool) {
 	return true, first
 }
 
-// mayRevive lets a caller redial a session that is lost, after a while.
+// mayRevive allows a caller to redial the lost session, after a wait.
 func (s *connections) mayRevive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.redials.reviveAt = clock() + s.redials.revival.Next()
 }
 
-// revive reports whether the caller must redial a session that is lost.
+// revive reports whether the caller must redial the session, which was lost.
 func (s *connections) revive() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,7 +174,7 @@ func (s *connections) revive() bool {
 	return true
 }
 
-// stopWith makes stop what end calls. It reports false if the session has ended.
+// stopWith makes end call stop. It reports false if the session has ended.
 func (s *connections) stopWith(stop context.CancelFunc) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,8 +183,8 @@ func (s *connections) stopWith(stop context.CancelFunc) bool {
 }
 
 // end records that the session has ended because of cause, stops a redial, and
-// returns the connections that are left, the current one first. connected reports
-// whether the session was open, or has been since it was lost.
+// returns the remaining connections, the current one first. connected reports
+// whether the session was open, now or since it was last lost.
 func (s *connections) end(cause error) (left []*conn, connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +215,7 @@ func (s *connections) allLocked() []*conn {
 	return all
 }
 
-// forget takes c out of the former connections.
+// forget removes c from the former connections.
 func (s *connections) forget(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -226,7 +224,7 @@ func (s *connections) forget(c *conn) {
 	}
 }
 
-// look returns the state, and a channel that is closed at its next change.
+// look returns the state and a channel that is closed when it changes.
 func (s *connections) look() (State, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,32 +9,32 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// The streams of a connection are in a table ([streams]); here is what connects that
-// to the connection.
+// The streams of a connection are in a table ([streams]). This file connects the
+// table to the connection.
 
 // streamTable returns the streams of the connection. Most connections never have
-// any, so it is made when the first is opened.
+// any, so the table is made with the first.
 func (c *conn) streamTable() *streams {
 	if t := c.streams.Load(); t != nil {
 		return t
 	}
 	c.streams.CompareAndSwap(nil, new(streams))
 	t := c.streams.Load()
-	if c.isClosed() { // perhaps before it could see the table
+	if c.isClosed() { // close may not have seen the table
 		t.close()
 	}
 	return t
 }
 
-// carriesStreams reports whether the protocol of the connection has a form for
-// the frames of streams.
+// carriesStreams reports whether the protocol of the connection can carry the
+// frames of streams.
 func (c *conn) carriesStreams() bool {
 	l, limited := c.sock.Proto().(proto.Limited)
 	return !limited || l.CarriesType(message.TypeStreamOpen)
 }
 
-// needStreams returns nil when the other side is known to support streams; it
-// asks if nobody has.
+// needStreams returns nil once the other side is known to support streams. It asks
+// if that was not done yet.
 func (c *conn) needStreams(ctx context.Context) *message.Status {
 	if !c.carriesStreams() {
 		return newStatus(message.CodeMtypeNotAllowed, ErrNoStreams)
@@ -62,7 +62,7 @@ func (c *conn) needStreams(ctx context.Context) *message.Status {
 }
 
 // askCaps sends the caps call and settles the state. It fails only if no answer
-// came; somebody else may then ask again.
+// came; the next caller may then ask again.
 func (c *conn) askCaps(ctx context.Context) *message.Status {
 	cmd := &CallCmd{sess: c.sess, req: request{method: controlCaps}, wake: make(chan struct{}, 1), conn: c}
 	c.pending.get().Jump(drawSeq())
@@ -94,7 +94,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 			c.streamTable().caps.settle(capsUnknown)
 			return statusContext(ctx)
 		}
-		<-cmd.wake // the reply won the race
+		<-cmd.wake // the reply came first
 	}
 	bits, seq, ok := parseCaps(cmd.meta.Peek(metaCaps))
 	switch {
@@ -111,11 +111,11 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 }
 
 // answerCaps answers a caps call. It reports false for a call of that name that
-// does not come from an adjacent side; it is then answered like any call to a
-// method that does not exist.
+// does not come from an adjacent side: the caller answers it like a call to an
+// unknown method.
 func (c *conn) answerCaps(x *exchange) bool {
 	bits, seq, ok := parseCaps(x.in.Meta().Peek(metaCaps))
-	if !ok || seq != x.in.Seq() || seq < minProofSeq || !c.carriesStreams() { // passed on, or made up
+	if !ok || seq != x.in.Seq() || seq < minProofSeq || !c.carriesStreams() { // passed on by a proxy, or forged
 		return false
 	}
 	c.streamTable().caps.prove(bits)
@@ -124,8 +124,8 @@ func (c *conn) answerCaps(x *exchange) bool {
 	return true
 }
 
-// streamFrame handles a frame of a stream on the reading goroutine; it never
-// waits. It reports whether it keeps x. An error ends the connection.
+// streamFrame handles a frame of a stream on the reading goroutine, and never
+// waits. kept reports whether it keeps x. An error ends the connection.
 func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
 	t := c.streams.Load()
 	if t == nil || !t.caps.mayUse(capStreams) {
@@ -136,7 +136,7 @@ func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
 	}
 	s := t.get(x.in.Seq())
 	if s == nil {
-		return false, nil // it has ended here, and the other side does not know yet
+		return false, nil // the stream has ended here; the other side does not know yet
 	}
 	switch x.in.Mtype() {
 	case message.TypeStreamData, message.TypeStreamFull:
@@ -149,8 +149,8 @@ func (c *conn) streamFrame(x *exchange) (kept bool, err error) {
 	return false, nil
 }
 
-// acceptStream handles the opening of a stream by the other side: its handler
-// runs on a goroutine of its own, with x. It reports whether it keeps x.
+// acceptStream handles the opening of a stream by the other side. The handler runs
+// on a goroutine of its own, with x. kept reports whether it keeps x.
 func (c *conn) acceptStream(x *exchange) (kept bool) {
 	s, err := newStream(c, x.in.ServiceMethod(), x.in.BodyCodec(), x.in.XferPipe().IDs())
 	if err != nil {
@@ -191,14 +191,14 @@ func (c *conn) streamContext(x *exchange) (context.Context, context.CancelCauseF
 	return context.WithCancelCause(c.context())
 }
 
-// refuseStream ends a stream that was not opened.
+// refuseStream refuses the stream that x opens.
 func (c *conn) refuseStream(x *exchange, code int32, cause error) {
 	c.owe(debt{what: debtStreamEnd, seq: -x.in.Seq(), st: newStatus(code, cause)})
 }
 
-// sendUrgent queues a small message that must not be lost: it uses the reserve
-// of the queue and waits only beyond that. It is for goroutines of users; others
-// owe what they send, see [conn.owe].
+// sendUrgent queues a small message that must not be lost: it uses the reserve of
+// the queue and waits only if that is full. Only goroutines of users may call it;
+// others use [conn.owe].
 func (c *conn) sendUrgent(m *message.Message) error {
 	err := c.sock.Send(m, socket.Reserved, socket.FlushLater)
 	if isFull(err) {
@@ -207,9 +207,9 @@ func (c *conn) sendUrgent(m *message.Message) error {
 	return err
 }
 
-// sendEnd is sendUrgent for the end of a stream. If the end can't be packed,
-// because its status is too long or it has a filter that is not registered, for
-// example, one that says so takes its place: the other side waits for an end.
+// sendEnd is sendUrgent for the end of a stream. If the end can't be packed, for
+// example because its status is too long or a filter is not registered, it sends
+// another end that says so, because the other side waits for one.
 func (c *conn) sendEnd(m *message.Message) error {
 	err := c.sendUrgent(m)
 	if !unpackable(m, err) {
@@ -219,8 +219,8 @@ func (c *conn) sendEnd(m *message.Message) error {
 	return c.sendUrgent(m)
 }
 
-// replaceEnd makes m, the end of a stream that can't be packed because of err, one
-// that says so.
+// replaceEnd replaces m, the end of a stream that can't be packed because of err,
+// with an end that says so.
 func (c *conn) replaceEnd(m *message.Message, err error) {
 	mtype, seq := m.Mtype(), m.Seq()
 	m.Reset()

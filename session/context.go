@@ -6,8 +6,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A PreCtx is common to every phase of an exchange. A context is valid only
-// until the handler or hook that it was passed to returns.
+// A PreCtx has the methods that every phase of an exchange has. A context is valid
+// only until the handler or hook that got it returns.
 type PreCtx interface {
 	Logger
 	Place
@@ -23,13 +23,13 @@ type PreCtx interface {
 type Place interface {
 	Peer() Peer
 	Session() Session
-	// IP returns the host of the connection's remote address, without the port:
-	// what a limit per client counts. The whole address is that of
-	// Session().RemoteAddr().
+	// IP returns the host of the connection's remote address, without the port.
+	// Limits per client count by it. Session().RemoteAddr() returns the whole
+	// address.
 	IP() string
 	// RealIP returns the host of the original caller if a proxy sent its address,
-	// else IP. Any client can send one: a server that is not behind a proxy uses
-	// IP.
+	// else IP. Any client can send such an address, so a server that is not behind
+	// a proxy should use IP.
 	RealIP() string
 }
 
@@ -39,18 +39,18 @@ type InputCtx interface {
 	InputMeta
 	Seq() int32
 	ServiceMethod() string
-	// ResetServiceMethod changes which handler is looked up; header hooks use
-	// it.
+	// ResetServiceMethod changes the method whose handler is looked up. It is for
+	// header hooks.
 	ResetServiceMethod(string)
 }
 
 // InputMeta is the metadata that was received.
 type InputMeta interface {
-	// PeekMeta returns the first value of key, nil if there is none. The bytes
-	// are valid as long as the context.
+	// PeekMeta returns the first value of key, nil if there is none. The bytes are
+	// valid until the context ends.
 	PeekMeta(key string) []byte
-	// GetMeta returns the first value of key, "" if there is none. It may be
-	// kept.
+	// GetMeta returns the first value of key, "" if there is none. The caller may
+	// keep it.
 	GetMeta(key string) string
 	VisitMeta(f func(key, value []byte))
 	CopyMeta() *message.Meta
@@ -66,9 +66,8 @@ type Outcome interface {
 type ReadCtx interface {
 	InputCtx
 	Outcome
-	// SetContext replaces the context of a CALL or PUSH, for what follows and
-	// for the handler. ctx must be made from Context, so that it ends as that
-	// does.
+	// SetContext replaces the context of a CALL or PUSH, for later hooks and the
+	// handler. ctx must be derived from Context, so that it ends with it.
 	SetContext(ctx context.Context)
 	Input() *message.Message
 }
@@ -86,9 +85,9 @@ type PushCtx interface {
 	GetBodyCodec() byte
 }
 
-// Answer is what a handler of calls may say of the reply.
+// Answer is what a handler of calls may set on its reply.
 type Answer interface {
-	// SetBodyCodec sets the codec of the reply; the default is what the
+	// SetBodyCodec sets the codec of the reply. The default is the codec that the
 	// caller accepts, or that of the call.
 	SetBodyCodec(id byte)
 	AddMeta(key, value string)
@@ -103,13 +102,13 @@ type CallCtx interface {
 	Answer
 	Input() *message.Message
 	Output() *message.Message
-	// ReplyBodyCodec settles and returns the codec of the reply.
+	// ReplyBodyCodec decides on the codec of the reply, and returns it.
 	ReplyBodyCodec() byte
 }
 
-// RawInput is a body whose type the handler has to find out.
+// RawInput is a body whose type the handler must determine.
 type RawInput interface {
-	// InputBodyBytes returns the undecoded body, valid as long as the context.
+	// InputBodyBytes returns the undecoded body, valid until the context ends.
 	InputBodyBytes() []byte
 	// Bind decodes the body into v and returns the ID of its codec.
 	Bind(v any) (bodyCodec byte, err error)
@@ -130,9 +129,9 @@ type UnknownCallCtx interface {
 
 type ctxKey struct{}
 
-// A HandlerContext is the context of a typed handler: that of its exchange, with
-// the exchange in it. It outlives the exchange; what [CallCtxFrom] finds in it
-// does not. The zero value must be bound before it is used.
+// A HandlerContext is the context of a typed handler: the context of its exchange,
+// with the exchange as a value. It outlives the exchange; the CallCtx that
+// [CallCtxFrom] finds in it does not. The zero value must be bound before use.
 type HandlerContext struct {
 	context.Context
 	x PushCtx

@@ -16,9 +16,9 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// TestProofAgainstItsModel walks a proof at random: one caller at a time makes an
-// offer, the first proof is told once, and the cancellations that could not be
-// sent before are handed out once, at most as many as are kept.
+// TestProofAgainstItsModel takes random steps on a proof: one caller at a time
+// makes an offer, the first proof is reported once, and the cancellations that
+// could not be sent before are returned once, at most as many as are kept.
 func TestProofAgainstItsModel(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
@@ -75,8 +75,8 @@ func TestProofAgainstItsModel(t *testing.T) {
 	}
 }
 
-// TestOneOffer: of many callers one offers, and the others wait until its call is
-// queued, or no longer than they may.
+// TestOneOffer: one of many callers offers. The others wait until its call is
+// queued or their context ends.
 func TestOneOffer(t *testing.T) {
 	var p proof
 	var offers atomic.Int32
@@ -150,8 +150,8 @@ func TestWhoOffers(t *testing.T) {
 	}
 }
 
-// TestOfferedNumber is the call's own, in its metadata too, with a deadline that an
-// unmarked call gets for that.
+// TestOfferedNumber: the metadata of an offer has the number of the call, and a
+// timeout even if the call has none.
 func TestOfferedNumber(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	for _, c := range []struct {
@@ -171,8 +171,8 @@ func TestOfferedNumber(t *testing.T) {
 	}
 }
 
-// TestAcceptedOffers: a callee says hello to a call whose number stands in its
-// metadata, once, and to nothing that could have been made up or passed on.
+// TestAcceptedOffers: a callee says hello once, to a call whose metadata has its
+// number, and not to one that may be forged or passed on.
 func TestAcceptedOffers(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -231,7 +231,7 @@ func TestControlOfAStranger(t *testing.T) {
 	}
 }
 
-// TestControlOfAProvenSide is what each control message does.
+// TestControlOfAProvenSide: what each control message does.
 func TestControlOfAProvenSide(t *testing.T) {
 	for _, c := range []struct {
 		method string
@@ -274,7 +274,7 @@ func TestControlOfAProvenSide(t *testing.T) {
 	}
 }
 
-// TestHelloThatNobodyAskedFor proves nothing; the answer to an offer does.
+// TestHelloThatNobodyAskedFor: it proves nothing; the answer to an offer does.
 func TestHelloThatNobodyAskedFor(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -311,7 +311,7 @@ func TestHelloThatNobodyAskedFor(t *testing.T) {
 	}
 }
 
-// TestDebtsAgainstAQueue walks the list of what is owed at random, next to a queue.
+// TestDebtsAgainstAQueue takes the same random steps on debts and on a plain queue.
 func TestDebtsAgainstAQueue(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 4))
 	var o debts
@@ -359,7 +359,7 @@ func TestDebtsAreBounded(t *testing.T) {
 	}
 }
 
-// TestWhatIsOwed is each kind of debt as the other side gets it.
+// TestWhatIsOwed: each kind of debt as the other side gets it.
 func TestWhatIsOwed(t *testing.T) {
 	for _, c := range []struct {
 		d      debt
@@ -396,8 +396,8 @@ func TestWhatIsOwed(t *testing.T) {
 	}
 }
 
-// TestDebtsWaitForRoom: what is owed to a side that does not read is kept, in its
-// order, and sent when it reads.
+// TestDebtsWaitForRoom: debts to a side that does not read are kept in order, and
+// sent when it reads.
 func TestDebtsWaitForRoom(t *testing.T) {
 	u := newUnit(t, callRoute{}, func(sh *Shared) { sh.Socket = socket.Config{QueueLimit: 4 << 10}.Complete() })
 	u.net.block()
@@ -436,7 +436,7 @@ func TestTooMuchIsOwed(t *testing.T) {
 	u.net.unblock()
 }
 
-// TestNothingIsOwedOnADeadConnection: a debt is void, not kept.
+// TestNothingIsOwedOnADeadConnection: debts are dropped, not kept.
 func TestNothingIsOwedOnADeadConnection(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	_ = u.conn.close(nil)
@@ -448,7 +448,7 @@ func TestNothingIsOwedOnADeadConnection(t *testing.T) {
 	}
 }
 
-// TestReserved are the methods of erpc's own messages.
+// TestReserved: the methods of erpc's own messages are reserved.
 func TestReserved(t *testing.T) {
 	for method, want := range map[string]bool{
 		"/erpc.control/hello": true, "/erpc.control/": true, "/erpc.control/later": true,

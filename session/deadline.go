@@ -19,40 +19,40 @@ var (
 	errTookAge  = errors.New("session: the context age has passed")
 )
 
-// A deadline is the end of a call or push that is being handled: the caller's
-// deadline, its cancellation, or the context age, whichever comes first. Only
-// messages that have such an end get one.
+// A deadline ends the handling of a call or push: at the caller's deadline, its
+// cancellation or the context age, whichever comes first. Only messages that have
+// such an end get one.
 type deadline struct {
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	conn     *conn
 	seq      int32
 	answered atomic.Bool
-	stop     func() // stops the context age; nil: none
+	stop     func() // stops the timer of the context age; nil: none
 	ids      []byte // filters of the call
 
-	// Of the table, whose mutex guards them:
+	// Guarded by the mutex of the table:
 	prev, next *deadline
 	cancelable bool // a cancel message may come for it
 
-	over bool // end was called; here it makes no padding
+	over bool // end was called; placed here it needs no padding
 }
 
-// deadlines are those of one connection, which ends them all. The zero value is
-// empty and ready.
+// deadlines are those of one connection, and end with it. The zero value is empty
+// and ready.
 //
-// They are a list of their own because a context that has had many children keeps
-// the memory of them.
+// They are a list of their own, rather than children of one context, because a
+// context that has had many children keeps memory for them.
 type deadlines struct {
 	mu     sync.Mutex // guards the following
 	head   *deadline
-	calls  map[int32]*deadline // the cancelable ones; nil: none
-	peak   int                 // the most that calls has had
+	calls  map[int32]*deadline // the cancelable ones, by number; nil: none
+	peak   int                 // the largest size that calls had
 	cause  error               // not nil: the connection is closed
 	length int
 }
 
-const maxKeptDeadlines = 64 // entries whose map is kept when it is empty
+const maxKeptDeadlines = 64 // size up to which the map is kept when it is empty
 
 // add enters d. On a closed connection d ends at once.
 func (t *deadlines) add(d *deadline, cancelable bool) {
@@ -80,7 +80,7 @@ func (t *deadlines) add(d *deadline, cancelable bool) {
 	}
 }
 
-// remove takes d out. It does nothing if the connection is closed.
+// remove removes d. It does nothing if the connection is closed.
 func (t *deadlines) remove(d *deadline) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -128,13 +128,13 @@ func (t *deadlines) close(cause error) {
 	head := t.head
 	t.head, t.calls, t.length, t.cause = nil, nil, 0, cause
 	t.mu.Unlock()
-	for d := head; d != nil; d = d.next { // nobody changes the list any more
+	for d := head; d != nil; d = d.next { // the list does not change any more
 		d.cancel(cause)
 	}
 }
 
-// newDeadline returns the deadline of m, a CALL or PUSH that came over c, nil if it
-// needs none.
+// newDeadline returns the deadline of m, a CALL or PUSH that arrived over c, or nil
+// if it needs none.
 func newDeadline(c *conn, m *message.Message) *deadline {
 	age := c.up.ContextAge()
 	left, marked := callerTimeout(m)
@@ -158,7 +158,7 @@ func newDeadline(c *conn, m *message.Message) *deadline {
 	return d
 }
 
-// withTimeout is context.WithTimeout with one cancel function that takes a cause.
+// withTimeout is context.WithTimeout with a cancel function that takes a cause.
 func withTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelCauseFunc) {
 	base, cancel := context.WithCancelCause(parent)
 	ctx, stop := context.WithTimeoutCause(base, d, context.DeadlineExceeded)
@@ -168,7 +168,7 @@ func withTimeout(parent context.Context, d time.Duration) (context.Context, cont
 	}
 }
 
-// limit bounds the handling by the context age, and answers for a handler that
+// limit bounds the handling by the context age. It answers the call if the handler
 // takes longer.
 func (d *deadline) limit(age time.Duration, isCall bool) {
 	ctx, cancel := context.WithTimeoutCause(d.ctx, age, errTookAge)
@@ -185,10 +185,10 @@ func (d *deadline) limit(age time.Duration, isCall bool) {
 	}
 }
 
-// claim reports whether the caller is the one that answers.
+// claim reports whether the caller may answer: the first one may.
 func (d *deadline) claim() bool { return d.answered.CompareAndSwap(false, true) }
 
-// answerTooLate tells the caller that the handler took too long.
+// answerTooLate replies that the handler took too long.
 func (d *deadline) answerTooLate() {
 	x := getExchange(d.conn, roleInbound)
 	defer putExchange(x)
@@ -214,13 +214,13 @@ func (d *deadline) end() {
 	d.cancel(context.Canceled)
 }
 
-// maxTimeout is the longest time that a caller's deadline may be away, in the
-// metadata and out of it: longer ones are as good as none, and a Duration holds
-// it many times.
+// maxTimeout bounds a caller's timeout, both when it is sent and when it is
+// received. A longer one is as good as none, and a Duration can hold it many
+// times.
 const maxTimeout = 30 * 365 * 24 * time.Hour
 
-// callerTimeout returns what is left of the caller's time; marked reports
-// whether it sent anything about that.
+// callerTimeout returns the time that is left for the caller; marked reports
+// whether the message has that metadata.
 func callerTimeout(m *message.Message) (left time.Duration, marked bool) {
 	v := m.Meta().Peek(MetaTimeout)
 	if v == nil {
@@ -228,7 +228,7 @@ func callerTimeout(m *message.Message) (left time.Duration, marked bool) {
 	}
 	ms, err := strconv.ParseUint(string(v), 10, 64)
 	switch {
-	case errors.Is(err, strconv.ErrRange) && len(bytes.Trim(v, "0123456789")) == 0: // the error comes before the whole is read
+	case errors.Is(err, strconv.ErrRange) && len(bytes.Trim(v, "0123456789")) == 0: // ParseInt returns it before it has read all digits
 		return maxTimeout, true
 	case err != nil:
 		return 0, false
@@ -236,7 +236,7 @@ func callerTimeout(m *message.Message) (left time.Duration, marked bool) {
 	return time.Duration(min(ms, uint64(maxTimeout/time.Millisecond))) * time.Millisecond, true
 }
 
-// timeoutText is d as the metadata has it.
+// timeoutText is d in the form of the metadata.
 func timeoutText(d time.Duration) string {
 	ms := min(d, maxTimeout) / time.Millisecond
 	if d%time.Millisecond > 0 && ms < maxTimeout/time.Millisecond {

@@ -19,8 +19,9 @@ func testDeadline(seq int32) *deadline {
 	return d
 }
 
-// TestDeadlinesAgainstAMap adds, removes and cancels at random, and then closes:
-// what was removed lives on, everything else has ended, and nothing is kept.
+// TestDeadlinesAgainstAMap adds, removes and cancels deadlines at random, and then
+// closes the table: removed deadlines live on, all others have ended, and none is
+// kept.
 func TestDeadlinesAgainstAMap(t *testing.T) {
 	errEnd := errors.New("the end")
 	for seed := range uint64(20) {
@@ -71,8 +72,9 @@ func TestDeadlinesAgainstAMap(t *testing.T) {
 	}
 }
 
-// TestTwoCallsWithOneNumber come from a side that does not count: each ends with
-// the connection, and the removal of the first leaves the second to be cancelled.
+// TestTwoCallsWithOneNumber: two calls of a broken client have the same number.
+// Each ends with the connection; after the first is removed, the second can still
+// be cancelled.
 func TestTwoCallsWithOneNumber(t *testing.T) {
 	var table deadlines
 	first, second := testDeadline(7), testDeadline(7)

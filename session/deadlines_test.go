@@ -85,8 +85,9 @@ func TestWhoseDeadline(t *testing.T) {
 	}
 }
 
-// TestAgeAnswersForTheHandler that takes longer: once, with the filters of the
-// call, and whatever the handler returns afterwards is not sent.
+// TestAgeAnswersForTheHandler: the age answers for a handler that takes longer,
+// once, with the filters of the call. What the handler returns afterwards is not
+// sent.
 func TestAgeAnswersForTheHandler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -113,7 +114,7 @@ func TestAgeAnswersForTheHandler(t *testing.T) {
 	})
 }
 
-// TestHandlerInTimeIsAnsweredOnce: its age says nothing afterwards.
+// TestHandlerInTimeIsAnsweredOnce: its age sends nothing afterwards.
 func TestHandlerInTimeIsAnsweredOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		u := newUnit(t, callRoute{call: callHandler(func(CallCtx, int) (any, *message.Status) {
@@ -133,8 +134,8 @@ func TestHandlerInTimeIsAnsweredOnce(t *testing.T) {
 	})
 }
 
-// TestTimeoutOverTheWire: what a timeout becomes on its way is never shorter by
-// more than the rounding, nor nothing.
+// TestTimeoutOverTheWire: a timeout that was sent is shorter by at most the
+// rounding, and never 0.
 func TestTimeoutOverTheWire(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 5))
 	check := func(d time.Duration) {
@@ -154,7 +155,8 @@ func TestTimeoutOverTheWire(t *testing.T) {
 	}
 }
 
-// TestMarkedByItsContext: what a call says about its time.
+// TestMarkedByItsContext: the metadata of a call has the time that its context
+// leaves.
 func TestMarkedByItsContext(t *testing.T) {
 	timed, cancelTimed := context.WithTimeout(t.Context(), time.Hour)
 	defer cancelTimed()
@@ -180,7 +182,7 @@ func TestMarkedByItsContext(t *testing.T) {
 	}
 }
 
-// TestCallLimit is what bounds a call of this side.
+// TestCallLimit: what bounds a call of this side.
 func TestCallLimit(t *testing.T) {
 	deadline, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
@@ -257,8 +259,8 @@ func TestComposedMessages(t *testing.T) {
 	}
 }
 
-// TestRequestIsKeptWhole: a call that is sent again is what was asked for, and
-// changes to the message that was sent do not reach it.
+// TestRequestIsKeptWhole: a call that is sent again is the one that was asked for,
+// without changes to the first message.
 func TestRequestIsKeptWhole(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -10,20 +10,21 @@ import (
 
 const (
 	// maxDebts is how many small messages are kept for a side that does not read.
-	// A debt takes 64 bytes, beside the status of a stream.
+	// A debt takes 64 bytes, without the status of a stream.
 	maxDebts = 1 << 15
-	// maxOwedCancels is how many debts there may be for a cancellation to become
-	// one more: it is a courtesy, and a program that cancels very many calls at
-	// once must not lose the connection by it.
+	// maxOwedCancels is the number of debts from which cancellations are dropped.
+	// They are optional, and a program that cancels very many calls at once must
+	// not lose the connection because of them.
 	maxOwedCancels = maxDebts / 2
-	// mergeLook is how many of the last debts a refusal may become a part of. Calls
-	// that several goroutines send arrive nearly in the order of their numbers.
+	// mergeLook is how many of the last debts are searched for one that a refusal
+	// can join. Calls that several goroutines send arrive nearly in the order of
+	// their numbers.
 	mergeLook = 8
 	// maxRun is how many calls one debt may refuse, at least.
 	maxRun = 1 << 30
 )
 
-// debtKind is what is owed.
+// debtKind is the kind of a message that is owed.
 type debtKind uint8
 
 const (
@@ -38,19 +39,20 @@ const (
 	debtDrain
 )
 
-// A debt is a small message to the other side, kept while the queue is full: the
-// goroutine that reads, or whoever else owes it, never waits for room.
+// A debt is a small message to the other side that is kept while the queue is
+// full, so that the goroutine that reads, or any other that owes it, never waits
+// for room.
 type debt struct {
 	what  debtKind
 	code  int32 // of a refusal
 	seq   int32
-	more  int32           // of a refusal: so many calls with the next numbers are refused, too
+	more  int32           // of a refusal: how many calls with the next numbers are refused, too
 	cause error           // of a refusal; may be compared
 	text  string          // of an end
 	st    *message.Status // of a stream
 }
 
-// sameRefusal reports whether both refuse calls for one reason.
+// sameRefusal reports whether both refuse calls for the same reason.
 func (d *debt) sameRefusal(e *debt) bool {
 	return d.what == debtRefusal && e.what == debtRefusal && d.code == e.code && d.cause == e.cause
 }
@@ -59,17 +61,17 @@ func (d *debt) sameRefusal(e *debt) bool {
 func (d *debt) last() int64 { return int64(d.seq) + int64(d.more) }
 
 // debts are the messages that are owed, oldest first. Refusals of calls with
-// consecutive numbers are one debt, so that a side which calls far more than it may
-// costs no memory: each of its calls is shorter than its refusal, and on a
-// connection that is full in both directions refusals would pile up else. The zero
-// value is ready.
+// consecutive numbers share one debt. Otherwise a side that calls far more than it
+// may would cost memory: its calls are shorter than their refusals, which would
+// pile up on a connection that is full in both directions. The zero value is ready.
 type debts struct {
 	mu     sync.Mutex // guards the following
 	list   []debt
-	paying bool // somebody pays, or will be told when there is room
+	paying bool // a goroutine pays, or will when there is room
 }
 
-// add keeps d. ok is false if there are too many; with pay the caller is to pay.
+// add queues d. ok is false if there are too many; if pay is true the caller must
+// pay.
 func (o *debts) add(d debt) (ok, pay bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,8 +89,8 @@ func (o *debts) add(d debt) (ok, pay bool) {
 	return true, pay
 }
 
-// mergeLocked makes a refusal a part of one that is owed already, if it can. The
-// oldest debt is left alone: somebody may be paying it.
+// mergeLocked joins a refusal with one that is owed already, if it can. It leaves
+// the oldest debt alone, which may be in payment.
 func (o *debts) mergeLocked(d debt) bool {
 	for i := len(o.list) - 1; i >= max(1, len(o.list)-mergeLook); i-- {
 		r := &o.list[i]
@@ -110,8 +112,8 @@ func (o *debts) mergeLocked(d debt) bool {
 	return false
 }
 
-// joinLocked joins the refusals at i, which have grown, with those of the next
-// numbers on either side.
+// joinLocked joins the refusals at i, which were extended, with those whose
+// numbers are adjacent.
 func (o *debts) joinLocked(i int) {
 	for j := len(o.list) - 1; j >= max(1, len(o.list)-mergeLook); j-- {
 		r, s := &o.list[i], &o.list[j]
@@ -123,12 +125,12 @@ func (o *debts) joinLocked(i int) {
 		joined.seq, joined.more = min(r.seq, s.seq), r.more+s.more+1
 		o.list[into] = joined
 		o.list = slices.Delete(o.list, from, from+1)
-		return // before, it was next to none
+		return // it was adjacent to no other before
 	}
 }
 
-// next returns the oldest, of several refusals the first. If there is none, whoever
-// pays must stop.
+// next returns the oldest debt, or the first refusal of it. If there is none, the
+// goroutine that pays must stop.
 func (o *debts) next() (debt, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -139,7 +141,7 @@ func (o *debts) next() (debt, bool) {
 	return o.list[0], true
 }
 
-// paid removes what next has returned.
+// paid removes the debt that next has returned.
 func (o *debts) paid() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -162,20 +164,20 @@ func (o *debts) empty() bool {
 	return len(o.list) == 0 && !o.paying
 }
 
-// A payer sends what is owed: the connection. Its methods wait for nothing.
+// A payer sends what is owed; it is the connection. Its methods don't block.
 type payer interface {
-	// settle reports whether the debt is settled: sent, or void because nothing can
-	// be sent any more. Otherwise there is no room for it.
+	// settle sends the debt. It reports false if there is no room. On a connection
+	// that can't send any more it drops the debt and reports true.
 	settle(d debt) bool
-	// whenRoom calls f as soon as there is room, in a place that must not be held up.
-	// It reports false if there is room now, and then does not.
+	// whenRoom makes f be called as soon as there is room; f must not block. If there
+	// is room now, it returns false and f is not called.
 	whenRoom(f func()) bool
 	// flush sends what waits for a flush.
 	flush()
 }
 
 // owe sends a small message, now or as soon as there is room for it. It reports
-// false if too much is owed.
+// false if too many are owed.
 func (o *debts) owe(d debt, by payer) bool {
 	ok, pay := o.add(d)
 	if pay {
@@ -184,8 +186,8 @@ func (o *debts) owe(d debt, by payer) bool {
 	return ok
 }
 
-// pay sends what is owed. When there is no more room, it leaves the rest to a
-// goroutine that begins when there is.
+// pay sends what is owed. If there is no more room, another goroutine sends the
+// rest later.
 func (o *debts) pay(by payer) {
 	for {
 		d, ok := o.next()
@@ -207,7 +209,7 @@ func (o *debts) payLater(by payer) {
 	by.flush()
 }
 
-// fill makes m, which is empty, the message that is owed.
+// fill turns m, which is empty, into the message that is owed.
 func (d *debt) fill(m *message.Message) {
 	m.SetSeq(d.seq)
 	m.SetMtype(message.TypePush)

@@ -9,26 +9,27 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// What bodies decode to is bounded twice, in bytes as their codecs compute them
-// beforehand. The decodes in progress of a peer share a decodeBudget: one that
-// finds no room waits its turn, which comes, because a decode that has room waits
-// for nothing. The arguments of the calls and pushes of one connection stay in
-// memory until their handlers return; together they have InflightLimit, and a
-// message that finds no room waits for other handlers, or is refused.
+// The memory of decoded bodies is bounded twice, in bytes that their codecs
+// compute beforehand. The decodes in progress of a peer share a decodeBudget. A
+// decode that finds no room waits its turn, which always comes, because a decode
+// that has room does not wait. The arguments of the calls and pushes of one
+// connection stay in memory until their handlers return. Together they may take
+// InflightLimit; a message that finds no room waits for other handlers, or is
+// refused.
 //
-// One body more always may, whatever its size: a limit that is smaller than a body
-// lets one through at a time.
+// A single body is always admitted, whatever its size: a limit that is smaller
+// than a body lets one through at a time.
 
 // errTooMuchDecoded refuses a message whose argument has no room.
 var errTooMuchDecoded = errors.New("session: the arguments of other messages leave no room to decode this one (InflightLimit); it was not executed")
 
-// A decodeRoom is bytes that those who ask get first come, first served. The zero
-// value is ready.
+// A decodeRoom is a number of bytes that is handed out first come, first served.
+// The zero value is ready.
 type decodeRoom struct {
 	mu      sync.Mutex // guards the following
 	used    int64
 	waiting []*roomWaiter // oldest first
-	gave    time.Duration // on clock, when room was last given back to those who wait
+	gave    time.Duration // on clock, when bytes were last given back while others waited
 }
 
 // A roomWaiter waits for room.
@@ -37,13 +38,13 @@ type roomWaiter struct {
 	turn   chan struct{} // closed when it has the room
 }
 
-// fitsLocked reports whether n more bytes have room. Those that the asker holds itself,
-// own, do not keep it from more, or it would wait for itself.
+// fitsLocked reports whether there is room for n more bytes. own are the bytes that the
+// asker holds already; they don't count as used by others, or it would wait for itself.
 func (r *decodeRoom) fitsLocked(n, own, limit int64) bool {
 	return r.used <= own || r.used+n <= limit
 }
 
-// tryTake takes n bytes if there is room and nobody waits for it.
+// tryTake takes n bytes if there is room and no one waits for it.
 func (r *decodeRoom) tryTake(n, own, limit int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,8 +55,8 @@ func (r *decodeRoom) tryTake(n, own, limit int64) bool {
 	return true
 }
 
-// tryRough takes n bytes, a bound that may be far too large, if half of the room is
-// enough for that.
+// tryRough takes n bytes if half of the room is enough for them. n is a bound that
+// may be far too large.
 func (r *decodeRoom) tryRough(n, limit int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,8 +67,8 @@ func (r *decodeRoom) tryRough(n, limit int64) bool {
 	return true
 }
 
-// take takes n bytes. It waits for them until ended is closed, or no room was given
-// back for patience, and reports whether it has them.
+// take takes n bytes. It waits until ended is closed, or no bytes were given back
+// for the time patience, and reports whether it has them.
 func (r *decodeRoom) take(n, own, limit int64, ended <-chan struct{}, patience time.Duration) bool {
 	w := &roomWaiter{n, own, make(chan struct{})}
 	r.mu.Lock()
@@ -99,7 +100,7 @@ func (r *decodeRoom) take(n, own, limit int64, ended <-chan struct{}, patience t
 	}
 }
 
-// leave gives up waiting, and reports whether w has got its room meanwhile.
+// leave stops waiting, and reports whether w got its room meanwhile.
 func (r *decodeRoom) leave(w *roomWaiter, limit int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,7 +109,7 @@ func (r *decodeRoom) leave(w *roomWaiter, limit int64) bool {
 		return true
 	}
 	r.waiting = slices.Delete(r.waiting, i, i+1)
-	r.admitLocked(limit) // it may have kept smaller ones waiting
+	r.admitLocked(limit) // smaller ones may have waited behind it
 	return false
 }
 
@@ -123,7 +124,7 @@ func (r *decodeRoom) give(n, limit int64) {
 	}
 }
 
-// admitLocked lets those go on that have room now.
+// admitLocked wakes the waiters that have room now.
 func (r *decodeRoom) admitLocked(limit int64) {
 	for len(r.waiting) > 0 && r.fitsLocked(r.waiting[0].n, r.waiting[0].own, limit) {
 		w := r.waiting[0]
@@ -133,9 +134,10 @@ func (r *decodeRoom) admitLocked(limit int64) {
 	}
 }
 
-// freeDecode is how many bytes a body may decode to, by the bound at hand, without
-// counting for the peer. Such a decode ends within a millisecond, so that few are
-// in progress, and the sessions do not meet at the mutex of the budget.
+// freeDecode is how many bytes, by the known bound, a body may decode to without
+// being counted in the budget of the peer. Such a decode takes less than a
+// millisecond, so few are in progress, and sessions don't contend for the mutex of
+// the budget.
 const freeDecode = 512 << 10
 
 // A decodeBudget bounds what all decodes in progress of a peer may take. It
@@ -147,7 +149,8 @@ type decodeBudget struct {
 
 var _ message.DecodeRoom = (*decodeBudget)(nil)
 
-// TryTake implements [message.DecodeRoom]. Rough bounds get half of the budget.
+// TryTake implements [message.DecodeRoom]. Rough bounds may take half of the
+// budget.
 func (b *decodeBudget) TryTake(n int) bool {
 	return n <= freeDecode || b.room.tryRough(int64(n), b.limit)
 }
@@ -177,13 +180,12 @@ func (b *decodeBudget) bytes() int64 {
 	return b.room.used
 }
 
-// An argumentRoom is an inbound CALL or PUSH that asks for room for its argument:
-// among those of its connection, which it holds until free, and among the decodes
-// of its peer.
+// An argumentRoom takes room for the argument of an inbound CALL or PUSH: of its
+// connection, until free is called, and of its peer, while it is decoded.
 type argumentRoom struct{ x *exchange }
 
-// TryTake implements [message.DecodeRoom]. Rough bounds get half of the room of the
-// connection.
+// TryTake implements [message.DecodeRoom]. Rough bounds may take half of the room
+// of the connection.
 func (a argumentRoom) TryTake(n int) bool {
 	x := a.x
 	r, limit := x.conn.arguments.get(), int64(x.conn.shared.InflightLimit)
@@ -208,7 +210,7 @@ func (a argumentRoom) Take(n int) error {
 	if limit := int64(x.conn.shared.InflightLimit); limit > 0 {
 		r := x.conn.arguments.get()
 		if !r.tryTake(int64(n), x.argHeld, limit) {
-			x.conn.sock.StartFlush() // the other side may wait for what was answered before
+			x.conn.sock.StartFlush() // the other side may wait for earlier replies
 			if !r.take(int64(n), x.argHeld, limit, x.Context().Done(), waitLongest) {
 				return errTooMuchDecoded
 			}
@@ -221,15 +223,15 @@ func (a argumentRoom) Take(n int) error {
 	return nil
 }
 
-// Give implements [message.DecodeRoom]. The argument is there until its handler has
-// returned.
+// Give implements [message.DecodeRoom]. The room of the connection stays taken
+// until the handler has returned.
 func (a argumentRoom) Give(n int) {
 	if b := a.x.conn.shared.decoding; b != nil {
 		b.Give(n)
 	}
 }
 
-// free gives back the room of the argument: nobody uses it any more.
+// free gives back the room of the argument, which is not used any more.
 func (a argumentRoom) free() {
 	if x := a.x; x.argHeld > 0 {
 		x.conn.arguments.get().give(x.argHeld, int64(x.conn.shared.InflightLimit))

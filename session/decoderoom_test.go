@@ -61,7 +61,7 @@ func TestDecodeRoomForRoughBounds(t *testing.T) {
 	}
 }
 
-// What decodes quickly does not count for the peer, and is not given back either.
+// Small decodes don't count for the peer, and are not given back either.
 func TestSmallDecodesDoNotCount(t *testing.T) {
 	for _, c := range []struct {
 		n    int
@@ -82,7 +82,7 @@ func TestSmallDecodesDoNotCount(t *testing.T) {
 	}
 }
 
-// A queue is those who wait for room, in a bubble.
+// A queue is a decodeRoom and the goroutines that wait for it, in a bubble.
 type queue struct {
 	decodeRoom
 	t     *testing.T
@@ -106,7 +106,7 @@ func (q *queue) ask(name string, n int64) {
 	synctest.Wait()
 }
 
-// want fails the test if others than these have ended since the last call.
+// want fails the test unless exactly these have ended since the last call.
 func (q *queue) want(when string, names ...string) {
 	q.t.Helper()
 	synctest.Wait()

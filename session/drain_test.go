@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// TestDrainTellsOnce a side that is proven, as soon as it is, and is quiet when it
-// has said bye.
+// TestDrainTellsOnce: a draining connection tells its other side once, as soon as
+// that is proven, and is quiet when it has said bye.
 func TestDrainTellsOnce(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	for range 3 {
@@ -40,7 +40,7 @@ func TestDrainTellsOnce(t *testing.T) {
 	u.sentNothing("it was told before")
 }
 
-// TestByeThatComesUnasked acknowledges nothing.
+// TestByeThatComesUnasked: it acknowledges nothing.
 func TestByeThatComesUnasked(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	u.prove()
@@ -50,7 +50,7 @@ func TestByeThatComesUnasked(t *testing.T) {
 	}
 }
 
-// TestDrainIsBusy while anything is at work.
+// TestDrainIsBusy: a draining connection is not idle while anything is at work.
 func TestDrainIsBusy(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -88,7 +88,7 @@ func TestDrainIsBusy(t *testing.T) {
 	}
 }
 
-// TestDrainWaitsForTheReplies to be written.
+// TestDrainWaitsForTheReplies: it is not quiet until they are written.
 func TestDrainWaitsForTheReplies(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	u.prove()
@@ -113,8 +113,8 @@ func TestDrainOfAClosedConnection(t *testing.T) {
 	}
 }
 
-// TestLeave lets calls in flight end, lets no more begin, and ends with bye or, if
-// the session dials another connection, with the connection.
+// TestLeave: after leave, calls in flight end and no more begin. Then the
+// connection sends bye or, if the session dials another one, ends.
 func TestLeave(t *testing.T) {
 	for _, replaceable := range []bool{false, true} {
 		u := newUnit(t, callRoute{}, nil)
@@ -193,7 +193,7 @@ func TestCallEndsWithTheConnection(t *testing.T) {
 	}
 }
 
-// TestQuietSideThatCallsAgain is not quiet.
+// TestQuietSideThatCallsAgain: it is not quiet any more.
 func TestQuietSideThatCallsAgain(t *testing.T) {
 	q := quiescence{opened: -time.Hour}
 	now := time.Millisecond

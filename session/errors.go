@@ -12,21 +12,22 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// Reasons for the end of a session, as [Engine.Err] and the causes of statuses
-// give them.
+// Reasons for the end of a session, as returned by [Engine.Err] and found in the
+// causes of statuses.
 var (
-	// ErrReplaced: another session took its id.
+	// ErrReplaced means that another session took its id.
 	ErrReplaced = errors.New("session: another session took the id")
-	// ErrAge: it reached its session age.
+	// ErrAge means that it reached its session age.
 	ErrAge = errors.New("session: the session age has passed")
-	// ErrIdle: nothing was received for the idle limit of the peer.
+	// ErrIdle means that nothing was received for the idle limit of the peer.
 	ErrIdle = errors.New("session: nothing received for the idle limit")
-	// ErrStuck: calls waited, and nothing was received for the stuck limit.
+	// ErrStuck means that calls waited while nothing was received for the stuck
+	// limit.
 	ErrStuck = errors.New("session: calls wait and nothing was received for the stuck limit")
-	// ErrShutdown: the peer was shut down.
+	// ErrShutdown means that the peer was shut down.
 	ErrShutdown = errors.New("session: the peer is shut down")
-	// ErrMtype: the other side sent a type of message that is not known or
-	// not allowed at that point.
+	// ErrMtype means that the other side sent a message of a type that is unknown,
+	// or not allowed at that point.
 	ErrMtype = errors.New("session: message type not allowed")
 
 	errGoesAway   = errors.New("session: the other side is shutting down; the call was not sent")
@@ -47,13 +48,13 @@ func statusClosed(cause error) *message.Status {
 		cause = errConnClosed
 	}
 	st := newStatus(message.CodeConnClosed, cause)
-	if _, ok := errors.AsType[net.Error](cause); ok { // it names addresses
+	if _, ok := errors.AsType[net.Error](cause); ok { // its text has addresses
 		st.HideCause()
 	}
 	return st
 }
 
-// statusContext is the outcome of what ended with its context.
+// statusContext returns the status of an operation whose context has ended.
 func statusContext(ctx context.Context) *message.Status {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return newStatus(message.CodeCanceled, context.Cause(ctx))
@@ -61,7 +62,7 @@ func statusContext(ctx context.Context) *message.Status {
 	return newStatus(message.CodeHandleTimeout, ctx.Err())
 }
 
-// goesAway reports whether st is what a peer that shuts down answers to a call
+// goesAway reports whether st is the answer of a peer that shuts down to a call
 // that it did not execute.
 func goesAway(st *message.Status) bool {
 	return st.Code() == message.CodeShuttingDown && NotExecuted(st)
@@ -77,8 +78,7 @@ func guarded(where string, f func() *message.Status) (st *message.Status) {
 	return f()
 }
 
-// abnormal reports whether the end of a connection is worth the operator's
-// attention.
+// abnormal reports whether an operator should see the end of a connection.
 func abnormal(err error) bool {
 	_, panicked := message.AsPanic(err)
 	return errors.Is(err, proto.ErrTooLarge) || errors.Is(err, proto.ErrMalformed) || errors.Is(err, ErrMtype) ||
@@ -91,7 +91,8 @@ func isTimeout(err error) bool {
 	return errors.As(err, &ne) && ne.Timeout()
 }
 
-// An mtypeError is a message of a type that is not allowed where it came.
+// An mtypeError is the error of a message whose type is not allowed where it
+// arrived.
 type mtypeError struct {
 	mtype  byte
 	method string

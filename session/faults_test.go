@@ -29,7 +29,7 @@ type server struct {
 	wg       sync.WaitGroup
 }
 
-// onDial has f called before each dial from now on, which fails if f does.
+// onDial makes f be called before each dial from now on. The dial fails if f does.
 func (s *server) onDial(f func(context.Context) *message.Status) { s.before.Store(&f) }
 
 func startServer(t *testing.T, routes Dispatcher, set func(*Shared)) *server {
@@ -434,7 +434,7 @@ func TestCallsThatWaitForARedialAreBounded(t *testing.T) {
 	eventually(t, "nothing pending", func() bool { return s.Stats().Pending == 0 })
 }
 
-// exits is a plugin whose hooks end the goroutine as often as they are told.
+// exits is a plugin whose hooks call runtime.Goexit left times.
 type exits struct {
 	where string
 	left  atomic.Int32

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// A side that ends what it sends may still read, as a program does that writes its
-// calls and then shuts down its half of the connection. Nobody can tell that from
-// a side that is gone before something is written to it. So the handlers at work
-// may finish, for as long as they get on, and their replies are written. Calls of
-// this side end at once, because nothing will answer them.
+// A side that has closed its sending direction may still read, as a program does
+// that writes its calls and then shuts down its half of the connection. Until
+// something is written, it looks the same as a side that is gone. So the handlers
+// at work may finish, as long as they make progress, and their replies are
+// written. Calls of this side end at once, because no replies will come.
 //
 // A side that is proven to be of this package has gone: it never closes half a
-// connection. Nor does a connection linger that can be replaced by dialing: the
+// connection. A connection that can be redialed does not linger either: the
 // session moves on at once.
 
-// maxHalfClosed is how long no handler may end, and no byte be taken, until a side
-// that sends no more is held to be gone.
+// maxHalfClosed is how long no handler may end and no byte be taken until a side
+// that sends no more is considered gone.
 const maxHalfClosed = 3 * time.Second
 
-// halfCloses reports whether one side of nc can end what it sends while it still
-// reads. That of a WebSocket, for example, is the end of both directions.
+// halfCloses reports whether a side of nc can close its sending direction and
+// still read. A WebSocket, for example, closes both directions at once.
 func halfCloses(nc net.Conn) bool {
 	for {
 		if _, can := nc.(interface{ CloseWrite() error }); !can {
@@ -34,19 +34,19 @@ func halfCloses(nc net.Conn) bool {
 	}
 }
 
-// A stallWatch ends something that makes no progress. Its functions are called one
-// after another, on goroutines of timers.
+// A stallWatch ends an operation that makes no progress. Its functions are called
+// one after another, on goroutines of timers.
 type stallWatch struct {
 	longest  time.Duration // without progress
-	progress func() uint64 // returns what changes while it gets on
+	progress func() uint64 // returns a value that changes with progress
 	over     func() bool   // reports whether there is nothing left to watch
-	stalled  func()        // ends it
+	stalled  func()        // ends the operation
 }
 
-// start watches from now. What happens after start has returned is progress.
+// start begins to watch. Whatever changes after it has returned is progress.
 func (w *stallWatch) start() { w.after(w.progress()) }
 
-// after watches for progress beyond before.
+// after watches for a value of progress other than before.
 func (w *stallWatch) after(before uint64) {
 	time.AfterFunc(w.longest, func() {
 		if w.over() {

@@ -68,8 +68,8 @@ func callFrames(t *testing.T, calls int) (b []byte) {
 	return b
 }
 
-// TestHalfClosedSideIsWaitedFor as long as handlers end, no longer than a while
-// beyond that, and only where half an end is possible.
+// TestHalfClosedSideIsWaitedFor: a half-closed connection stays open as long as
+// handlers end and a while beyond that, but only if it can be half-closed.
 func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 	stuck := func(ctx context.Context) { <-ctx.Done() }
 	second := func(ctx context.Context) {
@@ -135,7 +135,7 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestStallWatch ends what has made no progress for a while, and nothing else.
+// TestStallWatch: it ends only what has made no progress for a while.
 func TestStallWatch(t *testing.T) {
 	const longest = 3 * time.Second
 	for _, c := range []struct {

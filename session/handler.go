@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// What a handler answers to, as [Handler.RouterTypeName] says.
+// The kinds of handlers, as [Handler.RouterTypeName] returns them.
 const (
 	RouteCall          = "CALL"
 	RoutePush          = "PUSH"
@@ -26,11 +26,11 @@ type Handler struct {
 	safe    bool
 	limit   int64
 	running atomic.Int64
-	backlog *backlog // nil: what is above the limit is refused at once
+	backlog *backlog // nil: messages above the limit are refused at once
 	pace    pace
 }
 
-// A Spec says what a [Handler] is. Exactly one of Call, Push and Stream is set.
+// A Spec describes a [Handler]. Exactly one of Call, Push and Stream is set.
 type Spec struct {
 	Name   string            // the service method
 	Kind   string            // RouteCall, …
@@ -43,7 +43,7 @@ type Spec struct {
 	Stream func(ctx CallCtx, s *Stream) *message.Status
 }
 
-// NewHandler returns a handler that has yet to get its hooks.
+// NewHandler returns a handler without hooks; see SetHooks.
 func NewHandler(s Spec) *Handler {
 	h := &Handler{spec: s}
 	h.hooks.Store(new(Hooks))
@@ -68,7 +68,7 @@ func (h *Handler) IsCall() bool { return h.spec.Call != nil }
 // IsPush reports whether the handler takes pushes.
 func (h *Handler) IsPush() bool { return h.spec.Push != nil }
 
-// IsStream reports whether the handler has the other end of streams.
+// IsStream reports whether the handler serves streams.
 func (h *Handler) IsStream() bool { return h.spec.Stream != nil }
 
 // IsUnknown reports whether the handler is for methods that have no other.
@@ -80,31 +80,30 @@ func (h *Handler) IsUnknown() bool {
 	return false
 }
 
-// RouterTypeName returns what the handler answers to, RouteCall for example.
+// RouterTypeName returns the kind of the handler, RouteCall for example.
 func (h *Handler) RouterTypeName() string { return h.spec.Kind }
 
 // SetOrdered makes the messages of one session for this handler run one after
 // another, in the order of their arrival. It is for PostReg hooks.
 func (h *Handler) SetOrdered(on bool) { h.ordered = on }
 
-// SetSafe marks a handler that changes nothing, so that a browser may call it
-// because of any page: HTTP lets GET and HEAD call no other. It is for PostReg
-// hooks.
+// SetSafe marks a handler that changes nothing. A browser may call it from any
+// page: in HTTP, GET and HEAD reach only safe handlers. It is for PostReg hooks.
 func (h *Handler) SetSafe(on bool) { h.safe = on }
 
 // Safe reports whether the handler changes nothing; see [Handler.SetSafe].
 func (h *Handler) Safe() bool { return h.safe }
 
 // SetLimit bounds how many messages the handler works on at the same time;
-// what is above is refused with CodeExhausted. 0 is no bound of its own. It is
-// for PostReg hooks.
+// messages above the limit are refused with CodeExhausted. 0 is no limit of its
+// own. It is for PostReg hooks.
 func (h *Handler) SetLimit(n int) { h.limit = int64(n) }
 
 // A Dispatcher resolves service methods. Implementations must be safe for
 // concurrent use.
 type Dispatcher interface {
-	// Dispatch returns the handler of CALLs (call is true) or PUSHes to
-	// method.
+	// Dispatch returns the handler of CALLs to method or, if call is false, of
+	// PUSHes.
 	Dispatch(call bool, method string) (*Handler, bool)
 	// DispatchStream returns the handler of streams to method.
 	DispatchStream(method string) (*Handler, bool)

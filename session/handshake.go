@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/proto"
 )
 
-// A preSession is a session in its connect hooks, on the connection that is to
-// become its connection. It is used by one goroutine.
+// A preSession is a session while its connect hooks run. conn becomes its
+// connection. It is used by one goroutine.
 type preSession struct {
 	logging.Printer
 	*Engine
@@ -26,8 +26,8 @@ type preSession struct {
 	expired atomic.Bool // the limit has passed, and the connection is closed
 }
 
-// errHandshakeTimeout is why a connection ended whose connect hooks took too
-// long.
+// errHandshakeTimeout is the cause of the end of a connection whose connect hooks
+// took too long.
 var errHandshakeTimeout = errors.New("session: the connect hooks took longer than handshake_timeout")
 
 func newPreSession(s *Engine, c *conn) *preSession {
@@ -37,20 +37,20 @@ func newPreSession(s *Engine, c *conn) *preSession {
 		p.deadline = time.Now().Add(d)
 		p.limit()
 		nc := c.sock.Conn()
-		p.expiry = time.AfterFunc(d, func() { // for a hook that leaves the connection alone
+		p.expiry = time.AfterFunc(d, func() { // for a hook that does not use the connection
 			p.expired.Store(true)
-			_ = nc.Close() // the deadline ends what is under way on it, too
+			_ = nc.Close() // reads and writes end at the deadline, too
 		})
 	}
 	return p
 }
 
-// limit lets nothing on the connection take longer than the handshake may.
+// limit sets the deadline of the handshake on the connection.
 func (p *preSession) limit() {
-	_ = p.conn.sock.SetDeadline(p.deadline) // fails only on a closed connection, which the next use tells
+	_ = p.conn.sock.SetDeadline(p.deadline) // fails only on a closed connection; the next use reports that
 }
 
-// finish ends the handshake and returns the connection that it left.
+// finish ends the handshake and returns the resulting connection.
 func (p *preSession) finish() *conn {
 	p.over = true
 	if p.expiry != nil {
@@ -63,9 +63,9 @@ func (p *preSession) finish() *conn {
 	return p.conn
 }
 
-// tooLate returns what hooks come to that have succeeded after the limit: what
-// they did is undone by the disconnect hooks of h, unless that is nil. It must be
-// called after finish.
+// tooLate returns the status of connect hooks that succeeded after the limit. It
+// undoes them by the disconnect hooks of h, unless h is nil. It must be called
+// after finish.
 func (p *preSession) tooLate(h *Hooks) *message.Status {
 	if !p.expired.Load() {
 		return nil
@@ -203,16 +203,16 @@ func (p *preSession) PreReceive(newArgs message.NewBodyFunc, ctx ...context.Cont
 	return m
 }
 
-// maxHandshakeMessage is how long a message may be, in bytes, as sent and as
-// inflated by filters, while the connect hooks of an accepted connection decide
-// whether to let its sender in.
+// maxHandshakeMessage bounds messages, in bytes, as sent and as inflated by
+// filters, while the connect hooks of an accepted connection run and its sender is
+// not admitted yet.
 const maxHandshakeMessage = 64 << 10
 
-// read reads the next message that is not for this package: a call with a
-// deadline makes the other side introduce itself before it answers.
+// read reads the next message that is not a control message. A call with a
+// deadline makes the other side say hello before it replies.
 func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error {
 	ctx := m.Context()
-	if !p.dialed { // a side that dials has chosen the other one
+	if !p.dialed { // a side that dials has chosen its other side
 		sock := p.conn.sock
 		sock.LimitRead(maxHandshakeMessage)
 		defer sock.LimitRead(0)
@@ -229,8 +229,8 @@ func (p *preSession) read(m *message.Message, newArgs message.NewBodyFunc) error
 	}
 }
 
-// limitRead lets the next read take no longer than ctx and the context age
-// allow. What it returns undoes that.
+// limitRead bounds the next read by ctx and the context age. The function that it
+// returns undoes that.
 func (p *preSession) limitRead(ctx context.Context) (undo func()) {
 	end := p.deadline
 	sooner := func(t time.Time) {
@@ -245,21 +245,21 @@ func (p *preSession) limitRead(ctx context.Context) (undo func()) {
 		sooner(time.Now().Add(age))
 	}
 	sock := p.conn.sock
-	_ = sock.SetReadDeadline(end) // fails only on a closed connection, which reading tells
+	_ = sock.SetReadDeadline(end) // fails only on a closed connection; the next read reports that
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(done)
-		_ = sock.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, which reading tells
+		_ = sock.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection; the next read reports that
 	})
 	return func() {
 		if !stop() {
-			<-done // or it would undo what follows, and end the session
+			<-done // or it would overwrite the next deadline, and end the session
 		}
-		_ = sock.SetReadDeadline(p.deadline) // fails only on a closed connection, which reading tells
+		_ = sock.SetReadDeadline(p.deadline) // fails only on a closed connection; the next read reports that
 	}
 }
 
-// LogAttrs implements the origin of log lines: with the address of the connection that is
+// LogAttrs implements the origin of log lines, with the address of the connection that is
 // being prepared.
 func (p *preSession) LogAttrs(to []slog.Attr) []slog.Attr {
 	return aboutSession(to, p.ID(), p.RemoteAddr())

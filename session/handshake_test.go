@@ -29,8 +29,8 @@ func (c *lastDeadline) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// TestContextOfAReceiveEndsLate lets the context of a PreReceive end in the moment
-// in which that returns: the read deadline of the session is not the victim.
+// TestContextOfAReceiveEndsLate: the context of a PreReceive ends at the moment at
+// which that returns. The read deadline of the session is not changed by it.
 func TestContextOfAReceiveEndsLate(t *testing.T) {
 	a, b := net.Pipe()
 	defer b.Close()
@@ -70,7 +70,7 @@ func TestGoexitInAConnectHookClosesTheConnection(t *testing.T) {
 		t.Fatal(st)
 	}
 	defer nc.Close()
-	_ = nc.SetReadDeadline(time.Now().Add(longest)) // fails only on a closed connection, which reading tells
+	_ = nc.SetReadDeadline(time.Now().Add(longest)) // fails only on a closed connection; the next read reports that
 	if _, err := nc.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("the connection is open: %v", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
-// A connectHook runs f as the connect hook of its side, whichever that is.
+// A connectHook runs f as the connect hook of either side.
 type connectHook struct {
 	f    func(PreSession) *message.Status
 	gone chan<- struct{} // of a disconnect; may be nil
@@ -30,7 +30,7 @@ func (h connectHook) PostDisconnect(Base) *message.Status {
 	return nil
 }
 
-// handshake runs the connect hooks of both sides and returns what became of each.
+// handshake runs the connect hooks of both sides and returns the outcome of each.
 func handshake(t *testing.T, here, there func(PreSession) *message.Status, settings ...duetSetting) (dialed, accepted *message.Status) {
 	t.Helper()
 	a, b := net.Pipe()
@@ -203,7 +203,7 @@ func TestTimeLimitsOfConnectHooks(t *testing.T) {
 	}
 }
 
-// A hook that leaves the connection alone and takes too long is undone.
+// A hook that takes too long is undone, even if it does not use the connection.
 func TestConnectHookThatTakesTooLong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gone := make(chan struct{}, 1)
@@ -225,7 +225,8 @@ func TestConnectHookThatTakesTooLong(t *testing.T) {
 	})
 }
 
-// A pre-session does nothing once its hooks have returned: somebody else reads.
+// A pre-session does nothing once its hooks have returned, because the session
+// reads then.
 func TestPreSessionIsOverAfterItsHooks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var kept PreSession
@@ -247,7 +248,7 @@ func TestPreSessionIsOverAfterItsHooks(t *testing.T) {
 	})
 }
 
-// While a client has not been let in, a message of it is short.
+// The messages of a client that is not admitted yet must be short.
 func TestLongMessagesBeforeASession(t *testing.T) {
 	long := strings.Repeat("x", 2*maxHandshakeMessage)
 	send := func(p PreSession) *message.Status { return p.RawPush("/note", long) }
@@ -270,8 +271,8 @@ func TestLongMessagesBeforeASession(t *testing.T) {
 	})
 }
 
-// A hook may put another connection, or another protocol, in place of what there
-// is: what was set for the handshake holds for it.
+// A hook may replace the connection or the protocol: the limits of the handshake
+// apply to the new one.
 func TestConnectHookThatChangesTheSocket(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		wrapped := func(p PreSession) *message.Status {

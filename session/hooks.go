@@ -14,8 +14,8 @@ import (
 // The hooks of a session, in the order of its life. docs/plugins.md says what
 // each may change and what a failed status does.
 type (
-	// PostDialPlugin is called when a connection was dialed, before its
-	// messages are read. A failed status refuses it.
+	// PostDialPlugin is called when a connection was dialed, before its messages
+	// are read. A failed status refuses the connection.
 	PostDialPlugin interface {
 		plugin.Plugin
 		PostDial(sess PreSession, isRedial bool) *message.Status
@@ -58,8 +58,8 @@ type (
 		plugin.Plugin
 		PostWritePush(WriteCtx) *message.Status
 	}
-	// PreReadHeaderPlugin is called when there is something to read, before
-	// the header is. An error ends the connection.
+	// PreReadHeaderPlugin is called when there is something to read, before the
+	// header is read. An error ends the connection.
 	PreReadHeaderPlugin interface {
 		plugin.Plugin
 		PreReadHeader(PreCtx) error
@@ -83,28 +83,28 @@ type (
 		plugin.Plugin
 		PostReadCallBody(ReadCtx) *message.Status
 	}
-	// PostReadPushHeaderPlugin is PostReadCallHeaderPlugin for a PUSH; a failed
-	// status drops it.
+	// PostReadPushHeaderPlugin is PostReadCallHeaderPlugin for a PUSH. A failed
+	// status drops the push.
 	PostReadPushHeaderPlugin interface {
 		plugin.Plugin
 		PostReadPushHeader(ReadCtx) *message.Status
 	}
-	// PreReadPushBodyPlugin is PreReadCallBodyPlugin for a PUSH; a failed
-	// status drops it.
+	// PreReadPushBodyPlugin is PreReadCallBodyPlugin for a PUSH. A failed status
+	// drops the push.
 	PreReadPushBodyPlugin interface {
 		plugin.Plugin
 		PreReadPushBody(ReadCtx) *message.Status
 	}
-	// PostReadPushBodyPlugin is PostReadCallBodyPlugin for a PUSH; a failed
-	// status drops it.
+	// PostReadPushBodyPlugin is PostReadCallBodyPlugin for a PUSH. A failed status
+	// drops the push.
 	PostReadPushBodyPlugin interface {
 		plugin.Plugin
 		PostReadPushBody(ReadCtx) *message.Status
 	}
 	// PostHandlePlugin is called once for each CALL or PUSH that reached the
-	// header hooks, whatever became of it, when its handling has ended and its
-	// reply was written. There is nothing left to stop, so it returns nothing,
-	// and the hooks of all plugins are called.
+	// header hooks, whatever its outcome, after its handling has ended and its
+	// reply was written. It can't stop anything, so it returns nothing, and the
+	// hooks of all plugins are called.
 	PostHandlePlugin interface {
 		plugin.Plugin
 		PostHandle(ReadCtx)
@@ -115,8 +115,8 @@ type (
 		plugin.Plugin
 		PostReadReplyHeader(ReadCtx) *message.Status
 	}
-	// PreReadReplyBodyPlugin comes after PostReadReplyHeaderPlugin, to the same
-	// effect.
+	// PreReadReplyBodyPlugin is called after PostReadReplyHeaderPlugin. A failed
+	// status is the outcome of the call.
 	PreReadReplyBodyPlugin interface {
 		plugin.Plugin
 		PreReadReplyBody(ReadCtx) *message.Status
@@ -128,8 +128,8 @@ type (
 		PostReadReplyBody(ReadCtx) *message.Status
 	}
 	// PostOpenPlugin is called when a session was opened, or opened again by a
-	// redial, and its messages are read: the place to make the first call, to log
-	// in again or to subscribe. It holds up Dial, but no message.
+	// redial, and its messages are read. Use it to make the first call, to log in
+	// again or to subscribe. Dial waits for it; messages don't.
 	PostOpenPlugin interface {
 		plugin.Plugin
 		PostOpen(sess Session, isRedial bool)
@@ -147,26 +147,26 @@ type (
 		PreRecvMessage(StreamCtx) *message.Status
 	}
 	// PostEndStreamPlugin is called once for each stream whose PreWriteCall or
-	// PostReadCallHeader hooks ran, whatever has ended it, or kept it from being
-	// opened. Where its handler is, that is when the handler has returned, behind
-	// PostHandle; where it was opened, a goroutine of its own calls the hooks, behind
-	// those of its reply. There is nothing left to stop, so it returns nothing, and the
-	// hooks of all plugins are called.
+	// PostReadCallHeader hooks ran, whatever has ended it or kept it from being opened.
+	// On the side of the handler it is called when the handler has returned, after
+	// PostHandle. On the side of the opener a goroutine of its own calls it, after the
+	// hooks of the reply. It can't stop anything, so it returns nothing, and the hooks
+	// of all plugins are called.
 	PostEndStreamPlugin interface {
 		plugin.Plugin
 		PostEndStream(StreamEndCtx)
 	}
-	// PostDisconnectPlugin is called once when a session has ended, if its
-	// connect hooks, or those in front of the one that refused it, had
-	// accepted it. Its status is only logged.
+	// PostDisconnectPlugin is called once when a session has ended. If a connect
+	// hook refused the session, only the plugins before that one are called. Its
+	// status is only logged.
 	PostDisconnectPlugin interface {
 		plugin.Plugin
 		PostDisconnect(Base) *message.Status
 	}
 )
 
-// Hooks are plugins resolved by phase, so that the hot path neither asserts
-// types nor walks plugins that have nothing to say. The zero value has none.
+// Hooks are plugins sorted by phase, so that the hot path neither asserts types
+// nor visits plugins without a hook of the phase. The zero value has none.
 type Hooks struct {
 	all      []plugin.Plugin
 	failures logging.Throttle // of lines about hooks that failed: strangers open sessions and end them
@@ -198,7 +198,7 @@ type Hooks struct {
 	postEndStream       []PostEndStreamPlugin
 }
 
-// NewHooks resolves the session hooks of plugins.
+// NewHooks returns the session hooks of plugins.
 func NewHooks(all []plugin.Plugin) *Hooks {
 	return &Hooks{
 		all:                 all,
@@ -229,8 +229,9 @@ func NewHooks(all []plugin.Plugin) *Hooks {
 	}
 }
 
-// NewRouteHooks resolves the hooks of a route: those of all plugins around its
-// handler, and the header hooks of its own plugins, which run once it is known.
+// NewRouteHooks returns the hooks of a route: those of all plugins around its
+// handler, and the header hooks of its own plugins, which run once the route is
+// known.
 func NewRouteHooks(all, own []plugin.Plugin) *Hooks {
 	h := NewHooks(all)
 	h.routeCallHeader = plugin.Of[PostReadCallHeaderPlugin](own)
@@ -238,8 +239,8 @@ func NewRouteHooks(all, own []plugin.Plugin) *Hooks {
 	return h
 }
 
-// routeHooks are the hooks that a route can have, peerHooks those that only a
-// peer can: they come before a route is known, or are not about one.
+// routeHooks are the hooks that a route can have, peerHooks those that only a peer
+// can have: they run before a route is known, or are not about one.
 var (
 	routeHooks = []reflect.Type{
 		reflect.TypeFor[PostReadCallHeaderPlugin](), reflect.TypeFor[PreReadCallBodyPlugin](), reflect.TypeFor[PostReadCallBodyPlugin](),
@@ -272,9 +273,9 @@ func run[H, A any](hooks []H, do func(H, A) *message.Status, arg A) *message.Sta
 	return nil
 }
 
-// connect calls the connect hooks. If one fails or panics, the disconnect
-// hooks of the plugins in front of it undo what those did, if undo says so: a
-// session that could not be redialed has not ended yet.
+// connect calls the connect hooks. If one fails or panics and undo is set, it
+// calls the disconnect hooks of the plugins before it. undo is not set for a
+// redial that failed, because the session has not ended yet.
 func connect[H plugin.Plugin](h *Hooks, hooks []H, s Base, undo bool, do func(H) *message.Status) *message.Status {
 	for _, hook := range hooks {
 		st := guarded("plugin "+hook.Name(), func() *message.Status { return do(hook) })
@@ -301,8 +302,8 @@ func (h *Hooks) opened(s Session, isRedial bool) {
 	}
 }
 
-// disconnect calls the disconnect hooks of the plugins in front of until, of
-// all if that is nil.
+// disconnect calls the disconnect hooks of the plugins before until, or of all
+// plugins if until is nil.
 func (h *Hooks) disconnect(s Base, until plugin.Plugin) {
 	for _, p := range h.all {
 		if until != nil && p.Name() == until.Name() {

@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// A goroutine that has handled messages has a stack twice the size that it
-// needs to wait for the next, and the collector can't shrink that. So when a
-// connection has had no message for a while, the watchdog wakes the goroutine
-// that waits with a read deadline in the past, and that leaves the waiting to a
-// goroutine with a fresh stack. It makes an idle session a third smaller.
+// A goroutine that has handled messages has a stack twice the size that it needs
+// to wait for the next one, and the garbage collector can't shrink it. So when a
+// connection has had no message for a while, the watchdog wakes the waiting
+// goroutine with a read deadline in the past, and that leaves the waiting to a
+// goroutine with a fresh stack. This makes an idle session a third smaller.
 //
-// Where an event loop watches the connection, the goroutine leaves the waiting to
-// that, and an idle session has no goroutine at all. A busy one is not slower for
-// it: it goes to the loop only when it has been silent for a while. A connection
-// that the loop has found silent before goes back as soon as it has nothing to
-// read.
+// If an event loop watches the connection, the goroutine leaves the waiting to the
+// loop, and an idle session has no goroutine at all. A busy session is not slower:
+// it moves to the loop only when it has been silent for a while. A connection that
+// was silent in the loop before returns to it as soon as there is nothing to read.
 
-// errHandOver is what wait returns to a goroutine that must let another one wait.
+// errHandOver is returned by wait when another goroutine, or the event loop, must
+// do the waiting.
 var errHandOver = errors.New("session: another goroutine waits for the next message")
 
-// readerState is what the goroutine that reads does.
+// readerState is the state of the goroutine that reads.
 type readerState int32
 
 const (
 	readerBusy    readerState = iota // reads or handles messages
 	readerWaiting                    // waits for the first byte, with no buffer
-	readerWoken                      // was woken by wake while it waited
+	readerWoken                      // was woken by wake
 )
 
 func (s readerState) String() string { return [...]string{"busy", "waiting", "woken"}[s] }
@@ -46,9 +46,9 @@ type source interface {
 	Wait() error
 	StartFlush()
 	SetReadDeadline(t time.Time) error
-	// Pollable reports whether waiting needs no buffer, and bears a deadline.
+	// Pollable reports whether waiting needs no buffer and supports a deadline.
 	Pollable() bool
-	// Watched reports whether an event loop can wait in place of a goroutine.
+	// Watched reports whether an event loop can do the waiting.
 	Watched() bool
 	// OnReadable makes the event loop call f once there is something to read. It
 	// reports false if the loop refuses.
@@ -61,21 +61,22 @@ type source interface {
 type idleReader struct {
 	state machine[readerState]
 
-	// Of the goroutine that reads, and of whoever begins the next one:
+	// Owned by the goroutine that reads, then by the code that starts the next
+	// one:
 	parked       bool          // the event loop waits for the next message
 	keepsWaiting bool          // the event loop has refused the connection
-	since        time.Duration // on clock, when the waiting was handed over
+	since        time.Duration // on clock, when the waiting was handed to the loop
 
 	mu     sync.Mutex    // guards ageEnd and the read deadline
 	ageEnd time.Duration // on clock; 0: never
 }
 
-// shortNap is the least silence after which the next one is left to the event
-// loop at once.
+// shortNap is how long a connection must have been silent for its next silence to
+// be left to the event loop at once.
 const shortNap = 20 * time.Millisecond
 
 // wait returns when there is something to read, or with errHandOver. watch puts
-// the connection on the watchdog's list, without which nobody would call wake.
+// the connection on the list of the watchdog, which calls wake.
 func (r *idleReader) wait(src source, watch func()) error {
 	loop := src.Watched() && !r.keepsWaiting
 	if loop && r.parked {
@@ -92,7 +93,7 @@ func (r *idleReader) wait(src source, watch func()) error {
 		}
 		return err
 	}
-	r.restoreDeadline(src) // wake is done with it
+	r.restoreDeadline(src) // wake no longer uses it
 	r.state.move(readerWoken, readerBusy)
 	if errors.Is(err, os.ErrDeadlineExceeded) && !r.aged(clock()) {
 		return errHandOver
@@ -100,12 +101,12 @@ func (r *idleReader) wait(src source, watch func()) error {
 	return err
 }
 
-// poll is wait where the event loop waits: it returns nil only for what has come
-// already.
+// poll is wait while the event loop does the waiting: it returns nil only if there
+// is something to read already.
 func (r *idleReader) poll(src source) error {
 	if src.Pollable() {
 		src.StartFlush()
-		return errHandOver // the event loop finds out what has come
+		return errHandOver // the event loop waits
 	}
 	r.mu.Lock()
 	setReadDeadline(src, time.Unix(1, 0))
@@ -118,9 +119,9 @@ func (r *idleReader) poll(src source) error {
 	return err
 }
 
-// handOver is what a goroutine does about errHandOver before it ends: readOn,
-// which starts another one, is called once there is something to read, or at once
-// if no event loop waits.
+// handOver must be called by a goroutine that got errHandOver, before it ends. It
+// calls readOn, which starts another goroutine: once there is something to read
+// or, if no event loop waits for that, at once.
 func (r *idleReader) handOver(src source, readOn func()) {
 	r.since = clock()
 	resume := func() {
@@ -136,8 +137,7 @@ func (r *idleReader) handOver(src source, readOn func()) {
 	resume()
 }
 
-// wake makes a goroutine that waits hand over, unless the connection is of a kind
-// that may not take that well.
+// wake makes a goroutine that waits hand over, if the connection supports that.
 func (r *idleReader) wake(src source) {
 	if !src.Pollable() && !src.Watched() {
 		return
@@ -149,7 +149,7 @@ func (r *idleReader) wake(src source) {
 	}
 }
 
-// setAge makes end the time, on clock, at which reading ends with a timeout; 0 is
+// setAge sets the time, on clock, at which reading ends with a timeout; 0 is
 // never. It costs nothing while messages flow.
 func (r *idleReader) setAge(src source, end time.Duration) {
 	r.mu.Lock()
@@ -179,5 +179,6 @@ func (r *idleReader) restoreDeadlineLocked(src source) {
 	setReadDeadline(src, end)
 }
 
-// setReadDeadline fails only on a closed connection, which reading tells.
+// setReadDeadline ignores the error: it fails only on a closed connection, and the
+// next read reports that.
 func setReadDeadline(src source, t time.Time) { _ = src.SetReadDeadline(t) }

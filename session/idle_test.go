@@ -78,8 +78,8 @@ func (s *fakeSource) noDeadline(t *testing.T) {
 	}
 }
 
-// waits runs wait until the reader is in its state waiting, and returns what it
-// will return.
+// waits runs wait until the reader is in the state waiting, and returns a channel
+// with its result.
 func waits(t *testing.T, r *idleReader, src source) <-chan error {
 	t.Helper()
 	res := make(chan error, 1)
@@ -140,8 +140,8 @@ func TestConnectionThatMayNotBeWoken(t *testing.T) {
 	}
 }
 
-// TestAgeIsNotAWake lets the age of the session pass while the reader is being
-// woken: that is what wait says.
+// TestAgeIsNotAWake: the age of the session passes while the reader is being
+// woken. wait reports the age.
 func TestAgeIsNotAWake(t *testing.T) {
 	var r idleReader
 	src := newFakeSource(true, false)

@@ -2,8 +2,8 @@ package session
 
 import "sync/atomic"
 
-// A lazy is a value that is made when somebody asks for it, because most connections
-// have no use for it. It may be used concurrently. The zero value has none yet.
+// A lazy is a value that is made on first use, because most connections don't need
+// it. It may be used concurrently. The zero value has none yet.
 type lazy[T any] struct{ made atomic.Pointer[T] }
 
 // get returns the value, which it makes if there is none.
@@ -15,5 +15,5 @@ func (l *lazy[T]) get() *T {
 	return l.made.Load()
 }
 
-// peek returns the value, nil if nobody has asked for it.
+// peek returns the value, nil if it was not made yet.
 func (l *lazy[T]) peek() *T { return l.made.Load() }

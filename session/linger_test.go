@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A talker is a connection whose other side sends something every pause, and ends
-// after so many times.
+// A talker is a connection whose other side sends something after every pause,
+// times times, and then ends.
 type talker struct {
 	pause    time.Duration
 	times    int

@@ -10,10 +10,11 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// The lines of a log have one shape: the id of the session under "session", the address
-// of its other side under "remote", a method under "method", a status under "status" as
-// a group of code, msg and cause, and any other error under "err". Those of an exchange
-// get its context, so that handlers of slog find in it what hooks have put there.
+// All log lines have the same attributes: the id of the session under "session", the
+// address of its other side under "remote", a method under "method", a status under
+// "status" as a group of code, msg and cause, and any other error under "err". Lines
+// about an exchange get its context, in which slog handlers find the values that hooks
+// have added.
 
 var (
 	_ logging.Origin = (*Engine)(nil)
@@ -38,8 +39,8 @@ func aboutSession(to []slog.Attr, id string, remote net.Addr) []slog.Attr {
 // statusAttr is a status as an attribute.
 func statusAttr(st *message.Status) slog.Attr { return slog.Any("status", st) }
 
-// errAttr is an error as an attribute: a status as such, or its text. Handlers leave out
-// that of nil.
+// errAttr is an error as an attribute: a status as a group, any other error as text.
+// Handlers leave out the attribute of nil.
 func errAttr(err error) slog.Attr {
 	if err == nil {
 		return slog.Attr{}

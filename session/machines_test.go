@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// walks are the lives that each machine is meant to have: every move of its table
-// is part of one, and no other is allowed.
+// The walks are the intended paths through each machine: every move of its table
+// is part of one, and no other move is allowed.
 func TestMachinesMoveAsMeant(t *testing.T) {
 	checkMoves(t, "reader", []readerState{readerBusy, readerWaiting, readerWoken},
 		"busy waiting busy",       // a message comes

@@ -38,8 +38,8 @@ func FuzzNamesSeq(f *testing.F) {
 	})
 }
 
-// FuzzParseEnd: whatever a closing says is bounded, and what this side says is
-// understood as it was meant.
+// FuzzParseEnd: every closing that is accepted is bounded, and one that this side
+// writes is parsed back unchanged.
 func FuzzParseEnd(f *testing.F) {
 	for _, v := range []string{"", "1 102 why", "0 503 ", "1 0 ok", "2 102 x", "1  x", "1 99999999999 x", "1 -5 x", "1 102 a b c"} {
 		f.Add(v, int32(102), "msg", "cause", true)
@@ -74,8 +74,8 @@ func FuzzParseEnd(f *testing.F) {
 	})
 }
 
-// FuzzCallerTimeout: a deadline from the wire is bounded and not negative, and one
-// that is not a number is none.
+// FuzzCallerTimeout: a timeout from the wire is bounded and not negative; one that
+// is not a number is ignored.
 func FuzzCallerTimeout(f *testing.F) {
 	for _, v := range []string{"", "0", "1", "60000", "-1", "18446744073709551615", "18446744073709551616", "1e3", "946080000000", "946080000001", " 5"} {
 		f.Add(v)
@@ -99,9 +99,8 @@ func FuzzCallerTimeout(f *testing.F) {
 	})
 }
 
-// FuzzReplyMarks: the marks of a reply that came from a side which is not proven,
-// or names another call, make nothing of it, and none of them stays in the
-// metadata of the call.
+// FuzzReplyMarks: marks of a reply from a side that is not proven, or for another
+// call, have no effect. No mark stays in the metadata of the call.
 func FuzzReplyMarks(f *testing.F) {
 	f.Add("16777216", int32(16777216), int32(503), true, "")
 	f.Add("16777216", int32(16777216), int32(503), false, "k=v")
@@ -135,8 +134,8 @@ func FuzzReplyMarks(f *testing.F) {
 	})
 }
 
-// FuzzRefusal: the mark of a status that is not executed changes nothing else of
-// it, goes over no wire, and can be put on twice.
+// FuzzRefusal: the mark of a refusal changes nothing else of a status, is not
+// sent, and may be set twice.
 func FuzzRefusal(f *testing.F) {
 	f.Add(int32(503), "shutting down", "cause")
 	f.Add(int32(429), "", "")

@@ -12,14 +12,15 @@ type notExecuted struct{ cause error }
 func (e *notExecuted) Error() string { return e.cause.Error() }
 func (e *notExecuted) Unwrap() error { return e.cause }
 
-// errNoCause stands in for the cause of a status that has none.
+// errNoCause is used as the cause of a status that has none.
 var errNoCause = errors.New("")
 
 // NotExecuted reports whether st is the outcome of a call that was certainly not
-// executed, so that it is safe to send it again. It is never the status of a
-// handler, be that one that the handler has from elsewhere and passes on: a refusal
-// is proven by the connection that it came over, not by its code or text. Many
-// calls that were not executed can't be known to be so.
+// executed, so that it is safe to send it again. It is false for every status of a
+// handler, even for a refusal that the handler got from another call and passes on:
+// a refusal is proven by the connection that it arrived over, not by its code or
+// text. It may also be false for a call that was not executed, because often that
+// can't be known.
 func NotExecuted(st *message.Status) bool {
 	if st.OK() || st.Cause() == nil {
 		return false
@@ -28,9 +29,9 @@ func NotExecuted(st *message.Status) bool {
 	return ok
 }
 
-// Refusal marks st, which is not OK, as the outcome of a call that is not
-// executed. A hook in front of the handler that returns it makes the caller see
-// that with [NotExecuted]; from a handler it is a status like any other.
+// Refusal marks st, which must not be OK, as the outcome of a call that is not
+// executed. If a hook that runs before the handler returns it, [NotExecuted]
+// reports true to the caller; from a handler it is a status like any other.
 func Refusal(st *message.Status) *message.Status {
 	if st.OK() || NotExecuted(st) {
 		return st
@@ -42,8 +43,7 @@ func Refusal(st *message.Status) *message.Status {
 	return withCause(st, &notExecuted{cause})
 }
 
-// withCause returns a copy of st with another form of its cause, which stays hidden
-// if it is.
+// withCause returns a copy of st with the cause cause. A hidden cause stays hidden.
 func withCause(st *message.Status, cause error) *message.Status {
 	c := st.Copy(cause)
 	if st.CauseHidden() {
@@ -52,14 +52,14 @@ func withCause(st *message.Status, cause error) *message.Status {
 	return c
 }
 
-// plain returns st as it goes over the wire, without the mark of Refusal.
+// plain returns st as it is sent, without the mark of Refusal.
 func plain(st *message.Status) *message.Status {
 	if !NotExecuted(st) {
 		return st
 	}
 	r, ok := st.Cause().(*notExecuted)
 	switch {
-	case !ok: // somebody has wrapped it: the text is the same
+	case !ok: // user code has wrapped it: the text is the same
 		return st
 	case r.cause == errNoCause:
 		return message.NewStatus(st.Code(), st.Msg())
@@ -67,8 +67,8 @@ func plain(st *message.Status) *message.Status {
 	return withCause(st, r.cause)
 }
 
-// dropMarks takes what only this package may say out of a message that user code
-// has filled in.
+// dropMarks removes the metadata that only this package may set from a message
+// that user code has filled in.
 func dropMarks(m *message.Message) {
 	meta := m.Meta()
 	if meta.Len() == 0 {

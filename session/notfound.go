@@ -7,13 +7,12 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// maxNamed is how much of a method that nobody handles an error repeats, in
-// bytes.
+// maxNamed is how much of an unknown method an error repeats, in bytes.
 const maxNamed = 128
 
-// notFound is the outcome of a CALL, or else PUSH, that has no handler in routes. Like that of v7 it
-// has no cause, unless the method is there for another kind of message; the
-// typed Call fills in what it has called.
+// notFound is the status of a CALL, or a PUSH if call is false, that has no handler in
+// routes. As in v7 it has no cause, unless the method exists for another kind of message.
+// The caller's side adds the method to it ([nameMissing]).
 func notFound(routes Dispatcher, call bool, method string) *message.Status {
 	other, _ := routes.Dispatch(!call, method)
 	if other == nil || other.IsUnknown() {
@@ -39,7 +38,7 @@ func nameMissing(st *message.Status, method string) *message.Status {
 	return st.Copy(fmt.Sprintf("the other side has no handler of a CALL for %q", clip(method)))
 }
 
-// clip cuts a method to a length that is fit for an error.
+// clip cuts a method to a length that fits into an error.
 func clip(method string) string {
 	if len(method) <= maxNamed {
 		return method

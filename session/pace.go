@@ -6,17 +6,17 @@ import (
 )
 
 // A pace remembers whether a handler returns quickly. Quick handlers run on the
-// goroutine that reads the connection, others on a worker. It counts rather than
-// believes the last run, because now and then the system takes the processor
-// away from the quickest handler. The zero value belongs to a handler that has
-// yet to prove itself. It may be used concurrently; a race loses a count.
+// goroutine that reads the connection, others on a worker. It counts runs rather
+// than trust the last one, because even the quickest handler is preempted now and
+// then. The zero value belongs to a handler that has not run yet, which counts as
+// slow. It may be used concurrently; a race may lose a count.
 type pace struct{ credit atomic.Int32 }
 
 const (
-	maxQuick     = 50 * time.Microsecond // a longer run is worth handing to a worker
+	maxQuick     = 50 * time.Microsecond // a handler that runs longer belongs on a worker
 	inlineCredit = 8                     // credit from which a handler runs on the reading goroutine
 	maxCredit    = 128
-	minCredit    = -256 // also the credit of a handler that loses the reading goroutine
+	minCredit    = -256 // also the credit of a handler that is moved to workers
 	slowCost     = 2    // credit that a slow run costs; a quick one earns 1
 	blockedCost  = 32   // credit that holding up a connection costs
 )
@@ -35,8 +35,8 @@ func (p *pace) took(d time.Duration) {
 	}
 }
 
-// blocked records that the handler held up a connection, so that another
-// goroutine had to read on.
+// blocked records that the handler blocked a connection, so that another goroutine
+// had to read on.
 func (p *pace) blocked() { p.charge(p.credit.Load(), blockedCost) }
 
 func (p *pace) charge(n, cost int32) {

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// A run is a handler's return after that long; blockedRun is one that held up the
-// connection.
+// A run is how long a handler took; blockedRun is one that blocked the connection.
 const blockedRun = -1
 
 func TestPace(t *testing.T) {

@@ -9,18 +9,18 @@ import (
 
 var errNotASession = errors.New("session: a pending call starts only on a session of a peer")
 
-// A PendingCall is an asynchronous call whose session is yet to be found: for
-// pools, whose caller must not wait for a dial. The caller has the command at
-// once. The pool must call Start or Fail, once, and should do so soon after the
-// context has ended.
+// A PendingCall is an asynchronous call without a session yet. It is for pools,
+// whose callers must not wait for a dial: the caller gets the command at once. The
+// pool must call Start or Fail, once, and should do so soon after Context has
+// ended.
 type PendingCall struct {
 	cmd *CallCmd
-	out *message.Message // what was asked for
+	out *message.Message // the message of the call
 	ctx context.Context
 }
 
-// NewPendingCall returns a pending call. The settings are applied once, now.
-// done is that of [Caller].AsyncCall.
+// NewPendingCall returns a pending call. It applies the settings, once. done is as
+// in AsyncCall of [Caller].
 func NewPendingCall(serviceMethod string, arg, result any, done chan<- *CallCmd, settings ...message.Setting) *PendingCall {
 	cmd := newAsyncCall(nil, result, done)
 	m := message.New()
@@ -38,8 +38,8 @@ func NewPendingCall(serviceMethod string, arg, result any, done chan<- *CallCmd,
 // Start.
 func (p *PendingCall) Cmd() *CallCmd { return p.cmd }
 
-// Context ends when the call is cancelled, or with the context of the call: when
-// nobody waits for its start any more.
+// Context ends with the context of the call, or when the call is cancelled: then
+// it need not start any more.
 func (p *PendingCall) Context() context.Context { return p.ctx }
 
 // Start sends the call over s, as AsyncCall of s does.
@@ -53,5 +53,5 @@ func (p *PendingCall) Start(s Session) {
 	engine.startAsync(p.cmd, p.out.ServiceMethod(), p.out.Body(), []message.Setting{message.WithMessage(p.out)}, sendMode{nowait: true})
 }
 
-// Fail ends the call, which was not sent.
+// Fail ends the call, which was not sent, with st.
 func (p *PendingCall) Fail(st *message.Status) { p.cmd.finish(st) }

@@ -7,27 +7,27 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// Control messages go only to a side that is proven to be adjacent and of this
-// package. Metadata proves nothing, because a proxy of erpc v7 passes it on, and
-// pushes too. It does not pass on sequence numbers, which it counts on each leg by
+// Control messages are sent only to a side that is proven to be adjacent and of
+// this package. Metadata proves nothing, because a proxy of erpc v7 passes it on,
+// and pushes too. But it does not pass on sequence numbers; it numbers calls
 // itself. So the first call on a connection that has MetaTimeout gets a random
-// number and repeats that in metaHello. A callee that sees the two agree knows
-// that the caller is adjacent, and says hello under the same number; a caller that
-// gets this knows the same of the callee.
+// number and repeats it in metaHello. This is the offer. A callee that sees two
+// equal numbers knows that the caller is adjacent, and sends a hello with the same
+// number. A caller that gets it knows the same of the callee.
 
 // proofState is what is known of the other side of a connection.
 type proofState int32
 
 const (
 	proofNone     proofState = iota // nothing
-	proofOffering                   // a call that names its own number is being sent
-	proofOffered                    // it was sent; the hello has not come
-	proofGiven                      // it is adjacent, and understands control messages
+	proofOffering                   // a call that carries the offer is being sent
+	proofOffered                    // it was sent; the hello has not arrived
+	proofGiven                      // the other side is adjacent, and understands control messages
 )
 
 func (s proofState) String() string { return [...]string{"none", "offering", "offered", "given"}[s] }
 
-// An offer that could not be sent is taken back.
+// An offer that could not be sent is withdrawn.
 var proofMoves = [...][]proofState{
 	proofNone:     {proofOffering, proofGiven},
 	proofOffering: {proofOffered, proofGiven, proofNone},
@@ -37,19 +37,19 @@ var proofMoves = [...][]proofState{
 
 func (s proofState) next() []proofState { return proofMoves[s] }
 
-// maxUnsentCancels is how many cancelled calls are remembered for a side that has
-// not said hello yet.
+// maxUnsentCancels is how many cancelled calls are remembered until the other side
+// is proven.
 const maxUnsentCancels = 64
 
-// A proof is what a connection knows of its other side. The zero value and a nil
-// one know nothing. It may be used concurrently.
+// A proof is what a connection knows about its other side. The zero value and a
+// nil one know nothing. It may be used concurrently.
 type proof struct {
 	state machine[proofState]
 
 	mu      sync.Mutex    // guards the following
 	offered int32         // number of the call that carried the offer
-	queued  chan struct{} // closed when that call was queued, or not; nil: none is being sent
-	cancels []int32       // calls that were cancelled before the hello
+	queued  chan struct{} // closed when that call was queued, or could not be; nil: none is being sent
+	cancels []int32       // calls that were cancelled before the proof
 }
 
 func (p *proof) given() bool { return p != nil && p.state.state() == proofGiven }
@@ -63,7 +63,7 @@ func (p *proof) settled() bool {
 	return state == proofGiven || state == proofOffered
 }
 
-// begin reports whether the caller is to make the offer.
+// begin reports whether the caller must make the offer.
 func (p *proof) begin() bool {
 	if p.state.state() != proofNone {
 		return false
@@ -77,7 +77,7 @@ func (p *proof) begin() bool {
 	return true
 }
 
-// finish ends what begin began: the offer was sent, or not.
+// finish ends an offer that begin allowed. sent says whether it was sent.
 func (p *proof) finish(sent bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,14 +85,13 @@ func (p *proof) finish(sent bool) {
 	if sent {
 		to = proofOffered
 	}
-	p.state.move(proofOffering, to) // unless the hello was faster
+	p.state.move(proofOffering, to) // unless the hello came first
 	close(p.queued)
 	p.queued = nil
 }
 
-// await returns when no offer is being sent, or ctx has ended. A call that came in
-// front of the offer would be refused, if it is, by a side that can't say so in a
-// way that is believed.
+// await waits until no offer is being sent, or ctx has ended. If a call overtook
+// the offer and was refused, the caller could not be sure of the refusal.
 func (p *proof) await(ctx context.Context) {
 	if p.state.state() != proofOffering {
 		return
@@ -109,8 +108,8 @@ func (p *proof) await(ctx context.Context) {
 	}
 }
 
-// give records that the other side is proven. It returns the calls that it is to
-// be told the cancellation of, and whether this was the first proof.
+// give records that the other side is proven. It returns the cancelled calls that
+// the other side must be told of, and whether this was the first proof.
 func (p *proof) give() (cancels []int32, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,8 +129,8 @@ func (p *proof) answers(seq int32) bool {
 	return p.offered != 0 && p.offered == seq
 }
 
-// cancel reports whether the other side can be told that call seq is cancelled.
-// If not, it may be told after the proof.
+// cancel reports whether the other side can be told now that call seq is
+// cancelled. If not, give may return the call later.
 func (p *proof) cancel(seq int32) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,7 +150,7 @@ func (p *proof) offer(seq int32) {
 	p.offered = seq
 }
 
-// carry makes m, a call with the number seq, carry the offer.
+// carry writes the offer into m, a call with the number seq.
 func (p *proof) carry(m *message.Message, seq int32) {
 	p.offer(seq)
 	if m.Meta().Peek(MetaTimeout) == nil {
@@ -160,7 +159,7 @@ func (p *proof) carry(m *message.Message, seq int32) {
 	m.Meta().Set(metaHello, seqText(seq))
 }
 
-// offers reports whether m, a call of the other side, carries an offer that is to be
+// offers reports whether m, a call of the other side, carries an offer that must be
 // answered.
 func (p *proof) offers(m *message.Message) bool {
 	if m.Meta().RawLen() == 0 && m.Meta().Len() == 0 || p.given() {
@@ -170,15 +169,15 @@ func (p *proof) offers(m *message.Message) bool {
 	return seq >= minProofSeq && seq < maxProofSeq+minProofSeq && namesSeq(m.Meta().Peek(metaHello), seq)
 }
 
-// markRefused makes m, a reply, say that the call was not executed.
+// markRefused marks m, a reply, as the refusal of a call that was not executed.
 func (p *proof) markRefused(m *message.Message) {
 	if p.given() {
 		m.Meta().Set(metaRefused, seqText(m.Seq()))
 	}
 }
 
-// readRefusal makes the status of m, a reply, one that NotExecuted knows, if the
-// other side says so and is proven.
+// readRefusal makes NotExecuted recognize the status of m, a reply, if it is
+// marked and the other side is proven.
 func (p *proof) readRefusal(m *message.Message) {
 	if m.StatusOK() || m.Meta().RawLen() == 0 && m.Meta().Len() == 0 {
 		return
@@ -188,7 +187,7 @@ func (p *proof) readRefusal(m *message.Message) {
 		return
 	}
 	refused := p.given() && namesSeq(mark, m.Seq())
-	m.Meta().Del(metaRefused) // so that nobody passes it on
+	m.Meta().Del(metaRefused) // so that user code can't pass it on
 	if refused {
 		m.SetStatus(Refusal(m.Status()))
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// TestWireConstants are never to change.
+// TestWireConstants: these must never change.
 func TestWireConstants(t *testing.T) {
 	for got, want := range map[string]string{
 		MetaTimeout: "X-Erpc-Timeout", metaHello: "X-Erpc-Hello", metaRefused: "X-Erpc-Refused", metaCaps: "X-Erpc-Caps", metaEnd: "X-Erpc-End",
@@ -78,7 +78,7 @@ func (w otherSide) send(mtype byte, seq int32, method string, set ...message.Set
 
 func (w otherSide) receive() *message.Message {
 	w.t.Helper()
-	_ = w.sock.Conn().SetReadDeadline(time.Now().Add(longest)) // fails only on a closed connection, which reading tells
+	_ = w.sock.Conn().SetReadDeadline(time.Now().Add(longest)) // fails only on a closed connection; the next read reports that
 	m := message.New()
 	if err := w.sock.Read(m); err != nil {
 		w.t.Fatal(err)
@@ -86,10 +86,10 @@ func (w otherSide) receive() *message.Message {
 	return m
 }
 
-// silent reports what comes in a short time, if anything does.
+// silent fails the test if a message arrives within a short time.
 func (w otherSide) silent() {
 	w.t.Helper()
-	_ = w.sock.Conn().SetReadDeadline(time.Now().Add(30 * time.Millisecond)) // fails only on a closed connection, which reading tells
+	_ = w.sock.Conn().SetReadDeadline(time.Now().Add(30 * time.Millisecond)) // fails only on a closed connection; the next read reports that
 	m := message.New()
 	if err := w.sock.Read(m); !isTimeout(err) {
 		w.t.Errorf("got %v, %v", m, err)
@@ -418,9 +418,8 @@ func TestPushLogHasOneLineASecond(t *testing.T) {
 	})
 }
 
-// TestNoCallInFrontOfTheOffer makes many first calls at the same time: the one that
-// carries the offer arrives first, so that the others can be refused in a way that
-// is believed.
+// TestNoCallInFrontOfTheOffer makes many first calls at the same time. The one that
+// carries the offer arrives first, so that refusals of the others can be proven.
 func TestNoCallInFrontOfTheOffer(t *testing.T) {
 	for range 50 {
 		sh := fakeShared(oneRoute{})

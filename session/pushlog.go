@@ -8,19 +8,19 @@ import (
 	"github.com/goerpc/erpc/internal/logging"
 )
 
-// pushLogEvery is how often, at most, a peer logs that pushes were not handled.
+// pushLogEvery is the least time between two log lines about pushes that were not
+// handled.
 const pushLogEvery = time.Second
 
-// A pushLog logs pushes that were refused or failed. A stranger may send as many
-// of these as it likes, so there is one line a second and a count. The zero value
-// is ready.
+// A pushLog logs pushes that were refused or failed. Any client can cause these,
+// so there is at most one line a second, with a count. The zero value is ready.
 type pushLog struct {
 	mu     sync.Mutex // guards the following
 	quiet  bool       // a line was written less than pushLogEvery ago
 	missed int        // since then
 }
 
-// note logs that x was not handled, or counts it.
+// note logs or counts a push, in x, that was not handled.
 func (l *pushLog) note(x *exchange, what string, why slog.Attr) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -29,7 +29,7 @@ func (l *pushLog) note(x *exchange, what string, why slog.Attr) {
 		return
 	}
 	l.quiet = true
-	log := x.conn.shared.print // of no origin: x is used for others later
+	log := x.conn.shared.print // without an origin: x is reused later
 	time.AfterFunc(pushLogEvery, func() { l.resume(log) })
 	x.Log(slog.LevelWarn, what, why)
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// statusRedialing is what usable returns to a caller that must not wait.
+// statusRedialing is returned by usable to a caller that must not wait.
 var statusRedialing = newStatus(message.CodeConnClosed, errors.New("session: the connection is being redialed"))
 
 var errNotLasting = errors.New("session: each connection broke soon after it was opened")
 
-// usable returns a connection that is open, and waits for that if the session is
-// being redialed, no longer than ctx lasts and quit, which may be nil, is open.
-// With nowait it returns statusRedialing instead.
+// usable returns an open connection. While the session redials it waits for one,
+// until ctx ends or quit, which may be nil, is closed. With nowait it returns
+// statusRedialing instead of waiting.
 func (s *Engine) usable(ctx context.Context, quit <-chan struct{}, nowait bool) (*conn, *message.Status) {
 	if s.State() == Open {
 		return s.conns.current(), nil
 	}
-	tried := false // a redial has gone on while this waited: its end is the outcome
+	tried := false // this has waited for a redial: the end of that is the outcome
 	for {
 		state, changed := s.conns.look()
 		switch {
@@ -46,8 +46,8 @@ func (s *Engine) usable(ctx context.Context, quit <-chan struct{}, nowait bool) 
 	}
 }
 
-// revive begins a redial of a session that is lost. It reports whether there is
-// one now.
+// revive starts a redial of a lost session. It reports whether a redial is in
+// progress.
 func (s *Engine) revive() bool {
 	if s.conns.revive() {
 		go s.redial()
@@ -56,8 +56,8 @@ func (s *Engine) revive() bool {
 	return s.State() == Redialing
 }
 
-// failOver ends c, which turned out to be gone. It reports whether the session
-// has, or may yet get, another connection.
+// failOver ends c, which turned out to be broken. It reports whether the session
+// has, or may get, another connection.
 func (s *Engine) failOver(c *conn) bool {
 	if s.dial == nil {
 		return false
@@ -67,26 +67,25 @@ func (s *Engine) failOver(c *conn) bool {
 	return state == Open || state == Redialing
 }
 
-// connDown implements [upstream]: another connection is dialed, or the session
-// ends.
+// connDown implements [upstream]: the session dials another connection, or ends.
 func (s *Engine) connDown(c *conn, cause error) {
 	redial, last := s.conns.down(c, s.dial != nil && !errors.Is(cause, ErrAge))
 	if last {
-		_ = s.finish(cause) // nothing is left to be told of its error
+		_ = s.finish(cause) // its error has no one left to report to
 		return
 	}
 	if own := s.conns.ended(); own != nil {
 		cause = own // the other side closes because this side has said that it ends
 	}
-	_ = c.close(cause) // nothing is left to be told of its error
+	_ = c.close(cause) // its error has no one left to report to
 	if redial {
 		s.logLost(c, cause)
 		go s.redial()
 	}
 }
 
-// connLeaving implements [upstream]. Another connection takes the place of c if
-// the session can dial one.
+// connLeaving implements [upstream]. The session replaces c if it can dial another
+// connection.
 func (s *Engine) connLeaving(c *conn) {
 	if s.dial == nil {
 		c.leave()
@@ -113,8 +112,9 @@ func (s *Engine) connEnded(c *conn, why *ClosedError) {
 // errLeaving is why a session that got a goaway redials.
 var errLeaving = errors.New("session: the other side is shutting down")
 
-// logEnd says that the session has ended: at the level INFO if this side has dialed it
-// and did not end it itself, as strangers decide how many others there are.
+// logEnd logs that the session has ended: at the level INFO if this side dialed it and
+// did not end it itself, else at a lower one, because clients decide how many accepted
+// sessions end.
 func (s *Engine) logEnd(was State, cause error) {
 	level := slog.LevelDebug
 	if s.dialed && cause != nil {
@@ -125,7 +125,7 @@ func (s *Engine) logEnd(was State, cause error) {
 	}
 }
 
-// logLost says that the session has no connection for a while.
+// logLost logs that the session has lost its connection and redials.
 func (s *Engine) logLost(c *conn, cause error) {
 	c.log(slog.LevelInfo, "session lost; redialing", errAttr(cause))
 }
@@ -133,9 +133,9 @@ func (s *Engine) logLost(c *conn, cause error) {
 // connClosed implements [upstream].
 func (s *Engine) connClosed(c *conn) { s.conns.forget(c) }
 
-// redial makes another connection, runs the connect hooks on it and opens the
-// session again. It gives up when the session is closed, or after the attempts of
-// the configuration.
+// redial dials another connection, runs the connect hooks on it and opens the
+// session again. It gives up when the session is closed, or after the configured
+// number of attempts.
 func (s *Engine) redial() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -161,7 +161,7 @@ func (s *Engine) redial() {
 			break
 		}
 		attempts++
-		if attempts&(attempts-1) == 0 { // the first attempt, and each time that their number has doubled
+		if attempts&(attempts-1) == 0 { // the first attempt, and whenever their number has doubled
 			s.Log(slog.LevelWarn, "redial failed; trying again", slog.Int("attempt", attempts), statusAttr(st))
 		}
 	}
@@ -169,8 +169,8 @@ func (s *Engine) redial() {
 	s.lose(st.Err())
 }
 
-// lose ends what a session that could not be redialed has, but for what a later
-// call needs to try again.
+// lose ends a session that could not be redialed, except for what a later call
+// needs to try again.
 func (s *Engine) lose(cause error) {
 	s.shared.Owner.Gone(s)
 	lost, first := s.conns.lose(cause)
@@ -189,7 +189,7 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 	if !st.OK() {
 		return st
 	}
-	unwatch := context.AfterFunc(ctx, func() { _ = nc.Close() }) // ends hooks that wait for the other side
+	unwatch := context.AfterFunc(ctx, func() { _ = nc.Close() }) // so that hooks which wait for the other side end
 	defer unwatch()
 	p := newPreSession(s, newConnection(s, nc))
 	hooks := s.shared.Hooks.Load()
@@ -202,7 +202,7 @@ func (s *Engine) redialOnce(ctx context.Context) *message.Status {
 		_ = c.close(st.Err()) // it was never used
 		return st
 	}
-	if !s.conns.replace(c) { // closed, perhaps before it could see c
+	if !s.conns.replace(c) { // the session was closed, perhaps before it could see c
 		_ = c.close(s.Err()) // it was never used
 		return statusClosed(s.Err())
 	}

@@ -54,8 +54,8 @@ func TestRedials(t *testing.T) {
 	}
 }
 
-// TestServerThatHangsUpAtOnce is not dialed more often for it: the backoff goes
-// on, and the attempts run out.
+// TestServerThatHangsUpAtOnce: it is not dialed more often because of that: the
+// backoff goes on, and the attempts run out.
 func TestServerThatHangsUpAtOnce(t *testing.T) {
 	srv := startServer(t, callRoute{}, nil)
 	const times = 3
@@ -73,8 +73,8 @@ func TestServerThatHangsUpAtOnce(t *testing.T) {
 	}
 }
 
-// TestServerThatGoesAwayAtOnce is no failure of the client, which dials again without
-// end, but waits longer each time.
+// TestServerThatGoesAwayAtOnce: this is not counted as a failure, so the client
+// redials without end, but waits longer each time.
 func TestServerThatGoesAwayAtOnce(t *testing.T) {
 	srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })}, nil)
 	const first, times = 10 * time.Millisecond, 6
@@ -93,8 +93,8 @@ func TestServerThatGoesAwayAtOnce(t *testing.T) {
 	}
 }
 
-// TestLostSessionIsRedialedByTheNextCall is what erpc v7 does: programs keep one
-// session and rely on it.
+// TestLostSessionIsRedialedByTheNextCall: erpc v7 does this, and programs that
+// keep one session rely on it.
 func TestLostSessionIsRedialedByTheNextCall(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		srv := startServer(t, callRoute{call: callHandler(func(_ CallCtx, n int) (any, *message.Status) { return n, nil })}, nil)

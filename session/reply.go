@@ -2,20 +2,20 @@ package session
 
 import "github.com/goerpc/erpc/message"
 
-// largeReply is the size, in bytes, from which a reply is decoded by the caller
-// that waits for it rather than by the goroutine that reads for all callers.
+// largeReply is the size, in bytes, from which the waiting caller decodes a reply,
+// rather than the goroutine that reads for all callers.
 const largeReply = 16 << 10
 
-// finishHooked ends the call with the reply in x, which has hooks. If one of these
-// ends the goroutine with runtime.Goexit, so does the call.
+// finishHooked ends the call with the reply in x, for which there are hooks. The
+// call also ends if a hook calls runtime.Goexit.
 func (cmd *CallCmd) finishHooked(x *exchange) {
 	st := newStatus(message.CodeInternalServerError, errHookExited)
 	defer func() { cmd.finish(st) }()
 	st = cmd.decodeReply(x)
 }
 
-// decodeReply returns the outcome of the call, whose reply is in x; the result is
-// decoded into the call's result.
+// decodeReply decodes the reply in x into the call's result, and returns the
+// outcome of the call.
 func (cmd *CallCmd) decodeReply(x *exchange) *message.Status {
 	x.conn.proof.peek().readRefusal(&x.in)
 	x.in.SetServiceMethod(cmd.req.method)
@@ -27,7 +27,7 @@ func (cmd *CallCmd) decodeReply(x *exchange) *message.Status {
 	x.in.SetBody(cmd.result)
 	x.status = x.in.Status()
 	hooks := x.conn.shared.Hooks.Load()
-	if !hooks.onReply() || cmd.req.method == controlCaps { // hooks have not seen that call either
+	if !hooks.onReply() || cmd.req.method == controlCaps { // hooks did not see that call either
 		return x.decodeResult()
 	}
 	x.swap = cmd.swap

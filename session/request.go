@@ -6,9 +6,9 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A request is what a call or push was asked for, once its settings were applied:
-// they run once, on the goroutine of the caller. A call that is sent again is made
-// from it, and so is what [CallCmd.Output] shows.
+// A request is a call or push as the caller asked for it, after its settings were
+// applied. These run only once, on the goroutine of the caller. A call that is
+// sent again is made from its request, and so is the result of [CallCmd.Output].
 type request struct {
 	method string
 	body   any
@@ -26,7 +26,7 @@ func (r *request) context() context.Context {
 	return r.ctx
 }
 
-// record makes r what m, which the settings have made, asks for.
+// record stores m, to which the settings were applied, in r.
 func (r *request) record(m *message.Message) {
 	r.method, r.body, r.codec, r.ctx, r.status = m.ServiceMethod(), m.Body(), m.BodyCodec(), m.Context(), m.Status()
 	if m.Meta().Len() > 0 {
@@ -38,7 +38,7 @@ func (r *request) record(m *message.Message) {
 	}
 }
 
-// fill makes m, which is empty, what r asks for.
+// fill turns m, which is empty, into the message that r asks for.
 func (r *request) fill(m *message.Message) {
 	m.SetServiceMethod(r.method)
 	m.SetBody(r.body)

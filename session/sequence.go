@@ -22,8 +22,8 @@ func (s *sequence) enter(x *exchange) bool {
 	return true
 }
 
-// next ends the turn of the message that ran and returns the one whose turn it
-// is, nil if none waits.
+// next ends the turn of the message that ran and returns the next one, or nil if
+// none waits.
 func (s *sequence) next() *exchange {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestSequenceAgainstAQueue does the same to a sequence and to a plain queue.
+// TestSequenceAgainstAQueue takes the same steps on a sequence and on a plain
+// queue.
 func TestSequenceAgainstAQueue(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 2))

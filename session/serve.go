@@ -9,12 +9,12 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// phase is how far the handling of an inbound message is.
+// phase is the progress of handling an inbound message.
 type phase byte
 
 const (
 	phaseRead     phase = iota // not begun
-	phaseHandling              // hooks in front of the handler, or the handler
+	phaseHandling              // hooks before the handler, or the handler
 	phaseReplying              // hooks of the reply
 	phaseReplied               // the reply, if there is one, was written; the last hooks
 	phaseDone
@@ -24,8 +24,8 @@ func (p phase) String() string {
 	return [...]string{"read", "handling", "replying", "replied", "done"}[p]
 }
 
-// serveOnWorker handles a CALL or PUSH on a worker and, if it is one of those
-// that run in order, those that wait for it.
+// serveOnWorker handles a CALL or PUSH on a worker and, if its handler is ordered,
+// the messages that wait for it.
 func (x *exchange) serveOnWorker() {
 	if !x.inOrder {
 		x.serveOne()
@@ -37,7 +37,7 @@ func (x *exchange) serveOnWorker() {
 		if !exited {
 			return
 		}
-		if x := sess.order.get().next(); x != nil { // the handler ended the goroutine
+		if x := sess.order.get().next(); x != nil { // the handler called runtime.Goexit
 			x.conn.shared.workers.Run(x)
 		}
 	}()
@@ -51,7 +51,7 @@ func (x *exchange) serveOnWorker() {
 func (x *exchange) serveOne() {
 	done := false
 	defer func() {
-		if !done { // the handler ended the goroutine
+		if !done { // the handler called runtime.Goexit
 			x.slot.free()
 		}
 	}()
@@ -62,9 +62,9 @@ func (x *exchange) serveOne() {
 	putExchange(x)
 }
 
-// serve handles one inbound CALL or PUSH, top to bottom. h is the handler of
-// the method as it was read, nil if there is none. With noFlush, the reply waits
-// for a flush. It returns the time at which the handler was done.
+// serve handles one inbound CALL or PUSH from beginning to end. h is the handler
+// of the method as it was read, nil if there is none. With noFlush, the reply
+// waits for a flush. It returns the time, on clock, at which the handler was done.
 func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Duration {
 	x.start, x.phase = t0, phaseHandling
 	if x.in.Mtype() == message.TypeCall {
@@ -77,9 +77,9 @@ func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Durati
 	res := x.handle(h)
 	t1 := clock()
 	x.slot.handlerDone()
-	hooks := x.conn.shared.Hooks.Load() // of the peer, unless the handler is known
+	hooks := x.conn.shared.Hooks.Load() // of the peer, until the handler is known
 	if res.h != nil {
-		res.h.pace.took(t1 - t0) // without the writing, which may be that of others
+		res.h.pace.took(t1 - t0) // without the writing, which may include messages of others
 		hooks = res.h.hooks.Load()
 	}
 	x.refused = !res.executed && NotExecuted(res.st)
@@ -88,7 +88,7 @@ func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Durati
 	return t1
 }
 
-// finish ends the handling: a call gets its reply.
+// finish ends the handling: it replies to a call.
 func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bool) {
 	x.status, x.phase = st, phaseReplying
 	if x.in.Mtype() == message.TypeCall {
@@ -109,8 +109,7 @@ func (x *exchange) finish(hooks *Hooks, body any, st *message.Status, noFlush bo
 	x.phase = phaseDone
 }
 
-// unwind answers a message whose handler, or a hook, has ended the goroutine with
-// runtime.Goexit.
+// unwind answers a message whose handler, or a hook, has called runtime.Goexit.
 func (x *exchange) unwind() {
 	defer argumentRoom{x}.free()
 	if x.phase == phaseDone {
@@ -123,16 +122,17 @@ func (x *exchange) unwind() {
 	}
 }
 
-// handled is what the handling of a message came to.
+// handled is the result of handling a message.
 type handled struct {
-	h    *Handler // the one that was found; nil: none
+	h    *Handler // as found; nil: none
 	body any
 	st   *message.Status
 
 	executed bool // the handler was called
 }
 
-// handle runs the hooks and the handler, h unless a hook changes the method.
+// handle runs the hooks and the handler, which is h unless a hook changes the
+// method.
 func (x *exchange) handle(h *Handler) (res handled) {
 	res.h = h
 	defer func() {
@@ -164,8 +164,7 @@ func (x *exchange) handle(h *Handler) (res handled) {
 	return res
 }
 
-// route runs the header hooks and finds the handler of the method that these
-// left.
+// route runs the header hooks and finds the handler of the resulting method.
 func (x *exchange) route(h *Handler) (*Handler, *message.Status) {
 	hooks := x.conn.shared.Hooks.Load()
 	method, isCall := x.in.ServiceMethod(), x.in.Mtype() == message.TypeCall
@@ -191,8 +190,8 @@ func (x *exchange) route(h *Handler) (*Handler, *message.Status) {
 	return h, x.routeHeader(h)
 }
 
-// routeHeader runs the header hooks of the plugins of a route. The route is
-// settled: they can't change it any more, as those of the peer can.
+// routeHeader runs the header hooks of the plugins of a route. Unlike those of the
+// peer, they can't change the route.
 func (x *exchange) routeHeader(h *Handler) *message.Status {
 	hooks, method := h.hooks.Load(), x.in.ServiceMethod()
 	var st *message.Status
@@ -213,8 +212,8 @@ func (x *exchange) routeHeader(h *Handler) *message.Status {
 	return st
 }
 
-// argument makes the body that is decoded into. That of an unknown method is
-// the bytes as they are.
+// argument returns a new argument to decode the body into. For an unknown method
+// that is the raw bytes.
 func (x *exchange) argument(h *Handler) any {
 	x.in.SetDecodeRoom(argumentRoom{x})
 	if h.spec.NewArg == nil {
@@ -231,7 +230,7 @@ func (x *exchange) argument(h *Handler) any {
 	return arg
 }
 
-// decodeArgument decodes the body between its hooks.
+// decodeArgument runs the hooks of the body and decodes it.
 func (x *exchange) decodeArgument(h *Handler) *message.Status {
 	hooks := h.hooks.Load()
 	isCall := x.in.Mtype() == message.TypeCall
@@ -265,8 +264,8 @@ func (x *exchange) decode(h *Handler) error {
 }
 
 // dispatch hands x, which has its slot, to a worker, at once or when its turn
-// comes. The message has its deadline before the next one is read: that may be its
-// cancellation.
+// comes. It sets the deadline of the message before the next message is read,
+// which may cancel it.
 func (x *exchange) dispatch(h *Handler) {
 	x.deadline = newDeadline(x.conn, &x.in)
 	switch {
@@ -282,7 +281,7 @@ func (x *exchange) dispatch(h *Handler) {
 	}
 }
 
-// abandoned reports whether nobody waits for the reply any more.
+// abandoned reports whether the caller no longer waits for the reply.
 func (x *exchange) abandoned() bool {
 	return x.conn.isClosed() || x.deadline != nil && x.deadline.ctx.Err() != nil
 }

@@ -13,9 +13,9 @@ import (
 // Info describes a session. It is safe to use in every phase of its life, and
 // after it.
 type Info interface {
-	// ID returns the name of the session in its peer: at first the remote
-	// address of an accepted one, the local address of a dialed one, with a
-	// number behind it where another session has that name.
+	// ID returns the name of the session in its peer. Initially it is the remote
+	// address of an accepted session or the local address of a dialed one, with a
+	// number appended if another session has that name.
 	ID() string
 	LocalAddr() net.Addr
 	RemoteAddr() net.Addr
@@ -35,8 +35,8 @@ type Base interface {
 	Err() error
 }
 
-// A CallMaker makes calls: any [Caller], or what chooses one for each call, as a
-// target of plugin/retry does.
+// A CallMaker makes calls: any [Caller], or a value that chooses one for each
+// call, such as a target of plugin/retry.
 type CallMaker interface {
 	// Call sends arg to serviceMethod and waits for the reply, which is
 	// decoded into result. It ends with the reply, the context of the
@@ -55,13 +55,13 @@ type Pusher interface {
 type Caller interface {
 	CallMaker
 	Pusher
-	// AsyncCall is Call without the wait. done, which may be nil, gets the
-	// command when the call has ended; it should have room. arg must stay as
-	// it is until then: a call that is sent again is encoded again.
+	// AsyncCall is Call without the wait. done, which may be nil, receives the
+	// command when the call has ended, and should have room for it. arg must not
+	// change until then, because a call that is sent again is encoded again.
 	AsyncCall(serviceMethod string, arg, result any, done chan<- *CallCmd, setting ...message.Setting) *CallCmd
 }
 
-// Ages are the limits in time of a session; 0 is none.
+// Ages are the time limits of a session; 0 is no limit.
 type Ages interface {
 	SessionAge() time.Duration
 	// ContextAge bounds each call and push, from either side.
@@ -70,7 +70,7 @@ type Ages interface {
 	SetContextAge(time.Duration)
 }
 
-// Life is the end of a session.
+// Life is whether a session is usable, and its end.
 type Life interface {
 	// Health reports whether the session can be used, now or when its redial
 	// succeeds.
@@ -78,22 +78,23 @@ type Life interface {
 	// Connected reports whether the session has a connection now. While it
 	// redials, calls wait.
 	Connected() bool
-	// Changed is closed at the next change of Connected or Health. To miss none,
-	// get the channel before you look at these.
+	// Changed is closed at the next change of Connected or Health. To miss no
+	// change, get the channel before you call these.
 	Changed() <-chan struct{}
-	// CloseNotify is closed when the session has ended: for good, or because no
-	// redial has succeeded. After that, the next call or push tries again; if it
-	// succeeds, another CloseNotify is open.
+	// CloseNotify is closed when the session has ended, for good or because no
+	// redial has succeeded. In the latter case the next call or push tries again;
+	// if it succeeds, CloseNotify returns a new channel.
 	CloseNotify() <-chan struct{}
-	// Close ends the session and the calls that wait on it. It waits for
-	// nothing, so it may be called anywhere; the second time it does nothing.
+	// Close ends the session and the calls that wait on it. It does not block, so
+	// it may be called anywhere. A second call does nothing.
 	Close() error
-	// CloseWith is Close that tells the other side why, and whether to come back:
-	// its session ends with a [ClosedError], and unless reconnect is set does not
-	// redial. Over a WebSocket the close frame says it. Elsewhere the other side must
-	// be known to be erpc, which it is when a call with a timeout or a context that
-	// can end has been made, by either side: another one sees only the end of the
-	// connection. The disconnect hooks of this side run before it returns.
+	// CloseWith is Close that tells the other side why, and whether to reconnect: the
+	// session there ends with a [ClosedError], and does not redial unless reconnect
+	// is set. Over a WebSocket the close frame carries this. Over other transports
+	// only a side that is known to be erpc is told, which it is once either side has
+	// made a call with a timeout or a context that can end; any other side sees only
+	// the end of the connection. The disconnect hooks of this side run before
+	// CloseWith returns.
 	CloseWith(st *message.Status, reconnect bool) error
 }
 
@@ -107,38 +108,37 @@ type Session interface {
 	// OpenStream opens a stream to the handler of streams at serviceMethod; see
 	// [Engine.OpenStream]. [OpenStream] is the typed form.
 	OpenStream(ctx context.Context, serviceMethod string, settings ...message.Setting) (*Stream, *message.Status)
-	// SetID renames the session. It takes the name from the session that has
-	// it, which ends.
+	// SetID renames the session. Another session that has the name ends.
 	SetID(id string)
-	// Flush returns once the connection has taken what was queued before, such as
-	// pushes, or with the reason why it does not: the end of the connection, or of
-	// ctx. What it has taken is not lost by a Close that follows.
+	// Flush waits until the connection has taken all messages queued before, such
+	// as pushes. It fails if the connection or ctx ends first. Messages that were
+	// taken are not lost by a Close that follows.
 	Flush(ctx context.Context) error
 	// Stats returns the counters of the current connection.
 	Stats() Stats
 }
 
-// A PreSession is a session in its connect hooks, before its messages are
-// read: the place for a handshake. The methods that send and receive must not
-// be used after the hook has returned, nor concurrently.
+// A PreSession is a session in its connect hooks, before its messages are read.
+// Hooks use it for a handshake. The methods that send and receive must not be used
+// concurrently, nor after the hook has returned.
 type PreSession interface {
 	Base
 	Ages
 	Early
-	// SetID is that of [Session].
+	// SetID is as in [Session].
 	SetID(id string)
-	// NetConn returns the connection, to look at what its transport tells. It
-	// must not be read from or written to.
+	// NetConn returns the connection, to inspect its transport. It must not be
+	// read from or written to.
 	NetConn() net.Conn
-	// AnswersInOrder reports whether the protocol lets the other side read a
-	// message only when it has answered the one before, as HTTP/1.1 does.
+	// AnswersInOrder reports whether the protocol requires each message to be
+	// answered before the next is read, as HTTP/1.1 does.
 	AnswersInOrder() bool
 	// ControlFD calls f with the file descriptor of the connection.
 	ControlFD(f func(fd uintptr)) error
-	// ModifySocket replaces the connection, the protocol, or both; a nil
-	// leaves what was. Bytes read ahead are lost with the connection they came
-	// from, so the side that received the last message before the change must
-	// be the first to speak after it.
+	// ModifySocket replaces the connection, the protocol, or both; a nil result
+	// keeps the current one. Bytes that were read ahead are lost with the old
+	// connection, so the side that received the last message before the change
+	// must be the first to send after it.
 	ModifySocket(f func(nc net.Conn) (modifiedConn net.Conn, newProtoFunc proto.Func))
 	// GetProtoFunc returns the function that made the protocol.
 	GetProtoFunc() proto.Func
@@ -148,50 +148,49 @@ type PreSession interface {
 
 // Early sends and receives messages before a session is open. No hooks run.
 type Early interface {
-	// PreSend sends a message of any type; that of a reply may name a method
-	// too, for the other side's PreReceive. A status that failed is sent in
-	// place of the body.
+	// PreSend sends a message of any type. A reply may name a method too, for the
+	// other side's PreReceive. A failed status is sent instead of the body.
 	PreSend(mtype byte, serviceMethod string, body any, stat *message.Status, setting ...message.Setting) *message.Status
-	// PreReceive waits for the next message; its status is that of the
-	// waiting, or the one received. It waits no longer than the context, the
-	// context age and the handshake limit of the peer allow.
+	// PreReceive waits for the next message. The status of the message says
+	// whether the wait failed, or is the one received. The context, the context
+	// age and the handshake limit of the peer bound the wait.
 	PreReceive(newArgs message.NewBodyFunc, ctx ...context.Context) *message.Message
 	// PreCall sends a CALL and waits for its reply, which must be the next
 	// message to arrive.
 	PreCall(serviceMethod string, arg, reply any, setting ...message.Setting) *message.Status
-	// PreReply answers req under its method.
+	// PreReply answers req, with its method.
 	PreReply(req *message.Message, body any, stat *message.Status, setting ...message.Setting) *message.Status
-	// RawPush sends a PUSH; the other side handles it when it is open.
+	// RawPush sends a PUSH, which the other side handles when its session is open.
 	RawPush(serviceMethod string, arg any, setting ...message.Setting) *message.Status
 }
 
-// A Peer is what a session shows of its owner to handlers and plugins.
+// A Peer is the owner of a session as handlers and plugins see it.
 type Peer interface {
 	CountSession() int
 	GetSession(id string) (Session, bool)
 	// RangeSession calls fn for each session until it returns false.
 	RangeSession(fn func(Session) bool)
-	// Broadcast pushes to every session; see the peer's own documentation.
+	// Broadcast pushes to every session; see Broadcast of the peer.
 	Broadcast(serviceMethod string, arg any, setting ...message.Setting) (sent int, failed map[string]*message.Status)
 	Close() error
 }
 
-// Logger are the leveled, formatted logging functions of everything that
-// handlers and plugins get. While their level is off they format nothing and
-// allocate nothing, but for what Go itself makes of an argument that is neither
-// a pointer nor a constant.
+// Logger has the leveled, formatted logging methods of the contexts, sessions and
+// peers that handlers and plugins get. While their level is off they format and
+// allocate nothing, except that Go allocates for an argument that is neither a
+// pointer nor a constant.
 //
-// Each line says which session it is about and, in a handler or a hook of a message,
-// which method; a handler of slog gets the context of that.
+// Each line has the id of its session and, in a handler or a hook of a message, the
+// method; slog handlers get the context of the message.
 type Logger interface {
 	ChatLogger
 	AlarmLogger
-	// Log writes a line with attributes, in the shape of those that erpc writes: a
-	// status is best given as slog.Any("status", st), any other error under "err".
+	// Log writes a line with attributes. To match the lines of erpc, pass a status
+	// as slog.Any("status", st), and any other error under "err".
 	Log(level slog.Level, msg string, attrs ...slog.Attr)
 }
 
-// ChatLogger is the quiet half of [Logger].
+// ChatLogger has the methods of [Logger] for the lower levels.
 type ChatLogger interface {
 	Printf(format string, args ...any)
 	Tracef(format string, args ...any)
@@ -200,8 +199,8 @@ type ChatLogger interface {
 	Noticef(format string, args ...any)
 }
 
-// AlarmLogger is the loud half of [Logger]. Panicf and Fatalf log and panic;
-// nothing exits the process.
+// AlarmLogger has the methods of [Logger] for the higher levels. Panicf and Fatalf
+// log and panic; neither exits the process.
 type AlarmLogger interface {
 	Warnf(format string, args ...any)
 	Errorf(format string, args ...any)

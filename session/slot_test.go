@@ -56,9 +56,9 @@ func (p *replied) PostWriteReply(WriteCtx) *message.Status {
 	return nil
 }
 
-// TestCallerWithItsReplyMayCallAgain: whoever has the reply to a call is not
-// refused because the goroutine that wrote it has not come to an end yet. Where
-// that is, and which limit it is, makes no difference.
+// TestCallerWithItsReplyMayCallAgain: a caller that has its reply is not refused
+// because the goroutine that wrote the reply has not finished yet, wherever that
+// is and whatever the limit.
 func TestCallerWithItsReplyMayCallAgain(t *testing.T) {
 	for name, set := range map[string]func(*Handler, *Shared){
 		"handler": func(h *Handler, _ *Shared) { h.SetLimit(1) },
@@ -95,8 +95,8 @@ func TestCallerWithItsReplyMayCallAgain(t *testing.T) {
 	}
 }
 
-// TestRepliesBeingWrittenAreBounded refuses calls when as many as may be have a
-// reply that does not get away, although no handler works.
+// TestRepliesBeingWrittenAreBounded: calls are refused when too many replies are
+// blocked, although no handler is at work.
 func TestRepliesBeingWrittenAreBounded(t *testing.T) {
 	for _, limit := range []int{1, 100} {
 		p := newReplied()
@@ -123,7 +123,7 @@ func TestRepliesBeingWrittenAreBounded(t *testing.T) {
 	}
 }
 
-// TestFreeTwice gives back once.
+// TestFreeTwice: the slot is given back once.
 func TestFreeTwice(t *testing.T) {
 	s, _ := onWire(t, fakeShared(callRoute{}), nil)
 	c := s.conns.current()
@@ -145,7 +145,8 @@ func TestFreeTwice(t *testing.T) {
 	}
 }
 
-// TestHandlerThatBlocksLosesItsPlaceOnTheReader because it held up the connection.
+// TestHandlerThatBlocksLosesItsPlaceOnTheReader: it moves to workers because it
+// blocked the connection.
 func TestHandlerThatBlocksLosesItsPlaceOnTheReader(t *testing.T) {
 	h := callHandler(func(_ CallCtx, n int) (any, *message.Status) {
 		time.Sleep(20 * time.Millisecond)

@@ -95,8 +95,8 @@ func TestSlotsAgainstTheirSums(t *testing.T) {
 	}
 }
 
-// TestWeightIsWhatAMessageTakes: the frame, or what its filters inflated it to, and
-// the metadata once it is parsed.
+// TestWeightIsWhatAMessageTakes: the frame, or the body that filters inflated it
+// to, and the parsed metadata.
 func TestWeightIsWhatAMessageTakes(t *testing.T) {
 	m := message.New()
 	m.SetSize(100)
@@ -114,8 +114,8 @@ func TestWeightIsWhatAMessageTakes(t *testing.T) {
 	}
 }
 
-// TestBlockedHandlerIsCounted beside the goroutine that reads, until it comes out of
-// user code.
+// TestBlockedHandlerIsCounted: a handler that blocks a former reader counts until it
+// leaves user code.
 func TestBlockedHandlerIsCounted(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	if !u.mayRunInline() {
@@ -136,7 +136,8 @@ func TestBlockedHandlerIsCounted(t *testing.T) {
 	}
 }
 
-// TestLastHandlerLetsAConnectionGo whose other side goes away.
+// TestLastHandlerLetsAConnectionGo: when the last handler ends, so does a
+// connection whose other side shuts down.
 func TestLastHandlerLetsAConnectionGo(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	x := u.inbound(message.TypeCall, 1, "/h", 1)
@@ -152,7 +153,7 @@ func TestLastHandlerLetsAConnectionGo(t *testing.T) {
 	putExchange(x)
 }
 
-// TestRoomIsTold: a handler that ends wakes the goroutine that waits for room.
+// TestRoomIsTold: the end of a handler wakes the goroutine that waits for room.
 func TestRoomIsTold(t *testing.T) {
 	u := newUnit(t, callRoute{}, func(sh *Shared) { sh.InflightLimit = 100 })
 	first := u.inbound(message.TypeCall, 1, "/h", 1)

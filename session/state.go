@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// A state is one of the named states of a small machine. next returns those that
-// may follow it.
+// A state is a state of a small state machine. next returns the states that may
+// follow it.
 type state[S any] interface {
 	~int32
 	fmt.Stringer
@@ -20,9 +20,8 @@ type machine[S state[S]] struct{ now atomic.Int32 }
 
 func (m *machine[S]) state() S { return S(m.now.Load()) }
 
-// move changes the state from one to another and reports whether it was the
-// caller that did. It panics on a move that the table does not have, which would
-// be a mistake of this package.
+// move changes the state from from to to, and reports whether it did. It panics on
+// a move that the table does not allow, which would be a bug in this package.
 func (m *machine[S]) move(from, to S) bool {
 	if !slices.Contains(from.next(), to) {
 		panic(fmt.Sprintf("session: no move from %v to %v", from, to))
@@ -30,15 +29,15 @@ func (m *machine[S]) move(from, to S) bool {
 	return m.now.CompareAndSwap(int32(from), int32(to))
 }
 
-// State is where a session is in its life. docs/reliability.md has the diagram.
+// State is the state of a session. docs/reliability.md has the diagram.
 type State int32
 
 // The states.
 const (
 	Preparing State = iota // its connect hooks run for the first time
 	Open                   // messages flow
-	Redialing              // the connection is gone, or about to go, and a new one is being made
-	Closed                 // for good
+	Redialing              // the connection is gone or will be soon, and a new one is being dialed
+	Closed                 // ended for good
 	Lost                   // no redial has succeeded; the next call or push tries again
 )
 
@@ -60,8 +59,8 @@ func (s State) next() []State { return lifeMoves[s] }
 // life is the state of a session.
 type life struct{ machine[State] }
 
-// end moves to Closed from wherever the session is. It reports where that was,
-// and whether it was the caller that ended it.
+// end moves to Closed from any state. It returns the former state, and whether
+// this call ended the session.
 func (l *life) end() (was State, did bool) {
 	was = State(l.now.Swap(int32(Closed)))
 	return was, was != Closed

@@ -57,8 +57,8 @@ func TestMovePanicsOnWhatIsNeverAllowed(t *testing.T) {
 	l.move(Closed, Open)
 }
 
-// TestLifeHasOneEnd lets many goroutines move one life as a session does; of
-// those that end it, one is told so, and nobody moves it afterwards.
+// TestLifeHasOneEnd: many goroutines move one life as a session does. Only one of
+// those that end it is told that it did, and no move succeeds afterwards.
 func TestLifeHasOneEnd(t *testing.T) {
 	for range 200 {
 		var l life
@@ -125,7 +125,7 @@ func TestDiagramIsTheTable(t *testing.T) {
 	}
 }
 
-// fakeOwner is the least that a session needs around it.
+// fakeOwner is the smallest Owner of a session.
 type fakeOwner struct{}
 
 func (fakeOwner) CountSession() int                 { return 0 }
@@ -254,8 +254,8 @@ func TestCase12SequenceNumbersWrap(t *testing.T) {
 	}
 }
 
-// TestCloseNotifyInTheMomentOfTheEnd asks for the channel while the session
-// ends: it is closed, once.
+// TestCloseNotifyInTheMomentOfTheEnd gets the channel while the session ends: it
+// is closed, once.
 func TestCloseNotifyInTheMomentOfTheEnd(t *testing.T) {
 	cfg := fakeShared(oneRoute{})
 	for range 2000 {
@@ -278,8 +278,8 @@ func TestCloseNotifyInTheMomentOfTheEnd(t *testing.T) {
 	}
 }
 
-// TestCancelledWhileRedialing: a caller that waits for another connection waits no longer
-// than its context.
+// TestCancelledWhileRedialing: a caller that waits for another connection stops waiting
+// when its context ends.
 func TestCancelledWhileRedialing(t *testing.T) {
 	s, _ := pair(t, oneRoute{})
 	s.conns.life.move(Open, Redialing)

@@ -27,7 +27,7 @@ type totals struct {
 func (t *totals) add(s socket.Stats) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s.Queued = 0 // what waits now is as good as written
+	s.Queued = 0 // queued messages are reported as written
 	add(&t.sum, s)
 	t.ended++
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A Stream is one end of a stream of messages below one method. Either side of a
-// session may open one; the other side's handler has the other end. Messages flow
-// both ways until each side has said that it sends no more, and each side is held
-// back by what the program on the other one has taken.
+// A Stream is one end of a stream of messages of one method. Either side of a
+// session may open one; the handler on the other side has the other end. Messages
+// flow both ways until each side has ended its sending. A sender waits if the
+// program on the other side does not receive.
 //
 // Send may be called concurrently, Recv by one goroutine at a time; all other
 // methods may be called from anywhere at any time. The typed form is
 // [TypedStream].
 type Stream struct {
 	conn   *conn
-	key    int32 // as frames that arrive carry it; see streams
+	key    int32 // as in frames that arrive; see streams
 	method string
 	codec  byte   // of messages that this side sends
 	pipe   []byte // transfer filters of them
@@ -45,18 +45,18 @@ type Stream struct {
 	sent    atomic.Uint64 // messages
 	got     atomic.Uint64
 
-	meta  message.Meta  // of the opening; not changed once the stream is there
-	begin time.Duration // on clock, when this side opened it; 0: nobody wants to know
+	meta  message.Meta  // of the opening; does not change afterwards
+	begin time.Duration // on clock, when this side opened it; 0: not measured
 
 	hooks *Hooks // around its messages; nil until its handler is known
 	swap  *Swap  // for hooks; nil if there are none
 
 	mu      sync.Mutex  // guards the following
-	unwatch func() bool // stops waiting for the end of ctx
+	unwatch func() bool // stops watching ctx
 	trailer message.Meta
 }
 
-// A streamOutcome is how a stream ended.
+// A streamOutcome is the status with which a stream ended.
 type streamOutcome struct{ st *message.Status }
 
 func newStream(c *conn, method string, codec byte, pipe []byte) (*Stream, error) {
@@ -87,12 +87,12 @@ func (s *Stream) Session() Session { return s.conn.sess }
 func (s *Stream) Context() context.Context { return s.ctx }
 
 // Draining is closed when either side begins to shut down, or the other side has
-// called [Stream.Drain]. The stream goes on; it should end soon.
+// called [Stream.Drain]. The stream goes on, but should end soon.
 func (s *Stream) Draining() <-chan struct{} { return s.drained }
 
 // Drain closes [Stream.Draining] at the other side: its program should end the
-// stream soon, and perhaps open another one elsewhere. An older version of this
-// package there does not hear it.
+// stream soon, and perhaps open another one elsewhere. Older versions of this
+// package ignore it.
 func (s *Stream) Drain() {
 	if s.outcome.Load() == nil && s.told.CompareAndSwap(false, true) {
 		s.conn.owe(debt{what: debtDrain, seq: -s.key})
@@ -106,9 +106,9 @@ func (s *Stream) Meta() *message.Meta {
 	return m
 }
 
-// Trailer returns a copy of the metadata that came with the end of the other
-// side's messages: at the opener, what the handler has set for its reply. It is
-// empty before Recv has returned io.EOF or a status.
+// Trailer returns a copy of the metadata that arrived with the end of the other
+// side's messages. The opener gets what the handler has set for its reply. It is
+// empty until Recv has returned io.EOF or a status.
 func (s *Stream) Trailer() *message.Meta {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,13 +120,13 @@ func (s *Stream) Trailer() *message.Meta {
 // Counts returns how many messages were sent, and how many were received.
 func (s *Stream) Counts() (sent, received uint64) { return s.sent.Load(), s.got.Load() }
 
-// watch ends the stream with end when ctx has ended.
+// watch calls end, which ends the stream, when ctx has ended.
 func (s *Stream) watch(ctx context.Context, end func()) {
 	unwatch := context.AfterFunc(ctx, end)
 	s.mu.Lock()
 	s.unwatch = unwatch
 	s.mu.Unlock()
-	if s.outcome.Load() != nil { // it ended before it had something to unwatch
+	if s.outcome.Load() != nil { // it ended before unwatch was set
 		unwatch()
 	}
 }
@@ -134,7 +134,7 @@ func (s *Stream) watch(ctx context.Context, end func()) {
 // opener reports whether this side opened the stream.
 func (s *Stream) opener() bool { return s.key < 0 }
 
-// gaveUp is the error of an operation whose context ended.
+// gaveUp returns the error of an operation whose context ended.
 func (s *Stream) gaveUp(ctx context.Context) error {
 	if s.outcome.Load() != nil {
 		return s.ended()
@@ -142,7 +142,7 @@ func (s *Stream) gaveUp(ctx context.Context) error {
 	return statusContext(ctx).Err()
 }
 
-// ended is the error of an operation on a stream that has ended.
+// ended returns the error of an operation on a stream that has ended.
 func (s *Stream) ended() error {
 	<-s.done
 	if st := s.outcome.Load().st; !st.OK() {
@@ -160,8 +160,8 @@ func (s *Stream) Status() *message.Status {
 // Done is closed when the stream has ended.
 func (s *Stream) Done() <-chan struct{} { return s.done }
 
-// CloseSend tells the other side that no more messages come. Only the side that
-// opened the stream may call it; a handler returns instead.
+// CloseSend tells the other side that this side sends no more messages. Only the
+// side that opened the stream may call it; a handler returns instead.
 func (s *Stream) CloseSend() error { return s.CloseSendMeta(nil) }
 
 // CloseSendMeta is CloseSend with metadata for the handler's [Stream.Trailer].
@@ -169,13 +169,13 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	if !s.opener() {
 		return errors.New("session: a handler ends its stream by returning")
 	}
-	<-s.out.turn // behind the messages that are being sent
+	<-s.out.turn // after the messages that are being sent
 	defer func() { s.out.turn <- struct{}{} }()
 	if !s.life.Move(stream.SendClosed) {
 		if s.life.State() == stream.Ended {
 			return s.ended()
 		}
-		return nil // closed before
+		return nil // it was closed before
 	}
 	s.sendControl(message.TypeStreamEnd, func(m *message.Message) {
 		if meta != nil {
@@ -185,10 +185,10 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	return nil
 }
 
-// Close ends the stream where it was opened, if it has not ended: the context of
-// its handler ends. In the handler it only drops what has not been received; the
-// stream ends when the handler returns. It may be called at any time, more than
-// once, and is meant for defer.
+// Close called by the opener ends the stream, if it has not ended: the context of
+// its handler ends. Close called by the handler only drops messages that were not
+// received; the stream ends when the handler returns. It may be called at any
+// time, more than once, and is meant for defer.
 func (s *Stream) Close() error {
 	if !s.opener() {
 		s.inbox.Abort(errStreamCanceled)
@@ -198,15 +198,15 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// abort ends the stream from this side: what has arrived is dropped.
+// abort ends the stream from this side, and drops what has arrived.
 func (s *Stream) abort(st *message.Status) {
 	if s.finish(st, true) {
 		s.inbox.Abort(st.Err())
 	}
 }
 
-// finish ends the stream with st. tell sends that to the other side. Only the
-// first call does anything, and reports so.
+// finish ends the stream with st, and with tell sends st to the other side. Only
+// the first call has an effect; it reports whether this was the first.
 func (s *Stream) finish(st *message.Status, tell bool) bool {
 	if !s.outcome.CompareAndSwap(nil, &streamOutcome{st}) {
 		return false
@@ -218,12 +218,12 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	}
 	s.window.Close(err)
 	if s.opener() {
-		s.inbox.Close(err) // what has arrived can still be taken
-		s.inbox.Release()  // or forgotten: nobody has to
+		s.inbox.Close(err) // messages that have arrived can still be received
+		s.inbox.Release()  // but they need not be
 	} else {
 		s.inbox.Abort(err)
 	}
-	if tell { // perhaps on the goroutine that reads, or with the connection: it must not wait for room
+	if tell { // may run on the goroutine that reads, or when the connection ends: it must not wait for room
 		s.conn.owe(debt{what: debtStreamEnd, seq: -s.key, st: s.conn.shared.told(s.printer(), st)})
 	}
 	if t := s.conn.streams.Load(); t != nil {
@@ -235,7 +235,7 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	close(s.done)
 	s.cancel(err)
 	if s.opener() && s.hooks.postEndStream != nil {
-		go s.hookEnd(st) // nothing waits for the hooks
+		go s.hookEnd(st) // no one waits for the hooks
 	}
 	s.mu.Lock()
 	unwatch := s.unwatch
@@ -255,9 +255,9 @@ func (s *Stream) sendCredit(credit stream.Credit) {
 	})
 }
 
-// sendControl sends a frame without a body, for the program that uses the stream.
-// It does not wait behind data, and waits for room only beyond the reserve of the
-// queue.
+// sendControl sends a frame without a body, on a goroutine of the program that
+// uses the stream. It does not wait for data in the queue, and waits for room only
+// if the reserve of the queue is full.
 func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	x := getExchange(s.conn, roleOutgoing)
 	defer putExchange(x)
@@ -275,13 +275,13 @@ func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
 	s.conn.sock.StartFlush()
 }
 
-// printer returns what logs lines about the stream.
+// printer returns a printer of lines about the stream.
 func (s *Stream) printer() logging.Printer {
 	return logging.Printer{L: s.conn.shared.Logger, From: streamOrigin{s}}
 }
 
-// keepSwap makes the store of the exchange that opened the stream that of the
-// stream, if there are hooks which could ask for it.
+// keepSwap makes the store of x, the exchange that opened the stream, the store of
+// the stream, if there are hooks that may use it.
 func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
 	s.hooks = hooks
 	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil || hooks.postReadReplyHeader != nil || hooks.postEndStream != nil {
@@ -289,7 +289,7 @@ func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
 	}
 }
 
-// hookEnd runs the hooks of the end of the stream where it was opened.
+// hookEnd runs the hooks of the end of the stream, on the side that opened it.
 func (s *Stream) hookEnd(st *message.Status) {
 	x := getExchange(s.conn, roleOutgoing)
 	defer putExchange(x)
@@ -297,7 +297,7 @@ func (s *Stream) hookEnd(st *message.Status) {
 	s.endCtx(x).tell(s.hooks)
 }
 
-// endCtx is the stream for the hooks of its end, with x as what they see.
+// endCtx returns the context for the hooks of the stream's end, built on x.
 func (s *Stream) endCtx(x *exchange) streamEndCtx {
 	return streamEndCtx{exchange: x, method: s.method, opener: s.opener(), sent: s.sent.Load(), received: s.inbox.Arrived()}
 }

@@ -21,9 +21,9 @@ var waitingStream = NewHandler(Spec{
 
 func (streamRoute) DispatchStream(string) (*Handler, bool) { return waitingStream, true }
 
-// TestReaderNeverWaitsToEndAStream: whatever the other side sends that ends a
-// stream, or wants an answer, while it takes nothing: the goroutine that reads
-// goes on, and all answers leave when it takes them.
+// TestReaderNeverWaitsToEndAStream: the other side sends frames that end streams
+// or need an answer, while it does not read. The goroutine that reads goes on, and
+// all answers are sent when the other side reads.
 func TestReaderNeverWaitsToEndAStream(t *testing.T) {
 	const streams = 500
 	opened := func(u *unit) {
@@ -110,7 +110,7 @@ func TestReaderNeverWaitsToEndAStream(t *testing.T) {
 	}
 }
 
-// TestOwedEndThatCannotBePacked: the other side gets another end.
+// TestOwedEndThatCannotBePacked: the other side gets another end instead.
 func TestOwedEndThatCannotBePacked(t *testing.T) {
 	u := newUnit(t, streamRoute{}, nil)
 	u.owe(debt{what: debtStreamEnd, seq: -3, st: message.NewStatus(message.CodeBadMessage, strings.Repeat("x", 1<<17), "")})

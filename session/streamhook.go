@@ -8,24 +8,24 @@ import (
 
 // A StreamCtx is what a hook of the messages of a stream sees.
 type StreamCtx interface {
-	// Swap is the store of the stream, which its hooks of opening have seen, and
-	// Context that of the stream.
+	// Swap is the store of the stream, which is also that of the hooks of its
+	// opening. Context is that of the stream.
 	PreCtx
 	ServiceMethod() string
 	// Opener reports whether this side opened the stream.
 	Opener() bool
-	// Index returns the place of the message among those of its direction, from 0.
+	// Index returns the number of the message in its direction, from 0.
 	Index() uint64
-	// Message returns the message: one to be sent with its body, which is not
-	// encoded yet, or one that was received with its bytes, which are not decoded
-	// yet. Its metadata travel with it.
+	// Message returns the message. A message to be sent has its body, which is not
+	// encoded yet; a received one has its bytes, which are not decoded yet. Its
+	// metadata is sent with it.
 	Message() *message.Message
 }
 
 // A StreamEndCtx is what a hook of the end of a stream sees.
 type StreamEndCtx interface {
-	// Swap is the store of the stream, which its hooks of opening have seen, and
-	// Context that of the stream, which has ended.
+	// Swap is the store of the stream, which is also that of the hooks of its
+	// opening. Context is that of the stream, which has ended.
 	PreCtx
 	ServiceMethod() string
 	// Opener reports whether this side opened the stream.
@@ -66,7 +66,7 @@ func (c *streamCtx) Message() *message.Message { return c.m }
 func (c streamEndCtx) tell(hooks *Hooks) {
 	for _, h := range hooks.postEndStream {
 		end := c
-		_ = c.hooked(func() *message.Status { // nothing is left to stop
+		_ = c.hooked(func() *message.Status { // a failed hook stops nothing
 			h.PostEndStream(&end)
 			return nil
 		})

@@ -6,15 +6,15 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A streamOpening is the opening of one stream from this side. The hooks around it
-// are those of a call.
+// A streamOpening opens one stream from this side. The hooks around it are those
+// of a call.
 type streamOpening struct {
 	x     *exchange // its message
 	hooks *Hooks
 }
 
-// compose makes the message that opens a stream. The status says why it is not to be
-// sent.
+// compose builds the message that opens a stream. A failed status says why it must
+// not be sent.
 func (o streamOpening) compose(ctx context.Context, method string, settings []message.Setting) *message.Status {
 	m := &o.x.out
 	m.SetMtype(message.TypeStreamOpen)
@@ -39,15 +39,15 @@ func (o streamOpening) compose(ctx context.Context, method string, settings []me
 	return nil
 }
 
-// failed runs the hooks of the end of the stream, which was not opened. It returns
-// st, which is why.
+// failed runs the hooks of the end of the stream, which was not opened because of
+// st, and returns st.
 func (o streamOpening) failed(st *message.Status) *message.Status {
 	o.x.status = st
 	streamEndCtx{exchange: o.x, method: o.x.out.ServiceMethod(), opener: true}.tell(o.hooks)
 	return st
 }
 
-// on enters the stream on c, whose other side supports streams, and sends the
+// on adds the stream to c, whose other side supports streams, and sends the
 // message.
 func (o streamOpening) on(c *conn) (*Stream, *message.Status) {
 	x := o.x
@@ -73,7 +73,7 @@ func (o streamOpening) on(c *conn) (*Stream, *message.Status) {
 	}
 	s.watch(ctx, func() { s.abort(statusContext(ctx)) })
 	if o.hooks.postWriteCall != nil {
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+		_ = x.hooked(func() *message.Status { // the message is written: a failed hook stops nothing
 			return run(o.hooks.postWriteCall, PostWriteCallPlugin.PostWriteCall, WriteCtx(x))
 		})
 	}

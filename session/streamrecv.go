@@ -10,25 +10,27 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A streamMessage is one that arrived and was not taken yet.
+// A streamMessage is a message that arrived and was not received by the program
+// yet.
 type streamMessage struct {
 	codec   byte
 	meta    *message.Meta // nil: none
 	body    []byte
-	storage []byte // what body is a part of, for others to use once body is not; nil: body is its own
+	storage []byte // the pooled buffer that holds body; nil: body has its own memory
 }
 
-// release gives the memory of the message back. Nobody may use its body any more.
+// release gives the memory of the message back. Its body must not be used any
+// more.
 func (m *streamMessage) release() {
 	bufpool.Put(m.storage)
 	m.body, m.storage = nil, nil
 }
 
 // minKept is the length, in bytes, from which the body of a message stays in the
-// storage that it was read into, rather than being copied.
+// storage that it was read into. A shorter one is copied.
 const minKept = 16 << 10
 
-// newStreamMessage takes the message in x over, body and all.
+// newStreamMessage returns the message in x, and takes ownership of its body.
 func newStreamMessage(x *exchange) streamMessage {
 	m := streamMessage{codec: x.in.BodyCodec()}
 	if x.in.Meta().Len() > 0 {
@@ -63,19 +65,18 @@ func (s *Stream) dataArrived(x *exchange) {
 }
 
 // Recv waits for the next message and decodes it into v. A *[]byte gets the bytes
-// as they are, in memory that is the caller's from then on. When the other side
-// sends no more Recv returns io.EOF; when the stream ended in another way, the
-// status.
+// as they are, in memory that the caller owns. When the other side sends no more,
+// Recv returns io.EOF; when the stream ended in another way, the status.
 func (s *Stream) Recv(v any) error { return s.RecvContext(context.Background(), v) }
 
-// RecvContext is Recv that also gives up with ctx. The stream stays whole.
+// RecvContext is Recv that also ends with ctx, without damage to the stream.
 func (s *Stream) RecvContext(ctx context.Context, v any) error {
 	m, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
 	if b, ok := v.(*[]byte); ok && b != nil {
-		*b = nil // what the last message was is the caller's to keep
+		*b = nil // the caller owns the bytes of the last message
 		if s.hooks.preRecvMessage == nil {
 			*b = m.body
 			return nil
@@ -84,9 +85,9 @@ func (s *Stream) RecvContext(ctx context.Context, v any) error {
 	return s.decode(&m, v)
 }
 
-// RecvInto is RecvContext that copies the bytes of a message into the room that a
-// *[]byte has, and grows it if it is too small: a program that is done with a
-// message before it receives the next one needs no memory for each.
+// RecvInto is RecvContext that copies the bytes of a message into the capacity of
+// a *[]byte, and grows it if it is too small. A program that is done with a
+// message before it receives the next one so needs no memory for each.
 func (s *Stream) RecvInto(ctx context.Context, v any) error {
 	m, err := s.take(ctx)
 	if err != nil {
@@ -104,7 +105,7 @@ func (s *Stream) RecvInto(ctx context.Context, v any) error {
 	return nil
 }
 
-// take waits for the next message and tells the other side that it was taken.
+// take waits for the next message and grants the other side credit for it.
 func (s *Stream) take(ctx context.Context) (streamMessage, error) {
 	m, credit, due, err := s.inbox.Take(ctx)
 	if err != nil {
@@ -120,8 +121,8 @@ func (s *Stream) take(ctx context.Context) (streamMessage, error) {
 	return m, nil
 }
 
-// decode decodes m, after the hooks, into v, and gives the memory of m back if no
-// part of it is v's.
+// decode runs the hooks and decodes m into v. It gives the memory of m back unless
+// v refers to it.
 func (s *Stream) decode(m *streamMessage, v any) error {
 	if s.hooks.preRecvMessage != nil {
 		st := s.hookRecv(*m, v)
@@ -142,30 +143,30 @@ func (s *Stream) decode(m *streamMessage, v any) error {
 	return nil
 }
 
-// endArrived handles the end that the other side has sent. It reports whether it
+// endArrived handles the end that the other side has sent. kept reports whether it
 // keeps x.
 func (s *Stream) endArrived(x *exchange) (kept bool) {
-	if s.life.State() != stream.RecvClosed { // else the program may be about to read the trailer of the messages' end
+	if s.life.State() != stream.RecvClosed { // else it came with the end of the messages, and the program may be about to read it
 		s.mu.Lock()
 		x.in.Meta().CopyTo(&s.trailer)
 		s.mu.Unlock()
 	}
 	st := x.in.Status()
-	if st.OK() && !s.opener() { // no more messages come
+	if st.OK() && !s.opener() { // the opener sends no more messages
 		if s.life.Move(stream.RecvClosed) {
 			s.inbox.Close(io.EOF)
 		}
 		return false
 	}
 	if s.opener() && s.hooks.postReadReplyHeader != nil {
-		go s.finishHooked(x) // nothing follows the end, so nothing waits for the hooks
+		go s.finishHooked(x) // nothing follows the end, so no one waits for the hooks
 		return true
 	}
 	s.finish(st, false)
 	return false
 }
 
-// creditArrived lets the sender go on.
+// creditArrived handles a credit, which lets the sender go on.
 func (s *Stream) creditArrived(method string) {
 	credit, err := parseCredit(method)
 	if err == nil {
@@ -176,9 +177,9 @@ func (s *Stream) creditArrived(method string) {
 	}
 }
 
-// finishHooked ends the stream where it was opened, with the end in x, which is
-// its reply: the hooks for headers of replies see it first. There is no body, so
-// those for bodies have nothing to see. It owns x.
+// finishHooked ends the stream, on the side that opened it, with the end in x,
+// which is its reply. The hooks for headers of replies run first; those for bodies
+// don't run, because there is no body. It owns x.
 func (s *Stream) finishHooked(x *exchange) {
 	st := newStatus(message.CodeInternalServerError, errHookExited)
 	defer func() {
@@ -197,8 +198,7 @@ func (s *Stream) finishHooked(x *exchange) {
 	}
 }
 
-// hookRecv runs the hooks in front of the decoding of a message into v, and
-// decodes it.
+// hookRecv runs the hooks of receiving m, and decodes m into v.
 func (s *Stream) hookRecv(m streamMessage, v any) *message.Status {
 	x := getExchange(s.conn, roleOutgoing)
 	defer putExchange(x)

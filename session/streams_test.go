@@ -15,7 +15,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// The table of streams does what a plain list of them would.
+// The table of streams behaves like a plain list.
 func TestTableOfStreamsAgainstAModel(t *testing.T) {
 	const most = 4
 	for seed := range uint64(30) {
@@ -121,15 +121,15 @@ func TestTableOfStreamsAgainstAModel(t *testing.T) {
 	}
 }
 
-// streamUnit returns a connection whose other side is known to have streams, and
-// is the test.
+// streamUnit returns a connection whose other side is the test, and is known to
+// support streams.
 func streamUnit(t *testing.T, h *Handler, set func(*Shared)) *unit {
 	u := newUnit(t, routes{stream: h}, set)
 	u.streamTable().caps.prove(capStreams)
 	return u
 }
 
-// frame lets a goroutine that reads deal with a frame of a stream.
+// frame handles a frame of a stream as the goroutine that reads does.
 func (u *unit) frame(mtype byte, seq int32, method string, body any, set ...message.Setting) error {
 	x := u.inbound(mtype, seq, method, body, set...)
 	x.role = roleInbound // as accept does, so that what the handler leaves in x is reset
@@ -140,8 +140,8 @@ func (u *unit) frame(mtype byte, seq int32, method string, body any, set ...mess
 	return err
 }
 
-// What another side may send that follows no rule costs it the stream, or the
-// connection, and nobody else anything.
+// Frames that break the rules cost the other side the stream or the connection,
+// and affect nothing else.
 func TestFramesThatFollowNoRule(t *testing.T) {
 	type send struct {
 		mtype  byte
@@ -224,8 +224,8 @@ func TestFramesOfASideWithoutStreams(t *testing.T) {
 	u.sentNothing("frames that end the connection")
 }
 
-// The other side opens a stream as soon as it has read the question of this side,
-// which may be before the answer is here, or when nobody here waits for it.
+// The other side may open a stream as soon as it has read the question of this
+// side: before its answer arrives, or after the asker has given up.
 func TestStreamsBeforeTheAnswer(t *testing.T) {
 	for _, gaveUp := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
@@ -273,8 +273,8 @@ func TestStreamsOpenedWhileDraining(t *testing.T) {
 	})
 }
 
-// The end that the other side sends is all that is needed to forget a stream; a
-// connection that ends, too.
+// A stream is forgotten when the other side has sent its end, or when the
+// connection ends.
 func TestStreamsOfAConnectionThatEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		ended := make(chan error, 1)
@@ -305,7 +305,7 @@ func TestStreamsOfAConnectionThatEnds(t *testing.T) {
 	})
 }
 
-// A table that is made while the connection ends is closed, whichever was first.
+// A table that is made while the connection ends is closed, whichever comes first.
 func TestTableMadeAfterTheEnd(t *testing.T) {
 	u := newUnit(t, routes{}, nil)
 	_ = u.close(nil)
@@ -343,8 +343,8 @@ func TestFormOfACredit(t *testing.T) {
 	}
 }
 
-// Whether the other side has streams is asked once for all who want to know, and
-// again if no answer came.
+// One question whether the other side supports streams is enough for all streams;
+// it is asked again if no answer came.
 func TestOneQuestionForManyStreams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		u := newUnit(t, routes{}, nil)

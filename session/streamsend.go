@@ -11,31 +11,32 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// How the messages that one end of a stream sends share writes.
+// How the messages of one end of a stream share writes.
 const (
-	// minBurst is how many messages sent one after another, with none received in
-	// between, show that the program sends without waiting for answers: those that
-	// follow are written by another goroutine while the program makes the next.
+	// minBurst is how many messages in a row, with none received in between, show
+	// that the program does not wait for answers. The messages that follow are
+	// written by another goroutine, while the program prepares the next one.
 	minBurst = 2
-	// maxShared is the size, in bytes, from which a message is worth a write of
-	// its own.
+	// maxShared is the size, in bytes, from which a message gets a write of its
+	// own.
 	maxShared = 16 << 10
-	// maxScratch is the largest buffer that a stream keeps to encode messages in.
+	// maxScratch is the size, in bytes, of the largest buffer that a stream keeps
+	// to encode messages.
 	maxScratch = 4 << 10
 )
 
-// An outgoing is the sending half of a stream. Whoever has taken the value of turn
-// owns the rest, and puts the value back.
+// An outgoing is the sending half of a stream. turn is its lock: the goroutine
+// that took the value out owns the other fields, and puts the value back.
 type outgoing struct {
 	turn  chan struct{}
 	body  []byte // of the message being sent, encoded
 	spare []byte // to encode the next one in
 	size  int    // of the last message that was encoded
 	burst int    // messages sent since the program last received one
-	got   uint64 // how many it had received then
+	got   uint64 // how many messages it had received then
 }
 
-// encode makes body what x's message is encoded as. Bytes stay where they are.
+// encode encodes m into body. A body of type []byte is not copied.
 func (o *outgoing) encode(m *message.Message) (err error) {
 	switch m.Body().(type) {
 	case nil, []byte, *[]byte:
@@ -54,7 +55,7 @@ func (o *outgoing) encode(m *message.Message) (err error) {
 	return nil
 }
 
-// sent gives up the memory of the message that was sent, but for a small buffer.
+// sent drops the memory of the message that was sent, but keeps a small buffer.
 func (o *outgoing) sent() {
 	o.body = nil
 	if cap(o.spare) > maxScratch {
@@ -63,8 +64,9 @@ func (o *outgoing) sent() {
 	}
 }
 
-// flush says who writes the message, of which got were received before it. more
-// reports that the program has messages to receive, so it will not wait now.
+// flush returns which goroutine writes the message. got is how many messages were
+// received before it. more says that there are messages to receive, so the program
+// will not wait now.
 func (o *outgoing) flush(got uint64, more bool) socket.Flush {
 	if got != o.got {
 		o.got, o.burst = got, 0
@@ -79,14 +81,14 @@ func (o *outgoing) flush(got uint64, more bool) socket.Flush {
 	return socket.FlushYield
 }
 
-// Send encodes v and sends it. It waits while the other side's program has not
-// taken enough of what was sent before, and while the connection does not take
-// more. It returns the status of a stream that has ended, and io.EOF if that is
-// OK. Success means that the message was queued, not that it was received. v is
-// the caller's again when Send returns.
+// Send encodes v and sends it. It waits while the program on the other side has
+// not received enough of the earlier messages, and while the connection takes no
+// more. If the stream has ended it returns its status, or io.EOF if that is OK.
+// Success means that the message was queued, not that it was received. The caller
+// may change v when Send has returned.
 func (s *Stream) Send(v any) error { return s.SendContext(s.ctx, v) }
 
-// SendContext is Send that also gives up with ctx. The stream stays whole.
+// SendContext is Send that also ends with ctx, without damage to the stream.
 func (s *Stream) SendContext(ctx context.Context, v any) error {
 	select {
 	case <-s.out.turn:
@@ -153,7 +155,7 @@ func (s *Stream) write(ctx context.Context, x *exchange) error {
 	return nil
 }
 
-// hookSend runs the hooks in front of the encoding of the message in x.
+// hookSend runs the hooks that precede the encoding of the message in x.
 func (s *Stream) hookSend(x *exchange) *message.Status {
 	x.swap = s.swap
 	return x.hooked(func() *message.Status {

@@ -7,16 +7,16 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A streamService is the handling of one stream that the other side has opened, with
-// the hooks of a call around it: so plugins count a stream as one call, which lasts
-// as long as the stream. It belongs to the goroutine of the handler.
+// A streamService handles one stream that the other side has opened, with the hooks
+// of a call around it. So plugins see a stream as one call, which lasts as long as
+// the stream. It belongs to the goroutine of the handler.
 type streamService struct {
-	x     *exchange // of the opening; the end of the stream goes out as its reply
+	x     *exchange // of the opening; its reply is the end of the stream
 	s     *Stream
-	hooks *Hooks // of the peer or, once it is known, of the handler
+	hooks *Hooks // of the peer or, once the handler is known, of the handler
 }
 
-// run handles the stream, top to bottom.
+// run handles the stream from beginning to end.
 func (v *streamService) run() {
 	x := v.x
 	x.stream, x.start = v.s, clock()
@@ -24,7 +24,7 @@ func (v *streamService) run() {
 	t := x.conn.streams.Load()
 	returned := false
 	defer func() {
-		if !returned { // the handler ended its goroutine
+		if !returned { // the handler called runtime.Goexit
 			t.handlerDone()
 			v.finish(newStatus(message.CodeInternalServerError, ""))
 		}
@@ -43,7 +43,7 @@ func (v *streamService) run() {
 	x.conn.shared.runs.handled(x, clock()-x.start)
 }
 
-// handle runs the hooks in front of the handler, and the handler.
+// handle runs the hooks before the handler, and the handler.
 func (v *streamService) handle() (h *Handler, st *message.Status) {
 	x, sh := v.x, v.x.conn.shared
 	defer func() {
@@ -81,7 +81,7 @@ func (v *streamService) handle() (h *Handler, st *message.Status) {
 	return h, h.spec.Stream(x, v.s)
 }
 
-// finish ends the handling: the opener gets the status.
+// finish ends the handling, and sends st to the opener.
 func (v *streamService) finish(st *message.Status) {
 	x, s := v.x, v.s
 	x.status = st
@@ -100,7 +100,7 @@ func (v *streamService) finish(st *message.Status) {
 		x.status = s.Status()
 	}
 	if v.hooks.postWriteReply != nil {
-		_ = x.hooked(func() *message.Status { // it is written; there is nothing left to stop
+		_ = x.hooked(func() *message.Status { // the message is written: a failed hook stops nothing
 			return run(v.hooks.postWriteReply, PostWriteReplyPlugin.PostWriteReply, WriteCtx(x))
 		})
 	}

@@ -2,7 +2,7 @@ package session
 
 import "reflect"
 
-// A StreamType is the type of a [TypedStream] that is known at run time only, as
+// A StreamType is the type of a [TypedStream] that is known only at run time:
 // routers find it in the signature of a method.
 type StreamType struct {
 	In, Out reflect.Type
@@ -21,8 +21,8 @@ func (*TypedStream[In, Out]) types() (in, out reflect.Type) {
 	return reflect.TypeFor[In](), reflect.TypeFor[Out]()
 }
 
-// StreamTypeOf returns the stream type behind typ, a pointer to a [TypedStream].
-// It reports false for any other type.
+// StreamTypeOf returns the stream type of typ, a pointer to a [TypedStream]. It
+// reports false for any other type.
 func StreamTypeOf(typ reflect.Type) (StreamType, bool) {
 	if typ.Kind() != reflect.Pointer || typ.Elem().Kind() != reflect.Struct {
 		return StreamType{}, false
@@ -35,7 +35,7 @@ func StreamTypeOf(typ reflect.Type) (StreamType, bool) {
 	return StreamType{In: in, Out: out, elem: typ.Elem()}, true
 }
 
-// New returns a stream of the type that is built on raw. Its dynamic type is that
+// New returns a stream of the type, built on raw. Its dynamic type is the one
 // given to [StreamTypeOf].
 func (t StreamType) New(raw RawStream) any {
 	s := reflect.New(t.elem).Interface().(typedStream)

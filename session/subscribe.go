@@ -11,8 +11,8 @@ import (
 )
 
 // Subscribe opens a stream to serviceMethod, sends arg as its only message, and
-// yields what the handler sends until it returns. Any other end of the stream than
-// a good one is the last pair's error. A loop that is left early closes the stream.
+// yields what the handler sends until it returns. If the stream fails, the last
+// pair has the error. Leaving the loop early closes the stream.
 func Subscribe[R, A any](ctx context.Context, o StreamOpener, serviceMethod string, arg *A, settings ...message.Setting) iter.Seq2[*R, error] {
 	return func(yield func(*R, error) bool) {
 		subscribeOnce(ctx, o, serviceMethod, arg, settings, yield)
@@ -26,10 +26,10 @@ const (
 )
 
 // SubscribeFrom is [Subscribe] that goes on over another connection when the one
-// that carried the stream is lost or its other side shuts down. next gives the
-// argument: at first of nil, then of the last message that was yielded, so that it
-// can name the position to go on from. It ends when the stream ends in another way,
-// with ctx, or when the session has ended for good.
+// that carried the stream is lost or its other side shuts down. next returns the
+// argument for each stream: it gets nil at first, then the last message that was
+// yielded, from which it can derive the position to go on from. The loop ends when
+// the stream ends in another way, with ctx, or when the session has ended for good.
 func SubscribeFrom[R, A any](ctx context.Context, o StreamOpener, serviceMethod string, next func(last *R) *A, settings ...message.Setting) iter.Seq2[*R, error] {
 	return func(yield func(*R, error) bool) {
 		var last *R
@@ -74,7 +74,7 @@ func movable(err error) bool {
 	return code == message.CodeConnClosed || code == message.CodeShuttingDown
 }
 
-// subscribeOnce reports whether the stream was opened.
+// subscribeOnce is Subscribe with yield. It reports whether the stream was opened.
 func subscribeOnce[R, A any](ctx context.Context, o StreamOpener, serviceMethod string, arg *A, settings []message.Setting, yield func(*R, error) bool) (opened bool) {
 	s, err := OpenStream[A, R](ctx, o, serviceMethod, settings...)
 	if err != nil {

@@ -2,8 +2,8 @@ package session
 
 import "sync"
 
-// A Swap is a small concurrent map: the store of a session, or of one context.
-// The zero value is empty and ready.
+// A Swap is a small concurrent map: the store of a session or of one context. The
+// zero value is empty and ready.
 type Swap struct {
 	mu sync.RWMutex // guards m
 	m  map[any]any
@@ -50,8 +50,8 @@ func (s *Swap) Delete(key any) {
 	delete(s.m, key)
 }
 
-// Range calls f for every entry that was there when it began, until f returns
-// false. f may change the map.
+// Range calls f for every entry that existed when Range was called, until f
+// returns false. f may change the map.
 func (s *Swap) Range(f func(key, value any) bool) {
 	for k, v := range s.snapshot() {
 		if !f(k, v) {

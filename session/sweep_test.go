@@ -30,7 +30,7 @@ func TestActivity(t *testing.T) {
 	}
 }
 
-// TestStuck: from when on calls wait in vain.
+// TestStuck: since when calls have waited in vain.
 func TestStuck(t *testing.T) {
 	const limit = 10 * time.Second
 	var s *stuck

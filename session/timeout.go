@@ -7,8 +7,8 @@ import (
 )
 
 // WithTimeout bounds a call: it ends with CodeHandleTimeout when no reply has
-// come for d, and the handler learns how much time it has. A deadline of the
-// context that is sooner counts.
+// arrived within d. The handler is told how much time is left. An earlier deadline
+// of the context takes precedence.
 func WithTimeout(d time.Duration) message.Setting {
 	return message.WithSetMeta(MetaTimeout, timeoutText(d))
 }
@@ -24,8 +24,8 @@ func WithCancel() message.Setting {
 }
 
 // callLimit returns how long the call m may take: the shorter of the context age
-// and what [WithTimeout] says or, if nothing else bounds the call, the limit of
-// the peer. 0 is no limit.
+// and the timeout of [WithTimeout] or, if nothing else bounds the call, the limit
+// of the peer. 0 is no limit.
 func callLimit(m *message.Message, age, peer time.Duration) time.Duration {
 	limit := age
 	if m.Meta().Len() > 0 {

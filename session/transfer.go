@@ -16,7 +16,7 @@ import (
 // all its bytes, in lower-case hexadecimal.
 const MetaSHA256 = "X-Erpc-Sha256"
 
-// ErrChecksum means that the bytes of a transfer are not those that were sent.
+// ErrChecksum means that the bytes received are not the bytes that were sent.
 var ErrChecksum = errors.New("session: the checksum of the transfer is wrong")
 
 var errCutTransfer = errors.New("session: the transfer ended without its checksum")
@@ -29,15 +29,15 @@ const chunkSize = 64 << 10
 // to use.
 type Transfer struct {
 	// Progress, if set, is called after each chunk with the number of bytes so
-	// far. It runs on the goroutine that reads or writes them.
+	// far, on the goroutine that reads or writes them.
 	Progress func(bytes int64)
 	// Settings are those of the stream: metadata, transfer filters.
 	Settings []message.Setting
 }
 
-// Upload sends all that r returns, and its checksum, to a handler of uploads
-// ([HandleUpload]), and waits for the handler to return. Memory does not grow
-// with the size: it is sent as fast as the handler reads.
+// Upload sends all bytes of r and their checksum to a handler of uploads
+// ([HandleUpload]), and waits for the handler to return. It sends as fast as the
+// handler reads, so memory does not grow with the size.
 func (t Transfer) Upload(ctx context.Context, o StreamOpener, serviceMethod string, r io.Reader) error {
 	s, st := o.OpenStream(ctx, serviceMethod, t.Settings...)
 	if !st.OK() {
@@ -62,8 +62,8 @@ func (t Transfer) Upload(ctx context.Context, o StreamOpener, serviceMethod stri
 }
 
 // Download opens a stream to a handler of downloads ([HandleDownload]) and returns
-// its bytes. The last Read returns io.EOF only if all have arrived and their
-// checksum is right. The caller must close the reader.
+// a reader of its bytes. Read returns io.EOF only if all bytes have arrived and
+// their checksum is right. The caller must close the reader.
 func (t Transfer) Download(ctx context.Context, o StreamOpener, serviceMethod string) (io.ReadCloser, error) {
 	s, st := o.OpenStream(ctx, serviceMethod, t.Settings...)
 	if !st.OK() {
@@ -76,8 +76,9 @@ func (t Transfer) Download(ctx context.Context, o StreamOpener, serviceMethod st
 	return &chunkReader{s: s, sum: sha256.New(), progress: t.Progress}, nil
 }
 
-// HandleUpload is the handler of a stream that receives an upload: fn reads it. A
-// Read returns io.EOF only if all has arrived and the checksum is right.
+// HandleUpload returns the handler of a stream that receives an upload. fn reads
+// it from r, whose Read returns io.EOF only if all bytes have arrived and the
+// checksum is right.
 func HandleUpload(fn func(ctx context.Context, r io.Reader) error) func(CallCtx, *Stream) error {
 	return func(c CallCtx, s *Stream) error {
 		ctx := new(HandlerContext)
@@ -86,7 +87,8 @@ func HandleUpload(fn func(ctx context.Context, r io.Reader) error) func(CallCtx,
 	}
 }
 
-// HandleDownload is the handler of a stream that sends a download: fn writes it.
+// HandleDownload returns the handler of a stream that sends a download, which fn
+// writes to w.
 func HandleDownload(fn func(ctx context.Context, w io.Writer) error) func(CallCtx, *Stream) error {
 	return func(c CallCtx, s *Stream) error {
 		ctx := new(HandlerContext)
@@ -174,7 +176,7 @@ type chunkReader struct {
 	sum      hash.Hash
 	progress func(int64)
 	got      int64
-	m        streamMessage // of which chunk is a part
+	m        streamMessage // that holds chunk
 	chunk    []byte        // not read yet
 	err      error
 }
@@ -195,7 +197,7 @@ func (r *chunkReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements [io.WriterTo]: chunks are written from where they lie.
+// WriteTo implements [io.WriterTo]: chunks are written without a copy.
 func (r *chunkReader) WriteTo(w io.Writer) (written int64, err error) {
 	for {
 		for len(r.chunk) == 0 && r.err == nil {
@@ -221,7 +223,7 @@ func (r *chunkReader) WriteTo(w io.Writer) (written int64, err error) {
 	}
 }
 
-// next receives a chunk, or settles how the transfer ended.
+// next receives a chunk, or sets the error with which the transfer ended.
 func (r *chunkReader) next() {
 	r.err = r.receive()
 	switch {
@@ -241,8 +243,8 @@ func (r *chunkReader) next() {
 	}
 }
 
-// receive makes the next message the chunk, which stays where it was received
-// unless there are hooks to see it.
+// receive makes the next message the chunk. It copies the bytes only if there are
+// hooks that see them.
 func (r *chunkReader) receive() error {
 	if r.s.hooks.preRecvMessage != nil {
 		return r.s.Recv(&r.chunk)

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/plugin"
 )
 
-// content is n bytes that no filter makes small.
+// content returns n bytes that no filter can compress.
 func content(n int) []byte {
 	r := rand.New(rand.NewPCG(1, uint64(n)))
 	b := make([]byte, n)
@@ -28,8 +28,8 @@ func streamOf(f func(CallCtx, *Stream) error) *Handler {
 	return streamHandler(func(ctx CallCtx, s *Stream) *message.Status { return message.FromError(f(ctx, s)) })
 }
 
-// seesAll is a plugin that sees the messages of streams, which are then received
-// in another way.
+// seesAll is a plugin with a hook for received messages, for which these are
+// received in another way.
 type seesAll struct{}
 
 func (seesAll) Name() string                             { return "sees all" }
@@ -148,8 +148,7 @@ func TestUploadsThatFail(t *testing.T) {
 	})
 }
 
-// A handler that reads less than all does not make the upload fail: it has what it
-// wanted.
+// A handler that does not read everything does not make the upload fail.
 func TestUploadOfWhichAPartIsEnough(t *testing.T) {
 	h := streamOf(HandleUpload(func(_ context.Context, r io.Reader) error {
 		_, err := io.ReadFull(r, make([]byte, 10))
@@ -162,8 +161,7 @@ func TestUploadOfWhichAPartIsEnough(t *testing.T) {
 	})
 }
 
-// Bytes that are not those that were sent, or not all of them, are never followed
-// by io.EOF.
+// Wrong or missing bytes are never followed by io.EOF.
 func TestTransfersThatAreNotWhole(t *testing.T) {
 	sends := func(meta string, n int) func(CallCtx, *Stream) error {
 		return func(ctx CallCtx, s *Stream) error {

@@ -11,7 +11,7 @@ import (
 func Call[R any](ctx context.Context, to CallMaker, serviceMethod string, arg any, settings ...message.Setting) (*R, error) {
 	res := new(R)
 	all := settings
-	if ctx != context.Background() || len(settings) > 0 { // else it has neither an end nor values
+	if ctx != context.Background() || len(settings) > 0 { // else ctx has neither an end nor values
 		all = append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)
 	}
 	var st *message.Status
@@ -26,8 +26,8 @@ func Call[R any](ctx context.Context, to CallMaker, serviceMethod string, arg an
 	return res, nil
 }
 
-// CallValue is [Call] for a result that is a value rather than a pointer, such as
-// an int. After an error it is the zero value.
+// CallValue is [Call] that returns the result as a value rather than a pointer,
+// for an int for example. After an error it is the zero value.
 func CallValue[R any](ctx context.Context, to CallMaker, serviceMethod string, arg any, settings ...message.Setting) (R, error) {
 	res, err := Call[R](ctx, to, serviceMethod, arg, settings...)
 	if err != nil {
@@ -37,8 +37,8 @@ func CallValue[R any](ctx context.Context, to CallMaker, serviceMethod string, a
 	return *res, nil
 }
 
-// CallMeta is [Call] that returns the metadata of the reply too, also after an
-// error. It is never nil.
+// CallMeta is [Call] that also returns the metadata of the reply, even after an
+// error. The metadata is never nil.
 func CallMeta[R any](ctx context.Context, to CallMaker, serviceMethod string, arg any, settings ...message.Setting) (*R, *message.Meta, error) {
 	res := new(R)
 	all := append(append(make([]message.Setting, 0, len(settings)+1), message.WithContext(ctx)), settings...)

@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// A RawStream is what a [TypedStream] is built on: a [Stream], or a stand-in of a
+// A RawStream is what a [TypedStream] is built on: a [Stream], or a fake in a
 // test.
 type RawStream interface {
 	SendContext(ctx context.Context, v any) error
@@ -19,7 +19,7 @@ type RawStream interface {
 	StreamInfo
 }
 
-// StreamInfo is what a stream tells of itself.
+// StreamInfo describes a stream.
 type StreamInfo interface {
 	Context() context.Context
 	Meta() *message.Meta
@@ -28,8 +28,7 @@ type StreamInfo interface {
 }
 
 // A TypedStream is one end of a stream that receives In and sends Out; see
-// [Stream]. The type []byte stands for messages as they are, which no codec
-// touches.
+// [Stream]. The type []byte stands for raw messages, without a codec.
 type TypedStream[In, Out any] struct{ raw RawStream }
 
 // NewTypedStream returns the typed form of a stream.
@@ -43,16 +42,16 @@ func (s *TypedStream[In, Out]) Raw() RawStream { return s.raw }
 // Send sends a message; see [Stream.Send].
 func (s *TypedStream[In, Out]) Send(m *Out) error { return s.raw.SendContext(s.raw.Context(), m) }
 
-// SendContext is Send that also gives up with ctx. The stream stays whole.
+// SendContext is Send that also ends with ctx, without damage to the stream.
 func (s *TypedStream[In, Out]) SendContext(ctx context.Context, m *Out) error {
 	return s.raw.SendContext(ctx, m)
 }
 
 // Recv waits for the next message. It returns io.EOF when the other side sends no
-// more, and the status of a stream that ended in another way.
+// more, and the status if the stream ended in another way.
 func (s *TypedStream[In, Out]) Recv() (*In, error) { return s.RecvContext(context.Background()) }
 
-// RecvContext is Recv that also gives up with ctx. The stream stays whole.
+// RecvContext is Recv that also ends with ctx, without damage to the stream.
 func (s *TypedStream[In, Out]) RecvContext(ctx context.Context) (*In, error) {
 	m := new(In)
 	if err := s.raw.RecvContext(ctx, m); err != nil {
@@ -61,8 +60,8 @@ func (s *TypedStream[In, Out]) RecvContext(ctx context.Context) (*In, error) {
 	return m, nil
 }
 
-// RecvInto is Recv into a message of the caller's, who may use it again for the
-// next one: bytes go into the room that *m has; any other message is cleared
+// RecvInto is Recv into a message of the caller, which may reuse it for the next
+// one: bytes are copied into the capacity of *m, and any other message is cleared
 // first.
 func (s *TypedStream[In, Out]) RecvInto(m *In) error {
 	raw, ok := s.raw.(interface {
@@ -76,8 +75,8 @@ func (s *TypedStream[In, Out]) RecvInto(m *In) error {
 	return s.raw.RecvContext(context.Background(), m)
 }
 
-// All yields the messages until the other side sends no more. Any other end is
-// the last pair's error. A loop that is left early closes the stream, as
+// All yields the messages until the other side sends no more. If the stream fails,
+// the last pair has the error. Leaving the loop early closes the stream, as
 // [Stream.Close] does.
 func (s *TypedStream[In, Out]) All() iter.Seq2[*In, error] {
 	return func(yield func(*In, error) bool) {
@@ -94,11 +93,11 @@ func (s *TypedStream[In, Out]) All() iter.Seq2[*In, error] {
 	}
 }
 
-// CloseSend tells the other side that no more messages come. It is for the side
-// that opened the stream; a handler returns instead.
+// CloseSend tells the other side that this side sends no more messages. It is for
+// the side that opened the stream; a handler returns instead.
 func (s *TypedStream[In, Out]) CloseSend() error { return s.raw.CloseSend() }
 
-// CloseAndRecv is CloseSend, and Recv of the one message that answers. It closes
+// CloseAndRecv calls CloseSend, receives the one message that answers, and closes
 // the stream.
 func (s *TypedStream[In, Out]) CloseAndRecv() (*In, error) {
 	defer s.raw.Close() // it never fails
@@ -127,25 +126,25 @@ func (s *TypedStream[In, Out]) Meta() *message.Meta { return s.raw.Meta() }
 func (s *TypedStream[In, Out]) Draining() <-chan struct{} { return s.raw.Draining() }
 
 // Drain asks the other side's program to end the stream soon; see [Stream.Drain]. It
-// does nothing to a stand-in without that method.
+// does nothing if the raw stream lacks that method.
 func (s *TypedStream[In, Out]) Drain() {
 	if raw, ok := s.raw.(interface{ Drain() }); ok {
 		raw.Drain()
 	}
 }
 
-// Session returns the session that the stream belongs to, nil in a test without
-// one.
+// Session returns the session of the stream, nil in a test without one.
 func (s *TypedStream[In, Out]) Session() Session { return s.raw.Session() }
 
-// A StreamOpener can open streams to the remote peer. Sessions are.
+// A StreamOpener can open streams to the remote peer, as a session can.
 type StreamOpener interface {
 	OpenStream(ctx context.Context, serviceMethod string, settings ...message.Setting) (*Stream, *message.Status)
 }
 
-// OpenStream opens a stream that sends Out and receives In. It ends with ctx; the
-// caller must see to it that it ends, with Close, a canceled ctx, or by receiving
-// until an error. A failed status comes back as a [*message.StatusError].
+// OpenStream opens a stream that sends Out and receives In. It ends with ctx. The
+// caller must make sure that it ends: with Close, by cancelling ctx, or by
+// receiving until an error. A failed status comes back as a
+// [*message.StatusError].
 func OpenStream[Out, In any](ctx context.Context, o StreamOpener, serviceMethod string, settings ...message.Setting) (*TypedStream[In, Out], error) {
 	s, st := o.OpenStream(ctx, serviceMethod, settings...)
 	if !st.OK() {

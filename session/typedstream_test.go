@@ -190,8 +190,8 @@ func TestRecvIntoClearsWhatWasThere(t *testing.T) {
 	}
 }
 
-// Bytes go into the room of the caller if the stream can do that, and are fine if
-// it cannot.
+// Bytes go into the caller's buffer if the stream supports that; otherwise they
+// are still received.
 func TestRecvIntoOfBytes(t *testing.T) {
 	s := NewTypedStream[[]byte, []byte](&fakeRaw{in: []any{[]byte("one"), []byte("two")}})
 	b := make([]byte, 0, 10)

@@ -195,7 +195,7 @@ func (u *unit) sentNothing(why string) {
 	}
 }
 
-// inbound returns a message as the goroutine that reads has read it.
+// inbound returns a message as if the goroutine that reads had read it.
 func (u *unit) inbound(mtype byte, seq int32, method string, body any, set ...message.Setting) *exchange {
 	u.t.Helper()
 	x := getExchange(u.conn, roleNone)
@@ -213,7 +213,7 @@ func (u *unit) inbound(mtype byte, seq int32, method string, body any, set ...me
 	return x
 }
 
-// accept lets a goroutine that reads deal with a message.
+// accept handles a message as the goroutine that reads does.
 func (u *unit) accept(mtype byte, seq int32, method string, body any, set ...message.Setting) outcome {
 	u.t.Helper()
 	x := u.inbound(mtype, seq, method, body, set...)
@@ -224,7 +224,7 @@ func (u *unit) accept(mtype byte, seq int32, method string, body any, set ...mes
 	return out
 }
 
-// occupy takes a place, as of a handler that works on another goroutine.
+// occupy takes a place, as a handler on another goroutine does.
 func (u *unit) occupy() (s slot) {
 	s.occupy(u.conn)
 	return s
@@ -249,8 +249,8 @@ func stack() []byte {
 	return buf[:runtime.Stack(buf, false)]
 }
 
-// bubble runs f where time passes when everything waits. What f leaves behind, such
-// as parked workers, has a while to end.
+// bubble runs f in a bubble, where time passes when everything waits. Goroutines
+// that f leaves behind, such as parked workers, have a while to end.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

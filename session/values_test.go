@@ -16,7 +16,7 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// The store does what a map does, for many goroutines and while it is ranged over.
+// The store behaves like a map, for many goroutines and during Range.
 func TestSwapAgainstAMap(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 0))
@@ -286,7 +286,7 @@ func TestStatsAreAddedFieldByField(t *testing.T) {
 }
 
 // A connection is stuck when calls wait and nothing comes for the whole limit; a
-// byte that comes, or no call that waits, begins it again.
+// byte that arrives, or a moment without calls, starts the limit again.
 func TestStuckConnections(t *testing.T) {
 	var release chan struct{}
 	h := callHandler(func(_ CallCtx, n int) (any, *message.Status) {
@@ -358,7 +358,7 @@ func TestAgesOfASession(t *testing.T) {
 	})
 }
 
-// What a session tells of itself.
+// What a session reports about itself.
 func TestInfoOfASession(t *testing.T) {
 	duets(t, routes{}, func(d *duet) {
 		if !d.here.IsDialed() || d.there.IsDialed() || d.here.ProtoName() != "raw" || d.here.Peer() == nil {

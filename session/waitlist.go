@@ -20,7 +20,7 @@ var errTooManyWaiting = errors.New("session: too many calls wait for the redial;
 type waitlist struct {
 	mu      sync.Mutex // guards the following
 	calls   list.List  // of waitingCall
-	sending bool       // a goroutine calls next until that returns nothing
+	sending bool       // a goroutine calls next until it returns none
 }
 
 type waitingCall struct {
@@ -28,8 +28,8 @@ type waitingCall struct {
 	x   *exchange // its message
 }
 
-// busy reports whether calls wait, or are about to be sent, which a new call must
-// not overtake.
+// busy reports whether calls wait or are about to be sent. A new call must not
+// overtake these.
 func (w *waitlist) busy() bool {
 	if w == nil {
 		return false
@@ -48,8 +48,8 @@ func (w *waitlist) len() int {
 	return w.calls.Len()
 }
 
-// add reports whether there was room, and whether the caller is to start the
-// goroutine that sends.
+// add adds c. ok reports whether there was room, start whether the caller must
+// start the goroutine that sends.
 func (w *waitlist) add(c waitingCall) (ok, start bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,7 +74,7 @@ func (w *waitlist) next() (waitingCall, bool) {
 	return w.removeLocked(w.calls.Front()), true
 }
 
-// remove takes a call out of the list. It reports false if it is not there.
+// remove removes a call. It reports false if the call is not in the list.
 func (w *waitlist) remove(cmd *CallCmd) (waitingCall, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -90,13 +90,13 @@ func (w *waitlist) removeLocked(e *list.Element) waitingCall {
 	return c
 }
 
-// A callSender sends the calls whose turn has come: the session.
+// A callSender sends the calls whose turn has come; it is the session.
 type callSender interface {
-	// sendAsync sends the call whose message is x, and takes x over.
+	// sendAsync sends the call whose message is x, and takes ownership of x.
 	sendAsync(cmd *CallCmd, x *exchange, mode sendMode) *conn
 }
 
-// sendLater lets a call wait until by can send it. It takes x over.
+// sendLater makes a call wait until by can send it. It takes ownership of x.
 func (w *waitlist) sendLater(cmd *CallCmd, x *exchange, by callSender) {
 	ok, start := w.add(waitingCall{cmd, x})
 	if !ok {
@@ -107,12 +107,12 @@ func (w *waitlist) sendLater(cmd *CallCmd, x *exchange, by callSender) {
 	if start {
 		go w.sendAll(by)
 	}
-	if cmd.wasAborted() { // perhaps before it was in the list
+	if cmd.wasAborted() { // abort may have come before it was in the list
 		w.abort(cmd)
 	}
 }
 
-// abort ends a call that was aborted while it waits, if it does.
+// abort ends a call, which was aborted, if it is in the list.
 func (w *waitlist) abort(cmd *CallCmd) {
 	c, ok := w.remove(cmd)
 	if !ok {
@@ -126,7 +126,7 @@ func (w *waitlist) abort(cmd *CallCmd) {
 func (w *waitlist) sendAll(by callSender) {
 	exited := true
 	defer func() {
-		if exited { // a hook has ended the goroutine
+		if exited { // a hook called runtime.Goexit
 			go w.sendAll(by)
 		}
 	}()

@@ -10,7 +10,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// TestWaitlistAgainstAQueue does the same to a waitlist and to a plain queue.
+// TestWaitlistAgainstAQueue takes the same steps on a waitlist and on a plain
+// queue.
 func TestWaitlistAgainstAQueue(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 4))
@@ -119,8 +120,8 @@ func TestWaitlistSends(t *testing.T) {
 	})
 }
 
-// TestAbortedWhileItWaits: a call that its caller gave up leaves the list and ends;
-// one that comes to the list aborted does not stay there.
+// TestAbortedWhileItWaits: a call that is aborted leaves the list and ends; one
+// that was aborted before it joins does not stay.
 func TestAbortedWhileItWaits(t *testing.T) {
 	var w waitlist
 	w.sending = true // as if by a goroutine that has not come to them yet

@@ -8,25 +8,25 @@ import (
 
 const (
 	watchTick    = 500 * time.Microsecond
-	maxUserCode  = 300 * time.Microsecond // in user code before another goroutine reads
+	maxUserCode  = 300 * time.Microsecond // time in user code until another goroutine reads
 	maxIdleTicks = 64                     // without a message until a connection is no longer watched
 )
 
 // A handoff passes the reading of a connection from a goroutine that is stuck in
-// user code to another one. Exactly one goroutine reads at any time: it calls
-// enter and exit around user code, and whoever of exit and the watchdog moves the
-// epoch first decides who reads on. The zero value is ready.
+// user code to another one. Exactly one goroutine reads at any time. It calls
+// enter and exit around user code; whichever of exit and the watchdog moves the
+// epoch first decides which goroutine reads on. The zero value is ready.
 //
-// The low bits of the epoch are what the reading goroutine does: it reads, is in a
-// handler or hook, or replies; from each it may go back to reading, with the next
+// The low bits of the epoch say what the reading goroutine does: it reads, is in a
+// handler or hook, or replies. From each it may return to reading, with the next
 // epoch.
 type handoff struct {
 	epoch   atomic.Uint64
-	since   atomic.Int64 // when it entered that, on clock
+	since   atomic.Int64 // on clock, when it entered user code
 	watched atomic.Bool  // the watchdog has the connection on its list
 
-	// Of the watchdog's goroutine, or of add, which puts the connection on the
-	// list:
+	// Owned by the goroutine of the watchdog, before that by add, which puts the
+	// connection on the list:
 	idleTicks int32
 	lastEpoch uint64
 }
@@ -38,15 +38,15 @@ const (
 	epochStep     = 1 + epochBits
 )
 
-// enter marks the reading goroutine as in user code since now. It returns what
-// handlerDone and exit want.
+// enter marks the reading goroutine as in user code since now. It returns the
+// epoch for handlerDone and exit.
 func (h *handoff) enter(now time.Duration) (epoch uint64) {
 	h.since.Store(int64(now))
 	return h.epoch.Add(epochHandling)
 }
 
-// handlerDone notes that the handler has returned; the reply follows. It returns
-// what exit wants, and whether the caller is still the goroutine that reads.
+// handlerDone records that the handler has returned; the reply follows. It returns
+// the epoch for exit, and whether the caller still is the goroutine that reads.
 func (h *handoff) handlerDone(epoch uint64) (uint64, bool) {
 	next := nextEpoch(epoch) - epochStep + epochReplying
 	if h.epoch.CompareAndSwap(epoch, next) {
@@ -64,13 +64,14 @@ func nextEpoch(epoch uint64) uint64 { return epoch&^epochBits + epochStep }
 // inUserCode reports whether the reading goroutine is in user code.
 func (h *handoff) inUserCode() bool { return h.epoch.Load()&epochBits != 0 }
 
-// A watched is what the watchdog needs of a connection.
+// A watched is a connection as the watchdog sees it.
 type watched interface {
-	// countBlocked counts the message that the reading goroutine handles as one
-	// beside it. It is called before another goroutine reads, so that the message
-	// is counted at any time.
+	// countBlocked counts the message that the reading goroutine handles like one
+	// on a worker. It is called before another goroutine reads, so that the
+	// message is always counted.
 	countBlocked()
-	// uncountBlocked takes that back: the goroutine came out in time.
+	// uncountBlocked undoes countBlocked: the goroutine has left user code in
+	// time.
 	uncountBlocked()
 	// countWorking counts the handler as one at work. It is called after
 	// countBlocked, and before another goroutine reads.
@@ -81,7 +82,7 @@ type watched interface {
 	wakeReader()
 }
 
-// look makes another goroutine read if the one that does is stuck in user code.
+// look makes another goroutine read on if the reading one is stuck in user code.
 // It reports whether the connection stays on the list.
 func (h *handoff) look(now time.Duration, w watched) bool {
 	n := h.epoch.Load()
@@ -89,7 +90,7 @@ func (h *handoff) look(now time.Duration, w watched) bool {
 		w.countBlocked()
 		if h.epoch.CompareAndSwap(n, nextEpoch(n)) {
 			if n&epochBits == epochHandling {
-				w.countWorking() // the handler may have taken that back already
+				w.countWorking() // the handler may have uncounted it already
 			}
 			n = nextEpoch(n)
 			w.readOn()
@@ -106,20 +107,20 @@ func (h *handoff) look(now time.Duration, w watched) bool {
 		return true
 	}
 	h.watched.Store(false)
-	if h.epoch.Load() != n { // a message came in between and saw watched
+	if h.epoch.Load() != n { // a message arrived in between and saw watched set
 		return h.watched.CompareAndSwap(false, true)
 	}
 	w.wakeReader()
 	return false
 }
 
-// A watchdog looks after the connections of one owner on which messages were
-// handled lately. The zero value is ready.
+// A watchdog watches the connections of one owner on which messages were handled
+// lately. The zero value is ready.
 //
-// It has several lists, so that many processors that put connections on it do not
-// wait for one mutex, nor for a look at all of them. It uses one more for each
-// watchSpread connections, because each list that has any wakes a goroutine every
-// tick.
+// It has several lists, so that processors that add connections don't wait for one
+// mutex, or for a look at all connections. The number of lists in use grows by one
+// with every watchSpread connections, because each list in use wakes a goroutine
+// every tick.
 type watchdog struct {
 	lists [watchLists]watchlist
 	conns atomic.Int32 // on all lists
@@ -140,9 +141,9 @@ func (d *watchdog) add(h *handoff, w watched) {
 }
 
 const (
-	// maxWatchShare bounds the part of a processor that a watchlist takes: 1 in so
-	// many. A look at a connection costs some ten nanoseconds, so that a list of
-	// more than 2,000 busy ones is looked at less often than each tick
+	// maxWatchShare bounds the share of a processor that a watchlist takes:
+	// 1/maxWatchShare. A look at a connection costs some ten nanoseconds, so a
+	// list of more than 2,000 busy ones is looked at less often than every tick
 	// (BenchmarkLookAtAll).
 	maxWatchShare = 20
 	// maxWatchPause bounds how long a handler that blocks holds up its connection. A
@@ -190,13 +191,13 @@ func (l *watchlist) run(d *watchdog) {
 	}
 }
 
-// watchPause is the time to the next look after one that took so long.
+// watchPause is the time until the next look after one that took took.
 func watchPause(took time.Duration) time.Duration {
 	return min(max(watchTick, took*(maxWatchShare-1)), maxWatchPause)
 }
 
-// lookAtAll returns how many connections have left the list, and whether any is
-// left to look at.
+// lookAtAll looks at each connection. It returns how many have left the list, and
+// whether any is left.
 func (l *watchlist) lookAtAll(now time.Duration) (gone int, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -55,8 +55,8 @@ func TestStuckReaderIsReplaced(t *testing.T) {
 	w.check(t, 1, 1, 0)
 }
 
-// TestReplyThatIsStuckIsNotAtWork replaces a reader that is stuck in a hook of the
-// reply: its message is counted, its handler is not.
+// TestReplyThatIsStuckIsNotAtWork: a reader that is stuck in a hook of the reply
+// is replaced. Its message is counted, its handler is not.
 func TestReplyThatIsStuckIsNotAtWork(t *testing.T) {
 	for _, returned := range []bool{false, true} {
 		var h handoff
@@ -83,8 +83,8 @@ func TestReplyThatIsStuckIsNotAtWork(t *testing.T) {
 	}
 }
 
-// TestReaderThatComesOutInTime leaves user code just when the watchdog has counted
-// it: one goroutine reads, and nothing stays counted.
+// TestReaderThatComesOutInTime: the reader leaves user code just after the
+// watchdog has counted it. One goroutine reads, and nothing stays counted.
 func TestReaderThatComesOutInTime(t *testing.T) {
 	var h handoff
 	var w fakeWatched
@@ -151,7 +151,7 @@ func TestWatchdogSleepsWithoutConnections(t *testing.T) {
 	})
 }
 
-// However many connections are busy, looking at them takes a bounded part of a
+// However many connections are busy, looking at them takes a bounded share of a
 // processor.
 func TestLooksTakeABoundedShare(t *testing.T) {
 	for took, want := range map[time.Duration]time.Duration{

@@ -12,7 +12,7 @@ import (
 // cancelled. erpc v7 ignores it.
 const MetaTimeout = wire.MetaTimeout
 
-// Package wire says what these are.
+// See package wire.
 const (
 	metaHello   = wire.MetaHello
 	metaRefused = wire.MetaRefused
@@ -32,8 +32,8 @@ const (
 	maxProofSeq = wire.MaxProofSeq
 )
 
-// Reserved reports whether a service method is one of those of erpc's own
-// messages, which reach no handler.
+// Reserved reports whether a service method belongs to erpc's own messages, which
+// reach no handler.
 func Reserved(method string) bool { return isControl(method) }
 
 func isControl(method string) bool { return strings.HasPrefix(method, controlPrefix) }
