@@ -46,6 +46,7 @@ guards: ## allocations, memory and the cost of logs, without the race detector
 	ERPC_IDLE_SESSIONS=5000 $(GO) test -count=1 -run '^TestIdleMemory$$/^tcp$$' ./socket/eventloop
 	ERPC_IDLE_SESSIONS=10000 $(GO) test -count=1 -run '^TestIdleCPU$$' ./socket/eventloop
 	$(GO) test -count=1 ./internal/test/attack
+	$(GO) test -count=1 -run '^TestWordings$$' ./internal/test/docs
 
 attack: ## what strangers can do to servers, in full; writes the table of docs/reliability.md
 	ERPC_ATTACK=full $(GO) test -count=1 -timeout 30m ./internal/test/attack -page $(CURDIR)/docs/reliability.md

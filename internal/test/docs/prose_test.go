@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // wordings are phrases that readers stumble over, with what to write instead.
@@ -49,6 +51,9 @@ func wrongWording(text string) (wrong, instead string) {
 
 // Comments, texts of errors and logs, and pages are written in plain English.
 func TestWordings(t *testing.T) {
+	if kit.RaceEnabled {
+		t.Skip("it has one goroutine, and takes ten times as long under the race detector; make guards runs it")
+	}
 	texts := 0
 	check := func(at, text string) {
 		texts++
