@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto/rawproto"
 )
@@ -169,5 +170,83 @@ func TestStallWatch(t *testing.T) {
 				t.Errorf("%s: it is ended after %v, want %v", c.name, got, c.want)
 			}
 		})
+	}
+}
+
+// A halfSink is a sink one direction of which may end.
+type halfSink struct{ *sink }
+
+func (halfSink) CloseWrite() error { return nil }
+
+// halfUnit is a unit on such a connection.
+func halfUnit(t *testing.T) *unit {
+	t.Helper()
+	u := &unit{t: t, net: newSink(), told: new(fakeUpstream)}
+	u.conn = newEngine(fakeShared(callRoute{}), halfSink{u.net}, rawproto.New, "unit", nil).conns.current()
+	u.conn.up = u.told
+	t.Cleanup(func() { _ = u.conn.close(nil) }) // perhaps a second time
+	return u
+}
+
+// With nothing at work the end of what the other side sends is the end.
+func TestHalfCloseWithNothingAtWork(t *testing.T) {
+	u := halfUnit(t)
+	if u.halfClose() || u.goaway.remote.state() != remoteServing {
+		t.Errorf("it is half closed: %v", u.goaway.remote.state())
+	}
+	handler := u.occupy()
+	defer handler.free()
+	if !u.halfClose() || u.goaway.remote.state() != remoteHalfClosed {
+		t.Errorf("a handler is at work: %v", u.goaway.remote.state())
+	}
+	if u.halfClose() {
+		t.Error("it is half closed a second time")
+	}
+}
+
+// What nothing can answer any more ends at once: calls, and streams that wait for
+// the other side. A stream whose opener has sent everything goes on.
+func TestWhatEndsWithTheOtherHalf(t *testing.T) {
+	u := halfUnit(t)
+	u.streamTable().caps.prove(capStreams)
+	handler := u.occupy()
+	defer handler.free()
+	cmd := &CallCmd{sess: u.sess, wake: make(chan struct{}, 1)}
+	if _, inFlight, _ := cmd.enter(u.conn); inFlight != 1 {
+		t.Fatalf("%d in flight", inFlight)
+	}
+	opened := openOn(t, u)
+	accepted := func(key int32, all bool) *Stream {
+		s, err := newStream(u.conn, "/s", 'j', nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.key = key
+		s.hooks = new(Hooks)
+		s.ctx, s.cancel = context.WithCancelCause(t.Context())
+		if all {
+			s.life.Move(stream.RecvClosed)
+		}
+		if err := u.streamTable().accept(s, 0, false); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	receiving, complete := accepted(1, false), accepted(2, true)
+	defer complete.finish(nil, false)
+	if !u.halfClose() {
+		t.Fatal("it is not half closed")
+	}
+	receive(t, cmd.wake)
+	if cmd.Status().Code() != message.CodeConnClosed {
+		t.Errorf("the call ends with %v", cmd.Status())
+	}
+	for name, s := range map[string]*Stream{"opened here": opened, "that still receives": receiving} {
+		if s.outcome.Load() == nil || s.Status().Code() != message.CodeConnClosed {
+			t.Errorf("a stream %s goes on", name)
+		}
+	}
+	if complete.outcome.Load() != nil {
+		t.Errorf("a stream that has received everything ends with %v", complete.Status())
 	}
 }
