@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/goerpc/erpc/message"
 )
@@ -180,4 +181,47 @@ func TestNoLimitNeverWaits(t *testing.T) {
 	if !u.awaitRoom() {
 		t.Error("refused without a limit")
 	}
+}
+
+// A goroutine that waits for room does so for as long as handlers end.
+func TestHandlersThatEndAreProgress(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := newUnit(t, callRoute{}, func(sh *Shared) { sh.InflightLimit = 100 })
+		var slots [4]slot
+		for i := range slots {
+			slots[i] = u.occupy()
+			slots[i].weight = 101
+			u.budget.add(101)
+		}
+		begun := time.Now()
+		room := make(chan bool, 1)
+		go func() { room <- u.awaitRoom() }()
+		for i := range slots {
+			time.Sleep(waitLongest - roomTick)
+			slots[i].free()
+		}
+		if !receive(t, room) {
+			t.Errorf("refused after %v, though a handler ended every %v", time.Since(begun), waitLongest-roomTick)
+		}
+	})
+}
+
+// A caller that was told that its call took too long is not told anything else.
+func TestARefusalIsNotASecondAnswer(t *testing.T) {
+	u := newUnit(t, callRoute{}, nil)
+	u.told.age = time.Hour
+	x := u.inbound(message.TypeCall, 7, "/h", 1)
+	x.role = roleInbound
+	defer putExchange(x)
+	x.deadline = newDeadline(u.conn, &x.in)
+	defer func() {
+		x.deadline.end()
+		x.deadline = nil
+	}()
+	x.refuse(message.CodeExhausted, errTooManyHandlers)
+	if m := u.sentOne(); m.Seq() != 7 || m.Status().Code() != message.CodeExhausted {
+		t.Errorf("sent %v", m)
+	}
+	x.refuse(message.CodeExhausted, errTooManyHandlers)
+	u.sentNothing("it has its answer")
 }
