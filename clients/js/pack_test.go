@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +46,8 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// TestPackageNamesItsFiles holds without npm too.
+// TestPackageNamesItsFiles checks, without npm, that each entry point and its types, and
+// the modules that these import, are among the files.
 func TestPackageNamesItsFiles(t *testing.T) {
 	b, err := os.ReadFile("package.json")
 	if err != nil {
@@ -54,6 +56,7 @@ func TestPackageNamesItsFiles(t *testing.T) {
 	var p struct {
 		Type, Main, Types, License string
 		Files                      []string
+		Exports                    map[string]struct{ Types, Default string }
 	}
 	if err := json.Unmarshal(b, &p); err != nil {
 		t.Fatal(err)
@@ -61,10 +64,44 @@ func TestPackageNamesItsFiles(t *testing.T) {
 	if p.Type != "module" || p.License != "MIT" {
 		t.Errorf("type %q, license %q", p.Type, p.License)
 	}
-	for _, name := range append(p.Files, p.Main, p.Types) {
-		if _, err := os.Stat(name); err != nil {
+	if at := p.Exports["."]; at.Default != p.Main || at.Types != p.Types {
+		t.Errorf("the entry point is %+v, and main %q with types %q", at, p.Main, p.Types)
+	}
+	entries := []string{p.Main, p.Types}
+	for name, at := range p.Exports {
+		if strings.TrimSuffix(at.Types, ".d.ts") != strings.TrimSuffix(at.Default, ".js") {
+			t.Errorf("%s has the code %q and the types %q", name, at.Default, at.Types)
+		}
+		entries = append(entries, at.Default, at.Types)
+	}
+	for _, entry := range entries {
+		if file, ok := strings.CutPrefix(entry, "./"); !ok || !slices.Contains(p.Files, file) {
+			t.Errorf("the entry point %q is not among the files", entry)
+		}
+	}
+	imported := regexp.MustCompile(`(?m)^(?:import|export)[^"\n]* from "\./([^"]+)"`)
+	found := 0
+	for _, name := range p.Files {
+		code, err := os.ReadFile(name)
+		if err != nil {
 			t.Errorf("the package has a file that is not there: %v", err)
 		}
+		if strings.HasSuffix(name, ".md") {
+			continue
+		}
+		for _, m := range imported.FindAllStringSubmatch(string(code), -1) {
+			found++
+			file := m[1]
+			if strings.HasSuffix(name, ".d.ts") {
+				file = strings.TrimSuffix(file, ".js") + ".d.ts"
+			}
+			if !slices.Contains(p.Files, file) {
+				t.Errorf("%s imports %q, which is not among the files", name, file)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no import was found")
 	}
 }
 

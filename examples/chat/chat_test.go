@@ -17,6 +17,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/mixer/websocket"
+	"github.com/goerpc/erpc/plugin/limit"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
@@ -57,8 +58,8 @@ type goGuest struct {
 func newGuest(t *testing.T, p erpc.Peer, dial func() (erpc.Session, *erpc.Status)) *goGuest {
 	t.Helper()
 	g := &goGuest{t: t, messages: make(chan Message, 100), members: make(chan Members, 100)}
-	erpc.HandlePush(p, "/chat/message", func(_ context.Context, m *Message) error { g.messages <- *m; return nil }, inTurn)
-	erpc.HandlePush(p, "/chat/members", func(_ context.Context, m *Members) error { g.members <- *m; return nil }, inTurn)
+	erpc.HandlePush(p, "/chat/message", func(_ context.Context, m *Message) error { g.messages <- *m; return nil }, limit.Ordered())
+	erpc.HandlePush(p, "/chat/members", func(_ context.Context, m *Members) error { g.members <- *m; return nil }, limit.Ordered())
 	sess, st := dial()
 	if !st.OK() {
 		t.Fatal(st)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
 )
 
 // Join is the argument of the call /chat/join, whose reply is Members.
@@ -46,14 +47,14 @@ func (r *rooms) handle(p erpc.Peer) {
 			return nil, st.Err()
 		}
 		return members, nil
-	}, inTurn)
+	}, limit.Ordered()) // messages of one guest, in the order in which they were sent
 	erpc.HandleCall(chat, "/say", func(ctx context.Context, arg *Say) (*int, error) {
 		n, st := r.say(erpc.CallCtxFrom(ctx).Session(), arg.Text)
 		if !st.OK() {
 			return nil, st.Err()
 		}
 		return &n, nil
-	}, inTurn)
+	}, limit.Ordered())
 }
 
 // Feed is the argument of the stream /chat/feed, which sends each Message of a
@@ -90,13 +91,6 @@ func (r *rooms) handleFeed(p erpc.Peer) {
 			}
 		}
 	}, erpc.Safe())
-}
-
-// inTurn makes the messages of one guest be handled in the order in which they
-// were sent.
-var inTurn = &erpc.PluginImpl{
-	PluginName: "in turn",
-	OnPostReg:  func(h *erpc.Handler) error { h.SetOrdered(true); return nil },
 }
 
 // leaving is a plugin that removes sessions from their room when they end.
