@@ -23,7 +23,7 @@ func TestLimitsAreThoseOfThePage(t *testing.T) {
 		"`Options.Linger`":                seconds(opt.Linger),
 		"`History.Size`":                  fmt.Sprint(opt.History[0].Size),
 		"`History.Age`":                   seconds(opt.History[0].Age),
-		"members that one `Change` names": fmt.Sprint(maxChanges),
+		"members that one `Change` lists": fmt.Sprint(maxChanges),
 		"name of a room":                  fmt.Sprintf("%d bytes", maxRoomName),
 	} {
 		if row := "| " + name + " | " + value + " |"; !strings.Contains(string(page), row) {

@@ -17,7 +17,7 @@ func TestLimitsAreThoseOfThePage(t *testing.T) {
 		fmt.Sprintf("| `Options.Attempts` | %d |", opt.Attempts),
 		fmt.Sprintf("| `MaxWait` | %.0f s |", MaxWait.Seconds()),
 		fmt.Sprintf("| `Options.Failures` | %d |", opt.Failures),
-		fmt.Sprintf("`Options.Ejection`, %.0f s, and twice as long each time, %.0f s at most", opt.Ejection.Seconds(), maxEjection.Seconds()),
+		fmt.Sprintf("`Options.Ejection`, %.0f s by default, and twice as long each further time, at most %.0f s", opt.Ejection.Seconds(), maxEjection.Seconds()),
 		fmt.Sprintf("| `MaxPending` | %d |", MaxPending),
 		fmt.Sprintf("| `MaxSticky` | %d |", MaxSticky),
 	} {
