@@ -13,17 +13,17 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// What a connection and its other side say to each other beside calls, pushes and
-// streams: who they are ([proof]), that a call is cancelled, that one of them goes
-// away ([goaway]), and why the connection ends. Small messages of that kind are owed
+// Besides calls, pushes and streams, the two sides of a connection tell each other
+// who they are ([proof]), that a call is cancelled, that one of them shuts down
+// ([goaway]), and why the connection ends. These small messages are queued as debts
 // ([debts]), so that no goroutine waits for room to send them.
 
-// offerProof makes the next call in the table of the connection, whose message is
-// m, the one that carries the offer, if it is to. It is called before the call
-// has its number.
+// offerProof decides whether the next call of the connection, whose message is m,
+// carries the offer, and prepares the call table for it. It must be called before
+// the call gets its number.
 func (c *conn) offerProof(m *message.Message) bool {
 	if m.Meta().RawLen() > 0 || m.Meta().Len() > 0 {
-		m.Meta().Del(metaHello) // of another connection, or somebody else's
+		m.Meta().Del(metaHello) // left from another connection, or of another sender
 	}
 	if c.proof.peek().settled() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
 		return false
@@ -36,15 +36,15 @@ func (c *conn) offerProof(m *message.Message) bool {
 	return true
 }
 
-// acceptOffer answers a call that proves its caller.
+// acceptOffer says hello to a call that proves its caller.
 func (c *conn) acceptOffer(m *message.Message) {
 	if c.proof.peek().offers(m) {
 		c.proven(m.Seq())
 	}
 }
 
-// proven records that the other side is proven. hello is the number of the call
-// that is answered; 0: this side has made it.
+// proven records that the other side is proven. hello is the number of the call to
+// say hello to; 0 if this side made the call.
 func (c *conn) proven(hello int32) {
 	cancels, first := c.proof.get().give()
 	if first && hello != 0 {
@@ -55,8 +55,8 @@ func (c *conn) proven(hello int32) {
 	}
 }
 
-// control deals with a control message. It passes over what it does not know: a
-// later version may say more. A side that is not proven has nothing to say.
+// control handles a control message. It ignores unknown messages, which later
+// versions may send, and those of a side that is not proven.
 func (c *conn) control(m *message.Message) {
 	method, seq := m.ServiceMethod(), m.Seq()
 	if method == controlHello {
@@ -85,16 +85,16 @@ func (c *conn) control(m *message.Message) {
 	}
 }
 
-// cancelRemote tells the other side that nobody waits for the call any more: at
-// once, or when its hello comes, which it sends when it gets the first call.
+// cancelRemote tells the other side that the call is cancelled: at once or, if its
+// hello has not arrived, when it does.
 func (c *conn) cancelRemote(seq int32) {
 	if c.proof.get().cancel(seq) {
 		c.owe(debt{what: debtCancel, seq: seq})
 	}
 }
 
-// owe sends a small message, now or as soon as there is room for it. A side that
-// takes none, and yet makes this side owe more and more, loses the connection.
+// owe sends a small message, now or as soon as there is room for it. If too many
+// are owed because the other side does not read, the connection ends.
 func (c *conn) owe(d debt) {
 	if !c.debts.get().owe(d, c) {
 		go c.up.connDown(c, socket.ErrSlowReader)
@@ -135,11 +135,11 @@ func (c *conn) whenRoom(f func()) bool { return c.sock.NotifyRoom(f) }
 // flush implements [payer].
 func (c *conn) flush() { c.sock.StartFlush() }
 
-// drain makes the connection serve no new calls, tells the other side if that
-// understands, and looks whether it is done. It ends a connection that holds a call
-// when nothing else is at work there. It is called again and again. idle
-// reports that no handler works for it; quiet, that moreover its replies are
-// written and nothing more is expected from the other side.
+// drain makes the connection serve no new calls, tells the other side if it
+// understands that, and checks whether the connection is done. It is called
+// repeatedly. A connection that holds a call is ended once nothing else is at work
+// on it. idle reports that no handler works for it. quiet reports that its replies
+// are written, too, and nothing more is expected from the other side.
 func (c *conn) drain() (idle, quiet bool) {
 	g := &c.goaway
 	if g.local.move(localServing, localDraining) {
@@ -161,13 +161,13 @@ func (c *conn) drain() (idle, quiet bool) {
 	l.closed, l.flushed, l.proven = c.isClosed(), c.sock.Flushed(), c.proof.peek().given()
 	idle, quiet, end := g.decide(l)
 	if end {
-		go c.sess.End(ErrShutdown) // it has hooks
+		go c.sess.End(ErrShutdown) // it runs hooks
 	}
 	return idle, quiet
 }
 
-// leave lets no more calls be sent over the connection, whose other side is going
-// away. Those in flight stay until they end.
+// leave stops new calls over the connection, because its other side shuts down.
+// Calls in flight go on.
 func (c *conn) leave() {
 	c.pending.get().Stop()
 	c.goaway.remote.move(remoteServing, remoteLeaving)
@@ -175,8 +175,8 @@ func (c *conn) leave() {
 	c.closeIfDone()
 }
 
-// closeIfDone ends a connection whose other side goes away, or sends no more, once
-// nothing is at work on it. It is called whenever something has ended there.
+// closeIfDone ends a connection whose other side shuts down or sends no more, once
+// nothing is at work on it. It is called whenever a call or a handler has ended.
 func (c *conn) closeIfDone() {
 	state := c.goaway.remote.state()
 	switch state {
@@ -196,8 +196,8 @@ func (c *conn) closeIfDone() {
 	}
 }
 
-// halfClose lets the handlers at work finish after the other side has ended what
-// it sends. It reports false if that means the end of the connection.
+// halfClose lets the handlers at work finish after the other side has closed its
+// sending direction. It reports false if the connection ends instead.
 func (c *conn) halfClose() bool {
 	if c.replaceable || c.proof.peek().given() || !c.busy() || !halfCloses(c.sock.Conn()) {
 		return false
@@ -223,12 +223,12 @@ func (c *conn) halfClose() bool {
 func (c *conn) endHalfClosed() {
 	ctx := c.context()
 	for c.sock.Flush(ctx) == nil && !c.debts.peek().empty() {
-		backoff.Sleep(ctx, time.Millisecond) // what is owed is queued as soon as there is room
+		backoff.Sleep(ctx, time.Millisecond) // debts are queued as soon as there is room
 	}
 	c.up.connDown(c, errConnClosed)
 }
 
-// sayEnd has the other side hear why the connection, which is about to be closed, ends.
+// sayEnd tells the other side why the connection is about to be closed.
 func (c *conn) sayEnd(why *ClosedError) {
 	t, tells := c.sock.Conn().(tellingConn)
 	proven := c.proof.peek().given()
@@ -244,23 +244,24 @@ func (c *conn) sayEnd(why *ClosedError) {
 	}
 }
 
-// sayRefused is sayEnd for a connection that the connect hooks have refused, whose other
-// side may have got st already. A client that is refused for good need not come back.
+// sayRefused is sayEnd for a connection that the connect hooks have refused. The other
+// side may have got st already. A client that is refused for good is told not to
+// reconnect.
 func (c *conn) sayRefused(st *message.Status) {
 	if t, ok := c.sock.Conn().(tellingConn); ok {
 		forGood := st.Code() == message.CodeUnauthorized || st.Code() == codeForbidden
-		t.SayClose(st.Code(), st.Msg(), !forGood) // without the cause, which is not for strangers
+		t.SayClose(st.Code(), st.Msg(), !forGood) // without the cause, which must not leave this side
 	}
 }
 
-// end is called once, by the goroutine that reads last. x, which may be nil, is
-// what it was reading into.
+// end is called once, by the last goroutine that reads. x, which may be nil, is
+// the exchange that it was reading into.
 func (c *conn) end(err error, x *exchange) {
 	if isTimeout(err) && c.reader.aged(clock()) {
 		err = ErrAge
 	}
 	if dead := c.sock.Err(); dead != nil && !errors.Is(dead, net.ErrClosed) {
-		err = dead // the writer knows better why
+		err = dead // the error of the writer is more precise
 	}
 	why := c.closedBy.Load()
 	if why == nil {
@@ -268,7 +269,7 @@ func (c *conn) end(err error, x *exchange) {
 	}
 	if why != nil {
 		c.up.connEnded(c, why)
-		c.up.connDown(c, why) // it is not the one that the session is on any more
+		c.up.connDown(c, why) // closes c if the session has another connection
 		return
 	}
 	if abnormal(err) {
@@ -288,8 +289,8 @@ func (c *conn) end(err error, x *exchange) {
 	c.up.connDown(c, err)
 }
 
-// sayWhy tells the other side, where the protocol has a way to, why the connection
-// ends: x is the message that could not be read. It reports whether it did.
+// sayWhy tells the other side why the connection ends, if the protocol allows
+// that. x is the message that could not be read. It reports whether it did.
 func (c *conn) sayWhy(err error, x *exchange) bool {
 	if r, ok := c.sock.Proto().(proto.Refuser); ok {
 		c.sock.SendLast(r.AppendRefusal(nil, err))
@@ -304,13 +305,13 @@ func (c *conn) sayWhy(err error, x *exchange) bool {
 	return true
 }
 
-// awaitID waits a moment for the bytes that say whose message err refuses, if
-// no more than its length has arrived.
+// awaitID waits a moment for the bytes that identify the message that err refuses,
+// if only its length has arrived.
 func (c *conn) awaitID(err error, x *exchange) {
 	if x == nil || !errors.Is(err, proto.ErrEarly) {
 		return
 	}
-	_ = c.sock.SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection, which reading tells
+	_ = c.sock.SetReadDeadline(time.Now().Add(lingerIdle)) // fails only on a closed connection; the next read reports that
 	for errors.Is(err, proto.ErrEarly) {
 		err = c.sock.ReadOn(&x.in)
 	}

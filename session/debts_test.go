@@ -14,8 +14,8 @@ func refusal(seq int32) debt {
 	return debt{what: debtRefusal, code: message.CodeExhausted, seq: seq, cause: errTooManyHandlers}
 }
 
-// TestRefusalsOfAFloodAreFewDebts: calls that are refused in about the order of
-// their numbers take next to no memory, and each is refused once.
+// TestRefusalsOfAFloodAreFewDebts: calls that are refused roughly in the order of
+// their numbers take almost no memory, and each is refused once.
 func TestRefusalsOfAFloodAreFewDebts(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -59,7 +59,8 @@ func TestRefusalsOfAFloodAreFewDebts(t *testing.T) {
 	}
 }
 
-// TestDebtsWhilePaid adds and pays at random, next to a list of what is owed.
+// TestDebtsWhilePaid adds and pays debts at random, and compares them with a plain
+// list.
 func TestDebtsWhilePaid(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
@@ -116,7 +117,7 @@ func TestDebtsWhilePaid(t *testing.T) {
 	}
 }
 
-// TestRefusalsThatDiffer are not a run.
+// TestRefusalsThatDiffer: they are not merged.
 func TestRefusalsThatDiffer(t *testing.T) {
 	other := refusal(3)
 	other.cause = errors.New("another")
@@ -140,8 +141,8 @@ func TestRefusalsThatDiffer(t *testing.T) {
 	}
 }
 
-// TestManyCancellationsKeepTheConnection: what this side owes by its own doing is
-// not held against the other.
+// TestManyCancellationsKeepTheConnection: debts that this side causes itself do
+// not end the connection.
 func TestManyCancellationsKeepTheConnection(t *testing.T) {
 	var o debts
 	for n := range int32(2 * maxDebts) {
@@ -211,7 +212,8 @@ func (p *fakePayer) whenRoom(f func()) bool {
 
 func (p *fakePayer) flush() { p.flushes++ }
 
-// TestDebtsArePaid: at once while there is room, and when there is room again.
+// TestDebtsArePaid: debts are paid at once if there is room, else when there is
+// room again.
 func TestDebtsArePaid(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var o debts

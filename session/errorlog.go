@@ -14,12 +14,12 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// The other side of a session sees the statuses that were made for it. What a Go
-// error or a panic says was not: it goes to the log, and the other side gets a
-// public text with an id that the line in the log has too, unless the configuration
-// asks for the texts (Config.ErrorDetail). An error that wraps such a status in a text
-// of its own (message.Status.Around) is in between: the status goes to the other side as
-// it is, and the text to the log.
+// The other side of a session sees the statuses that handlers make for it. The texts of
+// Go errors and panics are not meant for it: they are logged, and the other side gets a
+// public text with an id that the log line has, too. Config.ErrorDetail sends the texts
+// themselves. An error that wraps such a status in a text of its own
+// (message.Status.Around) is in between: the status goes to the other side as it is, and
+// the text to the log.
 
 // Public texts.
 const (
@@ -27,17 +27,18 @@ const (
 	textBadBody  = "the body can't be decoded"
 )
 
-// maxErrorText is how much of an error is logged, in bytes: it may quote what the
-// other side sent.
+// maxErrorText is how much of an error is logged, in bytes, because it may quote
+// what the other side sent.
 const maxErrorText = 1 << 10
 
 // maxErrorLines is how many lines of one kind a peer logs in a second. The line of a
 // panic is some kilobytes long, and a stranger can repeat a call that panics or fails.
 const maxErrorLines = 10
 
-// An errorLog has a throttle for each kind of line, so that a stranger who sends what
-// can't be decoded hides no failure of a handler. Of connections that break the protocol
-// one line a second is logged: a stranger can open one after the other.
+// An errorLog has a throttle for each kind of line, so that bodies that can't be
+// decoded, which any client can send, don't hide failures of handlers. Lines about
+// connections that break the protocol are bounded to one a second, because any client
+// can open one after another.
 type errorLog struct{ panics, failures, bodies, statuses, ends logging.Throttle }
 
 func (l *errorLog) init() {
@@ -46,8 +47,8 @@ func (l *errorLog) init() {
 	}
 }
 
-// logError writes a line of a kind that t counts to log, and returns what to tell the
-// other side: text, and the id of the line if it was written.
+// logError writes a line to log unless t, the throttle of its kind, suppresses it. It
+// returns the text for the other side, with the id of the line if it was written.
 func logError(log logging.Printer, t *logging.Throttle, level slog.Level, what, text string, attrs ...slog.Attr) string {
 	if !log.Enabled(level) {
 		return text
@@ -72,8 +73,8 @@ func (sh *Shared) internalError(log logging.Printer, err *message.PanicError, at
 	return newStatus(message.CodeInternalServerError, text)
 }
 
-// told returns st, the outcome of a message, as the other side may see it. What that does
-// not see is written to log.
+// told returns st, the outcome of a message, as the other side may see it. The rest is
+// written to log.
 func (sh *Shared) told(log logging.Printer, st *message.Status) *message.Status {
 	around := st.Around()
 	st = plain(st)
@@ -141,20 +142,20 @@ func HandlerStatus(err error) *message.Status {
 		return st
 	}
 	ended := newStatus(code, err)
-	if err != context.DeadlineExceeded && err != context.Canceled { // there is more to it
+	if err != context.DeadlineExceeded && err != context.Canceled { // it says more than these
 		ended.HideCause()
 	}
 	return ended
 }
 
-// decodeFailed is the outcome of a body that could not be decoded. A panic is written to
-// log.
+// decodeFailed returns the status of a body that could not be decoded. A panic is
+// written to log.
 func (sh *Shared) decodeFailed(log logging.Printer, err error) *message.Status {
 	if panicked, ok := message.AsPanic(err); ok {
 		return sh.internalError(log, panicked)
 	}
 	switch {
-	case errors.Is(err, errTooMuchDecoded): // so its handler was not called
+	case errors.Is(err, errTooMuchDecoded): // its handler was not called
 		return Refusal(newStatus(message.CodeExhausted, err))
 	case errors.Is(err, codec.ErrTooLarge):
 		return newStatus(message.CodeTooLarge, err)

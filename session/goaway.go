@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// How a peer leaves without failing a call (GOAWAY in the terms of HTTP/2): it
-// drains its connections, which refuse new calls, and says so to those that
-// understand. The other side sends no more calls over the connection, redials if
-// it may, and when the last of its calls has ended closes the connection or, if
-// it can't redial, says bye. Then nothing can be on its way that an end of the
-// connection would lose. The peer bounds all of this.
+// How a peer shuts down without failing a call (GOAWAY in the terms of HTTP/2): it
+// drains its connections, which refuse new calls, and tells the sides that
+// understand. The other side sends no more calls over the connection and redials
+// if it may. When the last of its calls has ended it closes the connection or, if
+// it can't redial, says bye. Then no message is in flight that would be lost with
+// the connection. The peer bounds the time of all this.
 //
 // Others, such as peers of erpc v7, get a short time to fall silent. They would take
 // a refusal for the outcome of the call and send the next one at once, so a call of
-// theirs that comes meanwhile is held for a while: not answered. As soon as the
-// handlers at work for them have finished, the connection ends, and with it that
-// call: one for each caller.
+// theirs that arrives meanwhile is held for a while: it is not answered. The
+// connection ends as soon as the handlers at work for it have finished, and with it
+// the held calls, one of each caller.
 
-// localState is where this side is in its leaving of a connection.
+// localState is how far this side is in shutting down a connection.
 type localState int32
 
 const (
 	localServing      localState = iota // new calls are served
 	localDraining                       // no new calls are served; the other side does not know yet
-	localHolding                        // nor can it be told, and has called since
-	localTold                           // the other side was sent a goaway
-	localAcknowledged                   // it has said bye: no more calls come
+	localHolding                        // the other side can't be told, and has called since
+	localTold                           // the other side was told by a goaway
+	localAcknowledged                   // the other side has said bye: it sends no more calls
 )
 
 func (s localState) String() string {
@@ -44,13 +44,13 @@ var localMoves = [...][]localState{
 
 func (s localState) next() []localState { return localMoves[s] }
 
-// remoteState is where the other side is in its leaving of a connection.
+// remoteState is how far the other side is in shutting down a connection.
 type remoteState int32
 
 const (
-	remoteServing    remoteState = iota // it takes calls
-	remoteLeaving                       // its goaway has come; calls of this side may be in flight still
-	remoteHalfClosed                    // it has ended what it sends; its last calls may be in flight still
+	remoteServing    remoteState = iota // it serves calls
+	remoteLeaving                       // its goaway has arrived; calls of this side may be in flight
+	remoteHalfClosed                    // it has closed its sending direction; its last calls may still be handled
 	remoteFinished                      // the last call has ended: bye was sent, or the connection closed
 )
 
@@ -67,25 +67,26 @@ var remoteMoves = [...][]remoteState{
 
 func (s remoteState) next() []remoteState { return remoteMoves[s] }
 
-// leaves reports whether the other side goes away in good order.
+// leaves reports whether the other side shuts down in good order.
 func (s remoteState) leaves() bool { return s == remoteLeaving || s == remoteFinished }
 
-// How long a side that is not known to understand goaway must have sent no
-// message. One that has not sent any, and connected a moment ago, may be a client
-// that has just redialed, whose first call would tell.
+// How long a side that is not known to understand goaway must be silent. A side
+// that has connected a moment ago and sent nothing may be a client that has just
+// redialed; its first call would show what it understands.
 const (
 	quietAfter        = 50 * time.Millisecond
 	quietAfterConnect = 500 * time.Millisecond
 )
 
-// How long a call is held, and how many of a connection are; what is above that is
-// refused at once.
+// How long a call is held, and how many calls of a connection are. Calls above
+// that are refused at once.
 const (
 	holdFor      = 250 * time.Millisecond
 	maxHeldCalls = 1000
 )
 
-// A heldCall is one that came while the connection drains and is not answered yet.
+// A heldCall is a call that arrived while the connection drains and is not
+// answered yet.
 type heldCall struct {
 	seq   int32
 	since time.Duration // on clock
@@ -96,14 +97,14 @@ type heldCall struct {
 type goaway struct {
 	local  machine[localState]
 	remote machine[remoteState]
-	quiet  atomic.Pointer[quiescence] // nil: nobody has asked for it; see quiescence
+	quiet  atomic.Pointer[quiescence] // nil until the first use; see quiescence
 }
 
 // serves reports whether this side serves new calls.
 func (g *goaway) serves() bool { return g.local.state() == localServing }
 
-// quiescence returns what is known of the quiet of the connection, which was made at
-// the time opened.
+// quiescence returns the quiescence of the connection, which was made at the time
+// opened.
 func (g *goaway) quiescence(opened time.Duration) *quiescence {
 	if q := g.quiet.Load(); q != nil {
 		return q
@@ -112,18 +113,18 @@ func (g *goaway) quiescence(opened time.Duration) *quiescence {
 	return g.quiet.Load()
 }
 
-// hold keeps the answer to a call of a side that can't be told back, for the end of
-// the connection, which was made at the time opened. Drain refuses it if that does not
-// come soon; a protocol that answers in order gets no answer out of turn. It reports
-// false if too many are held.
+// hold holds a call of a side that can't be told of the shutdown: it is not answered
+// before the connection ends. If that takes long, drain refuses the call, unless the
+// protocol answers in order. The connection was made at the time opened. hold reports
+// false if too many calls are held.
 func (g *goaway) hold(seq int32, inTurn bool, opened time.Duration) bool {
 	g.local.move(localDraining, localHolding)
 	return inTurn || g.quiescence(opened).hold(heldCall{seq, clock()})
 }
 
-// A drainLook is what one look at a draining connection has seen of it.
+// A drainLook is what one look at a draining connection has seen.
 type drainLook struct {
-	busy    bool // a handler works for it
+	busy    bool // a handler is at work
 	silent  bool // nothing has happened for long enough; see quiescence
 	closed  bool
 	flushed bool // its replies are written
@@ -149,16 +150,16 @@ func (g *goaway) decide(l drainLook) (idle, quiet, end bool) {
 	return true, l.silent, false
 }
 
-// A quiescence is how long a draining connection has been quiet. It may be used
-// concurrently. The zero value has yet to look.
+// A quiescence measures how long a draining connection has been quiet. It may be
+// used concurrently. The zero value has not looked yet.
 type quiescence struct {
 	opened time.Duration // when the connection was made
 
 	mu     sync.Mutex    // guards the following
-	idle   time.Duration // since when no handler works for it; 0: one did at the last look
-	silent time.Duration // since when no message came
+	idle   time.Duration // since when no handler has been at work; 0: one was at the last look
+	silent time.Duration // since when no message has arrived
 	seen   uint64        // messages received at the last look
-	held   []heldCall    // in the order in which they came
+	held   []heldCall    // in the order of their arrival
 }
 
 // hold keeps a call unless too many are held.
@@ -172,8 +173,8 @@ func (q *quiescence) hold(c heldCall) bool {
 	return true
 }
 
-// overdue returns the calls that have been held for long enough at the time now, and
-// forgets them.
+// overdue removes and returns the calls that have been held for long enough at the
+// time now.
 func (q *quiescence) overdue(now time.Duration) []heldCall {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -186,9 +187,9 @@ func (q *quiescence) overdue(now time.Duration) []heldCall {
 	return due
 }
 
-// look brings q up to date at the time now, never 0. received counts the
-// messages that have come. It reports whether nothing has happened for long
-// enough to expect nothing more from a side that can't say so.
+// look updates q at the time now, which must not be 0. received is the number of
+// messages received so far. It reports whether the connection has been quiet for
+// so long that nothing more is expected from a side that can't say bye.
 func (q *quiescence) look(now time.Duration, busy bool, received uint64) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/message"
 )
 
-// TestHeldCalls are refused in their order when they have waited for long enough, and
-// bounded.
+// TestHeldCalls: held calls are refused in order when they have waited for long
+// enough, and their number is bounded.
 func TestHeldCalls(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	handler := u.occupy() // it works for longer than a call is held

@@ -93,9 +93,8 @@ func TestAStreamFromOpenToEnd(t *testing.T) {
 	})
 }
 
-// What each side sees of each way in which a stream can end.
-// An opener that closes after CloseSendMeta does not take the metadata away from a
-// handler that has received everything.
+// A handler that receives everything gets the metadata of CloseSendMeta even if
+// the opener closes the stream afterwards.
 func TestTrailerOutlivesClose(t *testing.T) {
 	trailer := make(chan string, 1)
 	h := streamHandler(func(_ CallCtx, s *Stream) *message.Status {
@@ -231,7 +230,7 @@ func TestEndsOfStreamsComeBeforeThatOfTheSession(t *testing.T) {
 	})
 }
 
-// The deadline of the opener is that of the handler, whichever looks first.
+// The opener's deadline is also the handler's, whichever side notices it first.
 func TestDeadlineOfAStream(t *testing.T) {
 	left := make(chan time.Duration, 1)
 	ended := make(chan error, 1)
@@ -535,7 +534,7 @@ func TestAHandlerEndsItsStreamByReturning(t *testing.T) {
 	})
 }
 
-// A shutdown of either side is told to the programs of both, and lets them finish.
+// The programs of both sides are told of a shutdown of either, and may finish.
 func TestDrainingOfAStream(t *testing.T) {
 	for _, side := range []string{"opener", "handler"} {
 		t.Run(side, func(t *testing.T) {

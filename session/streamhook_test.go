@@ -123,8 +123,8 @@ func TestHooksOfAStream(t *testing.T) {
 	}, withPlugins([]plugin.Plugin{here}, []plugin.Plugin{there}))
 }
 
-// A hook that fails, panics or ends its goroutine stops what it stands in front
-// of, and what its stream or call is left with is told to the other side.
+// A hook that fails, panics or calls runtime.Goexit stops the operation that it
+// precedes, and the other side gets the status.
 func TestHooksOfAStreamThatFail(t *testing.T) {
 	refusal := message.NewStatus(1234, "no")
 	ways := map[string]struct {

@@ -22,23 +22,23 @@ var (
 
 // streams are the open streams of a connection.
 //
-// Their frames name a stream by the id that the side which opened it has chosen,
-// counting from 1: positive in frames of that side, negative in frames of the
-// other. So each key of the table is the number as frames that arrive carry it,
-// and a frame that is sent carries its negation.
+// Frames name a stream by an id that its opener has chosen, counting from 1. The
+// id is positive in frames of the opener and negative in frames of the other side.
+// The key of a stream in the table is the number in frames that arrive; frames
+// that are sent have its negation.
 type streams struct {
 	caps caps // of the other side
 
 	mu       sync.Mutex // guards the following
 	byKey    map[int32]*Stream
-	lastID   int32 // of those that this side opened
-	accepted int   // opened by the other side, and the handler has not returned
-	ending   int   // the same, whose handler has returned: their end is being written
+	lastID   int32 // of the streams that this side opened
+	accepted int   // streams of the other side whose handler has not returned
+	ending   int   // streams of the other side whose handler has returned and whose end is being written
 	closed   bool
 }
 
-// open enters a stream that this side opens and gives it its key. It reports
-// false if the connection is closed.
+// open adds a stream that this side opens and gives it its key. It reports false
+// if the connection is closed.
 func (t *streams) open(s *Stream) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -59,7 +59,7 @@ func (t *streams) open(s *Stream) bool {
 	return true
 }
 
-// accept enters a stream that the other side opens, unless there are max of them.
+// accept adds a stream that the other side opens, unless there are max of them.
 func (t *streams) accept(s *Stream, max int, draining bool) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,7 +91,7 @@ func (t *streams) get(key int32) *Stream {
 	return t.byKey[key]
 }
 
-// remove takes a stream out that has ended.
+// remove removes a stream that has ended.
 func (t *streams) remove(s *Stream) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -99,12 +99,13 @@ func (t *streams) remove(s *Stream) {
 		delete(t.byKey, s.key)
 	}
 	if len(t.byKey) == 0 {
-		t.byKey = nil // a map keeps the room of its largest size
+		t.byKey = nil // a map keeps the memory of its largest size
 	}
 }
 
-// handlerDone frees the place of a stream that was accepted: its handler has
-// returned. That is before its end is sent, so that its opener may open another.
+// handlerDone gives back the place of an accepted stream, whose handler has
+// returned. It is called before the end is sent, so that the opener may open
+// another one.
 func (t *streams) handlerDone() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,22 +113,22 @@ func (t *streams) handlerDone() {
 	t.ending++
 }
 
-// release ends the handling of a stream that was accepted: its end is written.
+// release ends the handling of an accepted stream, whose end was written.
 func (t *streams) release() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ending--
 }
 
-// len returns how many streams are open, either side's, and how many handlers
-// of streams are at work, or have their end written.
+// len returns how many streams of either side are open, and how many handlers of
+// streams are at work or have their end being written.
 func (t *streams) len() (open, handlers int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.byKey), t.accepted + t.ending
 }
 
-// close lets no more streams in.
+// close makes the table refuse new streams.
 func (t *streams) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -155,8 +156,8 @@ func (t *streams) busy() bool {
 	return open > 0 || handlers > 0
 }
 
-// end ends all streams with their connection. At the end of a shutdown the other side
-// is told, as far as it reads before the connection is closed.
+// end ends all streams with their connection. If a shutdown ends them the other side
+// is told, but may not read it before the connection is closed.
 func (t *streams) end(cause error) {
 	if t == nil {
 		return
@@ -174,7 +175,8 @@ func (t *streams) end(cause error) {
 	}
 }
 
-// endReceiving ends the streams that can't go on when nothing more is received.
+// endReceiving ends the streams that can't go on, because nothing more will be
+// received.
 func (t *streams) endReceiving() {
 	if t == nil {
 		return
@@ -186,7 +188,7 @@ func (t *streams) endReceiving() {
 	}
 }
 
-// drain tells the programs behind open streams that one side shuts down.
+// drain closes Draining of all open streams, because one side shuts down.
 func (t *streams) drain() {
 	if t == nil {
 		return
@@ -196,7 +198,7 @@ func (t *streams) drain() {
 	}
 }
 
-// drainOne tells the program behind one stream that the other side wants it to end.
+// drainOne closes Draining of one stream, because the other side wants it to end.
 func (t *streams) drainOne(key int32) {
 	if t == nil {
 		return
@@ -206,7 +208,8 @@ func (t *streams) drainOne(key int32) {
 	}
 }
 
-// formatCredit returns what stands in place of the service method of a credit.
+// formatCredit returns the text of a credit, which its frame has in place of a
+// service method.
 func formatCredit(c stream.Credit) string {
 	return strconv.FormatUint(c.Count, 10) + "." + strconv.FormatInt(c.Window, 10)
 }

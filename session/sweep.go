@@ -6,22 +6,22 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// What the sweeps of a peer, which look at all sessions now and then, remember of a
-// connection. One goroutine at a time looks.
+// A peer sweeps all its sessions now and then. This is what the sweeps remember of
+// a connection. Only one goroutine at a time looks.
 
-// minActivity is how many bytes of a message that is still arriving keep its
-// session from being idle, between two looks: a byte now and then does not.
+// minActivity is how many bytes of a message must arrive between two looks for its
+// session to be active: a byte now and then is not enough.
 const minActivity = 1 << 10
 
 // activity is what the sweep for idle sessions saw at its last look. The zero value
-// has yet to look.
+// has not looked yet.
 type activity struct {
 	messages uint64 // read
 	bytes    uint64 // received
 }
 
-// look reports whether no message and no large part of one has come since the last
-// look.
+// look reports whether no message and no large part of one has arrived since the
+// last look.
 func (a *activity) look(now socket.Stats) (silent bool) {
 	silent = now.MessagesIn == a.messages && now.BytesIn-a.bytes < minActivity
 	a.messages, a.bytes = now.MessagesIn, now.BytesIn
@@ -32,7 +32,7 @@ func (a *activity) look(now socket.Stats) (silent bool) {
 // means that no call waited.
 type stuck struct {
 	bytes uint64        // received
-	since time.Duration // on clock, when calls first waited with no byte since
+	since time.Duration // on clock, since when calls have waited while no byte arrived
 }
 
 // look returns what replaces s after a look at the time now, which found so many calls
@@ -47,5 +47,5 @@ func (s *stuck) look(calls int, received uint64, now time.Duration) *stuck {
 	return s
 }
 
-// reached reports whether calls have waited for limit, with no byte since.
+// reached reports whether calls have waited for limit while no byte arrived.
 func (s *stuck) reached(limit, now time.Duration) bool { return s != nil && now-s.since >= limit }
