@@ -30,7 +30,7 @@ func request(t *testing.T, addr, head string) int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(kit.Bound)) // the read says
+	_ = conn.SetDeadline(time.Now().Add(kit.Bound)) // the read reports it
 	_, _ = io.WriteString(conn, head+"\r\n\r\n")    // it may be refused while it writes
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
