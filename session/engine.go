@@ -248,7 +248,14 @@ func (s *Engine) copySwap() *Swap {
 }
 
 // Connected implements [Session].
-func (s *Engine) Connected() bool { return s.State() == Open }
+func (s *Engine) Connected() bool { return s.State() == Open && s.writable() }
+
+// writable reports whether the current connection takes messages. One that the other
+// side has closed stays open until what came before is read.
+func (s *Engine) writable() bool {
+	c := s.conns.current()
+	return c == nil || c.sock.Err() == nil
+}
 
 // Changed implements [Session].
 func (s *Engine) Changed() <-chan struct{} {
@@ -275,8 +282,13 @@ func (s *Engine) StartFlush() {
 
 // Health implements [Session].
 func (s *Engine) Health() bool {
-	state := s.conns.life.state()
-	return state == Open || state == Redialing
+	switch s.conns.life.state() {
+	case Redialing:
+		return true
+	case Open:
+		return s.dial != nil || s.writable()
+	}
+	return false
 }
 
 // CloseNotify implements [Session].

@@ -20,7 +20,11 @@ const lingerTime = time.Second
 func (w *writer) close(linger time.Duration) error {
 	w.mu.Lock()
 	if w.life != open {
+		unread := w.crowd.takeUnread()
 		w.mu.Unlock()
+		if unread != nil && unread.Stop() {
+			return w.shutSoon()
+		}
 		return nil
 	}
 	w.endSendingLocked(net.ErrClosed)
@@ -65,7 +69,26 @@ func (w *writer) endSendingLocked(err error) {
 // fail ends the socket at once with err: what is queued is lost and the connection
 // is closed, which ends the reader and with it the session. Later errors are
 // ignored.
-func (w *writer) fail(err error) {
+func (w *writer) fail(err error) { w.failAfter(0, err) }
+
+// failWriting is fail for a write that returned err. If the other side has closed the
+// connection, messages that it sent before may still be unread, replies to calls that it
+// has executed among them. The reader gets them, and then the end; whoever reads closes
+// the socket then. If nobody does, the connection is closed after unreadTime.
+func (w *writer) failWriting(err error) {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		w.failAfter(unreadTime, err)
+		return
+	}
+	w.fail(err)
+}
+
+// unreadTime bounds how long a connection whose other side has closed it stays open
+// for its reader.
+const unreadTime = time.Second
+
+// failAfter is fail that closes the connection after d.
+func (w *writer) failAfter(d time.Duration, err error) {
 	w.mu.Lock()
 	if w.life == closed {
 		w.mu.Unlock()
@@ -78,8 +101,13 @@ func (w *writer) fail(err error) {
 		freeAll(w.queue.take())
 	}
 	onRoom := w.crowd.takeOnRoom()
+	if d > 0 {
+		w.crowdLocked().unread = time.AfterFunc(d, func() { _ = w.shut() }) // the socket's error is err
+	}
 	w.mu.Unlock()
-	_ = w.shutSoon() // the socket's error is err
+	if d == 0 {
+		_ = w.shutSoon() // as above
+	}
 	if onRoom != nil {
 		onRoom()
 	}

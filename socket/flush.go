@@ -104,7 +104,7 @@ func (w *writer) wrote(c *chunk, err error) *chunk {
 	next := c.next
 	c.free(err == nil)
 	if err != nil {
-		w.fail(err)
+		w.failWriting(err)
 		freeAll(next)
 		return nil
 	}

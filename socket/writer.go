@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/goerpc/erpc/proto"
 )
@@ -57,6 +58,7 @@ type crowd struct {
 	body       *bodyWrite // in writingBody: what is being written
 	onRoom     func()     // see NotifyRoom
 	watchdog   writeWatchdog
+	unread     *time.Timer // closes a connection whose reader has something left; see failWriting
 }
 
 // crowdLocked returns the crowd, which it makes if there is none yet.
@@ -79,6 +81,14 @@ func (c *crowd) takeOnRoom() (f func()) {
 		f, c.onRoom = c.onRoom, nil
 	}
 	return f
+}
+
+// takeUnread returns the timer that closes the connection, and forgets it.
+func (c *crowd) takeUnread() (t *time.Timer) {
+	if c != nil {
+		t, c.unread = c.unread, nil
+	}
+	return t
 }
 
 // passLead gives the lead to the sender of a large body that has waited longest.
