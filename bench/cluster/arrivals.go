@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// arrivals count pushes that arrived. Whoever measures says first how many are to
-// come, and is woken by the last: to look at the count again and again would take
+// arrivals counts pushes that arrived. The measuring goroutine first sets how
+// many to expect and is woken by the last one. Polling the count would take
 // processor time from what is measured.
 type arrivals struct {
 	got, want atomic.Int64
@@ -23,11 +23,11 @@ func (a *arrivals) add() {
 	}
 }
 
-// expect says that n pushes will arrive, n above 0. It is called when no others are
-// on their way, and each time before the pushes are sent.
+// expect announces n pushes; n must be above 0. It is called before the pushes
+// are sent, when no others are in transit.
 func (a *arrivals) expect(n int) { a.want.Store(a.got.Load() + int64(n)) }
 
-// await returns when what was expected has arrived.
+// await returns when all expected pushes have arrived.
 func (a *arrivals) await() error {
 	select {
 	case <-a.all:

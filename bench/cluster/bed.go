@@ -37,7 +37,7 @@ type bedSession struct {
 	sess erpc.Session
 }
 
-// startMesh starts servers that know the first.
+// startMesh starts servers that have a route to the first.
 func startMesh(n int) (servers []*embed.Server, err error) {
 	var routes []string
 	for range n {
@@ -54,8 +54,8 @@ func startMesh(n int) (servers []*embed.Server, err error) {
 	return servers, nil
 }
 
-// newBed starts nodes. Each has a server of a mesh; with histories they have one
-// together, which keeps messages.
+// newBed starts nodes. Each has its own server of a mesh; with histories they
+// share one server, which stores messages.
 func newBed(nodes int, keep []cluster.History) (b *bed, err error) {
 	b = &bed{got: newArrivals()}
 	if keep == nil {
@@ -112,7 +112,7 @@ func (b *bed) newNode(s *embed.Server, keep []cluster.History) error {
 	return n.Start(context.Background())
 }
 
-// connect opens sessions with each node.
+// connect opens the given number of sessions with each node.
 func (b *bed) connect(sessions int) error {
 	for _, n := range b.nodes {
 		if err := b.connectTo(n, sessions); err != nil {
@@ -122,7 +122,7 @@ func (b *bed) connect(sessions int) error {
 	return nil
 }
 
-// connectTo opens sessions with a node.
+// connectTo opens the given number of sessions with a node.
 func (b *bed) connectTo(n *bedNode, sessions int) error {
 	if b.sinks {
 		for range sessions {
@@ -158,7 +158,8 @@ func (b *bed) join(room func(i int) string) error {
 	})
 }
 
-// publish publishes to the room of all, and waits until everybody has everything.
+// publish publishes to the common room and waits until all members have
+// received everything.
 func (b *bed) publish(body []byte, times int) error {
 	b.got.expect(times * len(b.sessions))
 	for range times {

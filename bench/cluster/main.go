@@ -43,7 +43,7 @@ const heading = `# Performance of a cluster
 
 Written by ` + "`make bench-cluster`" + `; do not edit it.
 
-All sessions are in one room and talk in memory; each node has its NATS server of a mesh in the same process. A session of erpc has its client with it, which reads, dispatches and handles. centrifuge has a broker over the same servers; its transports are sinks, which decode and count what is written. So are the connections of erpc in the column that is compared with it.
+All sessions are in one room and communicate in memory; each node has its NATS server of a mesh in the same process. The client of an erpc session runs in the same process, too: it reads, dispatches and handles messages. centrifuge uses a broker over the same servers; its transports are sinks, which decode and count what is written. In the column that is compared with it, the connections of erpc are sinks, too.
 
 `
 
@@ -55,7 +55,7 @@ type system interface {
 	close()
 }
 
-// run measures everything and writes it to w.
+// run measures everything and writes the results to w.
 func run(w io.Writer, sessions, messages int) error {
 	fmt.Fprintf(w, "%d processors, %s, %d sessions in all, %d messages of 128 bytes\n\n", runtime.GOMAXPROCS(0), runtime.Version(), 3*sessions, messages)
 	erpc := func(nodes int) (system, error) { return newBed(nodes, nil) }
@@ -89,31 +89,31 @@ func run(w io.Writer, sessions, messages int) error {
 		}
 		fmt.Fprintln(w)
 	}
-	row("delivered, a second", "%.0f", func(r *result) any { return r.rate })
-	row("from publish to the last member, median", "%v", func(r *result) any { return r.median })
-	row("… 99 of 100", "%v", func(r *result) any { return r.p99 })
+	row("deliveries per second", "%.0f", func(r *result) any { return r.rate })
+	row("time from publish to the last member, median", "%v", func(r *result) any { return r.median })
+	row("the same, 99th percentile", "%v", func(r *result) any { return r.p99 })
 	row("all sessions join the room", "%v", func(r *result) any { return r.join })
 	row("memory of a session and its client", "%d B", func(r *result) any { return r.session })
 	row("memory of a room with one member", "%d B", func(r *result) any { return r.room })
 	one, three, sunk, rival := results[0], results[1], results[2], results[3]
 	fmt.Fprintln(w)
-	goal(w, "three nodes deliver, of what one does", three.rate/one.rate, 0.6)
-	goal(w, "three nodes deliver to sinks, of what centrifuge does", sunk.rate/rival.rate, 2)
+	goal(w, "deliveries of three nodes, relative to one", three.rate/one.rate, 0.6)
+	goal(w, "deliveries of three nodes to sinks, relative to centrifuge", sunk.rate/rival.rate, 2)
 	storm, err := joinStorm(sessions)
 	if err != nil {
 		return fmt.Errorf("join storm: %w", err)
 	}
-	fmt.Fprintf(w, "%d sessions that each join a room of their own and one of all are in after %v.\n", sessions, storm)
+	fmt.Fprintf(w, "%d sessions that each join their own room and a common one have joined after %v.\n", sessions, storm)
 	clients := min(1000, 3*sessions)
 	took, err := recovery(clients, 100)
 	if err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}
-	fmt.Fprintf(w, "%d clients whose node ends are at another and have the 100 messages that they missed after %v.\n", clients, took)
+	fmt.Fprintf(w, "%d clients whose node ends are connected to another and have received the 100 messages that they missed after %v.\n", clients, took)
 	return nil
 }
 
-// goal prints a ratio and whether it is what it should be.
+// goal prints a ratio and whether it reaches its goal.
 func goal(w io.Writer, what string, is, want float64) {
 	verdict := "pass"
 	if is < want {
@@ -122,7 +122,7 @@ func goal(w io.Writer, what string, is, want float64) {
 	fmt.Fprintf(w, "%s: %.2f, goal %.1f: %s\n\n", what, is, want, verdict)
 }
 
-// A result is what one size of a cluster achieves.
+// A result holds the figures of a cluster of one size.
 type result struct {
 	rate          float64
 	median, p99   time.Duration
@@ -130,10 +130,10 @@ type result struct {
 	session, room int64
 }
 
-// room is the one of all.
+// room is the common room.
 const room = "all"
 
-// measure makes a cluster and measures it.
+// measure creates a cluster and measures it.
 func measure(make func(nodes int) (system, error), nodes, sessions, messages int) (*result, error) {
 	s, err := make(nodes)
 	if err != nil {
@@ -179,7 +179,7 @@ func measure(make func(nodes int) (system, error), nodes, sessions, messages int
 	return &r, nil
 }
 
-// heap is what is in use.
+// heap returns the number of heap bytes in use.
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -188,7 +188,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// joinStorm measures how long sessions of three nodes take that join at once.
+// joinStorm measures how long the sessions of three nodes take to join rooms at
+// the same time.
 func joinStorm(sessions int) (time.Duration, error) {
 	b, err := newBed(3, nil)
 	if err != nil {
@@ -208,8 +209,9 @@ func joinStorm(sessions int) (time.Duration, error) {
 	return time.Since(begin).Round(time.Millisecond), nil
 }
 
-// recovery measures how long clients take whose node ends, from then on: they dial
-// another and get there what they missed of a room with history.
+// recovery measures how long clients take to recover after the end of their
+// node: they dial another node and receive there what they missed in a room
+// with history.
 func recovery(clients, missed int) (time.Duration, error) {
 	b, err := newBed(2, []cluster.History{{Rooms: room, Size: missed + 10}})
 	if err != nil {
@@ -259,7 +261,7 @@ func recovery(clients, missed int) (time.Duration, error) {
 	return time.Since(begin).Round(time.Millisecond), nil
 }
 
-// each runs f for everything, several at a time, and returns the first error.
+// each runs f for all elements, several at a time, and returns the first error.
 func each[T any](all []T, f func(int, T) error) error {
 	var next atomic.Int64
 	var once sync.Once

@@ -106,8 +106,8 @@ func (r *rival) close() {
 	}
 }
 
-// A broker carries publications between nodes of centrifuge, without history: one
-// subscription of NATS for each channel.
+// A broker carries publications between nodes of centrifuge, without history,
+// with one NATS subscription for each channel.
 type broker struct {
 	conn   *nats.Conn
 	events centrifuge.BrokerEventHandler
@@ -163,10 +163,10 @@ func (b *broker) Publish(ch string, data []byte, _ centrifuge.PublishOptions) (c
 	return centrifuge.PublishResult{}, b.conn.Publish(subject(ch), data)
 }
 
-// PublishJoin implements [centrifuge.Broker]: nobody asks for it.
+// PublishJoin implements [centrifuge.Broker]. The benchmark does not use it.
 func (*broker) PublishJoin(string, *centrifuge.ClientInfo) error { return nil }
 
-// PublishLeave implements [centrifuge.Broker]: nobody asks for it.
+// PublishLeave implements [centrifuge.Broker]. The benchmark does not use it.
 func (*broker) PublishLeave(string, *centrifuge.ClientInfo) error { return nil }
 
 // History implements [centrifuge.Broker].
@@ -177,7 +177,8 @@ func (*broker) History(string, centrifuge.HistoryOptions) ([]*centrifuge.Publica
 // RemoveHistory implements [centrifuge.Broker].
 func (*broker) RemoveHistory(string) error { return errNoHistory }
 
-// subject is that of a channel, whose names here have blanks at most.
+// subject returns the subject of a channel. It encodes the name, which may
+// contain spaces.
 func subject(ch string) string { return fmt.Sprintf("rival.%x", ch) }
 
 // A sink is the transport of a client that counts its publications.

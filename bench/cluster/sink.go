@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A sinkConn is the other end of a session that does no more than a client of [rival]
-// does: it decodes pushes where they are written, and counts them.
+// A sinkConn is the other end of a session that does the same as a client of
+// [rival]: it decodes pushes where they are written, and counts them.
 type sinkConn struct {
 	got    *arrivals
 	part   []byte // of a frame; one writer at a time
@@ -80,7 +80,7 @@ func decodeFrame(p []byte) (method string, body []byte, err error) {
 	return method, append([]byte(nil), p[1:]...), nil // after the codec; copied, as a client does
 }
 
-// Read implements [net.Conn]: nothing comes.
+// Read implements [net.Conn]. It blocks until Close.
 func (c *sinkConn) Read([]byte) (int, error) {
 	<-c.closed
 	return 0, net.ErrClosed

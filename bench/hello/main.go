@@ -96,9 +96,9 @@ func bars(all []figures) (bars []report.Bar) {
 func page(all []figures, rounds int) string {
 	var w strings.Builder
 	fmt.Fprintf(&w, "# The smallest servers\n\nWritten by `make bench-hello`; do not edit it.\n\n")
-	fmt.Fprintf(&w, "- Machine: %d × %s, %s\n- `go build` without flags; each program is started %d times, and a figure is the median. Memory is what is resident half a second after the server accepts connections, before its first client.\n\n",
+	fmt.Fprintf(&w, "- Machine: %d × %s, %s\n- `go build` without flags; each program is started %d times, and each figure is the median. Memory is the resident memory half a second after the server accepts connections, before its first client.\n\n",
 		runtime.NumCPU(), runtime.GOARCH, runtime.Version(), rounds)
-	fmt.Fprintf(&w, "| | program | MiB | resident MiB | ms until it accepts |\n|---|---|---:|---:|---:|\n")
+	fmt.Fprintf(&w, "| | program | MiB | resident MiB | ms until it accepts connections |\n|---|---|---:|---:|---:|\n")
 	const mib = 1 << 20
 	for _, f := range all {
 		fmt.Fprintf(&w, "| %s | %s | %.1f | %.1f | %.1f |\n", f.name, f.what, float64(f.size)/mib, float64(f.resident)/mib, float64(f.start.Microseconds())/1000)

@@ -17,7 +17,7 @@ const (
 	Copy          = "copy"
 )
 
-// A Bar is one thing that was asked for.
+// A Bar is one goal of the project.
 type Bar struct {
 	What string
 	Want string
@@ -34,7 +34,7 @@ type judge struct {
 	bars []Bar
 }
 
-// Bars judges r by the bars of the project.
+// Bars compares r with the goals of the project.
 func Bars(r *Results) []Bar {
 	j := &judge{r: r}
 	for _, b := range []struct {
@@ -81,7 +81,8 @@ func (j *judge) most(what, format string, got, want float64, m Metric, cells ...
 	j.add(what, format, got, want, true, m, cells...)
 }
 
-// nameOfBest names the best peer in a bar. It may be nil.
+// nameOfBest returns the name of the best peer for the text of a bar. best may
+// be nil.
 func nameOfBest(best *Cell) string {
 	if best == nil {
 		return "the best peer"
@@ -103,7 +104,7 @@ func (j *judge) rates(callers int, ofLimit, ofBest float64) {
 	}
 }
 
-// hundred is what is asked for at 100 callers.
+// hundred adds the bars for 100 callers.
 func (j *judge) hundred() {
 	const n = 100
 	ours, limit, v7 := j.r.Find(Call, Typed, n), j.r.Find(Call, Limit, n), j.r.Find(Call, V7, n)

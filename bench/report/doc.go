@@ -1,3 +1,3 @@
-// Package report holds what a run of the benchmark measured, judges it against
-// the bars, and writes it as Markdown with SVG charts.
+// Package report holds the results of a benchmark run, compares them with the
+// goals, and writes them as Markdown with SVG charts.
 package report

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// A Page is the report: its text and the charts that the text shows.
+// A Page is the report: its text and the charts in it.
 type Page struct {
 	Markdown string
 	Charts   map[string]string // file name → SVG
 }
 
-// chartDir is where the charts are, seen from the page.
+// chartDir is the directory of the charts, relative to the page.
 const chartDir = "performance"
 
 // Write turns results into a page.
@@ -48,7 +48,7 @@ func (w *writer) table(heads ...string) {
 	w.f("|---|%s\n", strings.Repeat("---:|", len(heads)-1))
 }
 
-// chart adds a chart and shows it; an empty one is left out.
+// chart adds a chart to the page. It ignores an empty one.
 func (w *writer) chart(name, title, svg string) {
 	if svg == "" {
 		return
@@ -61,12 +61,12 @@ func (w *writer) head() {
 	w.f("# Performance\n\n")
 	w.f("Written by `bench/cmd/erpcbench`; do not edit it, run `%s` instead.\n\n", w.r.Command)
 	w.f("- Date: %s\n- Machine: %s\n", w.r.Date.UTC().Format("2006-01-02 15:04 UTC"), w.r.Machine)
-	w.f("- Rounds: %d, of %g s each; the peers take turns within a round, in an order that changes\n", w.r.Rounds, w.r.Seconds)
-	w.f("- Server and client are two processes on loopback, started again for each sample. Callers wait for one reply before they send the next call.\n")
-	w.f("- A figure is the median of the rounds; the range in brackets or the whisker of a chart is from the least to the largest. A figure whose range is wider than 30 %% of it is marked with ≈: it says little.\n\n")
+	w.f("- Rounds: %d, of %g s each; the peers take turns within a round, in random order\n", w.r.Rounds, w.r.Seconds)
+	w.f("- Server and client are two processes on loopback, restarted for each sample. Each caller waits for the reply before it sends the next call.\n")
+	w.f("- Each figure is the median of the rounds. Ranges in brackets and whiskers in charts span from the smallest to the largest sample. A figure is marked with ≈ if its range is wider than 30 %% of it: such a figure is unreliable.\n\n")
 	w.f("Streams have [a page of their own](%s/streams.md), written by `make bench-streams`, and so have [other transports, bodies and loads](%s/shapes.md), by `make bench-shapes`, [clusters](%s/cluster.md), by `make bench-cluster`, and [the smallest servers](%s/hello.md), by `make bench-hello`.\n\n", chartDir, chartDir, chartDir, chartDir)
 	if len(w.r.Failures) > 0 {
-		w.f("**This run counts for nothing**, because:\n\n")
+		w.f("**This run is invalid**, because:\n\n")
 		for _, f := range w.r.Failures {
 			w.f("- %s\n", f)
 		}
@@ -77,8 +77,8 @@ func (w *writer) head() {
 func (w *writer) bars() { w.barTable(Bars(w.r)) }
 
 func (w *writer) barTable(bars []Bar) {
-	w.f("## The bars\n\n")
-	w.row("what", "asked for", "measured", "")
+	w.f("## Goals\n\n")
+	w.row("what", "goal", "measured", "")
 	w.f("|---|---:|---:|---|\n")
 	passed, measured := 0, 0
 	for _, b := range bars {
@@ -96,10 +96,10 @@ func (w *writer) barTable(bars []Bar) {
 		}
 		w.row(b.What, b.Want, b.Got, verdict)
 	}
-	w.f("\n%d of %d bars hold; %d were not measured.\n\n", passed, measured, len(bars)-measured)
+	w.f("\n%d of %d goals are met; %d were not measured.\n\n", passed, measured, len(bars)-measured)
 }
 
-// approx writes the median of a metric, marked if it says little.
+// approx formats the median of a metric, with a mark if it is unreliable.
 func approx(c *Cell, m Metric) string {
 	s := c.Spread(m)
 	if s.Wide() {
@@ -136,7 +136,7 @@ func (w *writer) calls() {
 	}
 }
 
-// syscalls writes a pair, or a dash where the kernel counts none because the
+// syscalls formats a pair, or a dash if the kernel counts no calls because the
 // peer uses sendmsg and recvmsg.
 func (w *writer) syscalls(c *Cell, a, b Metric) string {
 	if c.Median(a) < 0.001 && c.Median(b) < 0.001 {
@@ -150,7 +150,7 @@ func (w *writer) bytes() {
 	if len(cells) == 0 {
 		return
 	}
-	w.f("## []byte bodies\n\nThe same number of bytes, sent back as they came, without a codec.\n\n")
+	w.f("## []byte bodies\n\nThe same number of bytes, sent back unchanged, without a codec.\n\n")
 	w.table("", "callers", "calls/s", "p99 µs", "CPU µs/call", "allocations", "bytes allocated")
 	for _, c := range cells {
 		w.row(c.Peer, count(c.X), approx(c, Rate), approx(c, P99), approx(c, CPU), pair(c, ClientAllocs, ServerAllocs),
@@ -163,7 +163,7 @@ func (w *writer) push() {
 	for _, n := range w.levels(Push) {
 		cells := w.at(Push, n)
 		title := fmt.Sprintf("messages delivered per second, pushed to %s sessions", count(n))
-		w.f("## Push\n\n128 bytes to each of %s sessions, round after round; what is delivered is counted by the client process. The limit puts 16 messages into one write.\n\n", count(n))
+		w.f("## Push\n\n128 bytes to each of %s sessions, repeatedly; the client process counts what is delivered. The limit puts 16 messages into one write.\n\n", count(n))
 		w.chart("push", title, w.barsOf(title, cells, Rate, 1))
 		w.table("", "delivered/s", "CPU µs/message", "lost", "client MiB", "server MiB")
 		for _, c := range cells {
@@ -178,7 +178,7 @@ func (w *writer) idle() {
 		cells := w.at(Idle, n)
 		slices.Reverse(cells) // the least is the best
 		title := "resident bytes of the server per idle session"
-		w.f("## Idle sessions\n\n%s sessions, each of which made one call, a second ago or longer; resident memory of the server after a collection, less what it was without them.\n\n", count(n))
+		w.f("## Idle sessions\n\n%s sessions, each of which made one call, a second ago or longer; resident memory of the server after a garbage collection, minus its memory without them.\n\n", count(n))
 		w.chart("idle", title, w.barsOf(title, cells, SessionBytes, 1))
 	}
 }
@@ -188,7 +188,7 @@ func (w *writer) large() {
 		const mib16 = 16 << 20
 		cells := w.at(Large, n)
 		title := fmt.Sprintf("GB/s of 16 MiB bodies, echoed, %s", plural(n, "caller"))
-		w.f("## Large bodies, %s\n\n`copy` is a server that only does `io.Copy` on the connection, which streams; `store` has read a body to its end before it sends it back, as an RPC must. Bodies count once, not once for each way.\n\n", plural(n, "caller"))
+		w.f("## Large bodies, %s\n\n`copy` is a server that only does `io.Copy` on the connection, which streams; `store` reads a body to its end before it sends it back, as an RPC must. Bodies count once, not once for each way.\n\n", plural(n, "caller"))
 		w.chart(fmt.Sprintf("large-%d", n), title, w.barsOf(title, cells, Rate, mib16/1e9))
 		w.table("", "GB/s", "CPU ms/call", "MiB allocated per call", "peak MiB")
 		for _, c := range cells {
@@ -200,7 +200,7 @@ func (w *writer) large() {
 	}
 }
 
-// growth is what more work costs erpc.
+// growth writes how the cost of erpc grows with the work.
 func (w *writer) growth() {
 	first := true
 	for _, g := range []struct {
@@ -252,7 +252,7 @@ func (w *writer) peers() {
 	for _, p := range w.r.Peers {
 		w.row(p.Name, p.Version, p.How)
 	}
-	w.f("\nWrites and reads are the syscalls of those names per call; sendmsg and recvmsg, which kitex uses, are not counted by the kernel's `/proc/self/io`, while the few bytes by which Go's runtime wakes its poller is. CPU is user and system time of both processes.\n")
+	w.f("\nWrites and reads are the system calls of these names per call. The kernel's `/proc/self/io` does not count sendmsg and recvmsg, which kitex uses, but does count the short writes with which Go's runtime wakes its poller. CPU is user and system time of both processes.\n")
 }
 
 // levels returns the values of X in a test, ascending.

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// number writes v for a reader: three significant digits or whole, thousands
-// separated.
+// number formats v with three significant digits or as a whole number, with
+// thousands separators.
 func number(v float64) string {
 	switch a := math.Abs(v); {
 	case a == 0:
@@ -34,7 +34,7 @@ func number(v float64) string {
 	return sign + b.String()
 }
 
-// count writes a whole number, thousands separated.
+// count formats a whole number with thousands separators.
 func count(n int) string {
 	if n < 100 {
 		return strconv.Itoa(n)
@@ -42,7 +42,7 @@ func count(n int) string {
 	return number(float64(n))
 }
 
-// bytesOf writes a size: 64 B, 16 KiB, 1 MiB.
+// bytesOf formats a size: 64 B, 16 KiB, 1 MiB.
 func bytesOf(n int) string {
 	switch {
 	case n >= 1<<20 && n%(1<<20) == 0:

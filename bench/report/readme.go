@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The marks in a README between which the summary stands.
+// The marks around the summary in a README.
 const (
 	readmeBegin = "<!-- bench:begin -->\n"
 	readmeEnd   = "<!-- bench:end -->"
@@ -18,13 +18,13 @@ const (
 // summaryLevels are the numbers of callers that the README shows.
 var summaryLevels = []int{1, 100, 1000}
 
-// Summary is the run in one table, for the README: calls per second of each
-// framework at some numbers of callers, and what else the project promises.
+// Summary returns the run as one table for the README: calls per second of each
+// framework at several numbers of callers, and further figures of erpc.
 func Summary(r *Results) string {
 	w := &writer{r: r, charts: map[string]string{}}
 	w.f("Measured by `%s` on %s, %s; server and client are two processes on loopback, one connection, a 581-byte protobuf message, calls per second (medians of %d rounds). ",
 		r.Command, r.Date.UTC().Format("2006-01-02"), r.Machine, r.Rounds)
-	w.f("*limit* is the same work written by hand, with nothing else around it; of each framework stands the fastest configuration. [docs/%s](docs/%s) has everything, with charts.\n\n", PageName, PageName)
+	w.f("*limit* is the same work written by hand, with nothing else around it; each framework is represented by its fastest configuration. [docs/%s](docs/%s) has all results, with charts.\n\n", PageName, PageName)
 	levels := slices.DeleteFunc(w.levels(Call), func(n int) bool { return !slices.Contains(summaryLevels, n) })
 	heads := []string{""}
 	for _, n := range levels {
@@ -79,7 +79,7 @@ func (w *writer) summaryPeers() []string {
 	})
 }
 
-// UpdateReadme replaces what stands between the marks of the file at path.
+// UpdateReadme replaces the text between the marks in the file at path.
 func UpdateReadme(path string, r *Results) error {
 	old, err := os.ReadFile(path)
 	if err != nil {

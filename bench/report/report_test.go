@@ -216,18 +216,18 @@ func TestPage(t *testing.T) {
 		t.Error("a chart without figures, or of a single one")
 	}
 	for _, want := range []string{
-		"run `make bench` instead", "2026-11-21 03:04 UTC", "2 × test", "33 of 33 bars hold", "| v7 | v7.2.2 |",
+		"run `make bench` instead", "2026-11-21 03:04 UTC", "2 × test", "33 of 33 goals are met", "| v7 | v7.2.2 |",
 		"| limit | 1,000 (900–1,100) | 1.00 | 40.0 | 100 |", "| 16 MiB |", "| other | 869 (782–956) | 0.869 |",
 	} {
 		if !strings.Contains(p.Markdown, want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if strings.Contains(p.Markdown, "counts for nothing") {
+	if strings.Contains(p.Markdown, "is invalid") {
 		t.Error("a good run is called bad")
 	}
 	r.Failures = []string{"a wrong reply"}
-	if md := Write(r).Markdown; !strings.Contains(md, "counts for nothing") || !strings.Contains(md, "a wrong reply") {
+	if md := Write(r).Markdown; !strings.Contains(md, "is invalid") || !strings.Contains(md, "a wrong reply") {
 		t.Error("a bad run is not called so")
 	}
 }

@@ -43,7 +43,7 @@ type Results struct {
 	Seconds  float64 // that each sample took
 	Peers    []Peer
 	Cells    []*Cell
-	Failures []string // why the run counts for nothing; empty if it counts
+	Failures []string // why the run is invalid; empty if it counts
 }
 
 // A Peer is one way to use a framework.
@@ -55,7 +55,7 @@ type Peer struct {
 	Limit   bool   // hand-written: not to be counted among the best peers
 }
 
-// A Cell is what one peer did in one test.
+// A Cell holds the samples of one peer in one test.
 type Cell struct {
 	Test    string
 	Peer    string
@@ -86,7 +86,7 @@ type Cost struct {
 	PeakRSS    float64 // bytes, of the whole process
 }
 
-// Find returns a cell, nil if it was not measured.
+// Find returns a cell, or nil if it was not measured.
 func (r *Results) Find(test, peer string, x int) *Cell {
 	for _, c := range r.Cells {
 		if c.Test == test && c.Peer == peer && c.X == x {
@@ -106,8 +106,8 @@ func (r *Results) Of(test string) (cells []*Cell) {
 	return cells
 }
 
-// Peer returns a peer by its name, one with nothing but the name if it is not
-// there.
+// Peer returns the peer with the given name. If there is none, it returns one
+// that only has the name.
 func (r *Results) Peer(name string) Peer {
 	for _, p := range r.Peers {
 		if p.Name == name {
@@ -162,15 +162,14 @@ func (c *Cell) Spread(m Metric) Spread {
 // Median returns the median of a metric, 0 for a nil cell.
 func (c *Cell) Median(m Metric) float64 { return c.Spread(m).Median }
 
-// tooWide is the range, as a share of the median, above which a median says
-// little.
+// tooWide is the range, as a share of the median, above which a median is
+// unreliable.
 const tooWide = 0.3
 
-// Wide reports whether the samples are too far apart for their median to mean
-// something.
+// Wide reports whether the samples are too far apart for a reliable median.
 func (s Spread) Wide() bool { return s.Max-s.Min > tooWide*s.Median }
 
-// ratio returns a/b, 0 if there is no b.
+// ratio returns a/b, or 0 if b is 0.
 func ratio(a, b float64) float64 {
 	if b == 0 {
 		return 0
@@ -178,8 +177,8 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
-// Best returns the cell of the fastest peer that is neither ours nor the
-// limit, nil if there is none.
+// Best returns the cell of the fastest peer that is neither ours nor the limit,
+// or nil if there is none.
 func (r *Results) Best(test string, x int) *Cell {
 	return r.best(test, x, func(c *Cell) float64 { return c.Median(Rate) })
 }

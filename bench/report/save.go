@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// PageName is the file that Save writes the text to.
+// PageName is the name of the file to which Save writes the text.
 const PageName = "performance.md"
 
 // Save writes the page into docs, its charts beside it, and removes the charts

@@ -19,7 +19,7 @@ type shape struct {
 }
 
 var shapes = []shape{
-	{Conns, func(x int) string { return count(x) + " connections with a caller each" }, "Nothing can be coalesced: each message is a system call at each end.", false},
+	{Conns, func(x int) string { return count(x) + " connections with a caller each" }, "Nothing can be coalesced: each message is one system call at each end.", false},
 	{OverTLS, func(int) string { return "TLS 1.3" }, "100 callers on one session. kitex's network library has no TLS.", false},
 	{OverUnix, func(int) string { return "Unix sockets" }, "100 callers on one session.", false},
 	{OverWS, func(x int) string { return "WebSocket, " + count(x) + " connections with a caller each" }, "The others are echoes by hand, without methods, deadlines or a place for several calls.", false},
@@ -27,7 +27,7 @@ var shapes = []shape{
 	{Body64, func(int) string { return "Messages of 64 KiB" }, "10 callers on one session; one text of the message is 64 KiB longer.", false},
 	{JSON, func(int) string { return "JSON" }, "100 callers on one session, the same message as JSON.", false},
 	{Procs, func(x int) string { return fmt.Sprintf("A server with GOMAXPROCS=%d", x) }, "100 callers on one session.", false},
-	{Blocking, func(x int) string { return fmt.Sprintf("Handlers that wait for %d ms", x/1000) }, "1,000 callers on one session; the most that is possible is 1,000 calls in that time.", false},
+	{Blocking, func(x int) string { return fmt.Sprintf("Handlers that wait for %d ms", x/1000) }, "1,000 callers on one session; the maximum is 1,000 calls in that time.", false},
 	{Open, func(x int) string { return fmt.Sprintf("Open loop at %d %% of capacity", x) }, "Calls at random moments, at this share of what the same processes did in a closed loop just before. Times count from the moment for which a call was scheduled.", true},
 	{Hot, func(x int) string {
 		if x == 0 {
@@ -71,7 +71,7 @@ func ShapeBars(r *Results) []Bar {
 func WriteShapes(r *Results) string {
 	w := &writer{r: r}
 	w.f("# Other transports, bodies and loads\n\n")
-	w.f("Written by `bench/cmd/erpcbench -shapes`; do not edit it, run `%s` instead. [Performance](../performance.md) says how it measures, and has calls over TCP in detail.\n\n", r.Command)
+	w.f("Written by `bench/cmd/erpcbench -shapes`; do not edit it, run `%s` instead. [Performance](../performance.md) explains how it measures, and has calls over TCP in detail.\n\n", r.Command)
 	w.f("- Date: %s\n- Machine: %s\n- Rounds: %d\n\n", r.Date.UTC().Format("2006-01-02 15:04 UTC"), r.Machine, r.Rounds)
 	w.barTable(ShapeBars(r))
 	for _, s := range shapes {

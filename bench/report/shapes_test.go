@@ -106,7 +106,7 @@ func TestShapesPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"run `make bench-shapes` instead", "14 of 14 bars hold", "## Open loop at 30 %", "p99.9", "## 1,000 quiet sessions beside one with 100 callers", "| erpc |"} {
+	for _, part := range []string{"run `make bench-shapes` instead", "14 of 14 goals are met", "## Open loop at 30 %", "p99.9", "## 1,000 quiet sessions beside one with 100 callers", "| erpc |"} {
 		if !strings.Contains(string(page), part) {
 			t.Errorf("the page does not have %q", part)
 		}

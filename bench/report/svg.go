@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A bar of a chart: a median with the range that its samples cover.
+// A chartBar is a bar of a chart: a median with the range of its samples.
 type chartBar struct {
 	label string
 	s     Spread
@@ -33,8 +33,8 @@ text{font:13px system-ui,sans-serif;fill:#24292f}
 @media(prefers-color-scheme:dark){text{fill:#d1d7e0}.w{stroke:#9198a1}.g{stroke:#3d444d}.peer{fill:#4c5866}.ours{fill:#4493f8}.l{stroke:#4493f8}}
 </style>`
 
-// barChart draws horizontal bars, with a whisker from the least to the largest
-// sample. It returns "" if there is nothing to draw.
+// barChart draws horizontal bars, with whiskers from the smallest to the
+// largest sample. It returns "" if there is nothing to draw.
 func barChart(title string, bars []chartBar) string {
 	var most float64
 	for _, b := range bars {
@@ -60,7 +60,7 @@ func barChart(title string, bars []chartBar) string {
 	return w.String()
 }
 
-// A point of a line chart.
+// A chartPoint is a point of a line chart.
 type chartPoint struct {
 	label string
 	y     float64
@@ -120,8 +120,8 @@ func open(w *strings.Builder, title string, height int) {
 	fmt.Fprintf(w, `<text class="t" x="12" y="26">%s</text>`+"\n", html.EscapeString(title))
 }
 
-// niceTop returns the least of 1, 2, 4, 8 times a power of ten that is not
-// below v, so that its quarters are round.
+// niceTop returns the smallest number of the form 1, 2, 4 or 8 times a power of
+// ten that is at least v, so that its quarters are round.
 func niceTop(v float64) float64 {
 	p := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, f := range []float64{1, 2, 4, 8} {
@@ -132,7 +132,7 @@ func niceTop(v float64) float64 {
 	return 10 * p
 }
 
-// tick writes the number at a line of the grid, without zeros at its end.
+// tick formats the number at a grid line, without trailing zeros.
 func tick(v float64) string {
 	s := number(v)
 	if strings.Contains(s, ".") {

@@ -153,7 +153,7 @@ func serve(v Variant, c Config, in io.Reader, out io.Writer) error {
 	})
 }
 
-// pushFor pushes round after round until d is over.
+// pushFor pushes repeatedly until d has passed.
 func pushFor(push func([]byte) (int, error), body []byte, d time.Duration) (Pushed, error) {
 	var p Pushed
 	start := time.Now()

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// A schedule says when a caller of an open loop is to call: at random moments
-// whose distances are exponential, as those of many independent users are.
+// A schedule determines when a caller of an open loop calls: at random times
+// with exponentially distributed distances, like the calls of many independent
+// users.
 type schedule struct {
 	next time.Duration // since the run began
 	mean time.Duration // between two calls of the caller

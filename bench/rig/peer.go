@@ -13,14 +13,14 @@ const (
 	Push  = "push"  // the server pushes Size bytes to each of Conns sessions
 )
 
-// Config tells a peer what to serve or to dial. What it does not know it may
-// ignore: the runner asks for Meta, Plugins and Filter only where they mean
-// something.
+// Config tells a peer what to serve or to dial. A peer may ignore fields that
+// it does not support: the runner sets Meta, Plugins and Filter only for peers
+// that have them.
 type Config struct {
 	Workload string
 	Addr     string // where to listen, or to dial: 127.0.0.1:port, or a path of Unix
-	// Transport is one of TCP, TLS, Unix, WebSocket, QUIC. The runner asks for
-	// one only where the variant has it.
+	// Transport is one of TCP, TLS, Unix, WebSocket and QUIC. The runner sets only
+	// transports that the variant has.
 	Transport string
 	Codec     string        // of Call: "" is the variant's own, "json" its JSON
 	Pad       int           // of Call: bytes that make the message larger
@@ -34,8 +34,8 @@ type Config struct {
 	Plugins int    // plugins on both sides, each with a hook for every stage of a call
 	Filter  string // transfer filter of calls and replies: "", "gzip" or "s2"
 
-	// OnPush must be called by clients of Push with the body of each message.
-	// It may be called concurrently and keeps nothing of it.
+	// OnPush must be called by clients of Push with the body of each message. It
+	// may be called concurrently and does not keep the body.
 	OnPush func(body []byte)
 }
 
@@ -50,8 +50,8 @@ type Variant struct {
 
 // A Server is a running server.
 type Server struct {
-	// Push sends body to every session once and returns to how many; nil if
-	// the variant can't. Only one goroutine calls it.
+	// Push sends body to every session once and returns their number. It is nil if
+	// the variant can't push. Only one goroutine calls it.
 	Push func(body []byte) (sent int, err error)
 }
 
@@ -68,7 +68,7 @@ type Client struct {
 	Joined func() uint64
 }
 
-// Work is what a handler of Call does before it answers.
+// Work must be called by handlers of Call before they answer.
 func (c Config) Work() {
 	if c.Block > 0 {
 		time.Sleep(c.Block)
@@ -83,8 +83,8 @@ type Message interface {
 	Check(n uint32) error
 }
 
-// NewRequest returns the request of Call in the form that c.Codec takes: the
-// plain struct for JSON, else protobuf.
+// NewRequest returns the request of Call in the form for c.Codec: the plain
+// struct for JSON, otherwise protobuf.
 func (c Config) NewRequest() Message {
 	if c.Codec == "json" {
 		return benchpb.NewPlain()

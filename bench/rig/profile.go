@@ -8,8 +8,8 @@ import (
 	"runtime/pprof"
 )
 
-// profiles are the files to write profiles to; none where a name is empty.
-// They are for whoever looks for the cost by hand; the runner asks for none.
+// profiles holds the files to write profiles to; an empty name means no
+// profile. They are for investigations by hand; the runner uses none.
 type profiles struct {
 	cpu, mem string
 	file     *os.File // of the CPU profile

@@ -56,7 +56,8 @@ func Connect(c Config) (net.Conn, error) {
 	return net.Dial(c.Network(), c.Addr)
 }
 
-// ServerTLS returns TLS 1.3 with a certificate of the process's own.
+// ServerTLS returns a TLS 1.3 configuration with a certificate generated for
+// this process.
 func ServerTLS() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -74,8 +75,8 @@ func ServerTLS() (*tls.Config, error) {
 	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}, nil
 }
 
-// ClientTLS returns TLS 1.3 that takes any certificate: what is measured is
-// the encryption of a connection.
+// ClientTLS returns a TLS 1.3 configuration that accepts any certificate,
+// because only the encryption of a connection is measured.
 func ClientTLS() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}
 }
@@ -94,7 +95,8 @@ func freeAddr(transport string) (string, error) {
 }
 
 // AwaitListener returns once c.Addr accepts connections. It is for servers that
-// don't say when they listen. It can't tell for QUIC, and returns at once.
+// don't report when they listen. For QUIC it can't check this, and returns at
+// once.
 func AwaitListener(c Config) error {
 	if c.Transport == QUIC {
 		return nil

@@ -45,7 +45,7 @@ func ReadUsage() (u Usage, err error) {
 	return u, err
 }
 
-// Since returns u less what mark had already; the peak stays as it is.
+// Since returns u minus mark, except for the peak, which is unchanged.
 func (u Usage) Since(mark Usage) Usage {
 	u.CPU -= mark.CPU
 	u.Mallocs -= mark.Mallocs
@@ -56,8 +56,8 @@ func (u Usage) Since(mark Usage) Usage {
 	return u
 }
 
-// IdleRSS returns the resident bytes of the process after it has given back
-// all that it can.
+// IdleRSS returns the resident bytes of the process after it has returned all
+// possible memory to the system.
 func IdleRSS() (uint64, error) {
 	runtime.GC() // twice, because what a sync.Pool holds survives one
 	debug.FreeOSMemory()
@@ -79,10 +79,10 @@ func procNumber(file, key string) (uint64, error) {
 	return 0, fmt.Errorf("rig: no %s in %s", key, file)
 }
 
-// raiseFileLimit allows as many open files as the system lets us: each session
-// takes one at each end.
+// raiseFileLimit raises the limit of open files to the maximum that the system
+// allows: each session needs one at each end.
 func raiseFileLimit() {
-	// A workload that needs more fails by itself with "too many open files".
+	// A workload that needs more fails with "too many open files".
 	var l syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) == nil {
 		l.Cur = l.Max

@@ -1,5 +1,4 @@
-// Command streams measures one stream of messages from one process end to another
-// over TCP loopback, for erpc and for other frameworks, and writes
-// docs/performance/streams.md. It is a module of its own, because of what the
-// frameworks need.
+// Command streams measures one stream of messages over TCP loopback, for erpc
+// and other frameworks, and writes docs/performance/streams.md. It is a
+// separate module because of the dependencies of the frameworks.
 package main

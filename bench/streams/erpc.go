@@ -15,7 +15,7 @@ import (
 
 func bigEndian(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// erpcLink makes a server and a session to it.
+// erpcLink starts a server and opens a session to it.
 func erpcLink(register func(erpc.Peer)) (erpc.Session, func(), error) {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", ListenPort: 0})
 	register(srv)
@@ -34,7 +34,7 @@ func erpcLink(register func(erpc.Peer)) (erpc.Session, func(), error) {
 	return sess, stop, nil
 }
 
-// startERPC sends bytes as they are.
+// startERPC sends unencoded bytes.
 func startERPC() (client, error) {
 	sess, stop, err := erpcLink(func(srv erpc.Peer) {
 		for _, method := range []string{sinkMethod, echoMethod} {
@@ -98,7 +98,7 @@ func (s protoStream) recv() ([]byte, error) {
 	return m.GetValue(), err
 }
 
-// notEOF leaves the end of the stream to recv.
+// notEOF replaces io.EOF by nil, because recv reports the end of the stream.
 func notEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil

@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// chosen returns the peers that the list names.
+// chosen returns the peers named in the list.
 func chosen(list string) []peer {
 	if list == "" {
 		return peers
@@ -50,7 +50,7 @@ func chosen(list string) []peer {
 	return some
 }
 
-// A sample is what one run of a test has measured.
+// A sample holds the figures of one run of a test.
 type sample struct {
 	perSecond float64 // messages that arrived, or round trips
 	cpu       float64 // microseconds of both ends for each of them
@@ -59,7 +59,7 @@ type sample struct {
 // key names a test of a peer.
 type key struct{ peer, test string }
 
-// measureAll runs each test of each peer once a round, in an order that changes.
+// measureAll runs each test of each peer once per round, in random order.
 func measureAll(list []peer, rounds int, run time.Duration) (map[key][]sample, error) {
 	all := map[key][]sample{}
 	for round := range rounds {
@@ -81,7 +81,7 @@ func measureAll(list []peer, rounds int, run time.Duration) (map[key][]sample, e
 	return all, nil
 }
 
-// measure runs one test of a peer on a connection of its own.
+// measure runs one test of a peer on a new connection.
 func measure(p peer, t test, run time.Duration) (sample, error) {
 	c, err := p.start()
 	if err != nil {
@@ -101,7 +101,7 @@ func measure(p peer, t test, run time.Duration) (sample, error) {
 	return sample{float64(n) / took.Seconds(), float64(used.Microseconds()) / float64(n)}, nil
 }
 
-// cpuTime is the processor time of this process, which is both ends.
+// cpuTime returns the processor time of this process, which runs both ends.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

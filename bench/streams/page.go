@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// median returns the middle value of what f picks.
+// median returns the median of the values that f returns.
 func median(all []sample, f func(sample) float64) float64 {
 	v := make([]float64, len(all))
 	for i, s := range all {
@@ -25,8 +25,8 @@ func median(all []sample, f func(sample) float64) float64 {
 func rate(s sample) float64 { return s.perSecond }
 func cost(s sample) float64 { return s.cpu }
 
-// ratios returns that of a to b in each round: in one round both have run on the
-// same machine, busy or not.
+// ratios returns the ratio of a to b in each round. Within a round, both ran
+// under the same load of the machine.
 func ratios(a, b []sample, f func(sample) float64) []sample {
 	var r []sample
 	for i := range min(len(a), len(b)) {
@@ -43,7 +43,7 @@ func write(samples map[key][]sample, command string, rounds int, run time.Durati
 	fmt.Fprintf(&w, "# Performance of streams\n\n")
 	fmt.Fprintf(&w, "Written by `%s`; do not edit it.\n\n", command)
 	fmt.Fprintf(&w, "- Machine: %d × %s, %s\n", runtime.NumCPU(), runtime.GOARCH, runtime.Version())
-	fmt.Fprintf(&w, "- Rounds: %d of %v for each figure, in an order that changes; a figure is the median. Both ends are one process, so CPU is that of both.\n", rounds, run)
+	fmt.Fprintf(&w, "- Rounds: %d of %v for each figure, in random order; each figure is the median. Both ends are in one process, so CPU is the sum of both.\n", rounds, run)
 	fmt.Fprintf(&w, "- One stream on one connection, TCP over loopback, no TLS. The other frameworks and \"erpc, protobuf\" send a protobuf message with a field of bytes; \"erpc\" sends the bytes and receives with `RecvInto`; \"io.Copy\" is a connection that `io.Copy` empties.\n\n")
 	fmt.Fprintf(&w, "| |")
 	for _, t := range tests {
@@ -62,7 +62,7 @@ func write(samples map[key][]sample, command string, rounds int, run time.Durati
 		}
 		fmt.Fprintf(&w, "\n")
 	}
-	fmt.Fprintf(&w, "\nerpc to the others, the median of the ratios of each round; above 1 erpc is faster, or takes less:\n\n| | messages a second | CPU |\n|---|---:|---:|\n")
+	fmt.Fprintf(&w, "\nerpc relative to the others, as the median of the ratios of each round; above 1, erpc is faster or uses less CPU:\n\n| | messages a second | CPU |\n|---|---:|---:|\n")
 	for _, t := range tests {
 		ours := samples[key{erpcBytes, t.name}]
 		for _, p := range peers {

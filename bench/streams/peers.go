@@ -12,7 +12,7 @@ type peer struct {
 	start func() (client, error)
 }
 
-// The first is the limit of the large messages.
+// The first peer is the limit for large messages.
 var peers = []peer{
 	{name: ioCopy, only: oneWayLarge, start: startCopy},
 	{name: erpcBytes, start: startERPC},
@@ -27,7 +27,8 @@ const (
 	erpcBytes = "erpc"
 )
 
-// startCopy is the work without a framework: io.Copy on both sides of a connection.
+// startCopy does the same work without a framework: io.Copy on both sides of a
+// connection.
 func startCopy() (client, error) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -54,7 +55,7 @@ func startCopy() (client, error) {
 	return client{open, func() { _ = lis.Close() }}, nil // it only stops listening
 }
 
-// copied is a connection that another io.Copy empties.
+// copied is a connection that is read by io.Copy on the other side.
 type copied struct {
 	c       net.Conn
 	arrived chan int64

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A test is one way of using a stream.
+// A test is one way to use a stream.
 type test struct {
 	name string
 	run  func(c client, until time.Time) (int, error) // returns how many messages, or round trips
@@ -19,7 +19,7 @@ const (
 	small = 128
 )
 
-// The names of the tests are those of the columns of the page.
+// The names of the tests are also the column heads of the page.
 const (
 	oneWayLarge = "64 KiB one way"
 	oneWaySmall = "128 B one way"
@@ -32,8 +32,8 @@ var tests = []test{
 	{pingPong, func(c client, until time.Time) (int, error) { return echo(c, small, until) }},
 }
 
-// A client opens streams to the two handlers that each peer has: sink takes all
-// messages and answers with their number, echo answers each.
+// A client opens streams to the two handlers of each peer: sink receives all
+// messages and answers with their number, and echo answers each message.
 type client struct {
 	open func(method string) (stream, error)
 	stop func()
@@ -44,14 +44,14 @@ const (
 	echoMethod = "echo"
 )
 
-// A stream is the end of a stream that a client has.
+// A stream is the client's end of a stream.
 type stream interface {
 	send(b []byte) error
 	recv() ([]byte, error) // valid until the next recv
 	closeSend() error
 }
 
-// oneWay sends messages of size bytes until the time has come, and waits until all
+// oneWay sends messages of size bytes until the given time, and waits until all
 // have arrived.
 func oneWay(size int) func(client, time.Time) (int, error) {
 	return func(c client, until time.Time) (int, error) {
@@ -82,7 +82,7 @@ func oneWay(size int) func(client, time.Time) (int, error) {
 	}
 }
 
-// echo sends a message and waits for the answer, again and again.
+// echo repeatedly sends a message and waits for the answer.
 func echo(c client, size int, until time.Time) (int, error) {
 	s, err := c.open(echoMethod)
 	if err != nil {
@@ -118,7 +118,7 @@ func end(s stream) error {
 	return fmt.Errorf("in place of the end: %w", err)
 }
 
-// serve is the handler of each peer: recv and send are those of its end.
+// serve is the handler of each peer; recv and send use its end of the stream.
 func serve(method string, recv func() ([]byte, error), send func([]byte) error) error {
 	for n := uint64(0); ; n++ {
 		b, err := recv()

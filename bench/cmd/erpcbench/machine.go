@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// machine describes where the benchmark runs. What can't be read is left out.
+// machine describes the machine that the benchmark runs on. Properties that
+// can't be read are omitted.
 func machine() string {
 	parts := []string{fmt.Sprintf("%d × %s", runtime.NumCPU(), field("/proc/cpuinfo", "model name"))}
 	if kib, err := strconv.ParseFloat(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 64); err == nil {
@@ -21,7 +22,8 @@ func machine() string {
 	return strings.Join(append(parts, runtime.Version()+" "+runtime.GOARCH), ", ")
 }
 
-// field returns what follows "key:" in a file of such lines, "" if nothing does.
+// field returns the text after "key:" in a file of such lines, or "" if the key
+// is missing.
 func field(file, key string) string {
 	b, err := os.ReadFile(file)
 	if err != nil {

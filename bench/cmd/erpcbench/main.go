@@ -75,7 +75,7 @@ func bench(o options) error {
 		fmt.Println(b)
 	}
 	if len(r.Failures) > 0 {
-		return fmt.Errorf("the run counts for nothing:\n%s", strings.Join(r.Failures, "\n"))
+		return fmt.Errorf("the run is invalid:\n%s", strings.Join(r.Failures, "\n"))
 	}
 	if o.docs == "" {
 		return nil
@@ -92,8 +92,8 @@ func bench(o options) error {
 	return report.UpdateReadme(o.readme, r)
 }
 
-// measureAll runs the plan: each round goes through all groups, and through
-// the peers of a group in an order of its own.
+// measureAll runs the plan: each round goes through all groups, and through the
+// peers of a group in random order.
 func measureAll(o options) (*report.Results, error) {
 	chosen, missing, err := choose(o.peers, o.bin)
 	if err != nil {
@@ -143,8 +143,9 @@ func measureAll(o options) (*report.Results, error) {
 	return r, nil
 }
 
-// choose returns the peers with the given names, all if there are none, and
-// the names of those without a program that has their variant.
+// choose returns the peers with the given names, or all if no names are given.
+// It also returns the names of peers whose program is missing or lacks their
+// variant.
 func choose(names, bin string) (chosen []peer, missing []string, err error) {
 	want := list(names)
 	for _, p := range peers {

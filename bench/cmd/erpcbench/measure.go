@@ -20,7 +20,7 @@ func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, er
 	}
 	defer server.stop()
 
-	// What the server holds without a session, before there is one.
+	// The memory of the server before its first session.
 	var before rig.Memory
 	if j.kind == memory {
 		if err := server.do(&before, 0, "rss"); err != nil {
@@ -70,7 +70,7 @@ func timed(j *job, server, client *process, command string) (s report.Sample, er
 	return sample(r, used)
 }
 
-// openLoop finds out what the peer can do, and then asks for a share of that.
+// openLoop measures the capacity of the peer, and then requests a share of it.
 func openLoop(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
 	var r rig.Result
 	for _, d := range []time.Duration{warmup, j.run} {
@@ -103,7 +103,8 @@ func atRate(j *job, server, client *process, command string, rate float64) (s re
 	return timed(j, server, client, command)
 }
 
-// push lets the server push for longer than the client counts, on both sides.
+// push lets the server push from before the client starts counting until after
+// it stops.
 func push(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
 	var (
 		used   rig.Usage
@@ -161,8 +162,8 @@ func idle(j *job, server, client *process, before rig.Memory) (s report.Sample, 
 	return s, nil
 }
 
-// sample turns what both sides report into figures per call, unless it is
-// worth nothing.
+// sample converts the reports of both sides to figures per call. It returns an
+// error if the run is invalid.
 func sample(r rig.Result, server rig.Usage) (s report.Sample, err error) {
 	switch {
 	case r.Errors > 0:

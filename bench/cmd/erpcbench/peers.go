@@ -9,7 +9,7 @@ type peer struct {
 	tests           []string // that it takes part in
 }
 
-// peers are all that the benchmark knows, in the order of the report.
+// peers lists all peers, in the order of the report.
 var peers = []peer{
 	{report.Peer{Name: report.Limit, Version: "this tree", How: "by hand: frames on one connection, batches both ways, no goroutine per request; nothing else", Limit: true},
 		"limit", "limit", []string{report.Call, report.Push, report.Conns, report.OverTLS, report.OverUnix, report.Body64, report.Procs, report.Open, report.Hot}},

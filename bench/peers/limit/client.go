@@ -29,8 +29,8 @@ func dial(c rig.Config) (*rig.Client, error) {
 	return &rig.Client{NewCaller: func(i int) func() error { return all[i%len(all)].caller(c) }}, nil
 }
 
-// A client is one connection. Each caller has a slot for life, so that there
-// is no table of pending calls to lock.
+// A client is one connection. Each caller keeps its slot, so that no table of
+// pending calls has to be locked.
 type client struct {
 	conn  net.Conn
 	slots atomic.Pointer[[]*slot] // copied when a caller is added
@@ -43,7 +43,7 @@ type client struct {
 	dead     error
 }
 
-// A slot is where a caller waits.
+// A caller waits on its slot.
 type slot struct {
 	wake  chan error // of capacity 1
 	reply *benchpb.Message
@@ -83,7 +83,8 @@ func (c *client) caller(config rig.Config) func() error {
 	}
 }
 
-// send queues a frame. Whoever finds nobody writing writes until nothing is left.
+// send queues a frame. If no other goroutine is writing, it writes until the
+// queue is empty.
 func (c *client) send(frame []byte) error {
 	c.mu.Lock()
 	if c.dead != nil {

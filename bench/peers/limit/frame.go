@@ -10,7 +10,7 @@ import (
 // slot in 4 bytes, both little-endian, and the body.
 const headLen = 8
 
-// maxBody bounds what a frame may announce.
+// maxBody is the maximum size that a frame may announce.
 const maxBody = 1 << 20
 
 // appendHead reserves the head of a frame at the end of b.
@@ -22,8 +22,8 @@ func setHead(b []byte, slot uint32) {
 	binary.LittleEndian.PutUint32(b[4:], slot)
 }
 
-// A frames reads frames from a connection, many with one read. After an error
-// it is of no more use.
+// A frames reads frames from a connection, many with one read. It must not be
+// used after an error.
 type frames struct {
 	conn net.Conn
 	buf  []byte
@@ -49,7 +49,7 @@ func (f *frames) buffered() (slot uint32, body []byte, ok bool) {
 	return binary.LittleEndian.Uint32(b[4:]), b[headLen:end:end], true
 }
 
-// fill reads once, after it has made room for the frame that comes next.
+// fill makes room for the next frame and reads once.
 func (f *frames) fill() error {
 	if f.r > 0 {
 		f.w = copy(f.buf, f.buf[f.r:f.w])

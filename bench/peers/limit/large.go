@@ -17,14 +17,14 @@ func serveStore(c rig.Config) (*rig.Server, error) {
 	return &rig.Server{}, accept(c, func(conn net.Conn) { report(echoStore(conn, c.Size)) })
 }
 
-// echoCopy copies what comes back to where it came from; the kernel may do it
-// without the bytes ever being in the process.
+// echoCopy copies received bytes back to the connection. The kernel may do this
+// without copying the bytes to the process.
 func echoCopy(conn net.Conn) error {
 	_, err := io.Copy(conn, conn)
 	return err
 }
 
-// echoStore has each body whole before it begins to send it back.
+// echoStore reads each body completely before it sends it back.
 func echoStore(conn net.Conn, size int) error {
 	for {
 		body := make([]byte, size) // a new one, as a handler gets it
@@ -43,7 +43,7 @@ func dialCopy(c rig.Config) (*rig.Client, error) { return dialLarge(c, exchangeC
 
 func dialStore(c rig.Config) (*rig.Client, error) { return dialLarge(c, exchangeStore) }
 
-// exchangeCopy reads the reply while it still writes the request.
+// exchangeCopy reads the reply while it is still writing the request.
 func exchangeCopy(conn net.Conn, out, in []byte) error {
 	written := make(chan error, 1)
 	go func() {

@@ -27,7 +27,7 @@ func serve(c rig.Config) (*rig.Server, error) {
 	return &rig.Server{Push: all.push}, nil
 }
 
-// accept gives each connection to handle in a goroutine of its own.
+// accept calls handle for each connection in its own goroutine.
 func accept(c rig.Config, handle func(net.Conn)) error {
 	l, err := rig.Listen(c)
 	if err != nil {
@@ -46,15 +46,16 @@ func accept(c rig.Config, handle func(net.Conn)) error {
 	return nil
 }
 
-// report says why a connection ended; the client sees it end and fails the run.
+// report prints why a connection ended. The client notices the end and fails
+// the run.
 func report(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 }
 
-// answer reads requests and writes their replies, those to one read in one
-// write.
+// answer reads requests and writes their replies; the replies to one read are
+// one write.
 func answer(conn net.Conn) error {
 	in := newFrames(conn)
 	var out []byte

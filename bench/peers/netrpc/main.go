@@ -1,5 +1,5 @@
-// Command netrpc is the standard library's net/rpc as it comes: structs, gob or
-// its JSON.
+// Command netrpc is the standard library's net/rpc with its defaults: structs,
+// with gob or its JSON.
 package main
 
 import (

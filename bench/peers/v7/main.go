@@ -35,8 +35,8 @@ func (m *Message) Marshal() ([]byte, error) { return proto.Marshal(&m.Message) }
 
 func (m *Message) Unmarshal(b []byte) error { return proto.Unmarshal(b, &m.Message) }
 
-// work is what handlers do before they answer; set once, before the first
-// session, like onPush.
+// work is called by handlers before they answer. Like onPush, it is set once,
+// before the first session.
 var work func()
 
 func say(_ erpc.CallCtx, m *Message) (*Message, *erpc.Status) {
@@ -62,7 +62,7 @@ func push(_ erpc.PushCtx, b *[]byte) *erpc.Status {
 	return nil
 }
 
-// The paths that the routes get: the same on both sides, as both name them.
+// The paths of the routes, which both sides use.
 const (
 	pathSay   = "/say"
 	pathPlain = "/plain"
@@ -174,7 +174,8 @@ func dial(c rig.Config) (*rig.Client, error) {
 	}}, nil
 }
 
-// dialOne dials the server, which over QUIC does not say when it listens.
+// dialOne dials the server. Over QUIC it repeats this, because the server does
+// not report when it listens.
 func dialOne(p erpc.Peer, c rig.Config) (erpc.Session, error) {
 	tries := 1
 	if c.Transport == rig.QUIC {
