@@ -413,7 +413,7 @@ func TestShippedConfiguration(t *testing.T) {
 	}
 	for want, text := range map[string]string{
 		"default_context_age must be above 0": "gateway: {peer: {default_context_age: 0s}}",
-		"max_queue without":                   "orders: {overload: {max_queue: 1}}",
+		"max_queue has no effect without":     "orders: {overload: {max_queue: 1}}",
 		"max_orders and settle":               "orders: {max_orders: 0}",
 		"stok":                                "stok: {}",
 	} {
