@@ -50,7 +50,7 @@ func TestClusterCounters(t *testing.T) {
 # TYPE erpc_cluster_engine_connected gauge
 erpc_cluster_engine_connected{peer="a"} 0
 erpc_cluster_engine_connected{peer="b"} 1
-# HELP erpc_cluster_engine_cuts_total times that the engine was disconnected
+# HELP erpc_cluster_engine_cuts_total how often the engine was disconnected
 # TYPE erpc_cluster_engine_cuts_total counter
 erpc_cluster_engine_cuts_total{peer="a"} 1
 erpc_cluster_engine_cuts_total{peer="b"} 0
