@@ -76,9 +76,9 @@ var transports = []transport{
 func cannot(p protocol, t transport) string {
 	switch {
 	case p.messages && !t.messages:
-		return "a sub-protocol is one message of WebSocket for each of erpc"
+		return "not possible; a sub-protocol needs a WebSocket, with one WebSocket message per erpc message"
 	case t.messages && !p.messages:
-		return "a WebSocket that keeps messages apart is for the sub-protocols"
+		return "not possible; only the sub-protocols use WebSocket messages"
 	}
 	return ""
 }
