@@ -84,9 +84,9 @@ func subscribeOnce[R, A any](ctx context.Context, o StreamOpener, serviceMethod 
 	defer s.Close()
 	err = s.Send(arg)
 	if err == nil {
-		err = s.CloseSend()
+		_ = s.CloseSend() // it fails if the stream has ended, and All returns that behind what has arrived
 	}
-	if err != nil && !errors.Is(err, io.EOF) { // a handler may end before it has read
+	if err != nil && !errors.Is(err, io.EOF) && s.Context().Err() == nil { // else a handler has ended before it has read
 		yield(nil, err)
 		return true
 	}

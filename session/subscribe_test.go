@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc/message"
@@ -152,4 +153,40 @@ func TestSubscribeFromEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A lateOpener hands a stream over when its handler has ended.
+type lateOpener struct{ to StreamOpener }
+
+func (o lateOpener) OpenStream(ctx context.Context, method string, settings ...message.Setting) (*Stream, *message.Status) {
+	s, st := o.to.OpenStream(ctx, method, settings...)
+	synctest.Wait()
+	return s, st
+}
+
+// What a handler has sent arrives in front of its status, even if that was there
+// before the argument was sent.
+func TestSubscribeToAHandlerThatHasEnded(t *testing.T) {
+	h := streamHandler(func(_ CallCtx, s *Stream) *message.Status {
+		for i := range 2 {
+			if err := s.Send(i); err != nil {
+				return message.FromError(err)
+			}
+		}
+		return message.NewStatus(1234, "no")
+	})
+	duets(t, routes{stream: h}, func(d *duet) {
+		var got []int
+		var end error
+		for m, err := range Subscribe[int](d.Context(), lateOpener{d.here}, "/s", new(int)) {
+			if err != nil {
+				end = err
+				break
+			}
+			got = append(got, *m)
+		}
+		if !slices.Equal(got, []int{0, 1}) || code(end) != 1234 {
+			d.Errorf("got %v, and then %v", got, end)
+		}
+	})
 }
