@@ -130,7 +130,7 @@ func (l *readLoop) serveInline(h *Handler) outcome {
 	c, x := l.c, l.x
 	x.deadline = newDeadline(c, &x.in) // before another goroutine may read, perhaps the cancellation of this message
 	l.enter(l.now)
-	x.slot.loop = l
+	x.slot.turn = l.turn
 	if !l.refusedByDrain() {
 		l.now = x.serve(h, true, l.now)
 	} else if x.deadline != nil {

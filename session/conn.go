@@ -50,21 +50,20 @@ type conn struct {
 	proof     lazy[proof]
 	debts     lazy[debts]
 
-	goaway      goaway
-	places      places
-	starved     atomic.Int32 // senders on streams that wait for credit
-	replaceable bool         // the session dials another connection when this one ends
+	goaway  goaway
+	places  places
+	starved atomic.Int32 // senders on streams that wait for credit
 
-	ctx      atomic.Pointer[context.Context] // see context; the mutex guards its making
-	streams  atomic.Pointer[streams]         // nil until somebody asks for streams; see streamTable
-	closedBy atomic.Pointer[ClosedError]     // why the other side has closed the session, if it has said so
+	ctx      atomic.Pointer[endingContext] // nil until somebody asks; see connContext
+	streams  atomic.Pointer[streams]       // nil until somebody asks for streams; see streamTable
+	closedBy atomic.Pointer[ClosedError]   // why the other side has closed the session, if it has said so
 
-	mu     sync.Mutex // guards the following
-	closed bool
-	cancel context.CancelCauseFunc // of ctx
+	replaceable bool       // the session dials another connection when this one ends
+	mu          sync.Mutex // guards the following
+	closed      bool
 
-	seen  activity // of the sweep for idle sessions, one goroutine
-	stuck *stuck   // of the sweep for stuck connections, one goroutine
+	seen  lazy[activity] // of the sweep for idle sessions, one goroutine
+	stuck *stuck         // of the sweep for stuck connections, one goroutine
 }
 
 func newConnection(s *Engine, nc net.Conn) *conn {
@@ -72,25 +71,6 @@ func newConnection(s *Engine, nc net.Conn) *conn {
 		shared: s.shared, up: s, sess: s, replaceable: s.dial != nil,
 		sock: socket.New(nc, s.protoFunc(), s.shared.Socket), opened: clock(),
 	}
-}
-
-// context returns the context that ends with the connection. It is made when
-// somebody asks, because idle sessions have no use for it.
-func (c *conn) context() context.Context {
-	if ctx := c.ctx.Load(); ctx != nil {
-		return *ctx
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ctx.Load() == nil {
-		ctx, cancel := context.WithCancelCause(context.Background())
-		if c.closed {
-			cancel(errConnEnded)
-		}
-		c.cancel = cancel
-		c.ctx.Store(&ctx)
-	}
-	return *c.ctx.Load()
 }
 
 // close ends the connection and everything that waits on it: calls get a
@@ -103,7 +83,7 @@ func (c *conn) close(cause error) error {
 		return nil
 	}
 	c.closed = true
-	cancel := c.cancel
+	made := c.ctx.Load() // from now on it is made with its end
 	c.mu.Unlock()
 	c.up.connClosed(c)
 	c.streams.Load().end(cause)
@@ -111,8 +91,8 @@ func (c *conn) close(cause error) error {
 	c.shared.totals.add(c.sock.Stats())
 	c.endCalls(cause)
 	c.deadlines.get().close(errConnEnded)
-	if cancel != nil {
-		cancel(errConnEnded)
+	if made != nil {
+		made.end(errConnEnded)
 	}
 	return err
 }

@@ -22,7 +22,6 @@ type Engine struct {
 	shared    *Shared
 	protoFunc proto.Func
 	dial      Dial // nil: no redial; set before the session is opened
-	dialed    bool // set before its connect hooks run
 	id        atomic.Pointer[string]
 	swap      lazy[Swap]
 	ages      ages
@@ -31,9 +30,10 @@ type Engine struct {
 	later lazy[waitlist] // asynchronous calls that wait for a redial
 	order lazy[sequence] // messages that are handled one after another
 
+	dialed bool          // set before its connect hooks run
 	mu     sync.Mutex    // guards the following
-	notify chan struct{} // closed at the end; nil until somebody asks
 	ended  bool          // it has ended, and notify, if there is one, is closed
+	notify chan struct{} // closed at the end; nil until somebody asks
 }
 
 // ages are the limits in time of a session, in nanoseconds.
@@ -363,7 +363,7 @@ func (s *Engine) Stats() Stats {
 // goroutine at a time may call it.
 func (s *Engine) Idle() bool {
 	c := s.conns.current()
-	silent := c.seen.look(c.sock.Stats())
+	silent := c.seen.get().look(c.sock.Stats())
 	return silent && c.sock.Flushed() && !c.busy() && s.State() == Open
 }
 

@@ -41,6 +41,7 @@ type exchange struct {
 	deadline *deadline       // of a message that can end before its handler; else nil
 	start    time.Duration   // on clock, when the handling began
 	slot     slot            // its place among the handlers
+	turn     turn            // of the goroutine that reads, if it handles the message
 	argHeld  int64           // bytes of conn.arguments
 	stream   *Stream         // whose handler this is; nil: none
 	refused  bool            // the reply is that the call is not executed

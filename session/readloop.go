@@ -31,9 +31,17 @@ type readLoop struct {
 	now            time.Duration // as of the end of the last handler; 0: stale
 	unflushedSince time.Duration // when the first reply that waits for a flush was made; 0: none does
 
-	epoch  uint64 // of the handoff, in user code; else 0
-	inTurn bool   // in a message that is answered before the next is read
-	done   bool   // it ended in good order, or another goroutine reads
+	turn   *turn // in user code; else nil
+	inTurn bool  // in a message that is answered before the next is read
+	done   bool  // it ended in good order, or another goroutine reads
+}
+
+// A turn is the time that a goroutine which reads spends in user code. It lies in the
+// exchange, so that a readLoop, of which each session has one that waits, is nothing
+// but a part of a stack.
+type turn struct {
+	c     *conn
+	epoch uint64 // of the handoff
 }
 
 // read reads messages of c until the connection ends or another goroutine reads.
@@ -124,28 +132,29 @@ func (l *readLoop) read() error {
 
 // enter marks the goroutine as in user code since now.
 func (l *readLoop) enter(now time.Duration) {
-	l.epoch = l.c.handoff.enter(now)
+	l.x.turn = turn{l.c, l.c.handoff.enter(now)}
+	l.turn = &l.x.turn
 	l.c.watch()
 }
 
-// handlerDone notes that the handler has returned, which runs on this goroutine.
-func (l *readLoop) handlerDone() {
-	if l.epoch&epochBits != epochHandling {
+// handlerDone notes that the handler has returned.
+func (t *turn) handlerDone() {
+	if t.epoch&epochBits != epochHandling {
 		return // it was told before
 	}
-	epoch, reads := l.c.handoff.handlerDone(l.epoch)
+	epoch, reads := t.c.handoff.handlerDone(t.epoch)
 	if !reads {
-		epoch = l.epoch - epochHandling + epochReplying
-		l.c.places.workDone(&l.c.shared.places) // the watchdog has counted it, or does so now
+		epoch = t.epoch - epochHandling + epochReplying
+		t.c.places.workDone(&t.c.shared.places) // the watchdog has counted it, or does so now
 	}
-	l.epoch = epoch
+	t.epoch = epoch
 }
 
 // exit ends what enter began. It reports whether the goroutine still reads; if
 // not, it ends what the watchdog counted for it.
 func (l *readLoop) exit() bool {
-	epoch := l.epoch
-	l.epoch = 0
+	epoch := l.turn.epoch
+	l.turn = nil
 	if l.c.handoff.exit(epoch) {
 		return true
 	}
@@ -162,7 +171,7 @@ func (l *readLoop) exit() bool {
 func (l *readLoop) exited() {
 	switch {
 	case l.done:
-	case l.epoch != 0:
+	case l.turn != nil:
 		if l.exit() {
 			l.c.readOn()
 		} else {

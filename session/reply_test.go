@@ -199,7 +199,7 @@ func TestGoexitInAHookOfAReply(t *testing.T) {
 	go func() {
 		l := readLoop{c: u.conn, x: x, done: true}
 		defer func() {
-			if l.epoch != 0 {
+			if l.turn != nil {
 				l.exit()
 			}
 		}()

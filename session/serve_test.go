@@ -183,7 +183,7 @@ func TestGoexitIsAnswered(t *testing.T) {
 				l := readLoop{c: u.conn, x: x}
 				l.done = true // nobody reads this connection
 				defer func() {
-					if l.epoch != 0 { // it ended in user code, as exited finds out
+					if l.turn != nil { // it ended in user code, as exited finds out
 						l.exit()
 					}
 				}()

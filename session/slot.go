@@ -101,7 +101,7 @@ type slot struct {
 	backlog *backlog // that lets the message run; nil: none
 	weight  int64    // bytes in flight
 
-	loop *readLoop // on whose goroutine the handler runs, in place of all of the above; else nil
+	turn *turn // in which the goroutine that reads runs the handler, in place of all of the above; else nil
 }
 
 // occupy takes a slot of c; no bound applies.
@@ -134,8 +134,8 @@ func (s *slot) acquire(c *conn, m *message.Message, h *Handler) bool {
 
 // handlerDone gives back the place at work: the handler has returned.
 func (s *slot) handlerDone() {
-	if s.loop != nil {
-		s.loop.handlerDone()
+	if s.turn != nil {
+		s.turn.handlerDone()
 		return
 	}
 	if s.working {
