@@ -54,11 +54,12 @@ func (s *Socket) split(m *message.Message, mode putMode) (head, body []byte, ok 
 	if mtype := m.Mtype(); mtype == message.TypeStreamData || mtype == message.TypeStreamFull {
 		large = largeStreamBody
 	}
-	if len(body) < large || s.out.raw == nil || m.Err() != nil || s.order != nil || !waits {
+	if len(body) < large || s.out.raw == nil || m.Err() != nil || !waits {
 		return nil, nil, false
 	}
+	_, ordered := s.proto.(proto.Sequencer)
 	p, ok := s.proto.(proto.HeadPacker)
-	if !ok {
+	if !ok || ordered {
 		return nil, nil, false
 	}
 	defer func() {

@@ -90,7 +90,6 @@ type Stats struct {
 // called concurrently; Wait and Read must not be.
 type Socket struct {
 	proto proto.Proto
-	order proto.Sequencer // proto, if it is one
 	in    reader
 	out   writer
 	limit int // in place of Config.ReadLimit if it is less; 0: none; see LimitRead
@@ -239,8 +238,8 @@ func (s *Socket) Send(m *message.Message, full Full, flush Flush) error {
 	if m.Mtype() == message.TypeReply {
 		mode.weight = len(frame)
 	}
-	if s.order != nil {
-		mode.order, mode.mtype, mode.seq = s.order, m.Mtype(), m.Seq()
+	if order, ok := s.proto.(proto.Sequencer); ok {
+		mode.order, mode.mtype, mode.seq = order, m.Mtype(), m.Seq()
 	}
 	return s.out.send(m.Context(), frame, mode)
 }
@@ -352,7 +351,6 @@ func (s *Socket) Pollable() bool { return s.out.raw != nil }
 // sends or reads messages.
 func (s *Socket) SetProto(p proto.Proto) {
 	s.proto = p
-	s.order, _ = p.(proto.Sequencer)
 	if a, ok := p.(proto.Attacher); ok {
 		a.Attach(s)
 	}
@@ -394,7 +392,7 @@ func (s *Socket) Err() error {
 // Waiting returns how many replies wait for room in the queue, or are being
 // written by their senders because they are large, and their bytes.
 func (s *Socket) Waiting() (replies, bytes int64) {
-	return s.out.waiters.Load(), s.out.waiting.Load()
+	return int64(s.out.waiters.Load()), s.out.waiting.Load()
 }
 
 // Flushed reports whether nothing waits to be written, or nothing can be written
@@ -410,7 +408,10 @@ func (s *Socket) Stats() Stats {
 	s.out.mu.Lock()
 	st := Stats{
 		MessagesOut: s.out.messages, BytesOut: s.out.bytes, Writes: s.out.writes,
-		Dropped: s.out.dropped, Queued: s.out.queue.n,
+		Queued: s.out.queue.n,
+	}
+	if c := s.out.crowd; c != nil {
+		st.Dropped = c.dropped
 	}
 	s.out.mu.Unlock()
 	st.MessagesIn, st.BytesIn, st.Reads = s.in.messages.Load(), s.in.bytes.Load(), s.in.reads.Load()

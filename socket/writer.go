@@ -34,19 +34,19 @@ type writer struct {
 	cfg  *Config
 
 	waiting atomic.Int64  // bytes of replies that wait for room, or that their senders write
-	waiters atomic.Int64  // how many replies these are
 	moved   atomic.Uint64 // bytes that the connection has taken
+	waiters atomic.Int32  // how many replies wait
 
 	mu           sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
-	queue        queue
 	state        writerState
 	life         lifeState
-	deadlineSet  bool   // conn has a write deadline that is not that of Close
-	waitedInVain bool   // a sender has given up waiting for room since the queue was last taken
+	deadlineSet  bool // conn has a write deadline that is not that of Close
+	waitedInVain bool // a sender has given up waiting for room since the queue was last taken
+	queue        queue
 	crowd        *crowd // nil: none of what it holds was ever needed, as on most sockets
 	err          error  // why nothing more is queued; nil while life is open
 
-	messages, bytes, writes, dropped uint64 // as in Stats
+	messages, bytes, writes uint64 // as in Stats
 }
 
 // A crowd is who waits for a writer, and what else only a busy one has. The
@@ -59,6 +59,7 @@ type crowd struct {
 	onRoom     func()     // see NotifyRoom
 	watchdog   writeWatchdog
 	unread     *time.Timer // closes a connection whose reader has something left; see failWriting
+	dropped    uint64 // as in Stats
 }
 
 // crowdLocked returns the crowd, which it makes if there is none yet.
@@ -259,17 +260,17 @@ func (w *writer) makeRoomLocked(ctx context.Context, frame []byte, mode putMode,
 func (w *writer) applyPolicyLocked(n int, mode putMode) (room bool, err error) {
 	switch mode.policy {
 	case DropNew:
-		w.dropped++
+		w.crowdLocked().dropped++
 		return false, ErrQueueFull
 	case DropOld:
 		dropped := w.queue.drop(n, w.cfg.QueueLimit)
-		w.dropped += dropped
+		w.crowdLocked().dropped += dropped
 		return dropped > 0 && w.hasRoomLocked(n, w.cfg.QueueLimit), nil
 	case Disconnect:
 		if w.state == writingBody {
 			return false, nil // not slow, but busy with a large frame
 		}
-		w.dropped++
+		w.crowdLocked().dropped++
 		w.mu.Unlock()
 		w.fail(ErrSlowReader)
 		w.mu.Lock()
@@ -280,7 +281,7 @@ func (w *writer) applyPolicyLocked(n int, mode putMode) (room bool, err error) {
 
 // load counts replies that wait, and their bytes.
 func (w *writer) load(replies, weight int) {
-	w.waiters.Add(int64(replies))
+	w.waiters.Add(int32(replies))
 	w.waiting.Add(int64(weight))
 }
 
