@@ -59,7 +59,7 @@ type crowd struct {
 	onRoom     func()     // see NotifyRoom
 	watchdog   writeWatchdog
 	unread     *time.Timer // closes a connection whose reader has something left; see failWriting
-	dropped    uint64 // as in Stats
+	dropped    uint64      // as in Stats
 }
 
 // crowdLocked returns the crowd, which it makes if there is none yet.

@@ -178,7 +178,7 @@ func (w *writer) idle() {
 		cells := w.at(Idle, n)
 		slices.Reverse(cells) // the least is the best
 		title := "resident bytes of the server per idle session"
-		w.f("## Idle sessions\n\n%s sessions, each of which made one call, a second ago or longer; resident memory of the server after a garbage collection, minus its memory without them.\n\n", count(n))
+		w.f("## Idle sessions\n\n%s sessions, each of which made one call, a second ago or longer; resident memory of the server after a garbage collection, minus its memory after one session had come, called and gone.\n\n", count(n))
 		w.chart("idle", title, w.barsOf(title, cells, SessionBytes, 1))
 	}
 }

@@ -20,10 +20,10 @@ func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, er
 	}
 	defer server.stop()
 
-	// The memory of the server before its first session.
 	var before rig.Memory
 	if j.kind == memory {
-		if err := server.do(&before, 0, "rss"); err != nil {
+		before, err = withoutSessions(j, binary, server)
+		if err != nil {
 			return s, err
 		}
 	}
@@ -139,6 +139,24 @@ func push(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 	s.Lost = float64(pushed.Sent) - float64(all.Total)
 	s.Joins = float64(r.Joined) / r.Seconds
 	return s, nil
+}
+
+// withoutSessions returns what the server holds when its first session has come, made
+// a call and gone: the code for that is in memory.
+func withoutSessions(j *job, binary string, server *process) (m rig.Memory, err error) {
+	client, err := start(binary, j.peer.variant, "client", append(j.arguments(), "-addr", server.addr, "-callers", "1", "-conns", "1"))
+	if err != nil {
+		return m, err
+	}
+	var done rig.Hello
+	err = client.do(&done, 0, "once")
+	client.stop()
+	if err != nil {
+		return m, err
+	}
+	time.Sleep(untilIdle)
+	err = server.do(&m, 0, "rss")
+	return m, err
 }
 
 // untilIdle is how long the sessions are left alone before they count as idle: some
