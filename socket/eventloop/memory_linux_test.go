@@ -33,9 +33,9 @@ const (
 // includes what crypto/tls keeps; tcp is the default transport, which has a
 // goroutine for each session.
 const (
-	idleBar    = 3000
+	idleBar    = 2200
 	idleBarTLS = 11000
-	idleBarTCP = 7000
+	idleBarTCP = 5200
 )
 
 // enough is how many sessions a measurement needs to be compared with its limit.
