@@ -54,9 +54,9 @@ type conn struct {
 	places  places
 	starved atomic.Int32 // senders on streams that wait for credit
 
-	ctx      atomic.Pointer[endingContext] // nil until somebody asks; see connContext
-	streams  atomic.Pointer[streams]       // nil until somebody asks for streams; see streamTable
-	closedBy atomic.Pointer[ClosedError]   // why the other side has closed the session, if it has said so
+	ctx      connContext                 // see context
+	streams  atomic.Pointer[streams]     // nil until somebody asks for streams; see streamTable
+	closedBy atomic.Pointer[ClosedError] // why the other side has closed the session, if it has said so
 
 	replaceable bool       // the session dials another connection when this one ends
 	mu          sync.Mutex // guards the following
@@ -73,6 +73,9 @@ func newConnection(s *Engine, nc net.Conn) *conn {
 	}
 }
 
+// context returns the context that ends with the connection.
+func (c *conn) context() context.Context { return &c.ctx }
+
 // close ends the connection and everything that waits on it: calls get a
 // status with the cause, handlers see their context end. Only the first call
 // does anything.
@@ -83,7 +86,6 @@ func (c *conn) close(cause error) error {
 		return nil
 	}
 	c.closed = true
-	made := c.ctx.Load() // from now on it is made with its end
 	c.mu.Unlock()
 	c.up.connClosed(c)
 	c.streams.Load().end(cause)
@@ -91,9 +93,7 @@ func (c *conn) close(cause error) error {
 	c.shared.totals.add(c.sock.Stats())
 	c.endCalls(cause)
 	c.deadlines.get().close(errConnEnded)
-	if made != nil {
-		made.end(errConnEnded)
-	}
+	c.ctx.end(errConnEnded)
 	return err
 }
 

@@ -19,7 +19,7 @@ func TestConnContext(t *testing.T) {
 			if _, ok := ctx.Deadline(); ok || ctx.Err() != nil || ctx.Value(key{}) != nil || context.Cause(ctx) != nil {
 				t.Fatalf("of an open connection: %v, %v", ctx.Err(), context.Cause(ctx))
 			}
-			if u.ctx.Load() != nil {
+			if u.ctx.behind.Load() != nil {
 				t.Error("a look at the error and at values makes one")
 			}
 			var child context.Context
