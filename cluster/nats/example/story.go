@@ -44,9 +44,18 @@ func tell(ctx context.Context, out io.Writer, url string, words int) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d clients are in both rooms\n", len(clients))
-	speaker := clients[len(clients)-1] // not at the node that dies
+	speaker := clients[len(clients)-1]
+	for _, c := range clients {
+		if c.place() != running[0].address { // that node dies
+			speaker = c
+		}
+	}
+	orphans := map[*client]bool{} // clients of the node that dies
 	for i := 1; i <= words; i++ {
 		if i == words/3 {
+			for _, c := range clients {
+				orphans[c] = c.place() == running[0].address
+			}
 			fmt.Fprintf(out, "%s is killed\n", running[0].name)
 			if err := running[0].cmd.Process.Kill(); err != nil {
 				return fmt.Errorf("kill %s: %w", running[0].name, err)
@@ -59,17 +68,17 @@ func tell(ctx context.Context, out io.Writer, url string, words int) error {
 			}
 		}
 	}
-	return look(ctx, out, clients, running[0].address, words)
+	return look(ctx, out, clients, orphans, running[0].address, words)
 }
 
 // look waits until all clients have received every word of the room with
 // history, and prints the result.
-func look(ctx context.Context, out io.Writer, clients []*client, killed string, words int) error {
+func look(ctx context.Context, out io.Writer, clients []*client, orphans map[*client]bool, killed string, words int) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var problems []error
 	for _, c := range clients {
-		moved := c.nodes[0] == killed
+		moved := orphans[c]
 		knows := func() bool { return c.told(freeRoom) || !moved && c.has(freeRoom, words) == words }
 		for ctx.Err() == nil && (c.has(keptRoom, words) < words || !knows()) {
 			time.Sleep(20 * time.Millisecond)
@@ -99,6 +108,13 @@ func look(ctx context.Context, out io.Writer, clients []*client, killed string, 
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// place returns the address of the node at which the client is.
+func (c *client) place() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
 }
 
 // told reports whether the client was told to reload a room.
