@@ -13,7 +13,7 @@ type outcome struct {
 	read bool // the goroutine still reads
 }
 
-// beforeHeader runs the hooks in front of a header.
+// beforeHeader runs the hooks that precede a header.
 func (l *readLoop) beforeHeader(hooks []PreReadHeaderPlugin) (err error) {
 	name := ""
 	defer func() {
@@ -30,7 +30,7 @@ func (l *readLoop) beforeHeader(hooks []PreReadHeaderPlugin) (err error) {
 	return nil
 }
 
-// accept deals with the message that was read, here or on another goroutine.
+// accept handles the message that was read, here or on another goroutine.
 func (l *readLoop) accept() outcome {
 	keep := outcome{keep: true, read: true}
 	c, x := l.c, l.x
@@ -79,8 +79,8 @@ func (l *readLoop) accept() outcome {
 	return l.handOut(h)
 }
 
-// acceptReply ends the call that the message answers. Decoding a small body is not
-// watched: codecs don't block.
+// acceptReply ends the call that the message answers. The watchdog does not watch
+// the decoding of a small body, because codecs don't block.
 func (l *readLoop) acceptReply() outcome {
 	keep := outcome{keep: true, read: true}
 	c, x := l.c, l.x
@@ -104,18 +104,18 @@ func (l *readLoop) acceptReply() outcome {
 	return outcome{keep: true, read: l.exit()}
 }
 
-// refusedByDrain refuses a call that comes while the connection drains, and
-// reports whether it did: with an answer if the other side is known to understand
-// it, else by holding it ([goaway]). The caller asks after it has counted the
-// handler: so either this sees that the connection drains, or whoever drains it
-// sees the handler. Pushes are handled as long as there is a connection: nobody
-// would be told.
+// refusedByDrain refuses a call that arrives while the connection drains, and
+// reports whether it did. It answers if the other side is known to understand the
+// answer, and holds the call otherwise ([goaway]). It must be called after the
+// handler was counted: then either it sees that the connection drains, or the
+// goroutine that drains sees the handler. Pushes are handled until the connection
+// ends, because their sender would not learn of a refusal.
 func (l *readLoop) refusedByDrain() bool {
 	c, x := l.c, l.x
 	if x.in.Mtype() != message.TypeCall || c.goaway.serves() {
 		return false
 	}
-	understands := c.proof.peek().given() || x.in.Meta().Peek(MetaTimeout) != nil // which v7 does not send
+	understands := c.proof.peek().given() || x.in.Meta().Peek(MetaTimeout) != nil // v7 does not send it
 	if understands || !c.goaway.hold(x.in.Seq(), x.in.InTurn(), c.opened) {
 		x.refuse(message.CodeShuttingDown, ErrShutdown)
 	}
@@ -128,7 +128,7 @@ func (l *readLoop) serveInline(h *Handler) outcome {
 		l.now = clock()
 	}
 	c, x := l.c, l.x
-	x.deadline = newDeadline(c, &x.in) // before another goroutine may read, perhaps the cancellation of this message
+	x.deadline = newDeadline(c, &x.in) // before another goroutine reads on: the next message may cancel this one
 	l.enter(l.now)
 	x.slot.turn = l.turn
 	if !l.refusedByDrain() {
@@ -142,7 +142,7 @@ func (l *readLoop) serveInline(h *Handler) outcome {
 		return outcome{keep: true, read: true}
 	}
 	h.pace.blocked()
-	c.sock.StartFlush() // the goroutine that reads now may wait for the other side already
+	c.sock.StartFlush() // the goroutine that reads now may already wait for the other side
 	return outcome{keep: true}
 }
 
@@ -159,12 +159,12 @@ func (l *readLoop) answerInTurn(h *Handler) {
 	x.slot.free()
 }
 
-// handOut lets another goroutine handle a CALL or PUSH, or refuses it.
+// handOut hands a CALL or PUSH to another goroutine, or refuses it.
 func (l *readLoop) handOut(h *Handler) outcome {
 	keep := outcome{keep: true, read: true}
 	c, x := l.c, l.x
 	if !c.awaitRoom() {
-		if err := c.sock.Err(); err != nil { // nothing of what came before could be answered
+		if err := c.sock.Err(); err != nil { // no earlier message could be answered either
 			go c.end(err, nil)
 			return outcome{keep: true}
 		}

@@ -15,25 +15,25 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// An upstream is what a connection asks, and tells, the session that it belongs
-// to. It is called without any lock of the connection.
+// An upstream is the session of a connection, as the connection sees it. Its
+// methods are called without any lock of the connection.
 type upstream interface {
 	ID() string
 	ContextAge() time.Duration
-	// connDown tells that nothing more can be read from c, and why. It closes c.
+	// connDown reports that reading from c has failed with cause. It closes c.
 	connDown(c *conn, cause error)
-	// connLeaving tells that the other side of c goes away: no more calls may be
-	// sent over it.
+	// connLeaving reports that the other side of c is shutting down: no more calls
+	// may be sent over it.
 	connLeaving(c *conn)
-	// connEnded tells that the other side of c has closed the session, and why.
+	// connEnded reports that the other side of c has closed the session, and why.
 	connEnded(c *conn, why *ClosedError)
-	// connClosed tells that c is closed.
+	// connClosed reports that c is closed.
 	connClosed(c *conn)
 }
 
 // A conn is one connection of a session; a redial makes another one. Its methods
-// may be called concurrently unless they say otherwise. There may be very many
-// of them, so what few need is made when they need it.
+// may be called concurrently unless they say otherwise. There may be very many of
+// them, so what few of them need is allocated on first use.
 type conn struct {
 	shared *Shared
 	up     upstream
@@ -55,15 +55,15 @@ type conn struct {
 	starved atomic.Int32 // senders on streams that wait for credit
 
 	ctx      connContext                 // see context
-	streams  atomic.Pointer[streams]     // nil until somebody asks for streams; see streamTable
+	streams  atomic.Pointer[streams]     // nil until the first use; see streamTable
 	closedBy atomic.Pointer[ClosedError] // why the other side has closed the session, if it has said so
 
 	replaceable bool       // the session dials another connection when this one ends
 	mu          sync.Mutex // guards the following
 	closed      bool
 
-	seen  lazy[activity] // of the sweep for idle sessions, one goroutine
-	stuck *stuck         // of the sweep for stuck connections, one goroutine
+	seen  lazy[activity] // owned by the sweep for idle sessions, one goroutine
+	stuck *stuck         // owned by the sweep for stuck connections, one goroutine
 }
 
 func newConnection(s *Engine, nc net.Conn) *conn {
@@ -76,9 +76,9 @@ func newConnection(s *Engine, nc net.Conn) *conn {
 // context returns the context that ends with the connection.
 func (c *conn) context() context.Context { return &c.ctx }
 
-// close ends the connection and everything that waits on it: calls get a
-// status with the cause, handlers see their context end. Only the first call
-// does anything.
+// close ends the connection and everything that waits on it: calls get a status
+// with the cause, and the contexts of handlers end. Only the first call has an
+// effect.
 func (c *conn) close(cause error) error {
 	c.mu.Lock()
 	if c.closed {
@@ -97,7 +97,7 @@ func (c *conn) close(cause error) error {
 	return err
 }
 
-// endCalls ends all calls of this side, and lets no more be sent.
+// endCalls ends all calls of this side. No more can be sent.
 func (c *conn) endCalls(cause error) {
 	left := c.pending.get().Close()
 	if len(left) == 0 {
@@ -124,7 +124,7 @@ func (c *conn) busy() bool {
 // never.
 func (c *conn) start(age time.Duration) {
 	c.reader.setAge(c.sock, age)
-	c.reader.parked = true // most sessions of an event loop have nothing to say for long
+	c.reader.parked = true // most sessions of an event loop are silent for long
 	go read(c, 0)
 }
 
@@ -172,7 +172,7 @@ func (c *conn) awaitRoom() bool {
 	return c.budget.await(limit, connLoad{c})
 }
 
-// write sends m; with yield others may join its write.
+// write sends m. With yield, messages of other goroutines may share its write.
 func (c *conn) write(m *message.Message, yield bool) *message.Status {
 	flush := socket.FlushInline
 	if yield {
@@ -183,20 +183,20 @@ func (c *conn) write(m *message.Message, yield bool) *message.Status {
 
 func isFull(err error) bool { return errors.Is(err, socket.ErrQueueFull) }
 
-// log writes a line about the session on this connection, which may be another one than
-// its current one.
+// log writes a line about the session on this connection, which need not be its current
+// one.
 func (c *conn) log(level slog.Level, msg string, attrs ...slog.Attr) {
 	if c.shared.print.Enabled(level) {
 		c.shared.Logger.LogAttrs(context.Background(), level, msg, append(aboutSession(nil, c.up.ID(), c.sock.Conn().RemoteAddr()), attrs...)...)
 	}
 }
 
-// status turns the error of a write into a status; nil is success.
+// status turns the error of a write into a status; a nil error is success.
 func (c *conn) status(m *message.Message, err error) *message.Status {
 	if err == nil {
 		return nil
 	}
-	return c.failed(m, err) // apart, because what errors.As fills in is allocated
+	return c.failed(m, err) // a function of its own, because the target of errors.As is allocated
 }
 
 func (c *conn) failed(m *message.Message, err error) *message.Status {

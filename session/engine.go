@@ -33,10 +33,10 @@ type Engine struct {
 	dialed bool          // set before its connect hooks run
 	mu     sync.Mutex    // guards the following
 	ended  bool          // it has ended, and notify, if there is one, is closed
-	notify chan struct{} // closed at the end; nil until somebody asks
+	notify chan struct{} // closed at the end; nil until the first use
 }
 
-// ages are the limits in time of a session, in nanoseconds.
+// ages are the time limits of a session, in nanoseconds.
 type ages struct {
 	session, context atomic.Int64
 	end              atomic.Int64 // of the session, on clock; 0: never
@@ -49,9 +49,9 @@ var (
 	_ upstream   = (*Engine)(nil)
 )
 
-// Accept makes a session of an accepted connection: it runs the connect hooks
-// and opens it. A status that is not OK means that the connection was refused
-// and closed.
+// Accept makes a session from an accepted connection: it runs the connect hooks
+// and opens the session. If the status is not OK, the connection was refused and
+// closed.
 func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *message.Status) {
 	s := newEngine(sh, nc, pf, id, nil)
 	return s.open(func(h *Hooks, p PreSession) *message.Status {
@@ -59,8 +59,8 @@ func Accept(sh *Shared, nc net.Conn, pf proto.Func, id string) (*Engine, *messag
 	})
 }
 
-// Dialed is [Accept] for a dialed connection. When it breaks, dial makes
-// another, if that is not nil and the configuration allows it.
+// Dialed is [Accept] for a dialed connection. When it breaks, dial makes another
+// one, if dial is not nil and the configuration allows it.
 func Dialed(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) (*Engine, *message.Status) {
 	if sh.RedialTimes == 0 {
 		dial = nil
@@ -99,7 +99,7 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 	defer func() {
 		if exited { // a hook has ended the goroutine
 			_ = s.finish(errHookExited)
-			_ = p.finish().close(errHookExited) // nothing was said on it
+			_ = p.finish().close(errHookExited) // nothing was sent on it
 		}
 	}()
 	st := hooks(h, p)
@@ -115,12 +115,12 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 	if !st.OK() {
 		c.sayRefused(st)
 		_ = s.finish(st.Err())
-		_ = c.close(st.Err()) // a hook may have put it in place after the end
+		_ = c.close(st.Err()) // a hook may have replaced the connection after the end
 		return nil, st
 	}
 	s.startAge()
 	s.shared.Owner.Bind(s, s.ID())
-	if s.State() == Closed { // before it was bound, so that Gone found nothing
+	if s.State() == Closed { // ended before it was bound: Gone found nothing
 		s.shared.Owner.Gone(s)
 		_ = c.close(nil)
 		return nil, statusClosed(s.Err())
@@ -130,17 +130,17 @@ func (s *Engine) open(hooks func(*Hooks, PreSession) *message.Status) (*Engine, 
 	return s, nil
 }
 
-// finish ends the session for good; only the first call does anything.
+// finish ends the session for good. Only the first call has an effect.
 func (s *Engine) finish(cause error) error { return s.finishWith(cause, ownReason(cause)) }
 
-// finishWith is finish that has the other side hear why, which may be nil.
+// finishWith is finish that tells the other side why, unless that is nil.
 func (s *Engine) finishWith(cause error, why *ClosedError) error {
 	was, did := s.conns.life.end()
 	if !did {
 		return nil
 	}
 	s.logEnd(was, cause)
-	s.shared.Owner.Gone(s) // first, so that whoever hears of the end does not find it in the table
+	s.shared.Owner.Gone(s) // first: code that learns of the end must not find it in the table
 	left, connected := s.conns.end(cause)
 	if why != nil && was == Open {
 		left[0].streams.Load().end(cause) // first: whoever hears of the end of the session ends its streams, too
@@ -151,7 +151,7 @@ func (s *Engine) finishWith(cause error, why *ClosedError) error {
 	for _, c := range left[1:] {
 		_ = c.close(cause) // it was about to be closed anyway
 	}
-	if connected { // else the connect hooks have not run, or these have
+	if connected { // else the connect hooks did not run, or the disconnect hooks have
 		s.shared.Hooks.Load().disconnect(s, nil)
 	}
 	return err
@@ -167,7 +167,7 @@ func (s *Engine) notifyEnd() {
 	s.ended = true
 }
 
-// reopened undoes what lose has done, if it has.
+// reopened undoes what lose did, if it was called.
 func (s *Engine) reopened() {
 	s.mu.Lock()
 	lost := s.ended && s.State() == Open
@@ -191,7 +191,8 @@ func (s *Engine) CloseWith(st *message.Status, reconnect bool) error {
 	return s.finishWith(st.Err(), &ClosedError{st, reconnect})
 }
 
-// End is Close with a reason, which pending calls and [Engine.Err] give.
+// End is Close with a reason, which is the cause of pending calls and of
+// [Engine.Err].
 func (s *Engine) End(cause error) { _ = s.finish(cause) }
 
 // Err returns why the session has ended, or is lost; nil if it was closed on this
@@ -199,12 +200,12 @@ func (s *Engine) End(cause error) { _ = s.finish(cause) }
 func (s *Engine) Err() error { return s.conns.err() }
 
 // Drain makes the session serve no new calls and tells the other side if that is
-// erpc. It is called again and again. idle reports that no handler works for
-// the session; quiet, that moreover its replies are written and nothing more is
+// erpc. It is called repeatedly. idle reports that no handler works for the
+// session. quiet reports that its replies are written, too, and nothing more is
 // expected from the other side.
 func (s *Engine) Drain() (idle, quiet bool) { return s.conns.current().drain() }
 
-// State returns where the session is in its life.
+// State returns the state of the session.
 func (s *Engine) State() State { return s.conns.life.state() }
 
 // ID implements [Info].
@@ -265,7 +266,7 @@ func (s *Engine) Changed() <-chan struct{} {
 
 // Flush implements [Session].
 func (s *Engine) Flush(ctx context.Context) error {
-	for _, c := range s.conns.all() { // what was queued before a goaway leaves over a former one
+	for _, c := range s.conns.all() { // messages queued before a goaway leave over a former connection
 		if err := c.sock.Flush(ctx); err != nil {
 			return fmt.Errorf("session: flush: %w", err)
 		}
@@ -273,7 +274,7 @@ func (s *Engine) Flush(ctx context.Context) error {
 	return nil
 }
 
-// StartFlush begins to write what is queued, and does not wait for that.
+// StartFlush begins to write what is queued, and does not wait for it.
 func (s *Engine) StartFlush() {
 	for _, c := range s.conns.all() {
 		c.sock.StartFlush()
@@ -313,7 +314,7 @@ func (s *Engine) ContextAge() time.Duration { return time.Duration(s.ages.contex
 // SetContextAge implements [Ages].
 func (s *Engine) SetContextAge(d time.Duration) { s.ages.context.Store(int64(d)) }
 
-// SetSessionAge implements [Ages]. The age of an open session begins again.
+// SetSessionAge implements [Ages]. The age of an open session starts again.
 func (s *Engine) SetSessionAge(d time.Duration) {
 	s.ages.session.Store(int64(d))
 	s.startAge()
@@ -323,7 +324,7 @@ func (s *Engine) SetSessionAge(d time.Duration) {
 	}
 }
 
-// startAge lets the session age from now.
+// startAge starts the age of the session now.
 func (s *Engine) startAge() {
 	end := time.Duration(0)
 	if age := s.SessionAge(); age > 0 {
@@ -332,8 +333,8 @@ func (s *Engine) startAge() {
 	s.ages.end.Store(int64(end))
 }
 
-// ageEnd returns when, on clock, the session reaches its age; 0 is never. A redial
-// does not change it.
+// ageEnd returns the time, on clock, at which the session reaches its age, 0 for
+// never. A redial does not change it.
 func (s *Engine) ageEnd() time.Duration { return time.Duration(s.ages.end.Load()) }
 
 // Stats are the counters of a connection.
@@ -357,19 +358,19 @@ func (s *Engine) Stats() Stats {
 	return st
 }
 
-// Idle reports whether nothing has happened on the connection since it was last
-// called: no message and no large part of one was received, no handler is at
-// work, and no reply is still being written, which the write timeout bounds. One
-// goroutine at a time may call it.
+// Idle reports whether the connection was idle since the last call of Idle: no
+// message and no large part of one was received, no handler is at work, and no
+// reply is being written, which the write timeout bounds. Only one goroutine at a
+// time may call it.
 func (s *Engine) Idle() bool {
 	c := s.conns.current()
 	silent := c.seen.get().look(c.sock.Stats())
 	return silent && c.sock.Flushed() && !c.busy() && s.State() == Open
 }
 
-// EndStuck ends the connection, and with it the calls that wait, if calls have
-// waited for limit and nothing was received meanwhile. The session redials if
-// it may. One goroutine at a time may call it.
+// EndStuck ends the connection and the calls that wait on it if calls have waited
+// for limit while nothing was received. The session redials if it may. Only one
+// goroutine at a time may call it.
 func (s *Engine) EndStuck(limit time.Duration) {
 	if s.State() != Open {
 		return

@@ -17,7 +17,7 @@ import (
 type role byte
 
 const (
-	roleNone     role = iota // in no use, or before its message was read
+	roleNone     role = iota // unused, or before its message was read
 	roleInbound              // a CALL or PUSH of the other side, and its reply
 	roleReply                // the reply to a call of this side
 	roleOutgoing             // a CALL or PUSH of this side
@@ -25,26 +25,26 @@ const (
 
 // An exchange is one message in and at most one out: the value behind every
 // context interface. It is pooled, and owned by one goroutine at a time: the
-// goroutine that reads, then the worker or caller that it is handed to, which puts
-// it back.
+// goroutine that reads, then the worker or caller that gets it, which puts it
+// back.
 type exchange struct {
 	logging.Printer
 	conn    *conn
 	in, out message.Message
 	role    role
 	phase   phase // of an inbound message
-	inOrder bool  // it is one of those that wait for one another
+	inOrder bool  // its handler is ordered
 
 	ctx      context.Context // set by a hook; nil: see Context
 	status   *message.Status // of the handling so far
-	swap     *Swap           // nil until somebody asks
+	swap     *Swap           // nil until the first use
 	deadline *deadline       // of a message that can end before its handler; else nil
 	start    time.Duration   // on clock, when the handling began
 	slot     slot            // its place among the handlers
 	turn     turn            // of the goroutine that reads, if it handles the message
-	argHeld  int64           // bytes of conn.arguments
-	stream   *Stream         // whose handler this is; nil: none
-	refused  bool            // the reply is that the call is not executed
+	argHeld  int64           // bytes that it holds of conn.arguments
+	stream   *Stream         // whose handling this is; nil: none
+	refused  bool            // the reply says that the call is not executed
 }
 
 var (
@@ -72,7 +72,7 @@ func putExchange(x *exchange) {
 // reset makes x ready for another message of the same connection.
 func (x *exchange) reset() {
 	switch x.role {
-	case roleNone: // a message that was read in part is overwritten by the next
+	case roleNone: // the next message overwrites one that was read in part
 	case roleOutgoing:
 		x.out.Reset()
 	case roleInbound, roleReply:
@@ -86,8 +86,8 @@ func (x *exchange) reset() {
 // SetContext implements [ReadCtx].
 func (x *exchange) SetContext(ctx context.Context) { x.ctx = ctx }
 
-// Context ends with the message's own deadline, if it has one, else with what it
-// belongs to: the call, or the connection.
+// Context ends with the deadline of the message if it has one, else with its call
+// or connection.
 func (x *exchange) Context() context.Context {
 	switch {
 	case x.ctx != nil:
@@ -193,9 +193,9 @@ func (x *exchange) hooked(hooks func() *message.Status) (st *message.Status) {
 	return hooks()
 }
 
-// compose makes x a message of this side: it applies the settings, and then the
-// limits in time, to the context. cancel, which may be nil, releases that. The
-// status says that the context has ended already.
+// compose builds a message of this side in x: it applies the settings, and bounds
+// the context by the time limits. cancel, which may be nil, releases the context.
+// A failed status means that the context has ended already.
 func (x *exchange) compose(mtype byte, method string, body any, settings []message.Setting) (cancel context.CancelFunc, st *message.Status) {
 	x.out.SetMtype(mtype)
 	x.out.SetServiceMethod(method)
@@ -229,8 +229,8 @@ func (x *exchange) beforePush() *message.Status {
 	})
 }
 
-// LogContext implements the origin of log lines. It is Context, but for a message whose
-// context nobody has asked for.
+// LogContext implements the origin of log lines. It is Context, but does not create a
+// context that was not used yet.
 func (x *exchange) LogContext() context.Context {
 	if x.ctx == nil && x.stream == nil && x.deadline == nil && x.role == roleInbound {
 		return context.Background()
@@ -246,12 +246,12 @@ func (x *exchange) LogAttrs(to []slog.Attr) []slog.Attr {
 		method = x.out.ServiceMethod()
 	}
 	if method != "" {
-		to = append(to, slog.String("method", clip(method))) // a stranger may have chosen it
+		to = append(to, slog.String("method", clip(method))) // any client may have chosen it
 	}
 	return to
 }
 
-// decodeResult decodes the body of a reply of the other side, unless that failed.
+// decodeResult decodes the body of a reply, unless the reply has a failed status.
 func (x *exchange) decodeResult() *message.Status {
 	if st := x.in.Status(); !st.OK() {
 		return st

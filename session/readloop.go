@@ -11,29 +11,29 @@ import (
 
 const (
 	warmUp       = 8                      // messages that a goroutine which took over leaves to workers
-	maxUnflushed = 500 * time.Microsecond // how long a reply waits for those to the messages read with its own
+	maxUnflushed = 500 * time.Microsecond // how long a reply waits for replies to messages that were read together
 )
 
 var errHookExited = errors.New("session: a hook ended the goroutine that reads (runtime.Goexit)")
 
-// A readLoop is one goroutine's turn of reading a connection. It reads messages
-// and runs quick handlers itself, so that a message costs no hand-off and the
-// replies to all that one read returned leave in one write. When it is stuck in
-// user code, the watchdog lets another goroutine read on; this one finds out when
-// it leaves the user code, sends what it has, and ends. That is Leader/Followers,
-// with followers that are made when they are needed.
+// A readLoop is the turn of one goroutine at reading a connection. It reads
+// messages and runs quick handlers itself, so that a message costs no hand-off and
+// the replies to all messages of one read leave in one write. When it is stuck in
+// user code, the watchdog lets another goroutine read on. The stuck one sees that
+// when it leaves the user code, flushes its replies, and ends. This is the
+// Leader/Followers pattern, with followers that are started on demand.
 type readLoop struct {
 	c      *conn
-	x      *exchange // nil while there is nothing to read: idle sessions hold none
+	x      *exchange // nil while there is nothing to read, so that idle sessions hold none
 	ender  proto.Ender
-	warmUp int // messages that are still left to workers
+	warmUp int // how many more messages are left to workers
 
-	now            time.Duration // as of the end of the last handler; 0: stale
-	unflushedSince time.Duration // when the first reply that waits for a flush was made; 0: none does
+	now            time.Duration // on clock, when the last handler ended; 0: stale
+	unflushedSince time.Duration // on clock, since when a reply has waited for a flush; 0: none does
 
 	turn   *turn // in user code; else nil
-	inTurn bool  // in a message that is answered before the next is read
-	done   bool  // it ended in good order, or another goroutine reads
+	inTurn bool  // handles a message that must be answered before the next is read
+	done   bool  // the loop ended normally, or another goroutine reads
 }
 
 // A turn is the time that a goroutine which reads spends in user code. It lies in the
@@ -55,8 +55,8 @@ func read(c *conn, warmUp int) {
 	l.done = true
 }
 
-// next reads and deals with one message. It reports whether the goroutine goes
-// on reading.
+// next reads and handles one message. It reports whether the goroutine goes on
+// reading.
 func (l *readLoop) next() bool {
 	c := l.c
 	if !c.sock.Buffered() && !l.wait() {
@@ -70,7 +70,7 @@ func (l *readLoop) next() bool {
 		return false
 	}
 	if l.ender != nil && l.x.in.Mtype() == message.TypeReply && l.ender.Ended() && c.replaceable {
-		c.up.connLeaving(c) // before the caller knows, who may call again at once
+		c.up.connLeaving(c) // before the caller learns of it: it may call again at once
 	}
 	out := l.accept()
 	if out.keep {
@@ -92,8 +92,8 @@ func (l *readLoop) next() bool {
 	return true
 }
 
-// wait waits until there is something to read. It reports false if the goroutine
-// reads no more.
+// wait waits until there is something to read. It reports false if this goroutine
+// must stop reading.
 func (l *readLoop) wait() bool {
 	c := l.c
 	l.putExchange()
@@ -140,7 +140,7 @@ func (l *readLoop) enter(now time.Duration) {
 // handlerDone notes that the handler has returned.
 func (t *turn) handlerDone() {
 	if t.epoch&epochBits != epochHandling {
-		return // it was told before
+		return // it was called before
 	}
 	epoch, reads := t.c.handoff.handlerDone(t.epoch)
 	if !reads {
@@ -150,8 +150,8 @@ func (t *turn) handlerDone() {
 	t.epoch = epoch
 }
 
-// exit ends what enter began. It reports whether the goroutine still reads; if
-// not, it ends what the watchdog counted for it.
+// exit marks the goroutine as out of user code. It reports whether the goroutine
+// still reads; if not, it gives back the places that the watchdog counted for it.
 func (l *readLoop) exit() bool {
 	epoch := l.turn.epoch
 	l.turn = nil
@@ -159,15 +159,15 @@ func (l *readLoop) exit() bool {
 		return true
 	}
 	l.done = true
-	if epoch&epochBits == epochHandling { // a hook of a reply, or no handler ran
+	if epoch&epochBits == epochHandling { // it was in a hook of a reply, or no handler ran
 		l.c.places.workDone(&l.c.shared.places)
 	}
 	l.c.uncountBlocked()
 	return false
 }
 
-// exited makes sure that somebody reads after user code has ended the goroutine
-// with runtime.Goexit.
+// exited makes another goroutine read on after user code has ended this one with
+// runtime.Goexit.
 func (l *readLoop) exited() {
 	switch {
 	case l.done:

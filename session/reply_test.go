@@ -102,8 +102,8 @@ func TestHowOftenACallIsSent(t *testing.T) {
 	u.sess.dial = nil
 }
 
-// TestLargeRepliesAreDecodedByTheCaller, small ones by the goroutine that reads,
-// and those of an AsyncCall, for which nobody may wait, too.
+// TestLargeRepliesAreDecodedByTheCaller: the goroutine that reads decodes small
+// replies, and all replies of an AsyncCall, for which no goroutine need wait.
 func TestLargeRepliesAreDecodedByTheCaller(t *testing.T) {
 	for _, size := range []int{largeReply - 3, largeReply - 2, largeReply * 2} { // JSON adds quotes
 		u := newUnit(t, callRoute{}, nil)
@@ -190,7 +190,7 @@ func TestHooksOfReplies(t *testing.T) {
 	}
 }
 
-// TestGoexitInAHookOfAReply ends the call all the same.
+// TestGoexitInAHookOfAReply: the call ends all the same.
 func TestGoexitInAHookOfAReply(t *testing.T) {
 	p := &replyTracer{at: "pre", do: func() *message.Status { runtime.Goexit(); return nil }}
 	u := newUnit(t, callRoute{}, func(sh *Shared) { sh.Hooks.Store(NewHooks([]plugin.Plugin{p})) })
@@ -211,8 +211,8 @@ func TestGoexitInAHookOfAReply(t *testing.T) {
 	}
 }
 
-// TestCallBoundByItsContext ends with that, tells the other side, and forgets the
-// call.
+// TestCallBoundByItsContext: the call ends with its context, the other side is
+// told, and the call is forgotten.
 func TestCallBoundByItsContext(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	u.sess.conns.life.move(Preparing, Open)
@@ -278,7 +278,7 @@ func TestFailedWrites(t *testing.T) {
 	u.sentNothing("everything failed")
 }
 
-// TestPackedPush is sent as it is, by any session of the protocol.
+// TestPackedPush: any session of the protocol sends it as it is.
 func TestPackedPush(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	u.sess.conns.life.move(Preparing, Open)
@@ -360,8 +360,8 @@ func TestDetailsOfAContext(t *testing.T) {
 	putExchange(x)
 }
 
-// TestCodecOfTheReply is what the handler says, else what the caller accepts and
-// this side has, else that of the call.
+// TestCodecOfTheReply: the codec is the one that the handler sets, else one that
+// the caller accepts and this side has, else that of the call.
 func TestCodecOfTheReply(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
 	for _, c := range []struct {

@@ -19,8 +19,8 @@ var (
 	pushPhases = []string{"push header", "route push header", "push pre body", "push body", "handler", "handled"}
 )
 
-// A tracer has each hook around a handler. It notes the phases, and does what the
-// test wants in one of them.
+// A tracer has every hook around a handler. It records the phases, and runs the
+// action of the test in one of them.
 type tracer struct {
 	at string
 	do func() *message.Status
@@ -86,8 +86,8 @@ func traced(t *testing.T, p *tracer) *unit {
 	return newUnit(t, callRoute{call, push}, func(sh *Shared) { sh.Hooks.Store(NewHooks([]plugin.Plugin{p})) })
 }
 
-// TestPhasesOfAMessage: the hooks run in this order, and the first that fails ends
-// the handling: what comes before the reply is left out, the reply is not.
+// TestPhasesOfAMessage: the hooks run in this order. The first that fails ends the
+// handling: the phases between it and the reply are skipped.
 func TestPhasesOfAMessage(t *testing.T) {
 	refusal := message.NewStatus(777, "no", "because")
 	for _, mtype := range []byte{message.TypeCall, message.TypePush} {
@@ -129,8 +129,8 @@ func TestPhasesOfAMessage(t *testing.T) {
 	}
 }
 
-// TestPanicsAreAnswered, wherever they happen, with what may be told of them, and
-// the goroutine lives on.
+// TestPanicsAreAnswered: a panic anywhere is answered with a public status, and
+// the goroutine goes on.
 func TestPanicsAreAnswered(t *testing.T) {
 	for _, detail := range []bool{false, true} {
 		for _, mtype := range []byte{message.TypeCall, message.TypePush} {
@@ -165,8 +165,8 @@ func TestPanicsAreAnswered(t *testing.T) {
 	}
 }
 
-// TestGoexitIsAnswered, wherever user code calls it: once, and every place is given
-// back.
+// TestGoexitIsAnswered: wherever user code calls it, the call is answered once, and
+// every place is given back.
 func TestGoexitIsAnswered(t *testing.T) {
 	for _, inline := range []bool{false, true} {
 		for _, phase := range callPhases {
@@ -251,7 +251,7 @@ func (r byName) Dispatch(call bool, method string) (*Handler, bool) {
 }
 func (byName) DispatchStream(string) (*Handler, bool) { return nil, false }
 
-// TestUnansweredMethods: what a message gets that no handler takes.
+// TestUnansweredMethods: the answer to a message without a handler.
 func TestUnansweredMethods(t *testing.T) {
 	push := pushHandler(func(int) {})
 	push.spec.Name = "/push"
@@ -279,7 +279,8 @@ func TestUnansweredMethods(t *testing.T) {
 	}
 }
 
-// TestMissingMethodsAreNamed in the error of the caller, at a bounded length.
+// TestMissingMethodsAreNamed: the error of the caller has the method, at a bounded
+// length.
 func TestMissingMethodsAreNamed(t *testing.T) {
 	long := strings.Repeat("ä", 200)
 	for _, c := range []struct {
@@ -305,7 +306,7 @@ func TestMissingMethodsAreNamed(t *testing.T) {
 	}
 }
 
-// TestReplyThatCannotBeEncoded: the caller learns so, without the filters and the
+// TestReplyThatCannotBeEncoded: the caller is told, without the filters and the
 // metadata that may be the reason.
 func TestReplyThatCannotBeEncoded(t *testing.T) {
 	for _, c := range []struct {
@@ -353,7 +354,7 @@ type panics struct{}
 
 func (panics) MarshalJSON() ([]byte, error) { panic("secret") }
 
-// TestArgumentThatCannotBeDecoded is refused before the handler.
+// TestArgumentThatCannotBeDecoded: the call is refused before the handler runs.
 func TestArgumentThatCannotBeDecoded(t *testing.T) {
 	u := newUnit(t, callRoute{call: callHandler(func(CallCtx, int) (any, *message.Status) { t.Error("handled"); return 1, nil })}, nil)
 	for _, c := range []struct {
@@ -372,8 +373,8 @@ func TestArgumentThatCannotBeDecoded(t *testing.T) {
 	}
 }
 
-// TestOnlyHooksRefuse: the mark of a refusal is believed of a hook in front of the
-// handler, not of the handler, which has run.
+// TestOnlyHooksRefuse: a refusal counts only if a hook before the handler returns
+// it. The handler itself has run already.
 func TestOnlyHooksRefuse(t *testing.T) {
 	refusal := Refusal(newStatus(message.CodeExhausted, "full"))
 	for _, phase := range []string{"call header", "route call header", "call pre body", "call body", "handler", "pre reply"} {
@@ -395,8 +396,8 @@ func TestOnlyHooksRefuse(t *testing.T) {
 	}
 }
 
-// TestHandlersCannotMark: what only this package says is taken out of the metadata
-// that a handler sets.
+// TestHandlersCannotMark: metadata that only this package may set is removed from
+// what a handler sets.
 func TestHandlersCannotMark(t *testing.T) {
 	u := newUnit(t, callRoute{call: callHandler(func(ctx CallCtx, _ int) (any, *message.Status) {
 		ctx.SetMeta(metaRefused, "4")
@@ -436,7 +437,7 @@ func TestPhaseNames(t *testing.T) {
 	}
 }
 
-// TestCauseOfATypeError names what came.
+// TestCauseOfATypeError: it names the type and the method of the message.
 func TestCauseOfATypeError(t *testing.T) {
 	err := error(&mtypeError{message.TypePush, "/m"})
 	if !errors.Is(err, ErrMtype) || !strings.Contains(err.Error(), "PUSH") || !strings.Contains(err.Error(), `"/m"`) {

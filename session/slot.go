@@ -14,24 +14,25 @@ var errTooManyHandlers = errors.New("session: too many handlers in flight; the m
 // connections of an owner are in allPlaces, which each method changes too. The zero
 // value is ready. They may be used concurrently.
 type places struct {
-	handlers atomic.Int32 // messages being handled, other than on the goroutine that reads: at work, or their reply is being written
-	working  atomic.Int32 // those of handlers whose handler has not returned
-	blocked  atomic.Int32 // those of handlers that the goroutine left which reads now
+	handlers atomic.Int32 // held: messages being handled, except on the goroutine that reads; their reply may be being written
+	working  atomic.Int32 // at work: the part of handlers whose handler has not returned
+	blocked  atomic.Int32 // the part of handlers that block a goroutine which read before
 }
 
-// allPlaces are the sums of the places of an owner.
+// allPlaces are the sums of places over all connections of an owner.
 type allPlaces struct {
 	handlers atomic.Int64
 	working  atomic.Int64
 }
 
-// take takes a place; no bound applies.
+// take counts a message as held and at work. It checks no bound.
 func (p *places) take(all *allPlaces) {
 	p.hold(all)
 	p.work(all)
 }
 
-// hold takes a place until release, work one at work until workDone.
+// hold counts a message as held until release; work counts it as at work until
+// workDone.
 func (p *places) hold(all *allPlaces) {
 	p.handlers.Add(1)
 	all.handlers.Add(1)
@@ -52,16 +53,17 @@ func (p *places) workDone(all *allPlaces) {
 	all.working.Add(-1)
 }
 
-// minReplying is how many messages may have their reply written at the least,
-// however few handlers may be at work.
+// minReplying is how many replies may be being written in any case, however few
+// handlers may be at work.
 const minReplying = 64
 
-// maxHeld bounds the messages that are being handled, from when they get their
-// slot until their reply is written, where at most limit handlers are at work.
+// maxHeld bounds the messages that are being handled, from the slot until the
+// reply is written, if at most limit handlers may be at work.
 func maxHeld(limit int) int64 { return int64(limit) + int64(max(limit, minReplying)) }
 
-// within reports whether a message that has taken its place may be handled. The
-// limits, of the connection and of all, are those of the handlers at work; 0 is none.
+// within reports whether a message that was just counted may be handled. limit and
+// allLimit bound the handlers at work for the connection and for its owner; 0 is no
+// limit.
 func (p *places) within(limit int, all *allPlaces, allLimit int) bool {
 	return withinLimit(limit, int64(p.working.Load()), int64(p.handlers.Load())) &&
 		withinLimit(allLimit, all.working.Load(), all.handlers.Load())
@@ -71,46 +73,46 @@ func withinLimit(limit int, working, held int64) bool {
 	return limit <= 0 || working <= int64(limit) && held <= maxHeld(limit)
 }
 
-// maxStuck is how many goroutines that read before may be stuck in user code while
-// the one that reads runs handlers inline. Those of quick handlers are rarely stuck:
-// the system took their processor, and if every message went to a worker until it
-// comes back, each reply would leave in a write of its own. What runs inline has no
-// weight in the budget, so it must be few.
+// maxStuck is how many former readers may be stuck in user code while the goroutine
+// that reads runs handlers inline. A quick handler is rarely stuck: it was
+// preempted. If every message went to a worker until then, each reply would leave in
+// a write of its own. Handlers that run inline have no weight in the budget, so they
+// must be few.
 const maxStuck = 1
 
 // mayRunInline reports whether the reading goroutine may run a handler: not while
-// more than maxStuck goroutines that read before it are stuck in handlers, nor when
-// a limit, as within has them, is reached.
+// more than maxStuck former readers are stuck in handlers, nor when a limit is
+// reached. The limits are those of within.
 func (p *places) mayRunInline(limit int, all *allPlaces, allLimit int) bool {
 	return p.blocked.Load() <= maxStuck &&
 		(allLimit <= 0 || int(all.working.Load()) < allLimit) &&
 		(limit <= 0 || int(p.working.Load()) < limit)
 }
 
-// A slot is the place of one message among those that are being handled: among
-// the handlers of its peer, of its session and of its method, and in the bytes in
-// flight. It is given back in two steps. The place at work is free when the
-// handler has returned, before the reply is written: a caller that has its reply
-// may call again, and one that does not read keeps nobody else from the handlers.
-// The rest is free when the reply is written, and has a bound of its own, see
-// maxHeld. The zero value is none, and free on it does nothing.
+// A slot is the share of one message in the limits on handlers of its peer, its
+// session and its method, and in the bytes in flight. It is given back in two
+// steps. The place at work is given back when the handler has returned, before the
+// reply is written: so a caller that has its reply may call again, and a caller
+// that does not read its reply does not keep others from the handlers. The rest is
+// given back when the reply is written, and has its own bound, see maxHeld. The
+// zero value holds nothing, and free on it does nothing.
 type slot struct {
 	c       *conn
 	working bool     // the handler has not returned
 	h       *Handler // whose own limit counts the message; nil: none does
-	backlog *backlog // that lets the message run; nil: none
+	backlog *backlog // that runs the message; nil: none
 	weight  int64    // bytes in flight
 
 	turn *turn // in which the goroutine that reads runs the handler, in place of all of the above; else nil
 }
 
-// occupy takes a slot of c; no bound applies.
+// occupy takes a slot of c without checking a bound.
 func (s *slot) occupy(c *conn) {
 	c.places.take(&c.shared.places)
 	*s = slot{c: c, working: true}
 }
 
-// acquire takes the slot of m, which came over c and whose handler is h, which may be
+// acquire takes the slot of m, which arrived over c for the handler h, which may be
 // nil. It reports false if a bound is reached.
 func (s *slot) acquire(c *conn, m *message.Message, h *Handler) bool {
 	sh := c.shared
@@ -152,7 +154,7 @@ func (s *slot) handlerDone() {
 	}
 }
 
-// free gives back whatever of the slot is still held.
+// free gives back what the slot still holds.
 func (s *slot) free() {
 	c := s.c
 	if c == nil {
