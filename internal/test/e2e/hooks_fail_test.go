@@ -270,7 +270,7 @@ func TestPluginMistakes(t *testing.T) {
 	}{
 		"no hook":       {func() { kit.Peer(t, erpc.PeerConfig{}, nameOnly("idle")) }, []string{`plugin "idle" (e2e.nameOnly) implements no hook`, "never be called"}},
 		"no hook later": {func() { kit.Peer(t, erpc.PeerConfig{}).PluginContainer().AppendLeft(nameOnly("idle")) }, []string{`"idle"`, "implements no hook"}},
-		"nil":           {func() { kit.Peer(t, erpc.PeerConfig{}, nil) }, []string{"a nil plugin was given"}},
+		"nil":           {func() { kit.Peer(t, erpc.PeerConfig{}, nil) }, []string{"a plugin is nil"}},
 		"twice":         {func() { kit.Peer(t, erpc.PeerConfig{}, fails(""), fails("")) }, []string{`"p" is given twice`}},
 		"twice, later":  {func() { kit.Peer(t, erpc.PeerConfig{}, fails("")).PluginContainer().AppendRight(fails("")) }, []string{`"p" is given twice`}},
 		"pre new peer":  {func() { kit.Peer(t, erpc.PeerConfig{}, fails("PreNewPeer")) }, []string{`plugin "p"`, "before the peer is made", "as asked"}},

@@ -33,7 +33,9 @@ func TestTypedErrors(t *testing.T) {
 		code  int32
 		cause string
 	}{
-		{1, 1404, "id 7"}, {2, 1404, "id 7"}, {6, 1404, "id 7"},
+		{1, 1404, "id 7"},
+		{2, 1404, "load: status 1404 no such user: id 7"},
+		{6, 1404, "EOF\nstatus 1404 no such user: id 7"},
 		{3, erpc.CodeUnknownError, "unexpected EOF"},
 		{4, erpc.CodeHandleTimeout, "query: context deadline exceeded"},
 		{5, erpc.CodeCanceled, "context canceled"},

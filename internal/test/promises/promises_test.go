@@ -337,7 +337,14 @@ func hooksRun(t *testing.T, p path) error {
 	if err != nil {
 		return err
 	}
-	kit.Eventually(t, kit.Bound, "the hooks of earlier calls", func() bool { return begun.Load() == replied.Load() })
+	kit.Eventually(t, kit.Bound, "the hooks of earlier calls", func() bool {
+		b, r := begun.Load(), replied.Load()
+		if p.way.redialed { // a call may have come over the connection that was closed: nothing was replied to it
+			time.Sleep(50 * time.Millisecond)
+			return b == begun.Load() && r == replied.Load()
+		}
+		return b == r
+	})
 	on.Store(true)
 	if st := p.form.do(r.near, "/do", 1, new(int)); !st.OK() {
 		return fmt.Errorf("the call ended with %v", st)
