@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,19 +10,26 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/health"
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
 // A gateway serves customers over HTTP. PUT /orders/{id} places an order, and
 // may be repeated with the same id until it is answered. GET /orders/{id}
-// returns an order. GET /healthz reports whether orders is reachable.
-type gateway struct{ orders backend }
+// returns an order. GET /ready reports whether it can serve customers, which
+// takes a connection to orders; GET /live whether the process runs.
+type gateway struct {
+	orders backend
+	health *health.Health
+}
 
 func startGateway(ctx context.Context, cfg *Config, log *slog.Logger, observers []erpc.Plugin) (_ *service, err error) {
 	c := cfg.Gateway
 	c.Peer.Logger = log
 	r := retry.New(c.Retry)
-	p := erpc.NewPeer(c.Peer, slices.Concat(observers, []erpc.Plugin{r})...)
+	h := health.New()
+	h.NoListener = true // customers come through the HTTP server
+	p := erpc.NewPeer(c.Peer, slices.Concat(observers, []erpc.Plugin{r, h})...)
 	defer func() {
 		if err != nil {
 			_ = p.Close() // return the error instead
@@ -35,7 +43,13 @@ func startGateway(ctx context.Context, cfg *Config, log *slog.Logger, observers 
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{orders}
+	h.Add("orders", func(context.Context) error {
+		if !orders.sess.Connected() {
+			return errors.New("no connection")
+		}
+		return nil
+	})
+	g := &gateway{orders, h}
 	s := &service{peer: p, addr: lis.Addr().String(), done: make(chan error, 1)}
 	s.web = &http.Server{Handler: g.handler(p), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	go func() { s.done <- s.web.Serve(lis) }()
@@ -55,11 +69,8 @@ func (g *gateway) handler(p erpc.Peer) http.Handler {
 	}, erpc.Safe()) // so that GET can call it
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if !g.orders.sess.Connected() {
-			http.Error(w, "no connection to orders", http.StatusServiceUnavailable)
-		}
-	})
+	mux.Handle("GET /live", g.health.Live())
+	mux.Handle("GET /ready", g.health.Ready())
 	mux.Handle("/orders/", erpc.HTTPHandler(p, erpc.HTTPConfig{
 		Routes: []erpc.HTTPRoute{
 			{Pattern: "PUT /orders/{id}", Method: "/gateway/place"},

@@ -377,7 +377,7 @@ func TestTracesReachEveryService(t *testing.T) {
 	}
 }
 
-func TestHealthTellsWhetherOrdersIsThere(t *testing.T) {
+func TestReadinessTellsWhetherOrdersIsThere(t *testing.T) {
 	r := newRig(t, nil, nil)
 	orders, err := serve(erpc.NewPeer(erpc.PeerConfig{ListenAddress: "127.0.0.1:0", Logger: quiet}))
 	if err != nil {
@@ -385,22 +385,25 @@ func TestHealthTellsWhetherOrdersIsThere(t *testing.T) {
 	}
 	r.cfg.Gateway.Orders = orders.addr
 	r.url = "http://" + r.start("gateway", nil).addr
-	health := func() int {
-		res, err := client.Get(r.url + "/healthz")
+	asked := func(path string) int {
+		res, err := client.Get(r.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
 		return res.StatusCode
 	}
-	if code := health(); code != http.StatusOK {
+	if code := asked("/ready"); code != http.StatusOK {
 		t.Errorf("code %d", code)
 	}
 	if err := orders.peer.Close(); err != nil {
 		t.Fatal(err)
 	}
 	<-orders.done
-	erpctest.Eventually(t, "the gateway is not healthy", func() bool { return health() == http.StatusServiceUnavailable })
+	erpctest.Eventually(t, "the gateway is not ready", func() bool { return asked("/ready") == http.StatusServiceUnavailable })
+	if code := asked("/live"); code != http.StatusOK {
+		t.Errorf("it must not be restarted when orders is gone: code %d", code)
+	}
 }
 
 func TestShippedConfiguration(t *testing.T) {

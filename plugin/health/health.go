@@ -8,7 +8,9 @@
 //	http.Handle("/ready", h.Ready())
 //
 // A peer is ready while it listens and no check fails. Shutdown and Close make it
-// not ready before anything else.
+// not ready before anything else. For a peer without listeners of its own, which
+// only dials or is reached through an HTTP server of the program, set
+// [Health.NoListener].
 //
 // Everyone who can reach the peer may ask. The answer names the failing checks.
 // Their errors are logged; the answer has them only with [Health.Detail].
@@ -23,6 +25,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -44,6 +47,12 @@ type Health struct {
 	// Detail includes the errors of failing checks in answers. It must be set
 	// before the peer is made.
 	Detail bool
+	// NoListener is for a peer that does not listen: it is ready from the start, if
+	// no check fails, until Shutdown or Close. It must be set before the peer is
+	// made.
+	NoListener bool
+
+	stopped atomic.Bool // by Shutdown or Close of the peer
 
 	mu     sync.Mutex // guards the following
 	peer   erpc.EarlyPeer
@@ -66,8 +75,11 @@ const (
 	checkEvery = time.Second
 )
 
-// notListening is the problem of a peer without listeners.
-const notListening = "it does not listen"
+// Problems of the peer itself.
+const (
+	notListening = "it does not listen"
+	stopping     = "it is closed or shutting down"
+)
 
 var _ erpc.PostNewPeerPlugin = (*Health)(nil)
 
@@ -85,6 +97,7 @@ func (h *Health) PostNewPeer(p erpc.EarlyPeer) error {
 		return fmt.Errorf("health: one Health can't serve two peers; call New for each")
 	}
 	h.peer = p
+	p.OnClose(func() { h.stopped.Store(true) })
 	erpc.HandleCall(p, Method, func(ctx context.Context, _ *struct{}) (*Report, error) {
 		r := h.told(ctx)
 		return &r, nil
@@ -106,7 +119,7 @@ func (h *Health) told(ctx context.Context) Report {
 	r := h.Check(ctx)
 	if !h.Detail {
 		for name, why := range r.Problems {
-			if why != notListening {
+			if why != notListening && why != stopping {
 				r.Problems[name] = "it fails"
 			}
 		}
@@ -121,7 +134,10 @@ func (h *Health) Check(ctx context.Context) Report {
 	peer := h.peer
 	h.mu.Unlock()
 	problems := map[string]string{}
-	if peer == nil || len(peer.Listeners()) == 0 {
+	switch {
+	case h.stopped.Load():
+		problems["peer"] = stopping
+	case peer == nil || !h.NoListener && len(peer.Listeners()) == 0:
 		problems["peer"] = notListening
 	}
 	for _, name := range slices.Sorted(maps.Keys(checks)) {

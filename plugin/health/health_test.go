@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/goerpc/erpc"
@@ -139,6 +140,107 @@ func TestShutdownFlipsReadinessFirst(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A peer that only dials, or is served by an HTTP server of the program, is ready
+// from the start until it ends, if it says so and its checks pass.
+func TestReadinessWithoutAListener(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(erpc.Peer) error
+	}{
+		{"Close", erpc.Peer.Close},
+		{"Shutdown", func(p erpc.Peer) error { return p.Shutdown(context.Background()) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			kit.Bubble(t, func(t *testing.T) {
+				network := memory.New()
+				server := newPeer(t, network)
+				lis, err := server.ListenOn(memory.Network, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				h := health.New()
+				h.NoListener = true
+				p := newPeer(t, network, h)
+				sess := kit.Open(t, p, kit.StartOn(t, server, lis))
+				h.Add("server", func(context.Context) error {
+					if !sess.Connected() {
+						return errors.New("not connected to 10.0.0.1")
+					}
+					return nil
+				})
+				if code, r := asked(t, h.Ready()); code != http.StatusOK || !r.Ready {
+					t.Errorf("%d, %+v", code, r)
+				}
+				over, err := erpc.Call[health.Report](t.Context(), accepted(t, server), health.Method, nil) // the other way
+				if err != nil || !over.Ready {
+					t.Errorf("over erpc: %+v, %v", over, err)
+				}
+				if err := server.Close(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if code, r := asked(t, h.Ready()); code != http.StatusServiceUnavailable || r.Problems["server"] != "it fails" || r.Problems["peer"] != "" {
+					t.Errorf("without a server: %d, %+v", code, r)
+				}
+				if err := c.end(p); err != nil {
+					t.Fatal(err)
+				}
+				if code, r := asked(t, h.Ready()); code != http.StatusServiceUnavailable || r.Problems["peer"] != "it is closed or shutting down" {
+					t.Errorf("at the end: %d, %+v", code, r)
+				}
+			})
+		})
+	}
+}
+
+// A peer without a listener is not ready as soon as Shutdown begins, while its
+// handlers still work.
+func TestShutdownFlipsReadinessWithoutAListener(t *testing.T) {
+	kit.Bubble(t, func(t *testing.T) {
+		network := memory.New()
+		server := newPeer(t, network)
+		lis, err := server.ListenOn(memory.Network, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := health.New()
+		h.NoListener = true
+		p := newPeer(t, network, h)
+		begun, end := make(chan struct{}), make(chan struct{})
+		erpc.HandlePush(p, "/wait", func(context.Context, *int) error {
+			close(begun)
+			<-end
+			return nil
+		})
+		kit.Open(t, p, kit.StartOn(t, server, lis))
+		if st := accepted(t, server).Push("/wait", 1); !st.OK() {
+			t.Fatal(st)
+		}
+		<-begun
+		down := make(chan error, 1)
+		go func() { down <- p.Shutdown(context.Background()) }()
+		time.Sleep(time.Millisecond)
+		if code, r := asked(t, h.Ready()); code != http.StatusServiceUnavailable || r.Problems["peer"] == "" {
+			t.Errorf("while it shuts down: %d, %+v", code, r)
+		}
+		close(end)
+		if err := kit.Await(t, "shutdown", down); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// accepted is the only session of a peer.
+func accepted(t *testing.T, p erpc.Peer) (sess erpc.Session) {
+	t.Helper()
+	synctest.Wait() // the side that dials may be ready first
+	p.RangeSession(func(s erpc.Session) bool { sess = s; return false })
+	if sess == nil {
+		t.Fatal("no session")
+	}
+	return sess
 }
 
 // Frequent questions cost one check a second, and a check that hangs is cut off.
