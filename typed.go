@@ -110,7 +110,8 @@ func SubscribeFrom[R, A any](ctx context.Context, sess StreamOpener, path string
 }
 
 // A Transfer sends or receives the bytes of one stream, with a checksum and a
-// progress callback. See [session.Transfer].
+// progress callback; its method Resume continues after a lost connection. See
+// [session.Transfer].
 type Transfer = session.Transfer
 
 // MetaSHA256 is the key of the checksum in the metadata at the end of a transfer.

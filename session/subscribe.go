@@ -19,7 +19,7 @@ func Subscribe[R, A any](ctx context.Context, o StreamOpener, serviceMethod stri
 	}
 }
 
-// How long SubscribeFrom waits before it opens a stream again.
+// How long SubscribeFrom and [Transfer.Resume] wait before they open a stream again.
 const (
 	resubscribeFirst   = 50 * time.Millisecond
 	resubscribeLongest = 5 * time.Second

@@ -29,10 +29,17 @@ const chunkSize = 64 << 10
 // to use.
 type Transfer struct {
 	// Progress, if set, is called after each chunk with the number of bytes so
-	// far, on the goroutine that reads or writes them.
+	// far, Offset included, on the goroutine that reads or writes them.
 	Progress func(bytes int64)
+	// Offset is the number of bytes that the receiver already has. Only Progress
+	// gets it: seek the reader of an upload to it, and tell the handler of a
+	// download by metadata.
+	Offset int64
 	// Settings are those of the stream: metadata, transfer filters.
 	Settings []message.Setting
+	// Again, if set, reports whether [Transfer.Resume] makes another attempt after
+	// an error of the program, such as a status which says that the file is busy.
+	Again func(err error) bool
 }
 
 // Upload sends all bytes of r and their checksum to a handler of uploads
@@ -44,7 +51,7 @@ func (t Transfer) Upload(ctx context.Context, o StreamOpener, serviceMethod stri
 		return st.Err()
 	}
 	defer s.Close()
-	w := &chunkWriter{s: s, sum: sha256.New(), progress: t.Progress}
+	w := &chunkWriter{s: s, sum: sha256.New(), progress: t.Progress, sent: t.Offset}
 	err := w.copyFrom(r)
 	switch {
 	case errors.Is(err, io.EOF): // the handler has returned before the end
@@ -73,7 +80,7 @@ func (t Transfer) Download(ctx context.Context, o StreamOpener, serviceMethod st
 	if err != nil && !errors.Is(err, io.EOF) { // a handler may have returned already
 		return nil, err
 	}
-	return &chunkReader{s: s, sum: sha256.New(), progress: t.Progress}, nil
+	return &chunkReader{s: s, sum: sha256.New(), progress: t.Progress, got: t.Offset}, nil
 }
 
 // HandleUpload returns the handler of a stream that receives an upload. fn reads
@@ -110,7 +117,7 @@ type chunkWriter struct {
 	s        *Stream
 	sum      hash.Hash
 	progress func(int64)
-	sent     int64
+	sent     int64  // from the start of the whole
 	buf      []byte // not sent yet
 }
 
@@ -175,7 +182,7 @@ type chunkReader struct {
 	s        *Stream
 	sum      hash.Hash
 	progress func(int64)
-	got      int64
+	got      int64         // from the start of the whole
 	m        streamMessage // that holds chunk
 	chunk    []byte        // not read yet
 	err      error

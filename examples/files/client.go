@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/goerpc/erpc"
 )
@@ -19,11 +17,6 @@ type client struct {
 	sess     erpc.Session
 	progress func(done, total int64)
 }
-
-const (
-	maxStalls  = 10 // consecutive attempts that transfer no byte
-	stallPause = 300 * time.Millisecond
-)
 
 // put uploads the file at path under its base name. After a lost connection it
 // resumes with the next byte that the server needs.
@@ -39,17 +32,16 @@ func (c *client) put(ctx context.Context, path string) error {
 		return err
 	}
 	u := upload{Name: filepath.Base(path), Size: size, SHA256: hexOf(h)}
-	return keepTrying(ctx, func() (moved int64, err error) {
+	return c.transfer(&u.Size).Resume(ctx, c.sess, func(t erpc.Transfer) error {
 		at, err := erpc.Call[position](ctx, c.sess, "/files/position", u)
 		if err != nil || at.Whole {
-			return 0, err
+			return err
 		}
 		if _, err := f.Seek(at.Offset, io.SeekStart); err != nil {
-			return 0, err
+			return err
 		}
-		t := c.transfer(u, at.Offset, &moved)
-		err = t.Upload(ctx, c.sess, "/files/put", io.LimitReader(f, size-at.Offset))
-		return moved, err
+		t.Offset, t.Settings = at.Offset, settings(u, at.Offset)
+		return t.Upload(ctx, c.sess, "/files/put", io.LimitReader(f, size-at.Offset))
 	})
 }
 
@@ -59,39 +51,41 @@ func (c *client) get(ctx context.Context, name, dir string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	return keepTrying(ctx, func() (moved int64, err error) {
+	u := upload{Name: name}
+	return c.transfer(&u.Size).Resume(ctx, c.sess, func(t erpc.Transfer) error {
 		info, err := erpc.Call[fileInfo](ctx, c.sess, "/files/stat", name)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		u := upload{Name: name, Size: info.Size, SHA256: info.SHA256}
+		u.Size, u.SHA256 = info.Size, info.SHA256
 		if len(u.SHA256) != 2*sha256.Size {
-			return 0, failure(codeChecksum, "the server sent an invalid SHA-256 for %q: %q", name, u.SHA256)
+			return failure(codeChecksum, "the server sent an invalid SHA-256 for %q: %q", name, u.SHA256)
 		}
 		part := filepath.Join(dir, partName(name, u.SHA256))
 		f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		sum, err := c.download(ctx, u, f, &moved)
+		sum, err := c.download(ctx, t, u, f)
 		err = errors.Join(err, f.Close())
 		if err != nil {
-			return moved, err
+			return err
 		}
 		if sum != u.SHA256 {
-			return moved, errors.Join(failure(codeChecksum, "%q does not have the SHA-256 that the server announced; get it again", name), os.Remove(part))
+			return errors.Join(failure(codeChecksum, "%q does not have the SHA-256 that the server announced; get it again", name), os.Remove(part))
 		}
-		return moved, os.Rename(part, filepath.Join(dir, name))
+		return os.Rename(part, filepath.Join(dir, name))
 	})
 }
 
 // download completes f.
-func (c *client) download(ctx context.Context, u upload, f *os.File, moved *int64) (sum string, err error) {
+func (c *client) download(ctx context.Context, t erpc.Transfer, u upload, f *os.File) (sum string, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", err
 	}
-	r, err := c.transfer(u, info.Size(), moved).Download(ctx, c.sess, "/files/get")
+	t.Offset, t.Settings = info.Size(), settings(u, info.Size())
+	r, err := t.Download(ctx, c.sess, "/files/get")
 	if err != nil {
 		return "", err
 	}
@@ -103,45 +97,21 @@ func (c *client) download(ctx context.Context, u upload, f *os.File, moved *int6
 	return sum, err
 }
 
-func (c *client) transfer(u upload, offset int64, moved *int64) erpc.Transfer {
-	return erpc.Transfer{Settings: settings(u, offset), Progress: func(n int64) {
-		*moved = n
-		if c.progress != nil {
-			c.progress(offset+n, u.Size)
-		}
-	}}
-}
-
-// keepTrying calls try until it succeeds, fails permanently, or has transferred
-// nothing for too many times in a row.
-func keepTrying(ctx context.Context, try func() (moved int64, err error)) error {
-	for stalls := 0; ; {
-		moved, err := try()
-		if err == nil || !passing(err) || ctx.Err() != nil {
-			return err
-		}
-		stalls++
-		if moved > 0 {
-			stalls = 0
-		}
-		if stalls == maxStalls {
-			return fmt.Errorf("no byte was transferred in %d attempts: %w", stalls, err)
-		}
-		select {
-		case <-time.After(stallPause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+// transfer returns the transfer of a file, whose size may be set later.
+func (c *client) transfer(size *int64) erpc.Transfer {
+	return erpc.Transfer{
+		Progress: func(done int64) {
+			if c.progress != nil {
+				c.progress(done, *size)
+			}
+		},
+		Again: again,
 	}
 }
 
-// passing reports whether another attempt may succeed: the connection was lost,
-// the server is restarting, or it has not noticed yet that the last attempt is
-// over.
-func passing(err error) bool {
-	switch erpc.StatusFromError(err).Code() {
-	case erpc.CodeConnClosed, erpc.CodeWriteFailed, erpc.CodeDialFailed, erpc.CodeShuttingDown, codeBusy, codeChanged:
-		return true
-	}
-	return false
+// again reports whether to resume after a failure of the server's own: it has not
+// noticed yet that the last attempt is over, or the file has changed.
+func again(err error) bool {
+	code := erpc.StatusFromError(err).Code()
+	return code == codeBusy || code == codeChanged
 }
