@@ -6,6 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"image/png"
+	"log/slog"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +17,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/chromium"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 // quote returns a value as JavaScript.
@@ -42,14 +47,23 @@ func (p tab) shows(list string, want ...string) {
 	p.Wait(fmt.Sprintf(`JSON.stringify(%s) === JSON.stringify(%s)`, texts("#"+list+" li"), quote(p.t, want)))
 }
 
-func (p tab) join(room, name string) {
+func (p tab) login(name, password string) {
+	p.t.Helper()
+	p.Wait(`!document.getElementById("login").hidden`)
+	p.Run(fmt.Sprintf(`{
+		document.getElementById("name").value = %s;
+		document.getElementById("password").value = %s;
+		document.querySelector("#login button").click();
+	}`, quote(p.t, name), quote(p.t, password)), nil)
+}
+
+func (p tab) join(room string) {
 	p.t.Helper()
 	p.Wait(`document.getElementById("state").textContent === "open"`)
 	p.Run(fmt.Sprintf(`{
-		document.getElementById("name").value = %s;
 		document.getElementById("room").value = %s;
 		document.querySelector("#join button").click();
-	}`, quote(p.t, name), quote(p.t, room)), nil)
+	}`, quote(p.t, room)), nil)
 }
 
 func (p tab) say(text string) {
@@ -67,13 +81,17 @@ func TestTwoPagesTalk(t *testing.T) {
 	b := chromium.New(t)
 	s := serve(t)
 	anna, ben := tab{t, b.Open("http://" + s.webAddr + "/")}, tab{t, b.Open("http://" + s.webAddr + "/")}
-	anna.join("lobby", "Anna")
+	anna.login("Anna", "wrong")
+	anna.Wait(`document.querySelector("#messages li.note")?.textContent === "wrong name or password"`)
+	anna.login("Anna", "Anna")
+	anna.join("lobby")
 	anna.shows("members", "Anna")
-	ben.join("lobby", "Ben")
+	ben.login("Ben", "Ben")
+	ben.join("lobby")
 	anna.shows("members", "Anna", "Ben")
 	ben.shows("members", "Anna", "Ben")
-	gopher := comeRaw(t, s)
-	gopher.join("lobby", "gopher", "Anna", "Ben", "gopher")
+	gopher := comeRaw(t, s, "gopher")
+	gopher.join("lobby", "Anna", "Ben", "gopher")
 	anna.shows("members", "Anna", "Ben", "gopher")
 
 	anna.say("Hello from Anna's browser")
@@ -100,35 +118,28 @@ func TestTwoPagesTalk(t *testing.T) {
 		p.Wait(`document.querySelectorAll("#messages .me").length === 1`)
 	}
 
-	// The page's fetch, from another origin than the API's.
-	walker := comeRaw(t, s)
-	walker.join("garden", "walker", "walker")
+	walker := comeRaw(t, s, "walker")
+	walker.join("garden", "walker")
 	anna.say("Who is in the garden?")
 	gopher.hears(Message{"lobby", "Anna", "Who is in the garden?"})
 	var rooms map[string]int
-	anna.Run(fmt.Sprintf(`fetch("http://%s/chat/rooms", { headers: { "Content-Type": "application/json" } }).then((r) => r.json())`, s.apiAddr), &rooms)
+	anna.Run(fmt.Sprintf(`fetch("/chat/rooms", { headers: { Authorization: "Bearer " + %s } }).then((r) => r.json())`, quote(t, token(t, s, "Anna"))), &rooms)
 	if len(rooms) != 2 || rooms["lobby"] != 3 || rooms["garden"] != 1 {
 		t.Errorf("fetch got %v", rooms)
 	}
 	var refused string
-	anna.Run(fmt.Sprintf(`fetch("http://%s/no/such").then(async (r) => r.status + " " + await r.text())`, s.apiAddr), &refused)
-	if refused != `404 {"code":404,"msg":"Not Found","cause":""}` {
-		t.Errorf("fetch of nothing got %s", refused)
+	anna.Run(`fetch("/chat/rooms").then(async (r) => r.status + " " + await r.text())`, &refused)
+	if !strings.HasPrefix(refused, `401 {"code":401,`) {
+		t.Errorf("fetch without a token got %s", refused)
 	}
 
-	// A name that is taken is said so, and nothing is lost.
-	anna.join("lobby", "gopher")
-	anna.Wait(`document.querySelector("#messages li.note")?.textContent === "gopher is already here"`)
-
-	// A page whose connection breaks comes back to its room by itself.
-	s.chat.RangeSession(func(sess erpc.Session) bool {
-		if g, ok := guestOf(sess); ok && g.name == "Ben" {
-			_ = sess.Close() // what the page does then is tested
-		}
-		return true
-	})
-	gopher.sees("lobby", "Anna", "gopher", "Ben")
-	ben.shows("members", "Anna", "gopher", "Ben")
+	// A page whose connection breaks comes back to its room.
+	for _, sess := range auth.SessionsOf(s.web, "Ben") {
+		_ = sess.Close() // what the page does then is tested
+	}
+	gopher.sees("lobby", "Anna", "gopher")
+	gopher.sees("lobby", "Anna", "Ben", "gopher")
+	ben.shows("members", "Anna", "Ben", "gopher")
 	ben.say("I am back")
 	gopher.hears(Message{"lobby", "Ben", "I am back"})
 	ben.shows("rooms", "garden (1)", "lobby (3)")
@@ -154,27 +165,39 @@ func TestTwoPagesTalk(t *testing.T) {
 		}
 	}
 
+	// A page that is logged out says so, and does not come back.
+	for _, sess := range auth.SessionsOf(s.web, "Anna") {
+		_ = sess.CloseWith(erpc.NewStatus(403, "You are banned."), false) // it ends in any case
+	}
+	anna.Wait(`document.getElementById("state").textContent === "refused"`)
+	anna.Wait(`[...document.querySelectorAll("#messages li.note")].at(-1).textContent === "You are banned. Reload the page to log in again."`)
+	ben.shows("members", "Ben", "gopher")
 	ben.Close()
-	gopher.sees("lobby", "Anna", "gopher")
-	anna.shows("members", "Anna", "gopher")
+	gopher.sees("lobby", "gopher")
 	if thrown := b.Exceptions(); len(thrown) > 0 {
 		t.Errorf("the pages threw\n%s", strings.Join(thrown, "\n"))
 	}
 }
 
 // A page follows the feed by the EventSource that every browser has, and its leaving
-// ends the handler.
+// ends the handler. EventSource can't send a token, so a proxy in front adds it.
 func TestFeedInBrowser(t *testing.T) {
 	b := chromium.New(t)
 	s := serve(t)
-	page := tab{t, b.Open("http://" + s.webAddr + "/")}
-	rita := comeRaw(t, s)
-	rita.join("tea", "rita", "rita")
-	page.Run(fmt.Sprintf(`{
+	rita, bearer := comeRaw(t, s, "rita"), "Bearer "+token(t, s, "walt")
+	rita.join("tea", "rita")
+	front := httptest.NewServer(&httputil.ReverseProxy{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: s.webAddr})
+		r.Out.Host = r.In.Host
+		r.Out.Header.Set("Authorization", bearer)
+	}})
+	defer front.Close()
+	page := tab{t, b.Open(front.URL + "/")}
+	page.Run(`{
 		window.heard = [];
-		window.feed = new EventSource("http://%s/chat/feed?room=tea");
+		window.feed = new EventSource("/chat/feed?room=tea");
 		feed.onmessage = (e) => heard.push(JSON.parse(e.data));
-	}`, s.apiAddr), nil)
+	}`, nil)
 	followed(t, s.rooms, "tea", 1)
 	page.Wait(`feed.readyState === EventSource.OPEN`)
 	said := []string{"one", "two & <three>", "Grüße, 你好 👋"}
@@ -186,10 +209,10 @@ func TestFeedInBrowser(t *testing.T) {
 	followed(t, s.rooms, "tea", 0)
 
 	// A page that is closed with a feed open is gone as well.
-	page.Run(fmt.Sprintf(`{
-		feed = new EventSource("http://%s/chat/feed?room=tea");
+	page.Run(`{
+		feed = new EventSource("/chat/feed?room=tea");
 		feed.onmessage = (e) => heard.push(JSON.parse(e.data));
-	}`, s.apiAddr), nil)
+	}`, nil)
 	followed(t, s.rooms, "tea", 1)
 	page.Close()
 	followed(t, s.rooms, "tea", 0)

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/mixer/websocket"
+	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/limit"
 )
 
@@ -29,10 +31,28 @@ const patience = 30 * time.Second
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func serve(t *testing.T) *server {
+const secret = "a secret for tests"
+
+// testConfig has users whose passwords are their names.
+func testConfig() config {
+	c := config{
+		web: "127.0.0.1:0", raw: "127.0.0.1:0", origins: []string{"http://app.test"},
+		logins:   logins{map[string]string{}, []byte(secret)},
+		perUser:  limit.Rate{Per: limit.PerIdentity, Limit: 1000},
+		perLogin: limit.Rate{Per: limit.PerIP, Limit: 1000},
+		log:      quiet,
+	}
+	for _, name := range []string{"rita", "walt", "rob", "Anna", "Ben", "gopher", "walker"} {
+		c.logins.users[name] = name
+	}
+	return c
+}
+
+func serve(t *testing.T) *server { return serveWith(t, testConfig()) }
+
+func serveWith(t *testing.T, cfg config) *server {
 	t.Helper()
-	const any = "127.0.0.1:0"
-	s, err := start(any, any, any, quiet)
+	s, err := start(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,17 +67,57 @@ func serve(t *testing.T) *server {
 	return s
 }
 
+// ask sends an HTTP request and returns the response with its body. A body of
+// the request is JSON.
+func ask(t *testing.T, method, url, body string, header map[string]string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for k, v := range header {
+		req.Header.Set(k, v)
+	}
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+// token logs in as a client does.
+func token(t *testing.T, s *server, name string) string {
+	t.Helper()
+	resp, body := ask(t, http.MethodPost, "http://"+s.webAddr+"/login", fmt.Sprintf(`{"name":%q,"password":%q}`, name, name), nil)
+	var got Token
+	if err := json.Unmarshal([]byte(body), &got); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s logs in: %s %s", name, resp.Status, body)
+	}
+	if left := time.Until(time.UnixMilli(got.Expires)); left > tokenLife || left < tokenLife-patience {
+		t.Errorf("the token expires in %v", left)
+	}
+	return got.Token
+}
+
 // A goGuest is a guest that is a Go program.
 type goGuest struct {
 	t        *testing.T
+	name     string
 	sess     erpc.Session
 	messages chan Message
 	members  chan Members
 }
 
-func newGuest(t *testing.T, p erpc.Peer, dial func() (erpc.Session, *erpc.Status)) *goGuest {
+func newGuest(t *testing.T, name string, p erpc.Peer, dial func() (erpc.Session, *erpc.Status)) *goGuest {
 	t.Helper()
-	g := &goGuest{t: t, messages: make(chan Message, 100), members: make(chan Members, 100)}
+	g := &goGuest{t: t, name: name, messages: make(chan Message, 100), members: make(chan Members, 100)}
 	erpc.HandlePush(p, "/chat/message", func(_ context.Context, m *Message) error { g.messages <- *m; return nil }, limit.Ordered())
 	erpc.HandlePush(p, "/chat/members", func(_ context.Context, m *Members) error { g.members <- *m; return nil }, limit.Ordered())
 	sess, st := dial()
@@ -70,17 +130,17 @@ func newGuest(t *testing.T, p erpc.Peer, dial func() (erpc.Session, *erpc.Status
 }
 
 // comeRaw is a guest over raw TCP.
-func comeRaw(t *testing.T, s *server) *goGuest {
+func comeRaw(t *testing.T, s *server, name string) *goGuest {
 	t.Helper()
-	p := erpc.NewPeer(erpc.PeerConfig{Logger: quiet})
-	return newGuest(t, p, func() (erpc.Session, *erpc.Status) { return p.Dial(s.rawAddr) })
+	p := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, auth.NewBearerPlugin(auth.Token(token(t, s, name))))
+	return newGuest(t, name, p, func() (erpc.Session, *erpc.Status) { return p.Dial(s.rawAddr) })
 }
 
 // comeWeb is a guest over WebSocket, as the page is.
-func comeWeb(t *testing.T, s *server) *goGuest {
+func comeWeb(t *testing.T, s *server, name string) *goGuest {
 	t.Helper()
-	c := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet})
-	return newGuest(t, c.Peer, func() (erpc.Session, *erpc.Status) { return c.DialJSON(s.webAddr) })
+	c := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet}, auth.NewBearerPlugin(auth.Token(token(t, s, name))))
+	return newGuest(t, name, c.Peer, func() (erpc.Session, *erpc.Status) { return c.DialJSON(s.webAddr) })
 }
 
 func (g *goGuest) call(method string, arg, result any) *erpc.Status {
@@ -88,11 +148,11 @@ func (g *goGuest) call(method string, arg, result any) *erpc.Status {
 }
 
 // join also sees that the reply says who is there.
-func (g *goGuest) join(room, name string, want ...string) {
+func (g *goGuest) join(room string, want ...string) {
 	g.t.Helper()
 	var got Members
-	if st := g.call("/chat/join", Join{room, name}, &got); !st.OK() || got.Room != room || !slices.Equal(got.Members, want) {
-		g.t.Fatalf("%v joins %v: %+v, want %v", name, st, got, want)
+	if st := g.call("/chat/join", Join{room}, &got); !st.OK() || got.Room != room || !slices.Equal(got.Members, want) {
+		g.t.Fatalf("%s joins %s: %v, %+v, want %v", g.name, room, st, got, want)
 	}
 }
 
@@ -136,9 +196,9 @@ func (g *goGuest) sees(room string, want ...string) {
 
 func TestTCPAndWebSocketTalk(t *testing.T) {
 	s := serve(t)
-	raw, web := comeRaw(t, s), comeWeb(t, s)
-	raw.join("tea", "rita", "rita")
-	web.join("tea", "walt", "rita", "walt")
+	raw, web := comeRaw(t, s, "rita"), comeWeb(t, s, "walt")
+	raw.join("tea", "rita")
+	web.join("tea", "rita", "walt")
 	raw.sees("tea", "rita", "walt")
 	web.sees("tea", "rita", "walt")
 
@@ -149,36 +209,43 @@ func TestTCPAndWebSocketTalk(t *testing.T) {
 		g.hears(Message{"tea", "walt", "grüße vom 🕸"})
 	}
 
-	// Another room hears nothing of it.
-	other := comeRaw(t, s)
-	other.join("coffee", "rita", "rita")
+	// Another room hears nothing of it. A user with two sessions is in two rooms.
+	other := comeRaw(t, s, "rita")
+	other.join("coffee", "rita")
 	other.say("anybody?", 1)
 	other.hears(Message{"coffee", "rita", "anybody?"})
-	web.join("coffee", "walt", "rita", "walt")
+	web.join("coffee", "rita", "walt")
 	raw.sees("tea", "rita")
 	raw.say("where did they go?", 1)
 	raw.hears(Message{"tea", "rita", "where did they go?"})
 	other.say("hello walt", 2)
 	web.hears(Message{"coffee", "rita", "hello walt"})
 
-	// Who hangs up is gone, by whatever way they came.
+	// Who hangs up is gone, on either transport, and a user is gone with the last
+	// session.
 	if err := web.sess.Close(); err != nil {
 		t.Error(err)
 	}
 	other.sees("coffee", "rita")
-	other.join("tea", "rob", "rita", "rob")
+	rob := comeRaw(t, s, "rob")
+	rob.join("tea", "rita", "rob")
+	other.join("tea", "rita", "rob")
+	rob.say("two sessions of rita hear this", 3)
 	if err := raw.sess.Close(); err != nil {
 		t.Error(err)
 	}
-	other.sees("tea", "rob")
-	other.join("tea", "rita", "rita") // the name is free again
+	other.sees("tea", "rita", "rob")
+	if err := other.sess.Close(); err != nil {
+		t.Error(err)
+	}
+	rob.sees("tea", "rob")
 }
 
 func TestOrderOfTexts(t *testing.T) {
 	s := serve(t)
-	raw, web := comeRaw(t, s), comeWeb(t, s)
-	raw.join("tea", "rita", "rita")
-	web.join("tea", "walt", "rita", "walt")
+	raw, web := comeRaw(t, s, "rita"), comeWeb(t, s, "walt")
+	raw.join("tea", "rita")
+	web.join("tea", "rita", "walt")
 	const n = 20
 	done := make(chan erpc.CallCmd, 2*n)
 	for i := range n {
@@ -215,87 +282,119 @@ func TestOrderOfTexts(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	s := serve(t)
-	rita, other := comeRaw(t, s), comeRaw(t, s)
-	rita.join("tea", "rita", "rita")
+	rita := comeRaw(t, s, "rita")
 	for _, tc := range []struct {
 		name, method string
 		arg          any
 		code         int32
 	}{
-		{"no name", "/chat/join", Join{"tea", "  "}, codeBadInput},
-		{"no room", "/chat/join", Join{"", "rob"}, codeBadInput},
-		{"long name", "/chat/join", Join{"tea", strings.Repeat("ä", longestName+1)}, codeBadInput},
-		{"name taken", "/chat/join", Join{"tea", " rita "}, codeNameTaken},
+		{"no room", "/chat/join", Join{"  "}, codeBadInput},
+		{"long room", "/chat/join", Join{strings.Repeat("ä", longestName+1)}, codeBadInput},
 		{"not in a room", "/chat/say", Say{"hello"}, codeNoRoom},
 		{"no text", "/chat/say", Say{""}, codeBadInput},
 		{"long text", "/chat/say", Say{strings.Repeat("x", longestText+1)}, codeBadInput},
 	} {
-		if st := other.call(tc.method, tc.arg, nil); st.Code() != tc.code {
+		if st := rita.call(tc.method, tc.arg, nil); st.Code() != tc.code {
 			t.Errorf("%s: %v, want code %d", tc.name, st, tc.code)
 		}
 	}
-	other.join("tea", strings.Repeat("ä", longestName), "rita", strings.Repeat("ä", longestName))
-	rita.join("tea", "rita", strings.Repeat("ä", longestName), "rita") // again is no fault
+	rita.join(strings.Repeat("ä", longestName), "rita")
+	rita.join("tea", "rita")
+	rita.join("tea", "rita") // again is no fault
 }
 
 func TestPageAndAPI(t *testing.T) {
 	s := serve(t)
-	comeRaw(t, s).join("tea", "rita", "rita")
-	client := &http.Client{Timeout: patience}
-	defer client.CloseIdleConnections()
-	get := func(url, origin string) (*http.Response, string) {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if origin != "" {
-			req.Header.Set("Origin", origin)
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		var b bytes.Buffer
-		if _, err := io.Copy(&b, resp.Body); err != nil {
-			t.Fatal(err)
-		}
-		return resp, b.String()
-	}
-	_, apiPort, _ := strings.Cut(s.apiAddr, ":")
+	comeRaw(t, s, "rita").join("tea", "rita")
+	web := "http://" + s.webAddr
 	for _, f := range []struct{ path, kind, has string }{
-		{"/", "text/html; charset=utf-8", `data-api-port="` + apiPort + `"`},
+		{"/", "text/html; charset=utf-8", `<script type="module" src="chat.js">`},
 		{"/chat.js", "text/javascript; charset=utf-8", `from "./erpc.js"`},
 		{"/erpc.js", "text/javascript; charset=utf-8", "export function connect"},
+		{"/streams.js", "text/javascript; charset=utf-8", "export class Stream"},
 	} {
-		resp, body := get("http://"+s.webAddr+f.path, "")
+		resp, body := ask(t, http.MethodGet, web+f.path, "", nil)
 		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != f.kind || !strings.Contains(body, f.has) {
 			t.Errorf("%s: %s, %v\n%.200s", f.path, resp.Status, resp.Header, body)
 		}
 	}
-	if resp, _ := get("http://"+s.webAddr+"/index.html", ""); resp.StatusCode != 404 {
-		t.Errorf("the unfilled template is served: %s", resp.Status)
-	}
-	resp, body := get("http://"+s.apiAddr+"/chat/rooms", "http://"+s.webAddr)
+	bearer := "Bearer " + token(t, s, "walt")
+	resp, body := ask(t, http.MethodGet, web+"/chat/rooms", "", map[string]string{"Authorization": bearer, "Origin": "http://app.test"})
 	var rooms map[string]int
 	if err := json.Unmarshal([]byte(body), &rooms); err != nil || rooms["tea"] != 1 || len(rooms) != 1 {
 		t.Errorf("rooms %q, %v", body, err)
 	}
-	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "*" {
+	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "http://app.test" {
 		t.Errorf("the page may not read that: %q", got)
 	}
-	if resp, _ := get("http://"+s.apiAddr+"/chat/join?room=tea&name=eve", ""); resp.StatusCode != 404 {
+	if resp, _ := ask(t, http.MethodPost, web+"/chat/join", `{"room":"tea"}`, map[string]string{"Authorization": bearer}); resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("the API lets join who can't be pushed to: %s", resp.Status)
+	}
+}
+
+// Shutdown ends feeds without an error, ends the sessions, and closes the listeners.
+func TestShutdown(t *testing.T) {
+	s := serve(t)
+	raw, web := comeRaw(t, s, "rita"), comeWeb(t, s, "walt")
+	raw.join("tea", "rita")
+	web.join("tea", "rita", "walt")
+	fed := make(chan error, 1)
+	go func() {
+		var err error
+		for _, err = range erpc.Subscribe[Message](t.Context(), raw.sess, "/chat/feed", &Feed{"tea"}) {
+		}
+		fed <- err
+	}()
+	followed(t, s.rooms, "tea", 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := <-fed; err != nil {
+		t.Errorf("the feed ended with %v", err)
+	}
+	for _, g := range []*goGuest{raw, web} {
+		<-g.sess.CloseNotify()
+	}
+	for _, addr := range []string{s.rawAddr, s.webAddr} {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			_ = c.Close() // it should not exist
+			t.Errorf("%s still accepts", addr)
+		}
+	}
+}
+
+// The program runs until it is told to end.
+func TestRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	said, out := io.Pipe()
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, []string{"-web", "127.0.0.1:0", "-raw", "127.0.0.1:0"}, out) }()
+	lines := bufio.NewScanner(said)
+	for _, want := range []string{"the page is http://127.0.0.1:", "log in as Anna", "log in as Ben", "log in as Gopher"} {
+		if !lines.Scan() || !strings.HasPrefix(lines.Text(), want) {
+			t.Fatalf("said %q, want %q", lines.Text(), want)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := run(t.Context(), []string{"-no-such-flag"}, io.Discard); err == nil {
+		t.Error("an unknown flag is accepted")
 	}
 }
 
 func TestStartFails(t *testing.T) {
 	s := serve(t)
-	const any = "127.0.0.1:0"
-	for _, a := range [][3]string{{s.webAddr, any, any}, {any, s.rawAddr, any}, {any, any, s.apiAddr}} {
-		if _, err := start(a[0], a[1], a[2], quiet); err == nil || !strings.Contains(err.Error(), "in use") {
-			t.Errorf("%v: %v", a, err)
+	for _, addr := range []string{s.webAddr, s.rawAddr} {
+		web, raw := testConfig(), testConfig()
+		web.web, raw.raw = addr, addr
+		for _, cfg := range []config{web, raw} {
+			if _, err := start(cfg); err == nil || !strings.Contains(err.Error(), "in use") {
+				t.Errorf("%+v: %v", cfg, err)
+			}
 		}
 	}
 }

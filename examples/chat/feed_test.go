@@ -53,25 +53,26 @@ func wantLines(t *testing.T, lines *bufio.Scanner, speaker *goGuest, form string
 // Programs that know nothing of erpc follow a room.
 func TestFeedOverHTTP(t *testing.T) {
 	s := serve(t)
-	rita := comeRaw(t, s)
-	rita.join("tea", "rita", "rita")
+	rita := comeRaw(t, s, "rita")
+	rita.join("tea", "rita")
 	for accept, form := range map[string]string{"text/event-stream": "data: %s|", "application/x-ndjson": "%s"} {
 		t.Run(accept, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.apiAddr+"/chat/feed?room=tea", nil)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.webAddr+"/chat/feed?room=tea", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			req.Header.Set("Accept", accept)
-			req.Header.Set("Origin", "http://"+s.webAddr) // as the page's EventSource
+			req.Header.Set("Authorization", "Bearer "+token(t, s, "walt"))
+			req.Header.Set("Origin", "http://app.test")
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			resp, err := client.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer resp.Body.Close()
-			if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != accept || resp.Header.Get("Access-Control-Allow-Origin") != "*" {
+			if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != accept || resp.Header.Get("Access-Control-Allow-Origin") != "http://app.test" {
 				t.Fatalf("%s %v", resp.Status, resp.Header)
 			}
 			followed(t, s.rooms, "tea", 1)
@@ -87,11 +88,11 @@ func TestFeedWithCurl(t *testing.T) {
 		t.Skip("ERPC_INTEROP is not set")
 	}
 	s := serve(t)
-	rita := comeRaw(t, s)
-	rita.join("tea", "rita", "rita")
+	rita := comeRaw(t, s, "rita")
+	rita.join("tea", "rita")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	curl := exec.CommandContext(ctx, "curl", "-sN", "http://"+s.apiAddr+"/chat/feed?room=tea")
+	curl := exec.CommandContext(ctx, "curl", "-sN", "-H", "Authorization: Bearer "+token(t, s, "walt"), "http://"+s.webAddr+"/chat/feed?room=tea")
 	out, err := curl.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -109,8 +110,8 @@ func TestFeedWithCurl(t *testing.T) {
 // Peers follow a room, too; the stream of one that breaks off ends.
 func TestFeedOverStreams(t *testing.T) {
 	s := serve(t)
-	rita, follower := comeRaw(t, s), comeWeb(t, s)
-	rita.join("tea", "rita", "rita")
+	rita, follower := comeRaw(t, s, "rita"), comeWeb(t, s, "walt")
+	rita.join("tea", "rita")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	talking := make(chan struct{})
@@ -147,7 +148,7 @@ func TestFeedOverStreams(t *testing.T) {
 
 // A follower that does not read never holds up a room.
 func TestFollowerThatLags(t *testing.T) {
-	r := newRooms()
+	r := newRooms(quiet)
 	slow, quick := r.follow("tea"), r.follow("tea")
 	for i := range maxBehind + 1 {
 		r.mu.Lock()

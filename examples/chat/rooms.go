@@ -1,20 +1,23 @@
 package main
 
 import (
+	"context"
+	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 // Status codes of the chat.
 const (
-	codeBadInput  = 1001
-	codeNameTaken = 1002
-	codeNoRoom    = 1003
-	codeBehind    = 1004
+	codeBadInput = 1001
+	codeNoRoom   = 1002
+	codeBehind   = 1003
 )
 
 // Longest texts, in characters.
@@ -23,136 +26,111 @@ const (
 	longestText = 2000
 )
 
-// A guest is a session in a room. It is immutable.
-type guest struct {
-	sess erpc.Session
-	room string
-	name string
-}
-
-// guestKey is the key of the guest in a session's store.
-type guestKey struct{}
-
-// rooms knows the guests of each room. A room exists while it has guests.
-//
-// The mutex is held while a message is pushed to the sessions of a room, so all
-// of them get the messages in the same order. That does not take long, because
-// the peer's queue policy never lets a push wait.
+// rooms are the groups of a peer. A session is in one room at most, and a user
+// may have several sessions.
 type rooms struct {
+	peer erpc.Peer
+	log  *slog.Logger
+
+	// The mutex is held while something is pushed to a room, so all of its members
+	// get the messages in the same order. That does not take long, because the
+	// peer's queue policy never lets a push wait. It also guards the following.
 	mu        sync.Mutex
-	in        map[string][]*guest // in order of arrival
-	followers map[string]map[*follower]bool
+	users     map[string]int                // number of users in each room
+	followers map[string]map[*follower]bool // by room
 }
 
-func newRooms() *rooms {
-	return &rooms{in: map[string][]*guest{}, followers: map[string]map[*follower]bool{}}
+func newRooms(log *slog.Logger) *rooms {
+	return &rooms{log: log, users: map[string]int{}, followers: map[string]map[*follower]bool{}}
 }
 
-// join moves the session into a room. Like all guests, it gets a push with the
-// members, possibly before join returns.
-func (r *rooms) join(sess erpc.Session, room, name string) (*Members, *erpc.Status) {
-	room, name = strings.TrimSpace(room), strings.TrimSpace(name)
-	if !fits(room, longestName) || !fits(name, longestName) {
-		return nil, erpc.NewStatus(codeBadInput, "room and name must have 1 to 40 characters")
+// roomKey is the key of the room in a session's store. The hook left needs it,
+// because a session that has ended is in no group.
+type roomKey struct{}
+
+func roomOf(sess erpc.BaseSession) string {
+	room, _ := sess.Swap().Load(roomKey{})
+	name, _ := room.(string)
+	return name
+}
+
+// join moves the session of the caller into a room. Like all members, it gets a
+// push with the members, possibly before the reply.
+func (r *rooms) join(ctx context.Context, arg *Join) (*Members, error) {
+	room := strings.TrimSpace(arg.Room)
+	if !fits(room, longestName) {
+		return nil, erpc.NewStatus(codeBadInput, "the name of a room must have 1 to 40 characters").Err()
 	}
+	sess := erpc.CallCtxFrom(ctx).Session()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, g := range r.in[room] {
-		if g.name == name && g.sess != sess {
-			return nil, erpc.NewStatus(codeNameTaken, name+" is already here")
-		}
+	if !r.peer.Group(room).Join(sess) {
+		return nil, erpc.NewStatusByCodeText(erpc.CodeConnClosed, "the session has ended", false).Err()
 	}
-	r.removeLocked(sess)
-	g := &guest{sess, room, name}
-	r.in[room] = append(r.in[room], g)
-	sess.Swap().Store(guestKey{}, g)
-	if !sess.Health() { // it has ended meanwhile, and leave may have run before
-		r.removeLocked(sess)
-		return nil, erpc.NewStatusByCodeText(erpc.CodeConnClosed, nil, false)
+	before := roomOf(sess)
+	sess.Swap().Store(roomKey{}, room)
+	if before != "" && before != room {
+		r.peer.Group(before).Leave(sess)
+		r.tellMembersLocked(before)
 	}
+	r.log.InfoContext(ctx, "joined", "user", auth.IdentityOf(sess).Name, "room", room)
 	return r.tellMembersLocked(room), nil
 }
 
-// leave removes the session from its room, if it is in one.
-func (r *rooms) leave(sess erpc.BaseSession) {
+// left is the hook for sessions that have ended, which are in no group any more.
+func (r *rooms) left(sess erpc.BaseSession) *erpc.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.removeLocked(sess)
+	if room := roomOf(sess); room != "" {
+		r.log.Info("left", "user", auth.IdentityOf(sess).Name, "room", room)
+		r.tellMembersLocked(room)
+	}
+	return nil
 }
 
-// say sends a text to everyone in the room of the session, and returns their
-// number.
-func (r *rooms) say(sess erpc.Session, text string) (int, *erpc.Status) {
-	if !fits(text, longestText) {
-		return 0, erpc.NewStatus(codeBadInput, "a text must have 1 to 2000 characters")
+// say sends a text to everyone in the room of the caller, and returns the number
+// of sessions.
+func (r *rooms) say(ctx context.Context, arg *Say) (*int, error) {
+	if !fits(arg.Text, longestText) {
+		return nil, erpc.NewStatus(codeBadInput, "a text must have 1 to 2000 characters").Err()
 	}
+	sess := erpc.CallCtxFrom(ctx).Session()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g, ok := guestOf(sess)
-	if !ok {
-		return 0, erpc.NewStatus(codeNoRoom, "join a room first")
+	room := roomOf(sess)
+	if room == "" {
+		return nil, erpc.NewStatus(codeNoRoom, "join a room first").Err()
 	}
-	m := Message{Room: g.room, From: g.name, Text: text}
+	m := Message{Room: room, From: auth.IdentityOf(sess).Name, Text: arg.Text}
 	r.feedLocked(m)
-	return r.tellLocked(g.room, "/chat/message", m), nil
+	n, _ := r.peer.Group(room).Broadcast("/chat/message", m, nil) // sessions that it fails for are about to end
+	return &n, nil
 }
 
-// count returns the number of guests in each room.
-func (r *rooms) count() map[string]int {
+// list returns the number of users in each room.
+func (r *rooms) list(context.Context, *struct{}) (*map[string]int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := make(map[string]int, len(r.in))
-	for room, guests := range r.in {
-		n[room] = len(guests)
-	}
-	return n
+	users := maps.Clone(r.users)
+	return &users, nil
 }
 
-// removeLocked is leave for a caller that has the mutex.
-func (r *rooms) removeLocked(sess erpc.BaseSession) {
-	g, ok := guestOf(sess)
-	if !ok {
-		return
-	}
-	sess.Swap().Delete(guestKey{})
-	left := slices.DeleteFunc(r.in[g.room], func(other *guest) bool { return other == g })
-	if len(left) == 0 {
-		delete(r.in, g.room)
-		return
-	}
-	r.in[g.room] = left
-	r.tellMembersLocked(g.room)
-}
-
-// tellMembersLocked pushes the list of members to a room. The mutex must be
-// held.
+// tellMembersLocked pushes the list of members, sorted, to a room whose members
+// have changed. The mutex must be held.
 func (r *rooms) tellMembersLocked(room string) *Members {
-	names := make([]string, 0, len(r.in[room]))
-	for _, g := range r.in[room] {
-		names = append(names, g.name)
+	names := []string{}
+	for _, sess := range r.peer.Group(room).Members() {
+		names = append(names, auth.IdentityOf(sess).Name)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	r.users[room] = len(names)
+	if len(names) == 0 {
+		delete(r.users, room)
 	}
 	members := &Members{Room: room, Members: names}
-	r.tellLocked(room, "/chat/members", members)
+	r.peer.Group(room).Broadcast("/chat/members", members, nil)
 	return members
-}
-
-// tellLocked pushes to everyone in a room, encoding once per protocol. Sessions
-// that it fails for are about to end. The mutex must be held.
-func (r *rooms) tellLocked(room, method string, arg any) int {
-	sessions := make([]erpc.Session, 0, len(r.in[room]))
-	for _, g := range r.in[room] {
-		sessions = append(sessions, g.sess)
-	}
-	sent, _ := erpc.BroadcastTo(sessions, method, arg)
-	return sent
-}
-
-func guestOf(sess erpc.BaseSession) (*guest, bool) {
-	v, ok := sess.Swap().Load(guestKey{})
-	if !ok {
-		return nil, false
-	}
-	return v.(*guest), true
 }
 
 // fits reports whether s is valid text with 1 to most characters.

@@ -4,16 +4,15 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"html/template"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
-	"time"
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/clients/js"
 	"github.com/goerpc/erpc/mixer/websocket"
+	"github.com/goerpc/erpc/plugin/auth"
+	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/socket"
 )
@@ -21,105 +20,90 @@ import (
 //go:embed page
 var page embed.FS
 
-// A server is the chat on three ports: a page with its WebSocket endpoint, raw
-// TCP, and an HTTP API.
-type server struct {
-	chat erpc.Peer // for guests, from the page and on raw TCP
-	api  erpc.Peer // for public queries and the feeds of rooms, without joining
-	http *http.Server
+type config struct {
+	web, raw string   // addresses; port 0 means any free port
+	origins  []string // of pages on other hosts that may connect, such as https://app.example.com
+	logins   logins
+	perUser  limit.Rate
+	perLogin limit.Rate // of attempts to log in
+	log      *slog.Logger
+}
 
+// A server is the chat on two ports: one for the page, its WebSocket, HTTP
+// clients and logins, and one for raw TCP. All clients become sessions of one
+// peer, so login and limits apply to all of them.
+type server struct {
+	web   *websocket.Server
+	login erpc.Peer // for clients without a token
 	rooms *rooms
-	web   net.Listener
 	done  chan error
 
-	// Where it listens.
-	webAddr, rawAddr, apiAddr string
+	webAddr, rawAddr string // where it listens
 }
 
-// start serves on the given addresses; port 0 means any free port.
-func start(webAddr, rawAddr, apiAddr string, log *slog.Logger) (_ *server, err error) {
-	rooms := newRooms()
-	s := &server{done: make(chan error, 3), rooms: rooms}
-	s.chat = erpc.NewPeer(erpc.PeerConfig{
-		ListenAddress: rawAddr, Logger: log,
-		ReadLimit:   64 << 10,
+func start(cfg config) (_ *server, err error) {
+	rooms := newRooms(cfg.log)
+	s := &server{rooms: rooms, done: make(chan error, 2)}
+	s.web = websocket.NewServer("/ws", erpc.PeerConfig{
+		ListenAddress: cfg.web, Logger: cfg.log,
+		ReadLimit: 64 << 10, MaxSessions: 10_000,
 		QueuePolicy: socket.Disconnect, // a client that does not read must not delay a room
-	}, rooms.leaving())
-	rooms.handle(s.chat)
+	},
+		auth.NewLogin(auth.LoginConfig{Check: cfg.logins.check}),
+		limit.NewRate(cfg.perUser),
+		&erpc.PluginImpl{PluginName: "rooms", OnPostDisconnect: rooms.left},
+	).AllowOrigins(cfg.origins...)
+	rooms.peer = s.web.Peer
+	rooms.handle()
 
-	s.api = erpc.NewPeer(erpc.PeerConfig{
-		ListenAddress: apiAddr, Logger: log,
-		ReadLimit: 64 << 10, IdleTimeout: time.Minute,
-		ProtoFunc: httproto.New(httproto.Config{CORS: &httproto.CORS{Origins: []string{"*"}}}),
+	s.login = erpc.NewPeer(erpc.PeerConfig{Logger: cfg.log, ReadLimit: 4 << 10}, limit.NewRate(cfg.perLogin))
+	erpc.HandleCall(s.login, "/login", func(ctx context.Context, arg *Login) (*Token, error) {
+		token, st := cfg.logins.login(arg)
+		if !st.OK() {
+			s.login.Refused(erpc.CallCtxFrom(ctx).Session().RemoteAddr().String(), st) // counts it, and logs at most one line a second
+			return nil, st.Err()
+		}
+		return token, nil
 	})
-	erpc.HandleCall(s.api, "/chat/rooms", func(context.Context, *struct{}) (*map[string]int, error) {
-		n := rooms.count()
-		return &n, nil
-	}, erpc.Safe()) // so that GET can call it
-	rooms.handleFeed(s.api)
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
 
-	for _, on := range []struct {
-		p    erpc.Peer
-		addr *string
-	}{{s.chat, &s.rawAddr}, {s.api, &s.apiAddr}} {
-		lis, err := on.p.Listen()
-		if err != nil {
-			return nil, err
-		}
-		*on.addr = lis.Addr().String()
-		go func() { s.done <- on.p.Serve(lis) }()
-	}
-	handler, err := s.handler()
-	if err != nil {
-		return nil, err
-	}
-	s.web, err = net.Listen("tcp", webAddr)
-	if err != nil {
-		return nil, err
-	}
-	s.webAddr = s.web.Addr().String()
-	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	go func() { s.done <- s.http.Serve(s.web) }()
-	return s, nil
-}
-
-// handler serves the page, its files, and its WebSocket.
-func (s *server) handler() (http.Handler, error) {
 	files, err := fs.Sub(page, "page")
 	if err != nil {
 		return nil, err
 	}
-	index, err := template.ParseFS(files, "index.html")
+	cors := &httproto.CORS{Origins: cfg.origins, Headers: []string{"Authorization"}}
+	s.web.Handle("/", http.FileServerFS(files))
+	s.web.Handle("/erpc.js", http.FileServerFS(js.Files))
+	s.web.Handle("/streams.js", http.FileServerFS(js.Files))
+	s.web.Handle("/login", erpc.HTTPHandler(s.login, erpc.HTTPConfig{Methods: []string{http.MethodPost}, CORS: cors}))
+	s.web.Handle("/chat/", erpc.HTTPHandler(s.web.Peer, erpc.HTTPConfig{Methods: []string{http.MethodGet}, CORS: cors}))
+
+	raw, err := s.web.ListenOn("tcp", cfg.raw)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.close())
 	}
-	_, apiPort, err := net.SplitHostPort(s.apiAddr)
+	web, err := s.web.Listen()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, raw.Close(), s.close())
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-cache")
-		_ = index.Execute(w, map[string]string{"APIPort": apiPort}) // the browser may be gone
-	})
-	mux.Handle("GET /chat.js", http.FileServerFS(files))
-	mux.Handle("GET /erpc.js", http.FileServerFS(js.Files))
-	mux.Handle("GET /streams.js", http.FileServerFS(js.Files))
-	mux.Handle("GET /ws", websocket.NewJSONServeHandler(s.chat, nil))
-	return mux, nil
+	s.rawAddr, s.webAddr = raw.Addr().String(), web.Addr().String()
+	go func() { s.done <- s.web.Peer.Serve(raw) }()
+	go func() { s.done <- s.web.Serve(web) }()
+	return s, nil
+}
+
+// shutdown lets handlers finish and asks clients to come back, until ctx ends.
+func (s *server) shutdown(ctx context.Context) error {
+	err := errors.Join(s.web.Shutdown(ctx), s.login.Shutdown(ctx))
+	return errors.Join(err, s.close())
 }
 
 // close ends everything at once.
 func (s *server) close() error {
-	errs := []error{s.chat.Close(), s.api.Close()}
-	if s.http != nil {
-		errs = append(errs, s.http.Close())
+	var errs []error
+	for _, err := range []error{s.web.Close(), s.login.Close()} {
+		if !errors.Is(err, erpc.ErrClosed) { // after shutdown it only closes idle HTTP connections
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,34 +1,64 @@
-// The page of the chat: calls and pushes over erpc.js, and one fetch of the
-// HTTP API.
-import { connect } from "./erpc.js";
+// The page of the chat: a login over HTTP, then calls and pushes over erpc.js.
+import { Code, connect } from "./erpc.js";
 
-const NAME_TAKEN = 1002;
 const $ = (id) => document.getElementById(id);
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-const peer = connect(`${scheme}//${location.host}/ws`);
-const api = `${location.protocol}//${location.hostname}:${document.body.dataset.apiPort}`;
-let joined = null; // { room, name } to join again after a lost connection
-let asked = 0; // number of the last API request; answers to earlier ones are ignored
+let me = ""; // the name that this page has logged in with
+let joined = ""; // the room to join again after a lost connection
 let room = ""; // the room whose pushes are shown; they may arrive before the reply to join
+let refresh = 0; // timer of rooms
 
+const peer = connect(`${scheme}//${location.host}/ws`, { getToken });
 peer.on("/chat/message", (m) => { if (m.room === room) show(m); });
 peer.on("/chat/members", (m) => {
-  if (m.room === room) {
-    list("members", m.members);
-    markMe();
-  }
-  rooms();
+  if (m.room !== room) return;
+  list("members", m.members);
+  markMe();
 });
 peer.onState((state, last) => {
   $("state").textContent = state;
   $("state").dataset.state = state;
-  if (state === "refused") note(new Error(last.reason || "The server refuses this page."));
-  if (state === "open" && joined) join(joined, 5);
+  clearInterval(refresh);
+  if (state === "refused") note(new Error(`${last.reason || "The server refuses this page."} Reload the page to log in again.`));
+  if (state !== "open") return;
+  $("join").hidden = false;
+  if (joined) join(joined);
+  rooms();
+  refresh = setInterval(rooms, 3000);
 });
+
+// getToken asks the user to log in. The client calls it for the first connection,
+// and again when the token expires or is refused.
+function getToken() {
+  $("login").hidden = false;
+  $("join").hidden = true;
+  $("name").focus();
+  return new Promise((resolve) => {
+    $("login").onsubmit = async (event) => {
+      event.preventDefault();
+      const name = $("name").value.trim();
+      try {
+        const response = await fetch("/login", {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ name, password: $("password").value }),
+        });
+        const answer = await response.json();
+        if (!response.ok) throw new Error(answer.msg);
+        me = name;
+        $("password").value = "";
+        $("login").hidden = true;
+        resolve(answer); // a token and its expiry
+      } catch (err) {
+        note(err);
+      }
+    };
+  });
+}
 
 $("join").addEventListener("submit", (event) => {
   event.preventDefault();
-  join({ room: $("room").value.trim(), name: $("name").value.trim() }, 0);
+  join($("room").value.trim());
 });
 
 $("say").addEventListener("submit", async (event) => {
@@ -43,34 +73,30 @@ $("say").addEventListener("submit", async (event) => {
   }
 });
 
-// join retries while the server has not noticed that the previous connection
-// is gone, and the name is still taken.
-async function join(to, retries) {
+async function join(to) {
   const before = room;
-  room = to.room;
+  room = to;
   try {
-    await peer.call("/chat/join", to, { timeout: 10000 });
+    await peer.call("/chat/join", { room }, { timeout: 10000 });
     joined = to;
     markMe();
-    for (const line of [...$("messages").children]) if (line.dataset.room !== room) line.remove();
+    for (const line of [...$("messages").children]) if (line.dataset.room !== to) line.remove();
     $("text").disabled = $("send").disabled = false;
-    $("text").placeholder = `Say something in ${room}`;
+    $("text").placeholder = `Say something in ${to}`;
     $("text").focus();
+    rooms();
   } catch (err) {
     room = before;
-    if (err.code === NAME_TAKEN && retries > 0) return void setTimeout(() => join(to, retries - 1), 1000);
     note(err);
   }
 }
 
-// rooms calls the HTTP API, which is on another port and so another origin.
 async function rooms() {
-  const mine = ++asked;
   try {
-    const count = await (await fetch(`${api}/chat/rooms`)).json();
-    if (mine === asked) list("rooms", Object.keys(count).sort().map((room) => `${room} (${count[room]})`));
+    const count = await peer.call("/chat/rooms", {}, { timeout: 10000 });
+    list("rooms", Object.keys(count).sort().map((name) => `${name} (${count[name]})`));
   } catch (err) {
-    note(err);
+    if (err.code !== Code.ConnClosed) note(err); // the state shows that
   }
 }
 
@@ -80,12 +106,12 @@ function list(id, texts) {
 
 // markMe highlights the member that is this page.
 function markMe() {
-  for (const line of $("members").children) line.classList.toggle("me", line.textContent === joined?.name);
+  for (const line of $("members").children) line.classList.toggle("me", line.textContent === me);
 }
 
 function show(m) {
   const line = element("li", "");
-  line.classList.toggle("me", m.from === joined?.name);
+  line.classList.toggle("me", m.from === me);
   line.dataset.room = m.room;
   line.append(element("b", m.from), m.text);
   add(line);
@@ -108,5 +134,3 @@ function element(tag, text) {
   e.textContent = text;
   return e;
 }
-
-rooms();
