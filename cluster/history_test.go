@@ -35,23 +35,6 @@ func newKeepers(t testing.TB, w *world, count, size int) (nodes []*testNode) {
 	return nodes
 }
 
-// newKeeperOn is a node whose engine changes what a memory engine does.
-func newKeeperOn(t testing.TB, w *world, log Log, engine *MemoryEngine) *testNode {
-	t.Helper()
-	n := &testNode{Cluster: New(log, keeping(1000)), world: w, engine: engine}
-	n.peer = w.newPeer(t, erpc.PeerConfig{}, n.Cluster)
-	lis, err := n.peer.ListenOn(memory.Network, "")
-	check(t, err)
-	n.addr = kit.StartOn(t, n.peer, lis)
-	check(t, n.Start(t.Context()))
-	t.Cleanup(func() {
-		if err := n.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return n
-}
-
 // A reader is a client that keeps the position of what it got.
 type reader struct {
 	sess, far erpc.Session
@@ -492,13 +475,7 @@ func TestLogThatFailsIsAskedAgain(t *testing.T) {
 		w := newWorld()
 		e := &unreadable{MemoryEngine: w.Engine()}
 		log := &kit.Log{Min: slog.LevelWarn}
-		n := &testNode{Cluster: New(e, keeping(1000)), world: w, engine: e.MemoryEngine}
-		n.peer = w.newPeer(t, erpc.PeerConfig{Logger: slog.New(log)}, n.Cluster)
-		lis, err := n.peer.ListenOn(memory.Network, "")
-		check(t, err)
-		n.addr = kit.StartOn(t, n.peer, lis)
-		check(t, n.Start(t.Context()))
-		defer func() { check(t, n.Close()) }()
+		n := newNodeOn(t, w, erpc.PeerConfig{Logger: slog.New(log)}, keeping(1000), e, e.MemoryEngine)
 		r := n.reader(t)
 		check(t, n.Join(t.Context(), r.sess, "kept"))
 		want := n.says(t, 1, 3)
@@ -578,7 +555,7 @@ func TestLogWhoseTailIsAwayRepeatsNothing(t *testing.T) {
 func testTailAway(t *testing.T, resume bool) {
 	w := newWorld()
 	e := &shortLog{MemoryEngine: w.Engine()}
-	n := newKeeperOn(t, w, e, e.MemoryEngine)
+	n := newNodeOn(t, w, erpc.PeerConfig{}, keeping(1000), e, e.MemoryEngine)
 	look := func() { n.doubt(n.topics.get(n.subjectRoom("kept")), nil) }
 	r := n.reader(t)
 	check(t, n.Join(t.Context(), r.sess, "kept"))
@@ -655,7 +632,7 @@ func TestDoubtWhileReadingMakesItReadAgain(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
 		e := &slowLog{MemoryEngine: w.Engine()}
-		n := newKeeperOn(t, w, e, e.MemoryEngine)
+		n := newNodeOn(t, w, erpc.PeerConfig{}, keeping(1000), e, e.MemoryEngine)
 		r := n.reader(t)
 		check(t, n.Join(t.Context(), r.sess, "kept"))
 		n.says(t, 1, 3)

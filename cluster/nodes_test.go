@@ -44,8 +44,14 @@ type testNode struct {
 
 func newNode(t testing.TB, w *world, cfg erpc.PeerConfig, opt Options) *testNode {
 	t.Helper()
-	n := &testNode{world: w, engine: w.Engine()}
-	n.Cluster = New(n.engine, opt)
+	e := w.Engine()
+	return newNodeOn(t, w, cfg, opt, e, e)
+}
+
+// newNodeOn is newNode with an engine that changes what a memory engine does.
+func newNodeOn(t testing.TB, w *world, cfg erpc.PeerConfig, opt Options, e Engine, on *MemoryEngine) *testNode {
+	t.Helper()
+	n := &testNode{Cluster: New(e, opt), world: w, engine: on}
 	n.peer = w.newPeer(t, cfg, n.Cluster)
 	lis, err := n.peer.ListenOn(memory.Network, "")
 	check(t, err)

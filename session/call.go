@@ -251,7 +251,7 @@ func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.S
 }
 
 // WouldBlock reports whether a push should wait when the queue is full: the queue
-// policy says so, and no push has just waited in vain.
+// policy says so, and no sender has just given up waiting.
 func (s *Engine) WouldBlock() bool {
 	return s.shared.Socket.Policy == socket.Block && !s.conns.current().sock.WaitsInVain()
 }

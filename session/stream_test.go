@@ -208,15 +208,7 @@ func TestEndsOfStreamsComeBeforeThatOfTheSession(t *testing.T) {
 		u := streamUnit(t, nil, nil)
 		u.prove()
 		u.sess.conns.life.move(Preparing, Open)
-		x := getExchange(u.conn, roleOutgoing)
-		defer putExchange(x)
-		x.out.SetMtype(message.TypeStreamOpen)
-		x.out.SetServiceMethod("/s")
-		x.out.SetContext(t.Context())
-		_, st := streamOpening{x, new(Hooks)}.on(u.conn)
-		if !st.OK() {
-			t.Fatal(st)
-		}
+		openOn(t, u)
 		u.sess.End(ErrShutdown)
 		<-u.net.closed
 		var sent []string

@@ -30,7 +30,7 @@ func TestActivity(t *testing.T) {
 	}
 }
 
-// TestStuck: since when calls have waited in vain.
+// TestStuck: how long calls have waited while nothing was received.
 func TestStuck(t *testing.T) {
 	const limit = 10 * time.Second
 	var s *stuck

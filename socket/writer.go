@@ -49,8 +49,8 @@ type writer struct {
 	messages, bytes, writes uint64 // as in Stats
 }
 
-// A crowd is who waits for a writer, and what else only a busy one has. The
-// writer's mutex guards it. A nil one is empty.
+// A crowd holds the senders that wait for a writer, and other state that only a busy
+// writer needs. The writer's mutex guards it. A nil crowd is empty.
 type crowd struct {
 	room       roomQueue
 	streamRoom roomQueue // of senders of messages of streams

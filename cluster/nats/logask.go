@@ -193,52 +193,59 @@ func follows(h nats.Header, last uint64) bool {
 	return err == nil && named == last
 }
 
-// request implements [servers] and maps errors.
-func (e *Engine) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+// onLink runs f with the connection, and a context that ends with it and after flushLimit:
+// the answer would be sent to a connection that is gone. It maps the error of f.
+func (e *Engine) onLink(ctx context.Context, f func(ctx context.Context, conn *nats.Conn) error) error {
 	conn, _ := e.started()
 	if conn == nil || !conn.IsConnected() {
-		return nil, cluster.ErrDown
-	}
-	link := e.linked()
-	ctx, cancel := context.WithTimeout(ctx, flushLimit)
-	defer cancel()
-	defer context.AfterFunc(link, cancel)() // the answer would be sent to a connection that is gone
-	m, err := conn.RequestWithContext(ctx, subject, data)
-	switch {
-	case err != nil && link.Err() != nil:
-		return nil, errBroken
-	case err != nil:
-		return nil, publishError(err)
-	}
-	return m, nil
-}
-
-// gather implements [servers].
-func (e *Engine) gather(ctx context.Context, subject string, data []byte) (answer []*nats.Msg, err error) {
-	conn, _ := e.started()
-	if conn == nil || !conn.IsConnected() {
-		return nil, cluster.ErrDown
+		return cluster.ErrDown
 	}
 	link := e.linked()
 	ctx, cancel := context.WithTimeout(ctx, flushLimit)
 	defer cancel()
 	defer context.AfterFunc(link, cancel)()
+	err := f(ctx, conn)
+	switch {
+	case err == nil:
+		return nil
+	case link.Err() != nil:
+		return errBroken
+	}
+	return publishError(err)
+}
+
+// request implements [servers].
+func (e *Engine) request(ctx context.Context, subject string, data []byte) (m *nats.Msg, err error) {
+	err = e.onLink(ctx, func(ctx context.Context, conn *nats.Conn) error {
+		m, err = conn.RequestWithContext(ctx, subject, data)
+		return err
+	})
+	return m, err
+}
+
+// gather implements [servers].
+func (e *Engine) gather(ctx context.Context, subject string, data []byte) (answer []*nats.Msg, err error) {
+	err = e.onLink(ctx, func(ctx context.Context, conn *nats.Conn) error {
+		answer, err = gather(ctx, conn, subject, data)
+		return err
+	})
+	return answer, err
+}
+
+func gather(ctx context.Context, conn *nats.Conn, subject string, data []byte) (answer []*nats.Msg, err error) {
 	inbox := conn.NewInbox()
 	sub, err := conn.SubscribeSync(inbox)
 	if err != nil {
-		return nil, publishError(err)
+		return nil, err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection may have ended
 	if err := conn.PublishRequest(subject, inbox, data); err != nil {
-		return nil, publishError(err)
+		return nil, err
 	}
 	for {
 		m, err := sub.NextMsgWithContext(ctx)
-		switch {
-		case err != nil && link.Err() != nil:
-			return nil, errBroken
-		case err != nil:
-			return nil, publishError(err)
+		if err != nil {
+			return nil, err
 		}
 		answer = append(answer, m)
 		if m.Header.Get("Status") != "" {

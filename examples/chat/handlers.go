@@ -15,7 +15,7 @@ type Join struct {
 	Room string `json:"room"`
 }
 
-// Members lists who is in a room. It is pushed to /chat/members when somebody
+// Members lists the users in a room. It is pushed to /chat/members when somebody
 // comes or goes.
 type Members struct {
 	Room    string   `json:"room"`
