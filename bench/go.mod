@@ -30,7 +30,7 @@ require (
 require (
 	github.com/goerpc/erpc v0.0.0
 	github.com/goerpc/erpc/bench/rig v0.0.0
-	go.uber.org/goleak v1.3.0
+	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect

@@ -7,8 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/plugin"
@@ -18,7 +17,7 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // longest bounds the waits of these tests.
 const longest = 20 * time.Second

@@ -11,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second

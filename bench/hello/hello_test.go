@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 // The test program is also the server that the tests start: with this in its
@@ -19,7 +19,7 @@ const asServer = "HELLO_TEST_SERVER"
 func TestMain(m *testing.M) {
 	switch os.Getenv(asServer) {
 	case "":
-		goleak.VerifyTestMain(m)
+		wait.Main(m)
 	case "listen":
 		l, err := net.Listen("tcp", os.Args[len(os.Args)-1])
 		if err != nil {

@@ -13,16 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/mixer/websocket"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
 const allPassed = "# pass 30"

@@ -7,12 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc/codec"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // fake is a codec for []byte in which one part can be made wrong.
 type fake struct {

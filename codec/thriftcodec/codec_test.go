@@ -10,14 +10,14 @@ import (
 	"testing"
 
 	"github.com/apache/thrift/lib/go/thrift"
-	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/codec/codectest"
 	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // record is written as the thrift compiler would write
 //

@@ -6,14 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 func TestMain(m *testing.M) {
 	erpc.SetLoggerLevel("ERROR")
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
+	wait.Main(m)
 }
 
 // The file that is written can be read, edited and read again, in both formats.

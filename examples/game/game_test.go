@@ -11,10 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/erpctest"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/plugin/acl"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/socket/memory"
@@ -22,7 +21,7 @@ import (
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 const secret = "a secret of tests"
 

@@ -19,10 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/erpctest"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/plugin/acl"
 	"github.com/goerpc/erpc/plugin/auth"
@@ -32,7 +31,7 @@ import (
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -6,16 +6,15 @@ import (
 	"log/slog"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/mixer/evio"
 	"github.com/goerpc/erpc/mixer/websocket/jsonSubProto"
 	"github.com/goerpc/erpc/mixer/websocket/pbSubProto"
 	"github.com/goerpc/erpc/proto/jsonproto"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // A program of v7 serves and calls as it did there.
 func TestAsV7(t *testing.T) {

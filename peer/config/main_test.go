@@ -3,7 +3,7 @@ package config
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }

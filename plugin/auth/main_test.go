@@ -8,16 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/auth"
 )
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as
 // it is imported were there before.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 const token = "client-auth-info-12345"
 

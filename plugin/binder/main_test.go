@@ -3,9 +3,9 @@ package binder_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }

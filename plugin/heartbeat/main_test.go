@@ -12,9 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/heartbeat"
 	"github.com/goerpc/erpc/proto/rawproto"
@@ -24,7 +23,7 @@ import (
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as
 // it is imported were there before.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // rate is the shortest there is.
 const rate = heartbeat.MinRate

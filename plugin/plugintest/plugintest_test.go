@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/plugin/acl"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/binder"
@@ -24,7 +23,7 @@ import (
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 func one[P erpc.Plugin](f func() P) func() []erpc.Plugin {
 	return func() []erpc.Plugin { return []erpc.Plugin{f()} }

@@ -7,15 +7,14 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
 // TestMain looks for goroutines that a test left behind; those that kcp-go starts as
 // it is imported were there before.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 type locked struct {
 	mu *sync.Mutex

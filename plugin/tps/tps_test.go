@@ -8,16 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/tps"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 type log struct {
 	mu sync.Mutex // guards b

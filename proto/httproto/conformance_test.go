@@ -3,16 +3,16 @@ package httproto_test
 import (
 	"testing"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/prototest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	wiretest.Filters()
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
+	wait.Main(m)
 }
 
 // TestConformance tests messages between erpc peers. In HTTP a reply has no

@@ -3,15 +3,15 @@ package jsonproto_test
 import (
 	"testing"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/prototest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	wiretest.Filters()
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
+	wait.Main(m)
 }
 
 func TestConformance(t *testing.T) {

@@ -10,18 +10,18 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
 	"github.com/goerpc/erpc/xfer/gzip"
 	"github.com/goerpc/erpc/xfer/md5"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	gzip.Reg('g', "gzip", 5)
 	md5.Reg('m', "md5")
-	goleak.VerifyTestMain(m)
+	wait.Main(m)
 }
 
 // A broken format is raw with a fault.

@@ -3,9 +3,8 @@ package thriftproto_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
@@ -16,7 +15,7 @@ import (
 func TestMain(m *testing.M) {
 	thriftcodec.Reg()
 	wiretest.Filters()
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
+	wait.Main(m)
 }
 
 // mostly are the message types that thrift has.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/eventloop"
 	"github.com/goerpc/erpc/socket/sockettest"
@@ -93,7 +94,7 @@ func TestWokenByMessages(t *testing.T) {
 			}
 		}
 		for range 25 {
-			wait(t, "a push to the server", notes)
+			wait.For(t, patience, "a push to the server", notes)
 		}
 		<-time.After(asleep)
 		text := "from the server"
@@ -102,7 +103,7 @@ func TestWokenByMessages(t *testing.T) {
 				t.Fatal(st)
 			}
 		}
-		if got := wait(t, "a push to a sleeping client", notes); got != text {
+		if got := wait.For(t, patience, "a push to a sleeping client", notes); got != text {
 			t.Errorf("pushed %q, got %q", text, got)
 		}
 	})
@@ -152,9 +153,9 @@ func TestEndsOfSleepingSessions(t *testing.T) {
 				<-time.After(asleep)
 				for there := range srv.RangeSession {
 					c.end(here, there)
-					wait(t, "the end there", there.CloseNotify())
+					wait.For(t, patience, "the end there", there.CloseNotify())
 				}
-				wait(t, "the end here", here.CloseNotify())
+				wait.For(t, patience, "the end here", here.CloseNotify())
 			})
 		}
 	})
@@ -165,12 +166,12 @@ func TestEndsOfSleepingSessions(t *testing.T) {
 func TestAgeOfSleepingSessions(t *testing.T) {
 	variants(t, func(t *testing.T, server, client *tls.Config) {
 		_, sess, _ := connected(t, server, client, erpc.PeerConfig{DefaultSessionAge: 2 * asleep})
-		wait(t, "the end by the age of the peer", sess.CloseNotify())
+		wait.For(t, patience, "the end by the age of the peer", sess.CloseNotify())
 
 		_, sess, _ = connected(t, server, client, erpc.PeerConfig{})
 		<-time.After(asleep)
 		sess.SetSessionAge(time.Millisecond)
-		wait(t, "the end by an age set late", sess.CloseNotify())
+		wait.For(t, patience, "the end by an age set late", sess.CloseNotify())
 		var reply string
 		if st := sess.Call("/echo", new(string), &reply).Status(); st.OK() {
 			t.Error("called over a session at the end of its age")
@@ -186,7 +187,7 @@ func TestRedialFromSleep(t *testing.T) {
 		<-time.After(asleep)
 		for there := range srv.RangeSession {
 			_ = there.Close() // the count reports it
-			wait(t, "the end of a session", there.CloseNotify())
+			wait.For(t, patience, "the end of a session", there.CloseNotify())
 		}
 		for end := time.Now().Add(patience); srv.CountSession() == 0; <-time.After(time.Millisecond) {
 			if time.Now().After(end) {
@@ -207,16 +208,6 @@ func TestDialErrors(t *testing.T) {
 	if _, err := tr.Listen(t.Context(), eventloop.Network+"4", "[::1]:0", &socket.Options{}); err == nil {
 		t.Error("listened with IPv4 on an address of IPv6")
 	}
-}
-
-func wait[T any](t *testing.T, what string, ch <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-ch:
-	case <-time.After(patience):
-		t.Fatalf("waited %v for %s", patience, what)
-	}
-	return v
 }
 
 func echo(_ context.Context, arg *string) (*string, error) { return arg, nil }

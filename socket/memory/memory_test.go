@@ -13,16 +13,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/memory"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 func pair(t *testing.T, tr *memory.Transport) (dialed, accepted net.Conn) {
 	t.Helper()

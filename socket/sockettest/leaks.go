@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 // checkLeaks fails the test if, soon after it ends, there are goroutines or
@@ -14,7 +16,7 @@ import (
 func checkLeaks(t *testing.T) {
 	before, fds := goleak.IgnoreCurrent(), descriptors()
 	t.Cleanup(func() { // runs last: it was registered first
-		if err := settle(func() error { return goleak.Find(before, goleak.IgnoreTopFunction("testing.(*T).Run")) }); err != nil {
+		if err := wait.ForNoLeaks(before, goleak.IgnoreTopFunction("testing.(*T).Run")); err != nil {
 			t.Errorf("left behind: %v", err)
 		}
 		for end := time.Now().Add(settleTime); descriptors() > fds; time.Sleep(10 * time.Millisecond) {
@@ -26,19 +28,9 @@ func checkLeaks(t *testing.T) {
 	})
 }
 
-// settleTime is how long the background work of a closed connection may take, such
-// as repeating a lost acknowledgement.
+// settleTime is how long the system may take to close the descriptors of closed
+// connections.
 const settleTime = 15 * time.Second
-
-func settle(find func() error) (err error) {
-	for end := time.Now().Add(settleTime); time.Now().Before(end); {
-		err = find()
-		if err == nil {
-			return nil
-		}
-	}
-	return err
-}
 
 // descriptors returns how many files the process has open, or 0 where the system
 // does not tell.
@@ -53,21 +45,8 @@ func descriptors() int {
 	return len(list)
 }
 
-// VerifyMain is goleak.VerifyTestMain for the package of a transport: it gives the
-// background work of closed connections time to end, and ignores goroutines that
-// ran before the tests, such as those of a library.
-func VerifyMain(m *testing.M) {
-	before := goleak.IgnoreCurrent()
-	goleak.VerifyTestMain(settling{m, before}, before)
-}
-
-type settling struct {
-	*testing.M
-	before goleak.Option
-}
-
-func (s settling) Run() int {
-	code := s.M.Run()
-	_ = settle(func() error { return goleak.Find(s.before) }) // the caller reports a failure
-	return code
-}
+// VerifyMain is TestMain for the package of a transport: it fails if the tests
+// leave goroutines behind. It gives the background work of closed connections time
+// to end, and ignores goroutines that ran before the tests, such as those of a
+// library.
+func VerifyMain(m *testing.M) { wait.Main(m) }

@@ -12,9 +12,9 @@ import (
 	"time"
 
 	cws "github.com/coder/websocket"
-	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) {
 	wiretest.Filters()
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // kcp-go, which the façade links, starts goroutines at once
+	wait.Main(m)
 }
 
 func TestConformance(t *testing.T) {

@@ -12,15 +12,15 @@ import (
 	"testing"
 
 	kzstd "github.com/klauspost/compress/zstd"
-	"go.uber.org/goleak"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/xfer"
 	"github.com/goerpc/erpc/xfer/xfertest"
 	"github.com/goerpc/erpc/xfer/zstd"
 )
 
 // TestMain also shows that encoders and decoders leave no goroutine behind.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 func newFilter(tb testing.TB, level int) interface {
 	xfer.XferFilter

@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc/bench/report"
 	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 // The test program is also the peer that the tests measure: with this in its
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 		rig.Main(good, bad, silent, dumb, environment)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	wait.Main(m)
 }
 
 var (

@@ -12,12 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc/bench/rig"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // connect returns both ends of a TCP connection, closed when the test ends.
 func connect(t *testing.T) (a, b net.Conn) {

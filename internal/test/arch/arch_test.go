@@ -49,6 +49,7 @@ var core = map[string][]string{
 	"plugin/retry":              {".", "internal/backoff"},
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},
 	"cluster/clustertest":       {"cluster", "internal/test/wait"},
+	"socket/sockettest":         {"internal/test/wait", "message", "proto", "socket"},
 	"internal/process/defaults": {"codec", "peer", "proto", "proto/rawproto", "router", "socket"},
 	"internal/process/graceful": {"peer", "socket"},
 	"erpctest":                  {".", "codec", "internal/test/wait", "session", "socket/memory"},

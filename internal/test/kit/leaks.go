@@ -19,7 +19,7 @@ var atStart = goleak.IgnoreCurrent()
 
 // Main is TestMain for a package of tests: it fails if goroutines are left when
 // all tests have ended.
-func Main(m *testing.M) { goleak.VerifyTestMain(m, atStart) }
+func Main(m *testing.M) { wait.Main(m) }
 
 // NoLeaks fails the test if it leaves goroutines or descriptors behind. A test
 // must call it first, so that it checks last.

@@ -65,3 +65,21 @@ func TestForNoLeaks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestVerdict(t *testing.T) {
+	known := goleak.IgnoreCurrent()
+	if code := verdict(2, 0, known); code != 2 {
+		t.Errorf("tests that failed with 2 end with %d", code)
+	}
+	leaving := make(chan struct{})
+	go func() { <-leaving }()
+	if code := verdict(0, 0, known); code != 1 {
+		t.Errorf("with a goroutine left behind the code is %d", code)
+	}
+	// As long as net/http keeps a connection that it has closed; goleak's own check
+	// gives up before.
+	time.AfterFunc(600*time.Millisecond, func() { close(leaving) })
+	if code := verdict(0, time.Minute, known); code != 0 {
+		t.Errorf("with a goroutine that ends in time the code is %d", code)
+	}
+}

@@ -6,15 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec/thriftcodec"
+	"github.com/goerpc/erpc/internal/test/wait"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 // TestGolden checks that the whole capture is reachable by protocol, with each
 // message in exactly one exchange.

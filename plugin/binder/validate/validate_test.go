@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/go-playground/validator/v10"
-	"go.uber.org/goleak"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/internal/test/wiretest"
 	"github.com/goerpc/erpc/plugin/binder"
 	"github.com/goerpc/erpc/plugin/binder/validate"
@@ -19,7 +19,7 @@ import (
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
 // the façade links, run from the start.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 type user struct {
 	Name  string `param:"<meta>" validate:"required,even"`

@@ -18,14 +18,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) } // kcp-go starts goroutines when it is linked
+func TestMain(m *testing.M) { wait.Main(m) }
 
 const limit = 20 * time.Second // for what should not take long
 

@@ -9,12 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { wait.Main(m) }
 
 func pipe(t *testing.T) net.Conn {
 	a, b := net.Pipe()
