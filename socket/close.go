@@ -87,12 +87,15 @@ func (w *writer) failWriting(err error) {
 // for its reader.
 const unreadTime = time.Second
 
-// failAfter is fail that closes the connection after d.
+// failAfter is fail that closes the connection after d, unless Close was called before.
 func (w *writer) failAfter(d time.Duration, err error) {
 	w.mu.Lock()
 	if w.life == closed {
 		w.mu.Unlock()
 		return
+	}
+	if w.life == lingering {
+		d = 0
 	}
 	w.endSendingLocked(err)
 	w.life.move(closed)

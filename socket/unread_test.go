@@ -78,3 +78,34 @@ func TestOtherErrorsOfAWriteEndTheReader(t *testing.T) {
 		t.Errorf("Read returns %v", err)
 	}
 }
+
+// After Close nobody reads, so a write of what was queued that fails closes the
+// connection at once.
+func TestFailedWriteAfterCloseDoesNotWaitForTheReader(t *testing.T) {
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			a, _ := k.pair(t)
+			s := newSocket(a, Config{})
+			if err := s.Send(call(1, make([]byte, 4<<20)), ByPolicy, FlushInline); err != nil { // the kernel has no room for all of it
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s.out.failWriting(syscall.EPIPE)
+			s.out.mu.Lock()
+			unread := s.out.crowd.takeUnread()
+			s.out.mu.Unlock()
+			if unread != nil {
+				unread.Stop()
+				t.Error("the connection was left to a reader")
+			}
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				_, _ = a.Read(make([]byte, 1)) // until it is closed
+			}()
+			within(t, "the end of the connection", read)
+		})
+	}
+}
