@@ -87,6 +87,9 @@ func (o *options) setContext(path string, all saved.Targets, args []string) erro
 	if _, query, _ := strings.Cut(args[1], "?"); secretKey.MatchString(query) {
 		return usagef("a secret is not saved, and the target seems to have one; use -auth or -H")
 	}
+	if o := given.options; o.insecure && o.ca != "" {
+		return usagef("-insecure verifies nothing, so -ca has no use beside it")
+	}
 	all[args[0]] = saved.Target{Target: args[1], Flags: given.values}
 	return all.Save(path)
 }
@@ -146,6 +149,9 @@ const variable = `\$([A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})`
 // lasting returns the value of a flag in a form that is independent of the
 // directory. It refuses secrets; only references to them may be saved.
 func lasting(name, value string) (string, error) {
+	if value == "" {
+		return "", nil // the flag is off
+	}
 	switch name {
 	case "auth":
 		if file, ok := strings.CutPrefix(value, "@"); ok {

@@ -2,18 +2,30 @@ package main
 
 import (
 	"flag"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/goerpc/erpc/codec"
 )
 
-// given are the names of the flags on a command line.
+// given are the names of the flags on a command line that ask for something.
 type given []string
 
 func givenOf(fs *flag.FlagSet) (g given) {
-	fs.Visit(func(f *flag.Flag) { g = append(g, f.Name) })
+	fs.Visit(func(f *flag.Flag) {
+		if !off(f) {
+			g = append(g, f.Name)
+		}
+	})
 	return g
+}
+
+// off reports whether a flag has the zero value of its type, as -insecure=false and
+// -ca "" have. Such a flag asks for nothing; it may switch a saved one off.
+func off(f *flag.Flag) bool {
+	v, ok := f.Value.(flag.Getter)
+	return ok && reflect.ValueOf(v.Get()).IsZero()
 }
 
 // first returns the first of names that was given, "" if none was.
@@ -98,8 +110,8 @@ func (o *options) checkTLS(c command, g given, args []string) error {
 	if name == "" || len(args) == 0 {
 		return nil
 	}
-	if g.first("insecure") != "" && g.first("ca") != "" {
-		return usagef("-insecure verifies nothing, so -ca has no use beside it")
+	if o.insecure && g.first("ca") != "" {
+		return usagef("-insecure verifies nothing, so -ca has no use beside it; if the saved target has -insecure, add -insecure=false")
 	}
 	t, err := parseTarget(args[0])
 	if err != nil {

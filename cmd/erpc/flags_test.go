@@ -389,3 +389,43 @@ func TestFlagsWithoutEffectAreRefused(t *testing.T) {
 		t.Errorf("help of a command: exit %d, %q", code, errs)
 	}
 }
+
+// Flags with the zero value of their type are off: they are not refused beside others or
+// for a target, and one on the command line switches a saved one off.
+func TestFlagsThatAreOff(t *testing.T) {
+	home(t)
+	cert, _ := certificate(t)
+	plain := serve(t, erpc.PeerConfig{}, nil)
+	secure, _ := standsIn(t, "-cert", cert, "-key", strings.Replace(cert, "cert.pem", "key.pem", 1), "-reply", "/x=1", "tls://127.0.0.1:0")
+	for _, c := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"call -insecure=false -ca CA -servername example.org TLS /x", exitOK, ""},
+		{"call -insecure -ca= TLS /x", exitOK, ""},
+		{"call -insecure=false -ca CA TLS /x", exitConnection, "127.0.0.1"}, // another name
+		{"call -insecure=false -ca= -servername= -cert= -key= T /math/add []", exitOK, ""},
+		{"push -codec= T /chat/say", exitOK, ""},
+		{"list -insecure=false -v=false -auth= -timeout=0 -proto PROTO", exitOK, ""},
+		{"listen -join= -count 0 -timeout 1ns T", exitConnection, "Dial Failed"},
+		{"stream -raw=false -codec json -count 1 T /count/up 3", exitOK, ""},
+		{"describe -codec= -template=false T /math/add", exitOK, ""},
+		{"bench -n 3 -subscribers 0 -join= -on= -push=false -warmup 0 -rate 0 T /math/add []", exitOK, ""},
+		{"bench -n 3 -conns 0 T /math/add []", exitUsage, "-conns, -c and -duration must be positive"},
+		// Saved ones.
+		{"context set -insecure -ca CA saved TLS", exitUsage, "-insecure verifies nothing"},
+		{"context set -insecure saved TLS", exitOK, ""},
+		{"call saved /x", exitOK, ""},
+		{"call -ca CA saved /x", exitUsage, "-insecure=false"},
+		{"call -insecure=false -ca CA saved /x", exitConnection, "127.0.0.1"},
+		{"call -insecure=false -ca CA -servername example.org saved /x", exitOK, ""},
+		{"context set -insecure=false -ca= -cert= -key= -auth= -codec= saved T", exitOK, ""},
+		{"call saved /math/add []", exitOK, ""},
+	} {
+		line := strings.NewReplacer("TLS ", "tls://"+secure+" ", "T ", plain+" ", "CA ", cert+" ", "PROTO", chatProto).Replace(c.line + " ")
+		if code, _, errs := erpcRun(t, "", words(line)...); code != c.code || !strings.Contains(errs, c.says) {
+			t.Errorf("erpc %s: exit %d, %q; want %d, %q", line, code, errs, c.code, c.says)
+		}
+	}
+}
