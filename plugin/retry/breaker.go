@@ -22,7 +22,7 @@ type BreakerConfig struct {
 	Probes   int           `yaml:"probes" ini:"probes" comment:"Calls that must succeed then for it to close; 0 is 1"`
 	// ProbeTimeout is the time after which a probe that has not ended is ignored,
 	// and another call may probe.
-	ProbeTimeout time.Duration `yaml:"probe_timeout" ini:"probe_timeout" comment:"After what time another call is let pass if those before have not ended; 0s is cooldown"`
+	ProbeTimeout time.Duration `yaml:"probe_timeout" ini:"probe_timeout" comment:"After what time another call is let through if those before have not ended; 0s is cooldown"`
 	// IsFailure reports whether a status counts as a failure of the target. By
 	// default these are connection errors, timeouts, and statuses that say that
 	// the target is overloaded, shutting down or unreachable. An error of the

@@ -35,6 +35,9 @@ var wordings = []struct {
 	{regexp.MustCompile(`(?i)\b\w+ bytes more\b`), "more bytes"},
 	{regexp.MustCompile(`(?i)\bthe (next )?(read|write|client|server|reader|writer) (says|tells)$`), "the read reports it"},
 	{regexp.MustCompile(`(?i)\b(that|which) (is|are) none\b`), "is not a …, invalid"},
+	{regexp.MustCompile(`(?i)\b(an?|the) [a-z]+ (is|was) none\b`), "is not one, does not count"},
+	{regexp.MustCompile(`(?i)\b(let|lets|is let|are let|was let|were let) pass\b`), "let through"},
+	{regexp.MustCompile(`\bwant that (%\S+|it|a|an|the|nobody|changes) (is|are|was|were|has|have|left|joined)\b`), "want it to be …, want it to have …"},
 	{regexp.MustCompile(`^(Test|Fuzz|Benchmark)\w+ (has|wants) `), "TestX: …, TestX checks that …"},
 }
 
@@ -125,6 +128,11 @@ func TestWrongWording(t *testing.T) {
 		"the server says that it has gone":           "",
 		"credits that are none":                      "that are none",
 		"the one that is not one":                    "",
+		"%d nodes: an observer is none":              "an observer is none",
+		"three probes were let pass":                 "were let pass",
+		"it lets calls pass":                         "",
+		"%+v, want that %s joined":                   "want that %s joined",
+		"want that of the context":                   "",
 		"TestX has a handler wait.":                  "TestX has",
 		"Nothing of TestX has changed.":              "",
 		"goes on as if nothing had\nbeen":            "as if nothing had been",
