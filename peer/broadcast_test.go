@@ -23,8 +23,8 @@ func (sealer) PreWritePush(ctx session.WriteCtx) *message.Status {
 	return nil
 }
 
-// What one peer's hooks make of a broadcast goes to its sessions only, and what
-// they must make of it goes to these in no other form.
+// What one peer's hooks do to a broadcast reaches only the sessions of that peer,
+// and none of them gets the message without it.
 func TestBroadcastToSessionsOfSeveralPeers(t *testing.T) {
 	on := memory.New()
 	var sessions []session.Session
@@ -56,8 +56,8 @@ func TestBroadcastToSessionsOfSeveralPeers(t *testing.T) {
 	}
 }
 
-// Sides that do not read keep a broadcast waiting for a moment together, not for
-// the write timeout each, and are told apart in what it returns.
+// Sessions that do not read delay a broadcast once, for a moment, not for the write
+// timeout each. The error of the broadcast names each of them.
 func TestBroadcastDoesNotWaitLongForSlowReaders(t *testing.T) {
 	p := peer.New(peer.Config{QueueLimit: 1 << 10, HandshakeTimeout: -1})
 	defer p.Close()
@@ -90,7 +90,7 @@ func TestBroadcastDoesNotWaitLongForSlowReaders(t *testing.T) {
 	if _, failed := p.Broadcast("/note", text); len(failed) != slow {
 		t.Errorf("%d failed", len(failed))
 	}
-	if d := time.Since(start); d > peer.DefaultBroadcastWait/2 { // they have not read since it waited for them
+	if d := time.Since(start); d > peer.DefaultBroadcastWait/2 { // they have not read since the last wait for them
 		t.Errorf("a further broadcast took %v", d)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// slowConn is a connection whose Close returns when that of all others was
-// called, as those of TLS take a while towards sides that do not read.
+// slowConn is a connection whose Close returns only after Close of all others was
+// called. TLS connections behave like that when the other side does not read.
 type slowConn struct {
 	net.Conn
 	all  *sync.WaitGroup
@@ -118,7 +118,8 @@ func TestDefaultIDsOfOneAddress(t *testing.T) {
 	}
 }
 
-// A name that was chosen takes over; one that comes from an address does not.
+// An ID that a program chose displaces another session; one derived from an address
+// does not.
 func TestDefaultIDDoesNotTakeOver(t *testing.T) {
 	let := make(chan struct{})
 	p := peer.New(peer.Config{}, acceptHook(func(s session.PreSession) *message.Status {
@@ -158,7 +159,8 @@ type addressed struct {
 
 func (a addressed) RemoteAddr() net.Addr { return a.remote }
 
-// The client of a unix socket binds any file it likes, which gives it no name.
+// The client of a unix socket may bind any path it likes; that does not become its
+// ID.
 func TestUnixClientDoesNotChooseItsID(t *testing.T) {
 	p := peer.New(peer.Config{})
 	defer p.Close()
@@ -189,8 +191,8 @@ type unixConn struct{ addressed }
 
 func (unixConn) LocalAddr() net.Addr { return &net.UnixAddr{Name: "/run/erpc.sock", Net: "unix"} }
 
-// Strangers decide how many connections are refused, not how many lines the log
-// gets.
+// Strangers decide how many connections are refused, but not how many lines are
+// logged.
 func TestRefusedConnectionsAreLoggedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := new(logbook)

@@ -50,7 +50,7 @@ func TestAddressesOfAConfiguration(t *testing.T) {
 	}
 }
 
-// A default fills in what is zero, and nothing else.
+// SetDefaults fills in what is zero and changes nothing else.
 func TestSetDefaultsKeepsWhatIsSet(t *testing.T) {
 	var zero peer.Config
 	zero.SetDefaults()
@@ -66,7 +66,7 @@ func TestSetDefaultsKeepsWhatIsSet(t *testing.T) {
 	}
 }
 
-// Each mistake is named by its key, and all are named at once.
+// Each mistake is named by its key, and all mistakes are reported at once.
 func TestValidate(t *testing.T) {
 	var ok peer.Config
 	if err := ok.Validate(); err != nil {
@@ -126,8 +126,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Protocols are named in the configuration; a name that nobody knows is a
-// mistake that says which there are.
+// Protocols are named in the configuration; the error for an unknown name lists the
+// known ones.
 func TestUnknownProtocol(t *testing.T) {
 	for _, cfg := range []peer.Config{
 		{Protocol: "morse", Protocols: map[string]proto.Func{"json": jsonproto.New}},
@@ -144,8 +144,8 @@ func TestUnknownProtocol(t *testing.T) {
 	}
 }
 
-// A peer serves several listeners of a configuration file, each with its
-// protocol, and one that fails ends them all.
+// A peer serves all listeners of a configuration file, each with its own protocol.
+// If one fails, all of them end.
 func TestListenersOfAConfiguration(t *testing.T) {
 	on := memory.New()
 	file := filepath.Join(t.TempDir(), "peer.yaml")

@@ -24,8 +24,8 @@ func (f dialHook) PostDial(s session.PreSession, isRedial bool) *message.Status 
 	return f(s, isRedial)
 }
 
-// A refusal that another attempt would not change ends Dial, whatever
-// RedialTimes says; the program can decide which those are.
+// Dial gives up at a refusal that another attempt would not change, whatever
+// RedialTimes says. The program can decide which refusals those are.
 func TestRefusalEndsDial(t *testing.T) {
 	teapot := func(st *message.Status) bool { return st.Code() != 418 }
 	for _, c := range []struct {
@@ -59,8 +59,8 @@ func TestRefusalEndsDial(t *testing.T) {
 	}
 }
 
-// A session whose redial is refused for good, as the program sees it, ends with
-// that refusal.
+// A session ends with the refusal of its redial if the program considers that
+// final.
 func TestRefusalEndsRedial(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})
@@ -81,7 +81,7 @@ func TestRefusalEndsRedial(t *testing.T) {
 	}
 }
 
-// The log says when a session is lost, and when it is back.
+// The log says when a session is lost and when it is connected again.
 func TestRedialIsLogged(t *testing.T) {
 	on, log := memory.New(), new(logbook)
 	srv := newPeer(t, on, peer.Config{})
@@ -99,8 +99,8 @@ func TestRedialIsLogged(t *testing.T) {
 	}
 }
 
-// An endless Dial says what it does: at first, and each time that the number of
-// attempts has doubled.
+// A Dial without a limit of attempts logs the first failure, and then each time the
+// number of attempts has doubled.
 func TestEndlessDialIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := new(logbook)
@@ -116,7 +116,7 @@ func TestEndlessDialIsLogged(t *testing.T) {
 	})
 }
 
-// What the transport can't do is not tried again.
+// What the transport does not support is not tried again.
 func TestUnsupportedEndsDial(t *testing.T) {
 	cli := newPeer(t, memory.New(), peer.Config{RedialTimes: -1, SocketReadBuffer: 1})
 	if _, st := cli.Dial("a"); !errors.Is(st.Cause(), errors.ErrUnsupported) {

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// members opens n sessions of a server; what they are pushed at /note comes out
+// members opens n sessions with a server; what is pushed to them at /note comes out
 // of the channels.
 func members(t *testing.T, n int) (srv *peer.Peer, sessions []session.Session, got []<-chan string) {
 	t.Helper()
@@ -66,7 +66,7 @@ func TestGroup(t *testing.T) {
 		t.Errorf("member of %s; %d members", names, room.Len())
 	}
 	if !room.Leave(s[1]) || room.Leave(s[1]) || room.Leave(s[3]) || srv.Group("none").Leave(s[0]) {
-		t.Error("Leave says the wrong thing")
+		t.Error("Leave reports the wrong result")
 	}
 	if err := s[2].Close(); err != nil {
 		t.Error(err)
@@ -80,7 +80,7 @@ func TestGroup(t *testing.T) {
 	}
 }
 
-// Sessions that join while they end are in no group afterwards.
+// Sessions that join a group while they end are in no group afterwards.
 func TestGroupsForgetSessions(t *testing.T) {
 	srv, s, _ := members(t, 20)
 	var wg sync.WaitGroup

@@ -14,7 +14,8 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// slowHook leaves the connection alone for a while, and counts what it must undo.
+// slowHook takes a while without using the connection, and counts how often its
+// work is undone.
 type slowHook struct {
 	pause    time.Duration
 	undone   atomic.Int32
@@ -41,8 +42,8 @@ func (h *slowHook) PostDisconnect(session.Base) *message.Status {
 	return nil
 }
 
-// A connect hook that takes longer than the handshake may, without using the
-// connection, costs the other side no more than that.
+// A connect hook that takes longer than the handshake timeout, without using the
+// connection, keeps the other side waiting no longer than that timeout.
 func TestSlowAcceptHookIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Minute) }) // what the sessions leave behind ends by itself
@@ -62,12 +63,12 @@ func TestSlowAcceptHookIsBounded(t *testing.T) {
 			t.Errorf("the connection was closed after %v", d)
 		}
 		if st := <-outcome; st.Code() != message.CodeHandleTimeout || p.CountSession() != 0 || hook.undone.Load() != 1 {
-			t.Errorf("%v; %d sessions; %d times undone", st, p.CountSession(), hook.undone.Load())
+			t.Errorf("%v; %d sessions; undone %d times", st, p.CountSession(), hook.undone.Load())
 		}
 	})
 }
 
-// The same for one that dials, and for a redial, which is tried again.
+// The same for a dial, and for a redial, which is tried again.
 func TestSlowDialHookIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Minute) }) // what the sessions leave behind ends by itself

@@ -22,13 +22,13 @@ type listenHook func(net.Addr) error
 func (listenHook) Name() string                  { return "listen hook" }
 func (f listenHook) PostListen(a net.Addr) error { return f(a) }
 
-// acceptHook is called when a connection was accepted.
+// acceptHook is called when a connection is accepted.
 type acceptHook func(session.PreSession) *message.Status
 
 func (acceptHook) Name() string                                      { return "accept hook" }
 func (f acceptHook) PostAccept(s session.PreSession) *message.Status { return f(s) }
 
-// closeTold is a listener that counts how often it is closed.
+// closeTold is a listener that counts calls of Close.
 type closeTold struct {
 	net.Listener
 	closes int
@@ -86,7 +86,8 @@ func TestListeners(t *testing.T) {
 	}
 }
 
-// A closed peer listens no more, and closes what it is given to serve.
+// A closed peer does not listen any more, and closes the listeners that it is given
+// to serve.
 func TestClosedPeerServesNothing(t *testing.T) {
 	p := newPeer(t, memory.New(), peer.Config{})
 	if err := p.Close(); err != nil {
@@ -115,7 +116,7 @@ func TestClosedPeerServesNothing(t *testing.T) {
 	}
 }
 
-// A hook that fails or panics ends the listening, not the process or the peer.
+// A hook that fails or panics ends its listener, not the process or the peer.
 func TestListenHookFails(t *testing.T) {
 	on := memory.New()
 	no := errors.New("no")
@@ -164,7 +165,8 @@ func (f *flaky) Accept() (net.Conn, error) {
 	return f.Listener.Accept()
 }
 
-// Running out of descriptors, for example, is no reason to give up.
+// A listener goes on accepting after a passing error, such as running out of
+// descriptors.
 func TestAcceptErrorsPass(t *testing.T) {
 	on := memory.New()
 	p := newPeer(t, on, peer.Config{})
@@ -177,7 +179,7 @@ func TestAcceptErrorsPass(t *testing.T) {
 	go func() { served <- p.Serve(&flaky{Listener: lis, errs: []error{tooMany, tooMany}}) }()
 	dial(t, newPeer(t, on, peer.Config{}), "a")
 	if s := p.Stats(); s.AcceptErrors != 2 || s.Accepts != 1 {
-		t.Errorf("%d accepts failed, %d did not", s.AcceptErrors, s.Accepts)
+		t.Errorf("%d calls of Accept failed, %d did not", s.AcceptErrors, s.Accepts)
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)
@@ -187,8 +189,8 @@ func TestAcceptErrorsPass(t *testing.T) {
 	}
 }
 
-// Close ends a connection whose hook waits for the other side, and none comes
-// out of it; a function given to OnClose is called once.
+// Close ends a connection whose hook waits for the other side; no session comes of
+// it. A function given to OnClose is called once.
 func TestCloseDuringAccept(t *testing.T) {
 	on := memory.New()
 	begun, ended := make(chan struct{}), make(chan *message.Status, 1)
@@ -224,11 +226,12 @@ func TestCloseDuringAccept(t *testing.T) {
 	}
 	p.OnClose(func() { calls += 10 }) // too late: at once
 	if calls != 11 {
-		t.Errorf("what OnClose was given made %d", calls)
+		t.Errorf("the functions given to OnClose add up to %d, want 11", calls)
 	}
 }
 
-// A taken address is returned, and logged for programs that ignore that.
+// An address that is taken is an error, which is also logged, for programs that
+// ignore it.
 func TestTakenAddressIsLogged(t *testing.T) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -239,7 +242,7 @@ func TestTakenAddressIsLogged(t *testing.T) {
 	p := peer.New(peer.Config{ListenAddress: lis.Addr().String(), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	defer p.Close()
 	if err := p.ListenAndServe(); err == nil {
-		t.Error("listens on an address that another has")
+		t.Error("it listens on an address that is taken")
 	}
 	if text := log.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, lis.Addr().String()) {
 		t.Errorf("the log is %q", text)

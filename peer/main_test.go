@@ -52,7 +52,8 @@ func serve(t *testing.T, p *peer.Peer, addr string) {
 	})
 }
 
-// dial returns a session with whom listens at addr, once both sides have it.
+// dial returns a session with the peer that listens at addr, once both sides have
+// it.
 func dial(t *testing.T, p *peer.Peer, addr string) session.Session {
 	t.Helper()
 	s, st := p.Dial(addr)
@@ -65,7 +66,7 @@ func dial(t *testing.T, p *peer.Peer, addr string) session.Session {
 	return s
 }
 
-// noted has p send what it is pushed at /note to the channel that it returns.
+// noted makes p send what it is pushed at /note to the channel that it returns.
 func noted(p *peer.Peer) <-chan string {
 	got := make(chan string, 100)
 	router.HandlePush(p, "/note", func(_ context.Context, text *string) error {

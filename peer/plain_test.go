@@ -11,8 +11,8 @@ import (
 	"github.com/goerpc/erpc/peer"
 )
 
-// TestPlainClientOfATLSServerHearsSo gives a TLS server clients without TLS: one
-// of erpc, and one of HTTP. Both sides are told what is wrong.
+// TestPlainClientOfATLSServerHearsSo connects clients without TLS to a TLS server:
+// one of erpc and one of HTTP. Both sides are told what is wrong.
 func TestPlainClientOfATLSServerHearsSo(t *testing.T) {
 	var log logbook
 	server := peer.New(peer.Config{ListenAddress: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(&log, nil))})

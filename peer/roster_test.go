@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A roster has what was added and not removed, each once and at the place it says,
-// and no snapshot ever changes.
+// A roster has what was added and not removed, each once and at the index it
+// reports, and a snapshot never changes.
 func TestRosterAgainstASlice(t *testing.T) {
 	for seed := range uint64(10) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
@@ -60,7 +60,7 @@ func TestRosterAgainstASlice(t *testing.T) {
 	}
 }
 
-// An empty roster, and one that has become empty, has nothing in it.
+// A roster that is empty, or has become empty again, yields nothing.
 func TestRosterIsEmpty(t *testing.T) {
 	var r roster
 	if len(r.all()) != 0 || r.len() != 0 {
@@ -77,8 +77,7 @@ func TestRosterIsEmpty(t *testing.T) {
 	}
 }
 
-// 100,000 sessions of which one leaves, and another joins, before each look at all
-// of them.
+// A roster of 100,000 sessions: one leaves and another joins before each snapshot.
 func BenchmarkRosterJoinLeaveAndLook(b *testing.B) {
 	var r roster
 	c := new(session.Engine)

@@ -45,8 +45,8 @@ func (g *headerGuard) PostReadPushHeader(ctx session.ReadCtx) *message.Status {
 	return g.check(ctx)
 }
 
-// Header hooks of a group or route run for its methods and no others, on each
-// path that a message takes, and guard what is behind them.
+// Header hooks of a group or a route run for the methods below it and for no
+// others, on every path that a message takes, and guard the handlers behind them.
 func TestHeaderHooksOfARoute(t *testing.T) {
 	on := memory.New()
 	srv, g := newPeer(t, on, peer.Config{}), new(headerGuard)
@@ -104,8 +104,8 @@ func TestHeaderHooksOfARoute(t *testing.T) {
 	}
 }
 
-// A header hook of a route can't send a message to another route, past the hooks
-// of that one.
+// A header hook of a route can't redirect a message to another route and so bypass
+// the hooks of that one.
 func TestHeaderHookOfARouteKeepsTheRoute(t *testing.T) {
 	on, log := memory.New(), new(logbook)
 	srv := newPeer(t, on, peer.Config{Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -123,8 +123,8 @@ func TestHeaderHookOfARouteKeepsTheRoute(t *testing.T) {
 	}
 }
 
-// With the switch for programs of v7, plugins are accepted where they have no
-// effect, with a warning, and header hooks of routes do not run.
+// In the mode for v7 programs, plugins are accepted where they have no effect, with
+// a warning, and header hooks of routes do not run.
 func TestIdleRouteHooks(t *testing.T) {
 	on, log, g := memory.New(), new(logbook), new(headerGuard)
 	srv := newPeer(t, on, peer.Config{IdleRouteHooks: true, Logger: slog.New(slog.NewTextHandler(log, nil))})
@@ -143,8 +143,9 @@ func TestIdleRouteHooks(t *testing.T) {
 	}
 }
 
-// What nobody handles is named by the typed Call, and by the server if the method
-// is there for the other kind of message; else a reply has the bytes of v7's.
+// The error of a typed Call names a method that nobody handles, and so does the
+// server if the method is registered for the other kind of message; otherwise the
+// reply has the same bytes as v7's.
 func TestNotFoundNamesTheMethod(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})
@@ -179,7 +180,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// checkStreamGuard sees that a stream below a guarded group is refused.
+// checkStreamGuard checks that a stream below a guarded group is refused.
 func checkStreamGuard(t *testing.T, s session.Session) {
 	t.Helper()
 	for who, code := range map[string]int32{"nobody": message.CodeUnauthorized, "admin": message.CodeOK} {

@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// The table of 100,000 sessions, as those that come and go touch it, and whoever looks
-// for one: docs/scaling.md says how often. Run with -cpu 1,2,4,8.
+// The session table with 100,000 sessions, under joins, leaves and lookups;
+// docs/scaling.md says how often these happen. Run it with -cpu 1,2,4,8.
 func BenchmarkShared(b *testing.B) {
 	const sessions = 100_000
 	p := &Peer{}

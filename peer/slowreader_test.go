@@ -18,8 +18,8 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// rawClient returns the bare connection of a client that has said one thing, a
-// call of method.
+// rawClient returns the bare connection of a client that has sent one call of
+// method.
 func rawClient(t *testing.T, on *memory.Transport, addr, method string) net.Conn {
 	t.Helper()
 	conn, err := on.Dial(t.Context(), memory.Network, addr, &socket.Options{})
@@ -40,8 +40,8 @@ func rawClient(t *testing.T, on *memory.Transport, addr, method string) net.Conn
 	return conn
 }
 
-// One session that reads nothing, or very slowly, costs a broadcast one bounded
-// wait; the others get everything.
+// A session that reads nothing, or reads very slowly, costs a broadcast one bounded
+// wait; the other sessions get everything.
 func TestSlowReaderDoesNotStopBroadcast(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{QueueLimit: 64 << 10})
@@ -90,8 +90,8 @@ func TestSlowReaderDoesNotStopBroadcast(t *testing.T) {
 	}
 }
 
-// The time without a message counts from the end of a reply, not from its
-// beginning; and a request that is arriving is not idleness either.
+// The idle timeout counts from the end of a reply, not from its beginning; a
+// connection on which a request is arriving is not idle either.
 func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 	const idle, size, piece = 600 * time.Millisecond, 1 << 20, 32 << 10 // 32 pieces, one in 40 ms
 	on := memory.New()
@@ -124,7 +124,7 @@ func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 	for len(frame) > 0 {
 		n := min(len(frame), piece)
 		if _, err := conn.Write(frame[:n]); err != nil {
-			t.Fatalf("with %d bytes of a push to go: %v", len(frame), err)
+			t.Fatalf("with %d bytes of a push left to send: %v", len(frame), err)
 		}
 		frame = frame[n:]
 		time.Sleep(40 * time.Millisecond)
@@ -132,7 +132,7 @@ func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 	if n := receive(t, "the upload", arrived); n != size {
 		t.Errorf("%d bytes arrived", n)
 	}
-	// And a byte now and then is nothing.
+	// But single bytes now and then do not count.
 	m.SetBody(make([]byte, 1000))
 	if frame, err = rawproto.New().Pack(nil, m); err != nil {
 		t.Fatal(err)
@@ -148,8 +148,8 @@ func TestIdleTimeoutSparesWhatMoves(t *testing.T) {
 	}
 }
 
-// A connection that refuses deadlines is bounded by the handshake timeout and
-// the session age all the same.
+// The handshake timeout and the session age also bound a connection that refuses
+// deadlines.
 func TestTimeLimitsWithoutDeadlines(t *testing.T) {
 	for name, cfg := range map[string]peer.Config{
 		"handshake": {HandshakeTimeout: 50 * time.Millisecond},

@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// The table follows the names of its sessions.
+// The table follows the IDs of its sessions as they change.
 func TestIDs(t *testing.T) {
 	on := memory.New()
 	srv, cli := newPeer(t, on, peer.Config{}), newPeer(t, on, peer.Config{})
@@ -48,9 +48,9 @@ func TestIDs(t *testing.T) {
 	if err := one.(*session.Engine).Err(); !errors.Is(err, session.ErrReplaced) {
 		t.Errorf("it ended because of %v", err)
 	}
-	has("first", two) // its end takes nothing from the newer one
+	has("first", two) // its end leaves the newer one in place
 	one.SetID("again")
-	has("again", nil) // what has ended claims nothing
+	has("again", nil) // a session that has ended claims no ID
 	one.SetID("first")
 	has("first", two)
 	if n := cli.CountSession(); n != 1 || !two.Health() {
@@ -62,7 +62,7 @@ func TestIDs(t *testing.T) {
 	has("first", nil)
 }
 
-// A walk sees the sessions that were there when it began, whatever happens to
+// A walk visits the sessions that were there when it began, whatever happens to
 // them meanwhile.
 func TestRangeSession(t *testing.T) {
 	on := memory.New()
@@ -108,8 +108,8 @@ func (s *standIn) Push(string, any, ...message.Setting) *message.Status {
 	return s.st
 }
 
-// A broadcast keeps account of sessions of several peers, of those that have
-// ended and of stand-ins.
+// The result of a broadcast accounts for sessions of several peers, for those that
+// have ended and for stand-ins.
 func TestBroadcastAccounts(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})

@@ -16,7 +16,7 @@ import (
 	"github.com/goerpc/erpc/peer"
 )
 
-// certificate returns the generated one, as a server gives it away.
+// certificate returns the generated one, as a server presents it.
 func certificate(t *testing.T) (*tls.Certificate, *x509.Certificate) {
 	t.Helper()
 	cert, err := peer.GenerateTLSConfigForServer().GetCertificate(nil)
@@ -30,7 +30,7 @@ func certificate(t *testing.T) (*tls.Certificate, *x509.Certificate) {
 	return cert, x
 }
 
-// The generated certificate is one that a client which trusts it accepts.
+// A client that trusts the generated certificate accepts it.
 func TestGeneratedCertificate(t *testing.T) {
 	cert, x := certificate(t)
 	if again, _ := certificate(t); again != cert {
@@ -39,7 +39,7 @@ func TestGeneratedCertificate(t *testing.T) {
 	if key, ok := x.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
 		t.Errorf("the key is a %T", x.PublicKey)
 	}
-	if life := x.NotAfter.Sub(x.NotBefore); life < 364*24*time.Hour || life > 398*24*time.Hour { // more, and some clients refuse it
+	if life := x.NotAfter.Sub(x.NotBefore); life < 364*24*time.Hour || life > 398*24*time.Hour { // some clients refuse a longer validity
 		t.Errorf("it is valid for %v", life)
 	}
 	roots := x509.NewCertPool()
@@ -67,8 +67,8 @@ func write(t *testing.T, name, kind string, der []byte) string {
 	return path
 }
 
-// A server with a certificate from files is believed by a client that trusts
-// it, and by no other.
+// A client that trusts the certificate from the files accepts the server; no other
+// client does.
 func TestTLSFromFiles(t *testing.T) {
 	cert, x := certificate(t)
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
@@ -134,12 +134,11 @@ func TestTLSFromFiles(t *testing.T) {
 	}
 }
 
-// Less than TLS 1.2 is not spoken, and the configuration of the caller stays
-// its own.
+// TLS below 1.2 is refused, and the caller's configuration is not changed.
 func TestSetTLSConfig(t *testing.T) {
 	p := peer.New(peer.Config{})
 	if p.TLSConfig() != nil {
-		t.Error("TLS without being asked for")
+		t.Error("TLS that nobody asked for")
 	}
 	own := &tls.Config{MinVersion: tls.VersionTLS10, ServerName: "a"}
 	p.SetTLSConfig(own)

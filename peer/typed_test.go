@@ -19,8 +19,8 @@ var (
 	tell = router.Method[string, struct{}]{Name: "/tell"}
 )
 
-// A method that both ends share is called and pushed to with its types; a result
-// may be had as a value, and with the metadata of its reply.
+// A method known to both ends is called and pushed to with its types; a result can
+// be had as a value, and with the metadata of its reply.
 func TestTypedCalls(t *testing.T) {
 	on := memory.New()
 	srv := newPeer(t, on, peer.Config{})

@@ -41,7 +41,7 @@ type innerPart struct {
 	Depth int `yaml:"depth" ini:"depth" comment:"Chain length"`
 }
 
-// limits is embedded: its fields stand among the others.
+// limits is embedded: its fields appear among those of the outer struct.
 type limits struct {
 	MaxConn int32 `yaml:"max_conn" ini:"max_conn" comment:"Connections at most"`
 }
@@ -180,7 +180,7 @@ func TestDefaultsAndValidate(t *testing.T) {
 		err := Parse(format, "f", []byte(data), "bad", &c)
 		var e *Error
 		if !errors.Is(err, errOrder) || !errors.As(err, &e) || e.File != "f" || e.Section != "bad" {
-			t.Errorf("%v: Validate's error came as %#v", format, err)
+			t.Errorf("%v: Validate's error was returned as %#v", format, err)
 		}
 	}
 }

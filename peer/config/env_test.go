@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Variables of the environment stand in values of every kind and form.
+// Environment variables may appear in values of every kind and form.
 func TestEnvironment(t *testing.T) {
 	t.Setenv("T_WORD", "wörd, # x")
 	t.Setenv("T_PORT", "9090")

@@ -122,7 +122,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// A mistake in the struct shows with any file, and names the field.
+// A mistake in the struct is reported with any file, and names the field.
 func TestUnsupportedStructs(t *testing.T) {
 	type inner struct{ F func() }
 	for name, tt := range map[string]struct {
@@ -172,7 +172,7 @@ func TestBadArguments(t *testing.T) {
 				t.Errorf("section %q, %v: got %v", section, format, err)
 			}
 			if _, err := AppendDefault(nil, format, section, &s); err == nil {
-				t.Errorf("section %q, %v: was written", section, format)
+				t.Errorf("section %q, %v: it was written", section, format)
 			}
 		}
 	}

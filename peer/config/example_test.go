@@ -92,7 +92,7 @@ func ExampleWriteDefault() {
 		return
 	}
 	fmt.Print(string(written))
-	// A file that is there is never overwritten.
+	// A file that exists is never overwritten.
 	fmt.Println(errors.Is(config.WriteDefault(path, "main", &cfg), fs.ErrExist))
 	// Output:
 	// main:

@@ -20,8 +20,8 @@ func FuzzINI(f *testing.F) {
 	fuzzParse(f, INI, "full.ini")
 }
 
-// fuzzParse feeds a format: what is accepted must come back unchanged from
-// both formats, what is not must give an *Error.
+// fuzzParse feeds one format: accepted input must survive a round trip in both
+// formats; refused input must give an *Error.
 func fuzzParse(f *testing.F, format Format, golden string) {
 	data, err := os.ReadFile(filepath.Join("testdata", golden))
 	if err != nil {
@@ -42,7 +42,7 @@ func fuzzParse(f *testing.F, format Format, golden string) {
 	})
 }
 
-// FuzzText: any text survives both formats, alone and in a list.
+// FuzzText: any text survives both formats, as a value and in a list.
 func FuzzText(f *testing.F) {
 	for _, text := range []string{"", " ", "a # b", "\u2028\u0085\uFEFF", "\r\n\x00", "`", `"""`, `\`, "- a", "null", "é, ü", "\U0010FFFF"} {
 		f.Add(text)

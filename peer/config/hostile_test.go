@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Nothing that fits the size may take long or end the process. The bound is
-// generous: the machine that runs this may be slow and busy.
+// No input within the size limit may take long or end the process. The time limit
+// is generous, because the machine that runs this may be slow and busy.
 func TestHostileFiles(t *testing.T) {
 	share := 1
-	if raceEnabled { // which makes the library of YAML ten times as slow
+	if raceEnabled { // which makes the YAML library ten times as slow
 		share = 8
 	}
 	fill := func(s string) string { return strings.Repeat(s, (maxSize-100)/len(s)/share) }

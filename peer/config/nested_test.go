@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// gate has a struct that may be missing, and lists of structs.
+// gate has an optional struct, and lists of structs.
 type gate struct {
 	Name    string      `yaml:"name" ini:"name"`
 	Breaker *breaker    `yaml:"breaker" ini:"breaker" comment:"Opens when calls fail"`
@@ -100,7 +100,7 @@ func TestPointersAndListsOfStructsAreWrittenAsTheyAreRead(t *testing.T) {
 }
 
 // What a pointer points to may belong to somebody else, such as the defaults of a
-// program: a file makes a copy.
+// program, so reading a file copies it.
 func TestPointedToIsCopied(t *testing.T) {
 	shared := &breaker{Calls: 5}
 	got := gate{Breaker: shared, Rules: []rule{{Method: "/old"}}}

@@ -31,8 +31,8 @@ type deeper struct {
 	Extra string `yaml:"extra"`
 }
 
-// typed has named types, and types of the standard library that read
-// themselves though they are structs, slices or integers.
+// typed has named types, and types of the standard library that unmarshal
+// themselves although they are structs, slices or integers.
 type typed struct {
 	Port  port       `yaml:"port"`
 	Words words      `yaml:"words"`
@@ -45,7 +45,7 @@ type typed struct {
 	deeper
 }
 
-// shout reads text in lower case and writes it in upper case.
+// shout is read in lower case and written in upper case.
 type shout struct{ text string }
 
 func (s *shout) UnmarshalText(text []byte) error {
@@ -137,7 +137,7 @@ func TestWrittenFileIsPrivate(t *testing.T) {
 	}
 }
 
-// The package comment promises it; the race detector looks.
+// The package comment promises it; run it with the race detector.
 func TestConcurrentUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.ini")
 	want := fullSample()

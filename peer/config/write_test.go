@@ -146,7 +146,7 @@ func TestStructsWithoutFields(t *testing.T) {
 	}
 }
 
-// Text that a format could take for something else must be quoted.
+// Text that a format could mistake for something else must be quoted.
 func TestQuote(t *testing.T) {
 	for text, want := range map[string]string{
 		"tcp": "tcp", "/run/a.sock": "/run/a.sock", "a@b-c+d": "a@b-c+d",
