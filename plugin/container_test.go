@@ -13,7 +13,7 @@ type named string
 
 func (n named) Name() string { return string(n) }
 
-// A greeter implements a hook, as far as the layer that declares it can tell.
+// A greeter implements a hook, as far as the layer that declares the hook can tell.
 type greeter interface {
 	Plugin
 	Greet() string
@@ -50,13 +50,13 @@ func TestOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := group.With(list("o1")...) // of another route: the name is free there
+	other, err := group.With(list("o1")...) // of another route, where the name is free
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer.AppendLeft(list("l1 l2")...) // afterwards, and yet it runs there, too
+	peer.AppendLeft(list("l1 l2")...) // added afterwards, and yet it runs there, too
 	peer.AppendRight(list("r3")...)
-	route.AppendRight(list("r4")...) // of the peer, whichever of its containers it is told
+	route.AppendRight(list("r4")...) // it goes to the peer, whichever of its containers it is added to
 	for c, want := range map[*Container]string{
 		peer:  "l1 l2 l3 l4 r1 r2 r3 r4",
 		group: "l1 l2 l3 l4 g1 g2 r1 r2 r3 r4",
@@ -71,7 +71,7 @@ func TestOrder(t *testing.T) {
 		t.Errorf("o2 is %v", p)
 	}
 	if p := peer.GetByName("o2"); p != nil {
-		t.Errorf("the peer has a plugin of a route: %v", p)
+		t.Errorf("the peer has the plugin of a route: %v", p)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestRemove(t *testing.T) {
 		}
 	}
 	if names(c) != "b" || names(route) != "b own" || len(before) != 3 || before[0] != named("a") {
-		t.Errorf("left are %s, and %s for the route; a list of before has %v", names(c), names(route), before)
+		t.Errorf("left are %s, and %s for the route; the list taken before has %v", names(c), names(route), before)
 	}
 	c.AppendRight(named("a")) // its name is free again
 	if got := names(c); got != "b a" {
@@ -183,7 +183,7 @@ func TestWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.Remove("none"); err == nil {
-		t.Error("removed what is not there")
+		t.Error("removed a plugin that is not there")
 	}
 	if got, want := strings.Join(peer, "|"), "|a|a b|b"; got != want {
 		t.Errorf("the watcher of the peer saw %s, want %s", got, want)
@@ -193,8 +193,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Of two goroutines that add a plugin of one name, one succeeds; nothing is
-// lost of what the others add.
+// Of two goroutines that add a plugin of one name, one succeeds; plugins that
+// others add at the same time are not lost.
 func TestConcurrentChanges(t *testing.T) {
 	c := NewContainer(nil)
 	var wg sync.WaitGroup
@@ -234,6 +234,6 @@ func TestOfPicksImplementersInOrder(t *testing.T) {
 		t.Errorf("hooks %v", hooks)
 	}
 	if hooks := Of[greeter](list("a b")); hooks != nil {
-		t.Errorf("hooks %v of plugins without any", hooks)
+		t.Errorf("plugins without hooks give %v", hooks)
 	}
 }

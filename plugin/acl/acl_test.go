@@ -19,7 +19,7 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { wait.Main(m) }
 
-// identities are what the tokens of the tests stand for; an empty token is a
+// identities are what the tokens of the tests stand for; the empty token means a
 // session without an identity.
 var identities = map[string]*auth.Identity{
 	"ann": {Name: "ann", Roles: []string{"admin"}},
@@ -27,7 +27,7 @@ var identities = map[string]*auth.Identity{
 	"":    nil,
 }
 
-// login lets everybody in and sets the identity of those who have one.
+// login lets everybody in, and sets the identity of clients that have one.
 func login() erpc.Plugin {
 	return auth.NewCheckerPlugin(func(sess auth.Session, receive auth.RecvOnce) (any, *erpc.Status) {
 		var name string
@@ -49,8 +49,8 @@ var rules = acl.Config{Rules: []acl.Rule{
 	{Methods: []string{"/shared/*"}, Allow: []string{acl.Authenticated}},
 }}
 
-// The table is who may use what; it holds for calls and pushes, whether the peer
-// has the plugin or each route.
+// The table says who may use what. It holds for calls and pushes, and whether the
+// peer has the plugin or each route has it.
 func TestWhoMayUseWhat(t *testing.T) {
 	const ok, unauthorized, forbidden = 0, erpc.CodeUnauthorized, acl.CodeForbidden
 	table := []struct {
@@ -63,7 +63,7 @@ func TestWhoMayUseWhat(t *testing.T) {
 		{"/closed", forbidden, forbidden, unauthorized},
 		{"/shared/list", ok, ok, unauthorized},
 		{"/without/rule", forbidden, forbidden, unauthorized},
-		{"/Admin/drop", forbidden, forbidden, unauthorized}, // case counts
+		{"/Admin/drop", forbidden, forbidden, unauthorized}, // case matters
 	}
 	for _, place := range []string{"peer", "route"} {
 		t.Run(place, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestWhoMayUseWhat(t *testing.T) {
 	}
 }
 
-// Rules can be replaced at any time, by such that can work.
+// The rules can be replaced at any time, but only by valid ones.
 func TestUpdate(t *testing.T) {
 	cfg := acl.Config{Rules: []acl.Rule{{Methods: []string{"/math/*"}, Allow: []string{acl.Anyone}}}}
 	a := acl.New(cfg)
@@ -125,15 +125,15 @@ func TestUpdate(t *testing.T) {
 	if c := add(); c != erpc.CodeOK {
 		t.Errorf("code %d", c)
 	}
-	cfg.Rules[0].Allow[0] = "nobody" // the plugin has a copy
+	cfg.Rules[0].Allow[0] = "nobody" // the plugin works on a copy
 	if c := add(); c != erpc.CodeOK {
-		t.Errorf("a change of what the plugin was made with: code %d", c)
+		t.Errorf("after a change of the rules that New was given: code %d", c)
 	}
 	if err := a.Update(acl.Config{}); err == nil {
-		t.Error("no rules at all were taken")
+		t.Error("Update accepted a configuration without rules")
 	}
 	if c := add(); c != erpc.CodeOK {
-		t.Errorf("after rules that were not taken: code %d", c)
+		t.Errorf("after rules that were refused: code %d", c)
 	}
 	if err := a.Update(cfg); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 
 const short = 50 * time.Millisecond // a limit that a test waits for
 
-// TestInNoTableBefore looks at the tables of both peers while the checker makes
-// up its mind.
+// TestInNoTableBefore looks at the session tables of both peers while the checker
+// decides.
 func TestInNoTableBefore(t *testing.T) {
 	type look struct {
 		id    string
@@ -45,18 +45,18 @@ func TestInNoTableBefore(t *testing.T) {
 	sess := cli.MustDial(t, srv.Addr)
 	for range 2 {
 		if l := await(t, "a look", seen); l.count != 0 || l.found {
-			t.Errorf("before the session has passed: %d sessions, found by its id %q: %t", l.count, l.id, l.found)
+			t.Errorf("before the check has passed: %d sessions, found by its id %q: %t", l.count, l.id, l.found)
 		}
 	}
 	works(t, sess)
 	for id, p := range map[string]erpc.Peer{"alice": srv.Peer, "server": cli.Peer} {
 		if l := of(p, id); l.count != 1 || !l.found {
-			t.Errorf("after it: %d sessions, found by its id %q: %t", l.count, l.id, l.found)
+			t.Errorf("after the check: %d sessions, found by its id %q: %t", l.count, l.id, l.found)
 		}
 	}
 }
 
-// TestDeadline is a client and a server that do not keep up their end.
+// TestDeadline: a client, and a server, that let the time of the exchange run out.
 func TestDeadline(t *testing.T) {
 	book := &logbook{}
 	quick := likeV7(auth.CheckerConfig{Timeout: short})
@@ -81,11 +81,12 @@ func TestDeadline(t *testing.T) {
 	})
 	eventually(t, "both to be counted", func() bool { return quick.Counts() == auth.Counts{TimedOut: 2} })
 	if !book.has("WARN", "auth", "refused", "408") {
-		t.Errorf("the log says nothing of the timeouts:\n%s", book.text.String())
+		t.Errorf("the log does not mention the timeouts:\n%s", book.text.String())
 	}
 }
 
-// TestSlowChecker: what a checker finds when the time is over lets nobody in.
+// TestSlowChecker: a result that a checker returns after the timeout lets nobody
+// in.
 func TestSlowChecker(t *testing.T) {
 	slow := auth.NewChecker(auth.CheckerConfig{Timeout: short, Checker: func(sess auth.Session, receive auth.RecvOnce) (any, *erpc.Status) {
 		var shown string
@@ -118,7 +119,7 @@ func TestDefaultTimeout(t *testing.T) {
 	}
 }
 
-// TestRefusals looks at what a refused client gets, and what the operator does.
+// TestRefusals checks what a refused client gets and what is logged.
 func TestRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		detail bool
@@ -141,7 +142,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("the bearer counted %+v", b.Counts())
 			}
 			if !book.has("WARN", "auth: refused", "session=", "remote=127.0.0.1", "status.code=403", `status.cause="auth fail detail"`) {
-				t.Errorf("the log does not say who was refused and why:\n%s", book.text.String())
+				t.Errorf("the log does not say who was refused or why:\n%s", book.text.String())
 			}
 		})
 	}
@@ -162,7 +163,8 @@ func TestPassedIsCountedAndLogged(t *testing.T) {
 	}
 }
 
-// TestWaitingAndLost: a client that says nothing waits, and is lost when it goes.
+// TestWaitingAndLost: a client that sends nothing counts as waiting, and as lost
+// when it disconnects.
 func TestWaitingAndLost(t *testing.T) {
 	p := likeV7(auth.CheckerConfig{})
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, p)
@@ -187,7 +189,7 @@ func TestPanic(t *testing.T) {
 	eventually(t, "it to be counted", func() bool { return p.Counts() == auth.Counts{Refused: 1} })
 }
 
-// TestOnlyOnce uses the functions twice.
+// TestOnlyOnce calls the functions twice.
 func TestOnlyOnce(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, auth.NewCheckerPlugin(
 		func(_ auth.Session, receive auth.RecvOnce) (any, *erpc.Status) {
@@ -213,7 +215,8 @@ func TestOnlyOnce(t *testing.T) {
 	}
 }
 
-// TestRedialShowsAgain breaks the connection of a client that redials.
+// TestRedialShowsAgain breaks the connection of a client that redials; the client
+// shows its token again.
 func TestRedialShowsAgain(t *testing.T) {
 	p, b := likeV7(auth.CheckerConfig{}), bearer(token)
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, p)
@@ -228,8 +231,8 @@ func TestRedialShowsAgain(t *testing.T) {
 	}
 }
 
-// TestWithoutChecker: a plugin that checks nothing is refused, at the latest
-// when a client comes.
+// TestWithoutChecker: a plugin that checks nothing is refused, at the latest when a
+// client connects.
 func TestWithoutChecker(t *testing.T) {
 	for name, p := range map[string]erpc.Plugin{
 		"checker":      auth.NewCheckerPlugin(nil),

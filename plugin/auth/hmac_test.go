@@ -34,7 +34,7 @@ func TestHMAC(t *testing.T) {
 	if _, ok := srv.GetSession("alice"); !ok {
 		t.Error("the session is not named alice")
 	}
-	// Whether the key is wrong or the name unknown, it looks the same.
+	// A wrong key and an unknown name look the same.
 	for _, b := range []*auth.BearerPlugin{hmacBearer("alice", key+"!"), hmacBearer("mallory", key), bearer(token)} {
 		_, st := wiretest.NewClient(t, erpc.PeerConfig{}, b).Dial(srv.Addr)
 		if got := string(st.AppendQuery(nil)); got != "code=401&msg=Unauthorized" {
@@ -53,8 +53,8 @@ func TestHMACPassedRefuses(t *testing.T) {
 	}
 }
 
-// TestHMACShortServerKey: a key that is too short for a bearer is for a checker,
-// too.
+// TestHMACShortServerKey: a key that is too short for a bearer is also too short
+// for a checker.
 func TestHMACShortServerKey(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, auth.NewHMACChecker(auth.HMACCheckerConfig{
 		Key: func(auth.Session, string) ([]byte, bool) { return nil, true }}))
@@ -63,8 +63,8 @@ func TestHMACShortServerKey(t *testing.T) {
 	}
 }
 
-// TestHMACOverheard listens to an exchange. The key is not in it, and what the
-// client sent is of no use a second time.
+// TestHMACOverheard records an exchange. It does not contain the key, and the
+// client's messages are useless when replayed.
 func TestHMACOverheard(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, auth.NewHMACChecker(auth.HMACCheckerConfig{Key: keyring}))
 	heard := &overheard{}
@@ -86,7 +86,7 @@ func TestHMACOverheard(t *testing.T) {
 	again.WantEnd()
 }
 
-// TestHMACFalseServer is servers that do not know the key.
+// TestHMACFalseServer connects to servers that do not know the key.
 func TestHMACFalseServer(t *testing.T) {
 	nonce := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
 	for name, tc := range map[string]struct {
@@ -129,8 +129,8 @@ func authReply(seq int, body string) []byte {
 	return append([]byte{0, 0, 0, byte(4 + len(tail))}, tail...)
 }
 
-// FuzzHMACHello sends a checker anything in place of the first message. Nobody
-// gets in, and nothing breaks.
+// FuzzHMACHello sends a checker arbitrary bytes as the first message. Nobody gets
+// in, and nothing breaks.
 func FuzzHMACHello(f *testing.F) {
 	nonce := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
 	for _, s := range []string{"", "a b c", "erpc-hmac-sha256-v1 YWxpY2U " + nonce, "erpc-hmac-sha256-v1  " + nonce, "erpc-hmac-sha256-v1 YWxpY2U AA"} {
@@ -155,7 +155,7 @@ func FuzzHMACHello(f *testing.F) {
 	})
 }
 
-// overheard keeps what goes over the connection of a client.
+// overheard records what goes over the connection of a client.
 type overheard struct {
 	mu          sync.Mutex // guards the following
 	wrote, read []byte

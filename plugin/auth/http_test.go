@@ -11,7 +11,8 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// A stock HTTP client logs in with the header Authorization, at the same plugin.
+// A plain HTTP client logs in with the header Authorization, through the same
+// plugin.
 func TestLoginOverHTTP(t *testing.T) {
 	login, _ := newLogin()
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, login)

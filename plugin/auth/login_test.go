@@ -16,13 +16,13 @@ import (
 	"github.com/goerpc/erpc/socket/websocket"
 )
 
-// tokens are what the clients of a test show, and who they are then.
+// tokens are what the clients of a test present, and the users they stand for.
 var tokens = map[string]*auth.Identity{
 	"t-ann": {Name: "ann", Roles: []string{"admin", "user"}},
 	"t-bob": {Name: "bob", Roles: []string{"user"}},
 }
 
-// newLogin returns the plugin, and how each of the credentials came.
+// newLogin returns the plugin, and where each of the credentials was found.
 func newLogin() (*auth.CheckerPlugin, <-chan auth.Via) {
 	ways := make(chan auth.Via, 100)
 	return auth.NewLogin(auth.LoginConfig{Check: func(_ context.Context, _ auth.Session, c auth.Credentials) (*auth.Identity, *erpc.Status) {
@@ -42,7 +42,7 @@ func whoami(p *wiretest.Peer) {
 	})
 }
 
-// loggedIn dials and returns who the server says that the client is.
+// loggedIn dials and returns the user that the server takes the client for.
 func loggedIn(sess erpc.Session, st *erpc.Status) (name string, _ *erpc.Status) {
 	if !st.OK() {
 		return "", st
@@ -50,8 +50,8 @@ func loggedIn(sess erpc.Session, st *erpc.Status) (name string, _ *erpc.Status) 
 	return name, sess.Call("/whoami", nil, &name).Status()
 }
 
-// One plugin takes a token however a client can show it, and in each case the
-// handler knows who it is.
+// One plugin accepts a token however a client can present it, and in each case the
+// handler knows the user.
 func TestLoginInEveryWay(t *testing.T) {
 	login, ways := newLogin()
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, login)
@@ -96,7 +96,7 @@ func TestLoginInEveryWay(t *testing.T) {
 					t.Fatalf("with the token of %s: %q, %v", tokens[token].Name, name, st)
 				}
 				if via := await(t, "the check", ways); via != tc.via {
-					t.Errorf("the token came by %v, want %v", via, tc.via)
+					t.Errorf("the token came in %v, want %v", via, tc.via)
 				}
 			}
 			for _, token := range []string{"", "wrong"} {
@@ -111,7 +111,7 @@ func TestLoginInEveryWay(t *testing.T) {
 	}
 }
 
-// A client that simply calls is told why nothing comes of it.
+// A client that calls without logging in is told why the call fails.
 func TestFirstCallWithoutLoginIsAnswered(t *testing.T) {
 	login, _ := newLogin()
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, login)
@@ -149,7 +149,7 @@ func TestSessionsOfAnIdentity(t *testing.T) {
 	}
 }
 
-// The proof of a key is an identity, too; a Passed function may say another.
+// The proof of a key is an identity, too; a Passed function may set another.
 func TestHMACSetsTheIdentity(t *testing.T) {
 	for _, tc := range []struct {
 		passed func(auth.Session, string) *erpc.Status
@@ -170,8 +170,8 @@ func TestHMACSetsTheIdentity(t *testing.T) {
 	}
 }
 
-// What a stranger sends is bounded before anybody looks into it: 16 MiB of spaces
-// must not become a list of strings, nor 16 MiB of XML a tree.
+// A stranger's message is bounded before it is parsed: 16 MiB of spaces must not
+// become a list of strings, nor 16 MiB of XML a tree.
 func TestStrangersMessagesAreBoundedBeforeTheyAreParsed(t *testing.T) {
 	login, ways := newLogin()
 	checkers := map[string]*auth.CheckerPlugin{
@@ -202,7 +202,7 @@ func TestStrangersMessagesAreBoundedBeforeTheyAreParsed(t *testing.T) {
 				if st.OK() {
 					t.Error("the client got in")
 				}
-				// The frame itself is held at both sides, and copied once or twice.
+				// The frame itself is held at both ends, and copied once or twice.
 				if n := after.TotalAlloc - before.TotalAlloc; n > 8*size {
 					t.Errorf("%d MiB were allocated for a message of %d MiB", n>>20, size>>20)
 				}
@@ -210,11 +210,11 @@ func TestStrangersMessagesAreBoundedBeforeTheyAreParsed(t *testing.T) {
 		}
 	}
 	if len(ways) > 0 {
-		t.Error("a check was asked about it")
+		t.Error("the check was asked about it")
 	}
 }
 
-// Filters can make much of little, so an exchange has none.
+// Filters can expand a small message to a large one, so the exchange has none.
 func TestFiltersAreRefused(t *testing.T) {
 	wiretest.Filters()
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, likeV7(auth.CheckerConfig{}))
@@ -224,8 +224,8 @@ func TestFiltersAreRefused(t *testing.T) {
 	}
 }
 
-// Strangers can be refused at any rate; the log has a line a second, with a
-// number, and the counters have them all.
+// Strangers can be refused at any rate: the log gets at most one line a second,
+// with the number of refusals, and the counters count all of them.
 func TestRefusalsAreCountedMoreOftenThanLogged(t *testing.T) {
 	const refused = 50
 	book := &logbook{}
@@ -252,7 +252,7 @@ func TestRefusalsAreCountedMoreOftenThanLogged(t *testing.T) {
 	}
 }
 
-// The browser's way works with the JSON sub-protocol of package clients/js, too.
+// The browser's way also works with the JSON sub-protocol of package clients/js.
 func TestLoginOverTheJSONSubprotocol(t *testing.T) {
 	login, _ := newLogin()
 	srv := wiretest.NewServer(t, erpc.PeerConfig{

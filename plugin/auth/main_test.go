@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { wait.Main(m) }
 
 const token = "client-auth-info-12345"
 
-// likeV7 is what the server of the captures did.
+// likeV7 behaves like the server of the captures.
 func likeV7(cfg auth.CheckerConfig) *auth.CheckerPlugin {
 	cfg.Settings = []erpc.MessageSetting{erpc.WithBodyCodec('s')}
 	cfg.Checker = func(_ auth.Session, receive auth.RecvOnce) (any, *erpc.Status) {
@@ -59,7 +59,7 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// eventually waits for something that is about to become true.
+// eventually waits until a condition becomes true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(wiretest.Limit); !ok(); time.Sleep(time.Millisecond) {
@@ -83,7 +83,7 @@ func (l *logbook) Write(b []byte) (int, error) {
 
 func (l *logbook) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// has reports whether one line holds all of the words.
+// has reports whether one line contains all of the words.
 func (l *logbook) has(words ...string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

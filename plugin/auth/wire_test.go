@@ -23,7 +23,7 @@ func captured(t *testing.T) []wiretest.Exchange {
 	return all
 }
 
-// TestGoldenChecker sends what v7's bearer sent and wants what v7's checker
+// TestGoldenChecker sends what v7's bearer sent and expects what v7's checker
 // answered.
 func TestGoldenChecker(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, likeV7(auth.CheckerConfig{Detail: true}))
@@ -69,8 +69,8 @@ func TestGoldenBearer(t *testing.T) {
 	}
 }
 
-// TestOtherMessageFirst: the checker answers like v7's to a call that arrives
-// before the token.
+// TestOtherMessageFirst: like v7's, the checker answers a call that arrives before
+// the token.
 func TestOtherMessageFirst(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, likeV7(auth.CheckerConfig{Detail: true}))
 	s := wiretest.DialScript(t, "tcp", srv.Addr)
@@ -83,7 +83,8 @@ func TestOtherMessageFirst(t *testing.T) {
 	s.WantEnd()
 }
 
-// TestLiveV7: the real v7 shows a token to this side, and this side one to v7.
+// TestLiveV7: the real v7 presents a token to this side, and this side presents one
+// to v7.
 func TestLiveV7(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	t.Run("v7 shows", func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/plugin/binder"
 )
 
-// serve returns a session with a peer that has the handler /h behind the
-// plugins, and what the handler got.
+// serve returns a session with a peer that has the handler /h behind the plugins,
+// and what that handler received.
 func serve[A any](t *testing.T, plugins ...erpc.Plugin) (erpc.Session, <-chan A) {
 	t.Helper()
 	got := make(chan A, 1)
@@ -62,7 +62,8 @@ type FromMeta struct {
 	No   string    `param:"-"`
 }
 
-// TestMeta fills every type from metadata, in place of what the body says.
+// TestMeta fills values of every type from metadata, which takes precedence over
+// the body.
 func TestMeta(t *testing.T) {
 	sess, got := serve[FromMeta](t, binder.NewStructArgsBinder(nil))
 	var settings []erpc.MessageSetting
@@ -234,7 +235,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// TestMistakes: what can't work is told at registration.
+// TestMistakes: a parameter that can't work is reported at registration.
 func TestMistakes(t *testing.T) {
 	for want, arg := range map[string]any{
 		"no closing bracket": struct {
@@ -314,7 +315,7 @@ func TestMistakes(t *testing.T) {
 	if !strings.Contains(msg, "/wrong") || !strings.Contains(msg, "wrong.A: <len:1> can't be used with a int") {
 		t.Errorf("registration said %q", msg)
 	}
-	// Registered before the plugin came: told with the first call.
+	// It was registered before the plugin was added, so the first call reports it.
 	srv := wiretest.NewServer(t, erpc.PeerConfig{})
 	erpc.HandleCall(srv.Peer, "/wrong", handler)
 	srv.PluginContainer().AppendRight(binder.NewStructArgsBinder(nil))
@@ -325,7 +326,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestErrorFunc: the status is the user's; one that is OK lets nothing pass.
+// TestErrorFunc: the user chooses the status; a status that is OK lets nothing
+// through either.
 func TestErrorFunc(t *testing.T) {
 	type arg struct {
 		A int `param:"<nonzero><stat::mine>"`
@@ -344,7 +346,7 @@ func TestErrorFunc(t *testing.T) {
 	}
 }
 
-// TestPush: a push that is not valid does not reach its handler.
+// TestPush: an invalid push does not reach its handler.
 func TestPush(t *testing.T) {
 	type arg struct {
 		A int    `param:"<range:1:>"`

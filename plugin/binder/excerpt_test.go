@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// However large a value is, an error quotes little of it, and takes little to make.
+// However large a value is, an error quotes little of it, and is cheap to make.
 func TestExcerptsAreBounded(t *testing.T) {
 	large := strings.Repeat("é", 1<<20)
 	nested := make([][]string, 1000)
@@ -38,7 +38,8 @@ func TestExcerptsAreBounded(t *testing.T) {
 	}
 }
 
-// Whatever a validator says, a caller and the log get little of it.
+// Whatever a validator says, only a bounded part of it reaches the caller and the
+// log.
 func TestReasonsAreBounded(t *testing.T) {
 	b := NewStructArgsBinder(nil)
 	st := (&violation{param: strings.Repeat("p", 1<<20), reason: strings.Repeat("r", 1<<20)}).status(b, "/m")

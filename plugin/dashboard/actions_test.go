@@ -90,22 +90,22 @@ func TestActions(t *testing.T) {
 	kit.Await(t, "the end of the session", s.sess.CloseNotify())
 }
 
-// A session that goes away fails no call: the one in flight ends, and the next goes
-// over a new connection.
+// Sending a session away fails no call: the one in flight completes, and the next
+// one goes over a new connection.
 func TestGoAway(t *testing.T) {
 	s := newSite(t, dashboard.Config{Actions: true, Authorize: anyone})
 	cli := kit.Peer(t, erpc.PeerConfig{RedialTimes: -1, RedialInterval: time.Millisecond})
 	sess := kit.Open(t, cli, s.addr)
 	ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
 	defer cancel()
-	if _, err := erpc.Call[int](ctx, sess, "/add", &kit.Sum{A: 1}); err != nil { // with a timeout: it offers what it understands
+	if _, err := erpc.Call[int](ctx, sess, "/add", &kit.Sum{A: 1}); err != nil { // with a timeout: the client announces what it understands
 		t.Fatal(err)
 	}
 	old := sess.LocalAddr().String()
 	waiting := sess.AsyncCall("/wait", 1, nil, make(chan erpc.CallCmd, 1))
 	kit.Eventually(t, kit.Bound, "the call", func() bool { return s.method("/wait", "call").Open == 1 })
 	key := base64.RawURLEncoding.EncodeToString([]byte(old))
-	for range 3 { // more than once changes nothing
+	for range 3 { // doing it more than once changes nothing
 		if code, body := s.post("goaway", `{"key":"`+key+`"}`); code != 200 {
 			t.Fatalf("%d %s", code, body)
 		}
@@ -129,7 +129,7 @@ func TestGoAway(t *testing.T) {
 	}
 }
 
-// Actions are logged with who did them, and without secrets.
+// Actions are logged with the user who did them, and without secrets.
 func TestActionsAreLogged(t *testing.T) {
 	var log kit.Log
 	d := dashboard.New(dashboard.Config{Actions: true, Authorize: anyone})
@@ -142,7 +142,7 @@ func TestActionsAreLogged(t *testing.T) {
 	}
 }
 
-// A method that asks for a token gets that of the form.
+// A method that asks for a token gets the one from the form.
 func TestCallWithToken(t *testing.T) {
 	var got atomic.Value
 	s := newSite(t, dashboard.Config{Actions: true, Authorize: anyone}, &erpc.PluginImpl{PluginName: "look", OnPostReadCallHeader: func(ctx erpc.ReadCtx) *erpc.Status {

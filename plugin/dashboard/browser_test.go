@@ -25,7 +25,7 @@ type page struct {
 	*chromium.Tab
 }
 
-// quote returns a value as JavaScript.
+// quote returns a value as a JavaScript literal.
 func quote(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -35,7 +35,7 @@ func quote(t *testing.T, v any) string {
 	return string(b)
 }
 
-// to clicks a link of the navigation and waits for the page that it leads to.
+// to clicks a link of the navigation and waits for its page.
 func (p page) to(name string) {
 	p.t.Helper()
 	p.Run(fmt.Sprintf(`document.querySelector('#nav a[href="#/%s"]').click()`, name), nil)
@@ -64,8 +64,8 @@ func (p page) fill(selector, text string) {
 	}`, quote(p.t, selector), quote(p.t, text)), nil)
 }
 
-// harmless fails the test if text of a stranger has become an element, or the
-// policy had to stop something.
+// harmless fails the test if a stranger's text has become an element, or if the
+// policy had to block something.
 func (p page) harmless(where string) {
 	p.t.Helper()
 	var found string
@@ -88,8 +88,8 @@ func openPage(t *testing.T, s *site) (page, *chromium.Browser) {
 	return p, b
 }
 
-// TestInBrowser clicks through all pages of a peer whose ids, users, groups, methods
-// and errors are what a stranger would like to see run.
+// TestInBrowser clicks through all pages of a peer whose IDs, users, groups, methods
+// and errors are attempts at injection.
 func TestInBrowser(t *testing.T) {
 	s := newSite(t, dashboard.Config{
 		Listen: "127.0.0.1:0", Actions: true, Authorize: anyone, Level: new(slog.LevelVar), Cluster: fakeCluster{},
@@ -166,7 +166,7 @@ func TestInBrowser(t *testing.T) {
 	p.to("call")
 	p.click(fmt.Sprintf(`.methods a[href*=%s]`, quote(t, "method=%2Fecho")))
 	p.Wait(`document.querySelector("form h2").textContent === "/echo" && !document.querySelector("form").hidden && document.querySelector("form .row button").hidden`)
-	p.fill("form textarea", `"one" "two"`) // a form opens no streams; the command does
+	p.fill("form textarea", `"one" "two"`) // the form opens no streams; the command does
 	p.shows(".command code", "erpc stream "+s.addr+` /echo '"one" "two"'`)
 	p.to("call")
 	p.Run(fmt.Sprintf(`[...document.querySelectorAll(".methods a")].find((a) => a.textContent === %s).click()`, quote(t, hostile)), nil)
@@ -176,7 +176,7 @@ func TestInBrowser(t *testing.T) {
 	p.fill("form input[type=password]", "secret")
 	var command string
 	p.Run(`document.querySelector(".command code").textContent`, &command)
-	// The shell of whoever pastes it must see just these arguments.
+	// The shell of whoever pastes it must see exactly these arguments.
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", "erpc() { printf '%s\\0' \"$@\"; }\n"+command).Output()
 	want := strings.Join([]string{"call", "-auth", "$ERPC_TOKEN", s.addr, hostile, arg, ""}, "\x00")
 	if err != nil || string(out) != want {
@@ -189,7 +189,7 @@ func TestInBrowser(t *testing.T) {
 	p.shows(".note", "0 found")
 	p.fill("input[type=search]", "ONERROR")
 	p.shows(".note", "1 found")
-	p.click(`th:nth-child(6) button`) // by what came in
+	p.click(`th:nth-child(6) button`) // because of what came in
 	p.Wait(`document.querySelector("th:nth-child(6)").getAttribute("aria-sort") === "descending"`)
 	p.harmless("sessions")
 	p.click("tbody a")
@@ -209,7 +209,7 @@ func TestInBrowser(t *testing.T) {
 	kit.Await(t, "the end of the session", s.sess.CloseNotify())
 	p.shows("#trouble", "the session has ended")
 
-	p.to("overview") // goes on after that
+	p.to("overview") // the page works on after that
 	p.Wait(`document.getElementById("trouble").hidden`)
 	if err := s.peer.Close(); err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func TestOtherSitesInBrowser(t *testing.T) {
 	kit.Answers(t, s.sess)
 }
 
-// Numbers are short, and never without their unit.
+// Numbers are short and always have their unit.
 func TestNumbersInBrowser(t *testing.T) {
 	p, _ := openPage(t, newSite(t, dashboard.Config{Listen: "127.0.0.1:0"}))
 	for expression, want := range map[string]string{

@@ -16,10 +16,10 @@ import (
 
 var _ dashboard.Cluster = (*cluster.Cluster)(nil)
 
-// hostile is what a stranger would like to see run in a browser or a terminal.
+// hostile is text that a stranger would like to see run in a browser or a terminal.
 const hostile = "/<img src=x onerror=alert(1)>\x1b[31m\n\"'&</script>"
 
-// anyone lets everybody act.
+// anyone lets everybody use the actions.
 func anyone(*http.Request) error { return nil }
 
 // A site is a peer with a dashboard, and a client of the peer.
@@ -96,14 +96,14 @@ func (s *site) get(name string, v any) {
 	}
 }
 
-// post does an action and returns the status and the answer.
+// post performs an action and returns the status and the answer.
 func (s *site) post(name, arg string) (int, string) {
 	s.t.Helper()
 	w := s.ask("POST", "/api/"+name, arg, "Content-Type", "application/json")
 	return w.Code, w.Body.String()
 }
 
-// only returns the one session of the peer.
+// only returns the peer's only session.
 func (s *site) only() (sess erpc.Session) {
 	s.peer.RangeSession(func(one erpc.Session) bool { sess = one; return false })
 	return sess

@@ -75,7 +75,7 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// Browsers ask for a password only if they are told to.
+// Browsers ask for a password only when the response tells them to.
 func TestChallenge(t *testing.T) {
 	s := newSite(t, dashboard.Config{Challenge: `Basic realm="erpc"`, Authorize: func(r *http.Request) error {
 		if name, password, _ := r.BasicAuth(); name != "ann" || password != "right" {
@@ -94,7 +94,7 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
-// A stranger that asks repeatedly does not fill the log.
+// A stranger that asks again and again does not fill the log.
 func TestRefusalsFillNoLog(t *testing.T) {
 	var log kit.Log
 	d := dashboard.New(dashboard.Config{Authorize: func(*http.Request) error { return errors.New("nobody may") }})
@@ -109,7 +109,7 @@ func TestRefusalsFillNoLog(t *testing.T) {
 	}
 }
 
-// The mount point without its slash leads to the one with it.
+// The mount point without its slash redirects to the one with it.
 func TestMountPoint(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
 	mux := http.NewServeMux()
@@ -168,7 +168,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// Without a peer there is nothing to see.
+// Without a peer the dashboard has nothing to show.
 func TestWithoutPeer(t *testing.T) {
 	s := &site{t: t, d: dashboard.New(dashboard.Config{})}
 	if w := s.ask("GET", "/api/overview", ""); w.Code != 503 {

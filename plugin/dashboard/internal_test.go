@@ -17,14 +17,14 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// clockOf returns a time and a function that moves it on.
+// clockOf returns a time and a function that advances it.
 func clockOf(start time.Time) (now func() time.Time, move func(time.Duration)) {
 	at := start
 	return func() time.Time { return at }, func(d time.Duration) { at = at.Add(d) }
 }
 
-// newTestSampler returns a sampler whose samples cost so much, and the number of
-// them so far.
+// newTestSampler returns a sampler whose samples take the given time, and the
+// number of samples so far.
 func newTestSampler(cost *time.Duration) (s *sampler, now func() time.Time, move func(time.Duration), taken *int) {
 	now, move = clockOf(time.Unix(1_000_000, 0))
 	taken = new(int)
@@ -38,8 +38,8 @@ func newTestSampler(cost *time.Duration) (s *sampler, now func() time.Time, move
 	return s, now, move, taken
 }
 
-// The more a sample costs the rarer it is: a thousandth of a processor when nobody
-// looks, a fiftieth when somebody does.
+// The more expensive a sample is, the rarer it becomes: it may take a thousandth of
+// a processor when nobody looks, a fiftieth when somebody does.
 func TestPace(t *testing.T) {
 	const length = 200 * time.Second
 	for name, c := range map[string]struct {
@@ -74,7 +74,8 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// One sample that takes long because the machine is busy makes the others no rarer.
+// One sample that takes long because the machine is busy does not make the others
+// rarer.
 func TestPaceForgivesABusyMachine(t *testing.T) {
 	cost := 100 * time.Microsecond
 	s, now, move, taken := newTestSampler(&cost)
@@ -90,7 +91,7 @@ func TestPaceForgivesABusyMachine(t *testing.T) {
 	}
 }
 
-// A viewer who comes gets a new sample, however long nobody has looked.
+// A new viewer gets a fresh sample, however long nobody has looked.
 func TestLookIsFresh(t *testing.T) {
 	cost := 10 * time.Millisecond
 	s, now, move, taken := newTestSampler(&cost)
@@ -104,7 +105,7 @@ func TestLookIsFresh(t *testing.T) {
 			t.Errorf("%d samples, the last at %s", *taken, last.at)
 		}
 	})
-	// Many viewers share one.
+	// Many viewers share one sample.
 	for range 100 {
 		s.look(now(), func(sample, *history, *trends) {})
 	}
@@ -144,28 +145,29 @@ func TestHistory(t *testing.T) {
 		}
 	}
 	if got := h.after(points[len(points)-3].At, now()); len(got) != 2 {
-		t.Errorf("%d points are later than the last but two", len(got))
+		t.Errorf("%d points come after the given time, want the last two", len(got))
 	}
 	if got := h.after(0, now().Add(keep-5*time.Second)); len(got) > 6 {
-		t.Errorf("%d points are shown that are too old", len(got))
+		t.Errorf("%d points that are too old are shown", len(got))
 	}
-	// Counts that seem to go back, as when a connection ends, are no negative rate.
+	// Counters that seem to go back, as when a connection ends, give no negative
+	// rate.
 	h.add(before, sample{at: now()})
 	if p := h.points[len(h.points)-1]; p.Calls != 0 || p.BytesIn != 0 {
 		t.Errorf("%+v", p)
 	}
 }
 
-// histogramOf returns one with a bucket up to a millisecond, one up to a second and
-// one above.
+// histogramOf returns a histogram with a bucket up to a millisecond, one up to a
+// second and one above.
 func histogramOf(fast, slow, slower uint64) stats.Histogram {
 	return stats.Histogram{Count: fast + slow + slower, Buckets: []stats.Bucket{
 		{Bound: time.Millisecond, Count: fast}, {Bound: time.Second, Count: slow}, {Count: slower},
 	}}
 }
 
-// What a method did lately is of the last minute, not of all time, and right where
-// 32 bits are full.
+// The trend of a method covers the last minute, not all time, and is right when a
+// counter of 32 bits wraps.
 func TestTrends(t *testing.T) {
 	var tr trends
 	key := methodKey{kindCall, "/a"}
@@ -201,7 +203,7 @@ func TestTrends(t *testing.T) {
 	if len(l.spark) != ticks || l.spark[0] != 10 || l.spark[ticks-1] != 2 {
 		t.Errorf("%d values: %v", len(l.spark), l.spark)
 	}
-	// A method that is new has no past.
+	// A new method has no past.
 	fresh := stats.Method{Ended: 5, Latency: histogramOf(5, 0, 0)}
 	if l := tr.lately(methodKey{kindPush, "/new"}, fresh, last); l.done != 5 || l.latency.Quantile(0.5) != time.Millisecond || len(l.spark) != 0 {
 		t.Errorf("%+v", l)
@@ -211,7 +213,7 @@ func TestTrends(t *testing.T) {
 	}
 }
 
-// A page of a query is that of a list sorted as a whole.
+// A page of a query is a page of the whole sorted list.
 func TestQuery(t *testing.T) {
 	list := make([]row, 1234)
 	for i := range list {
@@ -248,7 +250,7 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// A roster is shared by all viewers, and forgotten when nobody looks.
+// The roster is shared by all viewers, and forgotten when nobody looks.
 func TestRoster(t *testing.T) {
 	made := 0
 	r := newRoster(func(into []row) []row {
@@ -288,7 +290,7 @@ func TestKnows(t *testing.T) {
 	}
 }
 
-// manySessions returns a peer with so many sessions. Nobody is at their other ends.
+// manySessions returns a peer with n sessions whose other ends do nothing.
 func manySessions(b testing.TB, n int) *Dashboard {
 	b.Helper()
 	d := New(Config{})
@@ -305,7 +307,7 @@ func manySessions(b testing.TB, n int) *Dashboard {
 	return d
 }
 
-// sessionsOfBenchmarks is how many sessions the benchmarks have.
+// sessionsOfBenchmarks is the number of sessions in the benchmarks.
 func sessionsOfBenchmarks(b *testing.B) int {
 	n, err := strconv.Atoi(cmp.Or(os.Getenv("ERPC_DASHBOARD_SESSIONS"), "10000"))
 	if err != nil {
@@ -314,7 +316,7 @@ func sessionsOfBenchmarks(b *testing.B) int {
 	return n
 }
 
-// BenchmarkSample is what one sample of the history costs.
+// BenchmarkSample measures one sample of the history.
 func BenchmarkSample(b *testing.B) {
 	d := manySessions(b, sessionsOfBenchmarks(b))
 	b.ReportAllocs()
@@ -323,7 +325,7 @@ func BenchmarkSample(b *testing.B) {
 	}
 }
 
-// BenchmarkRoster is what it costs to make the list of all sessions.
+// BenchmarkRoster measures making the list of all sessions.
 func BenchmarkRoster(b *testing.B) {
 	d := manySessions(b, sessionsOfBenchmarks(b))
 	b.ReportAllocs()
@@ -333,8 +335,8 @@ func BenchmarkRoster(b *testing.B) {
 	}
 }
 
-// BenchmarkPage is what a page of the sessions costs: the first, the last that can be
-// asked for, and one of a filter that looks at all.
+// BenchmarkPage measures a page of the sessions: the first, the last that can be
+// asked for, and one of a filter that looks at all of them.
 func BenchmarkPage(b *testing.B) {
 	d := manySessions(b, sessionsOfBenchmarks(b))
 	list := d.rows(nil)

@@ -39,7 +39,7 @@ func TestOverview(t *testing.T) {
 	if last["sessions"] != 1 || last["heap"] <= 0 || last["goroutines"] <= 0 {
 		t.Errorf("the last point is %v", last)
 	}
-	// A page that has points gets those that are new.
+	// A page that already has points gets only the new ones.
 	var more struct{ Points []map[string]float64 }
 	s.get(fmt.Sprintf("overview?after=%.0f", last["at"]), &more)
 	for _, p := range more.Points {
@@ -106,7 +106,7 @@ func TestMethods(t *testing.T) {
 	kit.Await(t, "the call", waiting.Done())
 }
 
-// A stranger who makes up names makes no rows.
+// A stranger who invents names adds no rows.
 func TestNamesOfStrangersMakeNoRows(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
 	before := len(s.ask("GET", "/api/methods", "").Body.Bytes())

@@ -17,7 +17,7 @@ func TestServesItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = resp.Body.Close() // only its status counts
+	_ = resp.Body.Close() // only its status matters
 	http.DefaultClient.CloseIdleConnections()
 	if resp.StatusCode != 200 {
 		t.Error(resp.Status)
@@ -34,8 +34,8 @@ func TestServesItself(t *testing.T) {
 	})
 }
 
-// An address that is taken, such as by the process that this one replaces, is no
-// reason not to start.
+// An address that is taken, perhaps by the process that this one replaces, does not
+// prevent the start.
 func TestAddressThatIsTaken(t *testing.T) {
 	first := newSite(t, dashboard.Config{Listen: "127.0.0.1:0"})
 	kit.Eventually(t, kit.Bound, "the address", func() bool { return first.d.Addr() != nil })
@@ -51,13 +51,13 @@ func TestOnePeer(t *testing.T) {
 	s := newSite(t, dashboard.Config{})
 	defer func() {
 		if recover() == nil {
-			t.Error("a second peer takes the plugin")
+			t.Error("a second peer accepts the plugin")
 		}
 	}()
 	erpc.NewPeer(erpc.PeerConfig{}, s.d)
 }
 
-// The counts of a plugin of the program are used, not counted a second time.
+// The counts of the program's own stats plugin are used, not counted a second time.
 func TestUsesStatsOfTheProgram(t *testing.T) {
 	counts := stats.New(stats.Config{})
 	s := newSite(t, dashboard.Config{}, counts)

@@ -25,7 +25,7 @@ func newPeer(t *testing.T, network *memory.Transport, plugins ...erpc.Plugin) er
 	return kit.Peer(t, erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{network}}, plugins...)
 }
 
-// asked is what HTTP says.
+// asked is what HTTP answers.
 func asked(t *testing.T, h http.Handler) (code int, r health.Report) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -42,8 +42,8 @@ func TestChecksDecideReadiness(t *testing.T) {
 	}
 }
 
-// Ready says over HTTP and over erpc what the checks say; Live says that the process
-// lives, whatever they do.
+// Ready answers what the checks say, over HTTP and over erpc; Live answers that the
+// process lives, whatever the checks say.
 func testReadiness(t *testing.T, detail bool) {
 	kit.Bubble(t, func(t *testing.T) {
 		network := memory.New()
@@ -89,7 +89,7 @@ func testReadiness(t *testing.T, detail bool) {
 				t.Errorf("broken %v, over erpc: %+v, %v", bad, over, err)
 			}
 			if r := h.Check(t.Context()); bad && r.Problems["disk"] != "it is full" {
-				t.Errorf("the program itself is told %+v", r)
+				t.Errorf("Check returns %+v", r)
 			}
 			if code, _ := asked(t, h.Live()); code != http.StatusOK {
 				t.Errorf("broken %v: not alive: %d", bad, code)
@@ -101,7 +101,7 @@ func testReadiness(t *testing.T, detail bool) {
 	})
 }
 
-// Shutdown makes a peer not ready while its handlers still work.
+// Shutdown makes a peer not ready while its handlers are still working.
 func TestShutdownFlipsReadinessFirst(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		network := memory.New()
@@ -142,8 +142,8 @@ func TestShutdownFlipsReadinessFirst(t *testing.T) {
 	})
 }
 
-// A peer that only dials, or is served by an HTTP server of the program, is ready
-// from the start until it ends, if it says so and its checks pass.
+// A peer that only dials, or that the program's own HTTP server serves, is ready
+// from the start until it ends, if it is configured so and its checks pass.
 func TestReadinessWithoutAListener(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -196,7 +196,7 @@ func TestReadinessWithoutAListener(t *testing.T) {
 }
 
 // A peer without a listener is not ready as soon as Shutdown begins, while its
-// handlers still work.
+// handlers are still working.
 func TestShutdownFlipsReadinessWithoutAListener(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		network := memory.New()
@@ -235,7 +235,7 @@ func TestShutdownFlipsReadinessWithoutAListener(t *testing.T) {
 // accepted is the only session of a peer.
 func accepted(t *testing.T, p erpc.Peer) (sess erpc.Session) {
 	t.Helper()
-	synctest.Wait() // the side that dials may be ready first
+	synctest.Wait() // the dialing side may have its session first
 	p.RangeSession(func(s erpc.Session) bool { sess = s; return false })
 	if sess == nil {
 		t.Fatal("no session")
@@ -243,7 +243,7 @@ func accepted(t *testing.T, p erpc.Peer) (sess erpc.Session) {
 	return sess
 }
 
-// Frequent questions cost one check a second, and a check that hangs is cut off.
+// Frequent queries cost one check a second, and a check that hangs is cut off.
 func TestChecksAreNotRunForEachQuestion(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		h := health.New()

@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
-// A channel has no deadlines, as a channel of SSH. Its pipe has no buffer either,
+// A channel has no deadlines, like a channel of SSH. Its pipe has no buffer either,
 // so a heartbeat that nobody reads blocks.
 type channel struct{ net.Conn }
 
@@ -21,9 +21,9 @@ func (channel) SetDeadline(time.Time) error      { return errNoDeadlines }
 func (channel) SetReadDeadline(time.Time) error  { return errNoDeadlines }
 func (channel) SetWriteDeadline(time.Time) error { return errNoDeadlines }
 
-// TestHalfOpenWithoutDeadlines: heartbeats find a side that is gone, on whichever
-// side they are, and close its connection, without any help of that. Where one of
-// them waits to be written, the write timeout does.
+// TestHalfOpenWithoutDeadlines: heartbeats detect that the other side is gone,
+// whichever side sends them, and close the connection although it has no deadlines.
+// If a heartbeat is stuck in a write, the write timeout closes it.
 func TestHalfOpenWithoutDeadlines(t *testing.T) {
 	for name, plugin := range map[string]erpc.Plugin{
 		"ping by call": heartbeat.NewPinger(heartbeat.PingConfig{Rate: rate}),
@@ -44,7 +44,7 @@ func TestHalfOpenWithoutDeadlines(t *testing.T) {
 					t.Fatal("without heartbeats the session has ended")
 				case <-time.After(time.Hour):
 				}
-				_ = sess.Close() // only to begin again
+				_ = sess.Close() // only to start the next case
 
 				p = kit.Peer(t, erpc.PeerConfig{WriteTimeout: 5 * rate}, plugin)
 				here, there = net.Pipe()

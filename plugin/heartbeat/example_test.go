@@ -8,8 +8,8 @@ import (
 	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
-// A client that finds out within a second or two that its server is gone, and
-// dials again then.
+// A client that notices within a second or two that its server is gone, and then
+// redials.
 func Example() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1"}, heartbeat.NewPong())
 	defer srv.Close()

@@ -15,7 +15,7 @@ import (
 )
 
 // TestOnlyWhenIdle keeps a session busy in both directions, then in one, then in
-// none.
+// neither.
 func TestOnlyWhenIdle(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		heard := newBeats()
@@ -51,9 +51,9 @@ func TestOnlyWhenIdle(t *testing.T) {
 	})
 }
 
-// TestHalfOpenServer is a server that takes everything and says nothing. The
-// calls to it end at once when that is found, and a client that redials gets
-// another connection. It makes no difference whether heartbeats are calls.
+// TestHalfOpenServer: a server reads everything and answers nothing. Calls
+// to it end as soon as that is detected, and a client that redials gets another
+// connection. It makes no difference whether heartbeats are calls.
 func TestHalfOpenServer(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -102,15 +102,15 @@ func TestHalfOpenServer(t *testing.T) {
 				}
 				synctest.Wait()
 				if !book.has("nothing was heard") || !book.has("remote="+addr) {
-					t.Errorf("the log does not say so:\n%s", book.text.String())
+					t.Errorf("the log does not mention it:\n%s", book.text.String())
 				}
 			})
 		})
 	}
 }
 
-// TestAnyAnswerIsLife: servers without a Pong, which hear calls or pushes, one
-// that answers late, and one that only pushes, live.
+// TestAnyAnswerIsLife: servers without a Pong, to which heartbeats are calls or
+// pushes, one that answers late, and one that only pushes all count as alive.
 func TestAnyAnswerIsLife(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		ping := func(push bool) heartbeat.Ping {
@@ -140,7 +140,7 @@ func TestAnyAnswerIsLife(t *testing.T) {
 	})
 }
 
-// TestHalfOpenClient is a client that sends one heartbeat, or a few, and falls
+// TestHalfOpenClient: a client sends one heartbeat, or a few, and falls
 // silent.
 func TestHalfOpenClient(t *testing.T) {
 	for name, mtype := range map[string]byte{"call": erpc.TypeCall, "push": erpc.TypePush} {
@@ -163,7 +163,7 @@ func TestHalfOpenClient(t *testing.T) {
 				start := time.Now()
 				wantQuestion(t, s)
 				if d := time.Since(start); d < rate || d > 2*rate {
-					t.Errorf("it was asked after %v, want a beat of %v", d, rate)
+					t.Errorf("it was probed after %v, want one beat of %v", d, rate)
 				}
 				s.WantEnd()
 				if d := time.Since(start); d < 2*rate || d > 3*rate {
@@ -180,12 +180,12 @@ func TestHalfOpenClient(t *testing.T) {
 func wantQuestion(t *testing.T, s *wiretest.Script) {
 	t.Helper()
 	if m := unpacked(t, s.Frame(false)); m.Mtype() != erpc.TypeCall || m.ServiceMethod() != heartbeat.ServiceMethod {
-		t.Errorf("got %v, want to be asked", m)
+		t.Errorf("got %v, want a probe", m)
 	}
 }
 
-// TestBusyClientDies: a client that was never idle for a beat is missed as soon
-// as any other, by both sides, and its server closes the session.
+// TestBusyClientDies: a client that was never idle for a beat is missed as soon as
+// any other, by both sides, and its server closes the session.
 func TestBusyClientDies(t *testing.T) {
 	for name, push := range map[string]bool{"call": false, "push": true} {
 		t.Run(name, func(t *testing.T) {
@@ -214,9 +214,8 @@ func TestBusyClientDies(t *testing.T) {
 	}
 }
 
-// TestNoBeatEver: a client without a Ping, or with one of v7 that was always
-// busy, is asked when it has been silent for long, and closed when it does not
-// answer either.
+// TestNoBeatEver: a client without a Ping, or one of v7 that was always busy, is
+// probed after a long silence, and closed if it does not answer either.
 func TestNoBeatEver(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		srv := wiretest.Serve(t, n.config(), heartbeat.NewPong())
@@ -238,7 +237,7 @@ func TestNoBeatEver(t *testing.T) {
 		time.Sleep(5 * limit)
 		works(t, alive)
 		if n := len(asks.arrived); n < 4 || n > 10 {
-			t.Errorf("a client that answers was asked %d times in %v", n, 6*limit)
+			t.Errorf("a client that answers was probed %d times in %v", n, 6*limit)
 		}
 		if n := srv.CountSession(); n != 1 {
 			t.Errorf("there are %d sessions, want that of the client that answers", n)
@@ -246,9 +245,8 @@ func TestNoBeatEver(t *testing.T) {
 	})
 }
 
-// TestPongRate: sessions that send no heartbeats are judged by the rate of the
-// configuration, or not at all; so are those of clients of HTTP, who cannot be
-// asked.
+// TestPongRate: sessions that send no heartbeats are judged by the configured rate,
+// or not at all; so are those of HTTP clients, which can't be probed.
 func TestPongRate(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		srv := wiretest.Serve(t, n.config(), heartbeat.NewPonger(heartbeat.PongConfig{Rate: time.Second, Misses: 5}))
@@ -276,7 +274,7 @@ func TestPongRate(t *testing.T) {
 	})
 }
 
-// TestFirstBeatAgain: a server that had no time for the first heartbeat gets
+// TestFirstBeatAgain: a server that had no time to answer the first heartbeat gets
 // another, however busy the session is.
 func TestFirstBeatAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
@@ -300,8 +298,8 @@ func TestFirstBeatAgain(t *testing.T) {
 	})
 }
 
-// TestSilentButAlive is a client that sends no more heartbeats, as v7 while it
-// hears messages, but answers the question.
+// TestSilentButAlive: a client stops sending heartbeats, as v7 does while
+// it receives messages, but answers the probe.
 func TestSilentButAlive(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		asked := newBeats()
@@ -339,8 +337,8 @@ func TestLargeMessageIn(t *testing.T) {
 	})
 }
 
-// TestLargeMessageOut: a client sends more than the other side reads in many
-// beats. The other side answers heartbeats when it reaches them.
+// TestLargeMessageOut: a client sends more than the other side reads in many beats.
+// The other side answers the heartbeats when it gets to them.
 func TestLargeMessageOut(t *testing.T) {
 	bubble(t, func(t *testing.T, n *network) {
 		addr, accept := n.listen(t)
@@ -374,8 +372,8 @@ func TestLargeMessageOut(t *testing.T) {
 	})
 }
 
-// TestNothingLeftBehind: with many peers and sessions there is no goroutine for
-// any of them, and goleak finds none after they have closed.
+// TestNothingLeftBehind: the plugin starts no goroutine for a peer or a session,
+// and goleak finds none after they have closed.
 func TestNothingLeftBehind(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, heartbeat.NewPong())
 	for range 20 {

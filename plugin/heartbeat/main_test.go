@@ -28,20 +28,21 @@ func TestMain(m *testing.M) { wait.Main(m) }
 // rate is the shortest there is.
 const rate = heartbeat.MinRate
 
-// bubble runs f where time passes only while everybody waits, so that a slow
+// bubble runs f where time passes only while all goroutines wait, so that a slow
 // machine changes nothing.
 func bubble(t *testing.T, f func(*testing.T, *network)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		// What the sessions leave behind ends by itself when nothing needs it.
+		// What the sessions leave behind ends by itself when nothing needs it any
+		// more.
 		t.Cleanup(func() { time.Sleep(time.Minute) })
 		f(t, new(network))
 	})
 }
 
-// A network is the only one that there is in a bubble. The cables of those who
-// dial on it can be pulled.
+// A network is the only one in a bubble. The cables of its dialed connections can
+// be pulled.
 type network struct {
 	memory.Transport
 	pulled atomic.Bool
@@ -55,7 +56,7 @@ func (n *network) Dial(ctx context.Context, network, addr string, o *socket.Opti
 	return &cable{conn, n}, nil
 }
 
-// config is that of a peer on the network.
+// config is the configuration of a peer on the network.
 func (n *network) config() erpc.PeerConfig {
 	return erpc.PeerConfig{Network: memory.Network, Transports: []erpc.Transport{n}}
 }
@@ -72,7 +73,7 @@ func (n *network) dial(t *testing.T, addr string) *wiretest.Script {
 	return s
 }
 
-// listen returns where clients under test find the script, and their
+// listen returns the address where clients under test find the script, and their
 // connections.
 func (n *network) listen(t *testing.T) (addr string, accept func() *wiretest.Script) {
 	t.Helper()
@@ -100,7 +101,7 @@ func (n *network) listen(t *testing.T) (addr string, accept func() *wiretest.Scr
 	}
 }
 
-// long gives a script more time than the usual, which costs nothing here.
+// long gives a script more time than usual, which costs nothing here.
 func long(t *testing.T, conn net.Conn) {
 	t.Helper()
 	if err := conn.SetDeadline(time.Now().Add(time.Hour)); err != nil {
@@ -108,8 +109,8 @@ func long(t *testing.T, conn net.Conn) {
 	}
 }
 
-// A cable takes everything and brings nothing once it was pulled; then the other
-// side does not hear of its end either.
+// A cable that was pulled accepts everything and delivers nothing; the other side
+// does not learn of the end of the connection either.
 type cable struct {
 	net.Conn
 	n *network
@@ -133,7 +134,7 @@ func (c *cable) Read(b []byte) (int, error) {
 
 func (c *cable) Close() error {
 	if c.n.pulled.Load() {
-		return c.SetDeadline(time.Now()) // ends what waits here
+		return c.SetDeadline(time.Now()) // ends the goroutines that wait here
 	}
 	return c.Conn.Close()
 }
@@ -156,7 +157,7 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// Beats hears of each heartbeat that arrives at a peer, is answered by it, or is
+// Beats records each heartbeat that arrives at a peer, is answered by it, or is
 // sent by it.
 type beats struct {
 	arrived, sent chan string

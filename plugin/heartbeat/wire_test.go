@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
-// TestGolden replays v7's heartbeat at both ends.
+// TestGolden replays v7's heartbeats at both ends.
 func TestGolden(t *testing.T) {
 	bubble(t, func(t *testing.T, net *network) {
 		var call, reply []byte
@@ -36,7 +36,7 @@ func TestGolden(t *testing.T) {
 		s = accept()
 		s.Want(call)
 		if d := time.Since(start); d > 200*time.Millisecond {
-			t.Errorf("the heartbeat that tells the rate came after %v, want it at once", d)
+			t.Errorf("the heartbeat with the rate came after %v, want it at once", d)
 		}
 		s.Send(reply)
 		s.Frame(false) // the next
@@ -49,8 +49,8 @@ func TestGolden(t *testing.T) {
 	})
 }
 
-// TestLiveV7: this side answers v7's heartbeats, and v7 answers those of this
-// side.
+// TestLiveV7: this side answers v7's heartbeats, and v7 answers the heartbeats of
+// this side.
 func TestLiveV7(t *testing.T) {
 	t.Parallel()
 	v7peer := wiretest.BuildV7(t)
@@ -89,7 +89,7 @@ func TestLiveV7(t *testing.T) {
 	})
 }
 
-// TestRates looks at what is sent for a rate, and how often.
+// TestRates checks what is sent for a rate, and how often.
 func TestRates(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -127,7 +127,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// TestChanges changes rate and kind while it runs.
+// TestChanges changes the rate and the kind of heartbeats while they run.
 func TestChanges(t *testing.T) {
 	bubble(t, func(t *testing.T, net *network) {
 		heard := newBeats()
@@ -157,7 +157,7 @@ func TestChanges(t *testing.T) {
 	})
 }
 
-// TestBadRates sends rates that make no sense.
+// TestBadRates sends invalid rates.
 func TestBadRates(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, heartbeat.NewPong())
 	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
@@ -165,7 +165,7 @@ func TestBadRates(t *testing.T) {
 		rate string
 		code int32
 	}{{"x", erpc.CodeBadMessage}, {"-1", erpc.CodeBadMessage}, {"99999999999999999999", erpc.CodeBadMessage},
-		{"0", 0}, {"4294967295", 0}, {"x", 0}} { // the last comes when a good one was there
+		{"0", 0}, {"4294967295", 0}, {"x", 0}} { // the last one comes after a good one
 		var none struct{}
 		st := sess.Call(heartbeat.ServiceMethod, nil, &none, erpc.WithSetMeta("hb_", tc.rate)).Status()
 		if st.Code() != tc.code {

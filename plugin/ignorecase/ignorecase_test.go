@@ -27,7 +27,7 @@ func (t *Told) NewsNow(s *string) *erpc.Status {
 	return nil
 }
 
-// TestMappings calls and pushes to every spelling of methods that were named by
+// TestMappings calls, and pushes to, every spelling of methods that were named by
 // either mapper.
 func TestMappings(t *testing.T) {
 	for _, tc := range []struct {
@@ -83,7 +83,7 @@ func TestSpelledAsRegistered(t *testing.T) {
 	}
 }
 
-// TestSharedByPeers: a name of one peer is of no use to another.
+// TestSharedByPeers: a name registered at one peer has no effect on another.
 func TestSharedByPeers(t *testing.T) {
 	plugin := ignorecase.NewIgnoreCase()
 	other := wiretest.NewServer(t, erpc.PeerConfig{}, plugin)
@@ -97,8 +97,8 @@ func TestSharedByPeers(t *testing.T) {
 	}
 }
 
-// TestUnknown: what nobody has reaches the handler of unknown methods, a path in
-// lower case as with v7, any other name as it was sent.
+// TestUnknown: a name that is not registered reaches the handler of unknown
+// methods: a path in lower case, as with v7, any other name as it was sent.
 func TestUnknown(t *testing.T) {
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, ignorecase.NewIgnoreCase())
 	srv.SetUnknownCall(func(ctx erpc.UnknownCallCtx) (any, *erpc.Status) { return ctx.ServiceMethod(), nil })
@@ -110,11 +110,11 @@ func TestUnknown(t *testing.T) {
 		}
 	}
 	if err := (wiretest.Call{Method: "/Math/ADD", Arg: []int{1, 2}, Want: 3}).Do(sess); err != nil {
-		t.Errorf("a known one beside it: %v", err)
+		t.Errorf("a known name as well: %v", err)
 	}
 }
 
-// TestAddedLate: handlers that the plugin was not told of are found if their
+// TestAddedLate: handlers that the plugin was not told about are found if their
 // names are in lower case.
 func TestAddedLate(t *testing.T) {
 	srv := wiretest.NewServer(t, erpc.PeerConfig{})

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A gate is a handler that tells what it has begun and waits to be let go.
+// A gate is a handler that reports what it has begun and waits to be released.
 type gate struct {
 	begun chan int
 	let   chan struct{}
@@ -41,7 +41,7 @@ func call(sess erpc.Session, n int, settings ...erpc.MessageSetting) erpc.CallCm
 	return sess.AsyncCall("/work", &n, new(int), nil, settings...)
 }
 
-// settle returns once the server has read everything that was sent before.
+// settle returns once the server has read everything that was sent before it.
 func settle(t *testing.T, sess erpc.Session) {
 	t.Helper()
 	arg := 0
@@ -80,12 +80,12 @@ func TestHandlers(t *testing.T) {
 	}
 }
 
-// Under overload the newest goes first, and the oldest is refused at once when
-// the queue is full.
+// Under overload the newest goes first, and the oldest is refused at once when the
+// queue is full.
 func TestNewBeforeOld(t *testing.T) {
 	g, sess := serve(t, limit.New(limit.Config{Handlers: 1, Queue: 3, Wait: time.Hour}))
 	var cmds []erpc.CallCmd
-	for n := range 6 { // 0 is handled; 1 and 2 find no room
+	for n := range 6 { // 0 is handled; 1 and 2 have to wait
 		cmds = append(cmds, call(sess, n))
 		settle(t, sess)
 	}
@@ -129,7 +129,7 @@ func TestWaitIsBounded(t *testing.T) {
 	}
 }
 
-// A caller that has gone while it waited is not handled.
+// A call whose caller has gone while it waited is not handled.
 func TestDesertedAreNotHandled(t *testing.T) {
 	g, sess := serve(t, limit.New(limit.Config{Handlers: 1, Queue: 10, Wait: time.Hour}))
 	first := call(sess, 0, erpc.WithCancel())
@@ -141,7 +141,7 @@ func TestDesertedAreNotHandled(t *testing.T) {
 	if st := brief.Status(); st.Code() != erpc.CodeHandleTimeout {
 		t.Errorf("out of time: %v", st)
 	}
-	time.Sleep(20 * time.Millisecond) // the clock of the server has begun later
+	time.Sleep(20 * time.Millisecond) // the server started its clock later
 	settle(t, sess)
 	g.let <- struct{}{}
 	g.let <- struct{}{}
@@ -196,7 +196,7 @@ func TestMistakes(t *testing.T) {
 		}()
 	}
 	if limit.Handlers(1).Name() == limit.Handlers(2).Name() {
-		t.Error("two bounds have one name")
+		t.Error("two bounds with one name were accepted")
 	}
 }
 

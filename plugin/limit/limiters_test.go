@@ -34,8 +34,8 @@ func TestNetworkOfAnAddress(t *testing.T) {
 	}
 }
 
-// However many keys come, at most max are kept; those that have used nothing
-// lately make room for others.
+// At most max keys are kept, however many come; keys that have used nothing lately
+// make room for others.
 func TestKeysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 10
@@ -53,7 +53,7 @@ func TestKeysAreBounded(t *testing.T) {
 		time.Sleep(2 * time.Second) // now all could make a call
 		for i := range most {
 			if r := l.of(fmt.Sprint("second", i)); r == l.shared {
-				t.Fatalf("key %d shares although the others rest", i)
+				t.Fatalf("key %d shares a limiter although the others are unused", i)
 			}
 		}
 		if len(l.byKey) != most {

@@ -13,7 +13,7 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { wait.Main(m) }
 
-const patience = 10 * time.Second // for what is about to happen
+const patience = 10 * time.Second // bounds each wait
 
 var quiet = slog.New(slog.DiscardHandler)
 

@@ -12,8 +12,9 @@ import (
 	"github.com/goerpc/erpc/plugin/limit"
 )
 
-// BenchmarkPushes measures what order costs, from the first push to the end of the last
-// handler: for one that is quick and for one that waits. docs/delivery.md has the figures.
+// BenchmarkPushes measures the cost of order, from the first push to the end of the last
+// handler: with a handler that is quick and with one that waits. docs/delivery.md has the
+// figures.
 func BenchmarkPushes(b *testing.B) {
 	for _, wait := range []time.Duration{0, 50 * time.Microsecond} {
 		for _, ordered := range []bool{false, true} {
@@ -45,7 +46,7 @@ func BenchmarkPushes(b *testing.B) {
 					b.Fatal(st)
 				}
 				body := make([]byte, 100)
-				const atOnce = 1000 // below what a session may have at work
+				const atOnce = 1000 // below the number of messages of a session that may be in progress
 				b.ReportAllocs()
 				for done := 0; b.Loop(); done++ {
 					if done%atOnce == 0 {

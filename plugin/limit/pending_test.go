@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// TestPending fills a session with calls: the next is told so at once, and has
-// its place when one of them has ended. Pushes and heartbeats go on.
+// TestPending fills a session with calls: the next one is refused at once, and gets
+// a place when one of them has ended. Pushes and heartbeats get through.
 func TestPending(t *testing.T) {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: quiet})
 	g := &gate{make(chan int, 100), make(chan struct{}, 100)}
@@ -45,7 +45,7 @@ func TestPending(t *testing.T) {
 	for _, cmd := range []erpc.CallCmd{call(sess, 3), sess.Call("/work", 4, nil)} {
 		await(t, "the refusal", cmd.Done())
 		if st := cmd.Status(); st.Code() != erpc.CodeExhausted || !errors.Is(st.Cause(), limit.ErrPending) || errors.Is(st.Cause(), session.ErrOverflow) {
-			t.Errorf("one too many ended with %v", st)
+			t.Errorf("the call above the limit ended with %v", st)
 		}
 	}
 	if st := sess.Push("/note", 7); !st.OK() || await(t, "the push", pushed) != 7 {

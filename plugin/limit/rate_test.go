@@ -64,7 +64,7 @@ func (s *rateServer) dial(t *testing.T, name string) erpc.Session {
 	return sess
 }
 
-// passed returns how many of n calls pass, by turns to /a and /b.
+// passed returns how many of n calls pass, alternating between /a and /b.
 func passed(t *testing.T, sess erpc.Session, n int) (passed int) {
 	t.Helper()
 	for i := range n {
@@ -78,14 +78,15 @@ func passed(t *testing.T, sess erpc.Session, n int) (passed int) {
 	return passed
 }
 
-// What a rate is for has its own, and all handlers count together. The rate is so
-// slow that during the test nothing is earned.
+// Each session, user or address, as the rate says, has its own budget, and all
+// handlers count together. The rate is so slow that nothing is earned during the
+// test.
 func TestRateIsForEachOfItsKind(t *testing.T) {
 	const burst = 4
 	for _, tc := range []struct {
 		per limit.Per
-		// What passes of 10 calls of each session, one after the other: two of
-		// ann, one of bob, two of nobody.
+		// What passes of 10 calls of each session, one after the other: two
+		// sessions of ann, one of bob, two of nobody.
 		want [5]int
 	}{
 		{"", [5]int{burst, burst, burst, burst, burst}},
@@ -119,7 +120,7 @@ func TestHeartbeatsPassARate(t *testing.T) {
 	}
 }
 
-// Time earns calls again.
+// Calls are earned again as time passes.
 func TestRateIsEarnedAgain(t *testing.T) {
 	srv := newRateServer(t, false, limit.NewRate(limit.Rate{Limit: 50, Burst: 1}))
 	sess := srv.dial(t, "")

@@ -12,9 +12,8 @@ import (
 	"github.com/goerpc/erpc/plugin/otel"
 )
 
-// The plugin takes the providers of the program, or the global ones if the
-// configuration names none. A program of yours exports its spans; this one looks
-// at them.
+// The plugin uses the providers of the program, or the global ones if the
+// configuration names none. A real program exports its spans; this one prints them.
 func ExampleNew() {
 	spans := tracetest.NewInMemoryExporter()
 	tracing, err := otel.New(otel.Config{

@@ -19,8 +19,8 @@ import (
 	"github.com/goerpc/erpc/plugin/otel"
 )
 
-// TestSpans: a call, its handler, the push that the handler sends back and the
-// handler of the push are one trace.
+// TestSpans: a call, its handler, the push that the handler sends back, and the
+// handler of that push belong to one trace.
 func TestSpans(t *testing.T) {
 	rec := tracetest.NewSpanRecorder()
 	reader := sdkmetric.NewManualReader()
@@ -83,11 +83,11 @@ func TestSpans(t *testing.T) {
 		}
 	}
 	if points["rpc.client.call.duration"] != 1 || points["rpc.server.call.duration"] != 2 || len(points) != 2 {
-		t.Errorf("measured %v, want the call, and the handling of call and push", points)
+		t.Errorf("measured %v, want the call, and the handling of the call and the push", points)
 	}
 }
 
-// TestNoReply: the span of a call ends with its context.
+// TestNoReply: the span of a call without a reply ends with its context.
 func TestNoReply(t *testing.T) {
 	rec := tracetest.NewSpanRecorder()
 	p, err := otel.New(otel.Config{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))})
@@ -172,8 +172,8 @@ func attribute(s sdktrace.ReadOnlySpan, key string) string {
 	return ""
 }
 
-// The span of a handler is in its context, and the attributes are those of the
-// conventions, for what succeeds and what fails.
+// The span of a handler is in its context, and has the attributes of the semantic
+// conventions, on success and on failure.
 func TestAttributesAndTheSpanInTheContext(t *testing.T) {
 	rec := tracetest.NewSpanRecorder()
 	p, err := otel.New(otel.Config{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))})
@@ -215,7 +215,7 @@ func TestAttributesAndTheSpanInTheContext(t *testing.T) {
 				t.Errorf("%s: %v, want %s", s.SpanKind(), s.Attributes(), address)
 			}
 			if tc.method == "/refuse" && server && <-inContext != s.SpanContext().SpanID() {
-				t.Error("the span in the context of the handler is another")
+				t.Error("the context of the handler has another span")
 			}
 		}
 	}
@@ -252,8 +252,8 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// Strangers choose the names of methods that are not there, so these count
-// together.
+// Strangers choose the names of unknown methods, so all of these share one name in
+// the counts.
 func TestUnregisteredMethodsCountTogether(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	p, err := otel.New(otel.Config{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})

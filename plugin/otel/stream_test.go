@@ -16,8 +16,8 @@ import (
 	"github.com/goerpc/erpc/plugin/otel"
 )
 
-// A stream is one span at each end, the second below the first, with its status and
-// its messages, however it ends.
+// A stream is one span at each end, the second a child of the first, with its
+// status and its messages, however it ends.
 func TestStreams(t *testing.T) {
 	for _, c := range []struct {
 		name, method   string

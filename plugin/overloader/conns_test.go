@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/plugin/overloader"
 )
 
-// TestConnLimit: what is above it is closed without a byte and takes no place;
-// the end of what was refused frees none.
+// TestConnLimit: a connection above the limit is closed without a byte and takes no
+// place; its end frees none.
 func TestConnLimit(t *testing.T) {
 	o := overloader.New(overloader.LimitConfig{MaxConn: 2})
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, o)
@@ -35,7 +35,7 @@ func TestConnLimit(t *testing.T) {
 	eventually(t, "that to be taken", func() bool { return o.Counts().NowConns == 2 })
 	wiretest.DialScript(t, "tcp", srv.Addr).WantEnd()
 
-	if err := o.Update(overloader.LimitConfig{MaxConn: 1}); err != nil { // nobody is thrown out
+	if err := o.Update(overloader.LimitConfig{MaxConn: 1}); err != nil { // no session is closed
 		t.Fatal(err)
 	}
 	if st := add(first); !st.OK() {
@@ -51,8 +51,8 @@ func TestConnLimit(t *testing.T) {
 	}
 }
 
-// TestRefusedByAnother: a session that a plugin behind refuses gives its place
-// back, once.
+// TestRefusedByAnother: a session that a later plugin refuses gives its place back,
+// once.
 func TestRefusedByAnother(t *testing.T) {
 	o := overloader.New(overloader.LimitConfig{MaxConn: 5})
 	refuse := &erpc.PluginImpl{PluginName: "refuse", OnPostAccept: func(erpc.PreSession) *erpc.Status { return erpc.NewStatus(1, "no") }}
@@ -74,7 +74,7 @@ func TestRedialKeepsThePlace(t *testing.T) {
 	refusals := atomic.Int32{}
 	moody := &erpc.PluginImpl{PluginName: "moody", OnPostDial: func(_ erpc.PreSession, again bool) *erpc.Status {
 		if again && refusals.Add(1) == 1 {
-			return erpc.NewStatus(1, "not yet") // what is undone then must be done again
+			return erpc.NewStatus(1, "not yet") // what is undone here must be done again
 		}
 		return nil
 	}}
@@ -91,7 +91,7 @@ func TestRedialKeepsThePlace(t *testing.T) {
 	if _, st := cli.Peer.ServeConn(pipe(t)); st.OK() {
 		t.Error("there was room for a second session")
 	}
-	_ = sess.Close() // twice would change nothing
+	_ = sess.Close() // closing twice changes nothing
 	eventually(t, "the place", func() bool { return o.Counts().NowConns == 0 })
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/goerpc/erpc/plugin/overloader"
 )
 
-// A server that takes one call of /report in a second. The second caller is told
-// to come back.
+// A server accepts one call of /report a second. The second caller is told to come
+// back.
 func Example() {
 	limits := overloader.New(overloader.LimitConfig{
 		MaxConn:       10_000,

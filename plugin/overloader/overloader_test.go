@@ -40,7 +40,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func add(sess erpc.Session) *erpc.Status { return sess.Call("/math/add", []int{1}, nil).Status() }
 
-// TestGolden: the second call in a second gets the answer of v7.
+// TestGolden: the second call within a second gets the answer of v7.
 func TestGolden(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, overloader.New(overloader.LimitConfig{
 		V7Status: true, QPSInterval: 100 * time.Millisecond,
@@ -61,7 +61,7 @@ func TestGolden(t *testing.T) {
 	s.Want(reply)
 }
 
-// TestStatus: a caller can tell a refusal from a failure, unless it is v7's.
+// TestStatus: a caller can tell a refusal from a failure, except for v7's.
 func TestStatus(t *testing.T) {
 	for _, tc := range []struct {
 		v7    bool
@@ -91,8 +91,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestRateExact makes calls of many callers at once: as many pass as the limits
-// say, and what the one refuses takes nothing from the other.
+// TestRateExact makes calls from many callers at once: exactly as many pass as the
+// limits allow, and a call that one limit refuses takes nothing from the other.
 func TestRateExact(t *testing.T) {
 	o := overloader.New(overloader.LimitConfig{MaxTotalQPS: 20,
 		MaxHandlerQPS: []overloader.HandlerLimit{{ServiceMethod: "/math/add", MaxQPS: 5}}, Except: []string{"/enc/str"}})
@@ -113,7 +113,7 @@ func TestRateExact(t *testing.T) {
 		return int(n.Load())
 	}
 	limited, others, free := passed("/math/add", []int{1}), passed("/math/gz", []int{1}), passed("/enc/str", "x")
-	spare := int(time.Since(start)/(50*time.Millisecond)) + 1 // permits that came in meanwhile
+	spare := int(time.Since(start)/(50*time.Millisecond)) + 1 // permits that were earned meanwhile
 	if limited < 5 || limited > 5+spare {
 		t.Errorf("%d passed to the limited method, want 5", limited)
 	}
@@ -129,7 +129,7 @@ func TestRateExact(t *testing.T) {
 	}
 }
 
-// A gate is a method whose handlers wait to be let go.
+// A gate is a method whose handlers wait to be released.
 type gate struct {
 	at      atomic.Int32
 	most    atomic.Int32
@@ -166,7 +166,7 @@ func TestInFlightExact(t *testing.T) {
 			g := newGate(srv.Peer)
 			srv.Listen(t)
 			sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
-			for range 2 { // what was held must be free again
+			for range 2 { // what was taken must be free again
 				before := o.Counts().InFlight
 				done := make(chan erpc.CallCmd, 40)
 				for i := range 20 {
@@ -182,7 +182,7 @@ func TestInFlightExact(t *testing.T) {
 				if st := add(sess); (name == "all") != overloader.IsOverload(st) {
 					t.Errorf("another method: %v", st)
 				}
-				if err := o.Update(o.LimitConfig()); err != nil { // changes nothing of what is counted
+				if err := o.Update(o.LimitConfig()); err != nil { // does not change the counts
 					t.Fatal(err)
 				}
 				for range 6 {
@@ -200,7 +200,7 @@ func TestInFlightExact(t *testing.T) {
 	}
 }
 
-// TestQueue: one works, two wait, the next is refused at once; of those that
+// TestQueue: one is handled, two wait, the next is refused at once; of those that
 // wait the newest goes first.
 func TestQueue(t *testing.T) {
 	o := overloader.New(overloader.LimitConfig{MaxInFlight: 1, MaxQueue: 2, MaxQueueTime: wiretest.Limit})
@@ -232,7 +232,8 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// TestQueueTime: what waits is refused when its time is over, or its caller's.
+// TestQueueTime: a call that waits is refused when its time, or that of its caller,
+// is over.
 func TestQueueTime(t *testing.T) {
 	o := overloader.New(overloader.LimitConfig{MaxInFlight: 1, MaxQueue: 5, MaxQueueTime: 20 * time.Millisecond})
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, o)
@@ -241,7 +242,7 @@ func TestQueueTime(t *testing.T) {
 	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	// The two have to know each other before a call can be cancelled.
+	// Both sides have to know each other before a call can be cancelled.
 	if st := sess.Call("/math/add", []int{1}, nil, erpc.WithContext(ctx)).Status(); !st.OK() {
 		t.Fatal(st)
 	}
@@ -299,19 +300,19 @@ func TestPlacesComeBack(t *testing.T) {
 		}
 	}
 	late := sess.AsyncCall("/gate", 1, nil, nil)
-	if st := late.Status(); st.Code() != erpc.CodeHandleTimeout { // its handler works still
+	if st := late.Status(); st.Code() != erpc.CodeHandleTimeout { // its handler is still working
 		t.Errorf("late: %v", st)
 	}
 	if n := o.Counts().NowInFlight; n != 1 {
-		t.Errorf("%d at work, want the late one", n)
+		t.Errorf("%d are running, want the late one", n)
 	}
 	g.leave <- struct{}{}
 	eventually(t, "all to be free", func() bool { return o.Counts().NowInFlight == 0 })
 }
 
-// TestFreeBeforeTheReply: a place is free when the handler has returned, so that
-// who has the reply may call again, and one whose reply can't be written keeps
-// nobody out.
+// TestFreeBeforeTheReply: a place is free once the handler has returned, so a
+// client that has the reply may call again, and one whose reply can't be written
+// keeps nobody out.
 func TestFreeBeforeTheReply(t *testing.T) {
 	o := overloader.New(overloader.LimitConfig{MaxInFlight: 1})
 	var replies atomic.Int32
@@ -348,7 +349,7 @@ func TestMistakes(t *testing.T) {
 	} {
 		o := overloader.New(overloader.LimitConfig{MaxConn: 9})
 		if err := o.Update(cfg); err == nil {
-			t.Errorf("%s: let pass", name)
+			t.Errorf("%s: let through", name)
 		}
 		if got := o.LimitConfig().MaxConn; got != 9 {
 			t.Errorf("%s: the old limits are gone: %d", name, got)
@@ -393,7 +394,7 @@ func TestRoute(t *testing.T) {
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("limits that contradict each other were taken for a route")
+			t.Error("contradictory limits were accepted for a route")
 		}
 	}()
 	erpc.HandleCall(srv.Peer, "/mistake", func(context.Context, *int) (*int, error) { return nil, nil },

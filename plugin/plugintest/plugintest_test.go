@@ -29,7 +29,7 @@ func one[P erpc.Plugin](f func() P) func() []erpc.Plugin {
 	return func() []erpc.Plugin { return []erpc.Plugin{f()} }
 }
 
-// Every plugin that comes with erpc keeps to the contract.
+// Every plugin that comes with erpc fulfills the contract.
 func TestOurs(t *testing.T) {
 	const key = "32 random bytes, or nearly random"
 	secured := one(func() *secure.Secure { return secure.NewPlugin(0, key) })
@@ -81,8 +81,8 @@ func TestOurs(t *testing.T) {
 	}
 }
 
-// A hook can give the handler something in its context, whatever the kind of
-// handler, and the next message has nothing of it.
+// A hook can put a value into the context of the handler, for every kind of
+// handler, and the next message does not see it.
 func TestSetContextReachesTheHandler(t *testing.T) {
 	type key struct{}
 	mark := &erpc.PluginImpl{PluginName: "mark", OnPostReadCallHeader: set(key{}), OnPostReadPushHeader: set(key{})}

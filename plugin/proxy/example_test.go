@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/plugin/proxy"
 )
 
-// A peer in front of two backends, which it takes in turn.
+// A peer in front of two backends, which it uses in turn.
 func Example() {
 	quiet := slog.New(slog.DiscardHandler)
 	serve := func(name string) (erpc.Peer, string) {

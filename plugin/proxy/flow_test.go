@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/plugin/proxy"
 )
 
-// stuck is a backend that takes nothing until it is released.
+// stuck is a backend that accepts nothing until it is released.
 type stuck struct {
 	taken   atomic.Int32
 	release chan struct{}
@@ -28,7 +28,7 @@ func (s *stuck) Push(string, any, ...erpc.MessageSetting) *erpc.Status {
 }
 
 // While a backend is stuck, the proxy reads no more from the client than the
-// in-flight limit of its peer lets it, and all of it is forwarded in the end.
+// in-flight limit of its peer allows, and all of it is forwarded in the end.
 func TestStuckBackendSlowsItsClientDown(t *testing.T) {
 	const limit, total = 4, 3000
 	backend := &stuck{release: make(chan struct{})}
@@ -47,12 +47,12 @@ func TestStuckBackendSlowsItsClientDown(t *testing.T) {
 		}
 		pushed <- nil
 	}()
-	// It stands still when the buffers between them are full.
+	// The count stops growing when the buffers in between are full.
 	still := 0
 	for last := int32(-1); still < 20; {
 		select {
 		case st := <-pushed:
-			t.Fatalf("all %d were taken, %v: no back-pressure", sent.Load(), st)
+			t.Fatalf("all %d were sent, %v: there is no backpressure", sent.Load(), st)
 		case <-time.After(10 * time.Millisecond):
 		}
 		if n := sent.Load(); n == last {
@@ -76,7 +76,7 @@ func TestStuckBackendSlowsItsClientDown(t *testing.T) {
 	}
 }
 
-// TestCloseWhileStuck: a client that is not read from can be closed all the same.
+// TestCloseWhileStuck: a client that is not being read from can still be closed.
 func TestCloseWhileStuck(t *testing.T) {
 	backend := &stuck{release: make(chan struct{})}
 	front := start(t, proxy.NewPlugin(to(backend), proxy.Config{MaxInFlight: 1}))
@@ -97,7 +97,8 @@ func TestCloseWhileStuck(t *testing.T) {
 	close(backend.release)
 }
 
-// TestOrderedPushes: pushes arrive as they were sent, if asked for.
+// TestOrderedPushes: pushes arrive in the order in which they were sent, if the
+// configuration asks for it.
 func TestOrderedPushes(t *testing.T) {
 	got := make(chan string, 1000)
 	front := start(t, proxy.NewPushPlugin(func(*proxy.Label) proxy.PushForwarder {
@@ -123,7 +124,7 @@ func (f pushFunc) Push(_ string, arg any, _ ...erpc.MessageSetting) *erpc.Status
 	return nil
 }
 
-// backend is a Forwarder that is told apart by its name.
+// backend is a Forwarder that is recognized by its name.
 type backend struct {
 	proxy.Forwarder
 	name string
@@ -151,7 +152,7 @@ func TestBalance(t *testing.T) {
 	}
 	a.sick, c.sick = true, true
 	if got := take(turns, 3); got != "bca" {
-		t.Errorf("with none that can be used took %s", got)
+		t.Errorf("with no usable backend it took %s", got)
 	}
 	a.sick, b.sick, c.sick = false, false, false
 
@@ -164,7 +165,7 @@ func TestBalance(t *testing.T) {
 	}
 	first.sick = true
 	if got := sticky(l); got == first {
-		t.Error("the key stuck to a backend that can't be used")
+		t.Error("the key stuck to an unusable backend")
 	}
 	names := map[string]bool{}
 	first.sick = false
@@ -176,7 +177,7 @@ func TestBalance(t *testing.T) {
 	}
 }
 
-// redialing is a backend whose session lives, but has no connection now.
+// redialing is a backend whose session lives but has no connection at the moment.
 type redialing struct {
 	*backend
 	away bool
@@ -190,11 +191,11 @@ func TestBalanceSkipsBackendsThatRedial(t *testing.T) {
 	b.away = true
 	for range 4 {
 		if got := choose(&proxy.Label{}); got != a {
-			t.Fatal("took a backend that is being redialed")
+			t.Fatal("it took a backend that is being redialed")
 		}
 	}
 	a.away = true
 	if choose(&proxy.Label{}) == nil {
-		t.Error("with all away there is no backend; one of them may come back in time")
+		t.Error("with all backends away it returns none; one of them may come back in time")
 	}
 }

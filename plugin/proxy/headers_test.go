@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/proto/httproto"
 )
 
-// webServer is a stock HTTP server that tells what it was asked.
+// webServer is a plain HTTP server that records what it was asked.
 func webServer(t *testing.T) (addr string, got <-chan *http.Request) {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,8 +39,8 @@ func webServer(t *testing.T) (addr string, got <-chan *http.Request) {
 	return lis.Addr().String(), requests
 }
 
-// What tells a backend whom a message comes from, or which virtual host it is
-// for, is the word of the proxy, however a client writes it.
+// The proxy alone tells a backend whom a message comes from and which virtual host
+// it is for, whatever a client writes in its headers.
 func TestClientsChooseNeitherAddressNorHostOfAnHTTPBackend(t *testing.T) {
 	addr, got := webServer(t)
 	back := wiretest.NewClient(t, erpc.PeerConfig{DefaultBodyCodec: "json"})
@@ -82,7 +82,7 @@ func TestClientsChooseNeitherAddressNorHostOfAnHTTPBackend(t *testing.T) {
 	}
 }
 
-// Metadata that erpc uses between neighbours stays between them.
+// Metadata that erpc uses between neighbors is not forwarded.
 func TestErpcMetadataIsHopByHop(t *testing.T) {
 	backend := start(t)
 	metas := make(chan map[string]string, 1)
@@ -116,7 +116,7 @@ func TestErpcMetadataIsHopByHop(t *testing.T) {
 	}
 }
 
-// A message that goes round in a circle of proxies is dropped after MaxHops.
+// A message that goes round in a loop of proxies is dropped after MaxHops.
 func TestLoopsEnd(t *testing.T) {
 	for _, kind := range []string{"call", "push"} {
 		t.Run(kind, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestLoopsEnd(t *testing.T) {
 				for deadline := time.Now().Add(wiretest.Limit); forwarded.Load() < hops && time.Now().Before(deadline); {
 					time.Sleep(time.Millisecond)
 				}
-				time.Sleep(20 * time.Millisecond) // a loop that goes on would have gone round many times
+				time.Sleep(20 * time.Millisecond) // an endless loop would have gone round many times by now
 			}
 			if n := forwarded.Load(); n != hops {
 				t.Errorf("forwarded %d times, want %d", n, hops)

@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/plugin/proxy"
 )
 
-// hub returns a peer that forwards what one of its sessions sends to the other.
+// hub returns a peer that forwards what one of its sessions sends to the other one.
 func hub(t *testing.T, cfg proxy.Config) *wiretest.Peer {
 	t.Helper()
 	var peer atomic.Pointer[wiretest.Peer]
@@ -29,8 +29,8 @@ func hub(t *testing.T, cfg proxy.Config) *wiretest.Peer {
 	return p
 }
 
-// A proxy between two of its own clients needs to read the replies of each while
-// it forwards the calls of the other, so it must never stop reading.
+// A proxy between two of its own clients has to read the replies of each while it
+// forwards the calls of the other, so it must never stop reading.
 func TestHubKeepsReadingRepliesWhileClientsAreAtTheirLimit(t *testing.T) {
 	const limit, calls = 50, 1000 // of each client
 	front := hub(t, proxy.Config{MaxInFlight: limit})
@@ -57,8 +57,8 @@ func TestHubKeepsReadingRepliesWhileClientsAreAtTheirLimit(t *testing.T) {
 }
 
 // Handlers on both sides of a hub that call back through it can use up the places
-// of both clients. The calls that wait for one are refused after a while.
-func TestCallsDoNotWaitForATurnForEver(t *testing.T) {
+// of both clients. Calls that wait for a place are refused after a while.
+func TestCallsDoNotWaitForeverForATurn(t *testing.T) {
 	const limit = 2
 	front := hub(t, proxy.Config{MaxInFlight: limit, MaxWait: 50 * time.Millisecond})
 	var sessions []erpc.Session
@@ -88,7 +88,8 @@ func TestCallsDoNotWaitForATurnForEver(t *testing.T) {
 	}
 }
 
-// A client that leaves takes no pushes with it that the proxy has read.
+// The pushes that the proxy has read from a client are delivered although the
+// client leaves.
 func TestPushesOutliveTheirClient(t *testing.T) {
 	const pushes = 20
 	got := make(chan string, pushes)

@@ -25,7 +25,7 @@ func await[T any](t *testing.T, what string, ch <-chan T) T {
 	}
 }
 
-// start returns a peer that serves and has no handlers but those of its plugins.
+// start returns a serving peer that has no handlers but those of its plugins.
 func start(t *testing.T, plugins ...erpc.Plugin) *wiretest.Peer {
 	t.Helper()
 	return startWith(t, erpc.PeerConfig{}, plugins...)
@@ -40,7 +40,7 @@ func startWith(t *testing.T, cfg erpc.PeerConfig, plugins ...erpc.Plugin) *wiret
 	return p
 }
 
-// dial returns a session of a client made for it.
+// dial returns a session of a new client.
 func dial(t *testing.T, addr string) erpc.Session {
 	t.Helper()
 	return wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, addr)

@@ -11,19 +11,19 @@ import (
 	"github.com/goerpc/erpc/plugin/proxy"
 )
 
-// to returns what chooses always f.
+// to returns a function that always chooses f.
 func to(f proxy.Forwarder) func(*proxy.Label) proxy.Forwarder {
 	return func(*proxy.Label) proxy.Forwarder { return f }
 }
 
-// seen is what a backend got.
+// seen is what a backend received.
 type seen struct {
 	method, body, meta, filters string
 	codec                       byte
 }
 
-// observe makes p answer every call with its own body, and tell of it and of
-// every push.
+// observe makes p answer every call with its own body, and report it and every
+// push.
 func observe(p *wiretest.Peer) <-chan seen {
 	got := make(chan seen, 100)
 	tell := func(ctx erpc.PushCtx, body []byte) {
@@ -53,8 +53,8 @@ func withoutErpcs(meta string) string {
 	return strings.Join(keep, "&")
 }
 
-// TestForwards sends bodies of codecs that nobody knows, with metadata and
-// filters, and wants all of it at the backend and back.
+// TestForwards sends bodies of codecs that nobody knows, with metadata and filters,
+// and expects all of it at the backend and back at the client.
 func TestForwards(t *testing.T) {
 	wiretest.Filters()
 	backend := start(t)
@@ -100,7 +100,7 @@ func TestForwards(t *testing.T) {
 	check("push")
 }
 
-// TestRealIP: what a client claims counts only if its word is taken for it.
+// TestRealIP: an address that a client claims counts only if the client is trusted.
 func TestRealIP(t *testing.T) {
 	backend := wiretest.Serve(t, erpc.PeerConfig{})
 	sess := dial(t, backend.Addr)
@@ -108,7 +108,7 @@ func TestRealIP(t *testing.T) {
 		name  string
 		cfg   proxy.Config
 		claim string
-		own   bool // the address of the connection is wanted
+		own   bool // expect the address of the connection
 	}{
 		{"none", proxy.Config{}, "", true},
 		{"not trusted", proxy.Config{}, "9.9.9.9:9", true},
@@ -136,8 +136,8 @@ func TestRealIP(t *testing.T) {
 	}
 }
 
-// TestStatuses: the word of the backend is passed on, that of its connection is
-// not.
+// TestStatuses: the status of the backend is passed on, the status of the
+// connection to it is not.
 func TestStatuses(t *testing.T) {
 	backend := wiretest.Serve(t, erpc.PeerConfig{})
 	sess := dial(t, backend.Addr)
@@ -168,7 +168,7 @@ func TestStatuses(t *testing.T) {
 			t.Errorf("%s: %v, want %d", name, st, erpc.CodeBadGateway)
 		}
 		if strings.Contains(st.String(), addr) {
-			t.Errorf("%s: the client is told of %s: %v", name, addr, st)
+			t.Errorf("%s: the client gets to see %s: %v", name, addr, st)
 		}
 		if !cli.Health() {
 			t.Errorf("%s: the session of the client ended", name)
@@ -205,7 +205,7 @@ func TestBackendLostMidCall(t *testing.T) {
 	}
 }
 
-// TestOnlyOneKind: a proxy of calls leaves pushes alone, and the other way round.
+// TestOnlyOneKind: a proxy of calls does not touch pushes, and vice versa.
 func TestOnlyOneKind(t *testing.T) {
 	backend := start(t)
 	got := observe(backend)
@@ -275,8 +275,8 @@ func TestEnds(t *testing.T) {
 				ctx, cancel = context.WithTimeout(ctx, tc.limit)
 				defer cancel()
 			}
-			// The answer to a call with a context comes behind the word that
-			// cancellation is understood.
+			// The answer to a call with a context comes after the message which
+			// says that cancellation is understood.
 			if st := cli.Call("/hello", nil, nil, erpc.WithContext(ctx)).Status(); !st.OK() {
 				t.Fatal(st)
 			}

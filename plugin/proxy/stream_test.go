@@ -41,7 +41,7 @@ func streamHandlers(p erpc.Peer) {
 	})
 }
 
-// behind returns a session of a client with a proxy, behind which is a backend.
+// behind returns a session of a client with a proxy that forwards to a backend.
 func behind(t *testing.T, register func(erpc.Peer), cfg ...erpc.PeerConfig) erpc.Session {
 	t.Helper()
 	backend := start(t)
@@ -156,7 +156,7 @@ func TestStreamsGoThrough(t *testing.T) {
 	}
 }
 
-// The checksums of transfers are at their ends, and go through.
+// The ends of a transfer compute the checksums, which go through unchanged.
 func TestTransfersGoThrough(t *testing.T) {
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<17) // 2 MiB
 	var got bytes.Buffer
@@ -178,8 +178,8 @@ func TestTransfersGoThrough(t *testing.T) {
 	}
 }
 
-// A program that does not receive holds back the one that sends, through the
-// proxy, and nothing else; then everything arrives.
+// A program that does not receive stops the one that sends, through the proxy, and
+// stops nothing else; in the end everything arrives.
 func TestBackPressureGoesThrough(t *testing.T) {
 	const size, maxHeld = 16 << 10, 512 << 10 // two windows of 64 KiB, and queues
 	release := make(chan struct{})
@@ -224,7 +224,7 @@ func TestBackPressureGoesThrough(t *testing.T) {
 		n++
 	}
 	if n*size > maxHeld {
-		t.Errorf("%d bytes were sent to a program that takes nothing", n*size)
+		t.Errorf("%d bytes were sent to a program that receives nothing", n*size)
 	}
 	flood := openStream[[]byte, []byte](t, ctx, cli, "/flood")
 	if err := flood.CloseSend(); err != nil {
@@ -234,7 +234,7 @@ func TestBackPressureGoesThrough(t *testing.T) {
 		last = sent.Load()
 	}
 	if held := sent.Load() * size; held == 0 || held > maxHeld {
-		t.Errorf("the backend sent %d bytes to a client that takes nothing", held)
+		t.Errorf("the backend sent %d bytes to a client that receives nothing", held)
 	}
 	to, got := 1000, 0
 	for _, err := range erpc.Subscribe[int](ctx, cli, "/count", &to) {
@@ -244,7 +244,7 @@ func TestBackPressureGoesThrough(t *testing.T) {
 		got++
 	}
 	if got != to {
-		t.Errorf("%d messages beside the stalled streams", got)
+		t.Errorf("%d messages arrived next to the stalled streams", got)
 	}
 	close(release)
 	if m, err := stalled.CloseAndRecv(); err != nil || *m != n {
@@ -263,7 +263,7 @@ func TestBackPressureGoesThrough(t *testing.T) {
 }
 
 // However a client ends a stream, the handler at the backend ends; however the
-// backend ends it, the client learns a status.
+// backend ends it, the client gets a status.
 func TestEndsOfStreamsGoThrough(t *testing.T) {
 	ended := make(chan error, 1)
 	entered := make(chan struct{}, 1)
@@ -312,7 +312,8 @@ func TestEndsOfStreamsGoThrough(t *testing.T) {
 	}
 }
 
-// A message that the proxy may not pass on ends the stream: it would be missed.
+// A message that is too large for the proxy ends the stream, because it would be
+// missing.
 func TestAMessageAboveTheLimitOfTheProxy(t *testing.T) {
 	cli := behind(t, streamHandlers, erpc.PeerConfig{StreamMessageLimit: 1000})
 	s := openStream[[]byte, []byte](t, bounded(t), cli, "/echo")
@@ -351,7 +352,7 @@ func TestStreamsThatAreNotForwarded(t *testing.T) {
 			}
 		})
 	}
-	t.Run("but by a proxy of streams", func(t *testing.T) {
+	t.Run("a proxy of streams forwards it", func(t *testing.T) {
 		cli := dial(t, start(t, proxy.NewStreamPlugin(func(*proxy.Label) proxy.StreamForwarder { return sess })).Addr)
 		to, n := 10, 0
 		for range erpc.Subscribe[int](bounded(t), cli, "/count", &to) {
@@ -363,7 +364,7 @@ func TestStreamsThatAreNotForwarded(t *testing.T) {
 	})
 }
 
-// Proxies that forward to each other do not pass a stream round without end.
+// Proxies that forward to each other do not pass a stream round forever.
 func TestStreamsHaveHops(t *testing.T) {
 	cli := dial(t, hub(t, proxy.Config{MaxHops: 3}).Addr)
 	_, err := openStream[[]byte, []byte](t, bounded(t), cli, "/echo").Recv()
@@ -378,13 +379,13 @@ func TestStreamsHaveHops(t *testing.T) {
 	wantCode(t, "a proxy that forwards to itself", err, erpc.CodeBadGateway)
 }
 
-// Who shuts down, at either end or in the middle, is heard at both ends, and a
-// stream that is to end alone is, too.
+// A shutdown, at either end or in the middle, is known at both ends, and so is the
+// drain of a single stream.
 func TestDrainingGoesThrough(t *testing.T) {
 	for _, c := range []struct {
 		name           string
 		drain          func(ctx context.Context, client, front, backend erpc.Peer, s *bytesStream) error
-		client, server bool // which end hears it
+		client, server bool // which end learns of it
 	}{
 		{"the backend shuts down", func(ctx context.Context, _, _, backend erpc.Peer, _ *bytesStream) error { return backend.Shutdown(ctx) }, true, true},
 		{"the client shuts down", func(ctx context.Context, client, _, _ erpc.Peer, _ *bytesStream) error { return client.Shutdown(ctx) }, true, true},
@@ -405,7 +406,7 @@ func TestDrainingGoesThrough(t *testing.T) {
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-				_, err := s.Recv() // until the client has heard as well
+				_, err := s.Recv() // until the client knows as well
 				return err
 			})
 			front := startWith(t, erpc.PeerConfig{}, proxy.NewPlugin(to(dial(t, backend.Addr))))
@@ -427,9 +428,9 @@ func TestDrainingGoesThrough(t *testing.T) {
 			} else {
 				select {
 				case <-other.Draining():
-					t.Error("the other stream drains")
+					t.Error("the other stream drains, too")
 				case <-heard:
-					t.Error("the handler of the other stream heard it")
+					t.Error("the handler of the other stream drains, too")
 				case <-time.After(50 * time.Millisecond):
 				}
 			}

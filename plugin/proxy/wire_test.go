@@ -8,9 +8,10 @@ import (
 	"github.com/goerpc/erpc/plugin/proxy"
 )
 
-// TestV7 puts our proxy between a client and a server of erpc v7. Its own proxy
-// can't carry bodies that are not JSON; ours carries all that the client checks
-// but the push that a server sends back: its connection is with the proxy.
+// TestV7 puts our proxy between a client and a server of erpc v7. The proxy of v7
+// can only carry JSON bodies; ours carries everything that the client checks,
+// except the push that a server sends back, because the server's connection is with
+// the proxy.
 func TestV7(t *testing.T) {
 	v7peer := wiretest.BuildV7(t)
 	wiretest.Filters()

@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// A server tells of its methods to clients on the same machine.
+// A server lists its methods for clients on the same machine.
 func Example() {
 	r := reflect.New(reflect.Config{Allow: func(sess erpc.Session) bool {
 		addr, ok := sess.RemoteAddr().(*net.TCPAddr)

@@ -23,7 +23,7 @@ type page1 struct {
 	Tags   []string `form:"tag"`
 	base
 	Raw    []byte
-	hidden int //lint:ignore U1000 that it is not shown is what is tested
+	hidden int //lint:ignore U1000 the test is that it is not shown
 }
 
 // serveHTTP starts a peer that speaks HTTP and returns its URL.
@@ -35,7 +35,8 @@ func serveHTTP(t *testing.T, cfg reflect.Config, register func(erpc.Peer, *refle
 	return "http://" + kit.Start(t, p)
 }
 
-// many registers methods of all kinds and of names that are hard to write as paths.
+// many registers methods of all kinds and with names that are hard to write as
+// paths.
 func many(p erpc.Peer, r *reflect.Plugin) {
 	erpc.HandleCall(p, "/node", func(context.Context, *node) (*page[node], error) { return &page[node]{}, nil }, r.Doc("finds nodes"))
 	erpc.HandleCall(p, "/page", func(_ context.Context, in *page1) (*page1, error) { return in, nil }, erpc.Safe())
@@ -49,7 +50,7 @@ func many(p erpc.Peer, r *reflect.Plugin) {
 	chaterpc.RegisterChat(p, chaterpc.UnimplementedChatHandler{})
 }
 
-// openAPI is what the tests read of a document.
+// openAPI is the part of a document that the tests read.
 type openAPI struct {
 	Info    struct{ Title, Version string }
 	Servers []struct{ URL string }
@@ -81,8 +82,8 @@ func get(t *testing.T, url string) (*http.Response, []byte) {
 	return res, text
 }
 
-// What the document describes is what HTTP clients can do: each path with its method
-// and an example of the argument finds its handler.
+// The document describes what HTTP clients can do: each path, with its method and an
+// example of the argument, finds its handler.
 func TestOpenAPIIsTrue(t *testing.T) {
 	url := serveHTTP(t, reflect.Config{Hide: []string{"/hidden/"}, OpenAPI: reflect.OpenAPI{Title: "nodes", Version: "1.2", Servers: []string{"/"}}}, many)
 	res, text := get(t, url+reflect.OpenAPIMethod)
@@ -104,7 +105,7 @@ func TestOpenAPIIsTrue(t *testing.T) {
 			}
 			ids[op.OperationID] = true
 			if _, ok := op.Responses["200"].Content["application/x-ndjson"]; ok {
-				continue // streams have tests of their own
+				continue // streams are tested elsewhere
 			}
 			var body io.Reader
 			if s := op.RequestBody.Content["application/json"].Schema; s != nil {
@@ -162,7 +163,7 @@ func TestOpenAPIIsTrue(t *testing.T) {
 	}
 }
 
-// fromComponents makes references to components those to definitions.
+// fromComponents turns references to components into references to definitions.
 func fromComponents(s *reflect.Schema) *reflect.Schema {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -176,8 +177,8 @@ func fromComponents(s *reflect.Schema) *reflect.Schema {
 	return &out
 }
 
-// validate is the program of a validator that is not ours. It reads documents by
-// their names and prints what is wrong with them. The second loop is for what the
+// validate is a program that runs a validator we did not write. It reads the names
+// of documents and prints what is wrong with them. The second loop covers what the
 // schema of OpenAPI leaves open.
 const validate = `
 import json, sys
@@ -192,8 +193,8 @@ for name, text in json.load(sys.stdin).items():
 json.dump(wrong, sys.stdout)
 `
 
-// openapi-spec-validator finds nothing wrong with the document, and something with
-// one that is broken.
+// openapi-spec-validator finds nothing wrong with the document, and does find
+// something wrong with a broken one.
 func TestOpenAPIIsValid(t *testing.T) {
 	python := ""
 	for _, p := range []string{"python3", filepath.Join("..", "..", "bin", "venv", "bin", "python3")} {
@@ -248,7 +249,7 @@ func TestOpenAPIIsRefusedAndOff(t *testing.T) {
 	}
 }
 
-// A handler that is registered later is in the next answer.
+// A handler that is registered later appears in the next answer.
 func TestOpenAPIIsMadeAgain(t *testing.T) {
 	var peer erpc.Peer
 	url := serveHTTP(t, reflect.Config{}, func(p erpc.Peer, _ *reflect.Plugin) { peer = p })

@@ -25,7 +25,7 @@ import (
 
 type base struct {
 	ID   int    `json:"id"`
-	Name string // hidden by that of node
+	Name string // hidden by the field of node
 }
 
 type node struct {
@@ -39,7 +39,7 @@ type node struct {
 	Any      any               `json:"any"`
 	Pair     [2]float64        `json:"pair"`
 	Skipped  chan int          `json:"-"`
-	private  int               //lint:ignore U1000 that it is not shown is what is tested
+	private  int               //lint:ignore U1000 the test is that it is not shown
 	Anon     struct{ X bool }  `json:"anon"`
 	Children page[node]        `json:"children"`
 	Self     json.RawMessage   `json:"self"`
@@ -52,8 +52,8 @@ type page[T any] struct {
 	Items []T `json:"items"`
 }
 
-// The schema of a type follows encoding/json; each reference has its definition,
-// and each key that encoding writes is a property.
+// The schema of a type follows encoding/json: each reference has its definition,
+// and each key that encoding/json writes is a property.
 func TestSchemaFollowsJSON(t *testing.T) {
 	s := reflect.SchemaOf(stdreflect.TypeFor[*node](), true)
 	text, err := json.Marshal(s)
@@ -122,7 +122,7 @@ func checkRefs(t *testing.T, s *reflect.Schema, defs map[string]*reflect.Schema)
 	}
 }
 
-// A dialed session sees the methods of all kinds, with documentation, and not the
+// A dialed session gets the methods of all kinds, with documentation, but not the
 // hidden ones.
 func TestListAndDescribe(t *testing.T) {
 	r := reflect.New(reflect.Config{Hide: []string{"/internal/"}})
@@ -188,7 +188,7 @@ func TestAllowAndBounds(t *testing.T) {
 	}
 }
 
-// An example has every field, fits the type, and is bounded for any schema.
+// An example has every field, fits the type, and has a bounded size for any schema.
 func TestExample(t *testing.T) {
 	s := reflect.SchemaOf(stdreflect.TypeFor[node](), false)
 	text, err := json.Marshal(s.Example())
@@ -215,7 +215,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// The shape of a stream is that of the service in its .proto file.
+// The shape of a stream is the one of the service in its .proto file.
 func TestShapes(t *testing.T) {
 	r := reflect.New(reflect.Config{})
 	_, cli := erpctest.Config{ServerPlugins: []erpc.Plugin{r}}.Pair(t, func(p erpc.Peer) {

@@ -10,7 +10,7 @@ import (
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
-// end ends a call that the breaker let pass.
+// end ends a call that the breaker let through.
 func end(t *testing.T, b *retry.Breaker, code int32) {
 	t.Helper()
 	done, st := b.Allow()
@@ -30,7 +30,7 @@ func want(t *testing.T, b *retry.Breaker, s retry.State) {
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := retry.NewBreaker(retry.BreakerConfig{Window: 10 * time.Second, MinCalls: 4, Failures: 0.5, Cooldown: 5 * time.Second, Probes: 2})
-		// Answers that are errors of the application, and too few failures.
+		// These are errors of the application, and too few failures.
 		for range 20 {
 			end(t, b, 1001)
 		}
@@ -45,26 +45,27 @@ func TestBreaker(t *testing.T) {
 		end(t, b, erpc.CodeHandleTimeout) // 20 of 40
 		want(t, b, retry.Open)
 		if _, st := b.Allow(); st.Code() != erpc.CodeExhausted || !errors.Is(st.Cause(), retry.ErrOpen) {
-			t.Errorf("an open breaker says %v", st)
+			t.Errorf("an open breaker returned %v", st)
 		}
-		late(nil) // of a call from before says nothing
+		late(nil) // a call from before does not count
 		time.Sleep(5*time.Second - 1)
 		want(t, b, retry.Open)
 		time.Sleep(time.Nanosecond)
 
-		// Half open: two calls at once and no more; one that fails opens it.
+		// Half open: two calls at a time and no more; one that fails opens the
+		// breaker.
 		want(t, b, retry.HalfOpen)
 		first, _ := b.Allow()
 		second, _ := b.Allow()
 		if _, st := b.Allow(); st.OK() {
-			t.Fatal("three probes were let pass")
+			t.Fatal("three probes were let through")
 		}
 		first(nil)
 		second(erpc.NewStatus(erpc.CodeBadGateway, ""))
 		want(t, b, retry.Open)
 
-		// The next time, one that is cancelled counts for nothing, and two that
-		// succeed close it.
+		// The next time, a probe that is cancelled does not count, and two that
+		// succeed close the breaker.
 		time.Sleep(5 * time.Second)
 		end(t, b, erpc.CodeCanceled)
 		end(t, b, 0)
@@ -74,7 +75,7 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestWindow: failures of long ago open nothing.
+// TestWindow: failures of long ago do not open the breaker.
 func TestWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := retry.NewBreaker(retry.BreakerConfig{Window: 10 * time.Second, MinCalls: 4})
@@ -92,8 +93,8 @@ func TestWindow(t *testing.T) {
 	})
 }
 
-// TestBreakerOfTarget: each target has its own, which calls go through; one that
-// is open costs no retries.
+// TestBreakerOfTarget: each target has a breaker of its own; one that is open costs
+// no retries.
 func TestBreakerOfTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := retry.New(retry.Config{Attempts: 2, Budget: -1, Breaker: &retry.BreakerConfig{MinCalls: 2, Cooldown: time.Second}})
@@ -118,8 +119,8 @@ func TestBreakerOfTarget(t *testing.T) {
 	})
 }
 
-// Probes that never end give way to others after ProbeTimeout, and what becomes of
-// them then says nothing.
+// Probes that never end give way to others after ProbeTimeout, and their results no
+// longer count.
 func TestProbesThatNeverEndGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := retry.NewBreaker(retry.BreakerConfig{MinCalls: 1, Cooldown: 5 * time.Second, ProbeTimeout: 2 * time.Second})
@@ -131,7 +132,7 @@ func TestProbesThatNeverEndGiveWay(t *testing.T) {
 		}
 		time.Sleep(2*time.Second - 1)
 		if _, st := b.Allow(); st.OK() {
-			t.Fatal("two probes were let pass")
+			t.Fatal("two probes were let through")
 		}
 		time.Sleep(time.Nanosecond)
 		second, st := b.Allow()
@@ -145,8 +146,8 @@ func TestProbesThatNeverEndGiveWay(t *testing.T) {
 	})
 }
 
-// A target that panics or ends its goroutine says nothing, and gives its place
-// back; an end told twice counts once.
+// A target that panics or ends its goroutine gives its place back without a result;
+// an end reported twice counts once.
 func TestPlacesOfProbesAreGivenBackOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := retry.NewBreaker(retry.BreakerConfig{MinCalls: 1, Cooldown: time.Second, Probes: 2})
@@ -164,7 +165,7 @@ func TestPlacesOfProbesAreGivenBackOnce(t *testing.T) {
 			}
 		}
 		if _, st := b.Allow(); st.OK() {
-			t.Error("three probes were let pass")
+			t.Error("three probes were let through")
 		}
 	})
 }

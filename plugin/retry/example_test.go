@@ -9,7 +9,7 @@ import (
 	"github.com/goerpc/erpc/plugin/retry"
 )
 
-// A client with two servers, of which one is gone.
+// A client with two servers, one of which is gone.
 func Example() {
 	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", Logger: slog.New(slog.DiscardHandler)})
 	defer srv.Close()

@@ -19,15 +19,15 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { wait.Main(m) }
 
-// errDial is a cause as a dialer has it.
+// errDial is a cause like those of a dialer.
 var errDial = fmt.Errorf("dial: %w", errors.New("connection refused"))
 
-// A script is a target without sessions, such as a pool that can't dial. It
-// answers calls with one code after the other, the last one again and again. What
-// it says of them is not known to be unsent, but for CodeDialFailed.
+// A script is a target without sessions, such as a pool that can't dial. It answers
+// calls with one code after the other, and repeats the last one. Only
+// CodeDialFailed says that the call was not sent.
 type script struct {
 	codes []int32
-	fake  bool // it does not even say that of CodeDialFailed
+	fake  bool // not even CodeDialFailed says it
 	calls atomic.Int32
 }
 
@@ -43,7 +43,8 @@ func (s *script) Call(method string, arg, result any, _ ...erpc.MessageSetting) 
 	return erpc.NewFakeCallCmd(method, arg, result, st)
 }
 
-// The code and the cause of a status prove nothing: a handler may have made both.
+// The code and the cause of a status prove nothing, because a handler may have made
+// both.
 func TestAStandInThatSaysNotDialedProvesNothing(t *testing.T) {
 	s := &script{codes: []int32{erpc.CodeDialFailed, 0}, fake: true}
 	st := retry.New(retry.Config{}).On(s).Call("/m", nil, nil).Status()
@@ -52,7 +53,7 @@ func TestAStandInThatSaysNotDialedProvesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatIsSafe: only what can't have been executed is made again.
+// TestWhatIsSafe: only a call that can't have been executed is made again.
 func TestWhatIsSafe(t *testing.T) {
 	twice := func(_ string, st *erpc.Status) bool { return st.Code() == 1001 || st.Code() == erpc.CodeConnClosed }
 	for _, tc := range []struct {
@@ -88,7 +89,8 @@ func TestWhatIsSafe(t *testing.T) {
 	}
 }
 
-// TestBackoff: the waits are random, below a bound that doubles up to its own.
+// TestBackoff: the waits are random, and bounded by a time that doubles up to a
+// limit.
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := retry.Config{Attempts: 6, Backoff: 10 * time.Millisecond, MaxBackoff: 40 * time.Millisecond, Budget: -1}
@@ -133,7 +135,7 @@ func TestContext(t *testing.T) {
 	})
 }
 
-// TestBudget: a target in trouble gets the burst, then a tenth more.
+// TestBudget: a target in trouble gets the burst, and then a tenth more calls.
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := retry.New(retry.Config{Attempts: 2, BudgetBurst: 5})
@@ -149,8 +151,8 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// A call that was never sent is made again on another session, whatever plugins
-// the peer has; one whose reply is missing is not.
+// A call that was never sent is made again on another session, whatever plugins the
+// peer has; one whose reply is missing is not.
 func TestOnlyCallsThatWereNotSentAreRepeated(t *testing.T) {
 	var handled atomic.Int32
 	srv := wiretest.NewServer(t, erpc.PeerConfig{})
@@ -159,7 +161,7 @@ func TestOnlyCallsThatWereNotSentAreRepeated(t *testing.T) {
 		return nil, errors.Join(erpc.CallCtxFrom(ctx).Session().Close())
 	})
 	srv.Listen(t)
-	// A hook that fails in front of all others, when the call is on its way.
+	// A hook before all others, which fails when the call is on its way.
 	failing := &erpc.PluginImpl{PluginName: "failing", OnPostWriteCall: func(erpc.WriteCtx) *erpc.Status {
 		return erpc.NewStatus(erpc.CodeConnClosed, "hook")
 	}}
@@ -207,8 +209,8 @@ func TestOnlyCallsThatWereNotSentAreRepeated(t *testing.T) {
 	}
 }
 
-// A handler that returns the status of a call of its own has been executed,
-// whatever that status says.
+// A handler that returns the status of a call of its own was executed, whatever
+// that status is.
 func TestForwardedStatusesAreNotRepeated(t *testing.T) {
 	var handled atomic.Int32
 	srv := wiretest.NewServer(t, erpc.PeerConfig{})
@@ -228,7 +230,7 @@ func TestForwardedStatusesAreNotRepeated(t *testing.T) {
 	}
 }
 
-// away is a caller that has no connection now.
+// away is a caller that has no connection at the moment.
 type away struct {
 	script
 	connected bool
@@ -247,15 +249,15 @@ func TestRoundRobinSkipsCallersThatRedial(t *testing.T) {
 	b.connected = false
 	for range 6 {
 		if pick() == retry.Caller(b) {
-			t.Fatal("picked one that is being redialed")
+			t.Fatal("it picked a caller that is being redialed")
 		}
 	}
 	if retry.RoundRobin(b)() == nil {
-		t.Error("there is no pick while all redial; one may be back in time")
+		t.Error("it picks none while all redial; one may be back in time")
 	}
 }
 
-// A configuration that makes no sense makes no peer.
+// New refuses an invalid configuration.
 func TestMistakesMakeNoPeer(t *testing.T) {
 	for _, cfg := range []retry.Config{{Attempts: -1}, {Backoff: -1}, {Breaker: &retry.BreakerConfig{Failures: 2}}} {
 		func() {

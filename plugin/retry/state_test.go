@@ -2,7 +2,8 @@ package retry
 
 import "testing"
 
-// What the table allows is what a breaker does, each transition for its reason.
+// A breaker makes exactly the transitions that its table allows, each for its
+// reason.
 func TestTransitions(t *testing.T) {
 	reasons := map[[2]State]string{
 		{Closed, Open}:       "calls fail",

@@ -12,7 +12,8 @@ import (
 )
 
 // A sealed broadcast reaches the sessions that the peer has accepted and those that
-// it has dialed, although what is sealed for the ones is not for the others.
+// it has dialed, although a message sealed for one kind can't be opened by the
+// other.
 func TestSealedBroadcastReachesBothSides(t *testing.T) {
 	got := make(chan string, 2)
 	node := func() *wiretest.Peer {

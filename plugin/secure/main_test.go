@@ -36,7 +36,7 @@ func unpacked(t *testing.T, frame []byte) erpc.Message {
 	return m
 }
 
-// A wire is a plugin that keeps what goes over the connection of a client.
+// A wire is a plugin that records what goes over the connection of a client.
 type wire struct {
 	mu          sync.Mutex // guards the following
 	wrote, read []byte
@@ -49,7 +49,7 @@ func (w *wire) PostDial(sess erpc.PreSession, _ bool) *erpc.Status {
 	return nil
 }
 
-// take returns what was written and read since it was last called.
+// take returns what was written and read since the last call of take.
 func (w *wire) take() (wrote, read string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,8 +14,7 @@ import (
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
-// pack returns the frame of a message that was read, with another body or the
-// same.
+// pack returns the frame of a message that was read, with the same body or another.
 func pack(t *testing.T, m erpc.Message, body []byte) []byte {
 	t.Helper()
 	m.SetBody(body)
@@ -36,8 +35,9 @@ func reply(t *testing.T, s *wiretest.Script) erpc.Message {
 	}
 }
 
-// What a client has sealed is not for itself: somebody in the middle who sends it
-// back gets nothing done, unless both sides said that messages are relayed.
+// A client's sealed messages are not meant for that client: an attacker in the
+// middle who sends them back gets nothing executed, unless both sides are
+// configured for relayed messages.
 func TestSealedCallsAndPushesAreNotTakenFromTheirSender(t *testing.T) {
 	for name, relayed := range map[string]bool{"direct": false, "relayed": true} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestSealedCallsAndPushesAreNotTakenFromTheirSender(t *testing.T) {
 	}
 }
 
-// With MaxAge a recorded call or push is good for one time.
+// With MaxAge a recorded call or push is accepted once.
 func TestRecordedMessagesAreTakenOnce(t *testing.T) {
 	for name, maxAge := range map[string]time.Duration{"any age": 0, "a minute": time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestRecordedMessagesAreTakenOnce(t *testing.T) {
 			sess.AsyncCall("/math/add", []int{1}, nil, nil, secure.WithSecureMeta()) // it ends with the session
 			recorded := lis.Accept().Frame(false)
 			for i := range 3 {
-				s := wiretest.DialScript(t, "tcp", srv.Addr) // a connection of its own each time
+				s := wiretest.DialScript(t, "tcp", srv.Addr) // a new connection each time
 				s.Send(recorded)
 				if st := reply(t, s).Status(); st.OK() != (i == 0 || maxAge == 0) {
 					t.Errorf("time %d: %v", i+1, st)
@@ -96,7 +96,7 @@ func TestRecordedMessagesAreTakenOnce(t *testing.T) {
 	}
 }
 
-// A sealed reply to a clear call answers that call, and no other.
+// A sealed reply to a clear call answers only that call.
 func TestSealedRepliesToClearCallsAnswerOneCall(t *testing.T) {
 	cfg := secure.Config{Keys: []secure.Key{one}, StatusCode: 4321}
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.New(cfg))
@@ -121,8 +121,8 @@ func TestSealedRepliesToClearCallsAnswerOneCall(t *testing.T) {
 	call(0, 3, func(m erpc.Message) []byte { return bytes.Clone(m.Raw()) })
 }
 
-// Sealed messages come through a proxy, which adds what it adds to metadata, and
-// without either side having to know of it.
+// Sealed messages pass through a proxy, which adds metadata, without either side
+// having to know about it.
 func TestSealedThroughAProxy(t *testing.T) {
 	backend := wiretest.Serve(t, erpc.PeerConfig{}, secure.NewPlugin(4321, key1))
 	to := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, backend.Addr)

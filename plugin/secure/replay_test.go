@@ -15,7 +15,7 @@ func TestReplays(t *testing.T) {
 		name       string
 		sent, at   time.Duration // since begin
 		again      time.Duration // when it comes a second time
-		first, old bool          // it is taken the first time; it was too old by then
+		first, old bool          // it is accepted the first time; it was too old by then
 	}{
 		{"at once", 0, 0, 0, true, false},
 		{"late, but in time", 0, maxAge, maxAge, true, false},
@@ -35,8 +35,8 @@ func TestReplays(t *testing.T) {
 	}
 }
 
-// For as long as a message is not too old it is not taken again, whenever the
-// generations change, and what is too old is forgotten.
+// A message is not accepted twice as long as it is not too old, whenever the
+// generations change; what is too old is forgotten.
 func TestReplaysAreRememberedLongEnough(t *testing.T) {
 	const maxAge, step = 10 * time.Second, 100 * time.Millisecond
 	r := &replays{maxAge: maxAge}
@@ -45,11 +45,11 @@ func TestReplaysAreRememberedLongEnough(t *testing.T) {
 	for i := range messages {
 		at := begin.Add(time.Duration(i) * step)
 		if !r.take(nonceOf(i), at, at) {
-			t.Fatalf("message %d is new, but was not taken", i)
+			t.Fatalf("message %d is new, but was refused", i)
 		}
 		for back := 0; back <= int(maxAge/step) && back <= i; back += 7 {
 			if r.take(nonceOf(i-back), begin.Add(time.Duration(i-back)*step), at) {
-				t.Fatalf("message %d was taken again %v later", i-back, time.Duration(back)*step)
+				t.Fatalf("message %d was accepted again %v later", i-back, time.Duration(back)*step)
 			}
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// sealedBodies are "[1,2,3]" with "bound" beside it, so that a later version
-// opens what this one has sealed.
+// sealedBodies are "[1,2,3]" with "bound" as additional data. Later versions must
+// open what this one has sealed.
 var sealedBodies = map[string]string{
 	XChaCha20: "0201026b310000019ab697e87bad9de404f9c3f9ee2b029c64df8f1bea0ac804a0559e4c0630e76be2d3302d28252bd43606a5da6480e1a03d66a5e1",
 	AESGCM:    "0202026b310000019ab697e87bc626ca28af0f0f62fb76b8466deced5a6f6b266e696fa97f814c2bbd97b853a7824385",
@@ -40,12 +40,12 @@ func TestGoldenBodies(t *testing.T) {
 			t.Errorf("%s: sealed as %x, want like %x with another nonce", cipher, again, body)
 		}
 		if _, err := k.open(body, []byte("other")); err == nil {
-			t.Errorf("%s: what is bound does not matter", cipher)
+			t.Errorf("%s: other additional data opens it, too", cipher)
 		}
 	}
 }
 
-// FuzzOpen: whatever is opened was sealed by somebody with the key, or is
+// FuzzOpen: whatever opens was sealed by somebody with the key; everything else is
 // refused, and nothing breaks.
 func FuzzOpen(f *testing.F) {
 	for _, text := range sealedBodies {
@@ -66,7 +66,7 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("opened as %q", o.plain)
 		}
 		if !bytes.Equal(body, before) {
-			t.Error("open has changed what it was given")
+			t.Error("open has changed its input")
 		}
 	})
 }

@@ -27,7 +27,7 @@ var (
 
 func set(s ...erpc.MessageSetting) []erpc.MessageSetting { return s }
 
-// A pair is a server and a session with it, between which a test can stand.
+// A pair is a server and a session with it; a test can put something in between.
 type pair struct {
 	srv  *wiretest.Peer
 	sess erpc.Session
@@ -46,7 +46,7 @@ func newPair(t *testing.T, server, client erpc.Plugin) *pair {
 
 const secret = "attack at dawn, attack at dawn, attack at dawn"
 
-// TestSealed makes calls of every kind and looks at what of them is on the wire.
+// TestSealed makes calls of every kind and looks at their bytes on the wire.
 func TestSealed(t *testing.T) {
 	for _, cfg := range []secure.Config{
 		{Keys: []secure.Key{one}},
@@ -103,8 +103,8 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// TestNothingRepeats: the same call twice has not one block in common, and no
-// hash of the key is in it.
+// TestNothingRepeats: two equal calls do not have a single block in common, and do
+// not contain a hash of the key.
 func TestNothingRepeats(t *testing.T) {
 	p := newPair(t, secure.NewPlugin(0, key1), secure.NewPlugin(0, key1))
 	call := wiretest.Call{Method: "/enc/plain", Arg: strings.Repeat("0123456789abcdef", 8), Settings: set(secure.WithSecureMeta(), erpc.WithBodyCodec('s'))}
@@ -124,14 +124,14 @@ func TestNothingRepeats(t *testing.T) {
 	for _, b := range bodies {
 		for b = b[head+8:]; len(b) >= 16; b = b[16:] {
 			if seen[string(b[:16])] {
-				t.Errorf("block %x is there twice", b[:16])
+				t.Errorf("block %x occurs twice", b[:16])
 			}
 			seen[string(b[:16])] = true
 		}
 	}
 }
 
-// TestChangedOnTheWay changes one thing of a sealed call at a time.
+// TestChangedOnTheWay changes one part of a sealed call at a time.
 func TestChangedOnTheWay(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.New(secure.Config{Keys: []secure.Key{one}, StatusCode: 4321, Unbound: []string{"Trace"}}))
 	erpc.HandleCall(srv.Peer, "/Enc/str", func(_ context.Context, s *string) (*string, error) { return s, nil })
@@ -190,7 +190,7 @@ func TestChangedOnTheWay(t *testing.T) {
 			for {
 				reply := unpacked(t, s.Frame(false))
 				if reply.Mtype() != erpc.TypeReply {
-					continue // that the server is erpc
+					continue // the message which says that the server is erpc
 				}
 				if st := reply.Status(); st.Code() != tc.want || st.Cause() != nil {
 					t.Errorf("got %v, want code %d and no detail", st, tc.want)
@@ -223,8 +223,8 @@ func sessDoes(t *testing.T, srv *wiretest.Peer, c wiretest.Call) error {
 	return c.Do(wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr))
 }
 
-// TestFalseReplies: a server in the middle answers a sealed call in clear, with
-// the reply to an earlier call, or with the call itself.
+// TestFalseReplies: a server in the middle answers a sealed call with a clear
+// reply, with the reply to an earlier call, or with the call itself.
 func TestFalseReplies(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.NewPlugin(4321, key1))
 	lis := wiretest.ListenScript(t)
@@ -295,7 +295,7 @@ func TestRotation(t *testing.T) {
 		}
 	}
 	if err := client.SetKeys(); err == nil {
-		t.Error("all keys can be taken away")
+		t.Error("all keys can be removed")
 	}
 	same := secure.Key{ID: "k2", Key: key1} // another key under the same ID
 	if err := client.SetKeys(same); err != nil {
@@ -309,8 +309,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestRequired: some routes of a server and of a client accept only sealed
-// messages.
+// TestRequired: some routes of a server and a client accept only sealed messages.
 func TestRequired(t *testing.T) {
 	clear := func(method string, code int32) wiretest.Call {
 		return wiretest.Call{Name: "clear " + method, Method: method, Arg: []int{1}, Code: code}
@@ -337,8 +336,8 @@ func TestRequired(t *testing.T) {
 			if st := optional.Push("/note/say", "in clear"); !st.OK() {
 				t.Fatal(st)
 			}
-			// A client that requires it as well need not be asked, and takes
-			// no clear reply.
+			// A client that requires sealing as well need not be asked for it, and
+			// accepts no clear reply.
 			w := &wire{}
 			strict := wiretest.NewClient(t, erpc.PeerConfig{}, w, secure.New(cfg)).MustDial(t, srv.Addr)
 			if err := (wiretest.Call{Method: "/math/add", Arg: []int{1, 2}, Want: 3}).Do(strict); err != nil {
@@ -364,7 +363,7 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-// TestOfARoute gives the plugin to one route of a server.
+// TestOfARoute adds the plugin to one route of a server.
 func TestOfARoute(t *testing.T) {
 	p := secure.New(secure.Config{Keys: []secure.Key{one}, Require: true})
 	srv := wiretest.NewServer(t, erpc.PeerConfig{})
@@ -402,8 +401,7 @@ func tell(ctx erpc.CallCtx, _ *struct{}) (string, *erpc.Status) {
 	return secret, nil
 }
 
-// TestMistakes: no peer is made, and no handler registered, with keys that can't
-// work.
+// TestMistakes: with invalid keys no peer is made, and no handler is registered.
 func TestMistakes(t *testing.T) {
 	for name, p := range map[string]erpc.Plugin{
 		"no key":   secure.New(secure.Config{}),
@@ -425,13 +423,13 @@ func panics(t *testing.T, f func()) {
 	t.Helper()
 	defer func() {
 		if recover() == nil {
-			t.Error("it was let pass")
+			t.Error("it was let through")
 		}
 	}()
 	f()
 }
 
-// TestLog: the operator is told what the other side is not.
+// TestLog: the log says what the other side does not support.
 func TestLog(t *testing.T) {
 	var book bytes.Buffer
 	var mu sync.Mutex
@@ -444,6 +442,6 @@ func TestLog(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	if !strings.Contains(book.String(), "method=/math/add") || !strings.Contains(book.String(), "remote=127.0.0.1") || !strings.Contains(book.String(), "another key") {
-		t.Errorf("the log does not say so: %s", book.String())
+		t.Errorf("the log does not mention it: %s", book.String())
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/plugin/secure"
 )
 
-// A wiretap keeps what goes over a connection.
+// A wiretap records what goes over a connection.
 type wiretap struct {
 	net.Conn
 	mu   sync.Mutex
@@ -42,8 +42,8 @@ func (w *wiretap) has(text string) bool {
 	return bytes.Contains(w.seen.Bytes(), []byte(text))
 }
 
-// Each message of a stream is sealed where its method asks for that, in both
-// directions; and a client that does not seal is refused.
+// Each message of a stream is sealed where its method asks for it, in both
+// directions; a client that does not seal is refused.
 func TestStreamsAreSealed(t *testing.T) {
 	const key = "0123456789abcdef0123456789abcdef"
 	const secret = "the text that nobody may read"
@@ -112,7 +112,7 @@ func TestStreamsAreSealed(t *testing.T) {
 	}
 	s, _ = open(t)
 	text := "in clear"
-	_ = s.Send(&text) // Recv tells
+	_ = s.Send(&text) // Recv reports it
 	if m, err := s.Recv(); err == nil {
 		t.Errorf("a client that does not seal got %q", *m)
 	}

@@ -28,7 +28,7 @@ func captured(t *testing.T) []wiretest.Exchange {
 	return all
 }
 
-// TestWeakGoldenServer sends what v7's client sent, and wants v7's answers.
+// TestWeakGoldenServer sends what v7's client sent, and expects v7's answers.
 func TestWeakGoldenServer(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.NewWeakV7Plugin(v7Code, v7Key))
 	for _, e := range captured(t) {
@@ -40,8 +40,8 @@ func TestWeakGoldenServer(t *testing.T) {
 	}
 }
 
-// TestWeakGoldenClient makes the calls that v7's client made: what they
-// encrypted and decrypted is what v7 did.
+// TestWeakGoldenClient makes the calls that v7's client made: they encrypt and
+// decrypt what v7 did.
 func TestWeakGoldenClient(t *testing.T) {
 	plain := map[string]wiretest.Call{
 		"secure/with-secure": {Method: "/math/add", Arg: []int{1, 2, 3}, Want: 6, Settings: []erpc.MessageSetting{secure.WithSecureMeta()}},
@@ -112,7 +112,7 @@ func TestWeakLiveV7(t *testing.T) {
 	})
 }
 
-// TestWeakGarbage sends envelopes that v7 would not, some of which crash it.
+// TestWeakGarbage sends envelopes that v7 would not send, some of which crash v7.
 func TestWeakGarbage(t *testing.T) {
 	srv := wiretest.Serve(t, erpc.PeerConfig{}, secure.NewWeakV7Plugin(v7Code, v7Key))
 	sess := wiretest.NewClient(t, erpc.PeerConfig{}).MustDial(t, srv.Addr)

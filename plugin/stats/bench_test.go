@@ -17,8 +17,7 @@ func (*fakeCtx) Session() erpc.Session { return fakeSession{} }
 func (*fakeCtx) Status() *erpc.Status  { return nil }
 func (*fakeCtx) ServiceMethod() string { return "/m" }
 
-// BenchmarkAtWork is what it costs to enter a call among those at work, and to take
-// it out again.
+// BenchmarkAtWork measures entering a call into the running ones and removing it.
 func BenchmarkAtWork(b *testing.B) {
 	s := New(Config{})
 	m := &method{name: "/m"}
@@ -34,7 +33,7 @@ func BenchmarkAtWork(b *testing.B) {
 	})
 }
 
-// BenchmarkNotSlow is what it costs to see that a call is not one of the slowest.
+// BenchmarkNotSlow measures deciding that a call is not one of the slowest.
 func BenchmarkNotSlow(b *testing.B) {
 	s := New(Config{})
 	begin := time.Now()

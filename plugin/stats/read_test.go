@@ -68,7 +68,7 @@ func TestReading(t *testing.T) {
 	}
 }
 
-// Without Allow there is no reading, and whom it refuses gets none.
+// Without Allow there is no reading, and a session that Allow refuses gets none.
 func TestReadingIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg  stats.Config
@@ -84,8 +84,8 @@ func TestReadingIsRefused(t *testing.T) {
 	}
 }
 
-// However many methods there are, a reading has at most a thousand, those with most
-// calls; and names of strangers are one.
+// However many methods there are, a reading has at most a thousand of them, those
+// with most calls; names invented by strangers count as one.
 func TestReadingIsBounded(t *testing.T) {
 	s := stats.New(stats.Config{Allow: func(erpc.Session) bool { return true }})
 	_, cli := erpctest.Config{ServerPlugins: []erpc.Plugin{s}}.Pair(t, func(p erpc.Peer) {

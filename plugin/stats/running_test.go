@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// What hangs is found, with its age, and is gone when it has ended.
+// A call that hangs is listed with its age, and is gone when it has ended.
 func TestRunning(t *testing.T) {
 	s := New(Config{})
 	srv := kit.Peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1"}, s)
@@ -69,7 +69,7 @@ func TestRunning(t *testing.T) {
 }
 
 // Whatever becomes of calls and their connections, none stays in the list.
-func TestNoneRunsForEver(t *testing.T) {
+func TestNoneRunsForever(t *testing.T) {
 	s := New(Config{})
 	srv := kit.Peer(t, erpc.PeerConfig{LocalIP: "127.0.0.1", MaxSessionHandlers: 20}, s)
 	handle := func(ctx context.Context, n *int) (*int, error) {
@@ -122,7 +122,8 @@ func TestNoneRunsForEver(t *testing.T) {
 	}
 }
 
-// The list of a shard is what a slice would be, whatever the order of the ends.
+// The list of a shard has what a slice would have, whatever the order in which
+// calls end.
 func TestShardAgainstASlice(t *testing.T) {
 	s := new(shard)
 	var r running

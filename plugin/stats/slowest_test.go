@@ -12,7 +12,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// The slowest of each window are kept, and old windows are forgotten.
+// The slowest calls of each window are kept, and old windows are forgotten.
 func TestSlowestOfEachWindow(t *testing.T) {
 	var s Stats
 	now := time.Now().UnixNano() / int64(slowWindow)
@@ -28,7 +28,7 @@ func TestSlowestOfEachWindow(t *testing.T) {
 	}
 	for i, c := range got {
 		if c.Took <= 2*maxSlow*time.Millisecond {
-			t.Errorf("%v is kept, which is not one of the slowest", c)
+			t.Errorf("%v is kept, but is not one of the slowest", c)
 		}
 		if i > 0 && c.Took > got[i-1].Took {
 			t.Errorf("%v comes behind %v", c, got[i-1])
@@ -75,10 +75,10 @@ func TestSlowestOfPeers(t *testing.T) {
 	}
 	kit.Eventually(t, kit.Bound, "the end of the stream", func() bool { return at.Methods().HandledCalls["/stream"].Ended == 1 })
 	if m := at.Methods().HandledCalls; !m["/stream"].Stream || m["/slow"].Stream {
-		t.Error("streams are not told from calls")
+		t.Error("streams are not marked as streams")
 	}
 	for what, s := range map[Kind]*Stats{HandledCall: at, Called: from} {
-		kit.Eventually(t, kit.Bound, "the call among the slow ones", func() bool { // its hooks run behind its reply
+		kit.Eventually(t, kit.Bound, "the call among the slow ones", func() bool { // its hooks run after its reply
 			return slices.ContainsFunc(s.Slowest(), func(c SlowCall) bool { return c.Method == "/slow" })
 		})
 		var slow *SlowCall
@@ -96,7 +96,7 @@ func TestSlowestOfPeers(t *testing.T) {
 	}
 }
 
-// A handler that makes up codes does not fill the memory.
+// A handler that invents codes does not fill the memory.
 func TestCodesAreBounded(t *testing.T) {
 	var m method
 	for code := range int32(10_000) {

@@ -24,7 +24,7 @@ import (
 // the façade links, run from the start.
 func TestMain(m *testing.M) { wait.Main(m) }
 
-// until waits for what happens on another goroutine.
+// until waits until a condition holds.
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(wiretest.Limit); !f(); time.Sleep(time.Millisecond) {
@@ -75,8 +75,8 @@ func TestMethods(t *testing.T) {
 	counts := func(m stats.Method) [4]uint64 { return [4]uint64{m.Started, m.Sent, m.Ended, m.Errors} }
 	client, server := from.Snapshot(), at.Snapshot()
 	slow := client.Calls["/slow"]
-	// Two that were answered and one that could not be encoded; a call whose context
-	// has ended before it does not begin.
+	// Two calls were answered and one could not be encoded; a call whose context
+	// has already ended does not begin.
 	if slow.Started != 3 || slow.Sent != 2 || slow.Ended != 2 || slow.Errors != 0 {
 		t.Errorf("calls of /slow: %v", counts(slow))
 	}
@@ -180,10 +180,10 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSlowReader: the other side of a session does not read. Messages that wait
-// and messages that were dropped are counted for the session and for the peer,
-// which counts dropped ones even after the session has ended. A session that is
-// ended because of it is counted as a failed write.
+// TestSlowReader: the other side of a session does not read. Messages that wait and
+// messages that were dropped are counted for the session and for the peer, which
+// keeps the count of dropped ones after the session has ended. A session that ends
+// because of this counts as a failed write.
 func TestSlowReader(t *testing.T) {
 	for _, policy := range []erpc.QueuePolicy{socket.DropNew, socket.DropOld, socket.Disconnect} {
 		t.Run(string(policy), func(t *testing.T) {
@@ -195,7 +195,7 @@ func TestSlowReader(t *testing.T) {
 			var sess erpc.CtxSession
 			srv.RangeSession(func(s erpc.CtxSession) bool { sess = s; return true })
 			body := make([]byte, 4<<10)
-			const enough = 100 << 20 // bytes: more than kernels keep for anyone
+			const enough = 100 << 20 // bytes: more than a kernel buffers
 			failed, got := uint64(0), at.Snapshot()
 			for sent := 0; sent < enough && got.Disconnects == 0 && (got.Dropped == 0 || got.Queued() == 0); sent += len(body) {
 				if st := sess.Push("/x", body); !st.OK() {
@@ -245,7 +245,7 @@ func (l *troubled) Accept() (net.Conn, error) {
 	return l.Listener.Accept()
 }
 
-// TestAcceptErrors counts what the listener fails at, which does not end it.
+// TestAcceptErrors counts failures of the listener, which do not end it.
 func TestAcceptErrors(t *testing.T) {
 	at := stats.New(stats.Config{})
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, at)
@@ -272,7 +272,7 @@ func TestAcceptErrors(t *testing.T) {
 	}
 }
 
-// TestFormats: expvar gets JSON, Prometheus its text.
+// TestFormats: expvar gets JSON, Prometheus gets its text format.
 func TestFormats(t *testing.T) {
 	at := stats.New(stats.Config{})
 	srv := wiretest.NewServer(t, erpc.PeerConfig{}, at)

@@ -40,7 +40,7 @@ func (l *log) lines() (list []string) {
 	return list
 }
 
-// TestRates logs, after a second, the rates of what is registered and of nothing
+// TestRates logs, after a second, the rates of registered methods and of nothing
 // else.
 func TestRates(t *testing.T) {
 	out := new(log)

@@ -31,7 +31,7 @@ type kid struct {
 	Age int `validate:"gte=0,lte=17"`
 }
 
-// TestValidate: what was bound is checked, by tags of the user's as well.
+// TestValidate: what was bound is checked, also by tags that the user defines.
 func TestValidate(t *testing.T) {
 	engine := validator.New()
 	if err := engine.RegisterValidation("even", func(f validator.FieldLevel) bool { return len(f.Field().String())%2 == 0 }); err != nil {
@@ -66,8 +66,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestMistakes: a tag that nobody knows is told at registration, or when it is
-// first met, but takes no process down.
+// TestMistakes: an unknown tag is reported at registration, or when it is first
+// met, but never ends the process.
 func TestMistakes(t *testing.T) {
 	v := validate.New(validate.Config{})
 	type wrong struct {

@@ -13,8 +13,8 @@ import (
 	erpcprom "github.com/goerpc/erpc/plugin/otel/prometheus"
 )
 
-// Two nodes of one registry have their counters, which follow what happens; those of
-// a node that was closed are gone.
+// Two nodes in one registry have their own counters, which follow what happens; the
+// counters of a node that was closed are gone.
 func TestClusterCounters(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	bus := cluster.NewMemory()
@@ -41,7 +41,7 @@ func TestClusterCounters(t *testing.T) {
 	}
 	a, b := start("a"), start("b")
 	if _, err := erpcprom.NewCluster(b.Cluster, erpcprom.Config{Peer: "a", Registerer: reg}); err == nil {
-		t.Error("two nodes of one registry have one name")
+		t.Error("two nodes with one name were accepted")
 	}
 	a.engine.SetConnected(false)
 	kit.Eventually(t, kit.Bound, "the node learns of the cut", func() bool { return a.Stats().Cuts == 1 })

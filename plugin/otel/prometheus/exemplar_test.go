@@ -14,7 +14,7 @@ import (
 	erpcprom "github.com/goerpc/erpc/plugin/otel/prometheus"
 )
 
-// The durations of calls, at both ends, name a trace that is sampled.
+// The histograms of call durations, at both ends, name a trace that is sampled.
 func TestExemplars(t *testing.T) {
 	for _, sampled := range []bool{true, false} {
 		sampler := sdktrace.NeverSample()
@@ -59,7 +59,7 @@ func TestExemplars(t *testing.T) {
 			want = 2
 		}
 		var found map[string]string
-		for end := time.Now().Add(10 * time.Second); len(found) < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) { // the handler ends behind its reply
+		for end := time.Now().Add(10 * time.Second); len(found) < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) { // the handler ends after its reply
 			found = exemplars(t, reg)
 		}
 		n := 0
@@ -76,7 +76,8 @@ func TestExemplars(t *testing.T) {
 	}
 }
 
-// exemplars returns the traces that the histograms name by kind, "" for one without.
+// exemplars returns the traces that the histograms name, by kind; "" for a histogram
+// without one.
 func exemplars(t *testing.T, reg *prometheus.Registry) map[string]string {
 	t.Helper()
 	families, err := reg.Gather()

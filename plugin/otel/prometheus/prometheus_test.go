@@ -15,7 +15,7 @@ import (
 	erpcprom "github.com/goerpc/erpc/plugin/otel/prometheus"
 )
 
-// pair returns two peers of one registry, and the session of the second with the
+// pair returns two peers in one registry, and the session of the second with the
 // first.
 func pair(t *testing.T, reg *prometheus.Registry, register func(erpc.Peer)) erpc.Session {
 	t.Helper()
@@ -90,7 +90,7 @@ erpc_sessions{peer="client"} 1
 erpc_sessions{peer="server"} 1
 `
 	var err error
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) { // the last handler ends behind its reply
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) { // the last handler ends after its reply
 		err = testutil.GatherAndCompare(reg, strings.NewReader(want), "erpc_operations_total", "erpc_operations_in_flight", "erpc_sessions")
 		if err == nil {
 			break
@@ -136,7 +136,7 @@ erpc_stream_messages_total{direction="received",kind="handled_call",method="/sum
 erpc_stream_messages_total{direction="sent",kind="call",method="/sum",peer="client"} 3
 erpc_stream_messages_total{direction="sent",kind="handled_call",method="/sum",peer="server"} 1
 `
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // hooks run behind the end
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // hooks run after the end
 		err := testutil.GatherAndCompare(reg, strings.NewReader(want), "erpc_stream_messages_total", "erpc_operations_in_flight")
 		if err == nil {
 			return
@@ -147,7 +147,7 @@ erpc_stream_messages_total{direction="sent",kind="handled_call",method="/sum",pe
 	}
 }
 
-// Two peers of one name are a mistake, and so is one plugin for two peers.
+// Two peers with one name are a mistake, and so is one plugin for two peers.
 func TestMistakes(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	first, err := erpcprom.New(erpcprom.Config{Peer: "a", Registerer: reg})
@@ -155,7 +155,7 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := erpcprom.New(erpcprom.Config{Peer: "a", Registerer: reg}); err == nil {
-		t.Error("two peers have one name")
+		t.Error("two peers with one name were accepted")
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	p := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, first)
@@ -163,7 +163,7 @@ func TestMistakes(t *testing.T) {
 	func() {
 		defer func() {
 			if recover() == nil {
-				t.Error("two peers have one plugin")
+				t.Error("one plugin was accepted for two peers")
 			}
 		}()
 		erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, first)

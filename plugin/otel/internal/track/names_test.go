@@ -10,7 +10,7 @@ import (
 func TestNamesAreBounded(t *testing.T) {
 	var n Names
 	if n.Of("/a", 0) != Other {
-		t.Error("a name that nobody added is there")
+		t.Error("a name that nobody added was found")
 	}
 	n.add("/registered", 0)
 	for _, tc := range []struct{ name, want string }{
