@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// telling are options under which members of rooms that begin with "talk" can be told
-// of others.
+// telling are options under which members of rooms whose names begin with "talk" can
+// be told of changes.
 func telling() Options {
 	opt := keeping(100)
 	opt.Changes = []string{"talk", "kept/talk"}
@@ -42,8 +42,8 @@ func (n *testNode) watcher(t testing.TB, room string) (sess erpc.Session, got ch
 	return sess, got
 }
 
-// Members that ask learn, on all nodes, who joins and leaves, as in a room with
-// history.
+// Members that ask for changes learn, on all nodes, who joins and leaves, also in
+// rooms with history.
 func TestChangesAreTold(t *testing.T) {
 	for _, room := range []string{"talk 1", "kept/talk"} {
 		t.Run(room, func(t *testing.T) {
@@ -57,14 +57,14 @@ func TestChangesAreTold(t *testing.T) {
 				change := kit.Await(t, "who joined", got)
 				want := Member{b.Address(c.sess), "ann", "hi"}
 				if change.Room != room || !slices.Equal(change.Joined, []Member{want}) || len(change.Left) > 0 {
-					t.Errorf("%+v, want that %+v joined", change, want)
+					t.Errorf("%+v, want %+v to have joined", change, want)
 				}
 				check(t, c.far.Close())
 				change = kit.Await(t, "who left", got)
 				if len(change.Left) != 1 || change.Left[0].Address != want.Address || len(change.Joined) > 0 {
-					t.Errorf("%+v, want that %s left", change, want.Address)
+					t.Errorf("%+v, want %s to have left", change, want.Address)
 				}
-				again := b.client(t, "again") // whoever comes and goes within a moment has done neither
+				again := b.client(t, "again") // whoever joins and leaves within a moment is not reported
 				check(t, b.Join(t.Context(), again.sess, room))
 				b.Leave(again.sess, room)
 				check(t, b.Join(t.Context(), again.sess, "other"))
@@ -93,7 +93,7 @@ func TestManyChangesAreOnePush(t *testing.T) {
 			named, many = named+len(c.Joined), many || c.Many
 		}
 		if !many && named != maxChanges+5 {
-			t.Errorf("%d of %d were named, and nobody said that there were many", named, maxChanges+5)
+			t.Errorf("%d of %d were named, and the push does not say that there were many", named, maxChanges+5)
 		}
 	})
 }
@@ -107,11 +107,11 @@ func TestChangesAreBounded(t *testing.T) {
 		}
 	}
 	if !x.changes.many {
-		t.Error("nobody says that there were many")
+		t.Error("the push does not say that there were many")
 	}
 }
 
-// Members of a dead node have left, and those who missed changes are told so.
+// Members of a dead node have left, and members that missed changes are told so.
 func TestChangesOfDeadNodeAndAfterCut(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -119,12 +119,12 @@ func TestChangesOfDeadNodeAndAfterCut(t *testing.T) {
 		_, got := a.watcher(t, "talk")
 		b.engine.SetConnected(false)
 		if c := kit.Await(t, "death", got); c.Gone != b.Node() {
-			t.Errorf("%+v, want that %s is gone", c, b.Node())
+			t.Errorf("%+v, want %s to be gone", c, b.Node())
 		}
 		a.engine.SetConnected(false)
 		a.engine.SetConnected(true)
 		if c := kit.Await(t, "after the cut", got); !c.Many {
-			t.Errorf("%+v, want that changes were missed", c)
+			t.Errorf("%+v, want it to say that changes were missed", c)
 		}
 	})
 }

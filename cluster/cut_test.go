@@ -10,8 +10,9 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// deafen makes a node deaf: it is connected, but nothing comes in. hear ends that. So it
-// is in a mesh whose server has started again, until the others have dialed it.
+// deafen makes a node deaf: it stays connected, but nothing arrives; hear ends that. A
+// node of a mesh whose server has restarted is like that until the others have dialed
+// the server.
 func (n *testNode) deafen() (hear func()) {
 	bus := n.world.Memory
 	bus.mu.Lock()
@@ -34,9 +35,9 @@ func (n *testNode) deafen() (hear func()) {
 	}
 }
 
-// Members are told once that their node was cut off, when the others have answered. If
-// those are not heard at once, what they publish until then is lost, and the members are
-// told again, whether the lease of the others has ended or not.
+// Members are told once that their node was cut off, when the other nodes have answered.
+// If those are not heard at once, what they publish until then is lost, and the members
+// are told again, whether or not the lease of the others has ended.
 func TestNodesHeardLateAreToldAsGap(t *testing.T) {
 	for name, late := range map[string]time.Duration{"at once": 0, "late": heardLimit, "when their lease has ended": 10 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestNodesHeardLateAreToldAsGap(t *testing.T) {
 					check(t, nodes[1].Publish(t.Context(), "room", "/said", "lost, too"))
 					time.Sleep(late)
 					if len(c.gaps) > 0 {
-						t.Error("told of a gap that goes on")
+						t.Error("told of a gap that has not ended")
 					}
 					hear()
 					kit.Await(t, "another gap", c.gaps)
@@ -83,8 +84,9 @@ func TestNodesHeardLateAreToldAsGap(t *testing.T) {
 	}
 }
 
-// Whoever asked for changes is told that some were missed when the others have answered,
-// as of gaps: what they tell until then is lost, too.
+// Members that asked for changes are told that some were missed once the other nodes
+// have answered, like members that are told of gaps: changes that others report until
+// then are lost, too.
 func TestMissedChangesAreToldWhenTheOthersAnswer(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		opt := telling()
@@ -100,12 +102,12 @@ func TestMissedChangesAreToldWhenTheOthersAnswer(t *testing.T) {
 		synctest.Wait()
 		hear := nodes[0].deafen()
 		nodes[0].engine.SetConnected(true)
-		time.Sleep(opt.Beat + time.Millisecond) // node 0 has looked what is due
+		time.Sleep(opt.Beat + time.Millisecond) // node 0 has checked what is due
 		for len(got) > 0 {
 			<-got
 		}
 		nodes[1].Leave(c.sess, room)
-		time.Sleep(opt.Beat) // node 1 has told it
+		time.Sleep(opt.Beat) // node 1 has reported it
 		hear()
 		check(t, nodes[1].Publish(t.Context(), room, "/said", "so node 1 is heard"))
 		time.Sleep(10 * opt.Beat)
@@ -115,9 +117,9 @@ func TestMissedChangesAreToldWhenTheOthersAnswer(t *testing.T) {
 	})
 }
 
-// What a node published at last, before its connection broke, may be lost, and its
-// publisher has no error: members on other nodes are told when it is back. If the engine
-// has passed on a beat since, nothing is lost and they are not.
+// What a node published last, before its connection broke, may be lost without an error
+// for its publisher: members on other nodes are told when the node is back. If the
+// engine has passed on a beat since, nothing is lost and they are not told.
 func TestLastWordsBeforeCutAreDoubted(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"just before": 0, "long before": 3 * quick.Beat} {
 		t.Run(name, func(t *testing.T) {

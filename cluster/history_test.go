@@ -19,8 +19,8 @@ import (
 	"github.com/goerpc/erpc/socket/memory"
 )
 
-// keeping are options with a history of size messages in rooms that begin with
-// "kept".
+// keeping are options with a history of size messages in rooms whose names begin
+// with "kept".
 func keeping(size int) Options {
 	opt := quick
 	opt.History = []History{{Rooms: "kept", Size: size, Age: time.Minute}}
@@ -35,7 +35,7 @@ func newKeepers(t testing.TB, w *world, count, size int) (nodes []*testNode) {
 	return nodes
 }
 
-// A reader is a client that keeps the position of what it got.
+// A reader is a client that remembers the position of what it received.
 type reader struct {
 	sess, far erpc.Session
 	got       chan string
@@ -68,8 +68,8 @@ func (n *testNode) reader(t testing.TB) *reader {
 	return r
 }
 
-// deaf makes messages of the room not come to the node, the only one with members, or come
-// again.
+// deaf stops delivery of the messages of the room to the node, which must be the only one
+// with members, or starts it again.
 func (n *testNode) deaf(on bool) {
 	bus := n.world.Memory
 	bus.mu.Lock()
@@ -81,7 +81,7 @@ func (n *testNode) deaf(on bool) {
 	}
 }
 
-// takes returns what has come, and the position of the last of it.
+// takes returns what has arrived, and the position of the last message.
 func (r *reader) takes() (got []string, at string) {
 	synctest.Wait()
 	for len(r.got) > 0 {
@@ -140,7 +140,8 @@ func TestRoomWithHistoryHasOneOrder(t *testing.T) {
 	})
 }
 
-// A client that comes back, to any node, gets what it missed, and then what comes.
+// A client that comes back, to any node, gets what it missed, and then everything
+// new.
 func TestResumeGetsWhatWasMissed(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newKeepers(t, newWorld(), 2, 1000)
@@ -155,7 +156,7 @@ func TestResumeGetsWhatWasMissed(t *testing.T) {
 			joined, err := n.Resume(t.Context(), back.sess, "kept", at)
 			check(t, err)
 			if !joined.Recovered || joined.Position != at {
-				t.Errorf("%+v, want that it is recovered from %s", joined, at)
+				t.Errorf("%+v, want it to be recovered from %s", joined, at)
 			}
 			got, _ := back.takes()
 			same(t, "what was missed", got, want)
@@ -168,7 +169,8 @@ func TestResumeGetsWhatWasMissed(t *testing.T) {
 	})
 }
 
-// A client that has got no message yet has a position, too: that of its joining.
+// A client that has received no message yet has a position, too: the one of its
+// join.
 func TestResumeOfClientThatGotNothingYet(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		n := newKeepers(t, newWorld(), 1, 1000)[0]
@@ -190,8 +192,8 @@ func TestResumeOfClientThatGotNothingYet(t *testing.T) {
 	})
 }
 
-// Where the log has lost what a client missed, the client is told, and gets what
-// comes from then on.
+// A client is told when the log has lost what it missed, and gets everything
+// published from then on.
 func TestResumeSaysWhatCannotBeRecovered(t *testing.T) {
 	lost := Position{Epoch: "other", Seq: 1}
 	for name, c := range map[string]struct {
@@ -236,7 +238,7 @@ func TestResumeSaysWhatCannotBeRecovered(t *testing.T) {
 				if joined.Recovered {
 					t.Error("it says that all is recovered")
 				}
-				time.Sleep(time.Second) // a number that is given again stands for a younger message
+				time.Sleep(time.Second) // a number that is used again belongs to a newer message
 				want := n.says(t, 8, 9)
 				got, _ := back.takes()
 				same(t, "what comes", got, want)
@@ -245,15 +247,15 @@ func TestResumeSaysWhatCannotBeRecovered(t *testing.T) {
 				check(t, err)
 				got, _ = again.takes()
 				if same(t, "from the new position", got, want); !joined.Recovered {
-					t.Error("the new position is of no use")
+					t.Error("the new position is useless")
 				}
 			})
 		})
 	}
 }
 
-// A member that does not read costs the others nothing, and gets everything when
-// it reads again; only if the log does not have it any more, it is told so.
+// A member that does not read costs the others nothing, and gets everything when it
+// reads again. Only if the log no longer has it, the member is told so.
 func TestSlowMemberReadsBack(t *testing.T) {
 	for name, size := range map[string]int{"kept": 1000, "lost": 5} {
 		t.Run(name, func(t *testing.T) {
@@ -285,7 +287,7 @@ func TestSlowMemberReadsBack(t *testing.T) {
 						t.Fatalf("message %d has %d bytes", i, len(s))
 					}
 				}
-				time.Sleep(time.Second) // it does not help to wait
+				time.Sleep(time.Second) // waiting would not help
 				close(stop)
 				_, st := p.ServeConn(conn)
 				if !st.OK() {
@@ -310,8 +312,8 @@ func TestSlowMemberReadsBack(t *testing.T) {
 	}
 }
 
-// What was published while a node was cut off reaches its members when it is back,
-// once.
+// What was published while a node was cut off reaches its members once, when the
+// node is back.
 func TestCutOffNodeReadsBack(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newKeepers(t, newWorld(), 2, 1000)
@@ -337,8 +339,8 @@ func TestCutOffNodeReadsBack(t *testing.T) {
 	})
 }
 
-// A live message that the engine loses is read from the log: at the next one, or
-// half a minute later.
+// A live message that the engine loses is read from the log: with the next message,
+// or half a minute later.
 func TestLostLiveMessageIsReadBack(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newKeepers(t, newWorld(), 2, 1000)
@@ -380,8 +382,8 @@ func TestExceptIsLeftOutOfHistory(t *testing.T) {
 	})
 }
 
-// A program that asks for history of an engine without a log learns it when the node
-// starts.
+// A program that wants history from an engine without a log gets an error when the
+// node starts.
 func TestHistoryNeedsLog(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -436,7 +438,7 @@ func FuzzPosition(f *testing.F) {
 	})
 }
 
-// Every state of a member can be left, and only by the moves of the table.
+// Every state of a member can be left, and only by the transitions of the table.
 func TestFeedFollowsItsTable(t *testing.T) {
 	all := []feedState{feedWaiting, feedLive, feedBehind, feedBlocked}
 	for _, from := range all {
@@ -468,8 +470,8 @@ func (e *unreadable) Read(ctx context.Context, subject string, since Position, l
 	return e.MemoryEngine.Read(ctx, subject, since, limit)
 }
 
-// A log that can't be read is asked once a second, spoken of every ten, and loses
-// nothing.
+// A log that can't be read is tried once a second, reported every ten seconds, and
+// loses nothing.
 func TestLogThatFailsIsAskedAgain(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -487,7 +489,7 @@ func TestLogThatFailsIsAskedAgain(t *testing.T) {
 		before := e.reads.Load()
 		time.Sleep(20 * time.Second)
 		if k := e.reads.Load() - before; k < 10 || k > 25 {
-			t.Errorf("it was asked %d times in 20 s", k)
+			t.Errorf("it was tried %d times in 20 s", k)
 		}
 		if k := len(log.Says("disk")); k < 1 || k > 3 {
 			t.Errorf("%d lines in 20 s", k)
@@ -502,8 +504,8 @@ func TestLogThatFailsIsAskedAgain(t *testing.T) {
 	})
 }
 
-// A log that begins again while the engine still names the old epoch shows itself by
-// a number that is too small: members look into the log.
+// A log that started again, while the engine still reports the old epoch, is
+// recognized by a number that is too small: members then read the log.
 func TestNumberThatGoesBackMakesMembersLook(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		n := newKeepers(t, newWorld(), 1, 1000)[0]
@@ -519,13 +521,13 @@ func TestNumberThatGoesBackMakesMembersLook(t *testing.T) {
 		events{n.Cluster}.Stored(n.subjectRoom("kept"), at, 0, e.encode())
 		synctest.Wait()
 		if g := kit.Await(t, "the word that it must start afresh", r.gaps); g.Position == "" || g.Position == text {
-			t.Errorf("%+v, want the position in the log that began again", g)
+			t.Errorf("%+v, want the position in the log that started again", g)
 		}
 	})
 }
 
-// A shortLog is an engine whose log seems to end after shows messages, if that is not 0:
-// so does that of a leader that has not read its tail yet.
+// A shortLog is an engine whose log seems to end after shows messages, if that is not 0,
+// as the log of a leader does that has not read its tail yet.
 type shortLog struct {
 	*MemoryEngine
 	shows atomic.Uint64
@@ -541,9 +543,9 @@ func (e *shortLog) Read(ctx context.Context, subject string, since Position, lim
 	return page, err
 }
 
-// A log that seems to have lost its tail, and has it again, repeats nothing: neither to
-// those who are in the room, nor to a client that comes back. One that has lost it indeed
-// gives the numbers again, and what has them arrives.
+// A log that seems to have lost its tail, and has it again later, repeats nothing:
+// neither to members, nor to a client that comes back. A log that has really lost its
+// tail uses the numbers again, and the new messages with these numbers arrive.
 func TestLogWhoseTailIsAwayRepeatsNothing(t *testing.T) {
 	for name, resume := range map[string]bool{"members": false, "whoever comes back": true} {
 		t.Run(name, func(t *testing.T) {
@@ -575,7 +577,7 @@ func testTailAway(t *testing.T, resume bool) {
 		look()
 		kit.Await(t, "the word of a gap", r.gaps)
 	}
-	e.shows.Store(10) // another leader, which knows even less
+	e.shows.Store(10) // another leader, which has even less
 	look()
 	kit.Await(t, "the word of a gap", r.gaps)
 	e.shows.Store(0)
@@ -599,7 +601,7 @@ func testTailAway(t *testing.T, resume bool) {
 	}
 }
 
-// loseTail leaves each room n messages, as a server does that lost its power.
+// loseTail leaves each room n messages, as a server does after a power failure.
 func (w *world) loseTail(n uint64) {
 	w.logs.mu.Lock()
 	defer w.logs.mu.Unlock()
@@ -612,7 +614,7 @@ func (w *world) loseTail(n uint64) {
 	}
 }
 
-// A slowLog is an engine whose Read returns what it has read when the channel is closed.
+// A slowLog is an engine whose Read returns what it has read once the channel is closed.
 type slowLog struct {
 	*MemoryEngine
 	until atomic.Pointer[chan struct{}]
@@ -626,8 +628,8 @@ func (e *slowLog) Read(ctx context.Context, subject string, since Position, limi
 	return page, err
 }
 
-// If messages may not have come while the log is being read, it is read again: what was
-// read may be from before.
+// If live messages may have been lost while the log is being read, it is read again,
+// because the result may be from before the loss.
 func TestDoubtWhileReadingMakesItReadAgain(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()

@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A node that drains is no longer looked up, accepts no sessions, and sends its own
-// away one after the other; calls that run end well.
+// A node that drains can no longer be looked up, accepts no sessions, and sends its
+// own sessions away one by one; running calls complete.
 func TestDrainOverSpreadsGoaways(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -29,7 +29,7 @@ func TestDrainOverSpreadsGoaways(t *testing.T) {
 		for range sessions {
 			far := kit.Open(t, w.newPeer(t, erpc.PeerConfig{}), n.addr)
 			d := time.Duration(0)
-			_, err := erpc.Call[int](t.Context(), far, "/work", &d, erpc.WithTimeout(time.Minute)) // which tells that it is erpc
+			_, err := erpc.Call[int](t.Context(), far, "/work", &d, erpc.WithTimeout(time.Minute)) // which says that it is erpc
 			check(t, err)
 			fars = append(fars, far)
 		}
@@ -48,7 +48,7 @@ func TestDrainOverSpreadsGoaways(t *testing.T) {
 		go func() { drained <- n.DrainOver(context.Background(), 10*time.Second) }()
 		synctest.Wait()
 		if s := other.Services("chat"); len(s) != 1 || !s[0].Draining {
-			t.Errorf("the others know %+v of a node that drains", s)
+			t.Errorf("the others have %+v of a node that drains", s)
 		}
 		if n.Ready() == nil || n.Stats().Ready || !n.Stats().Draining {
 			t.Errorf("it says that it is ready: %+v", n.Stats())
@@ -68,8 +68,8 @@ func TestDrainOverSpreadsGoaways(t *testing.T) {
 	})
 }
 
-// A session that does not go in time does not keep DrainOver longer than its
-// context.
+// A session that does not leave in time does not keep DrainOver from ending with
+// its context.
 func TestDrainOverEndsWithContext(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		n := newNodes(t, 1)[0]
@@ -95,13 +95,13 @@ func TestDrainOverEndsWithContext(t *testing.T) {
 		}
 		kit.Await(t, "the end of the handler", ended)
 		if err := New(NewMemory().Engine(), quick).DrainOver(t.Context(), 0); !errors.Is(err, ErrNotRunning) {
-			t.Errorf("of a cluster that does not run: %v", err)
+			t.Errorf("on a cluster that does not run: %v", err)
 		}
 	})
 }
 
-// Sessions grow no older than the age allows, give or take a tenth, and a client
-// that redials loses no call by that.
+// Sessions grow no older than the configured age, give or take a tenth, and a
+// client that redials loses no call because of it.
 func TestOldSessionsGo(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -135,7 +135,7 @@ func TestStatsInTextOfPrometheus(t *testing.T) {
 		synctest.Wait()
 		s := nodes[0].Stats()
 		if s.Connected || s.Ready || s.Cuts != 1 || !errors.Is(nodes[0].Ready(), ErrDown) {
-			t.Errorf("of a node that is cut off: %+v", s)
+			t.Errorf("on a node that is cut off: %+v", s)
 		}
 		nodes[0].engine.SetConnected(true)
 		synctest.Wait()
@@ -145,7 +145,7 @@ func TestStatsInTextOfPrometheus(t *testing.T) {
 		check(t, nodes[0].send(nodes[0].subjectAll(), 0, nodes[0].beat(kindBeat)))
 		synctest.Wait()
 		if s = nodes[0].Stats(); s.Lag != 3*time.Millisecond || !s.Connected || !s.Ready || s.Lost == 0 {
-			t.Errorf("of a node that is back, and lost messages: %+v", s)
+			t.Errorf("on a node that is back and lost messages: %+v", s)
 		}
 		text := string(s.AppendPrometheus(nil))
 		for name, value := range map[string]any{"ready": 1, "engine_cuts_total": 1, "nodes": s.Nodes, "engine_lag_seconds": 0.003, "engine_lost_total": s.Lost} {

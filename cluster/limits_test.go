@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// docs/limits.md says what Options are by default.
+// docs/limits.md has the defaults of Options.
 func TestLimitsAreThoseOfThePage(t *testing.T) {
 	opt := Options{History: []History{{}}}
 	opt.setDefaults()

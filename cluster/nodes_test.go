@@ -18,7 +18,7 @@ import (
 var quick = Options{Beat: 50 * time.Millisecond, Answer: 500 * time.Millisecond, Linger: 50 * time.Millisecond}
 
 // A world is what the nodes of a test share. Its tests run in bubbles of
-// testing/synctest, where time passes only while nobody has anything to do.
+// testing/synctest, where time passes only while all goroutines wait.
 type world struct {
 	*Memory
 	network *memory.Transport // between nodes and clients
@@ -114,8 +114,8 @@ func (c *client) wants(t testing.TB, want ...string) {
 	}
 }
 
-// silent fails the test if something has arrived. Call it after a push that came
-// later by the same way.
+// silent fails the test if something has arrived. Call it after a later push on the
+// same path has arrived.
 func (c *client) silent(t testing.TB) {
 	t.Helper()
 	select {
@@ -147,12 +147,12 @@ func TestNodesKnowEachOther(t *testing.T) {
 	})
 }
 
-// A sign of life may be overtaken by one to another subject, and by the last word of its
-// node: what is newer counts, for other nodes and for observers.
+// A beat may be overtaken by one on another subject, and by the node's farewell: the
+// newer one counts, for nodes and for observers.
 func TestOvertakenSignsOfLifeChangeNothing(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		opt := quick
-		opt.Beat = time.Hour // the next one would say it again
+		opt.Beat = time.Hour // the next beat would repeat it
 		w := newWorld()
 		a, b := newNode(t, w, erpc.PeerConfig{}, opt), newNode(t, w, erpc.PeerConfig{}, opt)
 		o, _ := observe(t, w)
@@ -177,7 +177,7 @@ func TestOvertakenSignsOfLifeChangeNothing(t *testing.T) {
 		push := &envelope{kind: kindPush, node: a.Node(), method: "/said"}
 		events{b.Cluster}.Message(b.subjectAll(), push.encode())
 		if got := append(addresses(b.Services("chat")), addresses(o.Services("chat"))...); len(got) > 0 || len(b.Nodes()) > 0 {
-			t.Errorf("%q of %q are left of a node that has left", got, b.Nodes())
+			t.Errorf("%q has %q of a node that has left", got, b.Nodes())
 		}
 	})
 }

@@ -59,13 +59,13 @@ func TestPresenceIsAtMostSecondOld(t *testing.T) {
 		nodes[0].presences.mu.Lock()
 		defer nodes[0].presences.mu.Unlock()
 		if n := len(nodes[0].presences.m); n != 0 {
-			t.Errorf("%d answers are kept that nobody can get", n)
+			t.Errorf("%d expired answers are kept", n)
 		}
 	})
 }
 
-// Those who ask at the same time share one question, and one answer that is
-// incomplete is not kept.
+// Callers that ask at the same time share one query; an incomplete answer is not
+// cached.
 func TestPresenceOfNodeThatDoesNotAnswer(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -85,18 +85,17 @@ func TestPresenceOfNodeThatDoesNotAnswer(t *testing.T) {
 			}
 		}
 		if n := nodes[0].pending.last - asked; n != 1 {
-			t.Errorf("%d questions for %d who asked", n, cap(failed))
+			t.Errorf("%d queries for %d callers", n, cap(failed))
 		}
 		nodes[0].presences.mu.Lock()
 		defer nodes[0].presences.mu.Unlock()
 		if len(nodes[0].presences.m) != 0 {
-			t.Error("an incomplete answer is kept")
+			t.Error("an incomplete answer was cached")
 		}
 	})
 }
 
-// With the limits that a program gets which sets none, nobody sees anything of a
-// dead node ten seconds later.
+// With default limits, a dead node leaves no trace after ten seconds.
 func TestDeadNodeLeavesNothingAfterTenSeconds(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -124,12 +123,12 @@ func TestDeadNodeLeavesNothingAfterTenSeconds(t *testing.T) {
 			return found
 		}
 		if found := traces(); len(found) != 5 {
-			t.Fatalf("of a node that lives only %q are found", found)
+			t.Fatalf("only %q are found of a node that is alive", found)
 		}
 		b.engine.SetConnected(false)
 		time.Sleep(10 * time.Second)
 		if found := traces(); len(found) > 0 {
-			t.Errorf("of a dead node are left: %q", found)
+			t.Errorf("a dead node left %q", found)
 		}
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// Every cell of the table of promises names a test that is there.
+// Every cell of the table of promises names an existing test.
 func TestEveryPromiseHasTest(t *testing.T) {
 	page, err := os.ReadFile("../docs/cluster.md")
 	check(t, err)
@@ -37,7 +37,7 @@ func TestEveryPromiseHasTest(t *testing.T) {
 		if !strings.HasPrefix(line, "| ") || strings.Trim(row[0], " ") == "" {
 			for _, m := range named.FindAllStringSubmatch(line, -1) {
 				if !there[m[2]][m[1]] {
-					t.Errorf("the page names %s, which is not there", m[0])
+					t.Errorf("the page names %s, which does not exist", m[0])
 				}
 			}
 			continue
@@ -53,7 +53,7 @@ func TestEveryPromiseHasTest(t *testing.T) {
 			for _, m := range tests {
 				cells++
 				if !there[m[2]][m[1]] {
-					t.Errorf("%s, column %d: %s is not there", row[0], i+1, m[0])
+					t.Errorf("%s, column %d: %s does not exist", row[0], i+1, m[0])
 				}
 			}
 		}
@@ -79,8 +79,8 @@ func testsIn(t *testing.T, dir string) map[string]bool {
 	return names
 }
 
-// A node that is cut off says so, however long that lasts: it does not take those
-// that it cannot hear for dead, and itself for the whole cluster.
+// A node that is cut off says so for as long as that lasts: it does not take the
+// nodes that it cannot hear for dead, or itself for the whole cluster.
 func TestNodeWithoutEngineSaysSo(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newNodes(t, 2)
@@ -93,7 +93,7 @@ func TestNodeWithoutEngineSaysSo(t *testing.T) {
 		nodes[0].engine.SetConnected(false)
 		synctest.Wait()
 		if again, err := nodes[0].Presence(t.Context(), "room"); err != nil || len(again) != 2 || len(asked) != 2 {
-			t.Errorf("%v, %v: what is not a second old, and had two members, is still told", again, err)
+			t.Errorf("%v, %v: want the two members of the answer that is less than a second old", again, err)
 		}
 		for _, after := range []time.Duration{0, 10 * quick.Beat, time.Minute} {
 			time.Sleep(after)
@@ -126,8 +126,8 @@ func TestNodeWithoutEngineSaysSo(t *testing.T) {
 	})
 }
 
-// The address of a session ends with its connection. Whoever comes back elsewhere is
-// found by the user.
+// The address of a session ends with its connection. A user who comes back elsewhere
+// is found by name.
 func TestAddressEndsWithItsConnection(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newNodes(t, 3)
@@ -143,7 +143,7 @@ func TestAddressEndsWithItsConnection(t *testing.T) {
 				t.Errorf("node %d: push to the old address: %v, want ErrNobody", i, err)
 			}
 			if _, err := Call[int](t.Context(), n.Cluster, old, "/double", 1); erpc.StatusFromError(err).Code() != erpc.CodeNotFound {
-				t.Errorf("node %d: call of the old address: %v, want that nobody is there", i, err)
+				t.Errorf("node %d: call of the old address: %v, want an error that nobody is there", i, err)
 			}
 			check(t, n.PushUser(t.Context(), "ann", "/said", "to ann", Confirm()))
 			second.wants(t, "to ann")
@@ -156,8 +156,8 @@ func TestAddressEndsWithItsConnection(t *testing.T) {
 	})
 }
 
-// A member that comes back to another node is a member once, there, and those who
-// ask for changes are told that one left and one joined.
+// A member that comes back to another node is a member once, on that node, and
+// those who ask for changes are told of one leave and one join.
 func TestMemberThatComesBackElsewhereIsThereOnce(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -172,7 +172,7 @@ func TestMemberThatComesBackElsewhereIsThereOnce(t *testing.T) {
 		joined := kit.Await(t, "the first joining", got)
 		old := nodes[0].Address(first.sess)
 		if len(joined.Joined) != 1 || joined.Joined[0].Address != old {
-			t.Errorf("%+v, want that %s joined", joined, old)
+			t.Errorf("%+v, want %s to have joined", joined, old)
 		}
 		check(t, first.far.Close())
 		synctest.Wait()
@@ -192,7 +192,7 @@ func TestMemberThatComesBackElsewhereIsThereOnce(t *testing.T) {
 			}
 		}
 		if !maps.Equal(left, map[string]int{old: 1}) || !maps.Equal(come, map[string]int{now: 1}) {
-			t.Errorf("told that %v left and %v joined, want %s and %s", left, come, old, now)
+			t.Errorf("told of leaves %v and joins %v, want %s and %s", left, come, old, now)
 		}
 		for i, n := range nodes {
 			for name, ask := range map[string]func(context.Context, string) ([]Member, error){"members": n.Members, "presence": n.Presence} {
@@ -211,8 +211,8 @@ func TestMemberThatComesBackElsewhereIsThereOnce(t *testing.T) {
 	})
 }
 
-// A call to a session that does not read ends with its deadline, as any call does,
-// and holds up no other.
+// A call to a session that does not read ends with its deadline, like any call, and
+// does not delay others.
 func TestCallToSlowSessionEndsWithDeadline(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -235,12 +235,12 @@ func TestCallToSlowSessionEndsWithDeadline(t *testing.T) {
 			t.Errorf("a call to another session of the node: %v, %v", d, err)
 		}
 		if err := kit.Await(t, "the end of the call", ended); erpc.StatusFromError(err).Code() != erpc.CodeHandleTimeout {
-			t.Errorf("%v, want that its time is over", err)
+			t.Errorf("%v, want a timeout", err)
 		}
 	})
 }
 
-// A member that does not read is told, when it reads again, that there were changes.
+// A member that does not read is told that there were changes when it reads again.
 func TestSlowMemberMissesChangesAndIsTold(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -248,7 +248,7 @@ func TestSlowMemberMissesChangesAndIsTold(t *testing.T) {
 		slow, conn := slowClient(t, n)
 		check(t, n.Join(t.Context(), slow, "talk", WithChanges()))
 		for size := 32 << 10; size > 0; size /= 2 { // until nothing has room
-			for full := 0; full < 2; synctest.Wait() { // once more when all is written that can be
+			for full := 0; full < 2; synctest.Wait() { // once more when everything that can be written is written
 				_, why := erpc.TryBroadcastTo([]erpc.Session{slow}, "/said", strings.Repeat("x", size))
 				full += len(why)
 			}
@@ -278,7 +278,7 @@ func TestSlowMemberMissesChangesAndIsTold(t *testing.T) {
 		read("somebody")
 		read(`"many":true`)
 		if bytes.Contains(all, []byte("missed")) {
-			t.Error("it was told of a change for which it had no room")
+			t.Error("it was told of a change that should have been dropped")
 		}
 	})
 }

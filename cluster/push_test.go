@@ -61,7 +61,7 @@ func TestPushReachesAllSessionsOfUser(t *testing.T) {
 	})
 }
 
-// Nobody is there: that is known at once, not after a time limit.
+// If nobody is there the sender learns it at once, not after a timeout.
 func TestNobodyIsToldAtOnce(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newNodes(t, 2)
@@ -139,7 +139,8 @@ func TestCallReachesSessionOnAnyNode(t *testing.T) {
 	})
 }
 
-// blocking makes a client whose handler of /block ends with its context only.
+// blocking makes a client whose handler of /block returns only when its context
+// ends.
 func blocking(t *testing.T, n *testNode) (sess erpc.Session, started chan time.Time, ended chan error) {
 	t.Helper()
 	started, ended = make(chan time.Time, 1), make(chan error, 1)
@@ -231,12 +232,12 @@ func TestTooManyCallsAreRefused(t *testing.T) {
 	})
 }
 
-// slowClient is a session that does not read.
+// slowClient returns a session that does not read.
 func slowClient(t *testing.T, n *testNode) (sess erpc.Session, conn net.Conn) {
 	t.Helper()
 	conn, err := n.world.network.Dial(t.Context(), memory.Network, n.addr, nil)
 	check(t, err)
-	t.Cleanup(func() { _ = conn.Close() }) // the test may have done it
+	t.Cleanup(func() { _ = conn.Close() }) // the test may have closed it
 	synctest.Wait()
 	n.peer.RangeSession(func(s erpc.Session) bool {
 		if s.RemoteAddr().String() == conn.LocalAddr().String() {
@@ -247,8 +248,8 @@ func slowClient(t *testing.T, n *testNode) (sess erpc.Session, conn net.Conn) {
 	return sess, conn
 }
 
-// A push to a session that does not read is dropped and counted, and nobody confirms
-// it; the session is told when it reads again.
+// A push to a session that does not read is dropped and counted, and not confirmed;
+// the session is told when it reads again.
 func TestPushToSlowSessionIsCounted(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()
@@ -269,7 +270,7 @@ func TestPushToSlowSessionIsCounted(t *testing.T) {
 		}
 		var all []byte
 		buf := make([]byte, 256<<10)
-		for bytes.Count(all, []byte(GapMethod)) < 2 { // that of the session, and that of the user
+		for bytes.Count(all, []byte(GapMethod)) < 2 { // one for the session, and one for the user
 			k, err := conn.Read(buf)
 			check(t, err)
 			all = append(all, buf[:k]...)
@@ -278,9 +279,9 @@ func TestPushToSlowSessionIsCounted(t *testing.T) {
 	})
 }
 
-// A push to a session of a node that has just died is lost, without an error; one
-// that is to be confirmed says that nobody knows, and once the node counts as dead
-// nobody is there.
+// A push to a session of a node that has just died is lost without an error. If it
+// is to be confirmed, the error says that the outcome is unknown; once the node
+// counts as dead, the error says that nobody is there.
 func TestPushToDeadNode(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newNodes(t, 2)

@@ -32,7 +32,7 @@ func TestPublishReachesMembersOnAllNodes(t *testing.T) {
 		a.wants(t, "1", "3")
 		b.wants(t, "1", "2", "3")
 		if !nodes[0].Leave(a.sess, "room") || nodes[0].Leave(a.sess, "room") {
-			t.Error("Leave says the wrong thing")
+			t.Error("Leave reports the wrong result")
 		}
 		check(t, nodes[2].Publish(t.Context(), "room", "/said", "4"))
 		check(t, nodes[2].Broadcast(t.Context(), "/said", "end"))
@@ -45,7 +45,7 @@ func TestPublishReachesMembersOnAllNodes(t *testing.T) {
 	})
 }
 
-// countingCodec counts how often it encodes.
+// countingCodec counts its calls of Marshal.
 type countingCodec struct {
 	codec.JSONCodec
 	n *int
@@ -139,8 +139,8 @@ func TestMembersAndCountOfAllNodes(t *testing.T) {
 	})
 }
 
-// A node that is cut off without a word does not hang those who ask: they get what
-// the others say until it counts as dead.
+// A node that is cut off without notice does not block queries: they return what
+// the others answer until it counts as dead.
 func TestMembersDoNotWaitForDeadNode(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		opt := quick
@@ -163,7 +163,7 @@ func TestMembersDoNotWaitForDeadNode(t *testing.T) {
 	})
 }
 
-// The subscription outlives the last member by the linger time, and no longer.
+// The subscription outlives the last member by the linger time and no more.
 func TestSubscriptionLingersAndEnds(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newNodes(t, 1)
@@ -201,7 +201,7 @@ func TestSessionThatEndedCannotJoin(t *testing.T) {
 	})
 }
 
-// A member that does not read costs the others nothing. When it reads again it is
+// A member that does not read costs the others nothing. When it reads again, it is
 // told what it missed before it gets the next push.
 func TestSlowMemberIsToldOfGap(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestSlowMemberIsToldOfGap(t *testing.T) {
 		for ; n.Stats().Dropped < 5; published++ {
 			check(t, n.Publish(t.Context(), "room", "/said", text))
 			fast.wants(t, text)
-			synctest.Wait() // until the queue moves no more
+			synctest.Wait() // until the queue does not move any more
 		}
 		if n.Stats().Gaps != 1 {
 			t.Errorf("%d members with a gap, want 1", n.Stats().Gaps)
@@ -249,13 +249,13 @@ func TestSlowMemberIsToldOfGap(t *testing.T) {
 	})
 }
 
-func TestSessionIsInSoManyRooms(t *testing.T) {
+func TestRoomsOfSessionAreLimited(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		opt := quick
 		opt.MaxRooms = 3
 		n := newNode(t, newWorld(), erpc.PeerConfig{}, opt)
 		c := n.client(t, "c")
-		check(t, n.SetUser(t.Context(), c.sess, "ann")) // counts as none
+		check(t, n.SetUser(t.Context(), c.sess, "ann")) // does not count
 		for _, room := range []string{"1", "2", "3", "3"} {
 			check(t, n.Join(t.Context(), c.sess, room))
 		}
@@ -266,14 +266,13 @@ func TestSessionIsInSoManyRooms(t *testing.T) {
 		n.Leave(c.sess, "1")
 		check(t, n.Join(t.Context(), c.sess, "4"))
 		if err := n.Join(t.Context(), c.sess, strings.Repeat("x", maxRoomName+1)); err == nil {
-			t.Error("a room with an endless name")
+			t.Error("a room whose name is too long was joined")
 		}
 	})
 }
 
-// A cut between two nodes that are both connected does not go unnoticed:
-// members are told when it is there again, whether the nodes took each other for dead
-// or not.
+// A cut between two nodes that both stay connected is noticed: members are told when
+// it is over, whether or not the nodes took each other for dead.
 func TestCutBetweenNodesIsToldAsGap(t *testing.T) {
 	for name, length := range map[string]time.Duration{"short": 2 * quick.Beat, "long": 10 * quick.Beat} {
 		t.Run(name, func(t *testing.T) {
@@ -313,7 +312,7 @@ func TestCutBetweenNodesIsToldAsGap(t *testing.T) {
 	}
 }
 
-// Nobody is told of a gap while nothing is lost.
+// Nobody is told of a gap if nothing was lost.
 func TestNoGapWithoutLoss(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		nodes := newNodes(t, 3)

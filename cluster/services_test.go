@@ -50,17 +50,17 @@ func TestAnnouncedServicesAreKnownAtOnce(t *testing.T) {
 				t.Errorf("%s knows %+v, want %+v", name, got, want)
 			}
 			if got := services("none"); len(got) != 0 {
-				t.Errorf("%s knows %+v of a service that nobody serves", name, got)
+				t.Errorf("%s has %+v of a service that nobody serves", name, got)
 			}
 		}
 		if n := len(a.Nodes()); n != 1 {
-			t.Errorf("%d nodes: an observer is none", n)
+			t.Errorf("%d nodes: an observer is not a node", n)
 		}
 		a.Announce()
 		check(t, b.Close())
 		synctest.Wait()
 		if got := slices.Concat(a.Services("chat"), early.Services("chat")); len(got) != 0 {
-			t.Errorf("%+v are left of nodes that withdrew or left", got)
+			t.Errorf("%+v remain of nodes that withdrew or left", got)
 		}
 	})
 }
@@ -76,7 +76,8 @@ type busy struct {
 
 // Publish implements [Engine].
 func (e *busy) Publish(subject string, token uint64, data []byte) error {
-	// It yields in place of waiting: a bubble stands still while a goroutine waits for a mutex.
+	// It yields instead of waiting: a bubble stands still while a goroutine waits for a
+	// mutex.
 	yield := func(until *atomic.Bool) {
 		for i := 0; i < 10_000 && !until.Load(); i++ {
 			runtime.Gosched()
@@ -94,8 +95,7 @@ func (e *busy) Publish(subject string, token uint64, data []byte) error {
 	return e.Engine.Publish(subject, token, data)
 }
 
-// A sign of life does not come behind an announcement that was made after it, or behind
-// the last word of the node.
+// A beat does not arrive after a later announcement, or after the farewell of its node.
 func TestSignsOfLifeDoNotOvertake(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile func(a *Cluster) error
@@ -109,7 +109,7 @@ func TestSignsOfLifeDoNotOvertake(t *testing.T) {
 			kit.Bubble(t, func(t *testing.T) {
 				w := newWorld()
 				opt := quick
-				opt.Beat = time.Hour // the next one would say it again
+				opt.Beat = time.Hour // the next beat would repeat it
 				a, b := newNode(t, w, erpc.PeerConfig{}, opt), newNode(t, w, erpc.PeerConfig{}, opt)
 				a.Announce(Service{Name: "chat", Address: "old"})
 				synctest.Wait()
@@ -126,8 +126,8 @@ func TestSignsOfLifeDoNotOvertake(t *testing.T) {
 	}
 }
 
-// A node that is cut off cannot tell dead nodes from live ones: it keeps those it knew
-// last, and finds out when it is back.
+// A node that is cut off cannot tell dead nodes from live ones: it keeps what it knew
+// last, and checks when it is back.
 func TestLastKnownServicesSurviveCut(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := newWorld()

@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// Every state of a cluster's life can be reached, and only by the moves of the
-// table.
+// Every state in a cluster's life can be reached, and only by the transitions of
+// the table.
 func TestLifeFollowsItsTable(t *testing.T) {
 	all := []lifeState{lifeNew, lifeStarting, lifeRunning, lifeClosed}
 	for _, from := range all {
@@ -34,7 +34,7 @@ func TestLifeFollowsItsTable(t *testing.T) {
 	}
 }
 
-// A topic that has ended stays so: join makes another.
+// A topic that has ended stays ended: join makes another.
 func TestTopicFollowsItsTable(t *testing.T) {
 	all := []topicState{topicNew, topicSubscribed, topicEnded}
 	for _, from := range all {
@@ -92,8 +92,8 @@ var full = envelope{
 	method: "/m", text: "t", meta: "k=v", body: []byte("body"),
 }
 
-// The bytes of an envelope do not change: nodes of two versions talk during an
-// update.
+// The bytes of an envelope do not change, because nodes of two versions talk to
+// each other during an update.
 func TestEnvelopeGolden(t *testing.T) {
 	const golden = "01056a01ac0207016e017303782f79022f6d0174036b3d76626f6479"
 	if got := hex.EncodeToString(full.encode()); got != golden {
@@ -132,7 +132,7 @@ func FuzzEnvelope(f *testing.F) {
 	})
 }
 
-// Different names make different subjects, whatever is in them.
+// Different names make different subjects, whatever characters they have.
 func TestNamesAreEscaped(t *testing.T) {
 	seen := map[string]string{}
 	for _, name := range []string{"", "a", "A", "a.b", "*", ">", "$JS.API", "a b", "ü", "\x00", "b", "h", strings.Repeat("x", maxName), strings.Repeat("x", maxName+1), strings.Repeat("y", 1<<20)} {

@@ -13,11 +13,12 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// TestRandomWalk joins, leaves, publishes, kills nodes, cuts them off and connects
-// them again, and loses live messages of the room that keeps all. Whatever happens a member gets nothing twice, nothing of a room that
-// it never was in, and the messages of one publisher in order. When nothing
-// happens any more, every member of a room gets what is published, and those of the
-// room with history have got everything that was published since they joined.
+// TestRandomWalk joins, leaves, publishes, kills nodes, cuts them off and connects them
+// again, and loses live messages of the room that keeps everything. Whatever happens, a
+// member gets nothing twice, nothing of a room that it was never in, and the messages of
+// one publisher in order. When nothing happens any more, every member of a room gets what
+// is published, and members of the room with history have everything that was published
+// since they joined.
 func TestRandomWalk(t *testing.T) {
 	for i := range kit.Times(6, 1000) {
 		seed := rand.Uint64()
@@ -45,7 +46,7 @@ type walk struct {
 	members []*walkMember
 	last    int   // number of the last message
 	joined  int   // number of the last member
-	kept    []int // numbers of what the room with history took
+	kept    []int // numbers of the messages that the room with history accepted
 }
 
 type walkNode struct {
@@ -74,7 +75,7 @@ func (w *walk) step() {
 	case k < 4 && len(w.members) < 30:
 		w.joined++
 		w.members = append(w.members, &walkMember{
-			client: n.client(w, fmt.Sprint("member ", w.joined)), node: n, // a second one of that name would end the first
+			client: n.client(w, fmt.Sprint("member ", w.joined)), node: n, // a second session of that name would end the first
 			in: map[string]bool{}, was: map[string]bool{}, seen: map[string]int{},
 		})
 	case k < 20 && len(w.members) > 0:
@@ -88,7 +89,7 @@ func (w *walk) step() {
 			w.Errorf("join: %v", err)
 		} else {
 			delete(m.in, room)
-			m.was[room] = true // perhaps for a moment
+			m.was[room] = true // perhaps only for a moment
 		}
 	case k < 25 && len(w.members) > 0:
 		m := w.members[w.rand.IntN(len(w.members))]
@@ -121,7 +122,7 @@ func (w *walk) publish(n *walkNode, room string) (number int) {
 	return w.last
 }
 
-// kill ends a node without a word.
+// kill ends a node without notice.
 func (w *walk) kill(n *walkNode) {
 	n.engine.SetConnected(false)
 	check(w, n.peer.Close())
@@ -163,7 +164,7 @@ func (w *walk) take(m *walkMember, s string) (room string, number int) {
 	return room, number
 }
 
-// drain checks what has come.
+// drain checks what has arrived.
 func (w *walk) drain(m *walkMember) {
 	for {
 		select {
@@ -184,7 +185,7 @@ func (w *walk) finish() {
 	time.Sleep(4 * quick.Beat) // whoever lost a beat finds out with the next
 	for _, n := range w.nodes {
 		kit.Eventually(w, kit.Bound, "the nodes know each other", func() bool { return len(n.Nodes()) == len(w.nodes)-1 })
-		_, err := n.Count(w.Context(), "room 0") // the answers come after all that was queued
+		_, err := n.Count(w.Context(), "room 0") // the answers come after everything that was queued
 		check(w, err)
 		kit.Eventually(w, kit.Bound, "gaps are told", func() bool { return n.Stats().Gaps == 0 })
 	}
@@ -223,7 +224,8 @@ func walkOptions() Options {
 	return opt
 }
 
-// loseStored loses what waits for the node, as an engine does that is overrun.
+// loseStored drops what is queued for the node, as an engine does when it is
+// overrun.
 func (e *MemoryEngine) loseStored() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"github.com/goerpc/erpc/cluster/clustertest"
 )
 
-// Whoever writes an engine calls Run from a test like this one.
+// An engine calls Run from a test like this one.
 func Example() {
 	_ = func(t *testing.T) { // func TestConformance(t *testing.T)
 		clustertest.Run(t, func(*testing.T) clustertest.Medium {

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
-// A fleet is a number of servers, each of which answers with its address.
+// A fleet is a number of servers, each of which answers with its own address.
 type fleet struct {
 	*testing.T
 	network *memory.Transport
@@ -30,9 +30,9 @@ type server struct {
 	peer    erpc.Peer
 	calls   atomic.Int64
 	hold    chan struct{} // if not nil, /where waits until it is closed
-	fails   atomic.Bool   // /where fails as a gateway does
+	fails   atomic.Bool   // /where fails with the error of a gateway
 	denies  atomic.Bool   // the handler of /where answers with an error of its own
-	refuses atomic.Bool   // calls are refused in front of the handler
+	refuses atomic.Bool   // calls are refused before they reach the handler
 }
 
 func newFleet(t *testing.T, addresses ...string) *fleet {
@@ -90,7 +90,8 @@ func (f *fleet) client(from Resolver, opt Options) *Client {
 	return c
 }
 
-// where makes n calls and counts who answered; errors count as "error".
+// where makes n calls and counts the servers that answered; errors count as
+// "error".
 func where(t *testing.T, c *Client, n int) map[string]int {
 	t.Helper()
 	count := map[string]int{}
@@ -105,7 +106,7 @@ func where(t *testing.T, c *Client, n int) map[string]int {
 	return count
 }
 
-// moving is a resolver whose answer a test changes.
+// moving is a resolver whose answer a test can change.
 type moving struct {
 	mu      sync.Mutex
 	set     []Instance
@@ -153,7 +154,7 @@ func TestCallsSpreadOverInstances(t *testing.T) {
 	})
 }
 
-// A session is dialed for the first call, and by no more than one.
+// A session is dialed for the first call, and only once.
 func TestSessionsAreLazy(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b")
@@ -174,8 +175,8 @@ func TestSessionsAreLazy(t *testing.T) {
 	})
 }
 
-// One that can't be reached costs no call, and none that it refuses is lost. When it
-// is back it gets calls again.
+// An instance that can't be reached costs no call, and a call that it refuses is not
+// lost. When it is back, it gets calls again.
 func TestFailover(t *testing.T) {
 	for name, c := range map[string]struct{ out, in func(f *fleet) }{
 		"closed": {func(f *fleet) { check(f.T, f.servers["a"].peer.Close()) }, func(f *fleet) { f.start("a") }},
@@ -196,7 +197,7 @@ func TestFailover(t *testing.T) {
 				}
 				c.in(f)
 				time.Sleep(time.Minute)
-				where(t, cl, 6) // one of them finds out
+				where(t, cl, 6) // one of them notices
 				if got := where(t, cl, 30); got["a"] != 10 {
 					t.Errorf("with a again: %v, want ten each", got)
 				}
@@ -212,8 +213,8 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// An error of the application is an answer: nobody is ejected for it, and it is not
-// tried elsewhere. What may have been executed is not tried elsewhere, either.
+// An error of the application is an answer: no instance is ejected for it, and the
+// call is not tried elsewhere. Neither is a call that may have been executed.
 func TestNothingIsExecutedTwice(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b")
@@ -229,8 +230,8 @@ func TestNothingIsExecutedTwice(t *testing.T) {
 	})
 }
 
-// An instance that fails again and again gets no calls for a while; if most do, it is
-// not they who fail, and all get calls.
+// An instance that fails again and again gets no calls for a while; if most instances
+// fail, the cause is elsewhere, and all get calls.
 func TestOutlierIsEjectedUnlessMostAre(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b", "c")
@@ -252,8 +253,8 @@ func TestOutlierIsEjectedUnlessMostAre(t *testing.T) {
 	})
 }
 
-// Calls go to the own zone as long as somebody is there, and to nobody who drains as
-// long as others do not.
+// Calls go to the client's own zone while it has an instance, and to draining
+// instances only if there is no other.
 func TestZoneAndDrainingArePreferred(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b", "c")
@@ -274,8 +275,8 @@ func TestZoneAndDrainingArePreferred(t *testing.T) {
 	})
 }
 
-// The set that was known last stays while the resolver fails; one that goes keeps
-// its session until its calls have ended.
+// The last known set stays in use while the resolver fails; an instance that is
+// removed keeps its session until its calls have ended.
 func TestSetChangesUnderCalls(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b")
@@ -296,15 +297,15 @@ func TestSetChangesUnderCalls(t *testing.T) {
 			t.Errorf("%v, want all from b", got)
 		}
 		if n := f.servers["a"].peer.CountSession(); n != 1 {
-			t.Errorf("%d sessions with the one that goes, want that of the call", n)
+			t.Errorf("%d sessions with the removed instance, want one for its call", n)
 		}
 		close(f.servers["a"].hold)
 		if s := kit.Await(t, "late reply", late); s != "a<nil>" {
-			t.Errorf("the call of the one that goes ended with %s", s)
+			t.Errorf("the call of the removed instance ended with %s", s)
 		}
 		synctest.Wait()
 		if n := f.servers["a"].peer.CountSession(); n != 0 {
-			t.Errorf("%d sessions with one that is gone", n)
+			t.Errorf("%d sessions after the call of the removed instance", n)
 		}
 		m.become(errors.New("the registry is down"))
 		time.Sleep(time.Minute)
@@ -319,7 +320,8 @@ func TestSetChangesUnderCalls(t *testing.T) {
 	})
 }
 
-// A call waits for the first answer of the resolver, no longer than its context.
+// A call waits for the first answer of the resolver, but no longer than its
+// context.
 func TestCallWaitsForResolver(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a")
@@ -348,8 +350,8 @@ func TestCallWaitsForResolver(t *testing.T) {
 	})
 }
 
-// A hedged call of a safe method ends with the instance that answers; the other one
-// is canceled. A method that is not safe waits.
+// A hedged call of a safe method ends with the first instance that answers; the
+// other call is canceled. A call of a method that is not safe just waits.
 func TestHedgedCall(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b")
@@ -379,13 +381,13 @@ func TestHedgedCall(t *testing.T) {
 			cancel()
 		}
 		if more := f.servers["a"].calls.Load() + f.servers["b"].calls.Load() - n; more != 2 {
-			t.Errorf("two calls that are not safe were executed %d times", more)
+			t.Errorf("two calls of an unsafe method were executed %d times", more)
 		}
 	})
 }
 
 // An error of the handler is an answer: a hedged call does not wait for the other
-// instance, which would give the same. A failure of an instance is none.
+// instance, which would give the same. A failure of an instance is not an answer.
 func TestHedgedCallEndsWithFirstAnswer(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b")
@@ -394,7 +396,7 @@ func TestHedgedCallEndsWithFirstAnswer(t *testing.T) {
 			Picker: RoundRobin(), HedgeAfter: 10 * time.Millisecond, Safe: func(string) bool { return true },
 		})
 		f.servers["b"].denies.Store(true)
-		for range 2 { // each is the first once
+		for range 2 { // each of them is first once
 			before := time.Now()
 			_, err := erpc.CallValue[string](t.Context(), c, "/where", "")
 			if st := erpc.StatusFromError(err); st.Code() != 1000 || time.Since(before) > 10*time.Millisecond {
@@ -425,7 +427,7 @@ func TestSafeMethodIsTriedAgainAfterBreak(t *testing.T) {
 	})
 }
 
-// Asynchronous calls, batches and streams take a client like a session.
+// Asynchronous calls, batches and streams accept a client like a session.
 func TestClientIsCallerOfAllKinds(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b")
@@ -490,7 +492,7 @@ func inFlight(c *Client) (n int) {
 	return n
 }
 
-// Calls with one key go to one instance, in every client.
+// Calls with the same key go to the same instance from every client.
 func TestKeyedCallsGoToOneInstance(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		f := newFleet(t, "a", "b", "c")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// docs/limits.md says what Options are by default.
+// docs/limits.md has the defaults of Options.
 func TestLimitsAreThoseOfThePage(t *testing.T) {
 	var opt Options
 	opt.setDefaults()

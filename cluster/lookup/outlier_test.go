@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Every state of an instance can be left, and only by the moves of the table.
+// Every state of an instance can be left, and only by the transitions of the table.
 func TestHealthFollowsItsTable(t *testing.T) {
 	all := []healthState{healthy, ejected, probing}
 	for _, from := range all {
@@ -36,7 +36,7 @@ func TestEjectionGrowsAndEnds(t *testing.T) {
 	fail()
 	fail()
 	if !h.usable(now) {
-		t.Error("failures count that are not in a row")
+		t.Error("failures that are not in a row were counted")
 	}
 	fail()
 	for round, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
@@ -47,7 +47,7 @@ func TestEjectionGrowsAndEnds(t *testing.T) {
 		if !h.usable(now) {
 			t.Errorf("round %d: not usable after %v", round, want)
 		}
-		fail() // one is enough now
+		fail() // one failure is enough now
 	}
 	for range 100 {
 		now = h.until

@@ -56,7 +56,7 @@ func TestRoundRobinForgetsInstancesThatAreGone(t *testing.T) {
 	}
 }
 
-func TestLeastLoadedTakesWhoHasLessToDo(t *testing.T) {
+func TestLeastLoadedPicksWhoeverHasLessToDo(t *testing.T) {
 	all := fakes(1, 1)
 	all[0].(*fake).busy = 3
 	for range 100 {
@@ -86,8 +86,8 @@ func TestLeastLoadedSpreadsByWeight(t *testing.T) {
 	}
 }
 
-// The choice of a hash is that of every process, and of every release: a change
-// would send half of a fleet's users elsewhere during an update.
+// The hash chooses the same in every process and in every release: a change would
+// send half of a fleet's users elsewhere during an update.
 func TestHashIsTheSameEverywhere(t *testing.T) {
 	all := fakes(1, 1, 1, 2)
 	got := ""
@@ -100,7 +100,7 @@ func TestHashIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// When an instance goes, only its keys move; when it comes back, they do again.
+// When an instance goes, only its keys move; when it comes back, they move back.
 func TestHashMovesFewKeys(t *testing.T) {
 	all := fakes(1, 1, 2, 1)
 	count := map[string]int{}
@@ -139,6 +139,6 @@ func TestStickyStaysAndIsBounded(t *testing.T) {
 		p.Pick(all, strings.Repeat("x", i%5)+fmt.Sprint(i))
 	}
 	if len(p.m) != MaxSticky || p.l.Len() != MaxSticky {
-		t.Errorf("%d keys and %d in the list, want %d", len(p.m), p.l.Len(), MaxSticky)
+		t.Errorf("%d keys in the map and %d in the list, want %d", len(p.m), p.l.Len(), MaxSticky)
 	}
 }

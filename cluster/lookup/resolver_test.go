@@ -36,7 +36,7 @@ func TestFileNamesInstances(t *testing.T) {
 	}
 }
 
-// names answers questions for names.
+// names answers queries for names.
 type names struct {
 	hosts []string
 	srv   []*net.SRV
@@ -80,7 +80,7 @@ func TestDNSNamesInstances(t *testing.T) {
 	}
 }
 
-// announced are services as a cluster knows them.
+// announced are services as a cluster has them.
 type announced struct{ changed chan struct{} }
 
 func (a announced) ServicesChanged() <-chan struct{} { return a.changed }

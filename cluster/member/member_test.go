@@ -109,7 +109,8 @@ func (n *node) says(t testing.TB, texts ...string) {
 }
 
 // A client whose connection breaks, or that dials another node, joins again by
-// itself: in a room with history it misses nothing, in another it is told.
+// itself: in a room with history it misses nothing, in other rooms it is told to
+// start afresh.
 func TestClientComesBackByItself(t *testing.T) {
 	for name, back := range map[string]func(w *world, c *client, sess erpc.Session, from, to *node){
 		"to the same node": func(w *world, _ *client, _ erpc.Session, from, _ *node) {
@@ -203,14 +204,14 @@ func TestRoomThatIsRefusedIsNotJoinedAgain(t *testing.T) {
 func TestHandleJoinNeedsAuthorize(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("everybody may join every room")
+			t.Error("everybody can join every room")
 		}
 	}()
 	cluster.New(cluster.NewMemory().Engine(), cluster.Options{}).HandleJoin(nil, "/join", nil)
 }
 
-// A connection that is made while a first join is under way does not join, too: the
-// client would be told to start afresh before it has begun.
+// A connection made while a first join is under way does not make the client join
+// again: the client would be told to start afresh before it has begun.
 func TestJoinUnderWayIsNotMadeTwice(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		w := &world{t, cluster.NewMemory(), memory.New()}

@@ -12,8 +12,8 @@ import (
 	"github.com/goerpc/erpc/cluster/nats/embed"
 )
 
-// The configuration of a node, server and cluster, can be written to a file and read
-// from it.
+// The configuration of a node, its server and its cluster, can be written to a file
+// and read back.
 func TestConfigurationsAreLoadedAndWritten(t *testing.T) {
 	type node struct {
 		Server  embed.Config    `yaml:"server" ini:"server"`
@@ -39,7 +39,7 @@ func TestConfigurationsAreLoadedAndWritten(t *testing.T) {
 			t.Errorf("%s: read\n%+v, wrote\n%+v", name, got, want)
 		}
 	}
-	t.Setenv("MESH_PASSWORD", "s3cret") // as a secret should come
+	t.Setenv("MESH_PASSWORD", "s3cret") // as a secret should be given
 	path := filepath.Join(t.TempDir(), "node.yaml")
 	if err := os.WriteFile(path, []byte("server: {user: mesh, password: '${MESH_PASSWORD}'}\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// The engine keeps to the contracts, with a wire between each and the server that can be
+// The engine fulfills the contracts, with a wire between it and the server that can be
 // cut.
 func TestEngineConforms(t *testing.T) {
 	kit.NoLeaks(t)

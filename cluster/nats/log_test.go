@@ -21,7 +21,7 @@ import (
 	"github.com/goerpc/erpc/plugin/limit"
 )
 
-// recorded are what an engine delivers of a log.
+// recorded is what an engine delivers from a log.
 type recorded struct {
 	events
 	stored chan storedMessage
@@ -37,7 +37,7 @@ func (r *recorded) Stored(_ string, at cluster.Position, prev uint64, data []byt
 	r.stored <- storedMessage{at, prev, string(data)}
 }
 
-// newLog returns an engine with a group, and what it delivers of subject.
+// newLog returns an engine with a group, and what it delivers for subject.
 func newLog(t *testing.T, s *embed.Server, group, subject string, size int) (*nats.Engine, *recorded) {
 	t.Helper()
 	e := s.Engine()
@@ -61,8 +61,8 @@ func texts(entries []cluster.Entry) (all []string) {
 	return all
 }
 
-// What is appended is delivered with its position and that of the message before
-// it, and can be read from each position on, as long as the log reaches back.
+// What is appended is delivered with its position and that of the previous message,
+// and can be read from every position, as long as the log reaches back.
 func TestLogKeepsAndDelivers(t *testing.T) {
 	kit.NoLeaks(t)
 	const group, subject, size = "erpc.h.bA", "erpc.h.bA.broom", 5
@@ -98,7 +98,7 @@ func TestLogKeepsAndDelivers(t *testing.T) {
 		t.Errorf("a part: %+v", page)
 	}
 	if page.Entries[0].At != at[3] {
-		t.Errorf("a message is at %+v when it is read, and was at %+v when it came", page.Entries[0].At, at[3])
+		t.Errorf("a message is at %+v when it is read, but was at %+v when it was delivered", page.Entries[0].At, at[3])
 	}
 	top, err := e.Top(t.Context(), subject)
 	check(t, err)
@@ -129,8 +129,8 @@ func TestLogKeepsAndDelivers(t *testing.T) {
 	}
 }
 
-// A stream that is gone, as one in the memory of a server that started again, comes
-// back with another epoch.
+// A stream that is gone, such as one in the memory of a server that restarted,
+// comes back with another epoch.
 func TestLostStreamIsAnotherEpoch(t *testing.T) {
 	kit.NoLeaks(t)
 	const group, subject = "erpc.h.bA", "erpc.h.bA.broom"
@@ -175,11 +175,11 @@ func TestStoreThatCannotWorkIsRefused(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := c.Start(ctx); err == nil {
-		t.Error("history on a server that keeps nothing")
+		t.Error("history was accepted on a server that keeps nothing")
 	}
 }
 
-// freePorts returns addresses where nobody listens.
+// freePorts returns addresses that nobody listens on.
 func freePorts(t *testing.T, n int) (addrs []string) {
 	t.Helper()
 	for range n {
@@ -188,8 +188,8 @@ func freePorts(t *testing.T, n int) (addrs []string) {
 	return addrs
 }
 
-// Three servers keep the rooms: with one of them gone, a client gets on another
-// node what it missed.
+// Three servers keep the rooms: with one of them gone, a client gets what it missed
+// on another node.
 func TestMeshKeepsHistoryWithoutOneServer(t *testing.T) {
 	if os.Getenv("ERPC_CLUSTER") != "full" {
 		t.Skip("it takes long to choose leaders; make test-cluster runs it")
@@ -230,10 +230,10 @@ func TestMeshKeepsHistoryWithoutOneServer(t *testing.T) {
 	again, err := nodes[2].Resume(t.Context(), other, "kept", joined.Position)
 	check(t, err)
 	if !again.Recovered {
-		t.Errorf("%+v from %+v, want that it is recovered", again, joined)
+		t.Errorf("%+v from %+v, want it to be recovered", again, joined)
 	}
 	seen := map[string]bool{}
-	for !seen["after 2"] { // a publish that failed may be stored, and then is twice
+	for !seen["after 2"] { // a publish that failed may be stored, and is then there twice
 		seen[kit.Await(t, "what was missed", back)] = true
 	}
 	for _, want := range []string{"0", "1", "2", "after 0", "after 1"} {
@@ -243,13 +243,13 @@ func TestMeshKeepsHistoryWithoutOneServer(t *testing.T) {
 	}
 }
 
-// keeper is a node that keeps rooms.
+// keeper is a node that keeps the history of rooms.
 func keeper(t testing.TB, e cluster.Engine) *node {
 	t.Helper()
 	return keeperThatWaits(t, e, 20*time.Second)
 }
 
-// keeperThatWaits is one that waits so long for the answers of others.
+// keeperThatWaits is a keeper that waits the given time for answers of other nodes.
 func keeperThatWaits(t testing.TB, e cluster.Engine, answer time.Duration) *node {
 	t.Helper()
 	n := &node{Cluster: cluster.New(e, cluster.Options{
@@ -267,7 +267,7 @@ func TestSlowMemberReadsBackFromJetStream(t *testing.T) {
 	kit.NoLeaks(t)
 	n := keeper(t, start(t, embed.Config{Store: &embed.Store{Dir: t.TempDir()}}).Engine())
 	p := kit.Peer(t, erpc.PeerConfig{})
-	const total = 100 // more than the kernel and the queue hold
+	const total = 100 // more than the kernel and the queue can hold
 	got := make(chan int, total)
 	erpc.HandlePush(p, "/said", func(_ context.Context, s *string) error { got <- len(*s) - 64<<10; return nil }, limit.Ordered())
 	conn, err := net.Dial("tcp", n.addr)

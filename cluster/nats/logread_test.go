@@ -18,18 +18,18 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// A copied is what one server has of a stream.
+// A copied is one server's copy of a stream.
 type copied struct {
-	log  []message // that with number i+1 at index i
+	log  []message // the message with number i+1 at index i
 	role role
 }
 
-// A role is what a server says of itself with the state.
+// A role is what a server says about itself together with the state.
 type role byte
 
 const (
 	leads role = iota
-	alone      // it takes itself for the leader, and hears nobody
+	alone      // it takes itself for the leader, but hears nobody
 	lost       // it knows no leader
 )
 
@@ -50,7 +50,7 @@ func (c copied) keeps(size, i int) bool {
 	return newer < size
 }
 
-// A fakeStream answers as several servers do, of which any may answer.
+// A fakeStream answers like several servers, any of which may answer.
 type fakeStream struct {
 	size    int
 	created time.Time
@@ -142,8 +142,7 @@ func (f *fakeStream) reading() *reading {
 // began is when time begins in a bubble.
 var began = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// said returns a log in which the rooms were said something in turn, a second apart, until
-// then.
+// said returns a log in which the rooms took turns, a message a second, until then.
 func said(rooms ...string) (log []message) {
 	for i, room := range rooms {
 		at := began.Add(time.Duration(i-len(rooms)) * time.Second)
@@ -165,8 +164,8 @@ func numbers(entries []cluster.Entry) string {
 	return strings.Join(all, " ")
 }
 
-// Whichever servers answer, a member gets what was said since its position, or is told
-// that something is lost, or there is an error and Read is called again.
+// Whichever servers answer, a member gets what was published since its position, or is
+// told that something is lost, or Read returns an error and is called again.
 func TestReadFromServersThatDisagree(t *testing.T) {
 	const x = "beside"
 	full := said("room", x, "room", "room", x, "room", x) // 1 3 4 6
@@ -261,7 +260,8 @@ func TestReadFromServersThatDisagree(t *testing.T) {
 	}
 }
 
-// A position is too old when the age of the room has passed, unless its message is there.
+// A position is too old when the age of the room has passed, unless its message is still
+// there.
 func TestReadFromOldPosition(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		log := said("beside", "room", "beside", "room", "beside")
@@ -293,8 +293,8 @@ func TestReadFromOldPosition(t *testing.T) {
 	})
 }
 
-// Many times servers answer by chance, while the log grows and they follow: whatever Read
-// returns is what the room was said.
+// Random servers answer many times, while the log grows and they follow: whatever Read
+// returns was really published.
 func TestReadFromServersByChance(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
 		seed := rand.Uint64()
@@ -361,7 +361,8 @@ func TestReadFromServersByChance(t *testing.T) {
 	})
 }
 
-// Servers that start together answer with errors that pass; others come back at once.
+// Errors of servers that are starting together are temporary; other errors are
+// returned at once.
 func TestErrorsOfServersThatStartPass(t *testing.T) {
 	for err, want := range map[error]bool{
 		nil:                      false,

@@ -29,15 +29,15 @@ import (
 )
 
 // TestWalkOverCutRoutes publishes to rooms while routes between the three servers of a
-// mesh are cut, each node staying connected to its own server, servers start again, and
-// nodes are killed. Whatever happens a member gets nothing twice, and the messages of one
-// publisher in order; and of whatever it missed it is told by a gap, after that was
+// mesh are cut, with each node still connected to its own server, servers restart, and
+// nodes are killed. Whatever happens, a member gets nothing twice, and the messages of
+// one publisher in order; if it missed something, it is told of a gap after that was
 // published.
 func TestWalkOverCutRoutes(t *testing.T) { walkOverCutRoutes(t, 0, kit.Times(6, 60)) }
 
 // TestWalkOverCutRoutesWithHistory is the same for rooms with history, kept on all three
-// servers: a member has everything in the end that was stored since it joined, or is told
-// that the log has lost some.
+// servers: in the end a member has everything that was stored since it joined, or is told
+// that the log has lost some of it.
 func TestWalkOverCutRoutesWithHistory(t *testing.T) {
 	if os.Getenv("ERPC_CLUSTER") != "full" {
 		t.Skip("it takes long to choose leaders; make test-cluster runs it")
@@ -66,14 +66,14 @@ func walkOverCutRoutes(t *testing.T, replicas, faults int) {
 	w.finish()
 }
 
-// beat is that of the nodes: cuts last several.
+// beat is the beat of the nodes: a cut lasts several of them.
 const beat = 100 * time.Millisecond
 
 type meshWalk struct {
 	*testing.T
 	rand     *rand.Rand
 	dir      string
-	replicas int // of what rooms keep; 0 is none
+	replicas int // of the history of rooms; 0 is none
 	mesh     []*meshServer
 	wires    []*wire // between the servers, one for each direction
 	routes   map[[2]int][]*wire
@@ -83,13 +83,13 @@ type meshWalk struct {
 	said     map[int]word
 }
 
-// A word is something that was published.
+// A word is a message that was published.
 type word struct {
 	node, room string
 	sure       bool // Publish returned no error
 }
 
-// A meshServer starts again at the same addresses.
+// A meshServer can be restarted at the same addresses.
 type meshServer struct {
 	opts *server.Options
 
@@ -124,8 +124,8 @@ func (s *meshServer) stop() {
 	s.server.WaitForShutdown()
 }
 
-// startMesh starts three servers that dial one another over wires; the address by which
-// they would find each other otherwise leads nowhere.
+// startMesh starts three servers that dial one another over wires; the addresses by
+// which they would find each other otherwise lead nowhere.
 func (w *meshWalk) startMesh() {
 	w.Helper()
 	for i := range 3 {
@@ -191,7 +191,8 @@ func (w *meshWalk) newNode(on int) {
 	w.nodes = append(w.nodes, &meshNode{n, on})
 }
 
-// know waits until every node knows the others, and has counted a beat of each.
+// know waits until every node knows the others and has counted a beat of each of
+// them.
 func (w *meshWalk) know() {
 	w.Helper()
 	for _, n := range w.nodes {
@@ -205,14 +206,14 @@ type meshMember struct {
 	room  string
 	node  *meshNode
 	since int           // number of the last message before it had joined
-	last  *atomic.Int64 // that of the walk
+	last  *atomic.Int64 // the number of the walk
 
 	mu   sync.Mutex // guards the following
 	log  []heard    // messages, in the order in which they came
 	told int        // number of the last message before the last gap was told
 }
 
-// A heard message came at a position, in a room with history.
+// A heard message arrived with a position, if its room has history.
 type heard struct {
 	number int
 	at     string
@@ -222,7 +223,7 @@ func (m *meshMember) take(ctx erpc.UnknownPushCtx) *erpc.Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if ctx.ServiceMethod() == cluster.GapMethod {
-		if strings.Contains(string(ctx.InputBodyBytes()), m.room) { // else it is of another subject
+		if strings.Contains(string(ctx.InputBodyBytes()), m.room) { // otherwise it is of another subject
 			m.told = int(m.last.Load())
 		}
 		return nil
@@ -244,7 +245,7 @@ func (m *meshMember) has(number int) bool {
 
 func (w *meshWalk) room() string { return fmt.Sprint("room", w.rand.IntN(2)) }
 
-// join makes another client a member, at a node whose server runs.
+// join makes another client a member, at a node whose server is running.
 func (w *meshWalk) join() {
 	w.Helper()
 	n := w.nodes[w.rand.IntN(len(w.nodes))]
@@ -265,14 +266,14 @@ func (w *meshWalk) join() {
 	ctx, cancel := context.WithTimeout(w.Context(), kit.Bound)
 	defer cancel()
 	if err := n.Join(ctx, sess, m.room); err != nil {
-		w.Logf("join: %v", err) // its server has just started again, or chooses a leader
+		w.Logf("join: %v", err) // its server has just restarted, or is choosing a leader
 		return
 	}
 	m.since = int(w.last.Load())
 	w.members = append(w.members, m)
 }
 
-// talk publishes n messages, from whatever node.
+// talk publishes n messages from random nodes.
 func (w *meshWalk) talk(n int) {
 	for range n {
 		w.publish(w.nodes[w.rand.IntN(len(w.nodes))], w.room())
@@ -288,14 +289,14 @@ func (w *meshWalk) publish(n *meshNode, room string) (number int) {
 	ctx, cancel := context.WithTimeout(w.Context(), patience)
 	defer cancel()
 	err := n.Publish(ctx, room, "/said", fmt.Sprint(number))
-	w.last.Add(1) // a gap that is told before this is not about it
+	w.last.Add(1) // a gap that is told earlier is not about this message
 	if !errors.Is(err, cluster.ErrDown) {
 		w.said[number] = word{n.Node(), room, err == nil}
 	}
 	return number
 }
 
-// fault lets something fail, with messages before, while it lasts and after.
+// fault makes something fail, with messages before, during and after.
 func (w *meshWalk) fault() {
 	w.Helper()
 	switch k := w.rand.IntN(10); {
@@ -323,11 +324,11 @@ func (w *meshWalk) fault() {
 		w.know()
 	case k < 8:
 		i := w.rand.IntN(len(w.mesh))
-		w.Logf("after %d: server %d starts again", w.last.Load(), i)
+		w.Logf("after %d: server %d restarts", w.last.Load(), i)
 		w.mesh[i].stop()
 		w.talk(5)
 		w.mesh[i].start(w)
-		for range 12 { // beats: routes that others dial are there again only after a second
+		for range 12 { // beats: routes that others dial are back only after a second
 			w.talk(3)
 			time.Sleep(beat)
 		}
@@ -338,7 +339,7 @@ func (w *meshWalk) fault() {
 		w.Logf("after %d: the node at server %d is killed", w.last.Load(), n.on)
 		w.members = slices.DeleteFunc(w.members, func(m *meshMember) bool {
 			if m.node == n {
-				w.look(m, int(w.last.Load())) // what is on its way dies with it
+				w.look(m, int(w.last.Load())) // messages on their way die with it
 			}
 			return m.node == n
 		})
@@ -351,8 +352,8 @@ func (w *meshWalk) fault() {
 	}
 }
 
-// finish lets every member hear a last word of each node, as soon as the routes are
-// there again, and looks what they got.
+// finish makes every member hear a last word of each node, once the routes are
+// back, and checks what the members got.
 func (w *meshWalk) finish() {
 	w.Helper()
 	for _, n := range w.nodes {
@@ -374,8 +375,8 @@ func (w *meshWalk) finish() {
 	}
 }
 
-// look checks what a member got, and that it has or was told of everything since a
-// message.
+// look checks what a member got, and that it received, or was told about,
+// everything since a message.
 func (w *meshWalk) look(m *meshMember, since int) {
 	w.Helper()
 	m.mu.Lock()
@@ -383,12 +384,12 @@ func (w *meshWalk) look(m *meshMember, since int) {
 	m.mu.Unlock()
 	got := map[int]bool{}
 	at := map[string]bool{}
-	newest := map[string]int{} // of a publisher
+	newest := map[string]int{} // by publisher
 	for _, h := range log {
 		number := h.number
 		switch said, ever := w.said[number]; {
 		case !ever || said.room != m.room:
-			w.Errorf("a member of %s got %d, which was said in %q", m.room, number, said.room)
+			w.Errorf("a member of %s got %d, which was published in %q", m.room, number, said.room)
 		case got[number] && (h.at == "" || at[h.at]):
 			w.Errorf("a member of %s got %d twice, at %q", m.room, number, h.at)
 		case got[number]:
@@ -402,7 +403,7 @@ func (w *meshWalk) look(m *meshMember, since int) {
 	for number := since + 1; number <= int(w.last.Load()); number++ {
 		said := w.said[number]
 		if said.room == m.room && said.sure && !got[number] && number > told {
-			w.Errorf("a member of %s at the node on server %d, since %d, has not got %d of %s, and was told of a gap after %d at last", m.room, m.node.on, since, number, said.node, told)
+			w.Errorf("a member of %s at the node on server %d, since %d, did not get %d of %s, and was last told of a gap after %d", m.room, m.node.on, since, number, said.node, told)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func start(t testing.TB, cfg embed.Config) *embed.Server {
 	return s
 }
 
-// mesh starts n servers that know the first.
+// mesh starts n servers that all know the first one.
 func mesh(t testing.TB, n int) []*embed.Server {
 	t.Helper()
 	servers := []*embed.Server{start(t, embed.Config{Listen: "127.0.0.1:0"})}
@@ -111,14 +111,14 @@ func TestNodesOfMesh(t *testing.T) {
 	for range 6 {
 		kit.Await(t, "push", got)
 	}
-	// Without the word of the server it would be ErrNodeGone, after a limit.
+	// Without the answer of the server it would be ErrNodeGone, after a timeout.
 	if err := nodes[0].PushUser(t.Context(), "nobody", "/said", "hi", cluster.Confirm()); !errors.Is(err, cluster.ErrNobody) {
 		t.Errorf("push to nobody: %v, want ErrNobody", err)
 	}
 }
 
-// What another node publishes after Join has returned arrives, all of it and in
-// order, although that node is on another server of the mesh.
+// What another node publishes after Join has returned arrives completely and in
+// order, although that node is connected to another server of the mesh.
 func TestPublishAfterJoinArrives(t *testing.T) {
 	kit.NoLeaks(t)
 	servers := mesh(t, 2)
@@ -184,11 +184,11 @@ func TestStartErrorsComeBack(t *testing.T) {
 	c := cluster.New(nats.New("nats://"+taken.Addr().String()+"x"), cluster.Options{})
 	kit.Peer(t, erpc.PeerConfig{}, c)
 	if err := c.Start(t.Context()); err == nil {
-		t.Error("started without a server")
+		t.Error("it started without a server")
 	}
 }
 
-// events counts what an engine says.
+// events counts the events of an engine.
 type events struct {
 	messages, up atomic.Int64
 	nobody       chan uint64
@@ -234,12 +234,12 @@ func TestEngineBeforeStartAndAfterClose(t *testing.T) {
 	check(t, e.Close())
 	unusable("after Close")
 	if len(ev.nobody) > 0 || ev.messages.Load() != 1 {
-		t.Errorf("%d messages, want 1; nobody was told %d times", ev.messages.Load(), len(ev.nobody))
+		t.Errorf("%d messages, want 1; %d reports that nobody is there", ev.messages.Load(), len(ev.nobody))
 	}
 }
 
-// What a node of a mesh announces is known to the others and to an observer on
-// another server, and forgotten when the node leaves.
+// A service that a node of a mesh announces is known to the others and to an
+// observer on another server, and forgotten when the node leaves.
 func TestServicesOfMesh(t *testing.T) {
 	kit.NoLeaks(t)
 	servers := mesh(t, 2)
@@ -259,8 +259,8 @@ func TestServicesOfMesh(t *testing.T) {
 	kit.Eventually(t, kit.Bound, "the service is forgotten", func() bool { return len(b.Services("chat"))+len(o.Services("chat")) == 0 })
 }
 
-// A cut route between two servers does not go unnoticed: each node is connected
-// to its own server and told nothing, but finds out from the beats that did not come.
+// A cut route between two servers is noticed: each node stays connected to its own
+// server, which tells it nothing, but the nodes notice the beats that did not arrive.
 func TestCutRouteIsToldAsGap(t *testing.T) {
 	kit.NoLeaks(t)
 	first := start(t, embed.Config{Listen: "127.0.0.1:0"})
@@ -299,7 +299,7 @@ func TestCutRouteIsToldAsGap(t *testing.T) {
 	check(t, b.Publish(t.Context(), "room", "/said", "before"))
 	kit.Await(t, "push", got)
 	kit.Eventually(t, kit.Bound, "counted beats of both nodes", func() bool { return a.Stats().Lag > 0 && b.Stats().Lag > 0 })
-	check(t, b.Publish(t.Context(), "room", "/said", "counted")) // comes behind that beat
+	check(t, b.Publish(t.Context(), "room", "/said", "counted")) // comes after that beat
 	kit.Await(t, "push", got)
 	for len(gaps) > 0 {
 		<-gaps // a slow machine misses beats of its own

@@ -45,7 +45,7 @@ func newAuthority(t testing.TB) *authority {
 	return a
 }
 
-// certify makes a certificate that issuer signs; nil signs it with its own key.
+// certify makes a certificate signed by issuer; if that is nil, by its own key.
 func certify(t testing.TB, template *x509.Certificate, issuer *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -63,7 +63,8 @@ func certify(t testing.TB, template *x509.Certificate, issuer *authority) (*x509
 	return cert, key
 }
 
-// config returns what a server or a client needs that trusts this authority.
+// config returns the configuration of a server or a client that trusts this
+// authority.
 func (a *authority) config(t testing.TB) *tls.Config {
 	t.Helper()
 	cert, key := certify(t, &x509.Certificate{
@@ -78,7 +79,8 @@ func (a *authority) config(t testing.TB) *tls.Config {
 	}
 }
 
-// An operated is a server's trust in an operator, with the file of a user.
+// An operated is a server configured to trust an operator, with the credentials
+// file of a user.
 type operated struct {
 	operator *jwt.OperatorClaims
 	accounts server.AccountResolver
@@ -131,8 +133,8 @@ func newUserKey(t testing.TB) (name string, sign natsgo.SignatureHandler) {
 	return public(t, user), user.Sign
 }
 
-// A server that runs elsewhere takes whoever has what it asks for, also when the node dials
-// again, and others get an error that does not tell their secret.
+// An external server accepts clients with the right credentials, also when the node
+// redials; others get an error that does not reveal their secret.
 func TestExternalServerAsksForCredentials(t *testing.T) {
 	kit.NoLeaks(t)
 	ours, foreign := newAuthority(t), newAuthority(t)
@@ -201,7 +203,7 @@ func TestExternalServerAsksForCredentials(t *testing.T) {
 				kit.Peer(t, erpc.PeerConfig{}, refused)
 				err := refused.Start(t.Context())
 				if err == nil || strings.Contains(err.Error(), wrong) || strings.Contains(err.Error(), secret) {
-					t.Errorf("%s: %v, want an error that does not tell it", with, err)
+					t.Errorf("%s: %v, want an error that does not reveal it", with, err)
 				}
 			}
 			again := []natsgo.Option{natsgo.ReconnectWait(10 * time.Millisecond), natsgo.ReconnectJitter(0, 0)}
@@ -219,7 +221,7 @@ func TestExternalServerAsksForCredentials(t *testing.T) {
 			s.stop()
 			s.start(t)
 			kit.Eventually(t, kit.Bound, "a push over the next connection", func() bool {
-				_ = nodes[1].Publish(t.Context(), "room", "/said", "after") // it is down at first
+				_ = nodes[1].Publish(t.Context(), "room", "/said", "after") // the server is down at first
 				time.Sleep(10 * time.Millisecond)
 				return len(got) > 0
 			})
@@ -227,7 +229,7 @@ func TestExternalServerAsksForCredentials(t *testing.T) {
 	}
 }
 
-// An external is a server that starts again at the same address.
+// An external is a server that can be restarted at the same address.
 type external struct {
 	opts   *server.Options
 	url    string
@@ -252,8 +254,8 @@ func (s *external) stop() {
 	s.server.WaitForShutdown()
 }
 
-// Servers of a mesh let in those with a certificate of their authority and the password;
-// one with less stays alone, and says why.
+// Servers of a mesh let in servers with a certificate of their authority and the
+// password; a server that lacks one of these stays alone, and reports why.
 func TestMeshLetsInServersWithCertificateAndPassword(t *testing.T) {
 	kit.NoLeaks(t)
 	ours, foreign := newAuthority(t), newAuthority(t)
@@ -265,7 +267,7 @@ func TestMeshLetsInServersWithCertificateAndPassword(t *testing.T) {
 		}
 		return cfg
 	}
-	var log kit.Log // of all servers: which one says it depends on who refuses
+	var log kit.Log // of all servers: which one reports it depends on which one refuses
 	cfg := config(ours, "right")
 	cfg.Logger = slog.New(&log)
 	first := start(t, cfg)
@@ -299,7 +301,7 @@ func TestMeshLetsInServersWithCertificateAndPassword(t *testing.T) {
 			c.cfg.Routes = []string{first.MeshAddr()}
 			refused := start(t, c.cfg)
 			kit.Eventually(t, kit.Bound, "a server says that it was refused", func() bool { return len(log.Says(c.says)) > before })
-			n := newNode(t, refused.Engine()) // it looks for the others
+			n := newNode(t, refused.Engine()) // it tries to reach the others
 			time.Sleep(300 * time.Millisecond)
 			if got := n.Nodes(); len(got) > 0 {
 				t.Errorf("it knows %q", got)

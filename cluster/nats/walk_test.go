@@ -23,8 +23,8 @@ import (
 )
 
 // TestWalkOverRestarts publishes to a room with history while nodes are cut off, the
-// server starts again, and clients come back to other nodes. Whatever happens, a
-// member gets nothing twice and everything in the order of the log; in the end it has
+// server restarts, and clients come back to other nodes. Whatever happens, a member
+// gets nothing twice and everything in the order of the log; in the end it has
 // everything that was stored since it joined.
 func TestWalkOverRestarts(t *testing.T) {
 	kit.NoLeaks(t)
@@ -43,8 +43,8 @@ func TestWalkOverRestarts(t *testing.T) {
 	w.finish()
 }
 
-// collect runs the collector when the test has ended: nats.go leaves it a connection
-// whose handshake failed.
+// collect runs the garbage collector when the test has ended: nats.go leaves a
+// connection whose handshake failed to it.
 func collect(t *testing.T) {
 	t.Cleanup(func() {
 		runtime.GC()
@@ -65,7 +65,7 @@ type walk struct {
 	said    map[int]bool // numbers; true: certainly stored
 }
 
-// start runs the server where it was before.
+// start starts the server at its earlier address.
 func (w *walk) start() {
 	w.Helper()
 	opts := &server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: w.dir}
@@ -88,7 +88,7 @@ func (w *walk) stop() {
 	w.server.WaitForShutdown()
 }
 
-// A wire passes on the bytes between a node and the server, unless it is cut.
+// A wire forwards the bytes between a node and the server, unless it is cut.
 type wire struct {
 	lis net.Listener
 	to  string
@@ -164,7 +164,7 @@ func (w *walk) newNode() {
 	})
 }
 
-// A walkMember is a client, with what it got over all of its sessions.
+// A walkMember is a client, with what it received over all of its sessions.
 type walkMember struct {
 	peer  erpc.Peer
 	sess  erpc.Session // at the client
@@ -190,8 +190,8 @@ func (m *walkMember) take(text string, at string) {
 	m.got[number], m.at = true, p
 }
 
-// enter opens a session with a node and joins, from where the member was. It reports
-// whether it could.
+// enter opens a session with a node and joins from the member's position. It reports
+// whether that succeeded.
 func (w *walk) enter(m *walkMember, n *walkNode) bool {
 	m.sess = kit.Open(w, m.peer, n.addr)
 	var sess erpc.Session
@@ -258,7 +258,7 @@ func (w *walk) step() {
 	}
 }
 
-// move lets a member come back to a node, to another if that is cut off.
+// move lets a member come back to a node; if that one is cut off, to another.
 func (w *walk) move(m *walkMember, n *walkNode) {
 	check(w, m.sess.Close())
 	kit.Eventually(w, kit.Bound, "what was read is handled", func() bool { return m.peer.Handlers() == 0 })

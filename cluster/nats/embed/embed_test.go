@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
-// A server of a mesh listens for clients, too, on the loopback address. It takes nobody who
-// does not know its password, which is random.
+// A server of a mesh also listens for clients, on the loopback address. It refuses clients
+// that do not know its password, which is random.
 func TestServerRefusesStrangers(t *testing.T) {
 	kit.NoLeaks(t)
 	log := kit.Log{Min: slog.LevelWarn}

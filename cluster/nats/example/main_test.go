@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// The nodes of a test are this program, too.
+// The nodes of a test also run this program.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "node" {
 		main()
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// full skips what takes long, unless make test-cluster asks for it.
+// full skips slow tests unless make test-cluster runs them.
 func full(t *testing.T) {
 	t.Helper()
 	if os.Getenv("ERPC_CLUSTER") != "full" {
@@ -58,7 +58,7 @@ func story(t *testing.T, args ...string) {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), "heard 60 of 60"); n != nodes*clientsOfNode {
-		t.Errorf("%d clients heard everything", n)
+		t.Errorf("%d clients received everything", n)
 	}
 	if n := strings.Count(out.String(), "came back at"); n != clientsOfNode {
 		t.Errorf("%d clients came back elsewhere", n)
