@@ -36,7 +36,7 @@ func registerRoom(p erpc.Peer) {
 	})
 }
 
-// Each broadcast is counted for each subscriber, in the closed and in the open loop.
+// Each broadcast is counted once per subscriber, in the closed and in the open loop.
 func TestBenchBroadcast(t *testing.T) {
 	addr := listenWith(t, erpc.PeerConfig{}, registerRoom)
 	for name, flags := range map[string][]string{
@@ -60,7 +60,8 @@ func TestBenchBroadcast(t *testing.T) {
 	}
 }
 
-// Pushes that do not come are lost, and those that nothing here has caused are told.
+// Pushes that do not arrive count as lost; pushes that the bench has not caused are
+// reported.
 func TestBenchBroadcastThatIsLost(t *testing.T) {
 	addr := listenWith(t, erpc.PeerConfig{}, registerRoom)
 	bench := func(method string, flags ...string) (int, string, string) {
@@ -88,11 +89,11 @@ func TestBenchBroadcastThatIsLost(t *testing.T) {
 	first := a.begin(time.Now())
 	a.drop(first)
 	if len(a.rounds) != 0 {
-		t.Error("a broadcast that has failed is counted")
+		t.Error("a failed broadcast was counted")
 	}
 }
 
-// The line of progress is written once a second and taken away at the end.
+// The progress line is written once a second and removed at the end.
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -113,7 +114,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// What is called while a bench warms up is not in its report.
+// Calls made while a bench warms up are not in its report.
 func TestBenchWarmup(t *testing.T) {
 	var calls atomic.Int64
 	addr := listenWith(t, erpc.PeerConfig{}, func(p erpc.Peer) {

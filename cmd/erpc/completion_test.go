@@ -13,7 +13,7 @@ import (
 	"github.com/goerpc/erpc/plugin/reflect"
 )
 
-// asCommand makes this test the command erpc.
+// asCommand makes this test binary act as the command erpc.
 const asCommand = "ERPC_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// onPath puts a command erpc, which is this test, in front of the others.
+// onPath puts a command erpc, which is this test binary, first in PATH.
 func onPath(t *testing.T) {
 	t.Helper()
 	self, err := os.Executable()
@@ -57,7 +57,7 @@ func TestComplete(t *testing.T) {
 		{[]string{"call", "p"}, "prod"},
 		{[]string{"call", "-time"}, "-timeout"},
 		{[]string{"call", "-timeout", ""}, ""},
-		{[]string{"call", "-timeout", "5s", "prod", "/math/a"}, "/math/add"}, // and no name that a shell would run
+		{[]string{"call", "-timeout", "5s", "prod", "/math/a"}, "/math/add"}, // and no name that a shell would execute
 		{[]string{"call", "-insecure", addr, "/count/s"}, "/count/sum"},
 		{[]string{"call", addr, "/math/add", ""}, ""},
 		{[]string{"describe", addr, "/math/add", "/math/d"}, "/math/divide"},
@@ -91,12 +91,12 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// The shells themselves complete with the scripts.
+// The shells themselves complete with these scripts.
 func TestShellsComplete(t *testing.T) {
 	home(t)
 	onPath(t)
 	addr := serve(t, erpc.PeerConfig{}, nil)
-	for shell, run := range map[string]func(line string) string{ // what the shell runs behind the script
+	for shell, run := range map[string]func(line string) string{ // what the shell runs after the script
 		"bash": func(line string) string {
 			return `COMP_LINE='` + line + `'; COMP_POINT=${#COMP_LINE}; _erpc; printf '%s\n' "${COMPREPLY[@]}"`
 		},
@@ -108,7 +108,7 @@ func TestShellsComplete(t *testing.T) {
 		t.Run(shell, func(t *testing.T) {
 			program := kit.Program(t, shell)
 			_, script, _ := erpcRun(t, "", "completion", shell)
-			if shell == "zsh" { // what only its line editor has
+			if shell == "zsh" { // what only its line editor provides
 				script = "compdef() {}; compadd() { print -l -- $found }; _files() {}\n" + script
 			}
 			for line, want := range map[string]string{

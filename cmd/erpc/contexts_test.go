@@ -10,7 +10,7 @@ import (
 	"github.com/goerpc/erpc/cmd/erpc/internal/saved"
 )
 
-// home gives the test a directory of configurations of its own.
+// home gives the test its own configuration directory.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -88,8 +88,8 @@ func TestContextWithProto(t *testing.T) {
 	}
 }
 
-// Nothing of a secret is saved: not beside a variable either, nor in the form of one,
-// nor in the target.
+// No secret is saved: neither next to a variable, nor in a form that only looks like
+// a variable, nor in the target.
 func TestLastingHoldsNoSecret(t *testing.T) {
 	for _, c := range []struct {
 		flag, value string
@@ -111,7 +111,7 @@ func TestLastingHoldsNoSecret(t *testing.T) {
 		{"H", "x-session: hunter2", false},
 		{"H", "db-pwd=hunter2", false},
 		{"H", "x-credential: hunter2", false},
-		{"H", "x-forwarded: Bearer hunter2", false}, // its value tells
+		{"H", "x-forwarded: Bearer hunter2", false}, // its value decides
 		{"auth", "$TOK", true},
 		{"auth", "${TOK}", true},
 		{"auth", "$ecret-word", false},

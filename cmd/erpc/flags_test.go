@@ -22,14 +22,14 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// A witness is a server that notes what a command does to it.
+// A witness is a server that records what a command does to it.
 type witness struct {
 	addr string
 
 	mu       sync.Mutex // guards the following
 	sessions int
 	working  int
-	busiest  int      // handlers of /probe at work at the same time
+	busiest  int      // handlers of /probe that run at the same time
 	notes    []string // kind, method, metadata and codec of each message, tokens, certificates
 }
 
@@ -39,14 +39,14 @@ func (w *witness) note(format string, args ...any) {
 	w.notes = append(w.notes, fmt.Sprintf(format, args...))
 }
 
-// has reports whether there is a note that begins with text.
+// has reports whether a note begins with text.
 func (w *witness) has(text string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.ContainsFunc(w.notes, func(s string) bool { return strings.HasPrefix(s, text) })
 }
 
-// take returns what was noted since the last time.
+// take returns the notes since the last call of take.
 func (w *witness) take() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -56,7 +56,7 @@ func (w *witness) take() string {
 	return text
 }
 
-// probe is a handler that others can be seen beside.
+// probe takes long enough for others of its kind to run at the same time.
 func (w *witness) probe(context.Context, *int) (*int, error) {
 	w.mu.Lock()
 	w.working++
@@ -69,7 +69,7 @@ func (w *witness) probe(context.Context, *int) (*int, error) {
 	return new(int), nil
 }
 
-// newWitness starts one, over TLS with the certificate of a file.
+// newWitness starts a witness, over TLS with the certificate of a file.
 func newWitness(t *testing.T, cert, key string) *witness {
 	t.Helper()
 	w := new(witness)
@@ -121,14 +121,14 @@ func newWitness(t *testing.T, cert, key string) *witness {
 	return w
 }
 
-// Numbers, bars and runs of spaces differ from one run to the next.
+// Numbers, bars and runs of spaces differ from run to run.
 var (
 	varies = regexp.MustCompile(`[0-9.]+(ns|µs|ms|s|m)?`)
 	barred = regexp.MustCompile(`(?s)#+\n.*`)
 	spaces = regexp.MustCompile(` +`)
 )
 
-// outcome runs a command line and returns all that can be seen of it.
+// outcome runs a command line and returns everything that can be observed of it.
 func (w *witness) outcome(t *testing.T, line string) string {
 	t.Helper()
 	w.take()
@@ -141,13 +141,13 @@ func (w *witness) outcome(t *testing.T, line string) string {
 	case command == "bench" || command == "top":
 		out = spaces.ReplaceAllString(varies.ReplaceAllString(barred.ReplaceAllString(out, ""), "N"), " ")
 	case command == "listen":
-		_, out, _ = strings.Cut(out, `"method"`) // behind the time
+		_, out, _ = strings.Cut(out, `"method"`) // after the time
 	}
 	return fmt.Sprintf("exit %d\n%s\n%s\n%s", code, out, errs, w.take())
 }
 
-// Every flag of every command changes what the command does: no flag is taken and
-// ignored.
+// Every flag of every command changes what the command does: no flag is accepted
+// and ignored.
 func TestEveryFlagCounts(t *testing.T) {
 	home(t)
 	t.Setenv("ERPC_TOKEN", "one")
@@ -222,7 +222,7 @@ func TestEveryFlagCounts(t *testing.T) {
 		"top -rows":     {"top CA NAME -count 1 -interval 10ms T", "top CA NAME -count 1 -interval 10ms -rows 1 T"},
 		"top -count":    {"top CA NAME -count 1 -interval 10ms T", "top CA NAME -count 2 -interval 10ms T"},
 	}
-	// Of a connection, for every command that makes one.
+	// The flags of a connection, for every command that makes one.
 	for command, line := range map[string]string{
 		"call": "T /probe 1", "push": "T /probe 1", "stream": "T /count/sum 1", "listen": "-count 1 -join /twice=1 T", "list": "T",
 		"describe": "T /math/add", "types": "T", "bench": "-n 3 T /probe 1", "top": "-count 1 -interval 10ms T",
@@ -262,7 +262,7 @@ func TestEveryFlagCounts(t *testing.T) {
 	}
 }
 
-// The same of the command that stands in for a peer.
+// The same for the command that stands in for a peer.
 func TestEveryFlagOfServeCounts(t *testing.T) {
 	cert, key := certificate(t)
 	rules := filepath.Join(t.TempDir(), "rules")
@@ -273,9 +273,9 @@ func TestEveryFlagOfServeCounts(t *testing.T) {
 	tried := map[string]bool{}
 	for _, c := range []struct {
 		flag          string
-		without, with []string // of serve
+		without, with []string // flags of serve
 		scheme        string
-		call          []string // flags of the call, and behind the target
+		call          []string // flags of the call, and what follows the target
 	}{
 		{flag: "reply", with: []string{"-reply", "/x=1"}},
 		{flag: "f", with: []string{"-f", rules}},
@@ -338,8 +338,8 @@ func TestEveryFlagOfServeCounts(t *testing.T) {
 	}
 }
 
-// Flags that would have no effect beside others, or for the target, are refused, with
-// what to do. Saved ones are left out.
+// Flags that would have no effect with others, or on the target, are refused with a
+// hint what to do. Saved ones are dropped.
 func TestFlagsWithoutEffectAreRefused(t *testing.T) {
 	home(t)
 	addr := serve(t, erpc.PeerConfig{}, nil)
@@ -378,7 +378,8 @@ func TestFlagsWithoutEffectAreRefused(t *testing.T) {
 			t.Errorf("erpc %s: exit %d, %q, %q; want %q", line, code, out, errs, says)
 		}
 	}
-	// A dash may begin an argument, and what is saved counts where it has an effect.
+	// An argument may begin with a dash, and saved flags apply where they have an
+	// effect.
 	for _, line := range []string{"call T /hidden/minus -5", "context set -insecure -proto PROTO -H a=b saved T", "call -codec json saved /math/add [1]", "list saved"} {
 		line = strings.NewReplacer("T ", addr+" ", "PROTO", chatProto).Replace(line + " ")
 		if code, out, errs := erpcRun(t, "", words(line)...); code != exitOK {

@@ -13,8 +13,8 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// A peer may tell anything of itself. What every command prints of it steers no
-// terminal, makes no lines of its own, and comes to an end.
+// A peer may claim anything about itself. What a command prints of it does not
+// control the terminal, adds no lines of its own, and is bounded.
 func TestHostilePeerIsHarmless(t *testing.T) {
 	const evil = "/\x1b]0;title\x07\x1b[2J<script>alert(1)</script>\r\n\u202e\u009bm\t\x00"
 	schema := &reflect.Schema{Ref: "#/$defs/" + evil, Description: evil, Defs: map[string]*reflect.Schema{
@@ -53,7 +53,7 @@ func TestHostilePeerIsHarmless(t *testing.T) {
 	})
 	for _, c := range []struct {
 		args  []string
-		lines int // on both outputs; 0: it does not matter
+		lines int // on both outputs; 0: any number
 	}{
 		{[]string{"list", addr}, 2},
 		{[]string{"list", "-o", "json", addr}, 2},

@@ -49,7 +49,7 @@ func register(p erpc.Peer, r *reflect.Plugin) {
 	registerStreams(p)
 	registerRoom(p)
 	chaterpc.RegisterChat(p, chatServer{})
-	// The others are for tests and not on the page.
+	// The other handlers are for tests and not on the page.
 	erpc.HandleCall(p, "/chat/join", func(ctx context.Context, name *string) (*bool, error) {
 		return new(bool), erpc.CallCtxFrom(ctx).Session().Push("/welcome", "welcome "+*name).Err()
 	})
@@ -100,7 +100,7 @@ func erpcRun(t *testing.T, in string, args ...string) (code int, out, errs strin
 	return code, stdout.String(), stderr.String()
 }
 
-// The commands of docs/cli.md print what the page says.
+// The commands of docs/cli.md print what the page shows.
 func TestPageIsTrue(t *testing.T) {
 	home(t)
 	allow := stats.New(stats.Config{Allow: func(erpc.Session) bool { return true }})
@@ -153,7 +153,7 @@ func TestPageIsTrue(t *testing.T) {
 				if strings.Count(got, "\n") != 4 || !strings.Contains(got, "PER SECOND") || errs != "" {
 					t.Errorf("%s prints %s", line, got)
 				}
-			case args[0] == "types": // the page shows the begin
+			case args[0] == "types": // the page shows the beginning
 				if !strings.HasPrefix(got, want) {
 					t.Errorf("%s prints\n%s\nthe page says\n%s", line, got, want)
 				}
@@ -174,7 +174,7 @@ func TestPageIsTrue(t *testing.T) {
 	}
 }
 
-// checkRules fails the test for rules that erpc serve does not take.
+// checkRules fails the test for rules that erpc serve does not accept.
 func checkRules(t *testing.T, text string) {
 	t.Helper()
 	c, err := mock.Read(strings.NewReader(text))
@@ -186,7 +186,7 @@ func checkRules(t *testing.T, text string) {
 	}
 }
 
-// lines returns a text without the space at the ends of lines.
+// lines returns a text without trailing spaces in its lines.
 func lines(s string) string {
 	var b strings.Builder
 	for line := range strings.Lines(s) {
@@ -195,7 +195,7 @@ func lines(s string) string {
 	return b.String()
 }
 
-// words splits a command line at spaces, but not between single quotes.
+// words splits a command line at spaces that are not between single quotes.
 func words(line string) (all []string) {
 	for i, part := range strings.Split(line, "'") {
 		if i%2 == 1 {
@@ -269,7 +269,7 @@ func mounted(t *testing.T, handler func(erpc.Peer, func(*http.Request) error) ht
 	return srv.Listener.Addr().String()
 }
 
-// A call goes through each kind of target and way to give the argument.
+// A call works with each kind of target and each way to give the argument.
 func TestCallOverTargets(t *testing.T) {
 	sock := filepath.Join(t.TempDir(), "s")
 	tcp := serve(t, erpc.PeerConfig{}, nil)
@@ -335,7 +335,7 @@ func TestTokenOfFileAndEnvironment(t *testing.T) {
 	}
 }
 
-// Nothing that the other side sends steers the terminal, and JSON stays the same
+// Nothing that the other side sends controls the terminal, and JSON keeps its
 // value.
 func TestOutputIsHarmless(t *testing.T) {
 	addr := serve(t, erpc.PeerConfig{}, nil)
@@ -388,8 +388,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Each time lies in a bucket that holds it, and quantiles are right within the
-// width of one.
+// Each time is in the bucket that covers it, and quantiles are exact within the
+// width of one bucket.
 func TestHistogram(t *testing.T) {
 	var h histogram
 	for d := time.Duration(1); d < 1<<61; d += d/4 + 1 {
@@ -408,7 +408,7 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-// In the open loop a server that stops shows in the calls that it holds up: their
+// In the open loop a server that stalls shows in the calls that it delays: their
 // times count from the schedule.
 func TestBenchCountsFromSchedule(t *testing.T) {
 	r := reflect.New(reflect.Config{})
@@ -435,7 +435,7 @@ func TestBenchCountsFromSchedule(t *testing.T) {
 		t.Fatalf("exit %d, %q, %q, %v", code, out, errs, err)
 	}
 	if rep.Calls != 30 || rep.P50 < 50*time.Millisecond || rep.Lag < 200*time.Millisecond {
-		t.Errorf("report %+v: the calls behind the one that stopped waited for it", rep)
+		t.Errorf("report %+v: the calls after the one that stalled had to wait for it", rep)
 	}
 	sum := uint64(0)
 	for _, b := range rep.Buckets {

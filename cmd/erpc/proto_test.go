@@ -39,8 +39,8 @@ func (j joined) Joined(_ context.Context, in *chat.Room) error {
 	return nil
 }
 
-// Protobuf goes in and out as JSON: by reflection, by a .proto file, or by a set of
-// descriptors; for calls, pushes and streams, and over HTTP.
+// Protobuf is written and read as JSON, by reflection, with a .proto file, or with
+// a descriptor set: for calls, pushes and streams, and over HTTP.
 func TestProtobufFromFilesAndReflection(t *testing.T) {
 	rooms := make(chan string, 1)
 	register := func(p erpc.Peer) {
@@ -72,7 +72,7 @@ func TestProtobufFromFilesAndReflection(t *testing.T) {
 			t.Errorf("%q: pushed %q", c.flags, got)
 		}
 		if c.target == overHTTP {
-			continue // which has no streams for dialing peers
+			continue // which has no streams for peers that dial
 		}
 		if code, out, errs := run("stream", "/chat.v1.Chat/Watch", `{"name":"den"}`); code != exitOK || out != "{\"room\":\"den\",\"text\":\"hello\"}\n" {
 			t.Errorf("%q: stream: exit %d, %q, %q", c.flags, code, out, errs)
@@ -94,8 +94,8 @@ func TestProtobufFromFilesAndReflection(t *testing.T) {
 	}
 }
 
-// The questions about methods have the metadata and the timeout of the command, as
-// the calls have.
+// The queries about methods have the metadata and the timeout of the command, like
+// its calls.
 func TestQuestionsAreCalls(t *testing.T) {
 	addr := listenWith(t, erpc.PeerConfig{}, func(p erpc.Peer) {
 		erpc.HandleCall(p, reflect.ListMethod, func(ctx context.Context, _ *reflect.ListArg) (*reflect.List, error) {
@@ -132,7 +132,7 @@ func listenWith(t *testing.T, cfg erpc.PeerConfig, register func(erpc.Peer), plu
 	return kit.Start(t, p)
 }
 
-// describe -template prints an argument that call takes.
+// describe -template prints an argument that call accepts.
 func TestTemplateIsAnArgument(t *testing.T) {
 	r := reflect.New(reflect.Config{})
 	addr := listenWith(t, erpc.PeerConfig{}, func(p erpc.Peer) { register(p, r) }, r)
@@ -160,7 +160,7 @@ func TestTemplateIsAnArgument(t *testing.T) {
 	}
 }
 
-// Forms and plain text are made of JSON, and taken as they are.
+// Forms and plain text are made from JSON, or sent as they are.
 func TestOtherCodecs(t *testing.T) {
 	addr := serve(t, erpc.PeerConfig{}, nil)
 	for _, c := range []struct {
@@ -181,7 +181,7 @@ func TestOtherCodecs(t *testing.T) {
 	}
 }
 
-// -color paints for people, and what is painted says the same.
+// -color is for people; the colored output says the same as the plain one.
 func TestColor(t *testing.T) {
 	addr := serve(t, erpc.PeerConfig{}, nil)
 	_, plain, _ := erpcRun(t, "", "describe", addr, "/math/divide")
@@ -193,7 +193,7 @@ func TestColor(t *testing.T) {
 		painted = strings.ReplaceAll(painted, "\x1b["+string(c)+"m", "")
 	}
 	if strings.ReplaceAll(painted, "\x1b[0m", "") != plain {
-		t.Errorf("painted is %q, plain %q", painted, plain)
+		t.Errorf("colored is %q, plain %q", painted, plain)
 	}
 	_, evil, _ := erpcRun(t, "", "call", "-color", "always", addr, "/hidden/evil")
 	if evil != green.of(`"\u001b[2J\u202e\u009b\n"`)+"\n" {

@@ -17,7 +17,7 @@ import (
 	"github.com/goerpc/erpc/erpctest"
 )
 
-// A screen is an output that may be read while it is written to.
+// A screen is an output that can be read while it is being written to.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -37,7 +37,7 @@ func (s *screen) String() string {
 
 var servingOn = regexp.MustCompile(`serving on (\S+)\n`)
 
-// standsIn runs erpc serve until the test ends and returns its address and output.
+// standsIn runs erpc serve until the test ends, and returns its address and output.
 func standsIn(t *testing.T, args ...string) (addr string, out *screen) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -56,8 +56,8 @@ func standsIn(t *testing.T, args ...string) (addr string, out *screen) {
 	return servingOn.FindStringSubmatch(errs.String())[1], out
 }
 
-// A file of rules answers calls and streams of all shapes, with metadata, failures
-// and pushes, over every protocol.
+// A rules file answers calls and streams of all shapes, with metadata, failures and
+// pushes, over every protocol.
 func TestServe(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "rules.yaml")
 	rules := `
@@ -78,7 +78,7 @@ pushes:
 		addr, out := standsIn(t, "-f", file, "-reply", "/first={{.Count}}", scheme+"://127.0.0.1:0")
 		to := scheme + "://" + addr
 		for _, c := range []struct {
-			args []string // behind the command and the target
+			args []string // after the command and the target
 			code int
 			out  string
 			says string
@@ -105,7 +105,7 @@ pushes:
 				t.Errorf("%s: exit %d, %q, %q; want %d, %q, %q", args, code, got, errs, c.code, c.out, c.says)
 			}
 		}
-		if streams { // over HTTP a session begins with what the client sends first
+		if streams { // over HTTP a session begins with the client's first message
 			code, got, errs := erpcRun(t, "", "listen", "-count", "2", to)
 			if code != exitOK || strings.Count(got, `"method":"/tick"`) != 2 {
 				t.Errorf("%s: listen: exit %d, %q, %q", scheme, code, got, errs)
@@ -163,8 +163,8 @@ func TestServeMistakes(t *testing.T) {
 	}
 }
 
-// What strangers send to a mock is printed harmless, and an output that is gone does
-// not end it.
+// The mock prints what strangers send without harm, and goes on when its output is
+// closed.
 func TestServeIsHarmless(t *testing.T) {
 	addr, out := standsIn(t, "-reply", "*=1", "127.0.0.1:0")
 	cli := erpc.NewPeer(erpc.PeerConfig{})
@@ -186,7 +186,7 @@ func TestServeIsHarmless(t *testing.T) {
 	s := &standIn{o: &options{color: "never", std: stdio{out: brokenPipe{}, err: io.Discard}}}
 	s.print(line)
 	if !s.o.serve.quiet {
-		t.Error("it goes on to print to nobody")
+		t.Error("it goes on printing to a closed output")
 	}
 }
 

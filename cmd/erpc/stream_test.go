@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 )
 
-// registerStreams sets the streams of the server that docs/cli.md calls.
+// registerStreams sets the stream handlers of the server that docs/cli.md calls.
 func registerStreams(p erpc.Peer) {
 	erpc.HandleStream(p, "/count/up", kit.CountUp)
 	erpc.HandleStream(p, "/count/sum", kit.AddUp)
@@ -53,8 +53,8 @@ func registerStreams(p erpc.Peer) {
 	})
 }
 
-// All shapes of streams, over each protocol that has them, from all sources of
-// messages.
+// All shapes of streams work over each protocol that has them, with messages from
+// all sources.
 func TestStreamShapes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "numbers")
 	if err := os.WriteFile(file, []byte("1\n2\n3\n"), 0o600); err != nil {
@@ -68,7 +68,7 @@ func TestStreamShapes(t *testing.T) {
 	} {
 		for _, c := range []struct {
 			in   string
-			args []string // behind the flags and the target
+			args []string // after the flags and the target
 			want string
 		}{
 			{args: []string{"T", "/count/up", "3"}, want: "0\n1\n2\n"},
@@ -116,7 +116,7 @@ func TestStreamFailures(t *testing.T) {
 	}
 }
 
-// Uploads and downloads have their bytes and a checksum with -raw.
+// With -raw, uploads and downloads transfer plain bytes, with a checksum.
 func TestStreamRaw(t *testing.T) {
 	addr := serve(t, erpc.PeerConfig{}, nil)
 	bytes := strings.Repeat("\x00\xff", 100_000)
@@ -128,8 +128,8 @@ func TestStreamRaw(t *testing.T) {
 	}
 }
 
-// -timeout bounds the opening and not the stream, and a stream that is interrupted
-// ends well.
+// -timeout bounds the opening of a stream, not the stream, and an interrupted
+// stream ends without an error.
 func TestStreamOutlivesTimeout(t *testing.T) {
 	addr := serve(t, erpc.PeerConfig{}, nil)
 	ctx, interrupt := context.WithCancel(t.Context())
@@ -163,7 +163,7 @@ func TestStreamOutlivesTimeout(t *testing.T) {
 	typing.Close()
 }
 
-// A lineCounter passes on what is written to it.
+// A lineCounter forwards each write to its channel.
 type lineCounter struct{ lines chan string }
 
 func (l *lineCounter) Write(b []byte) (int, error) {

@@ -44,8 +44,8 @@ func certificate(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-// Targets with TLS verify the server, by the authorities and the name that the flags
-// give, and the command may show a certificate of its own.
+// The command verifies the server of a TLS target with the authorities and the name
+// that flags give, and may present a certificate of its own.
 func TestTLSTargets(t *testing.T) {
 	cert, key := certificate(t)
 	for _, scheme := range []string{"tls", "json+tls", "https", "wss", "quic"} {

@@ -11,7 +11,7 @@ import (
 	"github.com/goerpc/erpc/plugin/stats"
 )
 
-// top shows the methods of a live peer, in text and as lines of JSON.
+// top shows the methods of a live peer, as text and as lines of JSON.
 func TestTop(t *testing.T) {
 	counts := stats.New(stats.Config{Allow: func(erpc.Session) bool { return true }})
 	addr := listenWith(t, erpc.PeerConfig{}, func(p erpc.Peer) {
@@ -61,8 +61,8 @@ func TestTop(t *testing.T) {
 	}
 }
 
-// The pace is the difference of two readings, and that of a peer which began again
-// is its own.
+// The rate is the difference of two readings; for a peer that has restarted it is
+// the second reading alone.
 func TestPace(t *testing.T) {
 	bounds := []time.Duration{time.Millisecond, time.Second}
 	begin := time.Unix(1000, 0)
@@ -85,7 +85,7 @@ func TestPace(t *testing.T) {
 		{Name: "/a", Kind: "call", Started: 5, Ended: 5, Buckets: []uint64{5}},
 	}}
 	if p := paceOf(before, again); p.In != 200 || p.Methods[0].Rate != 10 {
-		t.Errorf("pace of a peer that began again: %+v", p)
+		t.Errorf("rate of a peer that restarted: %+v", p)
 	}
 	for by, first := range map[string]string{"rate": "/a", "errors": "/a", "p99": "/a", "total": "/a", "name": "/a"} {
 		if err := p.arrange(by, 1); err != nil || p.Methods[0].Name != first {
@@ -94,7 +94,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// A table has one line for each method, whatever its name is.
+// A table has one line per method, whatever its name is.
 func TestTableIsHarmless(t *testing.T) {
 	p := pace{Methods: []methodPace{{Name: "/\x1b[2J\n" + strings.Repeat("x", 300), Kind: "call"}}}
 	text := p.table(&options{color: "never"})

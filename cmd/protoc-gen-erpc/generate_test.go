@@ -20,12 +20,12 @@ import (
 
 var update = flag.Bool("update", false, "write the generated code of the tests again, with protoc-gen-go beside it")
 
-// gentest is where the packages of the tests are. They are built and vetted with
+// gentest is the directory of the tests' packages. They are built and vetted with
 // all others, so generated code always compiles.
 const gentest = "internal/gentest"
 
-// request compiles a .proto, as protoc does, and returns what protoc gives to its
-// plugins.
+// request compiles a .proto file as protoc does, and returns the request that
+// protoc sends to its plugins.
 func request(t *testing.T, sources protocompile.Resolver, file, parameter string) *pluginpb.CodeGeneratorRequest {
 	t.Helper()
 	c := protocompile.Compiler{Resolver: protocompile.WithStandardImports(sources), SourceInfoMode: protocompile.SourceInfoStandard}
@@ -50,7 +50,7 @@ func request(t *testing.T, sources protocompile.Resolver, file, parameter string
 		}); ok {
 			fd = r.FileDescriptorProto()
 		}
-		// Extensions and options of files come with the types of protocompile.
+		// Extensions and options of files use the types of protocompile.
 		again, err := proto.Marshal(fd)
 		if err != nil {
 			t.Fatal(err)
@@ -79,12 +79,12 @@ func generated(t *testing.T, req *pluginpb.CodeGeneratorRequest) (*pluginpb.Code
 	return plugin.Response(), nil
 }
 
-// example is where the package of examples/protobuf is.
+// example is the directory of the package of examples/protobuf.
 const example = "../../examples/protobuf"
 
 var files = &protocompile.SourceResolver{ImportPaths: []string{gentest, "../../protobuf"}}
 
-// The committed code is what the generator makes. With -update it becomes that.
+// The committed code is what the generator makes. With -update it is written.
 func TestGeneratedCode(t *testing.T) {
 	for _, c := range []struct{ dir, file, parameter string }{
 		{gentest, "chat/chat.proto", ""},
@@ -123,7 +123,7 @@ func TestGeneratedCode(t *testing.T) {
 	}
 }
 
-// compare compares content with that of a file, or writes the file.
+// compare compares content with a file, or writes the file.
 func compare(t *testing.T, path, content string) {
 	t.Helper()
 	if *update {
@@ -141,7 +141,7 @@ func compare(t *testing.T, path, content string) {
 		}
 	}
 	if content != string(want) {
-		t.Fatalf("%s: the generator makes more; run this test with -update", path)
+		t.Fatalf("%s: the generator writes more lines; run this test with -update", path)
 	}
 }
 
@@ -155,7 +155,7 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// runProtocGenGo writes the code of the messages.
+// runProtocGenGo generates the code of the messages.
 func runProtocGenGo(t *testing.T, dir string, req *pluginpb.CodeGeneratorRequest) {
 	t.Helper()
 	for _, f := range runPlugin(t, req, "go", "tool", "protoc-gen-go").File {
@@ -163,7 +163,7 @@ func runProtocGenGo(t *testing.T, dir string, req *pluginpb.CodeGeneratorRequest
 	}
 }
 
-// runPlugin runs a plugin of protoc in a process of its own.
+// runPlugin runs a plugin of protoc in its own process.
 func runPlugin(t *testing.T, req *pluginpb.CodeGeneratorRequest, command ...string) *pluginpb.CodeGeneratorResponse {
 	t.Helper()
 	in, err := proto.Marshal(req)
@@ -187,7 +187,7 @@ func runPlugin(t *testing.T, req *pluginpb.CodeGeneratorRequest, command ...stri
 	return res
 }
 
-// What makes no code that compiles is refused with a sentence that names it.
+// A file for which no code would compile is refused with an error that names it.
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ body, parameter, says string }{
 		"push with a stream":   {body: `service S { rpc M(stream A) returns (erpc.v1.NoReply); }`, says: "s.S.M: a push has one message"},
@@ -212,7 +212,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// The program speaks the protocol of protoc's plugins, and takes its options.
+// The program speaks the protocol of protoc's plugins, and accepts its options.
 func TestProgramIsPlugin(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "protoc-gen-erpc")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {

@@ -20,13 +20,13 @@ func protocCommand(t *testing.T) string {
 	_, command, ok := strings.Cut(string(page), "\nprotoc -I ")
 	command, _, end := strings.Cut(command, "\n```")
 	if !ok || !end {
-		t.Fatal("the page shows no command of protoc")
+		t.Fatal("the page shows no protoc command")
 	}
 	return "protoc -I " + command
 }
 
-// pinned makes a module whose go.mod has erpc, from here, and the generator as a
-// tool, and in it the .proto of the example.
+// pinned makes a module whose go.mod has erpc, from this directory, and the
+// generator as a tool, and puts the .proto file of the example into it.
 func pinned(t *testing.T) (dir string) {
 	t.Helper()
 	root, err := filepath.Abs("../..")
@@ -66,8 +66,8 @@ func pinned(t *testing.T) (dir string) {
 	return dir
 }
 
-// protoc itself, called as docs/protobuf.md says, with the installed plugin and with
-// that of go tool, makes the committed code.
+// protoc itself, called as in docs/protobuf.md, with the installed plugin and with
+// the one of go tool, makes the committed code.
 func TestProtoc(t *testing.T) {
 	kit.Program(t, "protoc")
 	bin, dir := t.TempDir(), pinned(t)
@@ -94,7 +94,7 @@ func TestProtoc(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", how, err, out)
 		}
 		if got, err := os.ReadFile(generated); err != nil || string(got) != string(want) {
-			t.Errorf("%s: other code than the committed one, %v\n%s", how, err, got)
+			t.Errorf("%s: the code differs from the committed code, %v\n%s", how, err, got)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "chat", "chat.pb.go")); err != nil {
 			t.Errorf("%s: %v", how, err)

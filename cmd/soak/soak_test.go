@@ -16,11 +16,11 @@ func TestSoakBalances(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(report, "restarts") {
-		t.Error("the report does not tell of the faults")
+		t.Error("the report does not mention the faults")
 	}
 }
 
-// A ledger that does not balance says so.
+// A ledger that does not balance is reported.
 func TestLedgerFindsWhatIsWrong(t *testing.T) {
 	for _, c := range []struct {
 		name, want string

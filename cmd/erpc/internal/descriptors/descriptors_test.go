@@ -77,11 +77,12 @@ func TestMethodsOfAllKinds(t *testing.T) {
 		}
 	}
 	if _, ok := s.Method("/a.b.S/None"); ok {
-		t.Error("a method that is not there was found")
+		t.Error("a method that does not exist was found")
 	}
 }
 
-// JSON becomes the message and that the same JSON, with what is in an Any, too.
+// JSON becomes a message, which becomes the same JSON again, including the content
+// of an Any.
 func TestThereAndBack(t *testing.T) {
 	m, _ := compiled(t).Method("/a.b.S/Call")
 	const text = `{"big":"12345678901234567","small":7,"byName":{"x":{"text":"in"}},"many":["ONE","ZERO"],"raw":"AAE=","at":"2001-02-03T04:05:06Z","any":{"@type":"type.googleapis.com/a.b.M","text":"packed"},"yes":true,"text":"hello"}`
@@ -124,7 +125,7 @@ func canonical(t *testing.T, v any) string {
 	return string(b)
 }
 
-// The example of a schema is what protojson takes, and has all fields.
+// protojson accepts the example of a schema, which has all fields.
 func TestSchemaIsThatOfProtoJSON(t *testing.T) {
 	m, _ := compiled(t).Method("/a.b.S/Call")
 	s := SchemaOf(m.In)
@@ -143,7 +144,7 @@ func TestSchemaIsThatOfProtoJSON(t *testing.T) {
 	if !ok {
 		t.Fatalf("example %v", s.Example())
 	}
-	delete(example, "d") // a oneof takes one of its fields
+	delete(example, "d") // a oneof has one of its fields
 	delete(example, "any")
 	if err := protojson.Unmarshal([]byte(canonical(t, example)), dynamicpb.NewMessage(m.In)); err != nil {
 		t.Error(err)
@@ -153,7 +154,7 @@ func TestSchemaIsThatOfProtoJSON(t *testing.T) {
 	}
 }
 
-// A descriptor set has what the sources have, but for comments.
+// A descriptor set contains what the sources contain, except comments.
 func TestReadDescriptorSet(t *testing.T) {
 	s := compiled(t)
 	var set descriptorpb.FileDescriptorSet
@@ -182,7 +183,7 @@ func TestReadDescriptorSet(t *testing.T) {
 		return path
 	}
 	path := write(&set)
-	read, err := Read(path, path) // twice is once
+	read, err := Read(path, path) // twice is the same as once
 	if err != nil || len(read.Methods()) != len(s.Methods()) {
 		t.Fatalf("read %v, %v", read, err)
 	}
@@ -201,7 +202,7 @@ func TestCompileTellsMistakes(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := Compile(t.Context(), nil, "nowhere.proto"); err == nil {
-		t.Error("a file that is not there was compiled")
+		t.Error("a file that does not exist was compiled")
 	}
 }
 

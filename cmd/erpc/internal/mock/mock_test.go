@@ -68,7 +68,7 @@ methods:
 		t.Errorf("no reply is %q, %v", got, err)
 	}
 	if m.Find("/roo") != nil || m.Find("/addx") != nil {
-		t.Error("a rule fits what it must not")
+		t.Error("a rule matches what it should not")
 	}
 }
 
@@ -85,7 +85,7 @@ methods:
 	if wait, _ := m.Find("/slow").Begin(&Request{}); wait != 25*time.Millisecond {
 		t.Errorf("the delay is %v", wait)
 	}
-	for method, want := range map[string]struct{ low, high *Status }{ // by what is drawn
+	for method, want := range map[string]struct{ low, high *Status }{ // by the number drawn
 		"/slow":      {},
 		"/sometimes": {low: &Status{500, "Internal Server Error", "a failure of the mock"}},
 		"/always":    {&Status{1234, "no", "because"}, &Status{1234, "no", "because"}},

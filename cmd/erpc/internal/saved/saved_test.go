@@ -14,7 +14,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Errorf("no file is %v, %v", got, err)
 	}
 	want := Targets{"prod": {Target: "tls://h:1", Flags: map[string][]string{"H": {"a=b", "c=d"}}}}
-	for range 2 { // a file that is there is replaced
+	for range 2 { // an existing file is replaced
 		if err := want.Save(path); err != nil {
 			t.Fatal(err)
 		}
@@ -24,7 +24,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) != 1 {
-		t.Errorf("beside the file there are %v, %v", left, err)
+		t.Errorf("next to the file there are %v, %v", left, err)
 	}
 	if runtime.GOOS == "windows" {
 		return
@@ -37,7 +37,7 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Load(path); err == nil {
-		t.Error("a file that others can write was read")
+		t.Error("a file that others can write was accepted")
 	}
 }
 

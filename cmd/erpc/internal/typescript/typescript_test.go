@@ -67,7 +67,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The TypeScript compiler takes the file, with the types of clients/js, and finds
+// The TypeScript compiler accepts the file, with the types of clients/js, and finds
 // the mistakes of a program that uses it.
 func TestTypesCompile(t *testing.T) {
 	tsc := kit.Program(t, "tsc")
@@ -91,8 +91,8 @@ func TestTypesCompile(t *testing.T) {
 	}
 }
 
-// What a stranger tells stays in its place, and definitions that only have the name
-// of another do not become that.
+// Text of a stranger cannot break out of its place, and a definition that only has
+// the name of another does not replace it.
 func TestHostileDescriptions(t *testing.T) {
 	evil := "*/ } evil(); \"`\n\u2028</script>"
 	def := func(of string) *reflect.Schema {

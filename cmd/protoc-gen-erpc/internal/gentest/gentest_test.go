@@ -28,7 +28,7 @@ import (
 	"github.com/goerpc/erpc/protobuf"
 )
 
-// server is a handler of Chat, which calls the Member behind the session.
+// server is a handler of Chat that calls the Member of its session.
 type server struct {
 	chaterpc.UnimplementedChatHandler
 	typing chan string
@@ -131,8 +131,8 @@ var protocols = map[string]erpc.ProtoFunc{
 	"raw": rawproto.New, "json": jsonproto.New, "pb": pbproto.New, "http": httproto.NewHTTProtoFunc(),
 }
 
-// Calls, pushes, callbacks and broadcasts arrive over each protocol, with bodies of
-// protobuf and, where a setting says so, of JSON.
+// Calls, pushes, callbacks and broadcasts arrive over each protocol, with protobuf
+// bodies and, where a setting says so, with JSON.
 func TestCallsAndPushes(t *testing.T) {
 	for name, protocol := range protocols {
 		for _, body := range []byte{codec.ID_PROTOBUF, codec.ID_JSON} {
@@ -147,9 +147,9 @@ func TestCallsAndPushes(t *testing.T) {
 				if erpc.StatusFromError(err).Code() != 1001 {
 					t.Errorf("a failed call: %v", err)
 				}
-				_, err = client.Old(t.Context(), &chat.SayRequest{}) //lint:ignore SA1019 it is what is tested
+				_, err = client.Old(t.Context(), &chat.SayRequest{}) //lint:ignore SA1019 the test is about it
 				if erpc.StatusFromError(err).Code() != erpc.CodeNotFound || !strings.Contains(err.Error(), chaterpc.Chat_Old_Method) {
-					t.Errorf("a method that the handler has not: %v", err)
+					t.Errorf("a method that the handler does not have: %v", err)
 				}
 				if name == "http" {
 					return // the client does not serve
@@ -235,7 +235,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// What the two sides of a stream may get wrong is an error that says so.
+// What either side of a stream may get wrong is an error that says so.
 func TestMistakesOfStreams(t *testing.T) {
 	_, _, _, cli := pair(t, nil)
 	s, err := erpc.OpenStream[chat.WatchRequest, chat.Line](t.Context(), cli, chaterpc.Chat_Watch_Method)
@@ -257,7 +257,7 @@ func TestMistakesOfStreams(t *testing.T) {
 	}
 }
 
-// Any client of HTTP calls the methods, with GET those that change nothing.
+// Any HTTP client can call the methods, with GET those that change nothing.
 func TestHTTPClients(t *testing.T) {
 	p := erpc.NewPeer(erpc.PeerConfig{})
 	defer p.Close()
@@ -303,7 +303,7 @@ func TestHTTPClients(t *testing.T) {
 	}
 }
 
-// flaky fails the first call of each method like a connection that is lost.
+// flaky fails the first call of each method as if the connection was lost.
 type flaky struct {
 	to    erpc.Session
 	calls map[string]int
@@ -317,8 +317,8 @@ func (f *flaky) Call(method string, arg, result any, setting ...erpc.MessageSett
 	return f.to.Call(method, arg, result, setting...)
 }
 
-// plugin/retry is a caller, and repeats what the .proto says may be repeated.
-// What a caller can not do is an error.
+// plugin/retry is a caller, and repeats the methods that the .proto file marks as
+// safe. What a caller does not support is an error.
 func TestRetry(t *testing.T) {
 	_, _, _, cli := pair(t, nil)
 	r := retry.New(retry.Config{Backoff: time.Millisecond, Retryable: func(method string, st *erpc.Status) bool {
@@ -351,7 +351,7 @@ type echo struct {
 
 func (echo) Echo(_ context.Context, in *samepackage.Ping) (*samepackage.Ping, error) { return in, nil }
 
-// Code in the package of the messages works the same, and a fake answers it.
+// Code in the package of the messages works the same way, and a fake answers it.
 func TestSamePackageAndFake(t *testing.T) {
 	_, cli := erpctest.Pair(t, func(p erpc.Peer) { samepackage.RegisterPinger(p, echo{}) }, nil)
 	var fake erpctest.Fake
