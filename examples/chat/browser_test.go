@@ -20,7 +20,7 @@ import (
 	"github.com/goerpc/erpc/plugin/auth"
 )
 
-// quote returns a value as JavaScript.
+// quote returns a value as a JavaScript literal.
 func quote(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
@@ -30,7 +30,7 @@ func quote(t *testing.T, v any) string {
 	return string(b)
 }
 
-// texts is JavaScript for the texts of the elements that a selector finds.
+// texts returns JavaScript for the texts of the elements that a selector finds.
 func texts(selector string) string {
 	return fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.textContent)`, selector)
 }
@@ -41,7 +41,7 @@ type tab struct {
 	*chromium.Tab
 }
 
-// shows waits until the elements of a list have just these texts.
+// shows waits until the elements of a list have exactly these texts.
 func (p tab) shows(list string, want ...string) {
 	p.t.Helper()
 	p.Wait(fmt.Sprintf(`JSON.stringify(%s) === JSON.stringify(%s)`, texts("#"+list+" li"), quote(p.t, want)))
@@ -113,7 +113,7 @@ func TestTwoPagesTalk(t *testing.T) {
 		t.Errorf("the title is %q", title)
 	}
 
-	for name, p := range map[string]tab{"Anna": anna, "Ben": ben} { // each is shown who it is
+	for name, p := range map[string]tab{"Anna": anna, "Ben": ben} { // each page shows its user
 		p.Wait(fmt.Sprintf(`JSON.stringify(%s) === %s`, texts("#members .me"), quote(t, `["`+name+`"]`)))
 		p.Wait(`document.querySelectorAll("#messages .me").length === 1`)
 	}
@@ -135,7 +135,7 @@ func TestTwoPagesTalk(t *testing.T) {
 
 	// A page whose connection breaks comes back to its room.
 	for _, sess := range auth.SessionsOf(s.web, "Ben") {
-		_ = sess.Close() // what the page does then is tested
+		_ = sess.Close() // the test is about what the page does then
 	}
 	gopher.sees("lobby", "Anna", "gopher")
 	gopher.sees("lobby", "Anna", "Ben", "gopher")
@@ -165,9 +165,9 @@ func TestTwoPagesTalk(t *testing.T) {
 		}
 	}
 
-	// A page that is logged out says so, and does not come back.
+	// A page that is logged out says so and does not reconnect.
 	for _, sess := range auth.SessionsOf(s.web, "Anna") {
-		_ = sess.CloseWith(erpc.NewStatus(403, "You are banned."), false) // it ends in any case
+		_ = sess.CloseWith(erpc.NewStatus(403, "You are banned."), false) // it ends either way
 	}
 	anna.Wait(`document.getElementById("state").textContent === "refused"`)
 	anna.Wait(`[...document.querySelectorAll("#messages li.note")].at(-1).textContent === "You are banned. Reload the page to log in again."`)
@@ -179,8 +179,9 @@ func TestTwoPagesTalk(t *testing.T) {
 	}
 }
 
-// A page follows the feed by the EventSource that every browser has, and its leaving
-// ends the handler. EventSource can't send a token, so a proxy in front adds it.
+// A page follows the feed through the EventSource that every browser has, and
+// leaving the page ends the handler. EventSource can't send a token, so a proxy in
+// front adds it.
 func TestFeedInBrowser(t *testing.T) {
 	b := chromium.New(t)
 	s := serve(t)
@@ -208,7 +209,7 @@ func TestFeedInBrowser(t *testing.T) {
 	page.Run(`feed.close()`, nil)
 	followed(t, s.rooms, "tea", 0)
 
-	// A page that is closed with a feed open is gone as well.
+	// A page that is closed while a feed is open is gone as well.
 	page.Run(`{
 		feed = new EventSource("/chat/feed?room=tea");
 		feed.onmessage = (e) => heard.push(JSON.parse(e.data));

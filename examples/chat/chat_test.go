@@ -91,7 +91,7 @@ func ask(t *testing.T, method, url, body string, header map[string]string) (*htt
 	return resp, string(b)
 }
 
-// token logs in as a client does.
+// token logs in like a client.
 func token(t *testing.T, s *server, name string) string {
 	t.Helper()
 	resp, body := ask(t, http.MethodPost, "http://"+s.webAddr+"/login", fmt.Sprintf(`{"name":%q,"password":%q}`, name, name), nil)
@@ -128,14 +128,14 @@ func newGuest(t *testing.T, name string, p erpc.Peer, dial func() (erpc.Session,
 	return g
 }
 
-// comeRaw is a guest over raw TCP.
+// comeRaw returns a guest over raw TCP.
 func comeRaw(t *testing.T, s *server, name string) *goGuest {
 	t.Helper()
 	p := erpc.NewPeer(erpc.PeerConfig{Logger: quiet}, auth.NewBearerPlugin(auth.Token(token(t, s, name))))
 	return newGuest(t, name, p, func() (erpc.Session, *erpc.Status) { return p.Dial(s.rawAddr) })
 }
 
-// comeWeb is a guest over WebSocket, as the page is.
+// comeWeb returns a guest over WebSocket, like the page.
 func comeWeb(t *testing.T, s *server, name string) *goGuest {
 	t.Helper()
 	c := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet}, auth.NewBearerPlugin(auth.Token(token(t, s, name))))
@@ -146,7 +146,7 @@ func (g *goGuest) call(method string, arg, result any) *erpc.Status {
 	return g.sess.Call(method, arg, result, erpc.WithTimeout(patience)).Status()
 }
 
-// join also sees that the reply says who is there.
+// join also checks that the reply says who is there.
 func (g *goGuest) join(room string, want ...string) {
 	g.t.Helper()
 	var got Members
@@ -188,7 +188,7 @@ func (g *goGuest) sees(room string, want ...string) {
 				return
 			}
 		case <-late:
-			g.t.Fatalf("saw %+v at last, want %v in %s", last, want, room)
+			g.t.Fatalf("last saw %+v, want %v in %s", last, want, room)
 		}
 	}
 }
@@ -208,7 +208,8 @@ func TestTCPAndWebSocketTalk(t *testing.T) {
 		g.hears(Message{"tea", "walt", "grüße vom 🕸"})
 	}
 
-	// Another room hears nothing of it. A user with two sessions is in two rooms.
+	// Another room hears nothing of it. A user with two sessions can be in two
+	// rooms.
 	other := comeRaw(t, s, "rita")
 	other.join("coffee", "rita")
 	other.say("anybody?", 1)
@@ -220,8 +221,8 @@ func TestTCPAndWebSocketTalk(t *testing.T) {
 	other.say("hello walt", 2)
 	web.hears(Message{"coffee", "rita", "hello walt"})
 
-	// Who hangs up is gone, on either transport, and a user is gone with the last
-	// session.
+	// A guest that hangs up is gone, on either transport; a user is gone with the
+	// last session.
 	if err := web.sess.Close(); err != nil {
 		t.Error(err)
 	}
@@ -299,7 +300,7 @@ func TestRefusals(t *testing.T) {
 	}
 	rita.join(strings.Repeat("ä", longestName), "rita")
 	rita.join("tea", "rita")
-	rita.join("tea", "rita") // again is no fault
+	rita.join("tea", "rita") // joining again is not an error
 }
 
 func TestPageAndAPI(t *testing.T) {
@@ -327,7 +328,7 @@ func TestPageAndAPI(t *testing.T) {
 		t.Errorf("the page may not read that: %q", got)
 	}
 	if resp, _ := ask(t, http.MethodPost, web+"/chat/join", `{"room":"tea"}`, map[string]string{"Authorization": bearer}); resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("the API lets join who can't be pushed to: %s", resp.Status)
+		t.Errorf("the API lets a client join that can't be pushed to: %s", resp.Status)
 	}
 }
 
@@ -381,7 +382,7 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	}
 	if err := run(t.Context(), []string{"-no-such-flag"}, io.Discard); err == nil {
-		t.Error("an unknown flag is accepted")
+		t.Error("an unknown flag was accepted")
 	}
 }
 

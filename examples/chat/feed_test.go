@@ -14,7 +14,7 @@ import (
 	"github.com/goerpc/erpc"
 )
 
-// followed waits until n follow a room.
+// followed waits until a room has n followers.
 func followed(t *testing.T, r *rooms, room string, n int) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -30,7 +30,7 @@ func followed(t *testing.T, r *rooms, room string, n int) {
 	}
 }
 
-// wantLines says a text and wants these lines to come, for each of two texts.
+// wantLines says a text and expects these lines, twice.
 func wantLines(t *testing.T, lines *bufio.Scanner, speaker *goGuest, form string) {
 	t.Helper()
 	for _, text := range []string{"one", "two & <three>"} {
@@ -39,8 +39,8 @@ func wantLines(t *testing.T, lines *bufio.Scanner, speaker *goGuest, form string
 		want := fmt.Sprintf(form, `{"room":"tea","from":"rita","text":"`+encoded+`"}`)
 		for line := range strings.SplitSeq(want, "|") {
 			found := lines.Scan()
-			for found && lines.Text() == ":" { // a comment, which keeps a quiet connection alive, and its end
-				_ = lines.Scan() // the blank line, or the end, which the next one tells
+			for found && lines.Text() == ":" { // a comment, which keeps an idle connection alive, and its end
+				_ = lines.Scan() // the blank line, or the end, which the next line decides
 				found = lines.Scan()
 			}
 			if !found || lines.Text() != line {
@@ -50,7 +50,7 @@ func wantLines(t *testing.T, lines *bufio.Scanner, speaker *goGuest, form string
 	}
 }
 
-// Programs that know nothing of erpc follow a room.
+// Programs that know nothing about erpc follow a room.
 func TestFeedOverHTTP(t *testing.T) {
 	s := serve(t)
 	rita := comeRaw(t, s, "rita")
@@ -107,7 +107,7 @@ func TestFeedWithCurl(t *testing.T) {
 	followed(t, s.rooms, "tea", 0)
 }
 
-// Peers follow a room, too; the stream of one that breaks off ends.
+// Peers follow a room, too; when one breaks off, its stream ends.
 func TestFeedOverStreams(t *testing.T) {
 	s := serve(t)
 	rita, follower := comeRaw(t, s, "rita"), comeWeb(t, s, "walt")
@@ -115,7 +115,7 @@ func TestFeedOverStreams(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	talking := make(chan struct{})
-	go func() { // until somebody has followed and heard enough
+	go func() { // until somebody has followed and received enough
 		defer close(talking)
 		for ctx.Err() == nil {
 			rita.call("/chat/say", Say{"hello"}, nil)
@@ -146,7 +146,7 @@ func TestFeedOverStreams(t *testing.T) {
 	}
 }
 
-// A follower that does not read never holds up a room.
+// A follower that does not read never delays a room.
 func TestFollowerThatLags(t *testing.T) {
 	r := newRooms(quiet)
 	slow, quick := r.follow("tea"), r.follow("tea")
@@ -161,18 +161,18 @@ func TestFollowerThatLags(t *testing.T) {
 	select {
 	case <-slow.behind:
 	default:
-		t.Error("the slow follower is not told")
+		t.Error("the slow follower was not told")
 	}
 	select {
 	case <-quick.behind:
-		t.Error("the quick follower is dropped")
+		t.Error("the quick follower was dropped")
 	default:
 	}
 	followed(t, r, "tea", 1)
-	r.unfollow(slow) // as its handler does
+	r.unfollow(slow) // as its handler would
 	r.unfollow(quick)
 	followed(t, r, "tea", 0)
 	if len(r.followers) != 0 {
-		t.Errorf("rooms that nobody follows are kept: %v", r.followers)
+		t.Errorf("rooms that nobody follows were kept: %v", r.followers)
 	}
 }

@@ -59,7 +59,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// A user who sends too much is refused on all sessions, and others are not.
+// A user who sends too much is refused on all sessions; other users are not.
 // Attempts to log in are limited by address.
 func TestRates(t *testing.T) {
 	cfg := testConfig()
@@ -81,7 +81,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// Pages of other hosts are refused, except those that are allowed.
+// Pages of other hosts are refused, except the allowed ones.
 func TestOrigins(t *testing.T) {
 	s := serve(t)
 	for origin, ok := range map[string]bool{"http://" + s.webAddr: true, "http://app.test": true, "http://evil.test": false} {
@@ -90,7 +90,7 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("a page of %s logs in: %s %s", origin, resp.Status, body)
 		}
 		resp, body = ask(t, http.MethodGet, "http://"+s.webAddr+"/ws", "", map[string]string{
-			"Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", // no key: refused, but for that
+			"Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", // no key: refused, but for another reason
 		})
 		if refused := resp.StatusCode == http.StatusForbidden; refused == ok {
 			t.Errorf("a page of %s connects: %s %s", origin, resp.Status, body)

@@ -15,11 +15,11 @@ func TestMain(m *testing.M) {
 	wait.Main(m)
 }
 
-// The file that is written can be read, edited and read again, in both formats.
+// The written file can be read, edited and read again, in both formats.
 func TestBothFormats(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		header string      // of the section of the server
+		header string      // in the server's section
 		edits  [][2]string // from, to
 	}{
 		{"peers.yaml", "server:\n", [][2]string{{"  listen_port: 9090", "  listen_port: 0"}, {"default_body_codec: json", "default_body_codec: xml"}, {"dial_timeout: 10s", "dial_timeout: 1m30s"}}},
@@ -72,7 +72,7 @@ func TestBothFormats(t *testing.T) {
 	}
 }
 
-// A mistake in the file says where it is.
+// A mistake in the file is reported with its place.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"a.yaml", "server:\n  listen_prot: 1\n", "listen_prot"},

@@ -14,16 +14,17 @@ import (
 	"github.com/goerpc/erpc/internal/test/chromium"
 )
 
-// picture is the environment variable that names the picture of docs/dashboard.md to
-// write, after some minutes of load: `make dashboard-picture`.
+// picture is the environment variable with the file name of the picture of
+// docs/dashboard.md, which is taken after some minutes of load: `make
+// dashboard-picture`.
 const picture = "ERPC_DASHBOARD_PICTURE"
 
-// maxPicture is how large the picture may be, in bytes.
+// maxPicture is the largest size of the picture, in bytes.
 const maxPicture = 200 << 10
 
 // TestScreenshots shows every page on a large and a small screen, light and dark.
-// What they look like is for people to judge; the test sees that nothing is wider
-// than the screen, and that nothing throws.
+// People judge how they look; the test checks that nothing is wider than the screen
+// and that nothing throws.
 func TestScreenshots(t *testing.T) {
 	if os.Getenv("ERPC_INTEROP") == "" && os.Getenv(picture) == "" {
 		t.Skip("a test of browsers; make test-interop runs it")
@@ -78,7 +79,7 @@ func TestScreenshots(t *testing.T) {
 	}
 }
 
-// take writes what is on the screen to a file, and returns its size in bytes.
+// take writes a screenshot to a file and returns its size in bytes.
 func take(t *testing.T, p *chromium.Tab, file string, width int) int {
 	t.Helper()
 	p.Screenshot(file)

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { kit.Main(m) }
 
-// openShop returns a shop whose customers come until the test ends.
+// openShop returns a shop that has customers until the test ends.
 func openShop(t *testing.T, customers int, calls float64) (s *shop, d *dashboard.Dashboard) {
 	t.Helper()
 	d = dashboard.New(dashboard.Config{Listen: "127.0.0.1:0", Actions: true, Authorize: loopbackOnly, User: nameOf})
@@ -36,7 +36,7 @@ func openShop(t *testing.T, customers int, calls float64) (s *shop, d *dashboard
 	return s, d
 }
 
-// The demo has something to show of everything.
+// The demo has something to show on every page.
 func TestShop(t *testing.T) {
 	_, d := openShop(t, 8, 100)
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)

@@ -62,8 +62,8 @@ func newRig(t *testing.T, maxSize int64) *rig {
 	return r
 }
 
-// cut breaks the connections of the server once the transfer has got to n bytes. It
-// reports whether that has happened, and the least progress after it.
+// cut breaks the connections of the server once the transfer has reached n bytes.
+// It reports whether that happened, and the lowest progress after it.
 func (r *rig) cut(n int64) (done *bool, lowest *int64) {
 	done, lowest = new(bool), new(int64)
 	r.client.progress = func(at, total int64) {
@@ -124,7 +124,7 @@ func TestThereAndBack(t *testing.T) {
 		var at, of int64
 		r.client.progress = func(done, total int64) {
 			if done < at {
-				t.Errorf("progress goes from %d to %d", at, done)
+				t.Errorf("progress went from %d to %d", at, done)
 			}
 			at, of = done, total
 		}
@@ -146,7 +146,7 @@ func TestThereAndBack(t *testing.T) {
 	}
 }
 
-// A transfer whose connection is lost goes on over the next, from where it was.
+// A transfer whose connection is lost continues on the next one from where it was.
 func TestGoesOnAfterALostConnection(t *testing.T) {
 	data := random(16 << 20)
 	for name, move := range map[string]func(r *rig, path string) error{
@@ -168,14 +168,14 @@ func TestGoesOnAfterALostConnection(t *testing.T) {
 				t.Error("the connection was not lost")
 			}
 			if *lowest <= 64<<10 {
-				t.Errorf("it began again: the first chunk after the loss brought it to %d", *lowest)
+				t.Errorf("it started over: after the first chunk that followed the loss it was at %d", *lowest)
 			}
 		})
 	}
 }
 
-// What another run of the program has left of the same file is used; what has
-// another content is noticed, and the next try starts over.
+// The partial file of an earlier run of the program is used; a part with other
+// content is noticed, and the next attempt starts over.
 func TestPartsOfEarlierRuns(t *testing.T) {
 	data := random(1 << 20)
 	sum := sha256.Sum256(data)
@@ -207,7 +207,7 @@ func TestPartsOfEarlierRuns(t *testing.T) {
 			}
 			wantFile(t, dir(r), "file", data)
 			if first <= 1<<19 {
-				t.Errorf("the first bytes brought it to %d", first)
+				t.Errorf("after the first bytes it was at %d", first)
 			}
 		})
 		t.Run(name+" of another", func(t *testing.T) {
@@ -292,7 +292,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Two uploads never write the same part.
+// Two uploads never write the same partial file.
 func TestOneUploadOfAFileAtATime(t *testing.T) {
 	r := newRig(t, 1<<30)
 	data := random(100)
@@ -310,14 +310,14 @@ func TestOneUploadOfAFileAtATime(t *testing.T) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatal("the first upload has not begun")
+			t.Fatal("the first upload did not begin")
 		}
 	}
 	err := erpc.Upload(within(t), r.client.sess, "/files/put", bytes.NewReader(data), settings(u, 0)...)
 	if got := erpc.StatusFromError(err).Code(); got != codeBusy {
 		t.Errorf("%v, want code %d", err, codeBusy)
 	}
-	_, _ = pw.Write(data) // the upload tells
+	_, _ = pw.Write(data) // the upload reports it
 	_ = pw.Close()
 	if err := <-first; err != nil {
 		t.Fatal(err)
@@ -348,7 +348,7 @@ func TestOldPartsAreRemoved(t *testing.T) {
 }
 
 // Memory does not grow with the file: client and server together, in one process,
-// stay below 32 MiB. ERPC_FILES_BYTES asks for another size, 2147483648 for example.
+// stay below 32 MiB. ERPC_FILES_BYTES sets another size, for example 2147483648.
 func TestMemoryOfALargeFile(t *testing.T) {
 	const maxHeap = 32 << 20
 	size := int64(64 << 20)
@@ -404,7 +404,7 @@ func TestMemoryOfALargeFile(t *testing.T) {
 	}
 }
 
-// The program as its users start it.
+// The program, started as its users start it.
 func TestProgram(t *testing.T) {
 	t.Cleanup(func() { erpc.SetLoggerLevel("INFO") })
 	served, fetched := t.TempDir(), t.TempDir()

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { wait.Main(m) }
 
 const secret = "a secret of tests"
 
-// A rig is a server in memory, which ticks when the test says so.
+// A rig is a server in memory, which ticks when the test tells it to.
 type rig struct {
 	t   *testing.T
 	srv *server
@@ -54,7 +54,7 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// A gamer is a client that keeps what it has seen.
+// A gamer is a client that remembers what it has seen.
 type gamer struct {
 	*client
 	name string
@@ -71,7 +71,7 @@ func (r *rig) try(name, role, room string) (*gamer, error) {
 		return nil, err
 	}
 	g.client = c
-	r.t.Cleanup(func() { _ = c.peer.Close() }) // what it says is not of the test
+	r.t.Cleanup(func() { _ = c.peer.Close() }) // the text does not matter here
 	return g, nil
 }
 
@@ -99,22 +99,23 @@ func (g *gamer) seen() (State, error) {
 	return g.last, g.disorder
 }
 
-// ended waits for the end of the session and returns why the server has ended it.
+// ended waits for the end of the session and returns the server's reason for ending
+// it.
 func (g *gamer) ended(t *testing.T) *erpc.Status {
 	t.Helper()
 	select {
 	case <-g.sess.CloseNotify():
 	case <-time.After(30 * time.Second):
-		t.Fatalf("the session of %s goes on", g.name)
+		t.Fatalf("the session of %s has not ended", g.name)
 	}
 	closed, ok := errors.AsType[*erpc.ClosedError](g.sess.Err())
 	if !ok || closed.Reconnect {
-		t.Fatalf("the session of %s has ended with %v", g.name, g.sess.Err())
+		t.Fatalf("the session of %s ended with %v", g.name, g.sess.Err())
 	}
 	return closed.Status
 }
 
-// Twenty rooms of fifty players, who all go somewhere and see each other do it.
+// Twenty rooms of fifty players, who all move and see each other move.
 func TestThousandPlayers(t *testing.T) {
 	const rooms, ticks = 20, 10
 	r := newRig(t)
@@ -169,7 +170,7 @@ func TestThousandPlayers(t *testing.T) {
 		}
 	}
 	if _, err := r.try("one-more", "player", "room-0"); erpc.StatusFromError(err).Code() != codeFull {
-		t.Errorf("a room that is full: %v", err)
+		t.Errorf("entering a full room: %v", err)
 	}
 }
 
@@ -238,7 +239,7 @@ func TestPlayersComeBackWhereTheyWere(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotComeBackLeaves(t *testing.T) {
+func TestPlayersWhoDoNotComeBackLeave(t *testing.T) {
 	r := newRig(t)
 	r.play("ann", "player", "lobby")
 	ben := r.play("ben", "player", "lobby")
@@ -247,7 +248,7 @@ func TestWhoDoesNotComeBackLeaves(t *testing.T) {
 	if s := r.srv.world.step(time.Now()); len(s["lobby"].Players) != 2 {
 		t.Error("ben has left at once")
 	}
-	erpctest.Eventually(t, "ben has left", func() bool { // the hook may come a little after the end of the membership
+	erpctest.Eventually(t, "ben has left", func() bool { // the hook may run a little after the end of the membership
 		return len(r.srv.world.step(time.Now().Add(time.Hour))["lobby"].Players) == 1
 	})
 }
@@ -294,7 +295,8 @@ func TestStrangersStayOutside(t *testing.T) {
 		"another role":   strings.Replace(mint(secret, "ann", "player"), "player", "admin", 1),
 		"too long":       mint(secret, strings.Repeat("x", 41), "player"),
 	} {
-		// Without a limit, a dial that never succeeds would run until the test binary ends.
+		// Without a limit, a dial that never succeeds would run until the test binary
+		// ends.
 		_, err := play(context.Background(), r.cfg, "game", token, "lobby", func(*State) {})
 		if erpc.StatusFromError(err).Code() != erpc.CodeUnauthorized {
 			t.Errorf("%s: %v", name, err)
@@ -332,7 +334,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// A lockedBuffer is for several goroutines.
+// A lockedBuffer can be used by several goroutines.
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A worldModel is what a world should be, written down in the simplest way.
+// A worldModel is the simplest description of what a world should be.
 type worldModel struct {
 	room          map[string]string
 	at, heading   map[string]Point
@@ -32,7 +32,7 @@ func (m *worldModel) remove(name string) {
 	delete(m.gone, name)
 }
 
-func TestWorldIsLikeItsModel(t *testing.T) {
+func TestWorldBehavesLikeItsModel(t *testing.T) {
 	const grace = 3 * time.Second
 	rnd := rand.New(rand.NewPCG(1, 2))
 	w := newWorld(grace)
@@ -66,7 +66,7 @@ func TestWorldIsLikeItsModel(t *testing.T) {
 			h := Heading{rnd.IntN(5) - 2, rnd.IntN(5) - 2}
 			fair := max(h.X, -h.X) <= 1 && max(h.Y, -h.Y) <= 1
 			if w.steer(name, h) != fair {
-				t.Fatalf("step %d: %+v is fair: %v", i, h, !fair)
+				t.Fatalf("step %d: %+v is allowed: %v", i, h, !fair)
 			}
 			if fair && m.room[name] != "" {
 				m.heading[name] = h
@@ -100,12 +100,12 @@ func TestWorldIsLikeItsModel(t *testing.T) {
 				}
 			}
 			if seen != len(m.room) {
-				t.Fatalf("step %d: %d players are seen, want %d", i, seen, len(m.room))
+				t.Fatalf("step %d: %d players are visible, want %d", i, seen, len(m.room))
 			}
 		}
 	}
 	if m.entered == 0 || m.full == 0 {
-		t.Errorf("the walk has not been everywhere: %d entered, %d times full", m.entered, m.full)
+		t.Errorf("the walk did not cover everything: %d entered, %d times full", m.entered, m.full)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { wait.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-const patience = 20 * time.Second // for what should not take long
+const patience = 20 * time.Second // bounds waits that should be short
 
 // A rig is a gateway in front of two instances.
 type rig struct {
@@ -87,7 +87,7 @@ func newRig(t *testing.T, change func(*GatewayConfig)) *rig {
 	return r
 }
 
-// ends shuts a part down at the end of the test.
+// ends shuts a part down when the test ends.
 func (r *rig) ends(p part) {
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -98,10 +98,11 @@ func (r *rig) ends(p part) {
 	})
 }
 
-// client keeps no connection, so none outlives a test.
+// client keeps no idle connection, so none outlives a test.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 
-// ask sends a request with a token, "" for none, and fields as pairs.
+// ask sends a request with a token, or without one if it is "", and with fields
+// given as pairs.
 func (r *rig) ask(method, url, token, body string, fields ...string) (*http.Response, string) {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, url, strings.NewReader(body))
@@ -129,7 +130,7 @@ func (r *rig) ask(method, url, token, body string, fields ...string) (*http.Resp
 	return res, string(b)
 }
 
-// dial comes in over WebSocket.
+// dial connects over WebSocket.
 func (r *rig) dial(token string) (erpc.Session, *erpc.Status) {
 	c := websocket.NewClient("/ws", erpc.PeerConfig{Logger: quiet}, auth.NewBearerPlugin(auth.Token(token)))
 	r.t.Cleanup(func() { _ = c.Close() })
@@ -145,14 +146,14 @@ func (r *rig) mustDial(token string) erpc.Session {
 	return s
 }
 
-// within returns a context for what should not take long.
+// within returns a context that bounds a short wait.
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// TestWhoMayCallWhat: the same rules for HTTP and WebSocket.
+// TestWhoMayCallWhat: the same rules hold for HTTP and WebSocket.
 func TestWhoMayCallWhat(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct {
@@ -165,7 +166,7 @@ func TestWhoMayCallWhat(t *testing.T) {
 		{"GET", "/upper/hello", "", "", 401, ""},
 		{"GET", "/upper/hello", "of nobody", "", 401, ""},
 		{"DELETE", "/upper/hello", "ben's", "", 405, ""},
-		{"GET", "/text/upper?text=hi", "ben's", "", 405, ""}, // no route says that it is safe
+		{"GET", "/text/upper?text=hi", "ben's", "", 405, ""}, // no route is marked as safe
 		{"POST", "/text/admin/count", "ann's", "{}", 200, ""},
 		{"POST", "/text/admin/count", "ben's", "{}", 403, ""},
 		{"POST", "/elsewhere/x", "ann's", "{}", 403, ""},
@@ -183,18 +184,18 @@ func TestWhoMayCallWhat(t *testing.T) {
 		t.Errorf("over WebSocket: %+v, %v", a, err)
 	}
 	if _, err := countCall.Call(ctx, ben, &struct{}{}); erpc.StatusFromError(err).Code() != acl.CodeForbidden {
-		t.Errorf("over WebSocket the rules do not hold: %v", err)
+		t.Errorf("the rules do not hold over WebSocket: %v", err)
 	}
 	if _, err := countCall.Call(ctx, r.mustDial("ann's"), &struct{}{}); err != nil {
 		t.Error(err)
 	}
 	if _, st := r.dial("of nobody"); st.Code() != erpc.CodeUnauthorized {
-		t.Errorf("over WebSocket a stranger gets %v", st)
+		t.Errorf("a stranger over WebSocket gets %v", st)
 	}
 }
 
-// TestBackendsHearWhoCalls: a client can't claim to be somebody else, and its token stays
-// at the gateway.
+// TestBackendsHearWhoCalls: a client can't claim to be somebody else, and its token does
+// not leave the gateway.
 func TestBackendsHearWhoCalls(t *testing.T) {
 	seen := make(chan map[string][]string, 10)
 	backend := erpc.NewPeer(erpc.PeerConfig{ListenAddress: "127.0.0.1:0", Logger: quiet})
@@ -242,7 +243,8 @@ func TestBackendsHearWhoCalls(t *testing.T) {
 	expect("a push")
 }
 
-// TestStreams come through over HTTP, where curl -N reads them, and over WebSocket.
+// TestStreams: streams come through over HTTP, where curl -N reads them, and over
+// WebSocket.
 func TestStreams(t *testing.T) {
 	r := newRig(t, nil)
 	for n, err := range erpc.Subscribe[int](within(t), r.mustDial("ben's"), watchTicks, &struct{}{}) {
@@ -277,7 +279,8 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// TestLimits: a user has a share, wherever it comes from, and an address too.
+// TestLimits: a user has one budget, wherever the calls come from, and so does an
+// address.
 func TestLimits(t *testing.T) {
 	r := newRig(t, func(g *GatewayConfig) { g.PerUser = limit.Rate{Per: limit.PerIdentity, Limit: 0.001, Burst: 5} })
 	ben := r.mustDial("ben's")
@@ -307,8 +310,9 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestInstanceGone: no call fails when one of two instances is shut down, or is gone at
-// once and the method is safe; without any the answer is prompt, and /ready says no.
+// TestInstanceGone: no call fails when one of two instances shuts down, or when it dies
+// and the method is safe; without any instance the answer is prompt, and /ready says
+// no.
 func TestInstanceGone(t *testing.T) {
 	r := newRig(t, nil)
 	ben := r.mustDial("ben's")
@@ -368,7 +372,8 @@ func TestInstanceGone(t *testing.T) {
 	})
 }
 
-// TestOperators: what is served to them, and that nobody gets it at the front.
+// TestOperators checks what is served to operators, and that nobody gets it at the
+// front.
 func TestOperators(t *testing.T) {
 	r := newRig(t, nil)
 	r.ask("GET", r.url+"/upper/x", "ben's", "")
@@ -385,8 +390,8 @@ func TestOperators(t *testing.T) {
 	}
 }
 
-// TestShutdown: /ready says no while calls are still accepted, and a request that is
-// under way is answered.
+// TestShutdown: /ready says no while calls are still accepted, and a request in
+// progress is answered.
 func TestShutdown(t *testing.T) {
 	slow, release := make(chan struct{}), make(chan struct{})
 	backend := erpc.NewPeer(erpc.PeerConfig{ListenAddress: "127.0.0.1:0", Logger: quiet})
@@ -431,14 +436,14 @@ func TestShutdown(t *testing.T) {
 	})
 	close(release)
 	if got := <-answer; got != `"late"` {
-		t.Errorf("the request under way got %s", got)
+		t.Errorf("the request in progress got %s", got)
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }
 
-// TestChoose: the longest prefix that fits decides, whatever it consists of.
+// TestChoose: the longest matching prefix decides, whatever it consists of.
 func TestChoose(t *testing.T) {
 	prefixes := []string{"/text/", "/api/text/", "/api/", "/api/text/new/"}
 	var services []Service
@@ -500,7 +505,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestRun starts the program, from a file, calls it, and ends it.
+// TestRun starts the program from a file, calls it, and ends it.
 func TestRun(t *testing.T) {
 	file, err := os.ReadFile("gateway.yaml")
 	if err != nil {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// program runs the program to its end.
+// program runs the program and waits for its end.
 func program(t *testing.T, args ...string) (output string, exitStatus int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

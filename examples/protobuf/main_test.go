@@ -17,8 +17,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// docs/protobuf.md shows the files of this example; what they print is tried with
-// the other pages.
+// docs/protobuf.md shows the files of this example; another test, together with
+// those of the other pages, checks their output.
 func TestPageShowsThisExample(t *testing.T) {
 	page, err := os.ReadFile("../../docs/protobuf.md")
 	if err != nil {

@@ -17,11 +17,11 @@ import (
 	"time"
 )
 
-// patience bounds each step of the test, the building of the programs included.
+// patience bounds each step of the test, including the build of the programs.
 const patience = 2 * time.Minute
 
-// build compiles one of the two programs with another port and shorter waits,
-// and nothing else changed, to a file of its own.
+// build compiles one of the two programs to a file of its own. Only the port and
+// the waits are changed.
 func build(t *testing.T, name, port string) string {
 	t.Helper()
 	source, err := filepath.Abs(filepath.Join(name, "main.go"))
@@ -54,7 +54,7 @@ func build(t *testing.T, name, port string) string {
 	return program
 }
 
-// output is what a program wrote so far.
+// output is what a program has written so far.
 type output struct {
 	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
@@ -72,7 +72,7 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// say waits until all the words were written.
+// say waits until all the words have been written.
 func (o *output) say(t *testing.T, words ...string) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -104,8 +104,8 @@ func start(t *testing.T, program string) (*exec.Cmd, *output) {
 	return cmd, out
 }
 
-// The client gets its result and the broadcasts; the server ends in good order
-// on SIGTERM.
+// The client gets its result and the broadcasts; the server exits cleanly on
+// SIGTERM.
 func TestTheProgramsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles two programs")

@@ -37,7 +37,7 @@ type rig struct {
 }
 
 // newRig starts a shop. change, which may be nil, adjusts the configuration, and
-// payments, unless it is nil, takes the place of the service payment.
+// payments, unless it is nil, replaces the payment service.
 func newRig(t *testing.T, change func(*Config), payments func(erpc.Peer), observers ...erpc.Plugin) *rig {
 	t.Helper()
 	r := &rig{t: t}
@@ -85,7 +85,7 @@ func (r *rig) start(name string, observers []erpc.Plugin) *service {
 	return s
 }
 
-// ends shuts a service down at the end of the test.
+// ends shuts a service down when the test ends.
 func (r *rig) ends(s *service) {
 	r.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -99,7 +99,7 @@ func (r *rig) ends(s *service) {
 	})
 }
 
-// do sends a request and returns the status of its answer, and the order in it.
+// do sends a request and returns the status of its response, and the order in it.
 func (r *rig) do(method, id, body string) (int, Order) {
 	r.t.Helper()
 	code, o, err := r.try(method, id, body)
@@ -109,7 +109,7 @@ func (r *rig) do(method, id, body string) (int, Order) {
 	return code, o
 }
 
-// client keeps no connection, so none outlives a test.
+// client keeps no idle connection, so none outlives a test.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 
 func (r *rig) try(method, id, body string) (int, Order, error) {
@@ -171,7 +171,7 @@ func TestCustomersGetWhatTheyOrder(t *testing.T) {
 	}
 }
 
-// The payment takes the money, and its answer is lost.
+// The payment charges the customer, and its reply is lost.
 func TestNobodyPaysTwice(t *testing.T) {
 	charges, bounded := make(chan string, 100), atomic.Bool{}
 	hold := make(chan struct{})
@@ -201,10 +201,10 @@ func TestNobodyPaysTwice(t *testing.T) {
 		return code == 200 && o.State == "paid"
 	})
 	if !bounded.Load() {
-		t.Error("the payment did not know the customer's deadline")
+		t.Error("the payment service did not get the customer's deadline")
 	}
 	if n := len(charges); n < 2 || len(books.receipts) != 1 || books.spent["ann"] != 3900 {
-		t.Errorf("asked to charge %d times; receipts %v, spent %v", n, books.receipts, books.spent)
+		t.Errorf("%d charges requested; receipts %v, spent %v", n, books.receipts, books.spent)
 	}
 }
 
@@ -262,7 +262,7 @@ func TestServicesRestart(t *testing.T) {
 	r := newRig(t, nil, func(p erpc.Peer) {
 		chargeCustomer.Handle(p, newPayment(100_000).charge)
 	})
-	// Another process takes the place of this payment.
+	// Another process replaces this payment service.
 	before, err := serve(erpc.NewPeer(erpc.PeerConfig{ListenAddress: "127.0.0.1:0", Logger: quiet}))
 	if err != nil {
 		t.Fatal(err)
@@ -283,8 +283,8 @@ func TestServicesRestart(t *testing.T) {
 	})
 }
 
-// Many customers want the 20 teapots at once, by way of services that can do much
-// less at the same time, and each asks until there is an answer.
+// Many customers want the 20 teapots at once, through services that can handle far
+// fewer at a time, and each repeats the order until it gets an answer.
 func TestNoTeapotIsSoldTwice(t *testing.T) {
 	r := newRig(t, func(c *Config) {
 		c.Orders.Overload = overloader.LimitConfig{MaxInFlight: 4, MaxQueue: 4, MaxQueueTime: time.Second}
@@ -323,10 +323,10 @@ func TestNoTeapotIsSoldTwice(t *testing.T) {
 	}
 }
 
-// traceKey is where a context has its trace in place of OpenTelemetry's span.
+// traceKey is the context key of a trace, in place of OpenTelemetry's span.
 type traceKey struct{}
 
-// A tracer carries traces as package plugin/otel does.
+// A tracer propagates traces as package plugin/otel does.
 type tracer struct {
 	mu   sync.Mutex
 	seen map[string]string // trace by method
@@ -344,7 +344,7 @@ func (*tracer) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
 func (tr *tracer) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
 	id := ctx.GetMeta("trace")
 	if id == "" {
-		id = ctx.GetMeta("Trace") // as HTTP writes it
+		id = ctx.GetMeta("Trace") // in the spelling of HTTP
 	}
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -429,14 +429,14 @@ func TestShippedConfiguration(t *testing.T) {
 	}
 }
 
-// run serves until its context ends, and ends in good order.
+// run serves until its context ends, and must then end cleanly.
 func TestProgram(t *testing.T) {
 	text, err := os.ReadFile("shop.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "shop.yaml")
-	// A service of its own port is enough here.
+	// One service on its own port is enough here.
 	text = bytes.ReplaceAll(text, []byte("127.0.0.1:9102"), []byte("127.0.0.1:0"))
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
