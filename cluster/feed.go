@@ -293,7 +293,7 @@ func (c *Cluster) startAfreshLocked(t *topic, group []*membership, at Position) 
 		if len(failed) > 0 {
 			in.moveLocked(feedBlocked)
 		} else {
-			in.restartLocked(in.at, at)
+			in.restartLocked(at)
 			told = append(told, in)
 		}
 		t.mu.Unlock()

@@ -125,14 +125,18 @@ func (n *nodes) announced(sign *envelope) (missed bool, err error) {
 		x.beat = number
 		delete(n.departed, id)
 	}
-	if sign.count < x.count || bytes.Equal(x.said, said) {
+	if sign.count < x.count {
+		return missed, nil
+	}
+	x.count = sign.count // also if it repeats what is known: signs with a lower count are older
+	if bytes.Equal(x.said, said) {
 		return missed, nil
 	}
 	offers, err := decodeAnnouncement(said)
 	if err != nil {
 		return missed, err
 	}
-	x.said, x.offers, x.count = said, offers, sign.count
+	x.said, x.offers = said, offers
 	n.changeLocked()
 	return missed, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -180,4 +181,39 @@ func TestOvertakenSignsOfLifeChangeNothing(t *testing.T) {
 			t.Errorf("%q has %q of a node that has left", got, b.Nodes())
 		}
 	})
+}
+
+// A sign of life with a lower count than one that has arrived says nothing new, also if
+// the later one only repeated what was known.
+func TestLateAnnouncementsAreOld(t *testing.T) {
+	type sign struct {
+		count   uint64
+		address string // "" for no service
+	}
+	for name, c := range map[string]struct {
+		signs []sign
+		want  string
+	}{
+		"in order":                {[]sign{{1, "a"}, {2, "b"}, {3, "c"}}, "c"},
+		"after a different one":   {[]sign{{1, "a"}, {3, "c"}, {2, "b"}}, "c"},
+		"after the same again":    {[]sign{{1, "a"}, {3, "a"}, {2, "b"}}, "a"},
+		"after nothing again":     {[]sign{{0, ""}, {2, ""}, {1, "b"}}, ""},
+		"the first is nothing":    {[]sign{{2, ""}, {1, "b"}}, ""},
+		"repeated, then replaced": {[]sign{{1, "a"}, {3, "a"}, {2, "b"}, {4, "b"}}, "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := nodes{m: map[string]*node{}}
+			for _, s := range c.signs {
+				var offers announcement
+				if s.address != "" {
+					offers.Services = []Service{{Name: "chat", Address: s.address}}
+				}
+				_, err := n.announced(&envelope{kind: kindBeat, node: "n", count: s.count, body: offers.encode()})
+				check(t, err)
+			}
+			if got := strings.Join(addresses(n.services("chat")), " "); got != c.want {
+				t.Errorf("known are %q, want %q", got, c.want)
+			}
+		})
+	}
 }

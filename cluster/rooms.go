@@ -86,18 +86,19 @@ func (c *Cluster) begin(ctx context.Context, t *topic, m *member, since Position
 	if err != nil {
 		return Joined{}, err
 	}
-	had := since
-	if !page.Complete {
-		since = page.Top
-	}
+	recovered := page.Complete
 	t.mu.Lock()
-	in.before = nil
-	in.restartLocked(had, since)
+	in.at, in.before = since, nil
+	if !recovered {
+		in.restartLocked(page.Top)
+	}
+	at := in.at
 	in.moveLocked(feedBehind)
 	t.mu.Unlock()
-	c.catchUp(t, since, known, Page{Entries: page.Entries, Top: page.Top, More: page.More, Complete: true})
+	page.Complete = true // the caller learns from Joined that it was not
+	c.catchUp(t, at, known, page)
 	c.read(t)
-	return Joined{page.Complete, since.String()}, nil
+	return Joined{recovered, at.String()}, nil
 }
 
 // A JoinOption adjusts one [Cluster.Join].

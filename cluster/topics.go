@@ -207,7 +207,8 @@ const maxBefore = 4
 
 // restartLocked makes the member continue at a position, which may be before
 // its current one. The topic's mu is held.
-func (in *membership) restartLocked(had, at Position) {
+func (in *membership) restartLocked(at Position) {
+	had := in.at
 	in.at = at
 	if had.Epoch != at.Epoch || had.Seq <= at.Seq {
 		return
