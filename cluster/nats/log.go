@@ -74,41 +74,39 @@ func passes(err error) bool {
 		errors.As(err, &api) && (api.Code == 503 || api.ErrorCode == codeNoPeers)
 }
 
-// createLimit bounds one request to create a stream.
-const createLimit = 5 * time.Second
-
 // create creates the stream of a group, or changes its limits.
 func (e *Engine) create(ctx context.Context, name string, size int, age time.Duration) error {
-	conn, _ := e.started()
-	if conn == nil || !conn.IsConnected() {
-		return cluster.ErrDown
-	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return fmt.Errorf("nats: JetStream: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, createLimit)
-	defer cancel()
 	storage := jetstream.FileStorage
 	if e.Store.Memory {
 		storage = jetstream.MemoryStorage
 	}
-	stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:              streamName(name),
-		Subjects:          []string{storePrefix + name + ".>"},
-		MaxMsgsPerSubject: int64(size),
-		MaxAge:            age,
-		Discard:           jetstream.DiscardOld,
-		Duplicates:        min(age, 2*time.Second),
-		Storage:           storage,
-		Replicas:          max(e.Store.Replicas, 1),
-		RePublish:         &jetstream.RePublish{Source: storePrefix + name + ".>", Destination: name + ".>"},
-		AllowDirect:       true,
+	var info *jetstream.StreamInfo
+	err := e.onLink(ctx, func(ctx context.Context, conn *nats.Conn) error {
+		js, err := jetstream.New(conn)
+		if err != nil {
+			return fmt.Errorf("JetStream: %w", err)
+		}
+		stream, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+			Name:              streamName(name),
+			Subjects:          []string{storePrefix + name + ".>"},
+			MaxMsgsPerSubject: int64(size),
+			MaxAge:            age,
+			Discard:           jetstream.DiscardOld,
+			Duplicates:        min(age, 2*time.Second),
+			Storage:           storage,
+			Replicas:          max(e.Store.Replicas, 1),
+			RePublish:         &jetstream.RePublish{Source: storePrefix + name + ".>", Destination: name + ".>"},
+			AllowDirect:       true,
+		})
+		if err != nil {
+			return fmt.Errorf("stream of %s: %w", name, err)
+		}
+		info = stream.CachedInfo()
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("nats: stream of %s: %w", name, err)
+		return err
 	}
-	info := stream.CachedInfo()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.groups[name] = group{info.Config.Name, size, age, epoch(info.Created)}
@@ -153,9 +151,7 @@ func (e *Engine) keepAgain() {
 	}
 	e.mu.Unlock()
 	for name, g := range groups {
-		ctx, cancel := context.WithTimeout(e.linked(), keepLimit)
-		_ = e.create(ctx, name, g.size, g.age) // Append and Read report errors
-		cancel()
+		_ = e.create(context.Background(), name, g.size, g.age) // Append and Read report errors
 	}
 }
 
