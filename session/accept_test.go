@@ -78,6 +78,7 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 				c.h(h)
 			}
 			u := newUnit(t, callRoute{call: h}, c.shared)
+			u.unwatched()
 			if c.conn != nil {
 				c.conn(u)
 			}

@@ -146,16 +146,25 @@ func TestFreeTwice(t *testing.T) {
 }
 
 // TestHandlerThatBlocksLosesItsPlaceOnTheReader: it moves to workers because it
-// blocked the connection.
+// blocked the connection, which the next message shows.
 func TestHandlerThatBlocksLosesItsPlaceOnTheReader(t *testing.T) {
-	h := callHandler(func(_ CallCtx, n int) (any, *message.Status) {
-		time.Sleep(20 * time.Millisecond)
+	readOn := make(chan struct{})
+	h := callHandler(func(ctx CallCtx, n int) (any, *message.Status) {
+		select {
+		case <-readOn:
+		case <-ctx.Context().Done(): // the test gives up
+		}
 		return n, nil
 	})
 	h.pace.credit.Store(inlineCredit + blockedCost/2) // slow runs alone would leave it that
-	srv := startServer(t, callRoute{call: h}, nil)
+	srv := startServer(t, callRoute{call: h, push: pushHandler(func(int) { close(readOn) })}, nil)
 	s := srv.connect(0, nil)
-	if st := s.Call("/h", 1, new(int)).Status(); !st.OK() {
+	cmd := s.AsyncCall("/h", 1, new(int), nil)
+	if st := s.Push("/h", 1); !st.OK() {
+		t.Fatal(st)
+	}
+	receive(t, cmd.Done())
+	if st := cmd.Status(); !st.OK() {
 		t.Fatal(st)
 	}
 	eventually(t, "the pace", func() bool { return !h.pace.inline() })
