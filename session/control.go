@@ -149,21 +149,27 @@ func (c *conn) drain() (idle, quiet bool) {
 		c.owe(debt{what: debtGoAway})
 	}
 	q := g.quiescence(c.opened)
-	due := q.overdue(clock())
-	for _, call := range due {
-		c.owe(debt{what: debtRefusal, code: message.CodeShuttingDown, seq: call.seq, cause: ErrShutdown})
-	}
-	if len(due) > 0 {
-		c.sock.StartFlush()
-	}
 	l := drainLook{busy: c.busy()} // first: of a handler that ends later, the reply may not be queued yet
 	l.silent = q.look(clock(), l.busy, c.sock.Stats().MessagesIn)
 	l.closed, l.flushed, l.proven = c.isClosed(), c.sock.Flushed(), c.proof.peek().given()
 	idle, quiet, end := g.decide(l)
 	if end {
 		go c.sess.End(ErrShutdown) // it runs hooks
+	} else {
+		c.refuseHeld(q.overdue(clock()))
 	}
 	return idle, quiet
+}
+
+// refuseHeld refuses calls that were held for long enough.
+func (c *conn) refuseHeld(calls []heldCall) {
+	if len(calls) == 0 {
+		return
+	}
+	for _, call := range calls {
+		c.owe(debt{what: debtRefusal, code: message.CodeShuttingDown, seq: call.seq, cause: ErrShutdown})
+	}
+	c.sock.StartFlush()
 }
 
 // leave stops new calls over the connection, because its other side shuts down.

@@ -277,6 +277,27 @@ func TestRefusalsOfHeldCallsAreFlushed(t *testing.T) {
 	})
 }
 
+// A call that has been held for long enough is not refused when its connection may end:
+// the other side would take the refusal for the outcome and call again. That a look
+// comes so late is the fault of a busy machine.
+func TestHeldCallsEndWithTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := newUnit(t, callRoute{}, nil)
+		handler := u.occupy()
+		u.drain()
+		u.accept(message.TypeCall, 10, "/h", 1)
+		handler.free()
+		time.Sleep(holdFor)
+		if idle, quiet := u.drain(); !idle || !quiet {
+			t.Errorf("idle %v, quiet %v", idle, quiet)
+		}
+		synctest.Wait()
+		if all := u.net.messages(t); len(all) > 0 {
+			t.Errorf("sent %v", all)
+		}
+	})
+}
+
 // A connection that was made a moment ago has its time from then.
 func TestAYoungConnectionIsNotQuiet(t *testing.T) {
 	var g goaway

@@ -16,7 +16,8 @@ type busyCounts struct {
 }
 
 // busy makes calls, one after another from each of n callers, until the session has
-// ended.
+// ended. A caller whose call fails with the connection makes no other: v7 may notice
+// the end much later than its writers do, and each call until then would fail too.
 func (c *client) busy(n int) outcome {
 	var (
 		mu     sync.Mutex // guards the following
@@ -47,7 +48,12 @@ func (c *client) busy(n int) outcome {
 					count(nil, fmt.Errorf("a call of a busy session: %w", err))
 					return
 				}
-				count(cmd.Status(), nil)
+				st := cmd.Status()
+				count(st, nil)
+				if st.Code() == erpc.CodeConnClosed || st.Code() == erpc.CodeWriteFailed {
+					<-c.sess.CloseNotify()
+					return
+				}
 			}
 		}()
 	}
