@@ -15,7 +15,7 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// A Router is a set of handlers. It implements [session.Dispatcher]. All
+// A Router is a set of handlers. It implements [session.Routes]. All
 // methods may be called concurrently, also while messages are dispatched.
 type Router struct {
 	*SubRouter
@@ -30,7 +30,7 @@ type table struct {
 	unknownCall, unknownPush, unknownStream *session.Handler
 }
 
-var _ session.Dispatcher = (*Router)(nil)
+var _ session.Routes = (*Router)(nil)
 
 // New returns a router whose handlers have the plugins of c around their own. A nil
 // mapper means [HTTPServiceMethodMapper]. If warn is given, plugins of routes with
@@ -49,7 +49,7 @@ func New(c *plugin.Container, mapper ServiceMethodMapper, warn ...func(error)) *
 	return r
 }
 
-// Dispatch implements [session.Dispatcher].
+// Dispatch implements [session.Routes].
 func (r *Router) Dispatch(call bool, method string) (*session.Handler, bool) {
 	t := r.table.Load()
 	m, unknown := t.pushes, t.unknownPush
@@ -62,7 +62,7 @@ func (r *Router) Dispatch(call bool, method string) (*session.Handler, bool) {
 	return unknown, unknown != nil
 }
 
-// DispatchStream implements [session.Dispatcher].
+// DispatchStream implements [session.Routes].
 func (r *Router) DispatchStream(method string) (*session.Handler, bool) {
 	t := r.table.Load()
 	if h, ok := t.streams[method]; ok {

@@ -28,7 +28,7 @@ type Owner interface {
 // A Config says how the sessions of one owner behave.
 type Config struct {
 	Owner     Owner
-	Routes    Dispatcher
+	Routes    Routes
 	Hooks     *atomic.Pointer[Hooks] // of the owner; never nil inside
 	Socket    *socket.Config
 	BodyCodec byte // of messages that name none

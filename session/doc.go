@@ -7,7 +7,7 @@
 // (pending.go), the handlers that run for it (serve.go). state.go has the states of a
 // session and the moves between them.
 //
-// The engine knows the layers above it only through [Config]: a [Dispatcher] that
-// resolves methods, the [Hooks] of plugins, and an [Owner] that keeps the table of
+// The engine knows the layers above it only through [Config]: [Routes] that find
+// handlers, the [Hooks] of plugins, and an [Owner] that keeps the table of
 // sessions.
 package session

@@ -45,7 +45,7 @@ func withPlugins(here, there []plugin.Plugin) duetSetting {
 }
 
 // duets runs f with two sessions; there has the routes.
-func duets(t *testing.T, r Dispatcher, f func(d *duet), settings ...duetSetting) {
+func duets(t *testing.T, r Routes, f func(d *duet), settings ...duetSetting) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
 		a, b := net.Pipe()

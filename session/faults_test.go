@@ -32,7 +32,7 @@ type server struct {
 // onDial makes f be called before each dial from now on. The dial fails if f does.
 func (s *server) onDial(f func(context.Context) *message.Status) { s.before.Store(&f) }
 
-func startServer(t *testing.T, routes Dispatcher, set func(*Shared)) *server {
+func startServer(t *testing.T, routes Routes, set func(*Shared)) *server {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

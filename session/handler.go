@@ -99,9 +99,9 @@ func (h *Handler) Safe() bool { return h.safe }
 // own. It is for PostReg hooks.
 func (h *Handler) SetLimit(n int) { h.limit = int64(n) }
 
-// A Dispatcher resolves service methods. Implementations must be safe for
+// Routes find the handlers of service methods. Implementations must be safe for
 // concurrent use.
-type Dispatcher interface {
+type Routes interface {
 	// Dispatch returns the handler of CALLs to method or, if call is false, of
 	// PUSHes.
 	Dispatch(call bool, method string) (*Handler, bool)

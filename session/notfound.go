@@ -13,7 +13,7 @@ const maxNamed = 128
 // notFound is the status of a CALL, or a PUSH if call is false, that has no handler in
 // routes. As in v7 it has no cause, unless the method exists for another kind of message.
 // The caller's side adds the method to it ([nameMissing]).
-func notFound(routes Dispatcher, call bool, method string) *message.Status {
+func notFound(routes Routes, call bool, method string) *message.Status {
 	other, _ := routes.Dispatch(!call, method)
 	if other == nil || other.IsUnknown() {
 		other, _ = routes.DispatchStream(method)

@@ -145,7 +145,7 @@ func (oneRoute) DispatchStream(string) (*Handler, bool) { return nil, false }
 
 func (r oneRoute) Dispatch(call bool, _ string) (*Handler, bool) { return r.h, call && r.h != nil }
 
-func fakeShared(routes Dispatcher) *Shared {
+func fakeShared(routes Routes) *Shared {
 	cfg := Config{
 		Owner: fakeOwner{}, Routes: routes, Hooks: new(atomic.Pointer[Hooks]),
 		Socket: socket.Config{}.Complete(), BodyCodec: 'j', Logger: slog.New(slog.DiscardHandler),
@@ -155,7 +155,7 @@ func fakeShared(routes Dispatcher) *Shared {
 }
 
 // pair returns two sessions that talk to each other over TCP.
-func pair(t *testing.T, routes Dispatcher) (here, there *Engine) {
+func pair(t *testing.T, routes Routes) (here, there *Engine) {
 	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

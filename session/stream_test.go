@@ -255,7 +255,7 @@ func TestDeadlineOfAStream(t *testing.T) {
 func TestStreamsThatAreNotOpened(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		r    Dispatcher
+		r    Routes
 		gone bool // the context has ended
 		set  duetSetting
 		want int32 // of OpenStream, or of Recv

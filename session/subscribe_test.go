@@ -14,7 +14,7 @@ import (
 func TestSubscribe(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		r     Dispatcher
+		r     Routes
 		n     int
 		leave int
 		want  []int

@@ -155,7 +155,7 @@ type unit struct {
 }
 
 // newUnit returns a connection that nobody reads. set may change what it shares.
-func newUnit(t *testing.T, routes Dispatcher, set func(*Shared)) *unit {
+func newUnit(t *testing.T, routes Routes, set func(*Shared)) *unit {
 	t.Helper()
 	sh := fakeShared(routes)
 	if set != nil {
