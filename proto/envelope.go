@@ -36,10 +36,10 @@ type Envelope struct {
 	// Parse fills m from an inner part. With own, b belongs to the message;
 	// without, it is valid until Parse returns. limit is that of Unpack.
 	Parse func(m *message.Message, b []byte, own bool, limit int) error
-	// Owner sets the type and sequence number of a message above the limit, if b,
-	// the beginning of its inner part, contains them. OwnerSize bytes always do.
-	Owner     func(m *message.Message, b []byte)
-	OwnerSize int
+	// Identify sets the type and sequence number of a message above the limit, if b,
+	// the beginning of its inner part, contains them. IdentitySize bytes always do.
+	Identify     func(m *message.Message, b []byte)
+	IdentitySize int
 
 	// Errors of Pack for a message that can't be written in this format.
 	ErrTooManyFilters, ErrFrameTooLong error
@@ -92,8 +92,8 @@ func (e *Envelope) Unpack(r *bufio.Reader, m *message.Message, limit int) error 
 		return Malformed(e.Name, "a frame of %d bytes", size)
 	}
 	if size > min(int64(limit), math.MaxUint32) {
-		looks := Foreign(head) // peekOwner may move the bytes
-		err := TooLarge(e.Name, size, e.peekOwner(r, m))
+		looks := Foreign(head) // identify may move the bytes
+		err := TooLarge(e.Name, size, e.identify(r, m))
 		if looks != "" {
 			err = fmt.Errorf("%w; %s", err, looks)
 		}
@@ -143,15 +143,15 @@ func (e *Envelope) unwrap(m *message.Message, b []byte, own bool, limit int) err
 	return e.Parse(m, inner, true, limit)
 }
 
-// peekOwner sets the type and sequence number of a message that will not be read,
+// identify sets the type and sequence number of a message that will not be read,
 // if they have arrived; it does not wait for them, because a sender that announces
 // a length need not send more. It reports whether they may still arrive.
-func (e *Envelope) peekOwner(r *bufio.Reader, m *message.Message) (early bool) {
+func (e *Envelope) identify(r *bufio.Reader, m *message.Message) (early bool) {
 	at := prefix
 	if !e.Bare {
 		at++
 	}
-	most := at + e.OwnerSize
+	most := at + e.IdentitySize
 	b, err := r.Peek(min(most, r.Buffered()))
 	switch {
 	case err != nil || len(b) < at:
@@ -159,6 +159,6 @@ func (e *Envelope) peekOwner(r *bufio.Reader, m *message.Message) (early bool) {
 	case !e.Bare && b[prefix] != 0: // filters hide it
 		return false
 	}
-	e.Owner(m, b[at:])
+	e.Identify(m, b[at:])
 	return m.Mtype() == message.TypeUndefined && len(b) < most
 }

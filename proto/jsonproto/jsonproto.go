@@ -18,7 +18,7 @@ var (
 )
 
 var envelope = proto.Envelope{
-	Name: "jsonproto", Append: appendObject, Parse: parse, Owner: peekOwner, OwnerSize: ownerSize,
+	Name: "jsonproto", Append: appendObject, Parse: parse, Identify: identify, IdentitySize: identitySize,
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 
@@ -58,12 +58,12 @@ func appendObject(dst []byte, m *message.Message) ([]byte, error) {
 	return append(escapeFrom(dst, at), `"}`...), nil
 }
 
-// ownerSize is the length, in bytes, of the part of an object that peekOwner
+// identitySize is the length, in bytes, of the part of an object that identify
 // reads.
-const ownerSize = len(`{"seq":-2147483648,"mtype":255,`)
+const identitySize = len(`{"seq":-2147483648,"mtype":255,`)
 
-// peekOwner is the Owner of the envelope, for objects as Pack and v7 write them.
-func peekOwner(m *message.Message, b []byte) {
+// identify is the Identify of the envelope, for objects as Pack and v7 write them.
+func identify(m *message.Message, b []byte) {
 	p := parser{b: b}
 	if !p.literal(`{"seq":`) {
 		return

@@ -243,9 +243,9 @@ func TestPackRefuses(t *testing.T) {
 	}
 }
 
-// TestOwner: a message that is too large has its type and sequence number, even if
+// TestIdentify: a message that is too large has its type and sequence number, even if
 // no more of it arrives.
-func TestOwner(t *testing.T) {
+func TestIdentify(t *testing.T) {
 	for _, c := range []struct {
 		text  string
 		mtype byte

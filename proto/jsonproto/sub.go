@@ -33,7 +33,7 @@ func NewSub() proto.Proto { return sub{} }
 type sub struct{}
 
 var subEnvelope = proto.Envelope{
-	Name: "jsonproto", Bare: true, Append: appendSub, Parse: parseSub, Owner: peekOwner, OwnerSize: ownerSize,
+	Name: "jsonproto", Bare: true, Append: appendSub, Parse: parseSub, Identify: identify, IdentitySize: identitySize,
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 

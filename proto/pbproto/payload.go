@@ -166,12 +166,12 @@ func setInt(m *message.Message, field protowire.Number, v int32) bool {
 	return true
 }
 
-// ownerSize is the length, in bytes, of the fields that peekOwner reads: each has
+// identitySize is the length, in bytes, of the fields that identify reads: each has
 // a tag, and a negative integer takes ten bytes.
-const ownerSize = 2 * (1 + 10)
+const identitySize = 2 * (1 + 10)
 
-// peekOwner is the Owner of the envelope, for messages as Pack and v7 write them.
-func peekOwner(m *message.Message, b []byte) {
+// identify is the Identify of the envelope, for messages as Pack and v7 write them.
+func identify(m *message.Message, b []byte) {
 	for _, field := range []protowire.Number{seqField, mtypeField} {
 		f, t, n := protowire.ConsumeTag(b)
 		if n < 0 || f != field || t != protowire.VarintType {

@@ -170,9 +170,9 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestOwner: a message that is too large has its type and sequence number, even if
+// TestIdentify: a message that is too large has its type and sequence number, even if
 // no more of it arrives.
-func TestOwner(t *testing.T) {
+func TestIdentify(t *testing.T) {
 	head := []byte{0x7f, 0, 0, 0, 0}
 	for name, c := range map[string]struct {
 		payload string

@@ -17,7 +17,7 @@ var (
 )
 
 var envelope = proto.Envelope{
-	Name: "pbproto", Append: appendPayload, Parse: parse, Owner: peekOwner, OwnerSize: ownerSize,
+	Name: "pbproto", Append: appendPayload, Parse: parse, Identify: identify, IdentitySize: identitySize,
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 

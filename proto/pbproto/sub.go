@@ -41,7 +41,7 @@ func NewSub() proto.Proto { return sub{} }
 type sub struct{}
 
 var subEnvelope = proto.Envelope{
-	Name: "pbproto", Bare: true, Append: appendSub, Parse: parseSub, Owner: peekOwner, OwnerSize: ownerSize,
+	Name: "pbproto", Bare: true, Append: appendSub, Parse: parseSub, Identify: identify, IdentitySize: identitySize,
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 

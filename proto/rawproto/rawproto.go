@@ -53,7 +53,7 @@ type raw struct{}
 func (raw) Version() (id byte, name string) { return 6, "raw" }
 
 var envelope = proto.Envelope{
-	Name: "rawproto", Whole: true, Append: appendInner, Parse: parse, Owner: peekOwner, OwnerSize: ownerSize,
+	Name: "rawproto", Whole: true, Append: appendInner, Parse: parse, Identify: identify, IdentitySize: identitySize,
 	ErrTooManyFilters: ErrTooManyFilters, ErrFrameTooLong: ErrFrameTooLong,
 }
 

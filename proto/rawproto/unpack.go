@@ -38,11 +38,11 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 	return nil
 }
 
-// ownerSize is the maximum length, in bytes, of sequence number and type.
-const ownerSize = 1 + 7 + 1
+// identitySize is the maximum length, in bytes, of sequence number and type.
+const identitySize = 1 + 7 + 1
 
-// peekOwner is the Owner of the envelope.
-func peekOwner(m *message.Message, b []byte) {
+// identify is the Identify of the envelope.
+func identify(m *message.Message, b []byte) {
 	c := cursor{b: b}
 	if c.owner(m) != nil {
 		m.SetMtype(message.TypeUndefined)
