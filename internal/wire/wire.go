@@ -19,6 +19,10 @@ const (
 	ControlCaps   = ControlPrefix + "caps"   // a CALL: what can the other side do?
 )
 
+// Heartbeat is the service method of the heartbeats of plugin/heartbeat, which erpc v7
+// has, too.
+const Heartbeat = "/heartbeat"
+
 // Keys of metadata.
 const (
 	// MetaTimeout carries the caller's deadline: how many milliseconds are left, in
@@ -41,6 +45,9 @@ const (
 	// MetaHeartbeat carries the rate of erpc v7's heartbeats, in seconds. HTTP, where
 	// field names are case-insensitive, must keep it in lower case.
 	MetaHeartbeat = "hb_"
+	// MetaBeat carries the same rate in milliseconds if it is not a whole number of
+	// seconds.
+	MetaBeat = "X-Erpc-Beat"
 )
 
 // CapStreams is the bit of MetaCaps for streams.

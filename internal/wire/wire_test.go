@@ -23,7 +23,9 @@ func TestNamesStayAsTheyAre(t *testing.T) {
 		{wire.MetaRefused, "X-Erpc-Refused"},
 		{wire.MetaEnd, "X-Erpc-End"},
 		{wire.MetaCaps, "X-Erpc-Caps"},
+		{wire.Heartbeat, "/heartbeat"},
 		{wire.MetaHeartbeat, "hb_"},
+		{wire.MetaBeat, "X-Erpc-Beat"},
 		{fmt.Sprint(wire.CapStreams, wire.MinProofSeq, wire.MaxProofSeq), "1 16777216 1073741824"},
 	} {
 		if c.got != c.want {

@@ -1,11 +1,17 @@
 package heartbeat
 
-import "time"
+import (
+	"time"
 
-// ServiceMethod is the service method of heartbeats.
-const ServiceMethod = "/heartbeat"
+	"github.com/goerpc/erpc/internal/wire"
+)
+
+// ServiceMethod is the service method of heartbeats: /heartbeat.
+const ServiceMethod = wire.Heartbeat
 
 // HeartbeatServiceMethod is [ServiceMethod] under v7's name.
+//
+// Deprecated: use [ServiceMethod].
 const HeartbeatServiceMethod = ServiceMethod
 
 const (
@@ -29,9 +35,6 @@ const (
 	// throughput is the assumed throughput of the slowest connection, in bytes per
 	// second.
 	throughput = 64 << 10
-
-	metaRate   = "hb_"         // in seconds
-	metaMillis = "X-Erpc-Beat" // the rate in milliseconds, if it is not a whole number of seconds
 )
 
 // A PingConfig configures the side that sends heartbeats. Its zero value calls

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
@@ -155,9 +156,9 @@ func (s *signs) settle(sess erpc.Session) {
 
 func meta(rate time.Duration) []erpc.MessageSetting {
 	seconds := (rate + time.Second - 1) / time.Second
-	m := []erpc.MessageSetting{erpc.WithSetMeta(metaRate, strconv.Itoa(int(seconds)))}
+	m := []erpc.MessageSetting{erpc.WithSetMeta(wire.MetaHeartbeat, strconv.Itoa(int(seconds)))}
 	if rate%time.Second != 0 {
-		m = append(m, erpc.WithSetMeta(metaMillis, strconv.FormatInt(rate.Milliseconds(), 10)))
+		m = append(m, erpc.WithSetMeta(wire.MetaBeat, strconv.FormatInt(rate.Milliseconds(), 10)))
 	}
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/wire"
 	"github.com/goerpc/erpc/plugin/internal/lograte"
 )
 
@@ -90,7 +91,7 @@ func (p *Ponger) beat(ctx erpc.PushCtx) error {
 		return nil // the plugin was added after the session had opened
 	}
 	w := v.(*watch)
-	rate, err := parseRate(ctx.PeekMeta(metaRate), ctx.PeekMeta(metaMillis))
+	rate, err := parseRate(ctx.PeekMeta(wire.MetaHeartbeat), ctx.PeekMeta(wire.MetaBeat))
 	switch {
 	case err != nil && !w.knows():
 		return erpc.NewStatus(erpc.CodeBadMessage, "invalid heartbeat rate", err).Err()

@@ -5,15 +5,12 @@ import (
 	"fmt"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
 // ErrPending is the cause of the status CodeExhausted of a call that [Pending]
 // refused. It was not sent.
 var ErrPending = errors.New("limit: overflow: too many calls of this session wait for their replies; this one was not sent")
-
-// heartbeats is the method of plugin/heartbeat. Pending lets it pass, because
-// heartbeats detect why no replies arrive.
-const heartbeats = "/heartbeat"
 
 // Calls is the plugin that [Pending] returns.
 type Calls struct{ max int }
@@ -34,9 +31,10 @@ func Pending(n int) *Calls {
 // Name returns the name of the plugin.
 func (c *Calls) Name() string { return fmt.Sprintf("limit-pending(%d)", c.max) }
 
-// PreWriteCall refuses calls above the limit.
+// PreWriteCall refuses calls above the limit, but no heartbeats: they detect why no
+// replies arrive.
 func (c *Calls) PreWriteCall(ctx erpc.WriteCtx) *erpc.Status {
-	if ctx.Output().ServiceMethod() != heartbeats && ctx.Session().Stats().Pending >= c.max {
+	if ctx.Output().ServiceMethod() != heartbeat.ServiceMethod && ctx.Session().Stats().Pending >= c.max {
 		return erpc.NewStatusByCodeText(erpc.CodeExhausted, ErrPending, false)
 	}
 	return nil

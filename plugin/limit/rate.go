@@ -11,6 +11,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/plugin/auth"
+	"github.com/goerpc/erpc/plugin/heartbeat"
 )
 
 // Per says what has a rate of its own.
@@ -109,7 +110,7 @@ func (r *Rater) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status { return r.take(c
 func (r *Rater) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status { return r.take(ctx) }
 
 func (r *Rater) take(ctx erpc.ReadCtx) *erpc.Status {
-	if ctx.ServiceMethod() == heartbeats || r.limiter(ctx).AllowN(time.Now(), 1) {
+	if ctx.ServiceMethod() == heartbeat.ServiceMethod || r.limiter(ctx).AllowN(time.Now(), 1) {
 		return nil
 	}
 	r.refused.Add(1)

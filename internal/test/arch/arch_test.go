@@ -46,6 +46,7 @@ var core = map[string][]string{
 	// The functions of v7 around a peer are built on the façade, like a plugin;
 	// the transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
+	"plugin/heartbeat":          {".", "internal/wire", "plugin/internal/lograte"},
 	"plugin/retry":              {".", "internal/backoff"},
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},
 	"cluster/clustertest":       {"cluster", "internal/test/wait"},
