@@ -149,7 +149,7 @@ func (s *standIn) run(ctx context.Context, p erpc.Peer, protos []erpc.ProtoFunc)
 	<-ctx.Done()
 	err = p.Close()
 	wg.Wait()
-	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, erpc.ErrListenClosed) {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, erpc.ErrClosed) {
 		return errors.Join(cause, err)
 	}
 	return err

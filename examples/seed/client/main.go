@@ -1,6 +1,8 @@
 // Command client is the client of erpc v7's README.
 package main
 
+//lint:file-ignore SA1019 a program of erpc v7 compiles as it is
+
 import (
 	"time"
 

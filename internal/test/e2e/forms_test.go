@@ -1,5 +1,7 @@
 package e2e
 
+//lint:file-ignore SA1019 the forms of erpc v7 have its names
+
 import (
 	"fmt"
 	"slices"

@@ -1,5 +1,7 @@
 package e2e
 
+//lint:file-ignore SA1019 the test is about erpc v7's log functions
+
 import (
 	"context"
 	"errors"

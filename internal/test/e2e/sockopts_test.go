@@ -1,5 +1,7 @@
 package e2e
 
+//lint:file-ignore SA1019 the test is about erpc v7's process-wide options
+
 import (
 	"context"
 	"errors"
