@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/plugin/limit"
 )
 
 // listenOptions holds the flags of listen.
@@ -58,10 +59,7 @@ func (p *printer) push(ctx erpc.UnknownPushCtx) *erpc.Status {
 
 // ordered makes the pushes of a session be printed in the order of their
 // arrival.
-var ordered = &erpc.PluginImpl{PluginName: "erpc-ordered", OnPostReg: func(h *erpc.Handler) error {
-	h.SetOrdered(true)
-	return nil
-}}
+var ordered = limit.Ordered()
 
 // joinOf parses the call of a flag -join.
 func joinOf(flag string) (request, error) {

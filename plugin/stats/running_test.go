@@ -9,6 +9,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
 )
 
 // A call that hangs is listed with its age, and is gone when it has ended.
@@ -89,10 +90,7 @@ func TestNoneRunsForever(t *testing.T) {
 		h.SetQueue(5, 10*time.Millisecond)
 		return nil
 	}})
-	erpc.HandleCall(srv, "/ordered", handle, &erpc.PluginImpl{PluginName: "order", OnPostReg: func(h *erpc.Handler) error {
-		h.SetOrdered(true)
-		return nil
-	}})
+	erpc.HandleCall(srv, "/ordered", handle, limit.Ordered())
 	erpc.HandleCall(srv, "/refused", handle, &erpc.PluginImpl{PluginName: "refuse", OnPreReadCallBody: func(erpc.ReadCtx) *erpc.Status {
 		return erpc.NewStatus(1234, "refused")
 	}})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/socket/all"
 )
 
@@ -131,10 +132,7 @@ func (v *victim) newPeer(cfg erpc.PeerConfig, plugins ...erpc.Plugin) erpc.Peer 
 }
 
 // ordered lets the messages of a session be handled one after another.
-var ordered = &erpc.PluginImpl{PluginName: "attack-ordered", OnPostReg: func(h *erpc.Handler) error {
-	h.SetOrdered(true)
-	return nil
-}}
+var ordered = limit.Ordered()
 
 // swallow returns a handler that takes an A and drops it.
 func swallow[A any](v *victim) func(context.Context, *A) (*int, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/proto/rawproto"
 )
 
@@ -40,10 +41,7 @@ type renamed struct{ erpc.Proto }
 func (renamed) Version() (byte, string) { return 77, "renamed" }
 
 // oneByOne makes the handler of a route handle the messages of a session in order.
-var oneByOne = &erpc.PluginImpl{PluginName: "in order", OnPostReg: func(h *erpc.Handler) error {
-	h.SetOrdered(true)
-	return nil
-}}
+var oneByOne = limit.Ordered()
 
 // listeners connects n clients, each of which sends the pushes it gets to a
 // channel.

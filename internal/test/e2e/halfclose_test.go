@@ -14,6 +14,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
@@ -157,10 +158,7 @@ func TestHalfClosedClientGetsItsReplies(t *testing.T) {
 
 // slowly makes a handler run on a worker, so that its reply comes after the end was
 // read.
-var slowly = &erpc.PluginImpl{PluginName: "ordered", OnPostReg: func(h *erpc.Handler) error {
-	h.SetOrdered(true)
-	return nil
-}}
+var slowly = limit.Ordered()
 
 // TestLargeRepliesToAHalfClosedClient: replies are written as long as the client
 // reads, longer than a Close would wait.

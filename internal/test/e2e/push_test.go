@@ -15,18 +15,9 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/socket"
 )
-
-// inOrder makes the pushes of a session be handled in order.
-type inOrder struct{}
-
-func (inOrder) Name() string { return "in-order" }
-
-func (inOrder) PostReg(h *erpc.Handler) error {
-	h.SetOrdered(true)
-	return nil
-}
 
 // A crowd is the set of clients of a broadcast that read, with what they received.
 type crowd struct {
@@ -54,7 +45,7 @@ func gather(t *testing.T, n int, addr string) *crowd {
 		}
 		next.Add(1)
 		return nil
-	}, inOrder{})
+	}, limit.Ordered())
 	for i := range n {
 		s := kit.Open(t, client, addr)
 		c.got.Store(s.ID(), &counts[i])
@@ -235,7 +226,7 @@ func TestOrderOfPushes(t *testing.T) {
 				close(all)
 			}
 			return nil
-		}, inOrder{})
+		}, limit.Ordered())
 		s := kit.Open(t, on.Peer(t, erpc.PeerConfig{}), kit.Start(t, server))
 		var wg sync.WaitGroup
 		for i := range from {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/plugin/limit"
 	"github.com/goerpc/erpc/proto/httproto"
 	"github.com/goerpc/erpc/proto/jsonproto"
 	"github.com/goerpc/erpc/proto/pbproto"
@@ -53,10 +54,7 @@ type way struct {
 	redialed bool
 }
 
-var inOrder = &erpc.PluginImpl{PluginName: "in order", OnPostReg: func(h *erpc.Handler) error {
-	h.SetOrdered(true)
-	return nil
-}}
+var inOrder = limit.Ordered()
 
 var ways = []way{
 	{name: "first message"},
