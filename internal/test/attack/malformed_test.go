@@ -92,7 +92,7 @@ func (s *stranger) breakEach(w way, n int) {
 				return
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // the read reports it
+			_ = conn.SetDeadline(time.Now().Add(patience)) // the read reports it
 			c := &countingConn{Conn: conn, sent: &s.sent}
 			if _, err := c.Write(bad); err != nil {
 				return // it may have ended
