@@ -19,13 +19,16 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/quiclisten"
 )
 
 // A Server serves HTTP/3 on one UDP socket. It uses the timeouts of the peer.
 // Each request has its own session.
 type Server struct {
-	srv  *http3.Server
-	conn net.PacketConn
+	srv       *http3.Server
+	lis       *quiclisten.Listener
+	transport *quic.Transport
+	conn      net.PacketConn
 }
 
 const (
@@ -49,15 +52,21 @@ func Listen(p erpc.Peer, addr string, cfg *tls.Config, gate erpc.HTTPConfig) (*S
 	if idle <= 0 {
 		idle = defaultIdle
 	}
-	s := &Server{conn: conn, srv: &http3.Server{
+	transport := &quic.Transport{Conn: conn}
+	lis, err := quiclisten.Listen(transport, http3.ConfigureTLSConfig(cfg), &quic.Config{
+		HandshakeIdleTimeout: max(limits.HandshakeTimeout, 0), MaxIdleTimeout: idle,
+		MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: 8,
+	}, func(remote string, why error) {
+		p.Refused(remote, erpc.NewStatusByCodeText(erpc.CodeWrongConn, why, false))
+	})
+	if err != nil {
+		_ = conn.Close() // unused
+		return nil, fmt.Errorf("http3: listen: %w", err)
+	}
+	s := &Server{lis: lis, transport: transport, conn: conn, srv: &http3.Server{
 		Handler:        erpc.HTTPHandler(p, gate),
-		TLSConfig:      http3.ConfigureTLSConfig(cfg),
 		MaxHeaderBytes: http.DefaultMaxHeaderBytes / 16,
 		IdleTimeout:    idle,
-		QUICConfig: &quic.Config{
-			HandshakeIdleTimeout: max(limits.HandshakeTimeout, 0), MaxIdleTimeout: idle,
-			MaxIncomingStreams: maxStreams, MaxIncomingUniStreams: 8,
-		},
 	}}
 	p.OnClose(func() { go s.end() })
 	return s, nil
@@ -69,7 +78,7 @@ func (s *Server) Addr() net.Addr { return s.conn.LocalAddr() }
 // Serve serves requests until the peer, or the server, is closed; then it returns
 // [erpc.ErrClosed].
 func (s *Server) Serve() error {
-	err := s.srv.Serve(s.conn)
+	err := s.srv.ServeListener(s.lis)
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return erpc.ErrClosed
 	}
@@ -77,12 +86,15 @@ func (s *Server) Serve() error {
 }
 
 // Close ends the server at once.
-func (s *Server) Close() error { return errors.Join(s.srv.Close(), s.conn.Close()) }
+func (s *Server) Close() error {
+	return errors.Join(s.srv.Close(), s.lis.Close(), s.transport.Close(), s.conn.Close())
+}
 
 // end stops accepting requests and gives those being served a moment to finish.
 func (s *Server) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
+	_ = s.lis.Close()       // Serve returns
 	_ = s.srv.Shutdown(ctx) // what is left after grace is cut off
 	_ = s.Close()
 }

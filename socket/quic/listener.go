@@ -2,12 +2,15 @@ package quic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	quicgo "github.com/quic-go/quic-go"
 
+	"github.com/goerpc/erpc/internal/quiclisten"
 	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/internal/accept"
 )
@@ -20,13 +23,19 @@ const greetTime = 10 * time.Second
 // not accept.
 const refused = 1
 
+var (
+	errNoStream = errors.New("quic: the client has opened no stream in time")
+	errNoHello  = errors.New("quic: a stream does not begin as those of erpc do")
+)
+
 // A Listener accepts sessions: the streams of its connections. Its UDP socket stays
 // open until the last of them has ended.
 type Listener struct {
-	quic      *quicgo.Listener
+	quic      *quiclisten.Listener
 	transport *quicgo.Transport
 	udp       *net.UDPConn
 	queue     *accept.Queue
+	refused   func(remote string, why error) // is told of connections that nobody accepts
 }
 
 var _ net.Listener = (*Listener)(nil)
@@ -52,13 +61,16 @@ func (t *Transport) Listen(ctx context.Context, _, addr string, o *socket.Option
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
 	transport := &quicgo.Transport{Conn: udp}
-	lis, err := transport.Listen(cfg, t.config(o))
+	lis, err := quiclisten.Listen(transport, cfg, t.config(o), o.Refused)
 	if err != nil {
 		_ = transport.Close() // unused
 		_ = udp.Close()
 		return nil, fmt.Errorf("quic: listen on %s: %w", addr, err)
 	}
-	l := &Listener{quic: lis, transport: transport, udp: udp}
+	l := &Listener{quic: lis, transport: transport, udp: udp, refused: o.Refused}
+	if l.refused == nil {
+		l.refused = func(string, error) {}
+	}
 	l.queue = accept.NewQueue(func() {
 		_ = l.transport.Close() // everything has been sent
 		_ = l.udp.Close()
@@ -108,6 +120,9 @@ func (l *Listener) streams(c *connection) {
 	stream, err := c.quic.AcceptStream(ctx)
 	cancel()
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			l.refused(c.quic.RemoteAddr().String(), errNoStream)
+		}
 		c.end() // its time is over
 		return
 	}
@@ -132,11 +147,14 @@ func (l *Listener) take(c *connection, stream *quicgo.Stream) {
 func (l *Listener) greet(c *Conn) {
 	var first [1]byte
 	_ = c.SetReadDeadline(time.Now().Add(greetTime)) // the read reports it
-	if _, err := c.Read(first[:]); err == nil && first[0] == hello {
+	switch _, err := c.Read(first[:]); {
+	case err == nil && first[0] == hello:
 		_ = c.SetReadDeadline(time.Time{}) // the next read reports it
 		if l.deliver(c) {
 			return
 		}
+	case err == nil || errors.Is(err, os.ErrDeadlineExceeded):
+		l.refused(c.RemoteAddr().String(), errNoHello)
 	}
 	c.stream.CancelWrite(refused)
 	c.stream.CancelRead(refused)

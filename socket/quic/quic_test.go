@@ -251,3 +251,36 @@ func TestLocalAddress(t *testing.T) {
 		t.Errorf("dialed from %v, which the server sees as %s; want %s", c.LocalAddr(), got, from)
 	}
 }
+
+// A client that names the protocol of this package and does not speak it is refused.
+func TestStreamWithoutHello(t *testing.T) {
+	server, client := sockettest.TLS(t)
+	refused := make(chan error, 1)
+	lis, err := new(quic.Transport).Listen(soon(t), quic.Network, "127.0.0.1:0", &socket.Options{TLS: server, Refused: func(_ string, why error) { refused <- why }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	client = withProtocols(client, []string{"erpc"})
+	client.InsecureSkipVerify = true
+	conn, err := quicgo.DialAddr(soon(t), lis.Addr().String(), client, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseWithError(0, "")
+	stream, err := conn.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Write([]byte("GET /")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case why := <-refused:
+		if !strings.Contains(why.Error(), "does not begin") {
+			t.Errorf("refused because of %v", why)
+		}
+	case <-soon(t).Done():
+		t.Error("nothing is told of it")
+	}
+}

@@ -57,6 +57,9 @@ var core = map[string][]string{
 	// Used by generated code of protobuf services; has the message of pushes.
 	"protobuf":               {".", "codec", "router"},
 	"protobuf/erpc/v1":       {},
+	"internal/quiclisten":    {},
+	"socket/quic":            {"internal/quiclisten", "socket", "socket/internal/accept"},
+	"mixer/http3":            {".", "internal/quiclisten"},
 	"socket/all":             {"socket", "socket/eventloop", "socket/kcp", "socket/quic", "socket/websocket"},
 	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"},              // for tests only
 	"internal/test/wait":     {},                                                                   // waits of tests, erpctest's too

@@ -3,6 +3,8 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,11 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/mixer/http3"
 	mixer "github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/proto/httproto"
+	"github.com/goerpc/erpc/socket/all"
 	"github.com/goerpc/erpc/socket/mux"
 	"github.com/goerpc/erpc/socket/websocket"
 )
@@ -64,7 +70,7 @@ func TestRefusedHandshakesAreCounted(t *testing.T) {
 		}}}
 		return erpc.PeerConfig{Network: network, ListenAddress: "127.0.0.1:0", Transports: []erpc.Transport{ws}}
 	}
-	tls := func(cfg erpc.PeerConfig) func(t *testing.T, cfg erpc.PeerConfig) (erpc.Peer, string) {
+	encrypted := func(cfg erpc.PeerConfig) func(t *testing.T, cfg erpc.PeerConfig) (erpc.Peer, string) {
 		return func(t *testing.T, logged erpc.PeerConfig) (erpc.Peer, string) {
 			cfg.Logger = logged.Logger
 			p := kit.Peer(t, cfg)
@@ -100,9 +106,9 @@ func TestRefusedHandshakesAreCounted(t *testing.T) {
 		head  string
 		code  int
 	}{
-		"TLS":                    {tls(erpc.PeerConfig{LocalIP: "127.0.0.1"}), plainText, http.StatusBadRequest},
-		"TLS of HTTP":            {tls(erpc.PeerConfig{LocalIP: "127.0.0.1", ProtoFunc: httproto.NewHTTProtoFunc()}), plainText, http.StatusBadRequest},
-		"TLS of ws":              {tls(over("wss")), plainText, http.StatusBadRequest},
+		"TLS":                    {encrypted(erpc.PeerConfig{LocalIP: "127.0.0.1"}), plainText, http.StatusBadRequest},
+		"TLS of HTTP":            {encrypted(erpc.PeerConfig{LocalIP: "127.0.0.1", ProtoFunc: httproto.NewHTTProtoFunc()}), plainText, http.StatusBadRequest},
+		"TLS of ws":              {encrypted(over("wss")), plainText, http.StatusBadRequest},
 		"origin of ws":           {plain(over("ws")), upgrade("/ws", stranger), http.StatusForbidden},
 		"null origin of ws":      {plain(over("ws")), upgrade("/ws", "null"), http.StatusForbidden},
 		"path of ws":             {plain(over("ws")), upgrade("/", "https://127.0.0.1"), http.StatusNotFound},
@@ -159,6 +165,75 @@ func muxed(t *testing.T, cfg erpc.PeerConfig) (erpc.Peer, string) {
 		_ = kit.Await(t, "the end of the mux", ended)
 	})
 	return p, lis.Addr().String()
+}
+
+// The same of handshakes that fail inside of QUIC, whichever side is not content.
+func TestRefusedQUICHandshakesAreCounted(t *testing.T) {
+	server := erpc.GenerateTLSConfigForServer()
+	server.ClientAuth = tls.RequireAnyClientCert
+	for name, serve := range map[string]func(t *testing.T, cfg erpc.PeerConfig) (p erpc.Peer, addr, alpn string){
+		"QUIC": func(t *testing.T, cfg erpc.PeerConfig) (erpc.Peer, string, string) {
+			cfg.Network, cfg.ListenAddress, cfg.Transports = "quic", "127.0.0.1:0", all.Transports()
+			p := kit.Peer(t, cfg)
+			p.SetTLSConfig(server)
+			return p, kit.Start(t, p), "erpc"
+		},
+		"HTTP/3": func(t *testing.T, cfg erpc.PeerConfig) (erpc.Peer, string, string) {
+			p := kit.Peer(t, cfg)
+			lis, err := http3.Listen(p, "127.0.0.1:0", server, erpc.HTTPConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- lis.Serve() }()
+			t.Cleanup(func() {
+				_ = p.Close() // ends it
+				if err := kit.Await(t, "the end of the server", ended); !errors.Is(err, erpc.ErrClosed) {
+					t.Errorf("the server ended with %v", err)
+				}
+			})
+			return p, lis.Addr().String(), "h3"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log kit.Log
+			p, addr, alpn := serve(t, erpc.PeerConfig{Logger: slog.New(&log)})
+			dial := func(cfg *tls.Config) (*quic.Conn, error) {
+				ctx, cancel := context.WithTimeout(t.Context(), kit.Bound)
+				defer cancel()
+				return quic.DialAddr(ctx, addr, cfg, nil)
+			}
+			end := func(conn *quic.Conn, err error) {
+				if err == nil {
+					_ = conn.CloseWithError(0, "") // returns nil
+				}
+			}
+			for n, cfg := range []*tls.Config{
+				{InsecureSkipVerify: true, NextProtos: []string{"another"}},
+				{NextProtos: []string{alpn}},                           // does not know the authority
+				{InsecureSkipVerify: true, NextProtos: []string{alpn}}, // has no certificate
+			} {
+				conn, err := dial(cfg)
+				kit.Eventually(t, kit.Bound, "the count", func() bool { return p.Stats().Refused == uint64(n+1) })
+				end(conn, err)
+			}
+			kit.Eventually(t, kit.Bound, "a line", func() bool { return len(log.Says("connection refused")) > 0 })
+			pair, err := server.GetCertificate(nil) // as good as another one
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := dial(&tls.Config{InsecureSkipVerify: true, NextProtos: []string{alpn}, Certificates: []tls.Certificate{*pair}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(conn, nil)
+			end(dial(&tls.Config{InsecureSkipVerify: true, NextProtos: []string{"another"}}))
+			kit.Eventually(t, kit.Bound, "the count", func() bool { return p.Stats().Refused >= 4 })
+			if n := p.Stats().Refused; n != 4 {
+				t.Errorf("%d are counted, and one of them was good", n)
+			}
+		})
+	}
 }
 
 // A page or a stranger that does not ask for WebSocket is no refused handshake, nor is a
