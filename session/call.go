@@ -11,7 +11,12 @@ import (
 func (s *Engine) Call(serviceMethod string, arg, result any, settings ...message.Setting) *CallCmd {
 	cmd := &CallCmd{sess: s, result: result}
 	cmd.wake = s.shared.wakes.Get().(chan struct{})
-	s.call(cmd, serviceMethod, arg, settings)
+	cancel, waits := s.begin(cmd, serviceMethod, arg, settings)
+	for waits {
+		cmd.await()
+		waits = s.sendAgain(cmd)
+	}
+	s.release(cmd, cancel)
 	s.shared.wakes.Put(cmd.wake)
 	cmd.wake = nil
 	return cmd
@@ -19,73 +24,65 @@ func (s *Engine) Call(serviceMethod string, arg, result any, settings ...message
 
 // do is Call for a caller that needs only the outcome. The command is reused,
 // because no one else sees it.
+//
+// Like Call it waits itself, and not in a function below: thousands may wait, and the
+// collector scans the stack of each.
 func (s *Engine) do(serviceMethod string, arg, result any, settings []message.Setting) *message.Status {
 	cmd := s.shared.cmds.Get().(*CallCmd)
 	cmd.sess, cmd.result = s, result
-	s.call(cmd, serviceMethod, arg, settings)
+	cancel, waits := s.begin(cmd, serviceMethod, arg, settings)
+	for waits {
+		cmd.await()
+		waits = s.sendAgain(cmd)
+	}
+	s.release(cmd, cancel)
 	st := cmd.st
 	*cmd = CallCmd{wake: cmd.wake}
 	s.shared.cmds.Put(cmd)
 	return st
 }
 
-// call sends a call and waits for its end, for which cmd.wake must be set.
-func (s *Engine) call(cmd *CallCmd, method string, arg any, settings []message.Setting) {
+// begin sends a call, for which cmd.wake must be set. waits says that the caller must
+// await its end; if not, the call has failed. cancel, which may be nil, releases the
+// context of the call.
+func (s *Engine) begin(cmd *CallCmd, method string, arg any, settings []message.Setting) (cancel context.CancelFunc, waits bool) {
 	x := getExchange(s.conns.current(), roleOutgoing)
 	cancel, st := cmd.compose(x, method, arg, settings)
-	for st.OK() {
-		s.callOnce(cmd, x)
-		if !cmd.resendable || !goesAway(cmd.st) {
-			break
-		}
-		s.connLeaving(cmd.conn) // then send it over another connection
-		x = getExchange(s.conns.current(), roleOutgoing)
-		st = cmd.recompose(x)
+	return cancel, s.sendComposed(cmd, x, st)
+}
+
+// sendAgain sends a call that has ended over another connection if the other side
+// refuses calls because it shuts down. Like begin it says whether the caller must wait.
+func (s *Engine) sendAgain(cmd *CallCmd) (waits bool) {
+	if !cmd.resendable || !goesAway(cmd.st) {
+		return false
 	}
-	if !st.OK() {
-		putExchange(x)
-		cmd.st = st
+	s.connLeaving(cmd.conn)
+	x := getExchange(s.conns.current(), roleOutgoing)
+	return s.sendComposed(cmd, x, cmd.recompose(x))
+}
+
+// sendComposed sends the call in x, unless st, the outcome of composing it, has
+// failed. It puts x back into the pool before the caller waits, so that thousands of
+// callers share a few.
+func (s *Engine) sendComposed(cmd *CallCmd, x *exchange, st *message.Status) (waits bool) {
+	if st.OK() {
+		st, _ = s.send(cmd, x, sendMode{}) // a call that was not sent and has no status is ended by the goroutine that closed the connection
 	}
+	putExchange(x)
+	if st.OK() {
+		return true // the reply may have come already, so cmd belongs to whoever ends it
+	}
+	cmd.st = st
+	return s.sendAgain(cmd)
+}
+
+// release ends the context of a call that has ended, and logs the call.
+func (s *Engine) release(cmd *CallCmd, cancel context.CancelFunc) {
 	if cancel != nil {
 		cancel()
 	}
 	s.shared.runs.called(cmd)
-}
-
-// callOnce sends the call in x, puts x back into the pool, and waits for the end
-// of the call.
-func (s *Engine) callOnce(cmd *CallCmd, x *exchange) {
-	st, sent := s.send(cmd, x, sendMode{})
-	putExchange(x) // before waiting, so that thousands of callers share a few
-	if !sent {
-		if st != nil {
-			cmd.st = st
-			return
-		}
-		<-cmd.wake // the goroutine that closed the connection ends it
-		return
-	}
-	ctx := cmd.req.context()
-	if done := ctx.Done(); done == nil {
-		<-cmd.wake
-	} else {
-		select {
-		case <-cmd.wake:
-		case <-done:
-			if _, ours := cmd.conn.pending.peek().Take(cmd.seq); ours {
-				cmd.conn.cancelRemote(cmd.seq)
-				cmd.conn.closeIfDone()
-				cmd.st = statusContext(ctx)
-			} else {
-				<-cmd.wake // it has ended meanwhile
-			}
-		}
-	}
-	if in := cmd.late; in != nil {
-		cmd.late = nil
-		cmd.st = cmd.decodeReply(in)
-		putExchange(in)
-	}
 }
 
 // AsyncCall implements [Caller].

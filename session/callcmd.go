@@ -189,6 +189,43 @@ func (cmd *CallCmd) finish(st *message.Status) {
 	cmd.wake <- struct{}{}
 }
 
+// await waits until the call, which was sent, has ended. It is small enough to be
+// inlined.
+func (cmd *CallCmd) await() {
+	if done := cmd.req.context().Done(); done != nil {
+		cmd.awaitOr(done)
+	} else {
+		<-cmd.wake
+	}
+	if cmd.late != nil {
+		cmd.decodeLate()
+	}
+}
+
+// awaitOr is await for a call whose context can end.
+func (cmd *CallCmd) awaitOr(done <-chan struct{}) {
+	select {
+	case <-cmd.wake:
+		return
+	case <-done:
+	}
+	if _, ours := cmd.conn.pending.peek().Take(cmd.seq); !ours {
+		<-cmd.wake // it has ended meanwhile
+		return
+	}
+	cmd.conn.cancelRemote(cmd.seq)
+	cmd.conn.closeIfDone()
+	cmd.st = statusContext(cmd.req.context())
+}
+
+// decodeLate decodes a reply that was left to the caller.
+func (cmd *CallCmd) decodeLate() {
+	in := cmd.late
+	cmd.late = nil
+	cmd.st = cmd.decodeReply(in)
+	putExchange(in)
+}
+
 // enter registers the call on c under the next number. inFlight is 0 if c takes no
 // more calls.
 func (cmd *CallCmd) enter(c *conn) (seq int32, inFlight int, aborted *message.Status) {
