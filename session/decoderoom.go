@@ -185,9 +185,13 @@ func (b *decodeBudget) bytes() int64 {
 type argumentRoom struct{ x *exchange }
 
 // TryTake implements [message.DecodeRoom]. Rough bounds may take half of the room
-// of the connection.
+// of the connection. A small argument of the goroutine that reads is not counted:
+// few of these exist at a time (maxStuck).
 func (a argumentRoom) TryTake(n int) bool {
 	x := a.x
+	if x.slot.turn != nil && n <= freeDecode {
+		return true
+	}
 	r, limit := x.conn.arguments.get(), int64(x.conn.shared.InflightLimit)
 	if limit > 0 && !r.tryRough(int64(n), limit) {
 		return false

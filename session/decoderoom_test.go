@@ -255,6 +255,36 @@ func TestArgumentsAreGivenBack(t *testing.T) {
 	}
 }
 
+// TestSmallArgumentsOfTheReader: they are not counted, unlike larger ones and those
+// of workers.
+func TestSmallArgumentsOfTheReader(t *testing.T) {
+	u := newUnit(t, oneRoute{}, func(sh *Shared) { sh.InflightLimit = 64 << 20 })
+	for _, c := range []struct {
+		name    string
+		inline  bool
+		n       int
+		counted int64
+	}{
+		{"small, of the reader", true, freeDecode, 0},
+		{"large, of the reader", true, freeDecode + 1, freeDecode + 1},
+		{"small, of a worker", false, freeDecode, freeDecode},
+	} {
+		x := getExchange(u.conn, roleInbound)
+		if c.inline {
+			x.slot.turn = &x.turn
+		}
+		room := argumentRoom{x}
+		if !room.TryTake(c.n) || u.arguments.get().used != c.counted {
+			t.Errorf("%s: %d bytes are counted, want %d", c.name, u.arguments.get().used, c.counted)
+		}
+		room.Give(c.n)
+		room.free()
+		if n := u.arguments.get().used; n != 0 {
+			t.Errorf("%s: %d bytes are left", c.name, n)
+		}
+	}
+}
+
 func bindTwice(x CallCtx) int {
 	bad := 0
 	for range 2 {
