@@ -61,6 +61,23 @@ type Appender interface {
 	MarshalAppend(dst []byte, v any) ([]byte, error)
 }
 
+// ZeroUnmarshaler is a [Codec] whose Unmarshal first empties the value, and that can
+// save that work if the value is empty.
+type ZeroUnmarshaler interface {
+	Codec
+	// UnmarshalZero is Unmarshal into a value that is the zero value of its type.
+	UnmarshalZero(data []byte, v any) error
+}
+
+// UnmarshalZero is c.Unmarshal(data, v) for a pointer v to a zero value. It uses
+// [ZeroUnmarshaler] if c implements it.
+func UnmarshalZero(c Codec, data []byte, v any) error {
+	if z, ok := c.(ZeroUnmarshaler); ok {
+		return z.UnmarshalZero(data, v)
+	}
+	return c.Unmarshal(data, v)
+}
+
 // Append appends c's encoding of v to dst and returns the extended buffer. It uses
 // [Appender] if c implements it. On failure it returns dst unchanged.
 func Append(dst []byte, c Codec, v any) ([]byte, error) {

@@ -22,7 +22,10 @@ type PbEmpty = emptypb.Empty
 // method does not limit the depth. Neither method checks that strings are UTF-8.
 type ProtobufCodec struct{}
 
-var _ Appender = ProtobufCodec{}
+var (
+	_ Appender        = ProtobufCodec{}
+	_ ZeroUnmarshaler = ProtobufCodec{}
+)
 
 const protobufHint = "pass a generated message (proto.Message), nil or *struct{}, or choose another codec such as json"
 
@@ -60,7 +63,13 @@ func (ProtobufCodec) MarshalAppend(dst []byte, v any) ([]byte, error) {
 }
 
 // Unmarshal replaces the message v by the one in data.
-func (ProtobufCodec) Unmarshal(data []byte, v any) error {
+func (ProtobufCodec) Unmarshal(data []byte, v any) error { return unmarshalProto(data, v, false) }
+
+// UnmarshalZero implements [ZeroUnmarshaler].
+func (ProtobufCodec) UnmarshalZero(data []byte, v any) error { return unmarshalProto(data, v, true) }
+
+// unmarshalProto decodes data into v. zero says that v has no content to be replaced.
+func unmarshalProto(data []byte, v any, zero bool) error {
 	var m proto.Message
 	switch v := v.(type) {
 	case proto.Message:
@@ -76,8 +85,10 @@ func (ProtobufCodec) Unmarshal(data []byte, v any) error {
 		return typeError(NAME_PROTOBUF, v, "the pointer is nil, pass one to a message")
 	}
 	if vt, ok := decodesVT(m); ok {
-		proto.Reset(m)
+		if !zero {
+			proto.Reset(m)
+		}
 		return vt.UnmarshalVT(data)
 	}
-	return proto.UnmarshalOptions{RecursionLimit: MaxDepth}.Unmarshal(data, m)
+	return proto.UnmarshalOptions{RecursionLimit: MaxDepth, Merge: zero}.Unmarshal(data, m)
 }

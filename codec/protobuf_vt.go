@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -38,8 +39,8 @@ func appendVT(dst []byte, m vtMarshaler) ([]byte, error) {
 	return out, nil
 }
 
-// flatMessages caches results of isFlat: protoreflect.FullName to bool. Programs
-// have few types, so nothing is ever dropped.
+// flatMessages caches results of isFlat: the reflect.Type of a message to bool.
+// Programs have few types, so nothing is ever dropped.
 var flatMessages sync.Map
 
 // decodesVT returns m as a vtUnmarshaler if that may decode untrusted data. Its
@@ -49,11 +50,11 @@ func decodesVT(m proto.Message) (vtUnmarshaler, bool) {
 	if !ok {
 		return nil, false
 	}
-	md := m.ProtoReflect().Descriptor()
-	flat, known := flatMessages.Load(md.FullName())
+	of := reflect.TypeOf(m)
+	flat, known := flatMessages.Load(of)
 	if !known {
-		flat = isFlat(md, nil, map[protoreflect.FullName]bool{})
-		flatMessages.Store(md.FullName(), flat)
+		flat = isFlat(m.ProtoReflect().Descriptor(), nil, map[protoreflect.FullName]bool{})
+		flatMessages.Store(of, flat)
 	}
 	return vt, flat.(bool)
 }

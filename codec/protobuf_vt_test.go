@@ -66,6 +66,11 @@ func TestProtobufUsesVT(t *testing.T) {
 	if err := c.Unmarshal(data, out); err != nil || out.decoded != 1 || out.Seconds != 0 || out.Nanos != 7 {
 		t.Errorf("decoded %v with %d calls, %v", out.Duration, out.decoded, err)
 	}
+	// What is known to be zero is not reset, so what it holds against the contract stays.
+	out = &vtDuration{Duration: &durationpb.Duration{Seconds: 99}}
+	if err := c.UnmarshalZero(data, out); err != nil || out.decoded != 1 || out.Seconds != 99 || out.Nanos != 7 {
+		t.Errorf("decoded %v with %d calls, %v", out.Duration, out.decoded, err)
+	}
 }
 
 func TestProtobufVTMistakes(t *testing.T) {

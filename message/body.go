@@ -14,7 +14,11 @@ func (m *Message) Body() any { return m.body }
 
 // SetBody sets the value of the body: in a message to send, the value to encode;
 // in one being read, the value that [Message.UnmarshalBody] decodes into.
-func (m *Message) SetBody(v any) { m.body = v }
+func (m *Message) SetBody(v any) { m.body, m.zero = v, false }
+
+// BodyIsZero says that the body that was set points to a zero value, which no one has
+// written to. Some codecs decode faster into one; see [codec.ZeroUnmarshaler].
+func (m *Message) BodyIsZero() { m.zero = true }
 
 // SetNewBody sets a function that makes the value to decode into, for messages
 // whose type is known only after their header has been read.
@@ -152,30 +156,40 @@ func (m *Message) UnmarshalBody(data []byte) (err error) {
 		return err
 	}
 	defer guard.Catch(&err, "codec", c.Name())
-	limit := m.decodeLimit(len(data))
-	if m.room == nil {
-		return codec.UnmarshalLimit(c, data, m.body, limit)
+	room := m.room
+	if room == nil {
+		room = unbounded{}
 	}
-	return m.unmarshalInRoom(c, data, limit)
+	return m.unmarshalIn(room, c, data)
 }
 
-func (m *Message) unmarshalInRoom(c codec.Codec, data []byte, limit int) error {
+func (m *Message) unmarshalIn(room DecodeRoom, c codec.Codec, data []byte) error {
+	limit := m.decodeLimit(len(data))
 	// A rough bound is cheap, and sufficient while there is plenty of room.
 	switch rough := codec.Cost(c, data, m.body, limit); {
 	case rough <= FreeDecode:
-		return c.Unmarshal(data, m.body)
-	case rough <= limit && m.room.TryTake(rough):
-		defer m.room.Give(rough)
-		return c.Unmarshal(data, m.body)
+		return m.decode(c, data)
+	case rough <= limit && room.TryTake(rough):
+		defer room.Give(rough)
+		return m.decode(c, data)
 	}
 	cost, err := codec.CostWithin(c, data, m.body, limit)
 	if err != nil {
 		return err
 	}
-	if err := m.room.Take(cost); err != nil {
+	if err := room.Take(cost); err != nil {
 		return err
 	}
-	defer m.room.Give(cost)
+	defer room.Give(cost)
+	return m.decode(c, data)
+}
+
+// decode decodes data into the body.
+func (m *Message) decode(c codec.Codec, data []byte) error {
+	if m.zero {
+		m.zero = false // from now on
+		return codec.UnmarshalZero(c, data, m.body)
+	}
 	return c.Unmarshal(data, m.body)
 }
 
@@ -196,6 +210,13 @@ type DecodeRoom interface {
 	// ended.
 	Give(n int)
 }
+
+// unbounded is a [DecodeRoom] with room for everything.
+type unbounded struct{}
+
+func (unbounded) TryTake(int) bool { return true }
+func (unbounded) Take(int) error   { return nil }
+func (unbounded) Give(int)         {}
 
 // defaultReadLimit is the read limit, in bytes, of messages without one.
 const defaultReadLimit = 64 << 20

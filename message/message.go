@@ -25,6 +25,7 @@ type Message struct {
 
 	ctx       context.Context
 	body      any
+	zero      bool // see BodyIsZero
 	newBody   NewBodyFunc
 	raw       []byte // undecoded body, part of buf or of the output of a filter
 	buf       []byte // storage, kept across resets
@@ -112,7 +113,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.meta.Reset()
 	m.pipe.Reset()
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
-	m.size, m.readLimit, m.codecs, m.room, m.fault, m.turn = 0, 0, nil, nil, nil, false
+	m.size, m.readLimit, m.codecs, m.room, m.fault, m.turn, m.zero = 0, 0, nil, nil, nil, false, false
 	if cap(m.buf) > maxKept {
 		bufpool.Put(m.buf)
 		m.buf = nil

@@ -271,6 +271,7 @@ func TestResetKeepsNothing(t *testing.T) {
 	m.SetCodecs(codec.NewSet())
 	m.SetDecodeRoom(&fakeRoom{})
 	m.SetInTurn(true)
+	m.BodyIsZero()
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
 		if v.Field(i).IsZero() {

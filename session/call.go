@@ -23,13 +23,13 @@ func (s *Engine) Call(serviceMethod string, arg, result any, settings ...message
 }
 
 // do is Call for a caller that needs only the outcome. The command is reused,
-// because no one else sees it.
+// because no one else sees it. result points to a zero value.
 //
 // Like Call it waits itself, and not in a function below: thousands may wait, and the
 // collector scans the stack of each.
 func (s *Engine) do(serviceMethod string, arg, result any, settings []message.Setting) *message.Status {
 	cmd := s.shared.cmds.Get().(*CallCmd)
-	cmd.sess, cmd.result = s, result
+	cmd.sess, cmd.result, cmd.zero = s, result, true
 	cancel, waits := s.begin(cmd, serviceMethod, arg, settings)
 	for waits {
 		cmd.await()

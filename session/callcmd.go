@@ -44,6 +44,7 @@ type CallCmd struct {
 	sent       atomic.Uint32 // bytes of the frame
 	// mayBeSent is set before the frame is queued, and cleared if queueing failed.
 	mayBeSent atomic.Bool
+	zero      bool // result points to a zero value that only this package knows
 }
 
 var ended = func() chan struct{} {

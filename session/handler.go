@@ -36,7 +36,7 @@ type Spec struct {
 	Kind   string            // RouteCall, …
 	Arg    reflect.Type      // what the argument points to; []byte for unknown methods
 	Reply  reflect.Type      // of calls; nil for unknown methods
-	NewArg func() any        // makes the argument; nil for unknown methods, whose body stays raw
+	NewArg func() any        // makes the argument, a pointer to a zero value; nil for unknown methods, whose body stays raw
 	Body   func(arg any) any // the pointer in the argument that is decoded into; nil if it is the argument
 	Call   func(ctx CallCtx, arg any) (any, *message.Status)
 	Push   func(ctx PushCtx, arg any) *message.Status

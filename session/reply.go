@@ -28,6 +28,9 @@ func (cmd *CallCmd) decodeReply(x *exchange) *message.Status {
 	x.status = x.in.Status()
 	hooks := x.conn.shared.Hooks.Load()
 	if !hooks.onReply() || cmd.req.method == controlCaps { // hooks did not see that call either
+		if cmd.zero {
+			x.in.BodyIsZero()
+		}
 		return x.decodeResult()
 	}
 	x.swap = cmd.swap

@@ -240,6 +240,8 @@ func (x *exchange) decodeArgument(h *Handler) *message.Status {
 		st = run(hooks.preReadCallBody, PreReadCallBodyPlugin.PreReadCallBody, ReadCtx(x))
 	case !isCall && hooks.preReadPushBody != nil:
 		st = run(hooks.preReadPushBody, PreReadPushBodyPlugin.PreReadPushBody, ReadCtx(x))
+	default:
+		x.in.BodyIsZero() // no hook has seen it
 	}
 	if !st.OK() {
 		return st

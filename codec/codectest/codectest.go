@@ -17,7 +17,7 @@ import (
 type Case struct {
 	Name  string
 	Value any        // what is encoded
-	New   func() any // makes a new pointer to decode into
+	New   func() any // makes a new pointer to decode into; for a codec.ZeroUnmarshaler, to a zero value
 	Want  any        // what New's pointer must hold then; nil means Value
 
 	// Golden is the exact encoding, if the format has only one.
@@ -61,7 +61,8 @@ func follow(v any) any {
 // Run checks c with each of the cases, in subtests. It fails t if c
 //
 //   - has an id or a name that is empty or changes,
-//   - does not decode a value that it encoded, or not from its golden bytes,
+//   - does not decode a value that it encoded, or not from its golden bytes, or not
+//     into a zero value if it is a [codec.ZeroUnmarshaler],
 //   - retains or changes the data it decodes, or returns a buffer that does not
 //     belong to the caller,
 //   - appends other bytes than it marshals, or changes the start of the buffer,
@@ -163,6 +164,13 @@ func checkRoundTrip(c codec.Codec, cs Case) error {
 	}
 	if !cs.equal(got) {
 		return fmt.Errorf("decoded %+v from %q, want %+v", follow(got), data, follow(cs.want()))
+	}
+	got = cs.New()
+	if err := guard("UnmarshalZero", func() error { return codec.UnmarshalZero(c, data, got) }); err != nil {
+		return err
+	}
+	if !cs.equal(got) {
+		return fmt.Errorf("UnmarshalZero decoded %+v from %q, want %+v", follow(got), data, follow(cs.want()))
 	}
 	return nil
 }

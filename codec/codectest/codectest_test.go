@@ -146,6 +146,17 @@ func TestFindsWrongCodecs(t *testing.T) {
 	}
 }
 
+// A fakeZero is a fake with a wrong UnmarshalZero.
+type fakeZero struct{ fake }
+
+func (fakeZero) UnmarshalZero([]byte, any) error { return nil }
+
+func TestFindsWrongUnmarshalZero(t *testing.T) {
+	if got := problems(fakeZero{good()}, fakeCase()); !strings.Contains(got, "UnmarshalZero decoded") {
+		t.Errorf("problems:\n%s", got)
+	}
+}
+
 func TestUnorderedCases(t *testing.T) {
 	flip := false
 	f := good()
