@@ -103,7 +103,13 @@ func Shutdown(timeout ...time.Duration) { _ = peers.Shutdown(timeout...) }
 //	…
 //	go web.Serve(lis)
 //	erpc.GraceSignal()
-//	err = web.Shutdown(ctx) // answers what it has accepted
+//	lis.Close()                     // from now on the new process alone accepts
+//	web.SetKeepAlivesEnabled(false) // connections end after their next answer
+//	time.Sleep(time.Second)         // for requests that are on their way
+//	err = web.Shutdown(ctx)
+//
+// The Shutdown of net/http drops a request that it reads after Shutdown has begun, also
+// the first one of a connection.
 func ListenInherited(network, addr string) (net.Listener, error) { return peers.Listen(network, addr) }
 
 // ErrRebootFailed means that no new process took over; this one keeps serving.

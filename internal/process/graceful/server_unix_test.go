@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -65,6 +66,7 @@ func serverMain() int {
 	})
 	var addrs []string
 	var serve []func()
+	var stop []func() error
 	var served sync.WaitGroup
 	for _, addr := range p.Addrs {
 		peer := erpc.NewPeer(erpc.PeerConfig{Network: p.Network, ListenAddress: addr})
@@ -103,7 +105,8 @@ func serverMain() int {
 		}
 		serve = append(serve, func() { _ = peer.Serve(lis) }) // ends with the peer
 	}
-	web := new(http.Server)
+	var web *http.Server
+	var open sync.WaitGroup // connections of web
 	if p.Web != "" {
 		lis, err := erpc.ListenInherited("tcp", p.Web)
 		if err != nil {
@@ -111,11 +114,22 @@ func serverMain() int {
 			return 2
 		}
 		addrs = append(addrs, lis.Addr().String())
-		web.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(20 * time.Millisecond) // it is the work of the handler
-			_, _ = fmt.Fprint(w, os.Getpid()) // the client sees what it gets
-		})
-		serve = append(serve, func() { _ = web.Serve(lis) }) // ends with Shutdown
+		web = &http.Server{
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				time.Sleep(20 * time.Millisecond) // it is the work of the handler
+				_, _ = fmt.Fprint(w, os.Getpid()) // the client sees what it gets
+			}),
+			ConnState: func(_ net.Conn, state http.ConnState) {
+				switch state {
+				case http.StateNew: // before Serve returns
+					open.Add(1)
+				case http.StateClosed:
+					open.Done()
+				}
+			},
+		}
+		serve = append(serve, func() { _ = web.Serve(lis) }) // ends with the listener
+		stop = append(stop, lis.Close)
 	}
 	fmt.Println(says, os.Getpid(), strings.Join(addrs, " "))
 	for _, f := range serve { // after the line is written: the old process may end as soon as this one serves
@@ -130,12 +144,13 @@ func serverMain() int {
 		select {}
 	}
 	erpc.GraceSignal()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
-		fmt.Println("error", err)
+	for _, f := range stop {
+		if err := f(); err != nil {
+			fmt.Println("error", err)
+		}
 	}
 	served.Wait()
+	open.Wait() // without Shutdown, which drops the first request of a connection that is read after it has begun
 	fmt.Println("done", os.Getpid())
 	return 0
 }
