@@ -215,7 +215,7 @@ func TestRefused(t *testing.T) {
 // The program speaks the protocol of protoc's plugins, and accepts its options.
 func TestProgramIsPlugin(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "protoc-gen-erpc")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	req := request(t, files, "chat/chat.proto", "module=github.com/goerpc/erpc/cmd/protoc-gen-erpc/"+gentest)

@@ -40,7 +40,7 @@ func TestGuidesRun(t *testing.T) {
 		}
 	}
 	bin := t.TempDir()
-	v.build(t, "build", "-o", bin+string(filepath.Separator))
+	v.build(t, "build", noDebug, "-o", bin+string(filepath.Separator))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for i, p := range programs {

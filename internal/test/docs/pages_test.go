@@ -153,6 +153,9 @@ func (v *virtual) add(t *testing.T, files map[string]string) {
 	v.packages = append(v.packages, "./"+filepath.ToSlash(pkg))
 }
 
+// noDebug leaves out what debuggers need, which takes the linker half of its time.
+const noDebug = "-ldflags=-s -w"
+
 // build runs a go command that builds the packages. The go tool can't run the
 // results, because it would do so in the packages' directories.
 func (v *virtual) build(t *testing.T, command ...string) {
@@ -244,7 +247,7 @@ func TestTestingPageRuns(t *testing.T) {
 func (v *virtual) runTests(t *testing.T) {
 	t.Helper()
 	bin := t.TempDir()
-	v.build(t, "test", "-c", "-vet=off", "-o", bin+string(filepath.Separator))
+	v.build(t, "test", "-c", "-vet=off", noDebug, "-o", bin+string(filepath.Separator))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, pkg := range v.packages {
@@ -318,7 +321,7 @@ func TestReadmeSmallest(t *testing.T) {
 			t.Fatal(err)
 		}
 		exe := filepath.Join(filepath.Dir(src), "program.exe")
-		goCommand(t, "build", "-o", exe, src)
+		goCommand(t, "build", noDebug, "-o", exe, src)
 		programs = append(programs, exe)
 	}
 	if len(programs) != 2 {

@@ -26,7 +26,7 @@ func BuildV7(tb testing.TB) (v7peer string) {
 		tb.Skip("not tested against erpc v7, because of -short")
 	}
 	v7peer = filepath.Join(tb.TempDir(), "v7peer")
-	cmd := exec.Command("go", "build", "-o", v7peer, "./v7peer")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", v7peer, "./v7peer")
 	cmd.Dir = filepath.Join(Root(tb), "interop")
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	out, err := cmd.CombinedOutput()
