@@ -54,7 +54,7 @@ func TestLastMessagesArrive(t *testing.T) {
 		for got := range pushes {
 			select {
 			case <-last:
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 				t.Fatalf("%d of %d pushes have arrived", got, pushes)
 			}
 		}
@@ -74,7 +74,7 @@ func TestEndsTellWhy(t *testing.T) {
 		select {
 		case s := <-sessions:
 			return s
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("nobody came")
 			return nil
 		}
@@ -83,7 +83,7 @@ func TestEndsTellWhy(t *testing.T) {
 		t.Helper()
 		select {
 		case <-s.CloseNotify():
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the session has not ended")
 		}
 		if c, ok := errors.AsType[*erpc.ClosedError](s.Err()); ok {
@@ -118,9 +118,7 @@ func TestEndsTellWhy(t *testing.T) {
 		t.Error(err)
 	}
 	there := next() // it came back
-	for end := time.Now().Add(5 * time.Second); !sess.Connected() && time.Now().Before(end); {
-		<-sess.Changed()
-	}
+	kit.Eventually(t, patience, "the session is back", sess.Connected)
 	if err := sess.CloseWith(erpc.NewStatus(1010, "enough"), false); err != nil {
 		t.Error(err)
 	}
@@ -129,7 +127,7 @@ func TestEndsTellWhy(t *testing.T) {
 	}
 
 	// A page, which is no peer.
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	page, _, err := ws.Dial(ctx, "ws://"+addr+"/", nil)
 	if err != nil {
@@ -165,7 +163,7 @@ func TestRefusedPageSeesWhy(t *testing.T) {
 			return erpc.NewStatus(code, "go away", "a secret")
 		}})
 		addr := start(t, srv)
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		page, _, err := ws.Dial(ctx, "ws://"+addr+"/", nil)
 		if err != nil {

@@ -21,7 +21,7 @@ import (
 	wsconn "github.com/goerpc/erpc/socket/websocket"
 )
 
-const patience = 10 * time.Second
+const patience = kit.Bound // of each wait
 
 // MaxSessions holds, for a server and for a handler, and there is room again.
 func TestMaxSessions(t *testing.T) {

@@ -240,7 +240,7 @@ func TestHandshakeAuth(t *testing.T) {
 		if id != "alice" {
 			t.Errorf("the session is %q", id)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("nobody was accepted")
 	}
 	if _, ok := srv.GetSession("alice"); !ok {
@@ -265,7 +265,7 @@ func TestSetHandshakeRefuses(t *testing.T) {
 	addr := start(t, srv)
 	cli := websocket.NewClient("/", erpc.PeerConfig{Logger: quiet})
 	defer cli.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if _, st := cli.DialContext(ctx, addr); st.OK() || !strings.Contains(st.String(), "403") {
 		t.Errorf("dialed: %v", st)
