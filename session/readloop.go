@@ -106,7 +106,6 @@ func (l *readLoop) wait() bool {
 	case nil:
 		return true
 	case errHandOver:
-		l.done = true
 		c.reader.handOver(c.sock, func() { go read(c, 0) })
 	default:
 		go c.end(err, nil)
