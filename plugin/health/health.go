@@ -106,7 +106,8 @@ func (h *Health) PostNewPeer(p erpc.EarlyPeer) error {
 }
 
 // Add adds a check, or replaces the one of the same name. f must return when
-// its context ends, which has a deadline. The result is reused for a second.
+// its context ends, which has a deadline. The result is reused for a second. The
+// peer's own problems have the name peer, and take precedence over a check's.
 func (h *Health) Add(name string, f func(context.Context) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,12 +135,6 @@ func (h *Health) Check(ctx context.Context) Report {
 	peer := h.peer
 	h.mu.Unlock()
 	problems := map[string]string{}
-	switch {
-	case h.stopped.Load():
-		problems["peer"] = stopping
-	case peer == nil || !h.NoListener && len(peer.Listeners()) == 0:
-		problems["peer"] = notListening
-	}
 	for _, name := range slices.Sorted(maps.Keys(checks)) {
 		changed, err := checks[name].run(ctx)
 		if err != nil {
@@ -148,6 +143,12 @@ func (h *Health) Check(ctx context.Context) Report {
 		if changed && peer != nil {
 			logChange(peer.Config().Logger, name, err)
 		}
+	}
+	switch { // last: no check hides these
+	case h.stopped.Load():
+		problems["peer"] = stopping
+	case peer == nil || !h.NoListener && len(peer.Listeners()) == 0:
+		problems["peer"] = notListening
 	}
 	if len(problems) > 0 {
 		return Report{Problems: problems}

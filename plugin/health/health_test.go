@@ -101,6 +101,20 @@ func testReadiness(t *testing.T, detail bool) {
 	})
 }
 
+// A check with the name of the peer's own problems does not hide them.
+func TestCheckNamedLikeThePeer(t *testing.T) {
+	h := health.New()
+	p := newPeer(t, memory.New(), h)
+	h.Add("peer", func(context.Context) error { return errors.New("the check fails") })
+	if r := h.Check(t.Context()); r.Problems["peer"] != "it does not listen" {
+		t.Errorf("before it listens: %+v", r)
+	}
+	kit.Start(t, p)
+	kit.Eventually(t, kit.Bound, "the check is not the problem", func() bool {
+		return h.Check(t.Context()).Problems["peer"] == "the check fails"
+	})
+}
+
 // Shutdown makes a peer not ready while its handlers are still working.
 func TestShutdownFlipsReadinessFirst(t *testing.T) {
 	kit.Bubble(t, func(t *testing.T) {
