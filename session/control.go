@@ -215,7 +215,7 @@ func (c *conn) halfClose() bool {
 	c.streams.Load().endReceiving()
 	watch := stallWatch{
 		longest:  maxHalfClosed,
-		progress: func() uint64 { return c.sock.Moved() + c.sock.Stats().MessagesOut },
+		progress: func() uint64 { return c.sock.Moved() - uint64(c.places.working.Load()) }, // no more begin to work
 		over:     func() bool { return c.goaway.remote.state() != remoteHalfClosed || c.isClosed() },
 		stalled:  func() { c.up.connDown(c, errConnClosed) },
 	}

@@ -52,12 +52,18 @@ type wrapConn struct{ halfConn }
 
 func (c wrapConn) NetConn() net.Conn { return c.endingConn }
 
-func callFrames(t *testing.T, calls int) (b []byte) {
+func callFrames(t *testing.T, calls int) []byte {
+	t.Helper()
+	return frames(t, message.TypeCall, calls)
+}
+
+// frames returns n messages to /h.
+func frames(t *testing.T, mtype byte, n int) (b []byte) {
 	t.Helper()
 	p := rawproto.New()
-	for seq := range int32(calls) {
+	for seq := range int32(n) {
 		m := message.New(message.WithBodyCodec('j'), message.WithBody(seq))
-		m.SetMtype(message.TypeCall)
+		m.SetMtype(mtype)
 		m.SetSeq(seq + 1)
 		m.SetServiceMethod("/h")
 		var err error
@@ -87,31 +93,51 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 		handle func(context.Context)
 		set    func(*conn)
 		after  time.Duration // the connection is closed
+		pushes bool          // in place of calls
 	}{
-		{"handler that ends", half, 1, second, nil, time.Second},
-		{"one that never ends", half, 1, stuck, nil, maxHalfClosed},
-		{"eight one after another", half, 8, second, nil, 8 * time.Second},
-		{"no handler", half, 0, nil, nil, 0},
-		{"no half end", func(c *endingConn) net.Conn { return c }, 1, second, nil, 0},
-		{"no half end below", func(c *endingConn) net.Conn { return wrapConn{halfConn{c}} }, 1, second, nil, 0},
-		{"proven", half, 1, second, func(c *conn) { c.proof.get().give() }, 0},
-		{"to be redialed", half, 1, second, func(c *conn) { c.replaceable = true }, 0},
+		{"handler that ends", half, 1, second, nil, time.Second, false},
+		{"one that never ends", half, 1, stuck, nil, maxHalfClosed, false},
+		{"eight one after another", half, 8, second, nil, 8 * time.Second, false},
+		{"eight of pushes", half, 8, second, nil, 8 * time.Second, true},
+		{"one of a push that never ends", half, 1, stuck, nil, maxHalfClosed, true},
+		{"no handler", half, 0, nil, nil, 0, false},
+		{"no half end", func(c *endingConn) net.Conn { return c }, 1, second, nil, 0, false},
+		{"no half end below", func(c *endingConn) net.Conn { return wrapConn{halfConn{c}} }, 1, second, nil, 0, false},
+		{"proven", half, 1, second, func(c *conn) { c.proof.get().give() }, 0, false},
+		{"to be redialed", half, 1, second, func(c *conn) { c.replaceable = true }, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ended := 0
-				h := NewHandler(Spec{
-					Name: "/h", Kind: RouteCall, NewArg: func() any { return new(int) },
-					Call: func(ctx CallCtx, _ any) (any, *message.Status) {
-						c.handle(ctx.Context())
-						ended++
-						return 1, nil
+				cut := 0
+				handle := func(ctx context.Context) {
+					c.handle(ctx)
+					if ctx.Err() != nil {
+						cut++
+					}
+					ended++
+				}
+				call := callHandler(func(ctx CallCtx, _ int) (any, *message.Status) {
+					handle(ctx.Context())
+					return 1, nil
+				})
+				push := NewHandler(Spec{
+					Name: "/h", Kind: RoutePush, NewArg: func() any { return new(int) },
+					Push: func(ctx PushCtx, _ any) *message.Status {
+						handle(ctx.Context())
+						return nil
 					},
 				})
-				h.SetOrdered(true)
-				h.pace.credit.Store(minCredit)
-				nc := newEndingConn(callFrames(t, c.calls))
-				s := newEngine(fakeShared(callRoute{call: h}), c.conn(nc), rawproto.New, "s", nil)
+				for _, h := range []*Handler{call, push} {
+					h.SetOrdered(true)
+					h.pace.credit.Store(minCredit)
+				}
+				mtype := byte(message.TypeCall)
+				if c.pushes {
+					mtype = message.TypePush
+				}
+				nc := newEndingConn(frames(t, mtype, c.calls))
+				s := newEngine(fakeShared(callRoute{call, push}), c.conn(nc), rawproto.New, "s", nil)
 				if c.set != nil {
 					c.set(s.conns.current())
 				}
@@ -129,6 +155,9 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 				}
 				if c.after > 0 && ended != c.calls {
 					t.Errorf("%d of %d handlers ended", ended, c.calls)
+				}
+				if c.after > maxHalfClosed && cut > 0 {
+					t.Errorf("%d handlers were cut off", cut)
 				}
 				time.Sleep(time.Minute) // until workers and timers have gone
 			})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/plugin"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
 )
@@ -292,23 +293,31 @@ func TestPlacesOfABlockedReader(t *testing.T) {
 	}
 }
 
-// A handler that ends a goroutine which no longer reads is answered, although the new
-// reader waits for the other side.
+// What ends a goroutine that no longer reads, a handler or a hook after the reply, does
+// not keep the reply, although the new reader waits for the other side.
 func TestGoexitOfAFormerReaderIsAnswered(t *testing.T) {
 	const blocks = 10 * time.Millisecond
-	bubble(t, func(t *testing.T) {
-		u, f := newFeedUnit(t, quickHandler(func() {
-			time.Sleep(blocks)
-			runtime.Goexit()
-		}), rawproto.New)
-		u.handoff.watched.Store(false)
-		go read(u.conn, 0)
-		f.deliver(callFrames(t, 1))
-		time.Sleep(time.Second)
-		if got := f.written(); !slices.Equal(got, []time.Duration{blocks}) {
-			t.Errorf("written after %v, want %v", got, blocks)
-		}
-	})
+	for _, at := range []string{"handler", "post reply", "handled"} {
+		bubble(t, func(t *testing.T) {
+			p := &tracer{at: at, do: func() *message.Status {
+				runtime.Goexit()
+				return nil
+			}}
+			h := quickHandler(func() {
+				time.Sleep(blocks)
+				p.hook("handler")
+			})
+			h.SetHooks(NewRouteHooks([]plugin.Plugin{p}, nil))
+			u, f := newFeedUnit(t, h, rawproto.New)
+			u.handoff.watched.Store(false)
+			go read(u.conn, 0)
+			f.deliver(callFrames(t, 1))
+			time.Sleep(time.Second)
+			if got := f.written(); !slices.Equal(got, []time.Duration{blocks}) {
+				t.Errorf("%s: written after %v, want %v", at, got, blocks)
+			}
+		})
+	}
 }
 
 // A handler in turn that ends the goroutine which reads gives its place back, and
