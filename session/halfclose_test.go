@@ -13,6 +13,7 @@ import (
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket"
 )
 
 // An endingConn delivers some bytes and then the end, and swallows what is written.
@@ -278,4 +279,32 @@ func TestWhatEndsWithTheOtherHalf(t *testing.T) {
 	if complete.outcome.Load() != nil {
 		t.Errorf("a stream that has received everything ends with %v", complete.Status())
 	}
+}
+
+// The replies to a half-closed side are written before the connection ends, even if the
+// other side takes a while to read them.
+func TestHalfClosedSideGetsWhatWasQueued(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := halfUnit(t)
+		handler := u.occupy()
+		if !u.halfClose() {
+			t.Fatal("it is not half closed")
+		}
+		u.net.block()
+		m := message.New(message.WithBodyCodec('j'), message.WithBody(1))
+		m.SetMtype(message.TypeReply)
+		m.SetSeq(1)
+		if err := u.sock.Send(m, socket.Reserved, socket.FlushLater); err != nil {
+			t.Fatal(err)
+		}
+		handler.free()
+		time.Sleep(maxHalfClosed / 2)
+		u.want()
+		u.net.unblock()
+		time.Sleep(time.Second)
+		u.want("down: "+errConnClosed.Error(), "closed")
+		if got := u.net.messages(t); len(got) != 1 || got[0].Seq() != 1 {
+			t.Errorf("written: %v, want the reply", got)
+		}
+	})
 }
