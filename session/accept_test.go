@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/proto"
+	"github.com/goerpc/erpc/proto/rawproto"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A lane is where a message is handled.
@@ -292,4 +295,42 @@ func TestEndOfAConnection(t *testing.T) {
 		u.end(c.err, nil)
 		u.want("down: "+c.want.Error(), "closed")
 	}
+}
+
+// A brokenSink is a sink whose writes fail.
+type brokenSink struct {
+	*sink
+	err error
+}
+
+func (b brokenSink) Write([]byte) (int, error) { return 0, b.err }
+
+// The session is told why nothing could be written, which says more than what reading
+// says after it.
+func TestEndAfterAFailedWrite(t *testing.T) {
+	for err, want := range map[error]string{
+		errors.New("broken pipe"): "down: broken pipe",
+		net.ErrClosed:             "down: the end",
+	} {
+		u := &unit{t: t, net: newSink(), told: new(fakeUpstream)}
+		u.conn = newEngine(fakeShared(callRoute{}), brokenSink{u.net, err}, rawproto.New, "unit", nil).conns.current()
+		u.conn.up = u.told
+		t.Cleanup(func() { _ = u.conn.close(nil) }) // a second time
+		m := message.New()
+		m.SetMtype(message.TypeReply)
+		_ = u.sock.Send(m, socket.Reserved, socket.FlushInline) // its error is that of the write, if it waits for that
+		eventually(t, "the write has failed", func() bool { return u.sock.Err() != nil })
+		u.end(errors.New("the end"), nil)
+		u.want(want, "closed")
+	}
+}
+
+// The session is told that the other side has ended it, and why, before the connection
+// is down.
+func TestEndThatTheOtherSideHasSaid(t *testing.T) {
+	u := newUnit(t, callRoute{}, nil)
+	why := &ClosedError{Status: message.NewStatus(1001, "moved away")}
+	u.closedBy.Store(why)
+	u.end(errors.New("the end"), nil)
+	u.want("ended: moved away", "down: "+why.Error(), "closed")
 }

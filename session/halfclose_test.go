@@ -308,3 +308,21 @@ func TestHalfClosedSideGetsWhatWasQueued(t *testing.T) {
 		}
 	})
 }
+
+// A half-closed connection that is closed is not watched any more: its session is not
+// told a second time that it is down.
+func TestClosedHalfIsNotWatched(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := halfUnit(t)
+		handler := u.occupy()
+		defer handler.free()
+		if !u.halfClose() {
+			t.Fatal("it is not half closed")
+		}
+		if err := u.conn.close(nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * maxHalfClosed)
+		u.want("closed")
+	})
+}
