@@ -2,11 +2,13 @@ package socket
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"testing"
 	"time"
 
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/message"
 )
 
@@ -107,11 +109,12 @@ func TestCloseWithoutDeadlines(t *testing.T) {
 			if err := s.Send(call(1, make([]byte, 8<<20)), ByPolicy, FlushInline); err != nil {
 				t.Fatal(err)
 			}
-			start := time.Now()
-			if err := s.Close(); err != nil {
+			var err error
+			d := wait.Took(func() { err = s.Close() })
+			if err != nil {
 				t.Error(err)
 			}
-			if d := time.Since(start); d > lingerTime/2 {
+			if d > lingerTime/2 {
 				t.Errorf("Close took %v", d)
 			}
 			endsSoon(t, "after Close", read)
@@ -134,51 +137,63 @@ func TestDisconnectWithoutDeadlines(t *testing.T) {
 	}
 }
 
+// settersOfDeadlines are the methods that bound a read.
+var settersOfDeadlines = map[string]func(*Socket, time.Time) error{"both": (*Socket).SetDeadline, "read": (*Socket).SetReadDeadline}
+
 // The deadlines that a session sets hold on a connection that refuses them.
 func TestSetDeadline(t *testing.T) {
-	for _, k := range withoutDeadlines[:1] {
-		for name, set := range map[string]func(*Socket, time.Time) error{"both": (*Socket).SetDeadline, "read": (*Socket).SetReadDeadline} {
-			for _, c := range []struct {
-				what  string
-				times []time.Duration // 0: none
-				ends  bool
-			}{
-				{"in the past", []time.Duration{-time.Second}, true},
-				{"soon", []time.Duration{20 * time.Millisecond}, true},
-				{"taken back", []time.Duration{50 * time.Millisecond, 0}, false},
-				{"put off", []time.Duration{50 * time.Millisecond, time.Hour}, false},
-				{"moved near", []time.Duration{time.Hour, 20 * time.Millisecond}, true},
-			} {
-				a, _ := k.pair(t)
-				s := newSocket(a, Config{})
-				read := reads(s)
-				for _, d := range c.times {
-					var at time.Time
-					if d != 0 {
-						at = time.Now().Add(d)
-					}
-					if err := set(s, at); err != nil {
-						t.Errorf("%s, %s: %v", name, c.what, err)
-					}
+	for name, set := range settersOfDeadlines {
+		for _, c := range []struct {
+			what  string
+			times []time.Duration
+		}{
+			{"in the past", []time.Duration{-time.Second}},
+			{"soon", []time.Duration{20 * time.Millisecond}},
+			{"moved near", []time.Duration{time.Hour, 20 * time.Millisecond}},
+		} {
+			a, _ := withoutDeadlines[0].pair(t)
+			s := newSocket(a, Config{})
+			read := reads(s)
+			for _, d := range c.times {
+				if err := set(s, time.Now().Add(d)); err != nil {
+					t.Errorf("%s, %s: %v", name, c.what, err)
 				}
-				if c.ends {
-					endsSoon(t, c.what, read)
-					if err := s.Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
-						t.Errorf("%s, %s: %v", name, c.what, err)
-					}
-					continue
+			}
+			endsSoon(t, c.what, read)
+			if err := s.Err(); !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s, %s: %v", name, c.what, err)
+			}
+		}
+	}
+}
+
+// A deadline that is taken back or put off before its time does not end the read.
+func TestDeadlineThatIsMoved(t *testing.T) {
+	for name, set := range settersOfDeadlines {
+		for what, to := range map[string]func() time.Time{
+			"taken back": func() time.Time { return time.Time{} },
+			"put off":    func() time.Time { return time.Now().Add(time.Hour) },
+		} {
+			withTimeout(t, func(timeout time.Duration) error {
+				a, _ := withoutDeadlines[0].pair(t)
+				s := newSocket(a, Config{})
+				defer s.Close()
+				read := reads(s)
+				if err := errors.Join(set(s, time.Now().Add(timeout)), set(s, to())); err != nil {
+					return fmt.Errorf("%s, %s: %w", name, what, err)
 				}
 				select {
 				case err := <-read:
-					t.Errorf("%s, %s: the read ended with %v", name, c.what, err)
-				case <-time.After(150 * time.Millisecond):
+					return fmt.Errorf("%s, %s: the read ended with %w", name, what, err)
+				case <-time.After(2 * timeout):
 				}
 				_ = s.Close()
-				endsSoon(t, c.what, read)
+				endsSoon(t, what, read)
 				if err := set(s, time.Now()); !errors.Is(err, net.ErrClosed) {
-					t.Errorf("%s, after Close: %v", name, err)
+					t.Errorf("%s, %s, after Close: %v", name, what, err)
 				}
-			}
+				return nil
+			})
 		}
 	}
 }

@@ -54,7 +54,7 @@ func TestSilentAndSlowConnections(t *testing.T) {
 				}
 			})
 		}
-		end := time.Now().Add(3*limit + 5*kit.Prompt)
+		end := time.Now().Add(3*limit + 10*kit.Prompt)
 		for _, w := range wires {
 			_ = w.SetReadDeadline(end) // a broken one tells by itself
 			if _, err := io.Copy(io.Discard, w.Conn); err != nil {
@@ -113,7 +113,7 @@ func (l acceptNotifier) Accept() (net.Conn, error) {
 // closes waits for the end of a connection on which nothing was read.
 func closes(t *testing.T, conn net.Conn, name string) {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(kit.Prompt)) // a broken one tells by itself
+	_ = conn.SetReadDeadline(time.Now().Add(kit.Bound / 2)) // less than the handshake timeout; a broken one tells by itself
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 			t.Errorf("%s: the connection stays open", name)

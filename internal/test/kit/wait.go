@@ -31,17 +31,17 @@ func AwaitIn[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
 }
 
 // Within fails the test, with the stacks of all goroutines, if f takes longer
-// than d. It returns how long f took.
+// than d. It returns how long f took, for an upper bound: see [wait.Took].
 func Within(t testing.TB, d time.Duration, what string, f func()) time.Duration {
 	t.Helper()
-	start := time.Now()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	AwaitIn(t, d, what, done)
-	return time.Since(start)
+	return wait.Took(func() {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f()
+		}()
+		AwaitIn(t, d, what, done)
+	})
 }
 
 // Eventually waits until cond holds, and fails the test if it does not within d.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goerpc/erpc"
+	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/proto"
 	"github.com/goerpc/erpc/proto/rawproto"
 )
@@ -99,14 +100,16 @@ func (w *Wire) Reply(t *testing.T, m erpc.Message, body string) {
 // end within d.
 func (w *Wire) AwaitEnd(t *testing.T, d time.Duration) {
 	t.Helper()
-	_ = w.SetReadDeadline(time.Now().Add(d)) // a broken one tells by itself
-	for {
-		if _, err := w.In.Discard(1); err != nil {
-			if ne, ok := err.(net.Error); ok && ne.Timeout() {
-				t.Errorf("the connection is open after %v", d)
+	_ = w.SetReadDeadline(time.Now().Add(Bound)) // a broken one tells by itself
+	took := wait.Took(func() {
+		for {
+			if _, err := w.In.Discard(1); err != nil {
+				return
 			}
-			return
 		}
+	})
+	if took > d {
+		t.Errorf("the connection was open for %v", took)
 	}
 }
 

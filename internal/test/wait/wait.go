@@ -12,30 +12,94 @@ import (
 	"go.uber.org/goleak"
 )
 
-// For receives from ch, and fails the test with the stacks of all goroutines if
-// nothing arrives within d. It must run on the test's goroutine.
-func For[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
-	t.Helper()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// A patience is a time to wait, as the machine runs this process: it is counted in
+// ticks, and those that are missed while other programs have the processors do not
+// count. So a bound for what takes no time holds on a machine that stands still for a
+// while.
+type patience struct {
+	ticks *time.Ticker
+	left  int
+}
+
+// maxTicks is how many ticks a bound is divided into, at most.
+const maxTicks = 100
+
+func newPatience(d time.Duration) *patience {
+	tick := max(d/maxTicks, time.Millisecond)
+	return &patience{time.NewTicker(tick), int(max(d/tick, 1))}
+}
+
+// tick counts a tick that was received, and reports whether the time is over.
+func (p *patience) tick() (over bool) {
+	p.left--
+	return p.left <= 0
+}
+
+// over counts a tick if one has come, and reports whether the time is over.
+func (p *patience) over() bool {
 	select {
-	case v := <-ch:
-		return v
-	case <-timer.C:
-		t.Fatalf("%s: nothing after %v\n%s", what, d, stacks())
-		panic("not reached")
+	case <-p.ticks.C:
+		return p.tick()
+	default:
+		return false
 	}
 }
 
-// Until waits until cond holds, and fails the test if it does not within d. It
-// must run on the test's goroutine.
+func (p *patience) stop() { p.ticks.Stop() }
+
+// For receives from ch, and fails the test with the stacks of all goroutines if
+// nothing arrives within d. It must run on the test's goroutine. Time in which the
+// machine did not run this process does not count.
+func For[T any](t testing.TB, d time.Duration, what string, ch <-chan T) T {
+	t.Helper()
+	p := newPatience(d)
+	defer p.stop()
+	for {
+		select {
+		case v := <-ch:
+			return v
+		case <-p.ticks.C:
+			if p.tick() {
+				t.Fatalf("%s: nothing after %v\n%s", what, d, stacks())
+			}
+		}
+	}
+}
+
+// Until waits until cond holds, and fails the test if it does not within d, which is
+// counted as by [For]. It must run on the test's goroutine.
 func Until(t testing.TB, d time.Duration, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(d); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
+	p := newPatience(d)
+	defer p.stop()
+	for ; !cond(); time.Sleep(time.Millisecond) {
+		if p.over() {
 			t.Fatalf("%s: not so after %v\n%s", what, d, stacks())
 		}
 	}
+}
+
+// Took returns how long f takes, counted as by [For]. It suits upper bounds only: what
+// the machine holds up takes less than on the clock.
+func Took(f func()) time.Duration {
+	end, took := make(chan struct{}), make(chan time.Duration, 1)
+	go func() {
+		t := time.NewTicker(time.Millisecond)
+		defer t.Stop()
+		for n := time.Duration(0); ; n++ {
+			select {
+			case <-t.C:
+			case <-end:
+				took <- n * time.Millisecond
+				return
+			}
+		}
+	}()
+	func() {
+		defer close(end)
+		f()
+	}()
+	return <-took
 }
 
 // maxLeaving is how long goroutines may take to end after what they work for was
@@ -48,8 +112,10 @@ const maxLeaving = 15 * time.Second
 func ForNoLeaks(known ...goleak.Option) error { return noLeaks(maxLeaving, known) }
 
 func noLeaks(d time.Duration, known []goleak.Option) error {
-	for end := time.Now().Add(d); ; time.Sleep(10 * time.Millisecond) {
-		if err := goleak.Find(known...); err == nil || time.Now().After(end) {
+	p := newPatience(d)
+	defer p.stop()
+	for ; ; time.Sleep(10 * time.Millisecond) {
+		if err := goleak.Find(known...); err == nil || p.over() {
 			return err
 		}
 	}

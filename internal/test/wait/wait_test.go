@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -56,6 +57,29 @@ func TestUntil(t *testing.T) {
 	if !strings.HasPrefix(got, "never: not so after 1ms\n") {
 		t.Errorf("it fails with %q", got)
 	}
+}
+
+// TestMissedTicksDoNotCount: a machine that stands still takes no patience.
+func TestMissedTicksDoNotCount(t *testing.T) {
+	p := newPatience(50 * time.Millisecond)
+	defer p.stop()
+	for range 10 {
+		time.Sleep(20 * time.Millisecond) // of whose 20 ticks one is received
+		if p.over() {
+			t.Fatal("it counts what was missed")
+		}
+	}
+}
+
+func TestTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if d := Took(func() { time.Sleep(time.Second) }); d < time.Second-time.Millisecond || d > time.Second {
+			t.Errorf("a second took %v", d)
+		}
+		if d := Took(func() {}); d != 0 {
+			t.Errorf("nothing took %v", d)
+		}
+	})
 }
 
 func TestForNoLeaks(t *testing.T) {
