@@ -163,11 +163,7 @@ func (l *readLoop) answerInTurn(h *Handler) {
 func (l *readLoop) handOut(h *Handler) outcome {
 	keep := outcome{keep: true, read: true}
 	c, x := l.c, l.x
-	if !c.awaitRoom() {
-		if err := c.sock.Err(); err != nil { // no earlier message could be answered either
-			go c.end(err, nil)
-			return outcome{keep: true}
-		}
+	if !c.awaitRoom() { // if nothing can be sent any more, replies may follow: the goroutine reads on
 		x.refuse(message.CodeExhausted, errTooManyBytes)
 		return keep
 	}

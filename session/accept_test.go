@@ -95,11 +95,14 @@ func TestWhereAMessageIsHandled(t *testing.T) {
 			}
 			reader = goroutine()
 			out := l.accept()
-			if keeps := c.want != laneWorker; out.keep != keeps || out.read != (c.want != laneNone) {
+			if keeps := c.want != laneWorker; out.keep != keeps || !out.read {
 				t.Errorf("the exchange is kept %v, reading goes on %v", out.keep, out.read)
 			}
 			switch c.want {
 			case laneNone:
+				if len(ran) > 0 || u.places.handlers.Load() > 0 {
+					t.Errorf("%d handlers ran, %d hold a place", len(ran), u.places.handlers.Load())
+				}
 				return
 			case laneHeld:
 				u.sentNothing("the call is held")

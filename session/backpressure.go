@@ -119,6 +119,9 @@ func (b *budget) awaitHandlers(limit int64, l load, w *roomWait) bool {
 	defer look.Stop()
 	ended := l.ended()
 	for since := time.Now(); b.full(limit, l); {
+		if l.broken() {
+			return false
+		}
 		select {
 		case <-w.room:
 			since = time.Now()
@@ -128,9 +131,6 @@ func (b *budget) awaitHandlers(limit int64, l load, w *roomWait) bool {
 				return false
 			}
 		case <-ended:
-			return false
-		}
-		if l.broken() {
 			return false
 		}
 	}

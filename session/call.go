@@ -147,15 +147,20 @@ func (s *Engine) OpenStream(ctx context.Context, method string, settings ...mess
 	if st := opening.compose(ctx, method, settings); !st.OK() {
 		return nil, st
 	}
-	c, st := s.usable(ctx, nil, false)
-	if !st.OK() {
-		return nil, opening.failed(st)
+	for {
+		c, st := s.usable(ctx, nil, false)
+		if !st.OK() {
+			return nil, opening.failed(st)
+		}
+		x.conn = c
+		stream, st := opening.on(c)
+		if st.OK() {
+			return stream, nil
+		}
+		if !c.spent(st) || !s.failOver(c) {
+			return nil, opening.failed(st)
+		}
 	}
-	x.conn = c
-	if st := c.needStreams(ctx); !st.OK() {
-		return nil, opening.failed(st)
-	}
-	return opening.on(c)
 }
 
 // Push implements [Caller].
@@ -225,26 +230,28 @@ func (s *Engine) Pack(serviceMethod string, arg any, settings ...message.Setting
 	return frame, nil
 }
 
-// Send sends a PUSH that [Engine.Pack] made. With nowait it returns CodeExhausted
-// instead of waiting for room in the queue.
+// Send sends a PUSH that [Engine.Pack] made. It does not wait for a redial. With nowait
+// it returns CodeExhausted instead of waiting for room in the queue.
 func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.Status {
 	if ctx.Err() != nil {
 		return statusContext(ctx)
 	}
-	if s.State() != Open {
-		return statusClosed(s.Err())
-	}
-	c := s.conns.current()
 	full := socket.ByPolicy
 	if nowait {
 		full = socket.NoWait
 	}
-	err := c.sock.SendFrame(ctx, frame, full, socket.FlushAsync)
-	if err == nil {
-		return nil
+	for s.State() == Open {
+		c := s.conns.current()
+		err := c.sock.SendFrame(ctx, frame, full, socket.FlushAsync)
+		if err == nil {
+			return nil
+		}
+		st := c.status(message.New(message.WithContext(ctx)), err)
+		if st.Code() != message.CodeConnClosed || !s.failOver(c) {
+			return st
+		}
 	}
-	m := message.New(message.WithContext(ctx))
-	return c.status(m, err)
+	return statusClosed(s.Err())
 }
 
 // WouldBlock reports whether a push should wait when the queue is full: the queue
@@ -285,10 +292,8 @@ func (s *Engine) send(cmd *CallCmd, x *exchange, mode sendMode) (st *message.Sta
 			return aborted, false
 		case inFlight == 0 && s.failOver(c):
 			continue
-		case inFlight == 0 && c.goaway.remote.state().leaves() && s.State() == Open:
-			return Refusal(newStatus(message.CodeShuttingDown, errGoesAway)), false
 		case inFlight == 0:
-			return statusClosed(s.Err()), false
+			return c.refusal(), false
 		}
 		x.out.SetSeq(seq)
 		if offers {

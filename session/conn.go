@@ -115,6 +115,24 @@ func (c *conn) isClosed() bool {
 	return c.closed
 }
 
+// refusal returns the status of a call or a stream that c did not take because it takes
+// no more. Nothing was sent.
+func (c *conn) refusal() *message.Status {
+	if c.goaway.remote.state().leaves() && c.sess.State() == Open {
+		return Refusal(newStatus(message.CodeShuttingDown, errGoesAway))
+	}
+	return statusClosed(c.sess.Err())
+}
+
+// spent reports whether st, with which nothing was sent, says that c takes no more. The
+// other side may answer with the same codes.
+func (c *conn) spent(st *message.Status) bool {
+	if st.Code() != message.CodeConnClosed && !goesAway(st) {
+		return false
+	}
+	return c.isClosed() || c.sock.Err() != nil || c.goaway.remote.state().leaves()
+}
+
 // busy reports whether a handler works for the connection, or a stream is open.
 func (c *conn) busy() bool {
 	return c.places.handlers.Load() > 0 || c.handoff.inUserCode() || c.streams.Load().busy()

@@ -11,15 +11,16 @@ import (
 	"github.com/goerpc/erpc/internal/backoff"
 )
 
-// connections are those of one session: the current one, and former ones, whose
-// other side shuts down and whose last calls have not ended. They hold the state
-// of the session, because it changes together with them.
+// connections are those of one session: the current one, and former ones, which take
+// no more calls, but from which replies may still be read: their other side shuts
+// down, or a write on them has failed. They hold the state of the session, because it
+// changes together with them.
 type connections struct {
 	life life
 	now  atomic.Pointer[conn]
 
 	mu      sync.Mutex    // guards the following, and moves of life that depend on the current connection
-	changed chan struct{} // closed at the next change of state; nil: no goroutine waits for that
+	changed chan struct{} // closed at the next change of state, and perhaps sooner; nil: no goroutine waits for that
 	cause   error         // why the session has ended, or is lost
 	opened  time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
 	redials *redials      // nil: the session was accepted, and can't redial
@@ -92,15 +93,15 @@ func (s *connections) down(c *conn, redialable bool) (redial, last bool) {
 	return false, true
 }
 
-// leaving is down for a connection whose other side shuts down: it becomes a
-// former one. It reports whether the caller must dial another one.
-func (s *connections) leaving(c *conn) (redial bool) {
+// retire is down for a connection that becomes a former one. leaving means that its
+// other side shuts down. It reports whether the caller must dial another one.
+func (s *connections) retire(c *conn, leaving bool) (redial bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.now.Load() != c || s.life.state() != Open || !s.life.move(Open, Redialing) {
 		return false
 	}
-	s.redials.ended(clock()-s.opened, true)
+	s.redials.ended(clock()-s.opened, leaving)
 	s.redials.former = append(s.redials.former, c)
 	s.signalLocked()
 	return true
@@ -250,6 +251,13 @@ func (s *connections) ended() error {
 		return nil
 	}
 	return s.cause
+}
+
+// signal tells those who wait for a change.
+func (s *connections) signal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.signalLocked()
 }
 
 func (s *connections) signalLocked() {

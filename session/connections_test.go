@@ -38,7 +38,7 @@ func TestOneRedialsForAConnection(t *testing.T) {
 		} else if last {
 			t.Error("it ends the session")
 		}
-		if s.leaving(c) {
+		if s.retire(c, true) || s.retire(c, false) {
 			t.Error("a connection that is down takes its leave")
 		}
 	}
@@ -56,12 +56,12 @@ func TestOneRedialsForAConnection(t *testing.T) {
 
 func TestFormerConnectionsEndWithTheSession(t *testing.T) {
 	s, c := openConnections()
-	if !s.leaving(c) || s.leaving(c) {
+	if !s.retire(c, true) || s.retire(c, true) {
 		t.Error("it takes its leave twice, or not at all")
 	}
 	second, third := new(conn), new(conn)
 	s.replace(second)
-	s.leaving(second)
+	s.retire(second, false)
 	s.forget(c)
 	s.forget(c) // a second time does nothing
 	s.replace(third)

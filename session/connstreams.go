@@ -20,8 +20,11 @@ func (c *conn) streamTable() *streams {
 	}
 	c.streams.CompareAndSwap(nil, new(streams))
 	t := c.streams.Load()
-	if c.isClosed() { // close may not have seen the table
+	switch { // close or leave may not have seen the table
+	case c.isClosed():
 		t.close()
+	case c.goaway.remote.state().leaves():
+		t.stop()
 	}
 	return t
 }
@@ -70,7 +73,7 @@ func (c *conn) askCaps(ctx context.Context) *message.Status {
 	cmd.seq, inFlight = c.pending.get().Add(cmd)
 	if inFlight == 0 {
 		c.streamTable().caps.settle(capsUnknown)
-		return statusClosed(nil)
+		return c.refusal()
 	}
 	x := getExchange(c, roleOutgoing)
 	x.out.SetMtype(message.TypeCall)

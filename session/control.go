@@ -177,6 +177,7 @@ func (c *conn) refuseHeld(calls []heldCall) {
 func (c *conn) leave() {
 	c.pending.get().Stop()
 	c.goaway.remote.move(remoteServing, remoteLeaving)
+	c.streams.Load().stop()
 	c.streams.Load().drain()
 	c.closeIfDone()
 }

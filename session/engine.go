@@ -261,12 +261,16 @@ func (s *Engine) writable() bool {
 // Changed implements [Session].
 func (s *Engine) Changed() <-chan struct{} {
 	_, changed := s.conns.look()
+	s.conns.current().sock.NotifyFailed(s.conns.signal)
 	return changed
 }
 
 // Flush implements [Session].
 func (s *Engine) Flush(ctx context.Context) error {
-	for _, c := range s.conns.all() { // messages queued before a goaway leave over a former connection
+	for i, c := range s.conns.all() { // messages queued before a goaway leave over a former connection
+		if i > 0 && c.sock.Err() != nil {
+			continue // it is only read
+		}
 		if err := c.sock.Flush(ctx); err != nil {
 			return fmt.Errorf("session: flush: %w", err)
 		}

@@ -30,7 +30,7 @@ var (
 	// or not allowed at that point.
 	ErrMtype = errors.New("session: message type not allowed")
 
-	errGoesAway   = errors.New("session: the other side is shutting down; the call was not sent")
+	errGoesAway   = errors.New("session: the other side is shutting down; nothing was sent")
 	errConnClosed = errors.New("session: connection closed")
 )
 

@@ -28,6 +28,14 @@ func TestMachinesMoveAsMeant(t *testing.T) {
 		"none given",          // the other side calls
 		"none offering given", // the hello is faster than the sending
 	)
+	checkMoves(t, "table of streams", []tableState{tableOpen, tableStopped, tableClosed},
+		"open stopped closed", // the other side shuts down
+		"open closed",
+	)
+	checkMoves(t, "opening", []openingState{openingUnsent, openingSent, openingEnded},
+		"unsent sent",
+		"unsent ended",
+	)
 	checkMoves(t, "async", []asyncState{asyncSending, asyncInFlight, asyncEnded},
 		"sending in-flight ended",
 		"sending ended",               // it is not sent at all

@@ -56,13 +56,17 @@ func (s *Engine) revive() bool {
 	return s.State() == Redialing
 }
 
-// failOver ends c, which turned out to be broken. It reports whether the session
-// has, or may get, another connection.
+// failOver replaces c, which takes no more messages. Replies may have come before it
+// broke, so it stays open until everything is read, which the socket bounds. It reports
+// whether the session has, or may get, another connection.
 func (s *Engine) failOver(c *conn) bool {
 	if s.dial == nil {
 		return false
 	}
-	s.connDown(c, nil)
+	if s.conns.retire(c, false) {
+		s.logLost(c, c.sock.Err())
+		go s.redial()
+	}
 	state := s.State()
 	return state == Open || state == Redialing
 }
@@ -91,7 +95,7 @@ func (s *Engine) connLeaving(c *conn) {
 		c.leave()
 		return
 	}
-	if s.conns.leaving(c) {
+	if s.conns.retire(c, true) {
 		s.logLost(c, errLeaving)
 		c.leave()
 		go s.redial()

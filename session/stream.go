@@ -29,6 +29,8 @@ type Stream struct {
 	codec  byte   // of messages that this side sends
 	pipe   []byte // transfer filters of them
 
+	opening machine[openingState] // of a stream that this side opens
+
 	life   stream.Life
 	window *stream.Window
 	inbox  *stream.Inbox[streamMessage]
@@ -229,13 +231,14 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 	if t := s.conn.streams.Load(); t != nil {
 		t.remove(s)
 	}
-	if s.opener() {
+	opened := s.opener() && !s.opening.move(openingUnsent, openingEnded) // else the goroutine that opens it tells
+	if opened {
 		s.conn.shared.runs.streamed(s, st)
 	}
 	close(s.done)
 	s.cancel(err)
-	if s.opener() && s.hooks.postEndStream != nil {
-		go s.hookEnd(st) // no one waits for the hooks
+	if opened {
+		s.startHooks(st)
 	}
 	s.mu.Lock()
 	unwatch := s.unwatch
@@ -286,6 +289,13 @@ func (s *Stream) keepSwap(x *exchange, hooks *Hooks) {
 	s.hooks = hooks
 	if hooks.preSendMessage != nil || hooks.preRecvMessage != nil || hooks.postReadReplyHeader != nil || hooks.postEndStream != nil {
 		s.swap = x.Swap()
+	}
+}
+
+// startHooks begins to run the hooks of the end of a stream that this side has opened.
+func (s *Stream) startHooks(st *message.Status) {
+	if s.hooks.postEndStream != nil {
+		go s.hookEnd(st) // no one waits for the hooks
 	}
 }
 

@@ -47,14 +47,17 @@ func (o streamOpening) failed(st *message.Status) *message.Status {
 	return st
 }
 
-// on adds the stream to c, whose other side supports streams, and sends the
-// message.
+// on adds the stream to c, once its other side is known to support streams, and sends
+// the message. With a failed status nothing was sent, and no hook of the end has run.
 func (o streamOpening) on(c *conn) (*Stream, *message.Status) {
 	x := o.x
 	ctx := x.out.Context()
+	if st := c.needStreams(ctx); !st.OK() {
+		return nil, st
+	}
 	s, err := newStream(c, x.out.ServiceMethod(), x.out.BodyCodec(), x.out.XferPipe().IDs())
 	if err != nil {
-		return nil, o.failed(newStatus(message.CodeExhausted, err))
+		return nil, newStatus(message.CodeExhausted, err)
 	}
 	x.out.Meta().CopyTo(&s.meta)
 	s.begin = c.shared.runs.clock()
@@ -63,13 +66,18 @@ func (o streamOpening) on(c *conn) (*Stream, *message.Status) {
 	if !c.streamTable().open(s) {
 		s.inbox.Abort(errConnClosed)
 		s.cancel(errConnClosed)
-		return nil, o.failed(statusClosed(c.sess.Err()))
+		return nil, c.refusal()
 	}
 	x.out.SetSeq(-s.key)
 	markTimeout(&x.out, ctx)
 	if st := c.write(&x.out, true); !st.OK() {
-		s.finish(st, false) // with its hooks
+		s.finish(st, false)
 		return nil, st
+	}
+	if !s.opening.move(openingUnsent, openingSent) { // the connection has ended meanwhile
+		st := s.Status()
+		c.shared.runs.streamed(s, st)
+		s.startHooks(st)
 	}
 	s.watch(ctx, func() { s.abort(statusContext(ctx)) })
 	if o.hooks.postWriteCall != nil {
@@ -79,3 +87,23 @@ func (o streamOpening) on(c *conn) (*Stream, *message.Status) {
 	}
 	return s, nil
 }
+
+// openingState says whether the message that opens a stream was sent. Nobody is told of
+// the end of a stream that was not opened.
+type openingState int32
+
+const (
+	openingUnsent openingState = iota
+	openingSent
+	openingEnded // it has ended before its message was known to be sent
+)
+
+func (s openingState) String() string { return [...]string{"unsent", "sent", "ended"}[s] }
+
+var openingMoves = [...][]openingState{
+	openingUnsent: {openingSent, openingEnded},
+	openingSent:   {},
+	openingEnded:  {},
+}
+
+func (s openingState) next() []openingState { return openingMoves[s] }

@@ -34,15 +34,34 @@ type streams struct {
 	lastID   int32 // of the streams that this side opened
 	accepted int   // streams of the other side whose handler has not returned
 	ending   int   // streams of the other side whose handler has returned and whose end is being written
-	closed   bool
+	state    machine[tableState]
 }
 
+// tableState says which streams a table takes.
+type tableState int32
+
+const (
+	tableOpen    tableState = iota // those of both sides
+	tableStopped                   // those of the other side, which shuts down
+	tableClosed                    // none: the connection ends
+)
+
+func (s tableState) String() string { return [...]string{"open", "stopped", "closed"}[s] }
+
+var tableMoves = [...][]tableState{
+	tableOpen:    {tableStopped, tableClosed},
+	tableStopped: {tableClosed},
+	tableClosed:  {},
+}
+
+func (s tableState) next() []tableState { return tableMoves[s] }
+
 // open adds a stream that this side opens and gives it its key. It reports false
-// if the connection is closed.
+// if the connection is closed or its other side shuts down.
 func (t *streams) open(s *Stream) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.state.state() != tableOpen {
 		return false
 	}
 	for {
@@ -66,7 +85,7 @@ func (t *streams) accept(s *Stream, max int, draining bool) error {
 	switch {
 	case s.key <= 0 || t.byKey[s.key] != nil:
 		return errStreamID
-	case t.closed:
+	case t.state.state() == tableClosed:
 		return errConnClosed
 	case draining:
 		return errStreamsDraining
@@ -132,7 +151,9 @@ func (t *streams) len() (open, handlers int) {
 func (t *streams) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.closed = true
+	if state := t.state.state(); state != tableClosed {
+		t.state.move(state, tableClosed)
+	}
 }
 
 // all returns the streams that are open.
@@ -154,6 +175,16 @@ func (t *streams) busy() bool {
 	}
 	open, handlers := t.len()
 	return open > 0 || handlers > 0
+}
+
+// stop makes the table refuse new streams of this side.
+func (t *streams) stop() {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.state.move(tableOpen, tableStopped)
 }
 
 // end ends all streams with their connection. If a shutdown ends them the other side

@@ -103,7 +103,7 @@ func (w *writer) failAfter(d time.Duration, err error) {
 	if w.state == idle { // there is no leader to free it
 		freeAll(w.queue.take())
 	}
-	onRoom := w.crowd.takeOnRoom()
+	onRoom, onFailed := w.crowd.takeOnRoom(), w.crowd.takeOnFailed()
 	if d > 0 {
 		w.crowdLocked().unread = time.AfterFunc(d, func() { _ = w.shut() }) // the socket's error is err
 	}
@@ -113,6 +113,9 @@ func (w *writer) failAfter(d time.Duration, err error) {
 	}
 	if onRoom != nil {
 		onRoom()
+	}
+	if onFailed != nil {
+		onFailed()
 	}
 }
 

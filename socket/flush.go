@@ -154,6 +154,15 @@ func (w *writer) flushAll(ctx context.Context) error {
 	return w.err
 }
 
+// notifyFailed is [Socket.NotifyFailed].
+func (w *writer) notifyFailed(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.crowdLocked().onFailed = f
+	}
+}
+
 // notifyRoom is [Socket.NotifyRoom].
 func (w *writer) notifyRoom(f func()) bool {
 	w.mu.Lock()

@@ -292,6 +292,11 @@ func (s *Socket) Flush(ctx context.Context) error { return s.out.flushAll(ctx) }
 // there is room already or nothing can be sent. Only one f can wait at a time.
 func (s *Socket) NotifyRoom(f func()) bool { return s.out.notifyRoom(f) }
 
+// NotifyFailed arranges for f to be called once, when a write has failed and nothing
+// more can be sent. f must not block. It is not called after Close, or if nothing can be
+// sent already. Only one f can wait at a time.
+func (s *Socket) NotifyFailed(f func()) { s.out.notifyFailed(f) }
+
 // WaitsInVain reports whether a sender gave up waiting for room and the queue has
 // not been written since. Others need not wait then.
 func (s *Socket) WaitsInVain() bool {

@@ -57,6 +57,7 @@ type crowd struct {
 	leads      leadQueue
 	body       *bodyWrite // in writingBody: what is being written
 	onRoom     func()     // see NotifyRoom
+	onFailed   func()     // see NotifyFailed
 	watchdog   writeWatchdog
 	unread     *time.Timer // closes a connection whose reader has something left; see failWriting
 	dropped    uint64      // as in Stats
@@ -80,6 +81,14 @@ func (c *crowd) waits(stream bool) bool {
 func (c *crowd) takeOnRoom() (f func()) {
 	if c != nil {
 		f, c.onRoom = c.onRoom, nil
+	}
+	return f
+}
+
+// takeOnFailed returns whom to tell of a failed write, and forgets it.
+func (c *crowd) takeOnFailed() (f func()) {
+	if c != nil {
+		f, c.onFailed = c.onFailed, nil
 	}
 	return f
 }
