@@ -49,7 +49,7 @@ func SubscribeFrom[R, A any](ctx context.Context, o StreamOpener, serviceMethod 
 			switch {
 			case lost == nil:
 				return
-			case !opened && message.FromError(lost).Code() == message.CodeConnClosed: // for good
+			case !opened && message.FromError(lost).Code() == message.CodeConnClosed && !comesBack(o): // for good
 				yield(nil, lost)
 				return
 			}
@@ -62,6 +62,12 @@ func SubscribeFrom[R, A any](ctx context.Context, o StreamOpener, serviceMethod 
 			}
 		}
 	}
+}
+
+// comesBack reports whether o is a session that has a connection or dials one.
+func comesBack(o StreamOpener) bool {
+	s, ok := o.(interface{ Health() bool })
+	return ok && s.Health()
 }
 
 // movable reports whether a stream that ended with err may be opened again

@@ -190,3 +190,29 @@ func TestSubscribeToAHandlerThatHasEnded(t *testing.T) {
 		}
 	})
 }
+
+// A subscription goes on if its session will be back, and ends if it won't.
+func TestSubscribeFromAsksWhetherTheSessionComesBack(t *testing.T) {
+	gone := newStatus(message.CodeConnClosed, errConnClosed)
+	for _, healthy := range []bool{true, false} {
+		duets(t, routes{stream: streamHandler(count)}, func(d *duet) {
+			flaky := &flakyOpener{to: d.here, refuse: []*message.Status{gone, gone, nil}}
+			var got []int
+			var last error
+			for m, err := range SubscribeFrom(d.Context(), healthyOpener{flaky, healthy}, "/s", func(*int) *int { n := 2; return &n }) {
+				if err != nil {
+					last = err
+					continue
+				}
+				got = append(got, *m)
+			}
+			want := []int{0, 1}
+			if !healthy {
+				want = nil
+			}
+			if !slices.Equal(got, want) || (last == nil) != healthy {
+				d.Errorf("healthy %v: got %v, then %v", healthy, got, last)
+			}
+		})
+	}
+}
