@@ -37,6 +37,7 @@ const (
 	debtCaps
 	debtStreamEnd
 	debtDrain
+	debtCredit
 )
 
 // A debt is a small message to the other side that is kept while the queue is
@@ -48,7 +49,7 @@ type debt struct {
 	seq   int32
 	more  int32           // of a refusal: how many calls with the next numbers are refused, too
 	cause error           // of a refusal; may be compared
-	text  string          // of an end
+	text  string          // of an end or a credit
 	st    *message.Status // of a stream
 }
 
@@ -237,6 +238,9 @@ func (d *debt) fill(m *message.Message) {
 		m.SetStatus(d.st)
 	case debtDrain:
 		m.SetServiceMethod(controlDrain)
+	case debtCredit:
+		m.SetMtype(message.TypeStreamCredit)
+		m.SetServiceMethod(d.text)
 	}
 	m.SetContext(context.Background())
 }

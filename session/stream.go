@@ -12,6 +12,7 @@ import (
 	"github.com/goerpc/erpc/internal/logging"
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/socket"
 )
 
 // A Stream is one end of a stream of messages of one method. Either side of a
@@ -179,11 +180,13 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 		}
 		return nil // it was closed before
 	}
-	s.sendControl(message.TypeStreamEnd, func(m *message.Message) {
-		if meta != nil {
-			meta.CopyTo(m.Meta())
-		}
-	})
+	x := s.frame(message.TypeStreamEnd)
+	defer putExchange(x)
+	x.out.SetContext(s.ctx) // a stream that has ended needs no other end
+	if meta != nil {
+		meta.CopyTo(x.out.Meta())
+	}
+	s.flush(x, s.conn.sendEnd(&x.out))
 	return nil
 }
 
@@ -252,27 +255,33 @@ func (s *Stream) finish(st *message.Status, tell bool) bool {
 
 func (s *Stream) drain() { s.drainOnce.Do(func() { close(s.drained) }) }
 
+// sendCredit sends a credit, on the goroutine of a program that receives, and never
+// waits for room: the next message may be there, and the other side may not read.
 func (s *Stream) sendCredit(credit stream.Credit) {
-	s.sendControl(message.TypeStreamCredit, func(m *message.Message) {
-		m.SetServiceMethod(formatCredit(credit))
-	})
+	x := s.frame(message.TypeStreamCredit)
+	defer putExchange(x)
+	text := formatCredit(credit)
+	x.out.SetServiceMethod(text)
+	err := s.conn.sock.Send(&x.out, socket.Reserved, socket.FlushLater)
+	if isFull(err) { // one that is sent sooner makes this one void, because credits are totals
+		s.conn.owe(debt{what: debtCredit, seq: -s.key, text: text})
+		return
+	}
+	s.flush(x, err)
 }
 
-// sendControl sends a frame without a body, on a goroutine of the program that
-// uses the stream. It does not wait for data in the queue, and waits for room only
-// if the reserve of the queue is full.
-func (s *Stream) sendControl(mtype byte, fill func(*message.Message)) {
+// frame returns an exchange to send a frame of the stream without a body.
+func (s *Stream) frame(mtype byte) *exchange {
 	x := getExchange(s.conn, roleOutgoing)
-	defer putExchange(x)
 	x.out.SetMtype(mtype)
 	x.out.SetSeq(-s.key)
-	fill(&x.out)
-	send := s.conn.sendUrgent
-	if mtype == message.TypeStreamEnd {
-		send = s.conn.sendEnd
-	}
-	if err := send(&x.out); err != nil {
-		x.Log(slog.LevelDebug, "message of a stream not sent", slog.String("method", s.method), slog.String("type", message.TypeText(mtype)), errAttr(err))
+	return x
+}
+
+// flush begins to write the frame in x, unless sending it has failed with err.
+func (s *Stream) flush(x *exchange, err error) {
+	if err != nil {
+		x.Log(slog.LevelDebug, "message of a stream not sent", slog.String("method", s.method), slog.String("type", message.TypeText(x.out.Mtype())), errAttr(err))
 		return
 	}
 	s.conn.sock.StartFlush()
