@@ -178,29 +178,31 @@ type payer interface {
 }
 
 // owe sends a small message, now or as soon as there is room for it. It reports
-// false if too many are owed.
+// false if too many are owed. The caller flushes what it owes; what other goroutines
+// owe meanwhile is flushed here, because they may have flushed already.
 func (o *debts) owe(d debt, by payer) bool {
 	ok, pay := o.add(d)
-	if pay {
-		o.pay(by)
+	if pay && o.pay(by) > 1 {
+		by.flush()
 	}
 	return ok
 }
 
-// pay sends what is owed. If there is no more room, another goroutine sends the
-// rest later.
-func (o *debts) pay(by payer) {
+// pay sends what is owed, and returns how many messages that were. If there is no
+// more room, another goroutine sends the rest later.
+func (o *debts) pay(by payer) (paid int) {
 	for {
 		d, ok := o.next()
 		if !ok {
-			return
+			return paid
 		}
 		if by.settle(d) {
 			o.paid()
+			paid++
 			continue
 		}
 		if by.whenRoom(func() { go o.payLater(by) }) {
-			return
+			return paid
 		}
 	}
 }

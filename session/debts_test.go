@@ -189,6 +189,7 @@ type fakePayer struct {
 	settled []debt
 	wake    func() // called when there is room again; nil: nobody waits for that
 	late    bool   // room comes just before whenRoom
+	during  func() // called while the next debt is settled; may be nil
 	flushes int
 }
 
@@ -198,6 +199,10 @@ func (p *fakePayer) settle(d debt) bool {
 	}
 	p.room--
 	p.settled = append(p.settled, d)
+	if f := p.during; f != nil {
+		p.during = nil
+		f()
+	}
 	return true
 }
 
@@ -264,6 +269,23 @@ func TestDebtsArePaid(t *testing.T) {
 			t.Error("something is owed still")
 		}
 	})
+}
+
+// TestDebtsOfOthersAreFlushed: a goroutine that pays what others owe meanwhile also
+// flushes it. The one that reads owes a refusal, sees that another goroutine pays, and
+// may have flushed already when that settles it.
+func TestDebtsOfOthersAreFlushed(t *testing.T) {
+	var o debts
+	p := &fakePayer{room: 10}
+	p.during = func() { o.owe(refusal(1), p) }
+	o.owe(debt{what: debtGoAway}, p)
+	if len(p.settled) != 2 || p.flushes != 1 {
+		t.Errorf("%d debts are paid and %d times flushed, want 2 and once", len(p.settled), p.flushes)
+	}
+	o.owe(refusal(2), p)
+	if len(p.settled) != 3 || p.flushes != 1 {
+		t.Errorf("%d debts are paid and %d times flushed: a goroutine that pays its own flushes itself", len(p.settled), p.flushes)
+	}
 }
 
 // TestTooManyDebts: whoever owes one too many is told.
