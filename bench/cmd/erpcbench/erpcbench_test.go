@@ -191,6 +191,17 @@ func TestServerEnvironment(t *testing.T) {
 	}
 }
 
+// What a process says behind the end of its output is in the error.
+func TestLastWordsOfAProcess(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\nexec >&-\nsleep 0.1\necho no port for me >&2\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := start(program, "mute", "server", nil); err == nil || !strings.Contains(err.Error(), "no port for me") {
+		t.Error(err)
+	}
+}
+
 func TestArguments(t *testing.T) {
 	j := &job{size: 64, args: []string{"-filter", "s2"}}
 	if got := j.arguments(); !slices.Equal(got, []string{"-workload", "bytes", "-size", "64", "-filter", "s2"}) {

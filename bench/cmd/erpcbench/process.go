@@ -89,12 +89,14 @@ func (p *process) do(v any, d time.Duration, format string, args ...any) error {
 	return p.answer(v, d)
 }
 
-// failed adds to err what the process said last.
+// failed ends the process, so that all that it said has arrived, and adds the last of
+// that to err.
 func (p *process) failed(err error) error {
+	p.stop()
 	return fmt.Errorf("%s: %w; it said: %q", p.name, err, p.log.String())
 }
 
-// stop ends the process: by the end of its input, or by force.
+// stop ends the process: by the end of its input, or by force. It may be called again.
 func (p *process) stop() {
 	_ = p.in.Close()
 	late := time.AfterFunc(2*time.Second, func() { _ = p.cmd.Process.Kill() })
