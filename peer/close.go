@@ -14,7 +14,8 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// Close closes the listeners and the sessions at once. Pending calls end with a
+// Close closes the listeners, also those of [Peer.Listen] that are not served, and the
+// sessions at once. Pending calls end with a
 // status, and queued messages get a moment to be written; call [Peer.Flush]
 // before to wait for them. Close does not wait for handlers, so it may be
 // called anywhere. A second Close does nothing.
@@ -58,22 +59,22 @@ func each(sessions iter.Seq[*session.Engine], f func(*session.Engine) error) err
 }
 
 // stopAccepting enters a later phase. The first one after serving closes the
-// listeners.
+// listeners that are served, and the last one those that are not.
 func (p *Peer) stopAccepting(to phase) error {
 	p.mu.Lock()
 	first := p.phase == serving
 	p.phase = p.phase.to(to)
+	var listeners []net.Listener
+	var onClose []func()
 	if p.phase == closed {
 		p.cut()
+		listeners, p.unserved = p.unserved, nil
 	}
-	if !first {
-		p.mu.Unlock()
-		return nil
+	if first {
+		p.cancel()
+		listeners = append(listeners, p.listeners...)
+		onClose, p.onClose = p.onClose, nil
 	}
-	p.cancel()
-	onClose := p.onClose
-	p.onClose = nil
-	listeners := slices.Clone(p.listeners)
 	p.mu.Unlock()
 	var errs []error
 	for _, lis := range listeners {

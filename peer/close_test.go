@@ -1,8 +1,11 @@
 package peer_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/peer"
 	"github.com/goerpc/erpc/session"
+	"github.com/goerpc/erpc/socket"
 	"github.com/goerpc/erpc/socket/memory"
 )
 
@@ -230,5 +234,85 @@ func TestIdleShutdownIsQuick(t *testing.T) {
 	}
 	if d > 200*time.Millisecond {
 		t.Errorf("a peer without sessions took %v", d)
+	}
+}
+
+// A listener that was opened and is not served ends with the peer, and its address is
+// free again.
+func TestListenerWithoutServeIsClosed(t *testing.T) {
+	for name, end := range map[string]func(*peer.Peer) error{
+		"close":               (*peer.Peer).Close,
+		"shutdown":            func(p *peer.Peer) error { return p.Shutdown(t.Context()) },
+		"close after a drain": func(p *peer.Peer) error { return errors.Join(p.Shutdown(t.Context()), p.Close()) },
+	} {
+		for _, network := range []string{"tcp", "unix"} {
+			t.Run(name+" "+network, func(t *testing.T) {
+				addr := "127.0.0.1:0"
+				if network == "unix" {
+					addr = filepath.Join(t.TempDir(), "socket")
+				}
+				p := peer.New(peer.Config{})
+				idle, err := p.ListenOn(network, addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				served, err := p.ListenOn("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				given, err := p.ListenOn("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = given.Close() // its owner has; that is no error of the peer's end
+				ended := make(chan error, 1)
+				go func() { ended <- p.Serve(served) }()
+				wait.Until(t, longest, "the listener to be served", func() bool { return len(p.Listeners()) == 1 })
+				if err := end(p); err != nil {
+					t.Error(err)
+				}
+				if err := receive(t, "the end of Serve", ended); !errors.Is(err, peer.ErrClosed) {
+					t.Errorf("Serve returned %v", err)
+				}
+				if _, err := idle.Accept(); !errors.Is(err, net.ErrClosed) {
+					t.Errorf("the listener that is not served: %v", err)
+				}
+				lis, err := net.Listen(network, idle.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = lis.Close() // it shows that the address is free
+				if err := p.Serve(idle); !errors.Is(err, peer.ErrClosed) {
+					t.Errorf("Serve after the end: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// lateTransport closes the peer while it listens.
+type lateTransport struct {
+	socket.Stream
+	peer *peer.Peer
+	lis  net.Listener
+}
+
+func (*lateTransport) Networks() []string { return []string{"late"} }
+
+func (l *lateTransport) Listen(ctx context.Context, _, addr string, o *socket.Options) (net.Listener, error) {
+	var err error
+	l.lis, err = l.Stream.Listen(ctx, "tcp", addr, o)
+	return l.lis, errors.Join(err, l.peer.Close())
+}
+
+// The same of a listener that is ready only after the end.
+func TestListenerOfAClosedPeerIsClosed(t *testing.T) {
+	late := new(lateTransport)
+	late.peer = peer.New(peer.Config{Transports: []socket.Transport{late}})
+	if _, err := late.peer.ListenOn("late", "127.0.0.1:0"); !errors.Is(err, peer.ErrClosed) {
+		t.Errorf("ListenOn returned %v", err)
+	}
+	if _, err := late.lis.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener: %v", err)
 	}
 }

@@ -73,7 +73,7 @@ func (p *Peer) listenAndServe(protoFunc []proto.Func) error {
 }
 
 // Listen returns a listener on the address of the configuration, for
-// [Peer.Serve].
+// [Peer.Serve]. It belongs to the peer, which closes it at its own end if it is not served.
 func (p *Peer) Listen() (net.Listener, error) {
 	addr := p.cfg.ListenAddr()
 	return p.ListenOn(p.cfg.Network, addr.String())
@@ -92,7 +92,23 @@ func (p *Peer) ListenOn(network, addr string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer: listen: %w", err)
 	}
+	if !p.keep(lis) {
+		_ = lis.Close() // it is not used
+		return nil, ErrClosed
+	}
 	return lis, nil
+}
+
+// keep remembers a listener until it is served, so that it ends with the peer. It reports
+// false if the peer is closed.
+func (p *Peer) keep(lis net.Listener) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.phase == closed {
+		return false
+	}
+	p.unserved = append(p.unserved, lis)
+	return true
 }
 
 // Serve accepts sessions from lis until the peer is closed, and closes lis.
@@ -103,13 +119,12 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		_ = lis.Close() // it is not used
 		return ErrClosed
 	}
+	p.unserved = without(p.unserved, lis)
 	p.listeners = append(p.listeners, lis)
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
-		if i := slices.Index(p.listeners, lis); i >= 0 {
-			p.listeners = slices.Delete(p.listeners, i, i+1)
-		}
+		p.listeners = without(p.listeners, lis)
 		p.mu.Unlock()
 		_ = lis.Close() // a second time, if the peer was closed
 	}()
@@ -143,6 +158,14 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 			return ErrClosed
 		}
 	}
+}
+
+// without returns the listeners less the first one that is lis.
+func without(listeners []net.Listener, lis net.Listener) []net.Listener {
+	if i := slices.Index(listeners, lis); i >= 0 {
+		return slices.Delete(listeners, i, i+1)
+	}
+	return listeners
 }
 
 // postListen calls the hook and turns a panic into an error, as for every hook.

@@ -51,6 +51,7 @@ type Peer struct {
 
 	mu        sync.Mutex // guards the following
 	phase     phase
+	unserved  []net.Listener // opened by Listen
 	listeners []net.Listener // being served
 	sweeping  bool
 	onClose   []func()
