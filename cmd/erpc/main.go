@@ -17,6 +17,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+
+	"github.com/goerpc/erpc/codec/thriftcodec"
 )
 
 // Exit codes.
@@ -79,6 +81,7 @@ func commands() []command {
 
 // run runs the command of args and returns the exit code.
 func run(ctx context.Context, args []string, std stdio) int {
+	thriftcodec.Reg() // -codec is checked before there is a peer
 	if len(args) == 0 {
 		usage(std.err)
 		return exitUsage

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/cmd/erpc/internal/mock"
 	"github.com/goerpc/erpc/examples/protobuf/chat/chaterpc"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/mixer/websocket"
 	"github.com/goerpc/erpc/plugin/auth"
 	"github.com/goerpc/erpc/plugin/reflect"
@@ -303,6 +305,27 @@ func TestCallOverTargets(t *testing.T) {
 	t.Setenv("SECRET", "hush")
 	if code, out, errs := erpcRun(t, "", "call", "-v", "-H", "key=${SECRET}", tcp, "/hidden/meta"); code != exitOK || out != "\"hush\"\n" || !strings.Contains(errs, "bytes") {
 		t.Errorf("metadata: exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// Bodies of thrift are bytes for the command, over its own protocol and over others. It is
+// the first command of a process, as users run it.
+func TestCallWithThrift(t *testing.T) {
+	body := "\x08\x00\x01\x00\x00\x00\x07\x00" // a struct whose first field is 7
+	file := filepath.Join(t.TempDir(), "arg")
+	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	echo := func(p erpc.Peer) { erpc.HandleCall(p, "/echo", kit.Same) }
+	for _, to := range []string{
+		"thrift-struct://" + listenWith(t, erpc.PeerConfig{Protocol: "thrift-struct"}, echo),
+		"raw://" + listenWith(t, erpc.PeerConfig{}, echo),
+	} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "call", "-codec", "thrift", "-raw", "-d", "@"+file, to, "/echo")
+		cmd.Env = append(os.Environ(), asCommand+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != body {
+			t.Errorf("%s: %v, %q", to, err, out)
+		}
 	}
 }
 
