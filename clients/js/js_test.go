@@ -15,6 +15,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/mixer/websocket"
 )
@@ -79,10 +80,7 @@ func newPeer(t *testing.T, plugins ...erpc.Plugin) erpc.Peer {
 
 // TestInNode runs erpc.test.mjs in Node.js.
 func TestInNode(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed")
-	}
+	node := kit.Program(t, "node")
 	if out, err := exec.Command(node, "--experimental-websocket", "--version").CombinedOutput(); err != nil {
 		t.Skipf("this node has no WebSocket, which comes with 20.10: %s", out)
 	}

@@ -11,14 +11,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // TestPack lets npm pack what would be published.
 func TestPack(t *testing.T) {
-	npm, err := exec.LookPath("npm")
-	if err != nil {
-		t.Skip("npm is not installed")
-	}
+	npm := kit.Program(t, "npm")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, npm, "pack", "--dry-run", "--json", "--offline", "--ignore-scripts")
@@ -107,10 +106,7 @@ func TestPackageNamesItsFiles(t *testing.T) {
 
 // TestReadmeParses checks that Node.js can parse the blocks of README.md.
 func TestReadmeParses(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed")
-	}
+	node := kit.Program(t, "node")
 	b, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/cluster"
+	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/mixer/websocket"
 )
 
@@ -82,10 +83,7 @@ func chatNode(t *testing.T, mux *http.ServeMux, path string, bus *cluster.Memory
 
 // TestRoomsInNode runs rooms.test.mjs in Node.js.
 func TestRoomsInNode(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed")
-	}
+	node := kit.Program(t, "node")
 	if out, err := exec.Command(node, "--experimental-websocket", "--version").CombinedOutput(); err != nil {
 		t.Skipf("this node has no WebSocket, which comes with 20.10: %s", out)
 	}

@@ -1,7 +1,6 @@
 package js_test
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -9,18 +8,13 @@ import (
 	"testing"
 
 	"github.com/goerpc/erpc/clients/js"
+	"github.com/goerpc/erpc/internal/test/kit"
 )
 
 // TestTypes runs the TypeScript compiler on the types and a program that uses all
 // of them.
 func TestTypes(t *testing.T) {
-	tsc, err := exec.LookPath("tsc")
-	if err != nil {
-		if os.Getenv("CI") == "true" && os.Getenv("ERPC_INTEROP") == "1" {
-			t.Fatal("tsc is not installed: apt-get install node-typescript")
-		}
-		t.Skip("types not tested: tsc is not installed")
-	}
+	tsc := kit.Program(t, "tsc")
 	cmd := exec.Command(tsc, "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom", "--module", "es2022", "testdata/types.ts")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
