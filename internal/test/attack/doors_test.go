@@ -74,6 +74,15 @@ var doors = map[string]func(*victim) (addr string, err error){
 	"http, 3 handlers": func(v *victim) (string, error) {
 		return v.listen(erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc(), MaxHandlers: 3})
 	},
+	"raw, 3 handlers of a session": func(v *victim) (string, error) {
+		return v.listen(erpc.PeerConfig{MaxSessionHandlers: 3})
+	},
+	"thrift, 3 handlers of a session": func(v *victim) (string, error) {
+		return v.listen(erpc.PeerConfig{
+			ProtoFunc:          thriftproto.NewStockProtoFunc(thriftproto.StockConfig{Mapper: erpc.HTTPServiceMethodMapper}),
+			MaxSessionHandlers: 3,
+		})
+	},
 	"http, limit.Handlers(3)": func(v *victim) (string, error) {
 		return v.listen(erpc.PeerConfig{ProtoFunc: httproto.NewHTTProtoFunc()}, limit.Handlers(3))
 	},

@@ -29,6 +29,11 @@ func limits() []attack {
 	all := []attack{
 		{class: "limits", name: "MaxHandlers and HTTP clients", door: "http, 3 handlers", most: modest, run: manyAtWork},
 		{class: "limits", name: "limit.Handlers and HTTP clients", door: "http, limit.Handlers(3)", most: modest, run: manyAtWork},
+		{class: "limits", name: "MaxSessionHandlers", door: "raw, 3 handlers of a session", most: modest, run: atWork(3, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/slow", 'p', nil) })},
+		{class: "limits", name: "MaxSessionHandlers and an ordered handler", door: "raw, 3 handlers of a session", most: modest, run: atWork(1, func(s *stranger) []byte { return s.raw(erpc.TypeCall, "/ordered", 'p', nil) })},
+		{class: "limits", name: "MaxSessionHandlers and answers in turn", door: "thrift, 3 handlers of a session", most: modest, run: atWork(1, func(s *stranger) []byte {
+			return s.frame(thriftproto.NewStockProtoFunc(thriftproto.StockConfig{Mapper: erpc.HTTPServiceMethodMapper}), erpc.TypeCall, "/slow", 't', nil)
+		})},
 		{class: "limits", name: "MaxSessions and WebSocket", door: "websocket, 10 sessions", most: modest, run: func(s *stranger) {
 			for range sized(60, 500) {
 				s.upgrade()
@@ -65,6 +70,31 @@ func manyAtWork(s *stranger) {
 	time.Sleep(300 * time.Millisecond) // meanwhile no other handler may start
 	if _, n, _ := s.child.numbers(s.T); n > 3 {
 		s.breaks("%d handlers at work, with 3 allowed", n)
+	}
+}
+
+// atWork returns an attack that floods one connection with calls of a slow handler, of which
+// allowed may be at work at the same time. Those that wait have no goroutine each.
+func atWork(allowed int, frame func(*stranger) []byte) func(*stranger) {
+	return func(s *stranger) {
+		idle := s.child.goroutines(s.T)
+		conn := s.dial()
+		go drain(conn) // ends with the connection
+		batch := bytes.Repeat(frame(s), 100)
+		_ = conn.SetWriteDeadline(time.Now().Add(sized(time.Second, 5*time.Second))) // the victim may read no more
+		for s.sent.Load() < sized[int64](256<<10, 4<<20) {
+			if _, err := conn.Write(batch); err != nil {
+				break
+			}
+		}
+		kit.Eventually(s, patience, "handlers at work", func() bool { _, n, _ := s.child.numbers(s.T); return n >= allowed })
+		time.Sleep(500 * time.Millisecond) // in which more must not begin
+		if _, n, _ := s.child.numbers(s.T); n > allowed {
+			s.breaks("%d handlers at work, with %d allowed", n, allowed)
+		}
+		if n := s.child.goroutines(s.T) - idle; n > 100 {
+			s.breaks("%d goroutines more", n)
+		}
 	}
 }
 
@@ -231,7 +261,7 @@ func TestRequestsOfOneHTTP2Connection(t *testing.T) {
 	stop()
 	wg.Wait()
 	took := s.child.end(t)
-	most := 2*clients*kit.ConnectionCost(cfg, false) + 8<<20
+	most := 2*clients*kit.ConnectionCost(cfg, false) + 8<<20 // half of it is garbage: GOGC=10 needs no factor
 	t.Logf("%.1f MiB of %.1f, %d goroutines more", float64(took.memory)/(1<<20), float64(most)/(1<<20), grown)
 	if took.memory > most {
 		t.Errorf("memory grew by %.1f MiB, more than %.1f", float64(took.memory)/(1<<20), float64(most)/(1<<20))
