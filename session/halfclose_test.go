@@ -326,3 +326,26 @@ func TestClosedHalfIsNotWatched(t *testing.T) {
 		u.want("closed")
 	})
 }
+
+// Bytes that the other side takes are progress, too: replies may be long.
+func TestHalfClosedSideThatReadsSlowly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u := halfUnit(t)
+		handler := u.occupy()
+		defer handler.free()
+		if !u.halfClose() {
+			t.Fatal("it is not half closed")
+		}
+		for range 4 {
+			time.Sleep(maxHalfClosed - time.Second)
+			u.want()
+			m := message.New(message.WithBodyCodec('j'), message.WithBody(1))
+			m.SetMtype(message.TypeReply)
+			if err := u.sock.Send(m, socket.Reserved, socket.FlushInline); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * maxHalfClosed)
+		u.want("down: "+errConnClosed.Error(), "closed")
+	})
+}
