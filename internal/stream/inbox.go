@@ -28,6 +28,11 @@ type Credit struct {
 // however small they are.
 const maxUncredited = 64
 
+// minOverlap is the least window, in bytes, of a stream whose messages fill the
+// initial one. It lets two messages of 64 KiB be on their way, and is too small to
+// hold up what else the connection carries.
+const minOverlap = 2 * InitialWindow
+
 // An Inbox holds the messages that have arrived on a stream and were not taken
 // yet. Put is for the goroutine that reads the connection and never blocks; Take
 // is for the program, one goroutine at a time. All other methods may be called
@@ -134,7 +139,7 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 		b.shrinkLocked(b.queued)
 		return e.value, Credit{}, false
 	}
-	if e.full && empty && b.window < MaxWindow && b.growth.usedUp(b.offset, b.window) && b.memory.Reserve(b.window) {
+	if e.full && empty && b.window < MaxWindow && b.tooSmallLocked(e.charge) && b.memory.Reserve(b.window) {
 		b.reserved += b.window
 		b.window *= 2 // the program keeps up
 	}
@@ -146,6 +151,14 @@ func (b *Inbox[T]) takeLocked() (value T, credit Credit, due bool) {
 		b.credited, b.granted = b.offset, b.window
 	}
 	return e.value, Credit{Count: b.taken, Window: b.window}, due
+}
+
+// tooSmallLocked reports whether the window should grow, after a message that has
+// used it up was taken. If the message alone fills the window, the two sides only
+// take turns: the next one is not sent before the program has taken this one.
+func (b *Inbox[T]) tooSmallLocked(charge int64) bool {
+	slow := b.growth.usedUp(b.offset, b.window)
+	return slow || charge >= b.window && b.window < minOverlap
 }
 
 // Close refuses further messages. Those that are queued can still be taken; after
