@@ -85,6 +85,8 @@ export declare class Stream<In = unknown, Out = unknown> implements AsyncIterabl
   private constructor();
   /** Aborts when the stream has ended. */
   readonly signal: AbortSignal;
+  /** Aborts when the other side begins to shut down, or asks for the end of this stream. The stream goes on, but should end soon. */
+  readonly draining: AbortSignal;
   /** Resolves when the stream has ended: with null after success, else with its status. */
   readonly ended: Promise<StatusError | null>;
   /** Resolves when the message was passed to the connection. It waits until the program of the other side has taken enough earlier messages. */

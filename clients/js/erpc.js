@@ -199,6 +199,7 @@ export class Peer {
     if (caps?.seq !== m.seq || m.seq < MIN_CAPS_SEQ) return false;
     this.#streamsSupported = Promise.resolve((caps.bits & STREAMS) !== 0);
     this.#send({ seq: m.seq, mtype: REPLY, serviceMethod: "", meta: query([[CAPS_META, `1.${STREAMS}.${m.seq}`]]), bodyCodec: 0, body: "" });
+    this.#proven();
     return true;
   }
 
@@ -424,9 +425,12 @@ export class Peer {
       return;
     }
     if (!this.#ours) return;
-    if (what === "goaway") {
-      this.#leaving = true;
-      this.#leave();
+    switch (what) {
+      case "goaway":
+        this.#leaving = true;
+        this.#streams?.drain();
+        return this.#leave();
+      case "drain": return this.#streams?.drainOne(m.seq);
     }
   }
 

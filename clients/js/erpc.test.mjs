@@ -173,6 +173,45 @@ test("the other side opens a stream", async () => {
   assert.equal(await peer.call("/stream/back", 2000, { timeout: 20000 }), 1999000);
   peer.close();
 });
+const aborted = (signal) => new Promise((resolve) => { if (signal.aborted) resolve(); else signal.addEventListener("abort", resolve); });
+
+test("a stream drains when the other side asks for its end", async () => {
+  const peer = open();
+  const s = peer.stream("/stream/drain"), other = peer.stream("/stream/echo", "0");
+  assert.equal((await other.next()).value, "0");
+  await aborted(s.draining);
+  assert.equal(s.signal.aborted || other.draining.aborted, false);
+  await s.closeSend();
+  assert.equal(await s.ended, null);
+  peer.close();
+});
+
+test("streams drain when the other side shuts down, and the next are opened on the next connection", async () => {
+  const peer = connect(downURL, { minBackoff: 10, maxBackoff: 50 });
+  const s = peer.stream("/stream/echo", "0"), over = peer.stream("/stream/echo");
+  assert.equal((await s.next()).value, "0");
+  over.close();
+  const restart = fetch(restartURL);
+  await aborted(s.draining);
+  await s.send("1");
+  assert.equal((await s.next()).value, "1"); // it goes on
+  const next = peer.stream("/stream/echo", "2");
+  await s.closeSend();
+  assert.equal(await s.ended, null);
+  assert.equal((await restart).status, 200);
+  assert.equal((await next.next()).value, "2");
+  assert.equal(next.draining.aborted || over.draining.aborted, false);
+  peer.close();
+});
+
+test("a stream of the other side drains, though this side has asked for nothing", async () => {
+  const peer = open();
+  const drained = new Promise((resolve) => peer.onStream("/client/drain", async (s) => { await aborted(s.draining); resolve(); }));
+  await peer.push("/stream/feed", 1);
+  await drained;
+  peer.close();
+});
+
 // Waits until f returns something true.
 async function until(f) {
   for (let i = 0; i < 1000; i++) {

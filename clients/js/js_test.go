@@ -2,6 +2,8 @@ package js_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +27,7 @@ import (
 func TestMain(m *testing.M) { wait.Main(m) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 30"
+const allPassed = "# pass 33"
 
 // endpoints adds those that erpc.test.mjs connects to: the second wants a token.
 func endpoints(t *testing.T, mux *http.ServeMux) {
@@ -227,6 +229,27 @@ func streamHandlers(p erpc.Peer) {
 			n++
 		}
 		return s.Send(&n)
+	})
+	erpc.HandleStream(p, "/stream/drain", func(ctx context.Context, s *erpc.Stream[string, int]) error {
+		s.Drain()
+		_, err := s.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	})
+	erpc.HandlePush(p, "/stream/feed", func(ctx context.Context, _ *int) error {
+		s, err := erpc.OpenStream[int, int](ctx, erpc.PushCtxFrom(ctx).Session(), "/client/drain")
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		s.Drain()
+		_, err = s.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
 	})
 	erpc.HandleCall(p, "/stream/release", func(context.Context, *int) (*int, error) { close(release); return new(int), nil })
 	erpc.HandleCall(p, "/stream/hung", func(ctx context.Context, n *int) (*int, error) {

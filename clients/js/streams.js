@@ -53,7 +53,7 @@ class Window {
 export class Stream {
   #link; #key; #codec; #window = new Window(); #inbox = []; #queued = 0; #taking = null;
   #size = INITIAL_WINDOW; #taken = 0; #owed = 0; #owedCount = 0;
-  #sendClosed = false; #recvClosed = false; #outcome = null; #abort = new AbortController();
+  #sendClosed = false; #recvClosed = false; #outcome = null; #abort = new AbortController(); #draining = new AbortController();
   #opened; #finished; #finish; #signalled = () => {};
 
   /** @private Made by Streams. */
@@ -65,6 +65,9 @@ export class Stream {
 
   /** Aborts when the stream has ended. */
   get signal() { return this.#abort.signal; }
+
+  /** Aborts when the other side begins to shut down, or asks for the end of this stream. The stream goes on, but should end soon. */
+  get draining() { return this.#draining.signal; }
 
   /** Resolves when the stream has ended: with null after success, else with a StatusError. */
   get ended() { return this.#finished; }
@@ -144,7 +147,7 @@ export class Stream {
     this._ready();
   }
 
-  get _key() { return this.#key; }
+  _drain() { this.#draining.abort(); }
 
   _data(body, full) {
     if (this.#outcome || this.#recvClosed) return;
@@ -189,7 +192,7 @@ export class Stream {
 
 /** @private The streams of one connection. */
 export class Streams {
-  #byKey = new Map(); #lastID = 0; #accepted = 0; #codec; #send; #handlers; #ended;
+  #byKey = new Map(); #lastID = 0; #accepted = 0; #draining = false; #codec; #send; #handlers; #ended;
 
   // send sends a message, handlers finds the handler of a method, and ended is called when a
   // stream has ended.
@@ -216,6 +219,7 @@ export class Streams {
     this.#byKey.set(key, stream);
     this.frame(OPEN, -key, { serviceMethod, meta });
     stream._bind(this, key, signal);
+    if (this.#draining) stream._drain();
   }
 
   // receive handles a message, and returns whether it was a frame of a stream.
@@ -262,6 +266,15 @@ export class Streams {
     this.#accepted--;
     stream._end(error, true, true);
   }
+
+  /** The other side shuts down: all streams should end soon. */
+  drain() {
+    this.#draining = true;
+    for (const s of [...this.#byKey.values()]) s._drain();
+  }
+
+  /** The other side wants one stream to end soon. */
+  drainOne(key) { this.#byKey.get(key)?._drain(); }
 
   /** Ends all streams with the connection. */
   close(error) {

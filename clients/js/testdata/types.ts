@@ -44,7 +44,7 @@ async function streams(): Promise<void> {
   await s.send(1);
   await s.closeSend();
   const m: IteratorResult<string> = await s.next();
-  console.log(m.done, s.signal.aborted, (await s.ended)?.code);
+  console.log(m.done, s.signal.aborted, s.draining.aborted, (await s.ended)?.code);
   s.close();
   // @ts-expect-error: it sends numbers
   await s.send("1");
