@@ -26,7 +26,7 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 		_, err = r.Discard(n)
 		return b, false, err
 	}
-	b = m.StorageUpTo(min(n, firstRead), n)
+	b = m.StorageUpTo(step(firstRead, n), n)
 	for got := 0; ; {
 		k, err := io.ReadFull(r, b[got:])
 		if err != nil {
@@ -37,14 +37,19 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 			return b, true, nil
 		}
 		old := b
-		next := 8 * got
-		if next >= n-n/8 { // the rest is small: one more step would copy everything again
-			next = n
-		}
-		b = m.StorageUpTo(next, n)
+		b = m.StorageUpTo(step(8*got, n), n)
 		copy(b, old)
 		bufpool.Put(old) // still in the CPU's cache, for the next large frame
 	}
+}
+
+// step returns next, the storage for a part of a frame of n bytes, or n if the rest
+// is small: one more step would copy everything again.
+func step(next, n int) int {
+	if next >= n-n/8 {
+		return n
+	}
+	return next
 }
 
 // PeekHead returns the next n bytes without consuming them. If the stream ends, it

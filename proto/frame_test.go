@@ -120,6 +120,38 @@ func TestReadFrameAllocatesWhatArrives(t *testing.T) {
 	}
 }
 
+// asked records the most that a Read asks for.
+type asked struct {
+	io.Reader
+	most int
+}
+
+func (a *asked) Read(p []byte) (int, error) {
+	a.most = max(a.most, len(p))
+	return a.Reader.Read(p)
+}
+
+// A frame that is slightly larger than the first step is read with it.
+func TestReadFrameReadsTheRestWithTheFirstStep(t *testing.T) {
+	for n, want := range map[int]int{
+		firstRead:                 firstRead,
+		firstRead + 40:            firstRead + 40,
+		firstRead + firstRead/7:   firstRead + firstRead/7,
+		firstRead + firstRead/2:   firstRead,
+		8*firstRead + firstRead/2: 7*firstRead + firstRead/2, // the second step
+	} {
+		src := &asked{Reader: bytes.NewReader(pattern(n))}
+		m := new(message.Message)
+		m.Keep(make([]byte, 0, firstRead)) // else a larger buffer of another test may be used
+		if _, _, err := ReadFrame(bufio.NewReader(src), m, n); err != nil {
+			t.Fatal(err)
+		}
+		if src.most != want {
+			t.Errorf("a frame of %d bytes: %d at once, want %d", n, src.most, want)
+		}
+	}
+}
+
 // A body of a round size and its header are slightly larger than a step of the
 // growth. The excess must not cost another step, which copies everything.
 func TestReadFrameTakesNoStepForTheRest(t *testing.T) {
