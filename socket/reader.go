@@ -9,8 +9,9 @@ import (
 
 // Sizes in bytes.
 const (
-	readBuffer = 64 << 10
-	firstBytes = 40 // enough for a protocol to tell whose message it is
+	readBuffer = 60 << 10 // what follows the beginning of a message of 64 KiB is read around it
+	beginning  = 4 << 10  // of a message that is expected to be large
+	firstBytes = 40       // enough for a protocol to tell whose message it is
 )
 
 var (
@@ -29,6 +30,7 @@ type reader struct {
 	err   error
 	fd    int32 // of the poll in progress, else -1
 	loop  bool  // the connection is a ReadNotifier, or one is below it
+	large bool  // the last message did not fit into a buffer; the next one is likely to be large, too
 	from  uint8 // first[from:to] is not in the buffer yet
 	to    uint8
 	first *[firstBytes]byte // what was read while there was no buffer; nil where the descriptor can be polled
@@ -107,6 +109,8 @@ func (r *reader) Read(p []byte) (n int, err error) {
 		n = copy(p, r.first[r.from:r.to])
 		r.from += uint8(n)
 		return n, nil
+	case r.fd >= 0 && r.large: // the protocol reads the rest to where it stays, without a copy
+		n, err = readNow(int(r.fd), p[:min(len(p), beginning)])
 	case r.fd >= 0:
 		n, err = readNow(int(r.fd), p)
 	default:
@@ -115,6 +119,12 @@ func (r *reader) Read(p []byte) (n int, err error) {
 	}
 	r.count(n)
 	return n, err
+}
+
+// arrived notes that a message of n bytes was read.
+func (r *reader) arrived(n uint32) {
+	r.messages.Store(r.messages.Load() + 1)
+	r.large = n > readBuffer
 }
 
 func (r *reader) count(n int) {

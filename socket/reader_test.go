@@ -3,7 +3,9 @@ package socket
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -99,6 +101,90 @@ func TestReadWhateverTheChunks(t *testing.T) {
 				t.Errorf("%s by %d bytes: stats %+v", k.name, step, st)
 			}
 			_ = r.Close()
+		}
+	}
+}
+
+// After a large message only the beginning of the next one is read into the buffer.
+// The rest, of a large one, goes to where it stays, without a copy. Small messages
+// share reads again after the first of them.
+func TestLargeMessagesAreReadAroundTheBuffer(t *testing.T) {
+	for _, k := range kinds {
+		a, b := k.pair(t)
+		r := newSocket(b, Config{})
+		if r.out.raw == nil {
+			_, _ = a.Close(), b.Close() // it is read without a poll
+			continue
+		}
+		large, small := frameOf(t, call(1, make([]byte, 64<<10))), frameOf(t, call(2, make([]byte, 100)))
+		read := func(name string, seq int32, most, least int) {
+			t.Helper()
+			if err := r.Wait(); err != nil {
+				t.Fatalf("%s, %s: %v", k.name, name, err)
+			}
+			if n := r.in.br.Buffered(); n > most || n < least {
+				t.Errorf("%s, %s: %d bytes are in the buffer, want %d to %d", k.name, name, n, least, most)
+			}
+			var m message.Message
+			if err := r.Read(&m); err != nil || m.Seq() != seq {
+				t.Fatalf("%s, %s: message %d, %v", k.name, name, m.Seq(), err)
+			}
+		}
+		write := func(frames ...[]byte) {
+			t.Helper()
+			if _, err := a.Write(bytes.Join(frames, nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, most := range []int{readBuffer, beginning, beginning} {
+			written := make(chan struct{})
+			go func() { // it may not fit into what the system holds
+				defer close(written)
+				if _, err := a.Write(large); err != nil {
+					t.Error(err)
+				}
+			}()
+			read(fmt.Sprintf("large message %d", i), 1, most, 1)
+			within(t, "the writing", written)
+		}
+		write(small)
+		read("a small one", 2, beginning, len(small))
+		many := bytes.Repeat(small, 60) // fits into one packet everywhere
+		write(many)
+		read("the first of many", 2, readBuffer, beginning+1)
+		_, _ = r.Close(), a.Close()
+	}
+}
+
+// A conn that has always more to read records how much of it is asked for.
+type endless struct {
+	net.Conn
+	left  []byte
+	taken int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.left)
+	e.left, e.taken = e.left[n:], e.taken+n
+	return n, nil
+}
+
+// Nothing behind a message of 64 KiB is read with it, which would mean that a part
+// of it was copied.
+func TestNothingIsReadBehindALargeMessage(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	frame := frameOf(t, call(1, make([]byte, 64<<10+10))) // with a head as short as this protocol's, 64 KiB alone fit into a buffer of 64 KiB
+	src := &endless{Conn: b, left: bytes.Repeat(frame, 3)}
+	r := newSocket(src, Config{})
+	defer r.Close()
+	for i := 1; i <= 3; i++ {
+		var m message.Message
+		if err := r.Read(&m); err != nil {
+			t.Fatal(err)
+		}
+		if src.taken != i*len(frame) {
+			t.Errorf("%d bytes were read for %d messages of %d", src.taken, i, len(frame))
 		}
 	}
 }

@@ -125,7 +125,7 @@ func (s *Socket) Read(m *message.Message) (err error) {
 	}
 	err = s.unpack(br, m)
 	if err == nil {
-		s.in.messages.Store(s.in.messages.Load() + 1)
+		s.in.arrived(m.Size())
 	}
 	return err
 }
