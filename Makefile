@@ -162,7 +162,7 @@ fuzz: ## each fuzz target for FUZZTIME
 STREAM_WALK ?= 30s
 .PHONY: test-streams
 test-streams: ## the suite of streams at full size, and STREAM_WALK of random faults for each seed
-	ERPC_STREAMS=full ERPC_STREAM_WALK=$(STREAM_WALK) $(GO) test -count=1 ./internal/test/streams
+	ERPC_STREAMS=full ERPC_STREAM_WALK=$(STREAM_WALK) $(GO) test -count=1 -timeout 30m ./internal/test/streams
 
 .PHONY: test-faults
 test-faults: ## half-open and slow networks between two network namespaces; needs root and iproute2

@@ -177,7 +177,9 @@ func TestEitherSideOpens(t *testing.T) {
 }
 
 // A stream that is not read stops its sender and nothing else.
-func TestAStalledReaderStopsItsSenderOnly(t *testing.T) {
+func TestAStalledReaderStopsItsSenderOnly(t *testing.T) { everywhere(t, testStalledReader) }
+
+func testStalledReader(t *testing.T, link linker) {
 	release := make(chan struct{})
 	sess, _ := link(t, func(srv erpc.Peer) {
 		register(srv)
@@ -215,14 +217,14 @@ func TestAStalledReaderStopsItsSenderOnly(t *testing.T) {
 	if bytes := sent * len(chunk); bytes > 256<<10 {
 		t.Errorf("%d bytes were sent to a program that does not read", bytes)
 	}
-	for i := range 1000 {
+	for i := range scaled(1000) {
 		n, err := erpc.Call[int](ctx, sess, "/add", i)
 		if err != nil || *n != i+1 {
 			t.Fatalf("call %d beside the stalled stream: %v, %v", i, n, err)
 		}
 	}
 	other := open[note, note](t, ctx, sess, "/echo")
-	for i := range 500 {
+	for i := range scaled(500) {
 		if err := other.Send(&note{i}); err != nil {
 			t.Fatal(err)
 		}
@@ -239,7 +241,9 @@ func TestAStalledReaderStopsItsSenderOnly(t *testing.T) {
 
 // Both sides write more than their windows while neither reads; once they do,
 // everything arrives.
-func TestBothWriteMoreThanTheWindow(t *testing.T) {
+func TestBothWriteMoreThanTheWindow(t *testing.T) { everywhere(t, testBothWrite) }
+
+func testBothWrite(t *testing.T, link linker) {
 	const size = 32 << 10 // so four messages are more than a window
 	count := scaled(200)
 	both := func(s *erpc.Stream[[]byte, []byte]) error {
@@ -266,22 +270,26 @@ func TestBothWriteMoreThanTheWindow(t *testing.T) {
 		}
 		return <-failed
 	}
-	for name, pf := range protocols {
-		t.Run(name, func(t *testing.T) {
-			sess, _ := link(t, func(srv erpc.Peer) {
-				erpc.HandleStream(srv, "/both", func(_ context.Context, s *erpc.Stream[[]byte, []byte]) error { return both(s) })
-			}, erpc.PeerConfig{ProtoFunc: pf}, erpc.PeerConfig{ProtoFunc: pf})
-			ctx, cancel := context.WithTimeout(t.Context(), bound)
-			defer cancel()
-			if err := both(open[[]byte, []byte](t, ctx, sess, "/both")); err != nil {
-				t.Error(err)
-			}
-		})
+	sess, _ := link(t, func(srv erpc.Peer) {
+		erpc.HandleStream(srv, "/both", func(_ context.Context, s *erpc.Stream[[]byte, []byte]) error { return both(s) })
+	}, erpc.PeerConfig{}, erpc.PeerConfig{})
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	if err := both(open[[]byte, []byte](t, ctx, sess, "/both")); err != nil {
+		t.Error(err)
 	}
 }
 
-func TestSizes(t *testing.T) {
-	cfg := erpc.PeerConfig{StreamMessageLimit: 16 << 20}
+// Messages of all sizes up to the limit arrive as they were sent. One above it is
+// refused, and the stream goes on.
+func TestSizes(t *testing.T) { everywhere(t, testSizes) }
+
+func testSizes(t *testing.T, link linker) {
+	limit := 512 << 10
+	if full {
+		limit = 16 << 20
+	}
+	cfg := erpc.PeerConfig{StreamMessageLimit: limit}
 	sess, _ := link(t, func(srv erpc.Peer) {
 		erpc.HandleStream(srv, "/same", func(_ context.Context, s *erpc.Stream[[]byte, []byte]) error {
 			for m, err := range s.All() {
@@ -298,7 +306,7 @@ func TestSizes(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	s := open[[]byte, []byte](t, ctx, sess, "/same")
-	for _, n := range []int{0, 1, 255, 256, 4095, 64 << 10, 64<<10 + 1, 1 << 20, 16 << 20} {
+	for _, n := range []int{0, 1, 255, 256, 4095, 64 << 10, 64<<10 + 1, limit / 4, limit} {
 		m := make([]byte, n)
 		_, _ = rand.Read(m) // it never fails
 		if err := s.Send(&m); err != nil {
@@ -309,7 +317,7 @@ func TestSizes(t *testing.T) {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
 	}
-	large := make([]byte, 16<<20+1)
+	large := make([]byte, limit+1)
 	wantCode(t, "above the limit", s.Send(&large), erpc.CodeTooLarge)
 	one := []byte{1}
 	if err := s.Send(&one); err != nil {
@@ -492,14 +500,19 @@ func TestStreamsOneAfterAnother(t *testing.T) {
 }
 
 // Many streams are opened and ended on one session, and leave nothing behind.
-func TestManyStreams(t *testing.T) {
-	count := scaled(10_000)
+func TestManyStreams(t *testing.T) { everywhere(t, testManyStreams) }
+
+func testManyStreams(t *testing.T, link linker) {
+	count, atOnce := 10_000, 500
+	if !full {
+		count, atOnce = 300, 100
+	}
 	sess, _ := link(t, register, erpc.PeerConfig{MaxStreams: -1, StreamMemory: -1}, erpc.PeerConfig{StreamMemory: -1})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	before := runtime.NumGoroutine()
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 500)
+	slots := make(chan struct{}, atOnce)
 	for i := range count {
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -779,7 +792,9 @@ type failing struct{ err error }
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // A subscription continues over another connection where it left off.
-func TestSubscribeFrom(t *testing.T) {
+func TestSubscribeFrom(t *testing.T) { everywhere(t, testSubscribeFrom) }
+
+func testSubscribeFrom(t *testing.T, link linker) {
 	sess, srv := link(t, func(srv erpc.Peer) {
 		erpc.HandleStream(srv, "/feed", func(ctx context.Context, s *erpc.Stream[note, note]) error {
 			from, err := s.Recv()

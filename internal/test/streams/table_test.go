@@ -56,24 +56,51 @@ var transports = []transport{
 	{name: "ws", network: "ws"},
 }
 
+// A linker makes a server and a session of a client to it.
+type linker func(t *testing.T, register func(erpc.Peer), server, client erpc.PeerConfig) (erpc.Session, erpc.Peer)
+
+// link is the [linker] of the transport.
+func (tr transport) link(pf erpc.ProtoFunc) linker {
+	return func(t *testing.T, register func(erpc.Peer), server, client erpc.PeerConfig) (erpc.Session, erpc.Peer) {
+		t.Helper()
+		var made []erpc.Transport
+		if tr.new != nil {
+			made = []erpc.Transport{tr.new()}
+		}
+		for _, cfg := range []*erpc.PeerConfig{&server, &client} {
+			cfg.Network, cfg.ProtoFunc, cfg.Transports = tr.network, pf, made
+		}
+		server.ListenAddress = "127.0.0.1:0"
+		if tr.network == "unix" {
+			server.ListenAddress = filepath.Join(t.TempDir(), "s")
+		}
+		srv, cli := kit.Peer(t, server), kit.Peer(t, client)
+		if tr.tls {
+			tls := kit.TCP.TLS()
+			srv.SetTLSConfig(tls)
+			cli.SetTLSConfig(tls)
+		}
+		register(srv)
+		return kit.Open(t, cli, kit.Start(t, srv)), srv
+	}
+}
+
 // open returns a session with a server that has the handlers of [register].
 func (tr transport) open(t *testing.T, pf erpc.ProtoFunc) erpc.Session {
 	t.Helper()
-	cfg := erpc.PeerConfig{Network: tr.network, ProtoFunc: pf}
-	if tr.new != nil {
-		cfg.Transports = []erpc.Transport{tr.new()}
+	sess, _ := tr.link(pf)(t, register, erpc.PeerConfig{}, erpc.PeerConfig{})
+	return sess
+}
+
+// everywhere runs a test over each protocol and transport that can combine. A quick
+// run takes two that have little in common.
+func everywhere(t *testing.T, test func(*testing.T, linker)) {
+	quick := map[string]string{"raw": "tcp", "json": "ws"}
+	for name, pf := range protocols {
+		for _, tr := range transports {
+			if full || quick[name] == tr.name {
+				t.Run(name+" over "+tr.name, func(t *testing.T) { test(t, tr.link(pf)) })
+			}
+		}
 	}
-	server := cfg
-	server.ListenAddress = "127.0.0.1:0"
-	if tr.network == "unix" {
-		server.ListenAddress = filepath.Join(t.TempDir(), "s")
-	}
-	srv, cli := kit.Peer(t, server), kit.Peer(t, cfg)
-	if tr.tls {
-		tls := kit.TCP.TLS()
-		srv.SetTLSConfig(tls)
-		cli.SetTLSConfig(tls)
-	}
-	register(srv)
-	return kit.Open(t, cli, kit.Start(t, srv))
 }
