@@ -264,7 +264,7 @@ func TestListenerWithoutServeIsClosed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_ = given.Close() // its owner has; that is no error of the peer's end
+				_ = given.Close() // as its owner may; the peer does not report it
 				ended := make(chan error, 1)
 				go func() { ended <- p.Serve(served) }()
 				wait.Until(t, longest, "the listener to be served", func() bool { return len(p.Listeners()) == 1 })
