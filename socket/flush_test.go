@@ -48,12 +48,17 @@ func TestTurnIsBounded(t *testing.T) {
 		}
 		c = w.wrote(c, err)
 	}
+	other := new(writer)
+	pool.add(other)
 	if !w.reschedule() || w.state != scheduled {
 		t.Fatalf("the rest is not left to the pool: %v", w.state)
 	}
-	if last := pool.todo[len(pool.todo)-1]; last != w {
-		t.Error("the rest is not at the end of the line")
+	for i, want := range []*writer{w, other, w} { // first as it was scheduled before its turn
+		if got, _ := pool.todo.Pop(); got != want {
+			t.Errorf("number %d in the line is another writer", i)
+		}
 	}
+	pool.todo.Push(w)
 	pool.running = 1
 	pool.run()
 	eventually(t, "everything is written", s.Flushed)

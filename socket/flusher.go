@@ -3,6 +3,8 @@ package socket
 import (
 	"runtime"
 	"sync"
+
+	"github.com/goerpc/erpc/internal/fifo"
 )
 
 // A flusherPool writes, one turn at a time, what is queued on sockets whose
@@ -11,16 +13,15 @@ import (
 // call for many messages. What is left after a turn goes to the end of the
 // line, so busy sockets do not starve quiet ones. The zero value is ready.
 type flusherPool struct {
-	mu      sync.Mutex // guards the following
-	todo    []*writer  // in state scheduled, unless a sender was faster
-	next    int        // todo[:next] is done
-	running int        // goroutines; at most GOMAXPROCS
+	mu      sync.Mutex          // guards the following
+	todo    fifo.Queue[*writer] // in state scheduled, unless a sender was faster
+	running int                 // goroutines; at most GOMAXPROCS
 }
 
 // add schedules w to be flushed. It never blocks.
 func (p *flusherPool) add(w *writer) {
 	p.mu.Lock()
-	p.todo = append(p.todo, w)
+	p.todo.Push(w)
 	start := p.running < runtime.GOMAXPROCS(0)
 	if start {
 		p.running++
@@ -41,18 +42,9 @@ func (p *flusherPool) run() {
 func (p *flusherPool) pop() *writer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.next == len(p.todo) {
-		p.todo, p.next = p.todo[:0], 0
+	w, ok := p.todo.Pop()
+	if !ok {
 		p.running--
-		return nil
-	}
-	w := p.todo[p.next]
-	p.todo[p.next] = nil
-	p.next++
-	if p.next > 4096 && p.next*2 > len(p.todo) {
-		n := copy(p.todo, p.todo[p.next:])
-		clear(p.todo[n:])
-		p.todo, p.next = p.todo[:n], 0
 	}
 	return w
 }

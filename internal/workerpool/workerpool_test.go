@@ -1,7 +1,9 @@
 package workerpool
 
 import (
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,7 +12,7 @@ import (
 func parked(p *Pool[int]) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.idle)
+	return len(p.parked)
 }
 
 func TestRunReusesGoroutines(t *testing.T) {
@@ -40,6 +42,7 @@ func TestSurplusEnds(t *testing.T) {
 			wg.Add(1)
 			p.Run(0)
 		}
+		synctest.Wait() // each holds a worker
 		close(gate)
 		wg.Wait()
 		synctest.Wait()
@@ -50,17 +53,64 @@ func TestSurplusEnds(t *testing.T) {
 	})
 }
 
-func TestRunNeverWaits(t *testing.T) {
+// An item does not wait for those before it, whether they block or not, and whether
+// workers are parked or not.
+func TestItemsDoNotWaitForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		p := Pool[int]{Max: 1, Do: func(int) { <-gate }}
-		for range 50 {
-			p.Run(0) // each on its own goroutine: none has finished
+		var begun atomic.Int32
+		p := Pool[int]{Max: 10, Do: func(n int) {
+			begun.Add(1)
+			if n%3 > 0 {
+				<-gate
+			}
+		}}
+		for range 2 {
+			begun.Store(0)
+			for i := range 50 {
+				p.Run(i)
+			}
+			synctest.Wait()
+			if n := begun.Load(); n != 50 {
+				t.Errorf("%d of 50 items have begun", n)
+			}
+			close(gate)
+			synctest.Wait()
+			gate = make(chan struct{})
 		}
-		close(gate)
 		time.Sleep(3 * rest)
 		if parked(&p) != 0 {
 			t.Errorf("%d still parked at rest", parked(&p))
+		}
+	})
+}
+
+// Items that do not block need no goroutine each.
+func TestQuickItemsTakeFewWorkers(t *testing.T) {
+	const items = 10_000
+	var wg sync.WaitGroup
+	wg.Add(items)
+	p := Pool[int]{Max: items, Do: func(int) { wg.Done() }}
+	for i := range items {
+		p.Run(i)
+	}
+	wg.Wait()
+	if n := parked(&p); n > items/2 {
+		t.Errorf("%d workers for %d items", n, items)
+	}
+}
+
+// A worker that ends in the middle of an item leaves the others to another worker.
+func TestItemsOutliveWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var done atomic.Int32
+		p := Pool[int]{Max: 10, Do: func(int) { done.Add(1); runtime.Goexit() }}
+		for i := range 20 {
+			p.Run(i)
+		}
+		synctest.Wait()
+		if n := done.Load(); n != 20 {
+			t.Errorf("%d of 20 items have begun", n)
 		}
 	})
 }
@@ -72,5 +122,18 @@ func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
 		p.Run(1)
 		<-done
+	}
+}
+
+func BenchmarkBurst(b *testing.B) { // of items that do not block
+	var wg sync.WaitGroup
+	p := Pool[int]{Max: 64, Do: func(int) { wg.Done() }}
+	b.ReportAllocs()
+	for b.Loop() {
+		wg.Add(1000)
+		for i := range 1000 {
+			p.Run(i)
+		}
+		wg.Wait()
 	}
 }
