@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goerpc/erpc/internal/test/wait"
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { wait.Main(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // script runs args with the given lines of input and returns the lines of
 // output.
