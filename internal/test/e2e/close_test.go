@@ -229,51 +229,63 @@ func TestConnectCallDisconnect(t *testing.T) {
 func TestEndsSayWhat(t *testing.T) {
 	for name, c := range map[string]struct {
 		cfg       erpc.PeerConfig
-		end       func(t *testing.T, srv erpc.Peer, s erpc.Session)
+		end       func(t *testing.T, srv erpc.Peer, s erpc.Session, dial func() erpc.Session)
 		code      int32 // 0 is CodeConnClosed
 		text      string
 		reconnect bool
 	}{
-		"replaced": {end: func(t *testing.T, srv erpc.Peer, s erpc.Session) {
+		"replaced": {end: func(t *testing.T, srv erpc.Peer, s erpc.Session, dial func() erpc.Session) {
 			s.SetID("a")
-			other := kit.Open(t, kit.Peer(t, erpc.PeerConfig{}), s.LocalAddr().String())
-			id := other.LocalAddr().String()
-			kit.Eventually(t, kit.Bound, "the other session", func() bool { _, ok := srv.GetSession(id); return ok })
-			if late, ok := srv.GetSession(id); ok {
-				late.SetID("a")
-			}
+			dial()
+			kit.Eventually(t, kit.Bound, "the other session", func() bool { return srv.CountSession() == 2 })
+			srv.RangeSession(func(other erpc.Session) bool {
+				if other.ID() == "a" {
+					return true
+				}
+				other.SetID("a")
+				return false
+			})
 		}, text: "another session took the id"},
-		"age":  {end: func(_ *testing.T, _ erpc.Peer, s erpc.Session) { s.SetSessionAge(time.Millisecond) }, text: "the session age has passed", reconnect: true},
+		"age": {end: func(_ *testing.T, _ erpc.Peer, s erpc.Session, _ func() erpc.Session) {
+			s.SetSessionAge(time.Millisecond)
+		}, text: "the session age has passed", reconnect: true},
 		"idle": {cfg: erpc.PeerConfig{IdleTimeout: 100 * time.Millisecond}, text: "nothing received for the idle limit", reconnect: true},
-		"shutdown": {end: func(t *testing.T, srv erpc.Peer, _ erpc.Session) {
+		"shutdown": {end: func(t *testing.T, srv erpc.Peer, _ erpc.Session, _ func() erpc.Session) {
 			if err := kit.Await(t, "Shutdown to return", shutdown(t.Context(), srv)); err != nil {
 				t.Error(err)
 			}
 		}, code: erpc.CodeShuttingDown, text: "the peer is shut down", reconnect: true},
-		"close with": {code: 1009, end: func(t *testing.T, _ erpc.Peer, s erpc.Session) {
+		"close with": {code: 1009, end: func(t *testing.T, _ erpc.Peer, s erpc.Session, _ func() erpc.Session) {
 			if err := s.CloseWith(erpc.NewStatus(1009, "enough"), false); err != nil {
 				t.Error(err)
 			}
 		}, text: "enough"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv, addr := kit.Serve(t, c.cfg)
-			erpc.HandleCall(srv, "/add", kit.Add)
-			_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-			if st := sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(); !st.OK() { // proves that both sides are erpc
-				t.Fatal(st)
-			}
-			if c.end != nil {
-				srv.RangeSession(func(s erpc.Session) bool { c.end(t, srv, s); return false })
-			}
-			kit.Await(t, "the end", sess.CloseNotify())
-			why, ok := errors.AsType[*erpc.ClosedError](sess.Err())
-			if c.code == 0 {
-				c.code = erpc.CodeConnClosed
-			}
-			if !ok || why.Status.Code() != c.code || why.Status.Msg() != c.text || why.Reconnect != c.reconnect {
-				t.Errorf("ended with %v, want %d %q, reconnect %v", sess.Err(), c.code, c.text, c.reconnect)
-			}
+			kit.Bubble(t, func(t *testing.T) {
+				on := kit.Memory()
+				srv, addr := kit.Serve(t, on(c.cfg))
+				erpc.HandleCall(srv, "/add", kit.Add)
+				dial := func() erpc.Session {
+					_, sess := kit.Dial(t, addr, on(erpc.PeerConfig{}))
+					return sess
+				}
+				sess := dial()
+				if st := sess.Call("/add", kit.Sum{}, nil, erpc.WithTimeout(kit.Bound)).Status(); !st.OK() { // proves that both sides are erpc
+					t.Fatal(st)
+				}
+				if c.end != nil {
+					srv.RangeSession(func(s erpc.Session) bool { c.end(t, srv, s, dial); return false })
+				}
+				kit.Await(t, "the end", sess.CloseNotify())
+				why, ok := errors.AsType[*erpc.ClosedError](sess.Err())
+				if c.code == 0 {
+					c.code = erpc.CodeConnClosed
+				}
+				if !ok || why.Status.Code() != c.code || why.Status.Msg() != c.text || why.Reconnect != c.reconnect {
+					t.Errorf("ended with %v, want %d %q, reconnect %v", sess.Err(), c.code, c.text, c.reconnect)
+				}
+			})
 		})
 	}
 }

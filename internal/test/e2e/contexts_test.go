@@ -363,34 +363,37 @@ func TestCallersTimeReachesTheHandler(t *testing.T) {
 
 // The context age limits a handler: the caller gets the error at once.
 func TestContextAge(t *testing.T) {
-	srv, addr := kit.Serve(t, erpc.PeerConfig{DefaultContextAge: 30 * time.Millisecond})
-	ends, release := make(chan error, 1), make(chan struct{})
-	defer close(release)
-	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, _ *int) (int, *erpc.Status) {
-		<-ctx.Context().Done()
-		ends <- ctx.Context().Err()
-		<-release // its caller no longer waits
-		return 1, nil
+	kit.Bubble(t, func(t *testing.T) {
+		on := kit.Memory()
+		srv, addr := kit.Serve(t, on(erpc.PeerConfig{DefaultContextAge: 30 * time.Millisecond}))
+		ends, release := make(chan error, 1), make(chan struct{})
+		defer close(release)
+		path := srv.RouteCallFunc(func(ctx erpc.CallCtx, _ *int) (int, *erpc.Status) {
+			<-ctx.Context().Done()
+			ends <- ctx.Context().Err()
+			<-release // its caller no longer waits
+			return 1, nil
+		})
+		_, sess := kit.Dial(t, addr, on(erpc.PeerConfig{}))
+		if sess.ContextAge() != 0 {
+			t.Errorf("the client has the age %v", sess.ContextAge())
+		}
+		began := time.Now()
+		if st := sess.Call(path, 1, nil).Status(); st.Code() != erpc.CodeHandleTimeout {
+			t.Errorf("%v", st)
+		} else if took := time.Since(began); took != 30*time.Millisecond {
+			t.Errorf("after %v", took)
+		}
+		if err := kit.Await(t, "the handler", ends); err != context.DeadlineExceeded {
+			t.Errorf("its context ended with %v", err)
+		}
+		srv.RangeSession(func(s erpc.Session) bool { s.SetContextAge(0); return true })
+		sess.SetContextAge(20 * time.Millisecond)
+		if st := sess.Call(path, 1, nil).Status(); st.Code() != erpc.CodeHandleTimeout {
+			t.Errorf("the age of the caller: %v", st)
+		}
+		kit.Await(t, "the handler", ends)
 	})
-	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-	if sess.ContextAge() != 0 {
-		t.Errorf("the client has the age %v", sess.ContextAge())
-	}
-	began := time.Now()
-	if st := sess.Call(path, 1, nil).Status(); st.Code() != erpc.CodeHandleTimeout {
-		t.Errorf("%v", st)
-	} else if took := time.Since(began); took < 30*time.Millisecond {
-		t.Errorf("after %v already", took)
-	}
-	if err := kit.Await(t, "the handler", ends); err != context.DeadlineExceeded {
-		t.Errorf("its context ended with %v", err)
-	}
-	srv.RangeSession(func(s erpc.Session) bool { s.SetContextAge(0); return true })
-	sess.SetContextAge(20 * time.Millisecond)
-	if st := sess.Call(path, 1, nil).Status(); st.Code() != erpc.CodeHandleTimeout {
-		t.Errorf("the age of the caller: %v", st)
-	}
-	kit.Await(t, "the handler", ends)
 }
 
 func TestSessionAge(t *testing.T) {

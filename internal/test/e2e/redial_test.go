@@ -99,10 +99,10 @@ func TestCloseWhileRedialing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		var st *erpc.Status
-		kit.Within(t, kit.Bound, "call", func() {
+		took := kit.Within(t, kit.Bound, "call", func() {
 			st = s.Call("/add", &kit.Sum{}, nil, erpc.WithContext(ctx)).Status()
 		})
-		if took := time.Since(began); took < limit || took > limit+kit.Prompt {
+		if time.Since(began) < limit || took > limit+kit.Prompt {
 			t.Errorf("the call ended after %v", took)
 		}
 		kit.WantCode(t, "call while redialing", st, erpc.CodeHandleTimeout)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -63,31 +64,32 @@ func TestStuckPeerIsFound(t *testing.T) {
 
 // A session that may redial does so, and later calls succeed.
 func TestStuckPeerIsLeft(t *testing.T) {
-	stuckAddr, accepted := swallower(t)
-	srv, addr := kit.Serve(t, erpc.PeerConfig{})
-	erpc.HandleCall(srv, "/double", double)
-	first := make(chan string, 1)
-	first <- stuckAddr
-	dial := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		to := addr
-		select {
-		case to = <-first:
-		default:
+	kit.Bubble(t, func(t *testing.T) {
+		srv := kit.Peer(t, erpc.PeerConfig{})
+		erpc.HandleCall(srv, "/double", double)
+		dials := 0
+		dial := func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			dials++
+			if dials == 1 { // the stuck one takes everything and says nothing
+				go func() { _, _ = io.Copy(io.Discard, far) }() // until it is closed
+				return near, nil
+			}
+			_, st := srv.ServeConn(far)
+			return near, st.Err()
 		}
-		return new(net.Dialer).DialContext(ctx, "tcp", to)
-	}
-	_, sess := kit.Dial(t, "anywhere", erpc.PeerConfig{
-		StuckTimeout: 50 * time.Millisecond, RedialTimes: -1, RedialInterval: time.Millisecond,
-		Network: "mine", Transports: []erpc.Transport{erpc.CustomTransport{Nets: []string{"mine"}, DialFunc: dial}},
+		_, sess := kit.Dial(t, "anywhere", erpc.PeerConfig{
+			StuckTimeout: 50 * time.Millisecond, RedialTimes: -1, RedialInterval: time.Millisecond,
+			Network: "mine", Transports: []erpc.Transport{erpc.CustomTransport{Nets: []string{"mine"}, DialFunc: dial}},
+		})
+		arg, res := 4, 0
+		if st := sess.Call("/double", &arg, &res).Status(); !errors.Is(st.Cause(), session.ErrStuck) {
+			t.Errorf("the call to the stuck peer: %v", st)
+		}
+		if st := sess.Call("/double", &arg, &res).Status(); !st.OK() || res != 8 {
+			t.Errorf("the call after that: %v, %d", st, res)
+		}
 	})
-	defer func() { _ = kit.Await(t, "the connection", accepted).Close() }()
-	arg, res := 4, 0
-	if st := sess.Call("/double", &arg, &res).Status(); !errors.Is(st.Cause(), session.ErrStuck) {
-		t.Errorf("the call to the stuck peer: %v", st)
-	}
-	if st := sess.Call("/double", &arg, &res).Status(); !st.OK() || res != 8 {
-		t.Errorf("the call after that: %v, %d", st, res)
-	}
 }
 
 // A session without pending calls, or one that receives anything, is not stuck.

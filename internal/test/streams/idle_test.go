@@ -73,8 +73,13 @@ func TestIdleStreamsCostLittle(t *testing.T) {
 // A session with an open stream is not idle, however quiet the stream is; once its
 // streams have ended, it is idle.
 func TestASessionWithAStreamIsNotIdle(t *testing.T) {
+	kit.Bubble(t, testASessionWithAStreamIsNotIdle)
+}
+
+func testASessionWithAStreamIsNotIdle(t *testing.T) {
 	const limit = 100 * time.Millisecond
-	sess, srv := link(t, register, erpc.PeerConfig{IdleTimeout: limit}, erpc.PeerConfig{IdleTimeout: limit})
+	on := kit.Memory()
+	sess, srv := link(t, register, on(erpc.PeerConfig{IdleTimeout: limit}), on(erpc.PeerConfig{IdleTimeout: limit}))
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	defer cancel()
 	s := open[note, note](t, ctx, sess, "/echo")

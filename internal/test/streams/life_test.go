@@ -63,15 +63,6 @@ func TestEnds(t *testing.T) {
 	type result struct {
 		recv, cause error
 	}
-	results := make(chan result, 1)
-	started := make(chan struct{}, 1)
-	waits := func(ctx context.Context, s *erpc.Stream[note, note]) error {
-		started <- struct{}{}
-		_, err := s.Recv()
-		<-ctx.Done()
-		results <- result{err, context.Cause(ctx)}
-		return err
-	}
 	for _, c := range []struct {
 		name            string
 		end             func(sess erpc.Session, s *erpc.Stream[note, note], cancel context.CancelFunc)
@@ -84,30 +75,36 @@ func TestEnds(t *testing.T) {
 		{"the session ends", func(sess erpc.Session, _ *erpc.Stream[note, note], _ context.CancelFunc) { _ = sess.Close() }, 0, erpc.CodeConnClosed, erpc.CodeConnClosed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			sess, _ := link(t, func(srv erpc.Peer) { erpc.HandleStream(srv, "/wait", waits) }, erpc.PeerConfig{}, erpc.PeerConfig{})
-			ctx, cancel := context.WithCancel(t.Context())
-			if c.timeout > 0 {
-				ctx, cancel = context.WithTimeout(t.Context(), c.timeout)
-			}
-			defer cancel()
-			s := open[note, note](t, ctx, sess, "/wait")
-			if c.timeout == 0 { // otherwise the deadline may come first
+			kit.Bubble(t, func(t *testing.T) {
+				results := make(chan result, 1)
+				started := make(chan struct{}, 1)
+				waits := func(ctx context.Context, s *erpc.Stream[note, note]) error {
+					started <- struct{}{}
+					_, err := s.Recv()
+					<-ctx.Done()
+					results <- result{err, context.Cause(ctx)}
+					return err
+				}
+				on := kit.Memory()
+				sess, _ := link(t, func(srv erpc.Peer) { erpc.HandleStream(srv, "/wait", waits) }, on(erpc.PeerConfig{}), on(erpc.PeerConfig{}))
+				ctx, cancel := context.WithCancel(t.Context())
+				if c.timeout > 0 {
+					ctx, cancel = context.WithTimeout(t.Context(), c.timeout)
+				}
+				defer cancel()
+				s := open[note, note](t, ctx, sess, "/wait")
 				receive(t, "handler", started)
-			}
-			c.end(sess, s, cancel)
-			_, err := s.Recv()
-			wantCode(t, "Recv of the opener", err, c.opener)
-			wantCode(t, "Send of the opener", s.Send(&note{}), c.opener)
-			receive(t, "the opener's context", s.Context().Done())
-			r := receive(t, "the handler's end", results)
-			wantCode(t, "Recv of the handler", r.recv, c.handler)
-			if r.cause == nil {
-				t.Error("the handler's context has no cause")
-			}
-			select {
-			case <-started:
-			default:
-			}
+				c.end(sess, s, cancel)
+				_, err := s.Recv()
+				wantCode(t, "Recv of the opener", err, c.opener)
+				wantCode(t, "Send of the opener", s.Send(&note{}), c.opener)
+				receive(t, "the opener's context", s.Context().Done())
+				r := receive(t, "the handler's end", results)
+				wantCode(t, "Recv of the handler", r.recv, c.handler)
+				if r.cause == nil {
+					t.Error("the handler's context has no cause")
+				}
+			})
 		})
 	}
 }
