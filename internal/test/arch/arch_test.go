@@ -62,10 +62,10 @@ var core = map[string][]string{
 	"socket/quic":            {"internal/quiclisten", "socket", "socket/internal/accept"},
 	"mixer/http3":            {".", "internal/quiclisten"},
 	"socket/all":             {"socket", "socket/eventloop", "socket/kcp", "socket/quic", "socket/websocket"},
-	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"},              // for tests only
-	"internal/test/wait":     {},                                                                   // waits of tests, erpctest's too
-	"internal/test/kit":      {"internal/test/wait", ".", "proto", "proto/rawproto", "socket/all"}, // too
-	"internal/test/chromium": {},                                                                   // too
+	"internal/test/wiretest": {".", "message", "socket/all", "xfer/gzip", "xfer/md5"},                               // for tests only
+	"internal/test/wait":     {},                                                                                    // waits of tests, erpctest's too
+	"internal/test/kit":      {"internal/test/wait", ".", "proto", "proto/rawproto", "socket/all", "socket/memory"}, // too
+	"internal/test/chromium": {},                                                                                    // too
 }
 
 // below are families of packages with one rule each: the longest prefix of a
