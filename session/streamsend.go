@@ -142,16 +142,18 @@ func (s *Stream) write(ctx context.Context, x *exchange) error {
 		message.WithXferPipe(s.pipe...)(&x.out)
 	}
 	waiting, _ := s.inbox.Len()
+	s.sent.Add(1) // before the write: the other side may end the stream before that returns
 	err := s.conn.sock.Send(&x.out, socket.ByPolicy, s.out.flush(s.got.Load(), waiting > 0))
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) { // nothing was sent
+		s.sent.Add(^uint64(0))
 		s.window.Undo()
 		return s.gaveUp(ctx)
 	}
 	if st := s.conn.status(&x.out, err); !st.OK() {
+		s.sent.Add(^uint64(0))
 		s.finish(st, true)
 		return st.Err()
 	}
-	s.sent.Add(1)
 	return nil
 }
 

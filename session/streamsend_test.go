@@ -1,10 +1,13 @@
 package session
 
 import (
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/socket"
+	"github.com/goerpc/erpc/xfer"
 )
 
 // Messages of a program that waits for answers are written at once; those of one
@@ -65,5 +68,44 @@ func TestEncodingReusesMemory(t *testing.T) {
 	}
 	if err := o.encode(message.New(message.WithBodyCodec('j'), message.WithBody(make(chan int)))); err == nil {
 		t.Error("a channel was encoded")
+	}
+}
+
+// A packFilter calls a function for each message that is written. Its methods and
+// the test that sets packs run on one goroutine.
+type packFilter struct{ packs func() }
+
+func (*packFilter) ID() byte     { return 'W' }
+func (*packFilter) Name() string { return "packs" }
+
+func (f *packFilter) OnPack(b []byte) ([]byte, error) { f.packs(); return b, nil }
+func (*packFilter) OnUnpack(b []byte) ([]byte, error) { return b, nil }
+
+var (
+	onPack        = new(packFilter)
+	registerPacks = sync.OnceFunc(func() { xfer.Reg(onPack) })
+)
+
+// A message counts before it is written: the other side may have it, and end the
+// stream, before Send returns.
+func TestMessageCountsBeforeItIsWritten(t *testing.T) {
+	var s *Stream
+	var counts []uint64
+	registerPacks()
+	onPack.packs = func() {
+		n, _ := s.Counts()
+		counts = append(counts, n)
+	}
+	u := streamUnit(t, nil, nil)
+	s = openOn(t, u)
+	defer s.Close()
+	s.codec, s.pipe = 'j', []byte{onPack.ID()}
+	for range 3 {
+		if err := s.Send("text"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []uint64{1, 2, 3}; !slices.Equal(counts, want) {
+		t.Errorf("while messages are written %d count, want %d", counts, want)
 	}
 }
