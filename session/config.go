@@ -104,7 +104,8 @@ func NewShared(cfg Config) *Shared {
 	if sh.DecodeMemory > 0 {
 		sh.boundDecoding(sh.DecodeMemory)
 	}
-	sh.workers.Max, sh.workers.Do = maxParked, (*exchange).serveOnWorker
+	// Eager: calls that wait weigh little, and each may become a large reply.
+	sh.workers.Max, sh.workers.Do, sh.workers.Eager = maxParked, (*exchange).serveOnWorker, true
 	sh.wakes.New = func() any { return make(chan struct{}, 1) }
 	sh.cmds.New = func() any { return &CallCmd{wake: make(chan struct{}, 1)} }
 	return sh

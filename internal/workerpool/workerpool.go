@@ -14,19 +14,20 @@ import (
 // rest is how often surplus goroutines are ended.
 const rest = 100 * time.Millisecond
 
-// A Pool runs Do on several goroutines, the workers. Do and Max must be set before
-// the first item and not be changed afterwards.
+// A Pool runs Do on several goroutines, the workers. Do, Max and Eager must be set
+// before the first item and not be changed afterwards.
 //
 // While items wait, one worker is on its way. It calls another before it runs its
 // first item if more wait. So no item waits behind one that blocks, and many quick
 // items take few workers.
 type Pool[T any] struct {
-	Do  func(T)
-	Max int // how many workers may be parked
+	Do    func(T)
+	Max   int  // how many workers may be parked
+	Eager bool // a worker is on its way for each item that waits, so that items hardly pile up
 
 	mu      sync.Mutex // guards the following
 	items   fifo.Queue[T]
-	coming  bool // a worker was called and has not taken an item yet; always true while items wait
+	coming  int // workers that were called and have not taken an item yet
 	parked  []chan struct{}
 	low     int // the smallest number of parked workers since the last reap
 	reaping bool
@@ -40,12 +41,12 @@ func (p *Pool[T]) Run(item T) {
 	p.callLocked()
 }
 
-// callLocked calls a worker unless one is coming.
+// callLocked calls a worker unless enough are coming.
 func (p *Pool[T]) callLocked() {
-	if p.coming {
+	if p.coming >= p.items.Len() || p.coming > 0 && !p.Eager {
 		return
 	}
-	p.coming = true
+	p.coming++
 	n := len(p.parked) - 1
 	if n < 0 {
 		go p.run()
@@ -76,12 +77,10 @@ func (p *Pool[T]) take(first bool) (item T, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if first {
-		p.coming = false
+		p.coming--
 	}
 	item, ok = p.items.Pop()
-	if p.items.Len() > 0 {
-		p.callLocked()
-	}
+	p.callLocked()
 	return item, ok
 }
 

@@ -15,6 +15,12 @@ func parked(p *Pool[int]) int {
 	return len(p.parked)
 }
 
+func coming(p *Pool[int]) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.coming
+}
+
 func TestRunReusesGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		done := make(chan int)
@@ -56,32 +62,60 @@ func TestSurplusEnds(t *testing.T) {
 // An item does not wait for those before it, whether they block or not, and whether
 // workers are parked or not.
 func TestItemsDoNotWaitForOthers(t *testing.T) {
+	for _, eager := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			gate := make(chan struct{})
+			var begun atomic.Int32
+			p := Pool[int]{Max: 10, Eager: eager, Do: func(n int) {
+				begun.Add(1)
+				if n%3 > 0 {
+					<-gate
+				}
+			}}
+			for range 2 {
+				begun.Store(0)
+				for i := range 50 {
+					p.Run(i)
+				}
+				synctest.Wait()
+				if n := begun.Load(); n != 50 {
+					t.Errorf("eager %v: %d of 50 items have begun", eager, n)
+				}
+				close(gate)
+				synctest.Wait()
+				gate = make(chan struct{})
+			}
+			time.Sleep(3 * rest)
+			if parked(&p) != 0 {
+				t.Errorf("eager %v: %d still parked at rest", eager, parked(&p))
+			}
+		})
+	}
+}
+
+// With Eager a worker is on its way for each item, and no more.
+func TestEagerPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := make(chan struct{})
-		var begun atomic.Int32
-		p := Pool[int]{Max: 10, Do: func(n int) {
-			begun.Add(1)
-			if n%3 > 0 {
-				<-gate
-			}
-		}}
-		for range 2 {
-			begun.Store(0)
-			for i := range 50 {
+		var done atomic.Int32
+		p := Pool[int]{Max: 10, Eager: true, Do: func(int) { done.Add(1) }}
+		for round := range 3 { // with no workers parked, and with some
+			for i := range 20 {
 				p.Run(i)
+				p.mu.Lock()
+				if p.coming < p.items.Len() || p.coming > i+1 {
+					t.Errorf("%d workers are coming for %d items", p.coming, p.items.Len())
+				}
+				p.mu.Unlock()
 			}
 			synctest.Wait()
-			if n := begun.Load(); n != 50 {
-				t.Errorf("%d of 50 items have begun", n)
+			if n := done.Load(); n != int32(20*(round+1)) {
+				t.Errorf("%d items are done after round %d", n, round)
 			}
-			close(gate)
-			synctest.Wait()
-			gate = make(chan struct{})
+			if n := coming(&p); n != 0 {
+				t.Errorf("%d workers are coming for nothing", n)
+			}
 		}
 		time.Sleep(3 * rest)
-		if parked(&p) != 0 {
-			t.Errorf("%d still parked at rest", parked(&p))
-		}
 	})
 }
 
