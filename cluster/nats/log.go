@@ -49,9 +49,9 @@ const keepLimit = 30 * time.Second
 func (e *Engine) Keep(ctx context.Context, name string, size int, age time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, keepLimit)
 	defer cancel()
-	for {
+	for began := time.Now(); ; {
 		err := e.create(ctx, name, size, age)
-		if !passes(err) {
+		if !passes(err, time.Since(began)) {
 			return err
 		}
 		select {
@@ -62,16 +62,25 @@ func (e *Engine) Keep(ctx context.Context, name string, size int, age time.Durat
 	}
 }
 
-// codeNoPeers is the error of JetStream for a stream with more copies than there are
-// servers that the leader has heard of so far.
-const codeNoPeers = 10005
+// Errors of JetStream that may pass.
+const (
+	codeNoPeers = 10005 // a stream has more copies than there are servers that the leader has heard of so far
+	codeNoFiles = 10049 // the files of a stream can't be made: they are those of a deleted one, or the disk does not work
+)
 
-// passes reports whether an error is one of servers that have just started, or choose a
-// leader.
-func passes(err error) bool {
+// removeTime is how long a server may take to remove the files of a deleted stream,
+// which it begins after it has answered.
+const removeTime = 2 * time.Second
+
+// passes reports whether an error, for which creating a stream has failed for that
+// long, is one of servers that have just started, that choose a leader, or that remove
+// files.
+func passes(err error, failing time.Duration) bool {
 	var api *jetstream.APIError
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.As(err, &api) && (api.Code == 503 || api.ErrorCode == codeNoPeers)
+	if errors.As(err, &api) {
+		return api.Code == 503 || api.ErrorCode == codeNoPeers || api.ErrorCode == codeNoFiles && failing < removeTime
+	}
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // create creates the stream of a group, or changes its limits.

@@ -361,24 +361,28 @@ func TestReadFromServersByChance(t *testing.T) {
 	})
 }
 
-// Errors of servers that are starting together are temporary; other errors are
-// returned at once.
-func TestErrorsOfServersThatStartPass(t *testing.T) {
-	for err, want := range map[error]bool{
-		nil:                      false,
-		cluster.ErrDown:          false,
-		nats.ErrNoResponders:     true,
-		context.DeadlineExceeded: true,
-		&jetstream.APIError{Code: 503, ErrorCode: 10008}:        true, // no leader
-		&jetstream.APIError{Code: 400, ErrorCode: codeNoPeers}:  true,
-		&jetstream.APIError{Code: 404, ErrorCode: codeNoStream}: false,
-		&jetstream.APIError{Code: 500, ErrorCode: 10074}:        false, // one server, three copies
+// Errors of servers that are starting together are temporary, and so is for a while
+// that of one that removes files; other errors are returned at once.
+func TestErrorsThatPass(t *testing.T) {
+	const never, always = 0, time.Hour
+	for err, until := range map[error]time.Duration{
+		nil:                      never,
+		cluster.ErrDown:          never,
+		nats.ErrNoResponders:     always,
+		context.DeadlineExceeded: always,
+		&jetstream.APIError{Code: 503, ErrorCode: 10008}:        always, // no leader
+		&jetstream.APIError{Code: 400, ErrorCode: codeNoPeers}:  always,
+		&jetstream.APIError{Code: 500, ErrorCode: codeNoFiles}:  removeTime,
+		&jetstream.APIError{Code: 404, ErrorCode: codeNoStream}: never,
+		&jetstream.APIError{Code: 500, ErrorCode: 10074}:        never, // one server, three copies
 	} {
 		if err != nil {
 			err = fmt.Errorf("wrapped: %w", err)
 		}
-		if got := passes(err); got != want {
-			t.Errorf("%v: %v, want %v", err, got, want)
+		for _, failing := range []time.Duration{0, removeTime - 1, removeTime, always - 1} {
+			if got, want := passes(err, failing), failing < until; got != want {
+				t.Errorf("%v, for %v: %v, want %v", err, failing, got, want)
+			}
 		}
 	}
 }
