@@ -35,9 +35,12 @@ var loose = []struct {
 	// A writer of gzip has a megabyte. How often the collector takes it from its
 	// pool depends on how long the benchmark runs.
 	{"/xfer.BenchmarkPipe", "B/op", tolerance{1, 64}},
-	// How many of a hundred callers share a write depends on the processors.
-	{".BenchmarkCall", "reads/call", tolerance{1, 0.02}},
-	{".BenchmarkCall", "writes/call", tolerance{1, 0.02}},
+	// How many of a hundred callers share a write depends on the processors: 7 to 20
+	// were seen. Callers that do not share need two writes.
+	{".BenchmarkCall", "reads/call", tolerance{1, 0.2}},
+	{".BenchmarkCall", "writes/call", tolerance{1, 0.2}},
+	// How many goroutines a burst starts depends on when the first ones run.
+	{"/workerpool.BenchmarkBurst", "B/op", tolerance{2, 1024}},
 }
 
 func allowed(benchmark, unit string) (tolerance, bool) {
