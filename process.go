@@ -126,8 +126,7 @@ var ErrRebootFailed = graceful.ErrRebootFailed
 // down. It must listen on the same networks and addresses; the configured
 // addresses are compared, not the bound ones, so port 0 matches too. Listeners
 // of tcp, unix and unixpacket made by [peer.Peer.Listen], ListenAndServe or
-// [ListenInherited] can
-// be handed down, with or without TLS, also below a mux of socket/mux. Reboot
+// [ListenInherited] can be handed down, with or without TLS, also below a mux of socket/mux. Reboot
 // names other listeners in the log and in its error; the new process has to
 // open them itself, once this one has ended. Reboot works on unix systems only
 // and fails elsewhere.

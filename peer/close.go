@@ -14,11 +14,10 @@ import (
 	"github.com/goerpc/erpc/session"
 )
 
-// Close closes the listeners, also those of [Peer.Listen] that are not served, and the
-// sessions at once. Pending calls end with a
-// status, and queued messages get a moment to be written; call [Peer.Flush]
-// before to wait for them. Close does not wait for handlers, so it may be
-// called anywhere. A second Close does nothing.
+// Close closes the listeners, also those of [Peer.Listen] that are not served, and
+// the sessions at once. Pending calls end with a status, and queued messages get a
+// moment to be written; call [Peer.Flush] before to wait for them. Close does not
+// wait for handlers, so it may be called anywhere. A second Close does nothing.
 func (p *Peer) Close() error {
 	err := p.stopAccepting(closed)
 	return errors.Join(err, each(p.table.all(), func(c *session.Engine) error {

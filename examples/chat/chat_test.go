@@ -146,7 +146,7 @@ func (g *goGuest) call(method string, arg, result any) *erpc.Status {
 	return g.sess.Call(method, arg, result, erpc.WithTimeout(patience)).Status()
 }
 
-// join also checks that the reply says who is there.
+// join also checks the members that the reply names.
 func (g *goGuest) join(room string, want ...string) {
 	g.t.Helper()
 	var got Members

@@ -31,11 +31,11 @@ type bundle struct {
 }
 
 // Reboot starts the program again, with the same arguments, and hands down the listeners
-// that this process serves, those of [Group.Listen] included. It waits until the new process serves, for at most the timeout,
-// by default [DefaultStart], and then does what [Group.Shutdown] does. If the new process
-// ends or does not serve in time, it is killed and the error is [ErrRebootFailed]. A
-// listener that can't be handed down is logged and named in the error; the others are still
-// handed down.
+// that this process serves, those of [Group.Listen] included. It waits until the new
+// process serves, for at most the timeout, by default [DefaultStart], and then does what
+// [Group.Shutdown] does. If the new process ends or does not serve in time, it is killed
+// and the error is [ErrRebootFailed]. A listener that can't be handed down is logged and
+// named in the error; the others are still handed down.
 func (g *Group) Reboot(timeout ...time.Duration) error {
 	g.mu.Lock()
 	if g.rebooting {
