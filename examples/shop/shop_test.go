@@ -174,7 +174,7 @@ func TestCustomersGetWhatTheyOrder(t *testing.T) {
 // The payment charges the customer, and its reply is lost.
 func TestNobodyPaysTwice(t *testing.T) {
 	charges, bounded := make(chan string, 100), atomic.Bool{}
-	hold := make(chan struct{})
+	late := make(chan struct{})
 	books := newPayment(100_000)
 	r := newRig(t, func(c *Config) { c.Gateway.Peer.DefaultContextAge = time.Second }, func(p erpc.Peer) {
 		chargeCustomer.Handle(p, func(ctx context.Context, arg *Charge) (*Receipt, error) {
@@ -183,11 +183,12 @@ func TestNobodyPaysTwice(t *testing.T) {
 			if len(charges) == 1 {
 				_, known := ctx.Deadline()
 				bounded.Store(known)
-				<-hold
+				<-late // until the order is paid
 			}
 			return res, err
 		})
 	})
+	defer close(late)
 	erpctest.Eventually(t, "the payment does not answer", func() bool {
 		code, _ := r.do("PUT", "1", teapots("ann", 1))
 		if code != http.StatusGatewayTimeout {
@@ -195,7 +196,6 @@ func TestNobodyPaysTwice(t *testing.T) {
 		}
 		return len(charges) > 0
 	})
-	close(hold)
 	erpctest.Eventually(t, "the order is paid", func() bool {
 		code, o := r.do("PUT", "1", teapots("ann", 1))
 		return code == 200 && o.State == "paid"
