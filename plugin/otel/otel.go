@@ -146,7 +146,6 @@ func (o *observer) End(op *track.Op, st *erpc.Status) {
 		o.count(op, "sent", op.Messages.Sent)
 		o.count(op, "received", op.Messages.Received)
 	}
-	span.End()
 	set := metric.WithAttributes(append(attributes(op), outcome...)...)
 	seconds := time.Since(op.Begin).Seconds()
 	switch op.Kind {
@@ -155,6 +154,7 @@ func (o *observer) End(op *track.Op, st *erpc.Status) {
 	case track.HandledCall, track.HandledPush:
 		o.server.Record(op.Context, seconds, set)
 	}
+	span.End() // last, so that an ended span has been counted
 }
 
 // count adds n messages of a stream.
