@@ -20,19 +20,17 @@ func (h host) Open(conn net.Conn, f proto.Func) *message.Status {
 	return st
 }
 
-// Lookup implements [proto.Host].
-func (h host) Lookup(method string) proto.Target {
-	handler, ok := h.routes.Dispatch(true, method)
-	return proto.Target{Found: ok, Safe: ok && handler.Safe(), Unknown: ok && handler.IsUnknown()}
-}
-
-// LookupStream implements [proto.Host]. It does not find the handler of unknown
+// Lookup implements [proto.Host]. It does not find the handler of unknown
 // streams: a request does not say whether it is for a call or a stream, so that
 // handler would get all requests meant for the handler of unknown calls.
-func (h host) LookupStream(method string) (found, safe bool) {
-	handler, ok := h.routes.DispatchStream(method)
-	found = ok && !handler.IsUnknown()
-	return found, found && handler.Safe()
+func (h host) Lookup(method string) (call, stream proto.Target) {
+	if handler, ok := h.routes.Dispatch(true, method); ok {
+		call = proto.Target{Found: true, Safe: handler.Safe(), Unknown: handler.IsUnknown()}
+	}
+	if handler, ok := h.routes.DispatchStream(method); ok && !handler.IsUnknown() {
+		stream = proto.Target{Found: true, Safe: handler.Safe()}
+	}
+	return call, stream
 }
 
 // Hold implements [proto.Host].

@@ -36,11 +36,9 @@ type Host interface {
 	// the connect hooks have run. If the status is not OK, there is no session and
 	// conn is closed.
 	Open(conn net.Conn, f Func) *message.Status
-	// Lookup returns the handler of a CALL to the method.
-	Lookup(method string) Target
-	// LookupStream reports whether the method has a handler of streams, and
-	// whether that is safe. The handler of unknown streams does not count.
-	LookupStream(method string) (found, safe bool)
+	// Lookup returns the handlers of the method, of calls and of streams. The handler
+	// of unknown streams does not count.
+	Lookup(method string) (call, stream Target)
 	// Hold counts a request whose answer is not written yet. A peer that shuts
 	// down waits until release has been called.
 	Hold() (release func())

@@ -90,7 +90,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.mux.ServeHTTP(w, r)
 			return
 		}
-		if t := h.host.Lookup(r.URL.Path); !t.Found || t.Unknown {
+		if call, _ := h.host.Lookup(r.URL.Path); !call.Found || call.Unknown {
 			if allow := h.routeMethods(r); allow != "" {
 				w.Header().Set("Allow", allow)
 				h.refuse(w, r, status(message.CodeMtypeNotAllowed, "the method must be one of "+allow), http.StatusMethodNotAllowed)
@@ -164,17 +164,14 @@ func (h *Handler) safe(r *http.Request, to Route) (st *message.Status, code int)
 	if h.cfg.UnsafeGET || to.Safe || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return nil, 0
 	}
-	t := h.host.Lookup(to.Method)
-	found, safe := t.Found, t.Safe
-	if !found || t.Unknown {
-		if streams, safeStream := h.host.LookupStream(to.Method); streams {
-			found, safe = true, safeStream
-		}
+	t, stream := h.host.Lookup(to.Method)
+	if stream.Found && (!t.Found || t.Unknown) {
+		t = stream
 	}
 	switch {
-	case !found:
+	case !t.Found:
 		return message.NewStatusByCodeText(message.CodeNotFound, "", false), http.StatusNotFound
-	case !safe:
+	case !t.Safe:
 		return status(message.CodeMtypeNotAllowed, "the handler is not marked safe for GET; use POST"), http.StatusMethodNotAllowed
 	}
 	return nil, 0
@@ -259,9 +256,8 @@ func (q *request) isStream() bool {
 	if q.stream {
 		return true
 	}
-	call := q.h.host.Lookup(q.method)
-	streams, _ := q.h.host.LookupStream(q.method)
-	return streams && (!call.Found || call.Unknown)
+	call, stream := q.h.host.Lookup(q.method)
+	return stream.Found && (!call.Found || call.Unknown)
 }
 
 // token returns the credentials of a request: those of the scheme Bearer, or the
