@@ -13,34 +13,14 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
-	"github.com/goerpc/erpc/plugin/limit"
-	"github.com/goerpc/erpc/router/dispatcher"
 )
 
 // errAround has a status for the caller, and text around it that is not.
 var errAround = fmt.Errorf("order 7 of "+secret+": %w", erpc.NewStatus(1001, "no such account", "id 7").Err())
 
-// arounds are handlers that fail with errAround.
-type arounds struct{ erpc.CallCtx }
-
-func (a *arounds) Status(*int) (int, *erpc.Status) { return 0, erpc.StatusFromError(errAround) }
-
-func (a *arounds) Set(*int) (int, *erpc.Status) {
-	a.Output().SetStatus(erpc.StatusFromError(errAround))
-	return 0, nil
-}
-
 type aroundPushes struct{ erpc.PushCtx }
 
 func (a *aroundPushes) Status(*int) *erpc.Status { return erpc.StatusFromError(errAround) }
-
-type aroundStreams struct{ erpc.CallCtx }
-
-func (a *aroundStreams) Fail(*erpc.Stream[int, int]) error { return errAround }
-
-func (a *aroundStreams) Status(*erpc.Stream[int, int]) *erpc.Status {
-	return erpc.StatusFromError(errAround)
-}
 
 // aroundHook fails in one hook.
 func aroundHook(hook string) *erpc.PluginImpl {
@@ -60,26 +40,14 @@ func aroundHook(hook string) *erpc.PluginImpl {
 }
 
 func aroundServer(p erpc.Peer) {
-	typed := func(context.Context, *int) (*int, error) { return nil, errAround }
+	failWith(p, errAround)
 	fine := func(context.Context, *int) (*int, error) { return new(int), nil }
-	erpc.HandleCall(p, "/typed", typed, erpc.Safe())
-	erpc.HandleCall(p, "/ordered", typed, limit.Ordered())
 	for _, hook := range []string{"header", "body", "argument", "reply"} {
 		erpc.HandleCall(p, "/hook/"+hook, fine, aroundHook(hook))
 	}
-	p.RouteCall(new(arounds))
 	p.RoutePush(new(aroundPushes))
-	p.RouteStream(new(aroundStreams))
-	d := new(dispatcher.Dispatcher)
-	d.AddFunc("func", func(int) (int, error) { return 0, errAround })
-	d.Register(p)
-	p.SetUnknownCall(func(erpc.UnknownCallCtx) (any, *erpc.Status) { return nil, erpc.StatusFromError(errAround) })
 	erpc.HandlePush(p, "/push", func(context.Context, *int) error { return errAround })
 	erpc.HandleStream(p, "/stream", func(context.Context, *erpc.Stream[int, int]) error { return errAround })
-	erpc.HandleUpload(p, "/upload", func(_ context.Context, r io.Reader) error {
-		_, _ = io.Copy(io.Discard, r) // what it says is not what the test is about
-		return errAround
-	})
 }
 
 // wantAround wants st to be the status in errAround. The text around it is in log, and
@@ -123,8 +91,8 @@ func TestTextAroundAStatus(t *testing.T) {
 	for what, do := range map[string]func(context.Context, erpc.Session) *erpc.Status{
 		"typed handler":            call("/typed"),
 		"handler in order":         call("/ordered"),
-		"method":                   call("/arounds/status"),
-		"status that is set":       call("/arounds/set"),
+		"method":                   call("/failer/status"),
+		"status that is set":       call("/failer/set"),
 		"function of a dispatcher": call("/func"),
 		"handler of unknown calls": call("/nobody"),
 		"header hook":              call("/hook/header"),
@@ -132,8 +100,8 @@ func TestTextAroundAStatus(t *testing.T) {
 		"argument hook":            call("/hook/argument"),
 		"reply hook":               call("/hook/reply"),
 		"stream":                   stream("/stream"),
-		"method of streams":        stream("/around_streams/fail"),
-		"status of a stream":       stream("/around_streams/status"),
+		"method of streams":        stream("/failer_streams/fail"),
+		"status of a stream":       stream("/failer_streams/status"),
 		"upload": func(ctx context.Context, s erpc.Session) *erpc.Status {
 			return erpc.StatusFromError(erpc.Transfer{}.Upload(ctx, s, "/upload", strings.NewReader("x")))
 		},
