@@ -3,6 +3,8 @@ package proxy
 import (
 	"hash/maphash"
 	"sync/atomic"
+
+	"github.com/goerpc/erpc/plugin/internal/turn"
 )
 
 // RoundRobin returns a function for [NewPlugin] that uses the backends in turn.
@@ -13,7 +15,7 @@ import (
 func RoundRobin(backends ...Forwarder) func(*Label) Forwarder {
 	var next atomic.Uint64
 	return func(*Label) Forwarder {
-		return firstUsable(backends, next.Add(1)-1)
+		return from(backends, next.Add(1)-1)
 	}
 }
 
@@ -23,30 +25,14 @@ func RoundRobin(backends ...Forwarder) func(*Label) Forwarder {
 func Sticky(key func(*Label) string, backends ...Forwarder) func(*Label) Forwarder {
 	seed := maphash.MakeSeed()
 	return func(l *Label) Forwarder {
-		return firstUsable(backends, maphash.String(seed, key(l)))
+		return from(backends, maphash.String(seed, key(l)))
 	}
 }
 
-// firstUsable returns the first backend from start on that can be used, or the
-// one at start if none can be used. It returns nil if there are no backends.
-func firstUsable(backends []Forwarder, start uint64) Forwarder {
-	n := uint64(len(backends))
-	if n == 0 {
+// from is [turn.From]. It returns nil if there are no backends.
+func from(backends []Forwarder, start uint64) Forwarder {
+	if len(backends) == 0 {
 		return nil
 	}
-	start %= n
-	for i := range n {
-		if b := backends[(start+i)%n]; usable(b) {
-			return b
-		}
-	}
-	return backends[start]
-}
-
-func usable(f Forwarder) bool {
-	if c, ok := f.(interface{ Connected() bool }); ok {
-		return c.Connected()
-	}
-	h, ok := f.(interface{ Health() bool })
-	return !ok || h.Health()
+	return turn.From(backends, start)
 }

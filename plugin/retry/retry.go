@@ -9,6 +9,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/backoff"
+	"github.com/goerpc/erpc/plugin/internal/turn"
 )
 
 // A Caller makes calls: a session, a pool of sessions, or a [Target]. It must
@@ -172,24 +173,7 @@ func RoundRobin(callers ...Caller) func() Caller {
 		panic("retry: RoundRobin needs a caller to choose")
 	}
 	var next atomic.Uint64
-	return func() Caller {
-		n := uint64(len(callers))
-		start := (next.Add(1) - 1) % n
-		for i := range n {
-			if c := callers[(start+i)%n]; usable(c) {
-				return c
-			}
-		}
-		return callers[start]
-	}
-}
-
-func usable(c Caller) bool {
-	if x, ok := c.(interface{ Connected() bool }); ok {
-		return x.Connected()
-	}
-	h, ok := c.(interface{ Health() bool })
-	return !ok || h.Health()
+	return func() Caller { return turn.From(callers, next.Add(1)-1) }
 }
 
 var canceled = erpc.NewStatusByCodeText(erpc.CodeCanceled, nil, false)

@@ -48,7 +48,7 @@ var core = map[string][]string{
 	// the transport below them is not.
 	"mixer/websocket":           {".", "peer", "plugin", "proto/jsonproto", "proto/pbproto", "socket", "socket/websocket"},
 	"plugin/heartbeat":          {".", "internal/wire", "plugin/internal/lograte"},
-	"plugin/retry":              {".", "internal/backoff"},
+	"plugin/retry":              {".", "internal/backoff", "plugin/internal/turn"},
 	"cluster/lookup":            {".", "cluster", "internal/backoff"},
 	"cluster/clustertest":       {"cluster", "internal/test/wait"},
 	"socket/sockettest":         {"internal/test/wait", "message", "proto", "socket"},
