@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -218,7 +219,8 @@ type statusJSON struct {
 	Cause string `json:"cause"`
 }
 
-// MarshalJSON writes {"code":…,"msg":…,"cause":…}.
+// MarshalJSON writes {"code":…,"msg":…,"cause":…}, without escapes for HTML.
+// [json.Marshal] adds them.
 func (s *Status) MarshalJSON() ([]byte, error) {
 	var j statusJSON
 	if s != nil {
@@ -227,7 +229,13 @@ func (s *Status) MarshalJSON() ([]byte, error) {
 			j.Cause = s.cause.Error()
 		}
 	}
-	return json.Marshal(j)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(&j); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // UnmarshalJSON reads what [Status.MarshalJSON] writes.

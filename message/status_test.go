@@ -88,7 +88,7 @@ func TestStatusJSON(t *testing.T) {
 		st   *Status
 		text string
 	}{
-		{NewStatus(1001, "bad thing", "cause & x=1 100%"), `{"code":1001,"msg":"bad thing","cause":"cause \u0026 x=1 100%"}`},
+		{NewStatus(1001, "bad thing", "cause & x=1 100%"), `{"code":1001,"msg":"bad thing","cause":"cause & x=1 100%"}`},
 		{NewStatus(5, ""), `{"code":5,"msg":"","cause":""}`},
 		{nil, `{"code":0,"msg":"","cause":""}`},
 	} {
@@ -100,6 +100,10 @@ func TestStatusJSON(t *testing.T) {
 		if err := json.Unmarshal(b, back); err != nil || !same(back, c.st) {
 			t.Errorf("%v came back as %v, %v", c.st, back, err)
 		}
+	}
+	escaped, err := json.Marshal(NewStatus(5, "<b>"))
+	if want := `{"code":5,"msg":"\u003cb\u003e","cause":""}`; err != nil || string(escaped) != want {
+		t.Errorf("%s, %v; want %s", escaped, err, want)
 	}
 	var st Status
 	if err := json.Unmarshal([]byte(`{"code":"x"}`), &st); err == nil {

@@ -1,8 +1,6 @@
 package httproto
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -161,25 +159,10 @@ func (p *packer) body(dst []byte, m *message.Message, status bool) ([]byte, erro
 	return append(dst[:start], b...), nil
 }
 
-// appendStatus appends a status as JSON. It is not escaped for HTML, as in erpc
-// v7.
+// appendStatus appends a status as JSON, as in erpc v7.
 func appendStatus(dst []byte, st *message.Status) ([]byte, error) {
-	var j struct {
-		Code  int32  `json:"code"`
-		Msg   string `json:"msg"`
-		Cause string `json:"cause"`
-	}
-	j.Code, j.Msg = st.Code(), st.Msg()
-	if cause := st.Cause(); cause != nil {
-		j.Cause = cause.Error()
-	}
-	w := bytes.NewBuffer(dst)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&j); err != nil {
-		return dst, err
-	}
-	return bytes.TrimSuffix(w.Bytes(), []byte("\n")), nil
+	b, err := st.MarshalJSON()
+	return append(dst, b...), err
 }
 
 func (f *format) packRequest(dst []byte, m *message.Message) ([]byte, error) {

@@ -3,7 +3,6 @@ package httpgate
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -60,22 +59,10 @@ func (q *request) hangUp() {
 	}
 }
 
-// encode returns a status as JSON, without the escapes for HTML, as in erpc v7.
+// encode returns a status as JSON, as in erpc v7.
 func encode(st *message.Status) []byte {
-	var j struct {
-		Code  int32  `json:"code"`
-		Msg   string `json:"msg"`
-		Cause string `json:"cause"`
-	}
-	j.Code, j.Msg = st.Code(), st.Msg()
-	if cause := st.Cause(); cause != nil {
-		j.Cause = cause.Error()
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(&j) // can't fail: a number and two strings
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	b, _ := st.MarshalJSON() // can't fail: a number and two strings
+	return b
 }
 
 // number adds the fields by which an erpc peer recognises its reply.
