@@ -121,8 +121,10 @@ func (r *run) serveAnywhere() error {
 	var err error
 	for i := range 10 {
 		port := lowest + (r.seed+uint64(i)*997)%ports
-		err = r.serve(fmt.Sprintf("127.0.0.1:%d", port))
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		err = r.serve(addr)
 		if err == nil {
+			r.addr = addr
 			return nil
 		}
 	}
@@ -151,7 +153,6 @@ func (r *run) serve(addr string) error {
 	if err != nil {
 		return err
 	}
-	r.addr = lis.Addr().String()
 	r.mu.Lock()
 	r.srv = srv
 	r.mu.Unlock()
