@@ -184,6 +184,9 @@ const piece = 32 << 10 // bytes that must be taken within the write limit
 // write writes an answer. The connection of a client that takes nothing for the
 // write limit of the peer is closed.
 func (q *request) write(code int, b []byte) {
+	if q.conn != nil && q.conn.isEnding() {
+		q.hangUp()
+	}
 	header := q.w.Header()
 	header.Set("Content-Length", strconv.Itoa(len(b)))
 	if q.Method == http.MethodHead {

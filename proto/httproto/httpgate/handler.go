@@ -64,8 +64,11 @@ func prepare(cfg Config) *Handler {
 // ServeHTTP implements [http.Handler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.host.Hold()()
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok && r.TLS == nil {
-		r.TLS = c.tls
+	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+		if r.TLS == nil {
+			r.TLS = c.tls
+		}
+		c.http2.Store(r.ProtoMajor == 2)
 	}
 	allowed := h.cors.add(w.Header(), r.Header.Get("Origin"))
 	if st, code := h.guard(r); st != nil {

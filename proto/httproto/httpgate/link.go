@@ -139,6 +139,13 @@ func (l *link) end() {
 	}
 }
 
+// over reports whether the session has ended.
+func (l *link) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 // idleLocked reports whether no call waits and no stream is open.
 func (l *link) idleLocked() bool { return len(l.calls) == 0 && len(l.streams) == 0 }
 

@@ -103,7 +103,10 @@ func connState(nc net.Conn, state http.ConnState) {
 	c.busy = state == http.StateActive
 	last := c.ending && !c.busy
 	c.mu.Unlock()
-	if last {
+	switch {
+	case last && c.http2.Load():
+		time.AfterFunc(linger, func() { _ = c.Close() }) // net/http says idle before it writes the end of the last answer
+	case last:
 		_ = c.Close() // nothing is being answered
 	}
 }
@@ -115,6 +118,7 @@ type conn struct {
 	local, remote net.Addr
 	tls           *tls.ConnectionState // nil: none
 	inflight      atomic.Int64         // bytes of bodies being handled
+	http2         atomic.Bool          // the client speaks HTTP/2
 	close         sync.Once
 	done          chan struct{} // closed by Close
 
@@ -159,6 +163,13 @@ func (c *conn) end() {
 	}
 }
 
+// isEnding reports whether this connection takes no more requests.
+func (c *conn) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending && c.Conn != nil
+}
+
 func (c *conn) closeLink() {
 	c.mu.Lock()
 	l := c.link
@@ -169,7 +180,8 @@ func (c *conn) closeLink() {
 }
 
 // linkFor returns the session for a request with those credentials. It may be for
-// that request alone; then release ends it.
+// that request alone; then release ends it. The credentials are checked again after the
+// session of the connection has ended, because they may be why.
 func (c *conn) linkFor(token string) (l *link, release func(), st *message.Status) {
 	c.opening.Lock()
 	defer c.opening.Unlock()
@@ -177,7 +189,7 @@ func (c *conn) linkFor(token string) (l *link, release func(), st *message.Statu
 	l, same := c.link, c.token == token
 	c.mu.Unlock()
 	switch {
-	case l != nil && same:
+	case l != nil && same && !l.over():
 		return l, func() {}, nil
 	case l != nil:
 		l, st = newLink(c.h.host, c, token, func() {})
