@@ -37,8 +37,9 @@ export interface Options {
   stableAfter?: number;
   /**
    * Returns the token to connect with. It is called for the first connection, when the last token is
-   * about to expire as a connection is made, and once after the server has refused it
-   * with 401; then refused is true.
+   * about to expire as a connection is made, when the server has ended the session because the
+   * login has expired, and once after the server has refused the token with 401. In the last two
+   * cases refused is true.
    */
   getToken?: (why: { refused: boolean }) => string | Token | Promise<string | Token>;
   /** Set to false for a server of erpc v7, which does not support WebSocket sub-protocols. Default true. */

@@ -306,11 +306,11 @@ export class Peer {
       this.#attempt = 0;
       this.#fresh = false;
     }
-    if (told && code !== RESTART) {
-      const renew = told.code === Code.Unauthorized && this.#options.getToken && !this.#fresh;
-      if (!renew) return this.#refuse(told);
+    const unauthorized = told?.code === Code.Unauthorized && this.#options.getToken;
+    if (told && code !== RESTART && !(unauthorized && !this.#fresh)) return this.#refuse(told);
+    if (unauthorized) {
       this.#token = null;
-      this.#fresh = true; // one more attempt, with a new token
+      this.#fresh = true; // if the server refuses the new one, too, that is final
     }
     if (!this.#options.reconnect) {
       this.#setState("closed");

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { connect, StatusError, Code } from "./erpc.js";
 
 const url = process.env.ERPC_URL;
+const expiringURL = url.replace(/ws$/, "expiring"); // wants a token other than "bad"; /expire ends the login
 const authURL = url.replace(/ws$/, "auth"); // wants the token "good"
 const downURL = url.replace(/ws$/, "down"), restartURL = url.replace(/^ws(.*)ws$/, "http$1restart"); // shuts the peer at downURL down
 const open = (options) => connect(url, { minBackoff: 10, maxBackoff: 50, ...options });
@@ -420,6 +421,31 @@ test("refused is not connecting", async () => {
   const without = connect(authURL, { minBackoff: 10 });
   await until(() => without.state === "refused"); // and nobody to ask for a token
   without.close();
+});
+
+test("a token is asked for again when the login has expired", async () => {
+  const asked = [], closes = [];
+  const peer = connect(expiringURL, { minBackoff: 10, getToken: ({ refused }) => `token ${asked.push(refused)}` });
+  peer.onState((s, last) => { if (s === "connecting") closes.push([last.code, last.status?.code]); });
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await peer.call("/math/add", [1, 2]), 3);
+    await peer.call("/expire", 0).catch(() => {}); // the reply may be late
+    await until(() => closes.length > i);
+  }
+  assert.equal(await peer.call("/math/add", [1, 2]), 3);
+  assert.deepEqual(closes, Array(3).fill([1012, Code.Unauthorized]));
+  assert.deepEqual(asked, [false, true, true, true]);
+  peer.close();
+});
+
+test("a token that is refused after a login has expired is the last", async () => {
+  const asked = [];
+  const peer = connect(expiringURL, { minBackoff: 10, getToken: ({ refused }) => asked.push(refused) === 1 ? "good" : "bad" });
+  await peer.call("/expire", 0).catch(() => {}); // the reply may be late
+  await until(() => peer.state === "refused");
+  assert.equal(peer.lastClose.status.code, Code.Unauthorized);
+  assert.deepEqual(asked, [false, true]);
+  peer.close();
 });
 
 test("a token that is about to expire is not used", async () => {

@@ -20,6 +20,7 @@ import (
 	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/internal/test/wait"
 	"github.com/goerpc/erpc/mixer/websocket"
+	"github.com/goerpc/erpc/plugin/auth"
 )
 
 // TestMain looks for goroutines that tests left behind. Those of kcp-go, which
@@ -27,21 +28,39 @@ import (
 func TestMain(m *testing.M) { wait.Main(m) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 33"
+const allPassed = "# pass 35"
 
-// endpoints adds those that erpc.test.mjs connects to: the second wants a token.
+// endpoints adds those that erpc.test.mjs connects to: the second wants a token, and at
+// the third logins expire.
 func endpoints(t *testing.T, mux *http.ServeMux) {
 	mux.Handle("/ws", websocket.NewJSONServeHandler(newPeer(t), nil))
-	auth := websocket.NewHandshakeAuthPlugin(func(r *http.Request) (string, *erpc.Status) {
+	check := websocket.NewHandshakeAuthPlugin(func(r *http.Request) (string, *erpc.Status) {
 		if websocket.Token(r) != "good" {
 			return "", erpc.NewStatus(erpc.CodeUnauthorized, "who are you?")
 		}
 		return "", nil
 	}, nil)
-	mux.Handle("/auth", websocket.NewJSONServeHandler(newPeer(t, auth), nil))
+	mux.Handle("/auth", websocket.NewJSONServeHandler(newPeer(t, check), nil))
+	mux.Handle("/expiring", websocket.NewJSONServeHandler(newExpiring(t), nil))
 	r := &restarted{peer: newPeer(t)}
 	mux.HandleFunc("/down", r.serve)
 	mux.HandleFunc("/restart", func(w http.ResponseWriter, req *http.Request) { r.restart(t, w, req) })
+}
+
+// newExpiring returns a peer that takes any token but "bad", and where a client can let its login
+// expire.
+func newExpiring(t *testing.T) erpc.Peer {
+	p := newPeer(t, auth.NewLogin(auth.LoginConfig{Check: func(_ context.Context, _ auth.Session, c auth.Credentials) (*auth.Identity, *erpc.Status) {
+		if c.Token == "bad" {
+			return nil, nil
+		}
+		return &auth.Identity{Name: c.Token, Expires: time.Now().Add(time.Hour)}, nil
+	}}))
+	erpc.HandleCall(p, "/expire", func(ctx context.Context, _ *int) (*int, error) {
+		auth.SetIdentity(erpc.CallCtxFrom(ctx).Session(), &auth.Identity{Expires: time.Now()})
+		return nil, nil
+	})
+	return p
 }
 
 // A restarted is a peer that is shut down when a test asks for it, and followed by another.

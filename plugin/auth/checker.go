@@ -44,8 +44,10 @@ func NewChecker(cfg CheckerConfig) *CheckerPlugin {
 }
 
 var (
-	_ erpc.PreNewPeerPlugin = (*CheckerPlugin)(nil)
-	_ erpc.PostAcceptPlugin = (*CheckerPlugin)(nil)
+	_ erpc.PreNewPeerPlugin     = (*CheckerPlugin)(nil)
+	_ erpc.PostAcceptPlugin     = (*CheckerPlugin)(nil)
+	_ erpc.PostOpenPlugin       = (*CheckerPlugin)(nil)
+	_ erpc.PostDisconnectPlugin = (*CheckerPlugin)(nil)
 )
 
 // Name returns the name of the plugin.
@@ -65,10 +67,28 @@ func (p *CheckerPlugin) PostAccept(sess erpc.PreSession) *erpc.Status {
 	return p.tally.run(sess, p.timeout, p.settings, p.admit)
 }
 
+// PostOpen closes the session when its identity expires.
+func (p *CheckerPlugin) PostOpen(sess erpc.Session, _ bool) {
+	if l := loginOf(sess); l != nil {
+		l.open(sess)
+	}
+}
+
+// PostDisconnect stops watching the identity.
+func (p *CheckerPlugin) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
+	if l := loginOf(sess); l != nil {
+		l.watch(nil)
+	}
+	return nil
+}
+
 func (p *CheckerPlugin) admit(x *exchange) *erpc.Status {
 	ret, st := p.do(x)
 	if err := x.ctx.Err(); st.OK() && err != nil { // the client has given up
 		st = erpc.NewStatusByCodeText(erpc.CodeHandleTimeout, err, false)
+	}
+	if st.OK() && IdentityOf(x).expired(time.Now()) {
+		st = loginExpired()
 	}
 	if st.OK() {
 		return x.answer(ret)

@@ -20,7 +20,8 @@
 //
 // The check returns an [Identity], which is put into the store of the session:
 // handlers get it with [IdentityOf], package acl uses it, and [SessionsOf]
-// returns all sessions of one identity.
+// returns all sessions of one identity. A session ends when its identity expires
+// ([Identity].Expires); the client may log in again.
 //
 // A token is sent in clear text: use it with TLS.
 //

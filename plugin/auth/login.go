@@ -60,11 +60,11 @@ func NewLogin(cfg LoginConfig) *CheckerPlugin {
 	if method == "" {
 		method = DefaultLoginMethod
 	}
-	p.do = func(x *exchange) (any, *erpc.Status) { return login(x, cfg.Check, method) }
+	p.do = func(x *exchange) (any, *erpc.Status) { return logIn(x, cfg.Check, method) }
 	return p
 }
 
-func login(x *exchange, check func(context.Context, Session, Credentials) (*Identity, *erpc.Status), method string) (any, *erpc.Status) {
+func logIn(x *exchange, check func(context.Context, Session, Credentials) (*Identity, *erpc.Status), method string) (any, *erpc.Status) {
 	c, st := x.credentials(method)
 	if !st.OK() {
 		return nil, st

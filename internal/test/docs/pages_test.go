@@ -263,7 +263,7 @@ func (v *virtual) runTests(t *testing.T) {
 
 // imports are the packages that fragments may name.
 var imports = []string{
-	"bufio", "bytes", "compress/flate", "context", "encoding/hex", "errors", "fmt", "io", "log", "log/slog", "net", "net/http", "os", "strings", "testing", "time", "go.uber.org/goleak",
+	"bufio", "bytes", "compress/flate", "context", "crypto/hmac", "crypto/sha256", "encoding/base64", "encoding/hex", "errors", "fmt", "io", "log", "log/slog", "net", "net/http", "os", "strconv", "strings", "testing", "time", "go.uber.org/goleak",
 	module, module + "/cluster", module + "/codec", module + "/codec/thriftcodec", module + "/proto", module + "/proto/rawproto", module + "/proto/thriftproto", module + "/message",
 	module + "/socket", module + "/socket/all", module + "/socket/quic", module + "/xfer", module + "/xfer/gzip", module + "/xfer/md5", module + "/xfer/s2", module + "/xfer/zstd",
 	module + "/examples/protobuf/chat", module + "/examples/protobuf/chat/chaterpc", module + "/plugin/acl", module + "/plugin/auth", module + "/plugin/dashboard", module + "/plugin/limit", module + "/plugin/reflect", module + "/plugin/retry", module + "/plugin/stats",
