@@ -45,9 +45,9 @@ type conn struct {
 	// Of the reader: a read of the library can't be interrupted without ending the
 	// connection, so a goroutine reads and Read waits for it.
 	pumping bool
-	in      chan []byte // whole messages, or pieces of them if they are a stream
+	in      chan *piece // whole messages, or pieces of them if they are a stream
 	end     error       // why in was closed
-	rest    []byte      // of a message
+	last    *piece      // that was received; nil: it was read to its end
 
 	// Of the writer:
 	part []byte // of a message that is not complete yet
@@ -56,7 +56,7 @@ type conn struct {
 // newConn returns a connection. limit is that of the peer, 0 if unknown.
 func newConn(ws *websocket.Conn, local, remote net.Addr, cfg Config, limit int) *conn {
 	ws.SetReadLimit(cfg.readLimit(limit))
-	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan []byte)}
+	c := &conn{ws: ws, local: local, remote: remote, messages: cfg.Messages, in: make(chan *piece)}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.write.cut = func() { _ = ws.CloseNow() } // the write tells why it ended
 	c.text.Store(cfg.Messages && cfg.Text)
@@ -119,7 +119,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.pumping = true
 		go c.pump()
 	}
-	for len(c.rest) == 0 {
+	for c.last == nil {
 		if c.closed.Load() {
 			return 0, fmt.Errorf("websocket: %w", net.ErrClosed)
 		}
@@ -128,21 +128,19 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, fmt.Errorf("websocket: %w", os.ErrDeadlineExceeded)
 		}
 		select {
-		case b, ok := <-c.in:
+		case next, ok := <-c.in:
 			if !ok {
 				return 0, c.end
 			}
-			if !c.messages {
-				c.rest = b
-				continue
-			}
-			c.rest = binary.BigEndian.AppendUint32(make([]byte, 0, prefix+len(b)), uint32(len(b)))
-			c.rest = append(c.rest, b...)
+			c.last = next
 		case <-over: // the deadline has passed or was moved, or the connection is closed
 		}
 	}
-	n := copy(p, c.rest)
-	c.rest = c.rest[n:]
+	n, more := c.last.read(p)
+	if !more {
+		c.last.free()
+		c.last = nil
+	}
 	return n, nil
 }
 
@@ -170,25 +168,35 @@ func (c *conn) pump() {
 	}
 }
 
-// readMessage passes one message to Read.
+// readMessage passes one message to Read, behind its length.
 func (c *conn) readMessage() error {
-	kind, b, err := c.ws.Read(context.Background())
+	kind, r, err := c.ws.Reader(context.Background())
 	if err != nil {
 		return err
 	}
+	whole := newPiece(0)
+	b := whole.storage[:prefix]
+	for err == nil {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)] // the piece keeps its storage
+		}
+		var n int
+		n, err = r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+	}
+	if err != io.EOF { // not the end of the message
+		return err
+	}
 	if kind == websocket.MessageText {
-		if !utf8.Valid(b) {
+		if !utf8.Valid(b[prefix:]) {
 			return errNotText
 		}
 		c.text.Store(true) // text is answered with text
 	}
-	return c.deliver(b)
+	binary.BigEndian.PutUint32(b, uint32(len(b)-prefix))
+	whole.unread = b
+	return c.deliver(whole)
 }
-
-const (
-	firstPiece   = 1 << 10  // bytes of the first read of a message
-	longestPiece = 32 << 10 // bytes of a later read, at most
-)
 
 // readPieces passes one message to Read as it arrives. The boundaries of messages
 // mean nothing in a stream, and its reader may refuse a frame in it by its length,
@@ -199,22 +207,23 @@ func (c *conn) readPieces() error {
 		return err
 	}
 	var text textCheck
-	var b []byte
-	for size := firstPiece; ; {
-		if len(b) == 0 {
-			b = make([]byte, size)
-			size = min(4*size, longestPiece)
-		}
-		n, err := r.Read(b)
-		if kind == websocket.MessageText && !text.next(b[:n], err == io.EOF) {
+	for step := 0; ; {
+		next := newPiece(step)
+		n, err := r.Read(next.storage)
+		if kind == websocket.MessageText && !text.next(next.storage[:n], err == io.EOF) {
 			return errNotText
 		}
+		if n == len(next.storage) {
+			step = min(step+1, len(pieceSizes)-1)
+		}
 		if n > 0 {
-			if err := c.deliver(b[:n:n]); err != nil {
+			next.unread = next.storage[:n]
+			if err := c.deliver(next); err != nil {
 				return err
 			}
+		} else {
+			next.free()
 		}
-		b = b[n:]
 		switch {
 		case err == io.EOF: // the end of the message
 			return nil
@@ -224,10 +233,10 @@ func (c *conn) readPieces() error {
 	}
 }
 
-// deliver passes b to Read, which owns it from then on.
-func (c *conn) deliver(b []byte) error {
+// deliver passes p to Read, which owns it from then on.
+func (c *conn) deliver(p *piece) error {
 	select {
-	case c.in <- b:
+	case c.in <- p:
 		return nil
 	case <-c.ctx.Done():
 		return net.ErrClosed

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // How many allocations a message costs, on both ends together in one process. The
@@ -18,6 +19,7 @@ func TestAllocationsOfAMessage(t *testing.T) {
 		t.Skip("the race detector allocates")
 	}
 	sess := newPair(t).sess
+	web := newPairOver(t, erpc.PeerConfig{Network: "ws", Transports: []erpc.Transport{websocket.Transport{}}}).sess
 	text := wrapperspb.String("hello, world")
 	var body any = make([]byte, 100)
 	result := make([]byte, 0, 200)
@@ -38,6 +40,11 @@ func TestAllocationsOfAMessage(t *testing.T) {
 		// The command; the argument with its context and its bytes.
 		{"call of bytes with a result that has room", 3, func() *erpc.Status {
 			return sess.Call("/bytes", body, &result).Status()
+		}},
+		// The same as over TCP: the library allocates nothing.
+		{"typed call over WebSocket", 4, func() *erpc.Status {
+			_, err := erpc.Call[wrapperspb.StringValue](context.Background(), web, "/typed", text)
+			return erpc.StatusFromError(err)
 		}},
 	} {
 		for range 200 { // fill pools, and let the handler run inline

@@ -23,9 +23,12 @@ type pair struct {
 	sess     erpc.Session
 }
 
-func newPair(b testing.TB) pair {
-	quiet := slog.New(slog.DiscardHandler)
-	srv := erpc.NewPeer(erpc.PeerConfig{LocalIP: "127.0.0.1", DefaultBodyCodec: "protobuf", Logger: quiet})
+func newPair(b testing.TB) pair { return newPairOver(b, erpc.PeerConfig{Network: "tcp"}) }
+
+// newPairOver returns a pair over the network and transports of cfg.
+func newPairOver(b testing.TB, cfg erpc.PeerConfig) pair {
+	cfg.LocalIP, cfg.DefaultBodyCodec, cfg.Logger = "127.0.0.1", "protobuf", slog.New(slog.DiscardHandler)
+	srv, cli := erpc.NewPeer(cfg), erpc.NewPeer(cfg)
 	erpc.HandleCall(srv, "/bytes", func(_ context.Context, arg *[]byte) (*[]byte, error) { return arg, nil })
 	erpc.HandleCall(srv, "/typed", func(_ context.Context, arg *wrapperspb.StringValue) (*wrapperspb.StringValue, error) {
 		return arg, nil
@@ -38,7 +41,6 @@ func newPair(b testing.TB) pair {
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(lis) }()
-	cli := erpc.NewPeer(erpc.PeerConfig{DefaultBodyCodec: "protobuf", Logger: quiet})
 	b.Cleanup(func() {
 		_ = cli.Close()
 		_ = srv.Close()
