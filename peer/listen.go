@@ -153,7 +153,9 @@ func (p *Peer) Serve(lis net.Listener, protoFunc ...proto.Func) error {
 		// The process may be out of descriptors, for example. Connections may end, so
 		// try again.
 		pause := max(wait.Next(), time.Millisecond)
-		p.cfg.Logger.Warn("accept failed", "err", err, "again_in", pause)
+		if missed, ok := p.acceptLines.Allow(time.Now()); ok {
+			p.cfg.Logger.Warn("accept failed", "err", err, "again_in", pause, "left_out", missed)
+		}
 		if !backoff.Sleep(p.ctx, pause) {
 			return ErrClosed
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/goerpc/erpc/message"
 	"github.com/goerpc/erpc/peer"
@@ -187,6 +189,51 @@ func TestAcceptErrorsPass(t *testing.T) {
 	if err := receive(t, "Serve to return", served); err != peer.ErrClosed {
 		t.Errorf("Serve: %v", err)
 	}
+}
+
+// Strangers can make Accept fail and succeed by turns, by connections that use up the
+// descriptors and end. Lines about that are as rare as those of a listener that only fails.
+func TestAcceptErrorsAreLoggedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(logbook)
+		on := memory.New()
+		p := newPeer(t, on, peer.Config{Logger: slog.New(slog.NewTextHandler(log, nil))})
+		lis, err := p.ListenOn(memory.Network, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- p.Serve(&alternating{Listener: lis}) }()
+		time.Sleep(2*time.Second - time.Millisecond)
+		if n := p.Stats().AcceptErrors; n < 100 {
+			t.Errorf("only %d calls of Accept failed", n)
+		}
+		if n := strings.Count(log.String(), "accept failed"); n != 2 {
+			t.Errorf("%d lines in two seconds", n)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := receive(t, "Serve to return", served); err != peer.ErrClosed {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+// alternating is a listener of which every second Accept fails. The others return
+// connections that have ended.
+type alternating struct {
+	net.Listener
+	failed bool
+}
+
+func (a *alternating) Accept() (net.Conn, error) {
+	a.failed = !a.failed
+	if a.failed {
+		return nil, errors.New("too many open files")
+	}
+	ours, theirs := net.Pipe()
+	return theirs, ours.Close()
 }
 
 // Close ends a connection whose hook waits for the other side; no session comes of

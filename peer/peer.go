@@ -30,24 +30,25 @@ type routes = router.Router
 // be called concurrently.
 type Peer struct {
 	*routes
-	cfg        Config
-	plugins    *plugin.Container
-	hooks      atomic.Pointer[session.Hooks]
-	shared     *session.Shared
-	transports map[string]socket.Transport
-	protos     []proto.Func // of cfg.Listeners; nil: that of the peer
-	tls        atomic.Pointer[tls.Config]
-	edge       edge
-	refusals   logging.Throttle // limits log lines about refused connections
-	accepting  atomic.Int64     // accepted sessions, and connections about to become one
-	opening    atomic.Int64     // accepted connections that are not sessions yet
-	answering  atomic.Int64     // requests whose answers a protocol writes, see proto.Host
-	table      table
-	groups     groups
-	ctx        context.Context // ends when the peer stops accepting and dialing
-	cancel     context.CancelFunc
-	closing    context.Context // ends when Close or Shutdown ends the sessions
-	cut        context.CancelFunc
+	cfg         Config
+	plugins     *plugin.Container
+	hooks       atomic.Pointer[session.Hooks]
+	shared      *session.Shared
+	transports  map[string]socket.Transport
+	protos      []proto.Func // of cfg.Listeners; nil: that of the peer
+	tls         atomic.Pointer[tls.Config]
+	edge        edge
+	refusals    logging.Throttle // limits log lines about refused connections
+	acceptLines logging.Throttle // limits log lines about listeners that fail, which strangers can cause
+	accepting   atomic.Int64     // accepted sessions, and connections about to become one
+	opening     atomic.Int64     // accepted connections that are not sessions yet
+	answering   atomic.Int64     // requests whose answers a protocol writes, see proto.Host
+	table       table
+	groups      groups
+	ctx         context.Context // ends when the peer stops accepting and dialing
+	cancel      context.CancelFunc
+	closing     context.Context // ends when Close or Shutdown ends the sessions
+	cut         context.CancelFunc
 
 	mu        sync.Mutex // guards the following
 	phase     phase
