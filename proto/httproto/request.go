@@ -76,8 +76,8 @@ func (f *format) begin(m *message.Message, path string) error {
 	default:
 		return malformed("a request with the X-Mtype %d", f.h.mtype)
 	}
+	f.greeted.Store(true) // first: a server that has not been greeted can't pack requests
 	f.side.CompareAndSwap(unknownSide, serverSide)
-	f.greeted.Store(true)
 	f.asked.known()
 	if m.Mtype() == message.TypeAuthCall && path == "/" {
 		path = ""
