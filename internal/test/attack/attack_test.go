@@ -37,7 +37,7 @@ func TestAttacks(t *testing.T) {
 		t.Skip("the race detector takes more memory than the attacks")
 	}
 	var table []measurement
-	for _, a := range slices.Concat(decoding(), metadata(), strangers(), floods(), malformed(), limits(), browsers(), relays()) {
+	for _, a := range slices.Concat(decoding(), metadata(), strangers(), floods(), malformed(), limits(), stuck(), browsers(), relays()) {
 		t.Run(a.class+"/"+a.name+", "+a.door, func(t *testing.T) {
 			var env []string
 			if a.env != nil {

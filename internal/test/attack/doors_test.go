@@ -126,10 +126,19 @@ var doors = map[string]func(*victim) (addr string, err error){
 	"quic": func(v *victim) (string, error) {
 		return v.listenTLS(erpc.PeerConfig{Network: "quic"})
 	},
-	"mux":       behindMux,
-	"broadcast": broadcasts,
-	"route":     guardedRoute,
-	"proxies":   proxyLoop,
+	"tls, 100 ms": func(v *victim) (string, error) {
+		return v.listenTLS(erpc.PeerConfig{HandshakeTimeout: soon})
+	},
+	"login, 100 ms":   impatientLogin,
+	"writing, 100 ms": impatientWriter,
+	"asking, 100 ms":  asking,
+	"heartbeat":       beating,
+	"guarded routes":  guarded,
+	"few descriptors": crowded,
+	"mux":             behindMux,
+	"broadcast":       broadcasts,
+	"route":           guardedRoute,
+	"proxies":         proxyLoop,
 }
 
 // refused is the address of a door that can't be opened because it would not
