@@ -199,29 +199,6 @@ func (c *conn) refuseStream(x *exchange, code int32, cause error) {
 	c.owe(debt{what: debtStreamEnd, seq: -x.in.Seq(), st: newStatus(code, cause)})
 }
 
-// sendUrgent queues a small message that must not be lost: it uses the reserve of
-// the queue and waits only if that is full. Only goroutines of users may call it;
-// others use [conn.owe].
-func (c *conn) sendUrgent(m *message.Message) error {
-	err := c.sock.Send(m, socket.Reserved, socket.FlushLater)
-	if isFull(err) {
-		return c.sock.Send(m, socket.ByPolicy, socket.FlushLater)
-	}
-	return err
-}
-
-// sendEnd is sendUrgent for the end of a stream. If the end can't be packed, for
-// example because its status is too long or a filter is not registered, it sends
-// another end that says so, because the other side waits for one.
-func (c *conn) sendEnd(m *message.Message) error {
-	err := c.sendUrgent(m)
-	if !unpackable(m, err) {
-		return err
-	}
-	c.replaceEnd(m, err)
-	return c.sendUrgent(m)
-}
-
 // replaceEnd replaces m, the end of a stream that can't be packed because of err,
 // with an end that says so.
 func (c *conn) replaceEnd(m *message.Message, err error) {

@@ -340,7 +340,7 @@ func TestEndThatCannotBePacked(t *testing.T) {
 		m := message.New(set)
 		m.SetMtype(message.TypeStreamEnd)
 		m.SetSeq(-7)
-		if err := u.sendEnd(m); err != nil {
+		if err := (&Stream{conn: u.conn}).sendEnd(m); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		u.sock.StartFlush()

@@ -56,6 +56,7 @@ type Stream struct {
 
 	mu      sync.Mutex  // guards the following
 	unwatch func() bool // stops watching ctx
+	stopEnd func()      // ends the wait of the handler's end for room; nil: it does not wait
 	trailer message.Meta
 }
 
@@ -137,10 +138,13 @@ func (s *Stream) watch(ctx context.Context, end func()) {
 // opener reports whether this side opened the stream.
 func (s *Stream) opener() bool { return s.key < 0 }
 
-// gaveUp returns the error of an operation whose context ended.
+// gaveUp returns the error of an operation that ended with ctx or with the stream.
 func (s *Stream) gaveUp(ctx context.Context) error {
 	if s.outcome.Load() != nil {
 		return s.ended()
+	}
+	if ctx.Err() == nil {
+		ctx = s.ctx // of the opener: the stream is about to end with it
 	}
 	return statusContext(ctx).Err()
 }
@@ -172,7 +176,11 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	if !s.opener() {
 		return errors.New("session: a handler ends its stream by returning")
 	}
-	<-s.out.turn // after the messages that are being sent
+	select { // after the messages that are being sent
+	case <-s.out.turn:
+	case <-s.done:
+		return s.ended()
+	}
 	defer func() { s.out.turn <- struct{}{} }()
 	if !s.life.Move(stream.SendClosed) {
 		if s.life.State() == stream.Ended {
@@ -182,11 +190,10 @@ func (s *Stream) CloseSendMeta(meta *message.Meta) error {
 	}
 	x := s.frame(message.TypeStreamEnd)
 	defer putExchange(x)
-	x.out.SetContext(s.ctx) // a stream that has ended needs no other end
 	if meta != nil {
 		meta.CopyTo(x.out.Meta())
 	}
-	s.flush(x, s.conn.sendEnd(&x.out))
+	s.flush(x, s.sendEnd(&x.out))
 	return nil
 }
 

@@ -162,7 +162,9 @@ func (s *Stream) endArrived(x *exchange) (kept bool) {
 		go s.finishHooked(x) // nothing follows the end, so no one waits for the hooks
 		return true
 	}
-	s.finish(st, false)
+	if !s.finish(st, false) {
+		s.endUnwanted()
+	}
 	return false
 }
 

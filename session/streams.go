@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,9 +33,10 @@ type streams struct {
 
 	mu       sync.Mutex // guards the following
 	byKey    map[int32]*Stream
-	lastID   int32 // of the streams that this side opened
-	accepted int   // streams of the other side whose handler has not returned
-	ending   int   // streams of the other side whose handler has returned and whose end is being written
+	ends     map[int32]*Stream // no longer in byKey: this side handled them, and their end is being written
+	lastID   int32             // of the streams that this side opened
+	accepted int               // streams of the other side whose handler has not returned
+	ending   int               // streams of the other side whose handler has returned and whose end is being written
 	state    machine[tableState]
 }
 
@@ -104,10 +107,14 @@ func (t *streams) enterLocked(s *Stream) {
 	t.byKey[s.key] = s
 }
 
+// get returns the stream with that key, open or with its end being written, or nil.
 func (t *streams) get(key int32) *Stream {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.byKey[key]
+	if s := t.byKey[key]; s != nil {
+		return s
+	}
+	return t.ends[key]
 }
 
 // remove removes a stream that has ended.
@@ -122,6 +129,45 @@ func (t *streams) remove(s *Stream) {
 	}
 }
 
+// retire takes a stream that is open out of those, because its handler has returned
+// and its end is about to be written. The opener may end it until [streams.release].
+func (t *streams) retire(s *Stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKey[s.key] != s {
+		return
+	}
+	delete(t.byKey, s.key)
+	if t.ends == nil {
+		t.ends = make(map[int32]*Stream)
+	}
+	t.ends[s.key] = s
+}
+
+// awaited reports whether the opener of a stream that has retired waits for its end.
+func (t *streams) awaited(s *Stream) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ends[s.key] == s
+}
+
+// forget removes a stream that has retired, because its opener does not wait for the
+// end any more.
+func (t *streams) forget(s *Stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forgetLocked(s)
+}
+
+func (t *streams) forgetLocked(s *Stream) {
+	if t.ends[s.key] == s {
+		delete(t.ends, s.key)
+	}
+	if len(t.ends) == 0 {
+		t.ends = nil
+	}
+}
+
 // handlerDone gives back the place of an accepted stream, whose handler has
 // returned. It is called before the end is sent, so that the opener may open
 // another one.
@@ -133,9 +179,10 @@ func (t *streams) handlerDone() {
 }
 
 // release ends the handling of an accepted stream, whose end was written.
-func (t *streams) release() {
+func (t *streams) release(s *Stream) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.forgetLocked(s)
 	t.ending--
 }
 
@@ -156,15 +203,13 @@ func (t *streams) close() {
 	}
 }
 
-// all returns the streams that are open.
+// all returns the streams that are open, or have their end being written.
 func (t *streams) all() []*Stream {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list := make([]*Stream, 0, len(t.byKey))
-	for _, s := range t.byKey {
-		list = append(list, s)
-	}
-	return list
+	list := make([]*Stream, 0, len(t.byKey)+len(t.ends))
+	list = slices.AppendSeq(list, maps.Values(t.byKey))
+	return slices.AppendSeq(list, maps.Values(t.ends))
 }
 
 // busy reports whether streams are open, or their handlers at work. A connection that

@@ -21,7 +21,8 @@ func TestTableOfStreamsAgainstAModel(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var table streams
-		open := map[int32]*Stream{}
+		open, ends := map[int32]*Stream{}, map[int32]*Stream{}
+		var handled []*Stream // whose end is being written
 		accepted, ending, closed, lastID := 0, 0, false, int32(0)
 		if seed%3 == 0 {
 			lastID = math.MaxInt32 - 3 // the ids wrap
@@ -88,12 +89,30 @@ func TestTableOfStreamsAgainstAModel(t *testing.T) {
 					what = "handler done"
 					table.handlerDone()
 					accepted, ending = accepted-1, ending+1
+					s := &Stream{key: int32(r.IntN(12)) - 2} // another one of that key does not retire
+					if open[s.key] != nil && s.key > 0 && r.IntN(2) == 0 {
+						s = open[s.key]
+						delete(open, s.key)
+						ends[s.key] = s
+					}
+					table.retire(s)
+					handled = append(handled, s)
 				}
 			case 8:
 				if ending > 0 {
-					what = "release"
-					table.release()
-					ending--
+					s := handled[r.IntN(len(handled))]
+					if r.IntN(2) == 0 {
+						what = fmt.Sprint("forget ", s.key)
+						table.forget(s)
+					} else {
+						what = fmt.Sprint("release ", s.key)
+						table.release(s)
+						handled = slices.DeleteFunc(handled, func(other *Stream) bool { return other == s })
+						ending--
+					}
+					if ends[s.key] == s {
+						delete(ends, s.key)
+					}
 				}
 			case 9:
 				if step > 300 {
@@ -103,7 +122,7 @@ func TestTableOfStreamsAgainstAModel(t *testing.T) {
 				}
 			}
 			n, handlers := table.len()
-			if n != len(open) || handlers != accepted+ending || len(table.all()) != n {
+			if n != len(open) || handlers != accepted+ending || len(table.all()) != n+len(ends) {
 				t.Fatalf("seed %d, step %d, %s: %d open and %d handlers, want %d and %d", seed, step, what, n, handlers, len(open), accepted+ending)
 			}
 			for key, s := range open {
@@ -111,11 +130,22 @@ func TestTableOfStreamsAgainstAModel(t *testing.T) {
 					t.Fatalf("seed %d, step %d: key %d is %p, want %p", seed, step, key, table.get(key), s)
 				}
 			}
+			for key, s := range ends {
+				if !table.awaited(s) || open[key] == nil && table.get(key) != s {
+					t.Fatalf("seed %d, step %d, %s: the end of %d is not awaited, or %p is in its place", seed, step, what, key, table.get(key))
+				}
+			}
+			for _, s := range handled {
+				if table.awaited(s) != (ends[s.key] == s) {
+					t.Fatalf("seed %d, step %d, %s: the end of %d is awaited: %v", seed, step, what, s.key, table.awaited(s))
+				}
+			}
 		}
 		for _, s := range table.all() {
 			table.remove(s)
+			table.forget(s)
 		}
-		if table.byKey != nil {
+		if table.byKey != nil || table.ends != nil {
 			t.Errorf("seed %d: an empty table keeps its map", seed)
 		}
 	}

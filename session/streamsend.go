@@ -137,24 +137,55 @@ func (s *Stream) SendContext(ctx context.Context, v any) error {
 // write sends the message in x as a frame of the stream.
 func (s *Stream) write(ctx context.Context, x *exchange) error {
 	x.out.SetSeq(-s.key)
-	x.out.SetContext(ctx)
 	if len(s.pipe) > 0 {
 		message.WithXferPipe(s.pipe...)(&x.out)
 	}
 	waiting, _ := s.inbox.Len()
 	s.sent.Add(1) // before the write: the other side may end the stream before that returns
-	err := s.conn.sock.Send(&x.out, socket.ByPolicy, s.out.flush(s.got.Load(), waiting > 0))
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) { // nothing was sent
+	gaveUp, err := s.queue(ctx, &x.out, s.out.flush(s.got.Load(), waiting > 0))
+	if gaveUp { // nothing was sent
 		s.sent.Add(^uint64(0))
 		s.window.Undo()
 		return s.gaveUp(ctx)
 	}
 	if st := s.conn.status(&x.out, err); !st.OK() {
 		s.sent.Add(^uint64(0))
-		s.finish(st, true)
+		if !s.finish(st, true) {
+			return s.ended()
+		}
 		return st.Err()
 	}
 	return nil
+}
+
+// queue queues m, a message of the stream. It waits for room until ctx or the stream
+// ends. Then it reports that it gave up, and m is not sent.
+func (s *Stream) queue(ctx context.Context, m *message.Message, flush socket.Flush) (gaveUp bool, err error) {
+	if ctx != s.ctx {
+		if len(s.out.body) < maxShared { // most find room, and cost less without the joined context
+			m.SetContext(ctx)
+			err := s.conn.sock.Send(m, socket.NoWait, flush)
+			if !isFull(err) {
+				return false, err
+			}
+		}
+		joined, stop := s.join(ctx)
+		defer stop()
+		ctx = joined
+	}
+	m.SetContext(ctx)
+	err = s.conn.sock.Send(m, socket.ByPolicy, flush)
+	return err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()), err
+}
+
+// join returns a context that ends with ctx and with the stream.
+func (s *Stream) join(ctx context.Context) (context.Context, func()) {
+	joined, cancel := context.WithCancel(ctx)
+	unwatch := context.AfterFunc(s.ctx, cancel)
+	return joined, func() {
+		unwatch()
+		cancel()
+	}
 }
 
 // hookSend runs the hooks that precede the encoding of the message in x.
@@ -164,4 +195,58 @@ func (s *Stream) hookSend(x *exchange) *message.Status {
 		ctx := &streamCtx{exchange: x, s: s, m: &x.out, index: s.sent.Load()}
 		return run(s.hooks.preSendMessage, PreSendMessagePlugin.PreSendMessage, StreamCtx(ctx))
 	})
+}
+
+// sendEnd queues m, the end of a stream. It uses the reserve of the queue and waits
+// only if that is full, until the other side does not wait for the end any more. Only
+// goroutines of users may call it; others use [conn.owe]. If the end can't be packed,
+// for example because its status is too long or a filter is not registered, it sends
+// another end that says so, because the other side waits for one.
+func (s *Stream) sendEnd(m *message.Message) error {
+	err := s.sendUrgent(m)
+	if !unpackable(m, err) {
+		return err
+	}
+	s.conn.replaceEnd(m, err)
+	return s.sendUrgent(m)
+}
+
+func (s *Stream) sendUrgent(m *message.Message) error {
+	err := s.conn.sock.Send(m, socket.Reserved, socket.FlushLater)
+	if !isFull(err) {
+		return err
+	}
+	ctx, stop := s.endContext()
+	defer stop()
+	defer m.SetContext(m.Context())
+	m.SetContext(ctx)
+	return s.conn.sock.Send(m, socket.ByPolicy, socket.FlushLater)
+}
+
+// endContext returns the context of the wait of this side's last frame for room. It
+// ends when the other side does not wait for that frame any more.
+func (s *Stream) endContext() (context.Context, context.CancelFunc) {
+	if s.opener() {
+		return s.ctx, func() {} // a stream that has ended needs no other end
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.mu.Lock()
+	s.stopEnd = stop
+	s.mu.Unlock()
+	if !s.conn.streams.Load().awaited(s) { // the opener has ended it before stopEnd was set
+		stop()
+	}
+	return ctx, stop
+}
+
+// endUnwanted says that the opener does not wait for the end of a stream that was
+// handled here, because it has ended the stream itself.
+func (s *Stream) endUnwanted() {
+	s.conn.streams.Load().forget(s)
+	s.mu.Lock()
+	stop := s.stopEnd
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
 }

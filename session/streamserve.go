@@ -28,7 +28,7 @@ func (v *streamService) run() {
 			t.handlerDone()
 			v.finish(newStatus(message.CodeInternalServerError, ""))
 		}
-		t.release()
+		t.release(v.s)
 		c := x.conn
 		putExchange(x)
 		c.closeIfDone()
@@ -94,6 +94,7 @@ func (v *streamService) finish(st *message.Status) {
 			st, x.status = failed, failed
 		}
 	}
+	x.conn.streams.Load().retire(s)
 	if s.finish(st, false) {
 		v.sendEnd(st)
 	} else {
@@ -120,7 +121,7 @@ func (v *streamService) sendEnd(st *message.Status) {
 	m.SetStatus(c.shared.told(v.x.Printer, st))
 	m.SetBody(nil)
 	m.SetServiceMethod("")
-	if err := c.sendEnd(m); err != nil {
+	if err := v.s.sendEnd(m); err != nil {
 		v.x.Log(slog.LevelDebug, "end of a stream not sent", errAttr(err))
 	}
 	c.sock.StartFlush()
