@@ -18,8 +18,8 @@ import (
 // identity provider, and has no passwords in its source.
 var demoUsers = map[string]string{"Anna": "anna-demo", "Ben": "ben-demo", "Gopher": "gopher-demo"}
 
-// tokenLife is how long a token can be used to connect. An open session outlives
-// its token.
+// tokenLife is how long a token can be used. The server then ends the sessions that logged in
+// with it, and the page asks the user to log in again.
 const tokenLife = 12 * time.Hour
 
 // Login is the argument of POST /login, whose reply is a Token.
@@ -72,5 +72,5 @@ func (l *logins) check(_ context.Context, _ auth.Session, c auth.Credentials) (*
 	if err != nil || !auth.Equal(c.Token, l.mint(part[0], expires)) || time.Now().After(expires) {
 		return nil, refused
 	}
-	return &auth.Identity{Name: part[0]}, nil
+	return &auth.Identity{Name: part[0], Expires: expires}, nil
 }
