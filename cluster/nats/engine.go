@@ -229,7 +229,8 @@ func (e *Engine) MaxPayload() int {
 	return int(conn.MaxPayload())
 }
 
-// Close implements [cluster.Engine]. It flushes published messages first.
+// Close implements [cluster.Engine]. It flushes published messages first, and waits up
+// to five seconds for the server to confirm that.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	was := e.state
@@ -241,7 +242,7 @@ func (e *Engine) Close() error {
 	}
 	var err error
 	if conn.IsConnected() {
-		err = conn.FlushTimeout(time.Second)
+		err = conn.FlushTimeout(5 * time.Second)
 	}
 	closed := conn.StatusChanged(nats.CLOSED)
 	conn.Close()
