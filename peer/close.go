@@ -96,7 +96,7 @@ func (p *Peer) Listeners() []net.Listener {
 }
 
 // Flush returns once the connections of all sessions have taken what was queued
-// before, such as pushes: a Close that follows loses nothing of it. The error
+// before, such as pushes, as [session.Session].Flush does. The error
 // names the sessions that have not when ctx ends, and those whose connection
 // breaks.
 func (p *Peer) Flush(ctx context.Context) error {

@@ -271,7 +271,11 @@ func (s *Engine) Flush(ctx context.Context) error {
 		if i > 0 && c.sock.Err() != nil {
 			continue // it is only read
 		}
-		if err := c.sock.Flush(ctx); err != nil {
+		err := c.sock.Flush(ctx)
+		if err == nil {
+			err = c.sock.AwaitAcked(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("session: flush: %w", err)
 		}
 	}

@@ -111,8 +111,10 @@ type Session interface {
 	// SetID renames the session. Another session that has the name ends.
 	SetID(id string)
 	// Flush waits until the connection has taken all messages queued before, such
-	// as pushes. It fails if the connection or ctx ends first. Messages that were
-	// taken are not lost by a Close that follows.
+	// as pushes, and over TCP on Linux until the system of the other side has
+	// acknowledged them. It fails if the connection or ctx ends first. Messages
+	// that were taken are not lost by a Close that follows, as far as the limits
+	// of the transport allow.
 	Flush(ctx context.Context) error
 	// Stats returns the counters of the current connection.
 	Stats() Stats
