@@ -282,83 +282,86 @@ type ctxKey struct{}
 
 // The time that the caller has left, and its cancellation, reach the handler.
 func TestCallersTimeReachesTheHandler(t *testing.T) {
-	srv, addr := kit.Serve(t, erpc.PeerConfig{})
-	deadlines, ends := make(chan time.Duration, 1), make(chan error, 1)
-	release := make(chan struct{}) // so that the reply does not arrive before the caller's time is over
-	defer close(release)
-	path := srv.RouteCallFunc(func(ctx erpc.CallCtx, wait *bool) (bool, *erpc.Status) {
-		left := time.Duration(0)
-		if at, ok := ctx.Context().Deadline(); ok {
-			left = time.Until(at)
+	kit.Bubble(t, func(t *testing.T) {
+		on := kit.Memory()
+		srv, addr := kit.Serve(t, on(erpc.PeerConfig{}))
+		deadlines, ends := make(chan time.Duration, 1), make(chan error, 1)
+		release := make(chan struct{}) // so that the reply does not arrive before the caller's time is over
+		defer close(release)
+		path := srv.RouteCallFunc(func(ctx erpc.CallCtx, wait *bool) (bool, *erpc.Status) {
+			left := time.Duration(0)
+			if at, ok := ctx.Context().Deadline(); ok {
+				left = time.Until(at)
+			}
+			deadlines <- left
+			if *wait {
+				<-ctx.Context().Done()
+				ends <- ctx.Context().Err()
+				<-release
+			}
+			return true, nil
+		})
+		_, sess := kit.Dial(t, addr, on(erpc.PeerConfig{}))
+
+		long, cancelLong := context.WithTimeout(t.Context(), time.Hour)
+		defer cancelLong()
+		for name, c := range map[string]struct {
+			ctx         context.Context
+			least, most time.Duration
+		}{
+			"no end":   {t.Context(), 0, 0},
+			"an hour":  {long, time.Hour - kit.Bound, time.Hour + time.Millisecond},
+			"nothing":  {context.Background(), 0, 0},
+			"no value": {nil, 0, 0},
+		} {
+			var setting erpc.MessageSetting
+			if c.ctx != nil {
+				setting = erpc.WithContext(c.ctx)
+			}
+			if st := sess.Call(path, false, new(bool), setting).Status(); !st.OK() {
+				t.Errorf("%s: %v", name, st)
+			}
+			if left := kit.Await(t, name, deadlines); left < c.least || left > c.most {
+				t.Errorf("%s: the handler has %v, want %v to %v", name, left, c.least, c.most)
+			}
 		}
-		deadlines <- left
-		if *wait {
-			<-ctx.Context().Done()
-			ends <- ctx.Context().Err()
-			<-release
+
+		short, cancelShort := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancelShort()
+		if st := sess.Call(path, true, nil, erpc.WithContext(short)).Status(); st.Code() != erpc.CodeHandleTimeout {
+			t.Errorf("a call whose time is up: %v", st)
 		}
-		return true, nil
+		if left := kit.Await(t, "a deadline", deadlines); left <= 0 || left > 50*time.Millisecond {
+			t.Errorf("the handler has %v", left)
+		}
+		if err := kit.Await(t, "the end of the handler", ends); err != context.DeadlineExceeded && err != context.Canceled {
+			t.Errorf("the context of the handler ended with %v", err)
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cmd := sess.AsyncCall(path, true, nil, nil, erpc.WithContext(ctx))
+		kit.Await(t, "the handler", deadlines)
+		cancel()
+		kit.Await(t, "the call", cmd.Done())
+		if st := cmd.Status(); st.Code() != erpc.CodeCanceled {
+			t.Errorf("a cancelled call: %v", st)
+		}
+		if err := kit.Await(t, "the end of the handler", ends); err != context.Canceled {
+			t.Errorf("the context of the handler ended with %v", err)
+		}
+
+		cmd = sess.AsyncCall(path, true, nil, nil)
+		kit.Await(t, "the handler", deadlines)
+		if err := sess.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := kit.Await(t, "the end of the handler", ends); err != context.Canceled {
+			t.Errorf("the context of the handler ended with %v when its connection did", err)
+		}
+		if st := cmd.Status(); st.Code() != erpc.CodeConnClosed {
+			t.Errorf("a call without a connection: %v", st)
+		}
 	})
-	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-
-	long, cancelLong := context.WithTimeout(t.Context(), time.Hour)
-	defer cancelLong()
-	for name, c := range map[string]struct {
-		ctx         context.Context
-		least, most time.Duration
-	}{
-		"no end":   {t.Context(), 0, 0},
-		"an hour":  {long, time.Hour - kit.Bound, time.Hour + time.Millisecond},
-		"nothing":  {context.Background(), 0, 0},
-		"no value": {nil, 0, 0},
-	} {
-		var setting erpc.MessageSetting
-		if c.ctx != nil {
-			setting = erpc.WithContext(c.ctx)
-		}
-		if st := sess.Call(path, false, new(bool), setting).Status(); !st.OK() {
-			t.Errorf("%s: %v", name, st)
-		}
-		if left := kit.Await(t, name, deadlines); left < c.least || left > c.most {
-			t.Errorf("%s: the handler has %v, want %v to %v", name, left, c.least, c.most)
-		}
-	}
-
-	short, cancelShort := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancelShort()
-	if st := sess.Call(path, true, nil, erpc.WithContext(short)).Status(); st.Code() != erpc.CodeHandleTimeout {
-		t.Errorf("a call whose time is up: %v", st)
-	}
-	if left := kit.Await(t, "a deadline", deadlines); left <= 0 || left > 50*time.Millisecond {
-		t.Errorf("the handler has %v", left)
-	}
-	if err := kit.Await(t, "the end of the handler", ends); err != context.DeadlineExceeded && err != context.Canceled {
-		t.Errorf("the context of the handler ended with %v", err)
-	}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	cmd := sess.AsyncCall(path, true, nil, nil, erpc.WithContext(ctx))
-	kit.Await(t, "the handler", deadlines)
-	cancel()
-	kit.Await(t, "the call", cmd.Done())
-	if st := cmd.Status(); st.Code() != erpc.CodeCanceled {
-		t.Errorf("a cancelled call: %v", st)
-	}
-	if err := kit.Await(t, "the end of the handler", ends); err != context.Canceled {
-		t.Errorf("the context of the handler ended with %v", err)
-	}
-
-	cmd = sess.AsyncCall(path, true, nil, nil)
-	kit.Await(t, "the handler", deadlines)
-	if err := sess.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := kit.Await(t, "the end of the handler", ends); err != context.Canceled {
-		t.Errorf("the context of the handler ended with %v when its connection did", err)
-	}
-	if st := cmd.Status(); st.Code() != erpc.CodeConnClosed {
-		t.Errorf("a call without a connection: %v", st)
-	}
 }
 
 // The context age limits a handler: the caller gets the error at once.

@@ -173,32 +173,35 @@ func TestRunLogDetail(t *testing.T) {
 // Without CountTime and PrintDetail the access log is at level DEBUG, except for
 // slow messages.
 func TestRunLogLevels(t *testing.T) {
-	sess, server, client := logPair(t, slog.LevelDebug, erpc.PeerConfig{})
-	if st := sess.Push("/drop", 1); !st.OK() {
-		t.Error(st)
-	}
-	for _, r := range []*recorder{server, client} {
-		if level, _, attrs := r.next(t, "PUSH"); level != slog.LevelDebug || attrs["method"] != "/drop" {
-			t.Errorf("%v %v", level, attrs)
-		}
-	}
-
-	sess, server, client = logPair(t, slog.LevelInfo, erpc.PeerConfig{SlowCometDuration: 20 * time.Millisecond})
-	for _, d := range []time.Duration{0, 30 * time.Millisecond} { // only the second is slow
-		if st := sess.Call("/sleep", d, nil).Status(); !st.OK() {
+	kit.Bubble(t, func(t *testing.T) {
+		on := kit.Memory()
+		sess, server, client := logPair(t, slog.LevelDebug, on(erpc.PeerConfig{}))
+		if st := sess.Push("/drop", 1); !st.OK() {
 			t.Error(st)
 		}
-	}
-	for _, r := range []*recorder{server, client} {
-		level, _, attrs := r.next(t, "CALL")
-		cost, err := time.ParseDuration(attrs["cost"])
-		if level != slog.LevelWarn || err != nil || cost < 20*time.Millisecond {
-			t.Errorf("%v %v", level, attrs)
+		for _, r := range []*recorder{server, client} {
+			if level, _, attrs := r.next(t, "PUSH"); level != slog.LevelDebug || attrs["method"] != "/drop" {
+				t.Errorf("%v %v", level, attrs)
+			}
 		}
-	}
-	if n := len(server.records) + len(client.records); n > 0 {
-		t.Errorf("%d more records", n)
-	}
+
+		sess, server, client = logPair(t, slog.LevelInfo, on(erpc.PeerConfig{SlowCometDuration: 20 * time.Millisecond}))
+		for _, d := range []time.Duration{0, 30 * time.Millisecond} { // only the second is slow
+			if st := sess.Call("/sleep", d, nil).Status(); !st.OK() {
+				t.Error(st)
+			}
+		}
+		for _, r := range []*recorder{server, client} {
+			level, _, attrs := r.next(t, "CALL")
+			cost, err := time.ParseDuration(attrs["cost"])
+			if level != slog.LevelWarn || err != nil || cost < 20*time.Millisecond {
+				t.Errorf("%v %v", level, attrs)
+			}
+		}
+		if n := len(server.records) + len(client.records); n > 0 {
+			t.Errorf("%d more records", n)
+		}
+	})
 }
 
 func TestCostTime(t *testing.T) {

@@ -112,39 +112,42 @@ func TestTypedHandlers(t *testing.T) {
 
 // A typed call ends with its context, and so does its handler.
 func TestTypedCallEndsWithItsContext(t *testing.T) {
-	srv, addr := kit.Serve(t, erpc.PeerConfig{})
-	began, ended := make(chan struct{}, 1), make(chan error, 1)
-	erpc.HandleCall(srv, "/wait", func(ctx context.Context, _ *int) (*int, error) {
-		began <- struct{}{}
-		<-ctx.Done()
-		ended <- ctx.Err()
-		return nil, ctx.Err()
+	kit.Bubble(t, func(t *testing.T) {
+		on := kit.Memory()
+		srv, addr := kit.Serve(t, on(erpc.PeerConfig{}))
+		began, ended := make(chan struct{}, 1), make(chan error, 1)
+		erpc.HandleCall(srv, "/wait", func(ctx context.Context, _ *int) (*int, error) {
+			began <- struct{}{}
+			<-ctx.Done()
+			ended <- ctx.Err()
+			return nil, ctx.Err()
+		})
+		_, sess := kit.Dial(t, addr, on(erpc.PeerConfig{}))
+		for name, c := range map[string]struct {
+			end  func(context.Context) (context.Context, context.CancelFunc)
+			code int32
+		}{
+			"timeout": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(ctx, 50*time.Millisecond)
+			}, erpc.CodeHandleTimeout},
+			"cancel": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(ctx)
+				go func() { <-began; began <- struct{}{}; cancel() }()
+				return ctx, cancel
+			}, erpc.CodeCanceled},
+		} {
+			ctx, cancel := c.end(t.Context())
+			_, err := erpc.Call[int](ctx, sess, "/wait", 1)
+			cancel()
+			if st := erpc.StatusFromError(err); st.Code() != c.code {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := kit.Await(t, name+": the handler", ended); err == nil {
+				t.Errorf("%s: its context has not ended", name)
+			}
+			kit.Await(t, "the handler's sign", began)
+		}
 	})
-	_, sess := kit.Dial(t, addr, erpc.PeerConfig{})
-	for name, c := range map[string]struct {
-		end  func(context.Context) (context.Context, context.CancelFunc)
-		code int32
-	}{
-		"timeout": {func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(ctx, 50*time.Millisecond)
-		}, erpc.CodeHandleTimeout},
-		"cancel": {func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			go func() { <-began; began <- struct{}{}; cancel() }()
-			return ctx, cancel
-		}, erpc.CodeCanceled},
-	} {
-		ctx, cancel := c.end(t.Context())
-		_, err := erpc.Call[int](ctx, sess, "/wait", 1)
-		cancel()
-		if st := erpc.StatusFromError(err); st.Code() != c.code {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := kit.Await(t, name+": the handler", ended); err == nil {
-			t.Errorf("%s: its context has not ended", name)
-		}
-		kit.Await(t, "the handler's sign", began)
-	}
 }
 
 // TestTypedCallKeepsItsContext: hooks of calls and pushes see the values of the
