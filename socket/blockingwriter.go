@@ -113,7 +113,7 @@ func (w *writer) boundWrite() error {
 // unboundLocked removes the limit of a write, so that it does not end a later one.
 func (w *writer) unboundLocked() {
 	w.crowd.rest()
-	if w.deadlineSet && w.life == open {
+	if w.deadlineSet {
 		_ = w.conn.SetWriteDeadline(time.Time{}) // fails only on a closed connection
 		w.deadlineSet = false
 	}

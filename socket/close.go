@@ -34,6 +34,8 @@ func (w *writer) close(linger time.Duration) error {
 		return w.shutSoon()
 	}
 	w.life.move(lingering)
+	// Nobody is told of a failure after Close.
+	w.crowd.takeOnFailed()
 	lead := w.state == idle || w.state == scheduled // the flush delay may be longer
 	if lead {
 		w.state.move(writing)

@@ -255,3 +255,20 @@ func TestBrokenWriteAfterClose(t *testing.T) {
 		t.Errorf("%d more writes after half a frame; closed: %v", conn.writes, conn.closed)
 	}
 }
+
+// The first error of a socket is the one that its senders get.
+func TestFirstErrorCounts(t *testing.T) {
+	conn := new(scripted)
+	w := newWriter(conn, fullKernel{}, Config{})
+	w.state = writing // somebody else leads
+	told := func() { t.Error("told of a failure after Close") }
+	w.notifyFailed(told)
+	if err := w.close(lingerTime); err != nil {
+		t.Fatal(err)
+	}
+	w.notifyFailed(told)
+	w.fail(errBroken)
+	if _, err := w.put(t.Context(), nil, putMode{}); err != net.ErrClosed || !conn.isClosed() {
+		t.Errorf("%v, closed %v; want %v", err, conn.isClosed(), net.ErrClosed)
+	}
+}

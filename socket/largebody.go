@@ -32,6 +32,16 @@ var errInterrupted = errors.New("socket: interrupted")
 // A bodyWrite is the sending of one large body. The writer's mutex guards it.
 type bodyWrite struct{ interrupted bool }
 
+// interrupt is [writer.interruptLocked], unless b has been sent: the deadline would end
+// another write.
+func (w *writer) interrupt(b *bodyWrite) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.crowd.body == b {
+		w.interruptLocked(b)
+	}
+}
+
 // interruptLocked ends a write in progress and lets no other begin.
 func (w *writer) interruptLocked(b *bodyWrite) {
 	b.interrupted = true
@@ -79,14 +89,7 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	if err != nil {
 		return err
 	}
-	unwatch := context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.crowd.body == b {
-			w.interruptLocked(b)
-		}
-	})
-	defer unwatch()
+	defer context.AfterFunc(ctx, func() { w.interrupt(b) })()
 	var writeErr error
 	for c != nil {
 		var left []byte
@@ -178,9 +181,6 @@ func (w *writer) leaveRest(c *chunk, left []byte) {
 		}
 		p.kind, p.b = wholeFrame, slices.Clone(rest)
 		p.frame = p.b
-		if p == c {
-			left = p.b
-		}
 	}
 	w.putBack(c, left)
 	w.mu.Lock()

@@ -300,3 +300,19 @@ func heap() int {
 	runtime.ReadMemStats(&m)
 	return int(m.HeapAlloc)
 }
+
+// Stats counts the reads that returned something.
+func TestEmptyReadsDoNotCount(t *testing.T) {
+	for _, k := range kinds {
+		a, b := k.pair(t)
+		r := newSocket(a, Config{})
+		_ = b.Close()
+		if err := r.Read(new(message.Message)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: %v", k.name, err)
+		}
+		if st := r.Stats(); st.Reads != 0 || st.BytesIn != 0 {
+			t.Errorf("%s: %+v after the end alone", k.name, st)
+		}
+		_ = r.Close()
+	}
+}

@@ -147,21 +147,25 @@ func TestRoomOfOneThatGivesUp(t *testing.T) {
 func TestLeastRateWhilePushesWait(t *testing.T) {
 	for _, c := range []struct {
 		name  string
+		limit int
 		push  bool
+		first uint64 // moved in the first second, besides the others
 		moves uint64 // in each second
-		ends  bool
+		ends  time.Duration
 	}{
-		{"a push, 9 of 10 bytes", true, 3, true},
-		{"a push, 12 of 10 bytes", true, 4, false},
-		{"a call, nothing", false, 0, false},
+		{"a push, 9 of 10 bytes", 10, true, 0, 3, 3 * time.Second},
+		{"a push, 9 of 9 bytes", 9, true, 0, 3, 0},
+		{"a push, 12 of 10 bytes", 10, true, 0, 4, 0},
+		{"a push, many bytes at first", 10, true, 1000, 3, 6 * time.Second},
+		{"a call, nothing", 10, false, 0, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var w writer
 				conn := &breaking{}
-				w.init(conn, nil, Config{QueueLimit: 10, WriteTimeout: 3 * time.Second}.Complete())
+				w.init(conn, nil, Config{QueueLimit: c.limit, WriteTimeout: 3 * time.Second}.Complete())
 				w.state = writing
-				w.queue.add(make([]byte, 10))
+				w.queue.add(make([]byte, c.limit))
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()
 				result := make(chan error, 1)
@@ -171,19 +175,21 @@ func TestLeastRateWhilePushesWait(t *testing.T) {
 					result <- err
 				}()
 				var err error
+				first := c.first
 				for done := false; !done; {
 					select {
 					case err = <-result:
 						done = true
 					case <-time.After(time.Second - time.Millisecond):
-						w.moved.Add(c.moves)
+						w.moved.Add(c.moves + first)
+						first = 0
 					}
 				}
 				took := time.Since(start)
-				if c.ends && (!errors.Is(err, ErrSlowReader) || took > 4*time.Second || !conn.closed) {
-					t.Errorf("%v after %v, closed %v; want the end of the connection after 3 s", err, took, conn.closed)
+				if c.ends > 0 && (!errors.Is(err, ErrSlowReader) || took < c.ends || took > c.ends+time.Second || !conn.closed) {
+					t.Errorf("%v after %v, closed %v; want the end of the connection after %v", err, took, conn.closed, c.ends)
 				}
-				if !c.ends && (!errors.Is(err, context.DeadlineExceeded) || conn.closed) {
+				if c.ends == 0 && (!errors.Is(err, context.DeadlineExceeded) || conn.closed) {
 					t.Errorf("%v after %v; want it to wait for its context", err, took)
 				}
 			})

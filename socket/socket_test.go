@@ -7,10 +7,13 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/goerpc/erpc/codec"
 	"github.com/goerpc/erpc/message"
+	"github.com/goerpc/erpc/proto"
 )
 
 // A broken proto panics, as one that a user wrote may.
@@ -214,4 +217,131 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	_ = s.Close()
+}
+
+// Read refuses messages above the smaller of its two limits.
+func TestLimitRead(t *testing.T) {
+	for _, c := range []struct {
+		limit, size int
+		want        error
+	}{
+		{0, 1000, nil},
+		{0, 1001, proto.ErrTooLarge},
+		{500, 500, nil},
+		{500, 501, proto.ErrTooLarge},
+		{2000, 1001, proto.ErrTooLarge},
+	} {
+		a, b := net.Pipe()
+		r := newSocket(a, Config{ReadLimit: 1000})
+		frame := frameOf(t, call(1, make([]byte, c.size)))
+		go func() { _, _ = b.Write(frame) }() // not all of it if it is refused
+		r.LimitRead(300)
+		r.LimitRead(c.limit)
+		if err := r.Read(new(message.Message)); !errors.Is(err, c.want) {
+			t.Errorf("limit %d, %d bytes: %v", c.limit, c.size, err)
+		}
+		_, _ = r.Close(), b.Close()
+	}
+}
+
+// noRoom is a [message.DecodeRoom] without room.
+type noRoom struct{}
+
+func (noRoom) TryTake(int) bool { return false }
+func (noRoom) Take(int) error   { return errBroken }
+func (noRoom) Give(int)         {}
+
+// A message that was read is decoded within the limits of the socket.
+func TestReadPassesItsLimitsOn(t *testing.T) {
+	text := strings.Repeat("x", 2*message.FreeDecode)
+	array := "[" + strings.Repeat("[],", 60_000) + "[]]" // decodes to more than 8 MiB
+	var notAccepted *codec.NotAcceptedError
+	for _, c := range []struct {
+		name string
+		cfg  Config
+		data string
+		body any
+		want func(error) bool
+	}{
+		{"without limits", Config{}, `"` + text + `"`, new(string), func(err error) bool { return err == nil }},
+		{"codecs", Config{Codecs: codec.NewSet('p')}, "1", new(int), func(err error) bool { return errors.As(err, &notAccepted) }},
+		{"room", Config{DecodeRoom: noRoom{}}, `"` + text + `"`, new(string), func(err error) bool { return errors.Is(err, errBroken) }},
+		{"no small read limit", Config{}, array, new([][16]int64), func(err error) bool { return err == nil }},
+		{"read limit", Config{ReadLimit: 1 << 20}, array, new([][16]int64), func(err error) bool { return errors.Is(err, codec.ErrTooLarge) }},
+	} {
+		a, b := net.Pipe()
+		r := newSocket(a, c.cfg)
+		frame := frameOf(t, call(1, []byte(c.data)))
+		go func() { _, _ = b.Write(frame) }() // the test ends if it fails
+		m := message.New(message.WithBody(c.body), message.WithBodyCodec('j'))
+		if err := r.Read(m); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.UnmarshalBody(m.Raw()); !c.want(err) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		_, _ = r.Close(), b.Close()
+	}
+}
+
+// How Send queues each kind of message.
+func TestSendByKind(t *testing.T) {
+	s := new(Socket)
+	s.proto = lengthProto{}
+	s.out.init(nil, fullKernel{}, Config{QueueLimit: 4000, Policy: DropOld}.Complete())
+	s.out.state = writing // somebody else leads
+	send := func(m *message.Message) error { return s.Send(m, NoWait, FlushLater) }
+	first, second := send(msg(message.TypeStreamData, 1, make([]byte, 900))), send(msg(message.TypeStreamFull, 2, make([]byte, 100)))
+	if first != nil || !errors.Is(second, ErrQueueFull) || s.out.queue.stream != lengthHead+900 {
+		t.Errorf("messages of streams: %v, then %v; want no more than a quarter of the queue", first, second)
+	}
+	if err := errors.Join(send(call(3, make([]byte, 100))), send(push(4, nil))); err != nil {
+		t.Errorf("a call and a push: %v", err)
+	}
+	var got []chunkKind
+	for c := s.out.queue.take(); c != nil; c = c.next {
+		got = append(got, c.kind)
+	}
+	if err := send(push(5, make([]byte, ownFrame))); err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, s.out.queue.head.kind)
+	if !slices.Equal(got, []chunkKind{shared, droppable, droppable}) {
+		t.Errorf("the chunks are of kinds %v; under DropOld pushes of any size can be dropped", got)
+	}
+	s.out.queue, s.out.state = queue{}, idle
+	s.Inform([]byte("x"))
+	if s.out.queue.n != 1 || s.out.writes > 0 {
+		t.Errorf("after Inform %d bytes are queued, %d writes", s.out.queue.n, s.out.writes)
+	}
+}
+
+func TestFlushed(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		state  writerState
+		queued int
+		err    error
+		want   bool
+	}{
+		{"nothing to do", idle, 0, nil, true},
+		{"being written", writing, 0, nil, false},
+		{"queued", idle, 1, nil, false},
+		{"nothing can be sent", writing, 1, errBroken, true},
+	} {
+		s := new(Socket)
+		s.out.state, s.out.err = c.state, c.err
+		if c.queued > 0 {
+			s.out.queue.add(make([]byte, c.queued))
+		}
+		if got := s.Flushed(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+func TestReadOnWithoutAMessage(t *testing.T) {
+	if err := new(Socket).ReadOn(new(message.Message)); err != net.ErrClosed {
+		t.Errorf("%v, want %v", err, net.ErrClosed)
+	}
 }

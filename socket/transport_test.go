@@ -248,3 +248,48 @@ func TestInheritedListener(t *testing.T) {
 	}
 	_ = other.Close()
 }
+
+// A connection that can't be wrapped is closed, and the listener goes on.
+func TestWrapFails(t *testing.T) {
+	fails := true
+	wrap := func(c net.Conn) (net.Conn, error) {
+		if fails {
+			return nil, errBroken
+		}
+		return c, nil
+	}
+	lis, err := Stream{Wrap: func(c net.Conn) (net.Conn, error) { // of the second connection alone
+		defer func() { fails = false }()
+		return wrap(c)
+	}}.Listen(t.Context(), "tcp", "127.0.0.1:0", &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	first, err := Stream{}.Dial(soon(t), "tcp", lis.Addr().String(), &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second, err := Stream{}.Dial(soon(t), "tcp", lis.Addr().String(), &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	accepted, err := lis.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	if accepted.RemoteAddr().String() != second.LocalAddr().String() {
+		t.Error("not the second connection was accepted")
+	}
+	_ = first.SetReadDeadline(time.Now().Add(patience)) // the read would fail
+	if _, err := first.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the other side of the first connection reads %v", err)
+	}
+	fails = true
+	if _, err := (Stream{Wrap: wrap}).Dial(soon(t), "tcp", lis.Addr().String(), &Options{}); !errors.Is(err, errBroken) {
+		t.Errorf("Dial: %v", err)
+	}
+}

@@ -45,7 +45,6 @@ func (w *writer) look() {
 		w.mu.Unlock()
 		return
 	}
-	d.stop()
 	w.mu.Unlock()
 	w.fail(fmt.Errorf("%w for %v", ErrSlowReader, w.cfg.WriteTimeout))
 }
