@@ -211,8 +211,15 @@ func (halfSink) CloseWrite() error { return nil }
 // halfUnit is a unit on such a connection.
 func halfUnit(t *testing.T) *unit {
 	t.Helper()
-	u := &unit{t: t, net: newSink(), told: new(fakeUpstream)}
-	u.conn = newEngine(fakeShared(callRoute{}), halfSink{u.net}, rawproto.New, "unit", nil).conns.current()
+	k := newSink()
+	return halfUnitOn(t, fakeShared(callRoute{}), k, halfSink{k})
+}
+
+// halfUnitOn is a unit on nc, which writes to k.
+func halfUnitOn(t *testing.T, sh *Shared, k *sink, nc net.Conn) *unit {
+	t.Helper()
+	u := &unit{t: t, net: k, told: new(fakeUpstream)}
+	u.conn = newEngine(sh, nc, rawproto.New, "unit", nil).conns.current()
 	u.conn.up = u.told
 	t.Cleanup(func() { _ = u.conn.close(nil) }) // perhaps a second time
 	return u
@@ -298,7 +305,7 @@ func TestHalfClosedSideGetsWhatWasQueued(t *testing.T) {
 			t.Fatal(err)
 		}
 		handler.free()
-		time.Sleep(maxHalfClosed / 2)
+		time.Sleep(2 * maxHalfClosed) // the write timeout alone bounds it
 		u.want()
 		u.net.unblock()
 		time.Sleep(time.Second)
@@ -346,6 +353,63 @@ func TestHalfClosedSideThatReadsSlowly(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * maxHalfClosed)
+		u.want("down: "+errConnClosed.Error(), "closed")
+	})
+}
+
+// So are messages for which there was no room in the queue.
+func TestHalfClosedSideGetsWhatIsOwed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		sh := fakeShared(callRoute{})
+		sh.Socket = socket.Config{QueueLimit: 1 << 10}.Complete()
+		k := newSink()
+		u := halfUnitOn(t, sh, k, halfSink{k})
+		handler := u.occupy()
+		if !u.halfClose() {
+			t.Fatal("it is not half closed")
+		}
+		u.net.block()
+		const calls = 200 // several queues full
+		for seq := range int32(calls) {
+			u.owe(debt{what: debtRefusal, code: message.CodeExhausted, seq: 2*seq + 1, cause: errTooManyHandlers})
+		}
+		if u.debts.peek().empty() {
+			t.Fatal("nothing waits for room")
+		}
+		handler.free()
+		time.Sleep(time.Second)
+		u.want()
+		u.net.unblock()
+		time.Sleep(time.Second)
+		u.want("down: "+errConnClosed.Error(), "closed")
+		if got := u.net.messages(t); len(got) != calls {
+			t.Errorf("%d of %d refusals were written", len(got), calls)
+		}
+	})
+}
+
+// A wrapping connection calls asked when it is asked for the connection below.
+type wrapping struct {
+	halfSink
+	asked func()
+}
+
+func (c wrapping) NetConn() net.Conn {
+	c.asked()
+	return c.halfSink
+}
+
+// The last handler may end while the connection becomes half-closed.
+func TestLastHandlerEndsWhileHalfClosing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var handler slot
+		k := newSink()
+		u := halfUnitOn(t, fakeShared(callRoute{}), k, wrapping{halfSink{k}, func() { handler.free() }})
+		handler = u.occupy()
+		if !u.halfClose() {
+			t.Fatal("it is not half closed")
+		}
+		synctest.Wait()
 		u.want("down: "+errConnClosed.Error(), "closed")
 	})
 }

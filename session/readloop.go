@@ -33,7 +33,7 @@ type readLoop struct {
 
 	turn   *turn // in user code; else nil
 	inTurn bool  // handles a message that must be answered before the next is read
-	done   bool  // the loop ended normally, or another goroutine reads
+	done   bool  // the loop ended normally
 }
 
 // A turn is the time that a goroutine which reads spends in user code. It lies in the
@@ -157,7 +157,6 @@ func (l *readLoop) exit() bool {
 	if l.c.handoff.exit(epoch) {
 		return true
 	}
-	l.done = true
 	if epoch&epochBits == epochHandling { // it was in a hook of a reply, or no handler ran
 		l.c.places.workDone(&l.c.shared.places)
 	}

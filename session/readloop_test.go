@@ -324,7 +324,13 @@ func TestGoexitOfAFormerReaderIsAnswered(t *testing.T) {
 // another goroutine reads.
 func TestGoexitInTurnGivesItsPlaceBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		u := newUnit(t, callRoute{call: quickHandler(runtime.Goexit)}, nil)
+		calls := 0
+		u, f := newFeedUnit(t, quickHandler(func() {
+			calls++
+			if calls == 1 {
+				runtime.Goexit()
+			}
+		}), rawproto.New)
 		x := u.inbound(message.TypeCall, 1, "/h", 1, func(m *message.Message) { m.SetInTurn(true) })
 		l := readLoop{c: u.conn, x: x}
 		go func() {
@@ -336,6 +342,35 @@ func TestGoexitInTurnGivesItsPlaceBack(t *testing.T) {
 			t.Errorf("%d handlers, %d at work, after the only one has ended", h, w)
 		}
 		u.sentOne()
+		f.deliver(callFrames(t, 1))
+		synctest.Wait()
+		u.sentOne()
+	})
+}
+
+// A call that is too large to read is refused by its number before the connection ends.
+func TestTooLargeCallIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u, f := newFeedUnit(t, nil, rawproto.New)
+		u.sock.LimitRead(10)
+		go read(u.conn, 0)
+		f.deliver(callFrames(t, 1))
+		synctest.Wait()
+		if m := u.sentOne(); m.Seq() != 1 || m.Status().Code() != message.CodeTooLarge {
+			t.Errorf("call %d ends with %v", m.Seq(), m.Status())
+		}
+	})
+}
+
+// A goroutine that waits for the next message holds no exchange.
+func TestWaitingLoopHoldsNoExchange(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		u, f := newFeedUnit(t, nil, rawproto.New)
+		l := readLoop{c: u.conn, x: getExchange(u.conn, roleNone)}
+		go func() { f.in <- callFrames(t, 1) }()
+		if !l.wait() || l.x != nil {
+			t.Error("it is held")
+		}
 	})
 }
 
