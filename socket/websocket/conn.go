@@ -50,7 +50,8 @@ type conn struct {
 	last    *piece      // that was received; nil: it was read to its end
 
 	// Of the writer:
-	part []byte // of a message that is not complete yet
+	part     []byte    // of a message that is not complete yet
+	gatherer *gatherer // below the library; nil on the side that was dialed
 }
 
 // newConn returns a connection. limit is that of the peer, 0 if unknown.
@@ -298,9 +299,8 @@ func (c *conn) Write(p []byte) (int, error) {
 		return 0, c.fail(true, os.ErrDeadlineExceeded)
 	}
 	defer c.write.done()
-	ctx := context.Background() // as in pump
 	if !c.messages {
-		if err := c.ws.Write(ctx, websocket.MessageBinary, p); err != nil {
+		if err := c.send(websocket.MessageBinary, p); err != nil {
 			return 0, c.fail(c.write.passed(), err)
 		}
 		return len(p), nil
@@ -316,7 +316,7 @@ func (c *conn) Write(p []byte) (int, error) {
 			break
 		}
 		b := p[prefix : prefix+size]
-		if err := c.ws.Write(ctx, c.kind(b), b); err != nil {
+		if err := c.send(c.kind(b), b); err != nil {
 			return 0, c.fail(c.write.passed(), err)
 		}
 		p = p[prefix+size:]
@@ -326,6 +326,21 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.part = nil // an idle connection holds no large buffer
 	}
 	return n, nil
+}
+
+// send writes one message.
+func (c *conn) send(kind websocket.MessageType, b []byte) error {
+	ctx := context.Background() // as in pump
+	if c.gatherer == nil || len(b) < gatherFrom {
+		return c.ws.Write(ctx, kind, b)
+	}
+	c.gatherer.begin()
+	err := c.ws.Write(ctx, kind, b)
+	ended := c.gatherer.end()
+	if err == nil {
+		err = ended
+	}
+	return err
 }
 
 // fail translates the error of an operation into one of net.Conn. late says that

@@ -44,14 +44,14 @@ func (t Transport) Dial(ctx context.Context, network, address string, o *socket.
 	if !ok {
 		path = t.Config.endpoint()
 	}
-	var under net.Conn // of the one request that is made
+	var under *gatherer // of the one request that is made
 	dial := func(ctx context.Context, _, address string) (net.Conn, error) {
 		conn, err := socket.Stream{}.Dial(ctx, "tcp", address, o)
 		if err != nil {
 			return nil, err
 		}
-		under = conn
-		return watchDialed(conn, t.Config.readLimit(o.ReadLimit)), nil
+		under = &gatherer{Conn: conn}
+		return watchDialed(under, t.Config.readLimit(o.ReadLimit)), nil
 	}
 	client := &http.Client{
 		Transport:     &http.Transport{DialContext: dial, DialTLSContext: dial},
@@ -63,7 +63,9 @@ func (t Transport) Dial(ctx context.Context, network, address string, o *socket.
 	if err != nil {
 		return nil, fmt.Errorf("websocket: dial: %w", err)
 	}
-	return newConn(ws, under.LocalAddr(), under.RemoteAddr(), t.Config, o.ReadLimit), nil
+	c := newConn(ws, under.LocalAddr(), under.RemoteAddr(), t.Config, o.ReadLimit)
+	c.gatherer = under
+	return c, nil
 }
 
 // Listen implements [socket.Transport] with an HTTP server of its own.
