@@ -234,7 +234,7 @@ func TestRequestsOfOneHTTP2Connection(t *testing.T) {
 	for range clients {
 		protocols := new(http.Protocols)
 		protocols.SetUnencryptedHTTP2(true)
-		tr := &http.Transport{Protocols: protocols}
+		tr := &http.Transport{Protocols: protocols, MaxConnsPerHost: 1} // or a slow machine dials one for each request
 		defer tr.CloseIdleConnections()
 		for range 3 * streams {
 			wg.Go(func() {
