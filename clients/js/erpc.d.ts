@@ -121,6 +121,12 @@ export declare class Peer {
   onStream<In = unknown, Out = unknown>(method: string, f: (stream: Stream<In, Out>, ctx: { meta: Record<string, string> }) => void | Promise<void>): this;
   /** Connects now, after a refusal or during the pause between attempts. */
   reconnect(): void;
+  /**
+   * Ends the connection permanently once the calls, handlers and streams in flight have ended, or
+   * after timeout milliseconds (default 10000); then those that are left fail. New ones fail with
+   * Code.ShuttingDown. Resolves when the connection has ended.
+   */
+  drain(options?: { timeout?: number }): Promise<void>;
   /** Ends the connection permanently. The code must be 1000 or from 3000 to 4999. Calls in flight fail. */
   close(code?: number, reason?: string): void;
 }

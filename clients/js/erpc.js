@@ -72,6 +72,9 @@ export class Peer {
   #refusal = null; // the StatusError of state "refused"
   #close = null; // { code, reason } with which the last connection ended
   #dialing = 0; // counts attempts, so that an abandoned one has no effect later
+  #draining = false; // drain was called: the connection ends with what is in flight, and is the last
+  #bye = false; // the other side knows that, and makes no more calls
+  #serving = 0; // calls of the other side whose handlers are at work
 
   constructor(url, options) {
     this.#url = url;
@@ -103,6 +106,7 @@ export class Peer {
     const end = timeout > 0 ? Date.now() + timeout : 0;
     const body = encode(arg);
     await this.#open(signal, end);
+    this.#failIfClosed();
     return new Promise((resolve, reject) => {
       const asks = (signal || end) && !this.#ours && !this.#hello;
       const seq = asks ? this.#random() : this.#next();
@@ -159,6 +163,7 @@ export class Peer {
 
   async #openStream(stream, method, { signal, end, meta }) {
     await this.#open(signal, end);
+    this.#failIfClosed();
     if (!(await this.#supportsStreams())) throw new StatusError(Code.MtypeNotAllowed, "Message Type Not Allowed", "the other side does not support streams");
     if (stream._over) return;
     if (!this.#streams) throw new StatusError(Code.ConnClosed, "Connection Closed");
@@ -207,6 +212,7 @@ export class Peer {
   async push(method, arg, { signal, meta } = {}) {
     const body = encode(arg);
     await this.#open(signal, 0);
+    this.#failIfClosed();
     this.#send({ seq: this.#next(), mtype: PUSH, serviceMethod: method, meta: query(Object.entries(meta || {})), bodyCodec: JSON_CODEC, body });
   }
 
@@ -234,6 +240,22 @@ export class Peer {
     this.#close = { code, reason };
     this.#setState("closed");
     this.#drop(new StatusError(Code.ConnClosed, "Connection Closed", reason));
+  }
+
+  /**
+   * Ends the connection permanently once the calls, handlers and streams in flight have ended, or
+   * after timeout milliseconds; then those that are left fail. Nothing new can be sent meanwhile.
+   * Resolves when the connection has ended.
+   */
+  async drain({ timeout = 10000 } = {}) {
+    if (this.#state !== "open") return this.close();
+    const ended = new Promise((resolve) => this.onState(resolve)); // there is no other connection
+    const timer = setTimeout(() => this.close(), timeout);
+    if (!this.#draining && this.#ours) this.#goAway();
+    this.#draining = true;
+    setTimeout(() => this.#leave()); // after the calls and pushes that were made just before
+    await ended;
+    clearTimeout(timer);
   }
 
   #next() { return (this.#seq = this.#seq >= 0x7fffffff ? 1 : this.#seq + 1); }
@@ -312,7 +334,7 @@ export class Peer {
       this.#token = null;
       this.#fresh = true; // if the server refuses the new one, too, that is final
     }
-    if (!this.#options.reconnect) {
+    if (!this.#options.reconnect || this.#draining) {
       this.#setState("closed");
       this.#drop(new StatusError(Code.ConnClosed, "Connection Closed", reason));
       return;
@@ -356,11 +378,17 @@ export class Peer {
   async #open(signal, end) {
     for (;;) {
       if (signal?.aborted) throw new StatusError(Code.Canceled, "Canceled");
+      if (this.#draining && this.#state === "open") throw new StatusError(Code.ShuttingDown, "Shutting Down");
       if (this.#state === "open" && this.#ws && !this.#leaving) return;
-      if (this.#state === "closed") throw new StatusError(Code.ConnClosed, "Connection Closed", this.#close?.reason);
+      this.#failIfClosed();
       if (this.#state === "refused") throw this.#refusal;
       await this.#wait(signal, end);
     }
+  }
+
+  // Throws if the client was closed, perhaps since #open has resolved.
+  #failIfClosed() {
+    if (this.#state === "closed") throw new StatusError(Code.ConnClosed, "Connection Closed", this.#close?.reason);
   }
 
   #wait(signal, end) {
@@ -413,7 +441,11 @@ export class Peer {
   // Tells the other side that a call was cancelled.
   #cancel(seq) { this.#send({ seq, mtype: PUSH, serviceMethod: CONTROL + "cancel", bodyCodec: 0, body: "" }); }
 
+  // Asks the other side to make no more calls, and to end its streams.
+  #goAway() { this.#send({ seq: 0, mtype: PUSH, serviceMethod: CONTROL + "goaway", bodyCodec: 0, body: "" }); }
+
   #proven() {
+    if (!this.#ours && this.#draining) this.#goAway();
     this.#ours = true;
     for (const seq of this.#unsaid.splice(0)) this.#cancel(seq);
   }
@@ -430,12 +462,19 @@ export class Peer {
         this.#leaving = true;
         this.#streams?.drain();
         return this.#leave();
+      case "bye":
+        this.#bye = true;
+        return this.#leave();
       case "drain": return this.#streams?.drainOne(m.seq);
     }
   }
 
-  // Ends a connection whose other side is leaving, once it has no calls and streams.
-  #leave() { if (this.#leaving && this.#pending.size === 0 && !this.#streams?.size) this.#ws?.close(1000); }
+  // Ends a connection whose other side is leaving, or that drains, once it has no calls and streams.
+  #leave() {
+    if (this.#pending.size > 0 || this.#streams?.size) return;
+    if (this.#draining && this.#serving === 0 && (this.#bye || !this.#ours)) this.close();
+    else if (this.#leaving) this.#ws?.close(1000);
+  }
 
   #reply(m) {
     const call = this.#pending.get(m.seq);
@@ -456,6 +495,7 @@ export class Peer {
   async #handle(m, push) {
     const reply = { seq: m.seq, mtype: REPLY, serviceMethod: "", bodyCodec: JSON_CODEC, body: "" };
     const ws = this.#ws;
+    if (!push) this.#serving++;
     try {
       const f = this.#handlers.get(m.serviceMethod);
       if (!f) throw new StatusError(Code.NotFound, "Not Found");
@@ -471,7 +511,10 @@ export class Peer {
       reply.body = "";
       reply.status = statusText(st);
     }
-    if (!push && this.#ws === ws) this.#send(reply); // otherwise the caller's connection is gone
+    if (push) return;
+    this.#serving--;
+    if (this.#ws === ws) this.#send(reply); // otherwise the caller's connection is gone
+    this.#leave();
   }
 }
 

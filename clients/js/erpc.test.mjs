@@ -247,6 +247,61 @@ function fake({ reply, opens = () => true } = {}) {
   };
 }
 
+test("a drained connection ends with what is in flight", async () => {
+  const peer = open();
+  const feed = peer.stream("/stream/drained");
+  assert.deepEqual(await feed.next(), { value: 0, done: false });
+  let answer;
+  const asked = new Promise((resolve) => peer.on("/client/double", (n) => new Promise((reply) => {
+    answer = () => reply(2 * n);
+    resolve();
+  })));
+  const call = peer.call("/callback", 21);
+  await asked;
+  const drained = peer.drain({ timeout: 60000 });
+  await assert.rejects(peer.call("/math/add", [1]), (err) => err.code === Code.ShuttingDown);
+  assert.equal(await feed.ended, null);
+  assert.equal(peer.state, "open");
+  answer();
+  assert.equal(await call, 42);
+  await drained;
+  assert.equal(peer.state, "closed");
+  assert.equal(peer.lastClose.code, 1000);
+  await peer.drain(); // has no effect
+});
+
+test("a drained connection that was not used for streams, or has no time, ends too", async () => {
+  const quiet = open();
+  assert.equal(await quiet.call("/math/add", [1]), 1);
+  await quiet.drain({ timeout: 60000 });
+  const busy = open();
+  assert.equal(await busy.call("/math/add", [1]), 1);
+  const call = busy.call("/hang", 1, { timeout: 60000 });
+  await Promise.all([busy.drain({ timeout: 50 }), assert.rejects(call, (err) => err.code === Code.ConnClosed)]);
+  const early = open();
+  const waiting = early.call("/math/add", [1]);
+  await Promise.all([early.drain(), assert.rejects(waiting, (err) => err.code === Code.ConnClosed)]);
+  assert.equal(early.state, "closed");
+});
+
+test("what is sent just before close fails, and before drain is sent", async () => {
+  const closed = open();
+  await closed.call("/math/add", [1]);
+  const lost = [closed.call("/math/add", [1]), closed.push("/note/say", "lost"), closed.stream("/stream/count", 1).next()];
+  closed.close();
+  for (const p of lost) await assert.rejects(p, (err) => err.code === Code.ConnClosed);
+  const drained = open();
+  await drained.call("/math/add", [1]);
+  const sent = [drained.call("/math/add", [1, 1]), drained.push("/note/say", "before drain"), drained.stream("/stream/count", 1).next()];
+  await drained.drain({ timeout: 60000 });
+  assert.deepEqual(await Promise.all(sent), [2, undefined, { value: 0, done: false }]);
+  const other = open();
+  let last;
+  for (const end = Date.now() + 20000; last !== "before drain" && Date.now() < end;) last = await other.call("/note/last", 1); // its handler may be late
+  assert.equal(last, "before drain");
+  other.close();
+});
+
 test("a reply that makes no sense ends its call, not the client", async () => {
   for (const wrong of [{ status: 5 }, { status: { code: 1 } }, { status: ["x"] }, { status: "code=x" }, { body: 7 }, { body: "{" }, { body: ["x"] }]) {
     const peer = connect("ws://x/", { WebSocket: fake({ reply: (m) => ({ seq: m.seq, mtype: 2, serviceMethod: "", meta: "", bodyCodec: 106, body: "", xferPipe: [], ...wrong }) }) });

@@ -28,7 +28,7 @@ import (
 func TestMain(m *testing.M) { wait.Main(m) }
 
 // allPassed is what is said when every test of erpc.test.mjs has passed.
-const allPassed = "# pass 35"
+const allPassed = "# pass 38"
 
 // endpoints adds those that erpc.test.mjs connects to: the second wants a token, and at
 // the third logins expire.
@@ -256,6 +256,17 @@ func streamHandlers(p erpc.Peer) {
 			return nil
 		}
 		return err
+	})
+	erpc.HandleStream(p, "/stream/drained", func(ctx context.Context, s *erpc.Stream[string, int]) error {
+		if err := s.Send(new(int)); err != nil {
+			return err
+		}
+		select {
+		case <-s.Draining():
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	})
 	erpc.HandlePush(p, "/stream/feed", func(ctx context.Context, _ *int) error {
 		s, err := erpc.OpenStream[int, int](ctx, erpc.PushCtxFrom(ctx).Session(), "/client/drain")

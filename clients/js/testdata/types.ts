@@ -35,7 +35,7 @@ async function all() {
   }
   throw new StatusError(Code.Unauthorized, "no", "because");
 }
-all().finally(() => peer.close());
+all().then(() => peer.drain({ timeout: 5000 })).finally(() => peer.close());
 peer.close(4000, "the user has left");
 
 async function streams(): Promise<void> {
