@@ -146,7 +146,7 @@ func occupy(t *testing.T, s *Socket, ctx context.Context, body []byte) <-chan er
 		m.SetMtype(message.TypeCall)
 		done <- s.Send(m, ByPolicy, FlushInline)
 	}()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		s.out.mu.Lock()
 		writing := s.out.crowd != nil && s.out.crowd.body != nil
 		s.out.mu.Unlock()
@@ -205,7 +205,7 @@ func ended(t *testing.T, done <-chan error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the sender of a large frame is held")
 		return nil
 	}
@@ -224,7 +224,7 @@ func TestWaitingLargeBodiesEndWithTheSocket(t *testing.T) {
 			done <- s.Send(m, ByPolicy, FlushInline)
 		}()
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		s.out.mu.Lock()
 		waiting := 0
 		for l := s.out.crowdLocked().leads.head; l != nil; l = l.next {

@@ -199,7 +199,7 @@ func TestExitAfterClose(t *testing.T) {
 			}
 			select {
 			case <-ended:
-			case <-time.After(2 * time.Second): // keepalive takes 15
+			case <-time.After(10 * time.Second): // keepalive takes 15
 				t.Error("the server has not heard of the end")
 			}
 		})

@@ -18,6 +18,10 @@ import (
 	"github.com/goerpc/erpc/socket/sockettest"
 )
 
+// soon bounds what takes no time, unless a side must find out by itself that the other
+// has gone: keepalive takes 15 s.
+const soon = 5 * time.Second
+
 func TestMain(m *testing.M) { sockettest.VerifyMain(m) }
 
 // wires are the transports that peers use. Each call of transport returns a new
@@ -150,8 +154,8 @@ func TestCloseIsNoticed(t *testing.T) {
 			}
 			select {
 			case <-notices.CloseNotify():
-			case <-time.After(time.Second):
-				t.Errorf("the other side of the %s has noticed nothing after a second", closer)
+			case <-time.After(soon):
+				t.Errorf("the other side of the %s has noticed nothing after %v", closer, soon)
 			}
 		}
 	})
@@ -178,7 +182,7 @@ func TestReplyBeforeCloseArrives(t *testing.T) {
 			}
 			select {
 			case <-sess.CloseNotify():
-			case <-time.After(time.Second):
+			case <-time.After(soon):
 				t.Fatalf("round %d: the end is not noticed", i)
 			}
 		}

@@ -122,13 +122,13 @@ func TestPeers(t *testing.T) {
 				if s != "hello" {
 					t.Errorf("pushed %q", s)
 				}
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 				t.Error("the push did not come")
 			}
 			if err := sess.Close(); err != nil {
 				t.Error(err)
 			}
-			for end := time.Now().Add(2 * time.Second); srv.CountSession() > 0; time.Sleep(time.Millisecond) {
+			for end := time.Now().Add(patience); srv.CountSession() > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("the server does not notice the end")
 				}
@@ -166,7 +166,7 @@ func TestTextMessagesAndOrigins(t *testing.T) {
 		"null":                       false, // of a sandboxed page
 		"ws://127.0.0.1:4/ws":        true,  // erpc v7's
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		ws, resp, err := cws.Dial(ctx, url, &cws.DialOptions{HTTPHeader: http.Header{"Origin": {origin}}})
 		if (err == nil) != want {
 			t.Errorf("origin %q: %v", origin, err)
