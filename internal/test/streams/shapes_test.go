@@ -11,11 +11,8 @@ import (
 	"github.com/goerpc/erpc"
 	"github.com/goerpc/erpc/internal/test/kit"
 	"github.com/goerpc/erpc/proto/httproto"
-	"github.com/goerpc/erpc/proto/jsonproto"
-	"github.com/goerpc/erpc/proto/pbproto"
 	"github.com/goerpc/erpc/proto/thriftproto"
 	"github.com/goerpc/erpc/session"
-	"github.com/goerpc/erpc/socket/websocket"
 )
 
 type note struct{ N int }
@@ -93,20 +90,9 @@ func register(srv erpc.Peer) {
 
 // Streams go over each protocol that carries them, on each transport.
 func TestShapes(t *testing.T) {
-	for name, pf := range protocols {
-		for _, tr := range transports {
-			t.Run(name+" over "+tr.name, func(t *testing.T) { testShapes(t, tr.open(t, pf)) })
-		}
-	}
-	for name, pf := range map[string]erpc.ProtoFunc{
-		"json sub-protocol":     jsonproto.NewSubProtoFunc(),
-		"protobuf sub-protocol": pbproto.NewSubProtoFunc(),
-	} {
-		tr := transport{name: "ws messages", network: "ws", new: func() erpc.Transport {
-			return websocket.Transport{Config: websocket.Config{Messages: true}}
-		}}
+	combinations(func(name string, tr transport, pf erpc.ProtoFunc) {
 		t.Run(name, func(t *testing.T) { testShapes(t, tr.open(t, pf)) })
-	}
+	})
 }
 
 func testShapes(t *testing.T, sess erpc.Session) {

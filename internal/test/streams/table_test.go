@@ -3,6 +3,7 @@ package streams
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/goerpc/erpc"
@@ -15,6 +16,7 @@ import (
 	"github.com/goerpc/erpc/socket/kcp"
 	"github.com/goerpc/erpc/socket/memory"
 	"github.com/goerpc/erpc/socket/quic"
+	"github.com/goerpc/erpc/socket/websocket"
 )
 
 // The protocols that carry streams, over a connection that is a stream of bytes.
@@ -92,15 +94,37 @@ func (tr transport) open(t *testing.T, pf erpc.ProtoFunc) erpc.Session {
 	return sess
 }
 
-// everywhere runs a test over each protocol and transport that can combine. A quick
-// run takes two that have little in common.
-func everywhere(t *testing.T, test func(*testing.T, linker)) {
-	quick := map[string]string{"raw": "tcp", "json": "ws"}
+// The sub-protocols of WebSocket, each of whose messages is one of the connection's,
+// go over this transport only.
+var (
+	subProtocols = map[string]erpc.ProtoFunc{
+		"json sub-protocol":     jsonproto.NewSubProtoFunc(),
+		"protobuf sub-protocol": pbproto.NewSubProtoFunc(),
+	}
+	messages = transport{name: "ws messages", network: "ws", new: func() erpc.Transport {
+		return websocket.Transport{Config: websocket.Config{Messages: true}}
+	}}
+)
+
+// combinations calls f with each protocol and transport that can combine.
+func combinations(f func(name string, tr transport, pf erpc.ProtoFunc)) {
 	for name, pf := range protocols {
 		for _, tr := range transports {
-			if full || quick[name] == tr.name {
-				t.Run(name+" over "+tr.name, func(t *testing.T) { test(t, tr.link(pf)) })
-			}
+			f(name+" over "+tr.name, tr, pf)
 		}
 	}
+	for name, pf := range subProtocols {
+		f(name+" over "+messages.name, messages, pf)
+	}
+}
+
+// everywhere runs a test over each protocol and transport that can combine. A quick
+// run takes a few that have little in common.
+func everywhere(t *testing.T, test func(*testing.T, linker)) {
+	quick := []string{"raw over tcp", "json over ws", "protobuf sub-protocol over ws messages"}
+	combinations(func(name string, tr transport, pf erpc.ProtoFunc) {
+		if full || slices.Contains(quick, name) {
+			t.Run(name, func(t *testing.T) { test(t, tr.link(pf)) })
+		}
+	})
 }
