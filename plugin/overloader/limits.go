@@ -94,14 +94,14 @@ func (l *limits) disconnect() {
 
 // enter admits a message, possibly after waiting, or returns a refusal. If both
 // results are nil, no limit applies to the message.
-func (l *limits) enter(ctx context.Context, name string, now time.Time) (*slot, *refusal) {
+func (l *limits) enter(ctx context.Context, name string) (*slot, *refusal) {
 	l.mu.Lock()
 	if slices.Contains(l.cfg.Except, name) {
 		l.mu.Unlock()
 		return nil, nil
 	}
 	m := l.methods[name]
-	if r := l.refuseLocked(m, now); r != nil {
+	if r := l.refuseLocked(m); r != nil {
 		*r.reason++
 		l.mu.Unlock()
 		return nil, r
@@ -124,7 +124,8 @@ func (l *limits) enter(ctx context.Context, name string, now time.Time) (*slot, 
 
 // refuseLocked returns a refusal if the message may not even wait, and
 // otherwise takes a permit of each rate.
-func (l *limits) refuseLocked(m *method, now time.Time) *refusal {
+func (l *limits) refuseLocked(m *method) *refusal {
+	now := time.Now() // under the lock: a rate.Limiter that is told an earlier time earns what follows it twice
 	switch {
 	case l.total != nil && l.total.TokensAt(now) < 1:
 		return &refusal{fmt.Sprintf("qps overload, total_limit=%d", l.cfg.MaxTotalQPS), &l.counts.TotalQPS}

@@ -2,7 +2,6 @@ package overloader
 
 import (
 	"strings"
-	"time"
 
 	"github.com/goerpc/erpc"
 )
@@ -105,12 +104,12 @@ func (o *Overloader) PostDisconnect(sess erpc.BaseSession) *erpc.Status {
 
 // PostReadCallHeader admits or refuses a call. It may wait.
 func (o *Overloader) PostReadCallHeader(ctx erpc.ReadCtx) *erpc.Status {
-	return o.admit(ctx, slotKey{o}, time.Now())
+	return o.admit(ctx, slotKey{o})
 }
 
 // admit admits or refuses a message, and keeps its slot under key.
-func (o *Overloader) admit(ctx erpc.ReadCtx, key any, now time.Time) *erpc.Status {
-	s, r := o.limits.enter(ctx.Context(), ctx.ServiceMethod(), now)
+func (o *Overloader) admit(ctx erpc.ReadCtx, key any) *erpc.Status {
+	s, r := o.limits.enter(ctx.Context(), ctx.ServiceMethod())
 	if r != nil {
 		return o.status(r.text)
 	}

@@ -1,8 +1,6 @@
 package overloader
 
 import (
-	"time"
-
 	"github.com/goerpc/erpc"
 )
 
@@ -31,7 +29,7 @@ func (r *routeOverloader) PostReg(*erpc.Handler) error { return r.o.mistake }
 
 // PreReadCallBody admits or refuses a call. It may wait.
 func (r *routeOverloader) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status {
-	return r.o.admit(ctx, routeKey{r}, time.Now())
+	return r.o.admit(ctx, routeKey{r})
 }
 
 // PreReadPushBody admits or refuses a push. It may wait.
