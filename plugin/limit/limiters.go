@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // limiters holds a rate limiter for each key, at most max of them. Further keys
@@ -14,22 +12,22 @@ import (
 // concurrently.
 type limiters struct {
 	max    int
-	new    func() *rate.Limiter
-	shared *rate.Limiter
+	new    func() *limiter
+	shared *limiter
 
 	mu    sync.Mutex // guards the following
-	byKey map[string]*rate.Limiter
+	byKey map[string]*limiter
 	swept time.Time
 }
 
-func newLimiters(max int, new func() *rate.Limiter) *limiters {
-	return &limiters{max: max, new: new, shared: new(), byKey: make(map[string]*rate.Limiter)}
+func newLimiters(max int, new func() *limiter) *limiters {
+	return &limiters{max: max, new: new, shared: new(), byKey: make(map[string]*limiter)}
 }
 
 // sweepEvery is the shortest time between two sweeps over all keys.
 const sweepEvery = time.Second
 
-func (l *limiters) of(key string) *rate.Limiter {
+func (l *limiters) of(key string) *limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r, ok := l.byKey[key]; ok {
@@ -54,7 +52,7 @@ func (l *limiters) sweepLocked(now time.Time) {
 	}
 	l.swept = now
 	for key, r := range l.byKey {
-		if r.TokensAt(now) >= float64(r.Burst()) {
+		if r.full(now) {
 			delete(l.byKey, key)
 		}
 	}

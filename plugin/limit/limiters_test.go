@@ -6,8 +6,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 type text string
@@ -39,13 +37,13 @@ func TestNetworkOfAnAddress(t *testing.T) {
 func TestKeysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 10
-		l := newLimiters(most, func() *rate.Limiter { return rate.NewLimiter(1, 1) })
+		l := newLimiters(most, func() *limiter { return newLimiter(1, 1) })
 		for i := range 3 * most {
 			r := l.of(fmt.Sprint("first", i))
 			if (r == l.shared) != (i >= most) {
 				t.Errorf("key %d has the shared limiter: %t", i, r == l.shared)
 			}
-			r.Allow()
+			r.take()
 		}
 		if l.of("first0") == l.shared || len(l.byKey) != most {
 			t.Errorf("%d keys are kept", len(l.byKey))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -90,8 +89,8 @@ func NewRate(cfg Rate) *Rater {
 	return r
 }
 
-func (r *Rater) newLimiter() *rate.Limiter {
-	return rate.NewLimiter(rate.Limit(r.cfg.Limit), r.cfg.Burst)
+func (r *Rater) newLimiter() *limiter {
+	return newLimiter(rate.Limit(r.cfg.Limit), r.cfg.Burst)
 }
 
 // Name returns the name of the plugin. It contains the rate, so that several of
@@ -110,7 +109,7 @@ func (r *Rater) PreReadCallBody(ctx erpc.ReadCtx) *erpc.Status { return r.take(c
 func (r *Rater) PreReadPushBody(ctx erpc.ReadCtx) *erpc.Status { return r.take(ctx) }
 
 func (r *Rater) take(ctx erpc.ReadCtx) *erpc.Status {
-	if ctx.ServiceMethod() == heartbeat.ServiceMethod || r.limiter(ctx).AllowN(time.Now(), 1) {
+	if ctx.ServiceMethod() == heartbeat.ServiceMethod || r.limiter(ctx).take() {
 		return nil
 	}
 	r.refused.Add(1)
@@ -120,7 +119,7 @@ func (r *Rater) take(ctx erpc.ReadCtx) *erpc.Status {
 // rateKey is the key of a session's limiter in its store.
 type rateKey struct{ r *Rater }
 
-func (r *Rater) limiter(ctx erpc.ReadCtx) *rate.Limiter {
+func (r *Rater) limiter(ctx erpc.ReadCtx) *limiter {
 	sess := ctx.Session()
 	switch r.cfg.Per {
 	case PerSession:
@@ -129,7 +128,7 @@ func (r *Rater) limiter(ctx erpc.ReadCtx) *rate.Limiter {
 		if !ok {
 			v, _ = sess.Swap().LoadOrStore(key, r.newLimiter())
 		}
-		return v.(*rate.Limiter)
+		return v.(*limiter)
 	case PerIdentity:
 		if id := auth.IdentityOf(sess); id != nil {
 			return r.keyed.of("identity " + id.Name)
