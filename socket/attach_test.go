@@ -109,7 +109,7 @@ func TestInform(t *testing.T) {
 	go func() {
 		var m message.Message
 		read <- s.Read(&m) // which begins with the first byte
-		read <- s.Read(&m) // and waits inside Unpack for the second
+		read <- s.Read(&m) // and waits for the second
 	}()
 	if _, err := far.Write([]byte{1}); err != nil {
 		t.Fatal(err)
@@ -122,6 +122,44 @@ func TestInform(t *testing.T) {
 		t.Errorf("got %q, %v", b, err)
 	}
 	if _, err := far.Write([]byte{2}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asking is a protocol whose messages are two bytes each. It sends a byte by Inform
+// before it reads them.
+type asking struct{ attached }
+
+func (a *asking) Unpack(r *bufio.Reader, _ *message.Message, _ int) error {
+	a.conn.Inform([]byte{'?'})
+	var b [2]byte
+	_, err := io.ReadFull(r, b[:])
+	return err
+}
+
+func (a *asking) Attach(c proto.Conn) { a.conn = c }
+
+// What is queued is also sent before the rest of a message is waited for.
+func TestInformInTheMiddleOfAMessage(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	s := New(near, new(asking), Config{}.Complete())
+	defer abort(s)
+	if err := far.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	read := reads(s)
+	b := []byte{1}
+	if _, err := far.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(far, b); err != nil || b[0] != '?' {
+		t.Errorf("got %q, %v", b, err)
+	}
+	if _, err := far.Write(b); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-read; err != nil {

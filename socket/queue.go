@@ -92,7 +92,7 @@ func (q *queue) drop(n, limit int) (dropped uint64) {
 		}
 		c = next
 	}
-	kept.n = q.n
+	kept.n, kept.stream = q.n, q.stream
 	*q = kept
 	return dropped
 }
