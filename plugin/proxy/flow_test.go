@@ -61,6 +61,9 @@ func TestStuckBackendSlowsItsClientDown(t *testing.T) {
 			last, still = n, 0
 		}
 	}
+	for deadline := time.Now().Add(wiretest.Limit); backend.taken.Load() < limit && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
 	if n := backend.taken.Load(); n != limit {
 		t.Errorf("%d are in flight, want %d", n, limit)
 	}

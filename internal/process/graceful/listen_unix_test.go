@@ -54,9 +54,22 @@ func TestRebootHandsDownOwnListeners(t *testing.T) {
 					}
 				})
 			}
+			awaitAnswers := func() { // of the present process
+				for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+					mu.Lock()
+					n := answered[pid]
+					mu.Unlock()
+					if n >= 50 {
+						return
+					}
+					if time.Now().After(end) {
+						t.Fatalf("process %d has answered %d requests", pid, n)
+					}
+				}
+			}
 			const reboots = 2
 			for range reboots {
-				time.Sleep(200 * time.Millisecond) // of requests, between the restarts
+				awaitAnswers()
 				f.reboot(pid)
 				next, again := f.expectServing()
 				f.expect("done")
@@ -65,7 +78,7 @@ func TestRebootHandsDownOwnListeners(t *testing.T) {
 				}
 				pid = next
 			}
-			time.Sleep(200 * time.Millisecond)
+			awaitAnswers()
 			close(stop)
 			asking.Wait()
 			if len(answered) != reboots+1 {
