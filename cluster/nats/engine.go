@@ -143,7 +143,7 @@ func (e *Engine) work(messages <-chan *nats.Msg, ev cluster.Events) {
 	}
 }
 
-// flushLimit bounds a Subscribe whose context has no deadline.
+// flushLimit bounds Close, and a Subscribe whose context has no deadline.
 const flushLimit = 5 * time.Second
 
 // Subscribe implements [cluster.Engine].
@@ -230,7 +230,8 @@ func (e *Engine) MaxPayload() int {
 }
 
 // Close implements [cluster.Engine]. It flushes published messages first, and waits up
-// to five seconds for the server to confirm that.
+// to five seconds for the server to confirm that. Without a connection, there is
+// nothing to flush: Events.Down has told that messages are lost.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	was := e.state
@@ -242,7 +243,10 @@ func (e *Engine) Close() error {
 	}
 	var err error
 	if conn.IsConnected() {
-		err = conn.FlushTimeout(5 * time.Second)
+		err = conn.FlushTimeout(flushLimit)
+		if errors.Is(err, nats.ErrConnectionClosed) || !conn.IsConnected() { // it broke meanwhile
+			err = nil
+		}
 	}
 	closed := conn.StatusChanged(nats.CLOSED)
 	conn.Close()
