@@ -67,8 +67,12 @@ func runNode(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
+	lis, err := peer.Listen()
+	if err != nil {
+		return err
+	}
 	served := make(chan error, 1)
-	go func() { served <- peer.ListenAndServe() }()
+	go func() { served <- peer.Serve(lis) }()
 	fmt.Fprintln(out, ready)
 	select {
 	case <-ctx.Done():
