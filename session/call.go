@@ -257,7 +257,7 @@ func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.S
 // WouldBlock reports whether a push should wait when the queue is full: the queue
 // policy says so, and no sender has just given up waiting.
 func (s *Engine) WouldBlock() bool {
-	return s.shared.Socket.Policy == socket.Block && !s.conns.current().sock.WaitsInVain()
+	return s.shared.Socket.Policy == socket.Block && !s.conns.current().sock.GaveUp()
 }
 
 // ProtoName returns the name of the protocol of the connection.

@@ -108,8 +108,8 @@ func TestNotifyRoomPromises(t *testing.T) {
 	}
 }
 
-// A sender that gives up says that others wait in vain, until the queue is written. One
-// that was served at the same time has sent its message.
+// After a sender has given up, GaveUp is true until the queue is written. A sender whose
+// message was queued as its context ended has not given up.
 func TestGivingUp(t *testing.T) {
 	s := new(Socket)
 	w := &s.out
@@ -119,14 +119,14 @@ func TestGivingUp(t *testing.T) {
 	served := w.crowdLocked().room.push([]byte("served"), putMode{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.put(ctx, make([]byte, 5), putMode{policy: Block}); !errors.Is(err, context.Canceled) || !s.WaitsInVain() {
-		t.Errorf("a sender that gives up: %v, in vain: %v", err, s.WaitsInVain())
+	if _, err := w.put(ctx, make([]byte, 5), putMode{policy: Block}); !errors.Is(err, context.Canceled) || !s.GaveUp() {
+		t.Errorf("the sender whose context has ended: %v, GaveUp is %v", err, s.GaveUp())
 	}
-	if w.take() == nil || s.WaitsInVain() {
-		t.Error("after a write, others wait in vain")
+	if w.take() == nil || s.GaveUp() {
+		t.Error("GaveUp is still true after a write")
 	}
-	if err := w.giveUp(served, context.Canceled); err != nil || s.WaitsInVain() {
-		t.Errorf("one that was served: %v, in vain: %v", err, s.WaitsInVain())
+	if err := w.giveUp(served, context.Canceled); err != nil || s.GaveUp() {
+		t.Errorf("the sender whose message is queued: %v, GaveUp is %v", err, s.GaveUp())
 	}
 	if w.queue.n != len("served") {
 		t.Errorf("%d bytes are queued", w.queue.n)

@@ -124,7 +124,7 @@ func (w *writer) awaitRoom(ctx context.Context, r *roomWaiter) error {
 func (w *writer) giveUp(r *roomWaiter, err error) error {
 	w.mu.Lock()
 	waited := w.crowd.room.remove(r)
-	w.waitedInVain = w.waitedInVain || waited
+	w.gaveUp = w.gaveUp || waited
 	waited = waited || w.crowd.streamRoom.remove(r)
 	if waited {
 		w.grantLocked() // a large frame may have held up smaller ones

@@ -297,12 +297,12 @@ func (s *Socket) NotifyRoom(f func()) bool { return s.out.notifyRoom(f) }
 // sent already. Only one f can wait at a time.
 func (s *Socket) NotifyFailed(f func()) { s.out.notifyFailed(f) }
 
-// WaitsInVain reports whether a sender gave up waiting for room and the queue has
+// GaveUp reports whether a sender has given up waiting for room and the queue has
 // not been written since. Others need not wait then.
-func (s *Socket) WaitsInVain() bool {
+func (s *Socket) GaveUp() bool {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	return s.out.waitedInVain
+	return s.out.gaveUp
 }
 
 // Moved returns how many bytes the connection has delivered and taken. Together

@@ -116,7 +116,7 @@ func TestStreamsThatStopWaiting(t *testing.T) {
 		if err := <-r.results["large"]; !errors.Is(err, context.Canceled) {
 			t.Errorf("it gave up with %v", err)
 		}
-		if r.w.waitedInVain {
+		if r.w.gaveUp {
 			t.Error("pushes are told that there is no room")
 		}
 		r.put(t.Context(), "last", 50, true)

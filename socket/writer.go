@@ -37,14 +37,14 @@ type writer struct {
 	moved   atomic.Uint64 // bytes that the connection has taken
 	waiters atomic.Int32  // how many replies wait
 
-	mu           sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
-	state        writerState
-	life         lifeState
-	deadlineSet  bool // conn has a write deadline that is not that of Close
-	waitedInVain bool // a sender has given up waiting for room since the queue was last taken
-	queue        queue
-	crowd        *crowd // nil: none of what it holds was ever needed, as on most sockets
-	err          error  // why nothing more is queued; nil while life is open
+	mu          sync.Mutex // guards the following; never held during I/O or user code, but for a Sequencer's
+	state       writerState
+	life        lifeState
+	deadlineSet bool // conn has a write deadline that is not that of Close
+	gaveUp      bool // a sender has given up waiting for room since the queue was last taken
+	queue       queue
+	crowd       *crowd // nil: none of what it holds was ever needed, as on most sockets
+	err         error  // why nothing more is queued; nil while life is open
 
 	messages, bytes, writes uint64 // as in Stats
 }
@@ -322,7 +322,7 @@ func (w *writer) take() *chunk {
 	}
 	c := w.queue.take()
 	w.grantLocked()
-	w.waitedInVain = false
+	w.gaveUp = false
 	last := false
 	if c != nil {
 		w.writes++

@@ -19,7 +19,7 @@ var (
 func (p *proxy) forwardCall(ctx erpc.UnknownCallCtx) (any, *erpc.Status) {
 	c := p.client(ctx.Session())
 	if !c.enter(ctx.Context(), p.cfg.MaxWait) {
-		return nil, waitedInVain(ctx.Context())
+		return nil, gaveUp(ctx.Context())
 	}
 	defer c.leave()
 	label, settings, st := p.prepare(ctx, ctx.Context())
@@ -52,7 +52,7 @@ func (p *proxy) forwardPush(ctx erpc.UnknownPushCtx) *erpc.Status {
 	c := p.client(ctx.Session())
 	detached := context.WithoutCancel(ctx.Context())
 	if !c.enter(detached, 0) {
-		return waitedInVain(detached)
+		return gaveUp(detached)
 	}
 	defer c.leave()
 	label, settings, st := p.prepare(ctx, detached)
@@ -66,8 +66,8 @@ func (p *proxy) forwardPush(ctx erpc.UnknownPushCtx) *erpc.Status {
 	return p.outcome(c, ctx, to.Push(label.ServiceMethod, ctx.InputBodyBytes(), settings...))
 }
 
-// waitedInVain returns the status of a message that got no turn.
-func waitedInVain(ctx context.Context) *erpc.Status {
+// gaveUp returns the status of a message that got no turn.
+func gaveUp(ctx context.Context) *erpc.Status {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return erpc.NewStatusByCodeText(erpc.CodeHandleTimeout, err, false)

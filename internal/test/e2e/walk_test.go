@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -502,18 +501,7 @@ func (w *walk) wantKnown(st *erpc.Status) {
 // repeats a walk, as far as scheduling allows; ERPC_WALK, such as 10m, sets the
 // duration of each.
 func TestRandomWalk(t *testing.T) {
-	seeds := make([]uint64, kit.Times(4, 200))
-	for i := range seeds {
-		seeds[i] = rand.Uint64()
-	}
-	if s := os.Getenv("ERPC_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = []uint64{seed}
-	}
-	for _, seed := range seeds {
+	for _, seed := range kit.Seeds(t, kit.Times(4, 200)) {
 		for name, over := range map[string]*recording{
 			"tcp":    {Transport: socket.Stream{}, network: "tcp"},
 			"faults": {Transport: faulty(seed), network: memory.Network},

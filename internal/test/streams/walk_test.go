@@ -102,18 +102,7 @@ func TestWalk(t *testing.T) {
 		}
 		length = d
 	}
-	seeds := []uint64{0, 1, 2, 3}
-	for range kit.Times(2, 200) {
-		seeds = append(seeds, rand.Uint64())
-	}
-	if s := os.Getenv("ERPC_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seeds = []uint64{seed}
-	}
-	for _, seed := range seeds {
+	for _, seed := range kit.Seeds(t, kit.Times(2, 200), 0, 1, 2, 3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { walk(t, seed, length) })
 	}
 }
