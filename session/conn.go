@@ -149,6 +149,13 @@ func (c *conn) start(age time.Duration) {
 // readOn implements [watched].
 func (c *conn) readOn() { go read(c, warmUp) }
 
+// resume makes another goroutine read: what the reader waited for is there, or is to be
+// waited for on a fresh stack.
+func (c *conn) resume() {
+	c.reader.resumed()
+	go read(c, 0)
+}
+
 // wakeReader implements [watched].
 func (c *conn) wakeReader() { c.reader.wake(c.sock) }
 

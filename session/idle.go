@@ -56,8 +56,8 @@ type source interface {
 }
 
 // An idleReader waits for the next message of a connection, and owns its read
-// deadline. wait and handOver are called by the goroutine that reads, the others
-// concurrently. The zero value is ready.
+// deadline. wait and handOver are called by the goroutine that reads, resumed by the
+// one that starts the next, the others concurrently. The zero value is ready.
 type idleReader struct {
 	state machine[readerState]
 
@@ -120,14 +120,10 @@ func (r *idleReader) poll(src source) error {
 }
 
 // handOver must be called by a goroutine that got errHandOver, before it ends. It
-// calls readOn, which starts another goroutine: once there is something to read
-// or, if no event loop waits for that, at once.
-func (r *idleReader) handOver(src source, readOn func()) {
+// calls resume, which calls resumed and starts another goroutine: once there is
+// something to read or, if no event loop waits for that, at once.
+func (r *idleReader) handOver(src source, resume func()) {
 	r.since = clock()
-	resume := func() {
-		r.parked = clock()-r.since > shortNap
-		readOn()
-	}
 	if src.Watched() && !r.keepsWaiting {
 		if src.OnReadable(resume) {
 			return
@@ -136,6 +132,9 @@ func (r *idleReader) handOver(src source, readOn func()) {
 	}
 	resume()
 }
+
+// resumed notes that the waiting which handOver began is over.
+func (r *idleReader) resumed() { r.parked = clock()-r.since > shortNap }
 
 // wake makes a goroutine that waits hand over, if the connection supports that.
 func (r *idleReader) wake(src source) {

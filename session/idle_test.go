@@ -120,7 +120,8 @@ func TestWokenReaderHandsOver(t *testing.T) {
 	}
 	src.noDeadline(t)
 	read := 0
-	r.handOver(src, func() { read++ })
+	resume := func() { r.resumed(); read++ }
+	r.handOver(src, resume)
 	if read != 1 {
 		t.Error("nobody reads on")
 	}
@@ -168,7 +169,8 @@ func TestEventLoopWaits(t *testing.T) {
 		t.Fatalf("wait returned %v, flushed %d times", err, src.flushed)
 	}
 	read := 0
-	r.handOver(src, func() { read++ })
+	resume := func() { r.resumed(); read++ }
+	r.handOver(src, resume)
 	if read != 0 || src.readable == nil {
 		t.Fatal("the loop does not wait")
 	}
@@ -179,7 +181,7 @@ func TestEventLoopWaits(t *testing.T) {
 	if r.parked {
 		t.Error("a connection that was silent for a moment is parked")
 	}
-	r.handOver(src, func() { read++ })
+	r.handOver(src, resume)
 	r.since -= 2 * shortNap
 	src.readable()
 	if !r.parked {
@@ -197,7 +199,8 @@ func TestEventLoopThatRefuses(t *testing.T) {
 	}
 	src.noDeadline(t)
 	read := 0
-	r.handOver(src, func() { read++ })
+	resume := func() { r.resumed(); read++ }
+	r.handOver(src, resume)
 	if read != 1 {
 		t.Fatal("nobody waits")
 	}
@@ -207,7 +210,7 @@ func TestEventLoopThatRefuses(t *testing.T) {
 		t.Errorf("wait returned %v", err)
 	}
 	src.refuse = false
-	r.handOver(src, func() { read++ })
+	r.handOver(src, resume)
 	if read != 2 || src.readable != nil {
 		t.Error("the loop that refused it was asked again")
 	}

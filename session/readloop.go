@@ -106,7 +106,7 @@ func (l *readLoop) wait() bool {
 	case nil:
 		return true
 	case errHandOver:
-		c.reader.handOver(c.sock, func() { go read(c, 0) })
+		c.reader.handOver(c.sock, c.resume)
 	default:
 		go c.end(err, nil)
 	}
