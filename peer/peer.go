@@ -93,7 +93,7 @@ func New(cfg Config, globalLeftPlugin ...plugin.Plugin) *Peer {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.closing, p.cut = context.WithCancel(context.Background())
-	p.table.sessions = map[string]member{}
+	p.table.places = map[string]int{}
 	for _, t := range append([]socket.Transport{socket.Stream{}}, cfg.Transports...) {
 		for _, network := range t.Networks() {
 			p.transports[network] = t

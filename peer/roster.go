@@ -47,6 +47,11 @@ func (r *roster) all() [][]*session.Engine {
 	return r.snapshot
 }
 
+// at returns the session in a place.
+func (r *roster) at(place int) *session.Engine {
+	return r.chunks[place/rosterChunk].sessions[place%rosterChunk]
+}
+
 // add returns the place of c, which is new.
 func (r *roster) add(c *session.Engine) (place int) {
 	place = r.len()

@@ -13,7 +13,7 @@ import (
 func BenchmarkShared(b *testing.B) {
 	const sessions = 100_000
 	p := &Peer{}
-	p.table.sessions = map[string]member{}
+	p.table.places = map[string]int{}
 	var ids []string
 	for i := range sessions {
 		c := new(session.Engine)

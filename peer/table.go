@@ -13,19 +13,13 @@ import (
 
 // table holds the sessions of a peer by id.
 type table struct {
-	mu       sync.Mutex          // guards the following
-	next     uint64              // suffix that makes an id unique
-	reserved map[string]struct{} // ids of sessions whose connect hooks run
-	sessions map[string]member
-	roster   roster                       // of sessions
+	mu       sync.Mutex                   // guards the following
+	next     uint64                       // suffix that makes an id unique
+	reserved map[string]struct{}          // ids of sessions whose connect hooks run
+	places   map[string]int               // of the sessions in the roster, by id
+	roster   roster                       // of the sessions
 	accepted map[*session.Engine]struct{} // sessions that count for MaxSessions
 	replaced map[*session.Engine]struct{} // sessions that lost their id to a newer one and are about to end
-}
-
-// A member is a session and its place in the roster.
-type member struct {
-	c     *session.Engine
-	place int
 }
 
 // all returns the sessions in the table now; later changes don't affect it.
@@ -44,21 +38,28 @@ func (t *table) all() iter.Seq[*session.Engine] {
 	}
 }
 
-// enterLocked gives c an id, which must be free.
-func (t *table) enterLocked(c *session.Engine, id string) {
-	t.sessions[id] = member{c, t.roster.add(c)}
+// findLocked returns the session with that id, nil if there is none.
+func (t *table) findLocked(id string) *session.Engine {
+	place, ok := t.places[id]
+	if !ok {
+		return nil
+	}
+	return t.roster.at(place)
 }
+
+// enterLocked gives c an id, which must be free.
+func (t *table) enterLocked(c *session.Engine, id string) { t.places[id] = t.roster.add(c) }
 
 // leaveLocked frees c's id, if c still has it.
 func (t *table) leaveLocked(c *session.Engine) {
 	id := c.ID()
-	m := t.sessions[id]
-	if m.c != c {
+	place, ok := t.places[id]
+	if !ok || t.roster.at(place) != c {
 		return
 	}
-	delete(t.sessions, id)
-	if moved := t.roster.remove(m.place); moved != nil {
-		t.sessions[moved.ID()] = member{moved, m.place}
+	delete(t.places, id)
+	if moved := t.roster.remove(place); moved != nil {
+		t.places[moved.ID()] = place
 	}
 }
 
@@ -72,7 +73,7 @@ func (t *table) reserve(addr net.Addr) (id string) {
 	id = addr.String()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !unique(addr) || t.takenLocked(id) {
+	if !unique(addr.Network(), id) || t.takenLocked(id) {
 		id = t.numberLocked(id)
 	}
 	if t.reserved == nil {
@@ -93,7 +94,7 @@ func (t *table) numberLocked(base string) string {
 }
 
 func (t *table) takenLocked(id string) bool {
-	_, bound := t.sessions[id]
+	_, bound := t.places[id]
 	_, reserved := t.reserved[id]
 	return bound || reserved
 }
@@ -108,9 +109,9 @@ func (t *table) release(id string) {
 // unique reports whether an address names one connection, as an IP address with
 // a port does. The address of a unix socket does not, and its client chooses
 // it.
-func unique(addr net.Addr) bool {
-	a, err := netip.ParseAddrPort(addr.String())
-	return err == nil && a.Port() != 0 && !isUnix(addr.Network())
+func unique(network, addr string) bool {
+	a, err := netip.ParseAddrPort(addr)
+	return err == nil && a.Port() != 0 && !isUnix(network)
 }
 
 // isDefault reports whether the id is one that reserve made for c.
@@ -132,7 +133,7 @@ func isDefault(c *session.Engine, id string) bool {
 func (p *Peer) Bind(c *session.Engine, id string) {
 	t := &p.table
 	t.mu.Lock()
-	older := t.sessions[id].c
+	older := t.findLocked(id)
 	if older != nil && older != c && isDefault(c, id) {
 		id, older = t.numberLocked(id), nil
 	}
@@ -195,18 +196,18 @@ func (t *table) count(c *session.Engine) bool {
 func (p *Peer) CountSession() int {
 	p.table.mu.Lock()
 	defer p.table.mu.Unlock()
-	return len(p.table.sessions)
+	return len(p.table.places)
 }
 
 // GetSession returns the session with that id.
 func (p *Peer) GetSession(id string) (session.Session, bool) {
 	p.table.mu.Lock()
 	defer p.table.mu.Unlock()
-	m, ok := p.table.sessions[id]
-	if !ok {
+	c := p.table.findLocked(id)
+	if c == nil {
 		return nil, false // not a nil *Engine in an interface
 	}
-	return m.c, true
+	return c, true
 }
 
 // RangeSession calls fn for each session that was open when it began, until fn
