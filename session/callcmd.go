@@ -264,7 +264,7 @@ func (cmd *CallCmd) recompose(x *exchange) *message.Status {
 func (cmd *CallCmd) beforeWrite(x *exchange) *message.Status {
 	s := cmd.sess
 	cmd.sends++
-	cmd.resendable = s.dial != nil && cmd.sends < maxSends
+	cmd.resendable = s.conns.redialable() && cmd.sends < maxSends
 	markTimeout(&x.out, x.out.Context())
 	hooks := s.shared.Hooks.Load()
 	if hooks.preWriteCall == nil {

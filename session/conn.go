@@ -68,7 +68,7 @@ type conn struct {
 
 func newConnection(s *Engine, nc net.Conn) *conn {
 	return &conn{
-		shared: s.shared, up: s, sess: s, replaceable: s.dial != nil,
+		shared: s.shared, up: s, sess: s, replaceable: s.conns.redialable(),
 		sock: socket.New(nc, s.protoFunc(), s.shared.Socket), opened: clock(),
 	}
 }

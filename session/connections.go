@@ -22,12 +22,15 @@ type connections struct {
 	mu      sync.Mutex    // guards the following, and moves of life that depend on the current connection
 	changed chan struct{} // closed at the next change of state, and perhaps sooner; nil: no goroutine waits for that
 	cause   error         // why the session has ended, or is lost
-	opened  time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
-	redials *redials      // nil: the session was accepted, and can't redial
+	redials *redials      // nil: the session can't redial; set before the session is opened
 }
 
-// redials count the attempts to reconnect since the last connection that lasted.
+// redials dial the connections of a session after its first, and count the attempts
+// since the last connection that lasted.
 type redials struct {
+	dial   Dial
+	opened time.Duration // on clock, when the current connection was opened; 0: none since the session was lost
+
 	wait     backoff.Backoff
 	failed   int             // attempts, and connections that did not last
 	revival  backoff.Backoff // between redials that callers begin after the session was lost
@@ -37,15 +40,26 @@ type redials struct {
 	stop   context.CancelFunc // ends the attempt in progress; nil: there was none
 }
 
-// newRedials returns redials whose waits grow from first to longest.
-func newRedials(first, longest time.Duration) *redials {
+// newRedials returns redials with dial, whose waits grow from first to longest.
+func newRedials(dial Dial, first, longest time.Duration) *redials {
 	r := &redials{
+		dial:    dial,
 		wait:    backoff.Backoff{First: first, Max: longest, Soon: true},
 		revival: backoff.Backoff{First: max(first, time.Millisecond), Max: longest},
 	}
 	r.revival.Next() // the first does not wait
 	return r
 }
+
+// began records that the current connection was opened.
+func (r *redials) began() {
+	if r != nil {
+		r.opened = clock()
+	}
+}
+
+// lived returns how long ago the current connection was opened.
+func (r *redials) lived() time.Duration { return clock() - r.opened }
 
 // ended records the end of a connection that lived for lived. leaving means that
 // its other side announced the end, which is not counted as a failure.
@@ -63,6 +77,9 @@ func (r *redials) ended(lived time.Duration, leaving bool) {
 	}
 }
 
+// redialable reports whether the session can dial another connection.
+func (s *connections) redialable() bool { return s.redials != nil }
+
 // current returns the current connection or, without one, the last.
 func (s *connections) current() *conn { return s.now.Load() }
 
@@ -72,7 +89,7 @@ func (s *connections) open(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now.Store(c)
-	s.opened = clock()
+	s.redials.began()
 	s.signalLocked()
 	return s.life.move(Preparing, Open)
 }
@@ -86,7 +103,7 @@ func (s *connections) down(c *conn, redialable bool) (redial, last bool) {
 		return false, false
 	}
 	if redialable && s.life.move(Open, Redialing) {
-		s.redials.ended(clock()-s.opened, false)
+		s.redials.ended(s.redials.lived(), false)
 		s.signalLocked()
 		return true, false
 	}
@@ -101,7 +118,7 @@ func (s *connections) retire(c *conn, leaving bool) (redial bool) {
 	if s.now.Load() != c || s.life.state() != Open || !s.life.move(Open, Redialing) {
 		return false
 	}
-	s.redials.ended(clock()-s.opened, leaving)
+	s.redials.ended(s.redials.lived(), leaving)
 	s.redials.former = append(s.redials.former, c)
 	s.signalLocked()
 	return true
@@ -131,7 +148,7 @@ func (s *connections) replace(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now.Store(c)
-	s.opened = clock()
+	s.redials.began()
 	s.cause = nil
 	opened := s.life.move(Redialing, Open)
 	s.signalLocked()
@@ -147,8 +164,8 @@ func (s *connections) lose(cause error) (lost, first bool) {
 	if !s.life.move(Redialing, Lost) {
 		return false, false
 	}
-	first = s.opened != 0
-	s.opened = 0
+	first = s.redials.opened != 0
+	s.redials.opened = 0
 	s.cause = cause
 	s.redials.failed = 0
 	s.redials.wait.Reset()
@@ -183,22 +200,24 @@ func (s *connections) stopWith(stop context.CancelFunc) bool {
 	return s.life.state() != Closed
 }
 
-// end records that the session has ended because of cause, stops a redial, and
-// returns the remaining connections, the current one first. connected reports
-// whether the session was open, now or since it was last lost.
-func (s *connections) end(cause error) (left []*conn, connected bool) {
+// end records that the session has ended in the state from because of cause, stops a
+// redial, and returns the remaining connections, the current one first. connected
+// reports whether the session was open, now or since it was last lost.
+func (s *connections) end(from State, cause error) (left []*conn, connected bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cause = cause
 	s.signalLocked()
 	left = s.allLocked()
+	connected = from == Open
 	if r := s.redials; r != nil {
+		connected = connected || from == Redialing && r.opened != 0
 		r.former = nil
 		if r.stop != nil {
 			r.stop()
 		}
 	}
-	return left, s.opened != 0
+	return left, connected
 }
 
 // all returns the connections, the current one first.

@@ -9,7 +9,7 @@ import (
 
 func openConnections() (*connections, *conn) {
 	s, c := new(connections), new(conn)
-	s.redials = newRedials(time.Nanosecond, time.Nanosecond)
+	s.redials = newRedials(nil, time.Nanosecond, time.Nanosecond)
 	s.now.Store(c)
 	s.open(c)
 	return s, c
@@ -24,8 +24,22 @@ func TestOneConnectionEndsTheSession(t *testing.T) {
 		t.Errorf("redial %v, last %v; the session is %v", redial, last, s.life.state())
 	}
 	cause := errors.New("why")
-	if left, connected := s.end(cause); len(left) != 1 || left[0] != c || !connected || s.err() != cause {
+	if left, connected := s.end(Open, cause); len(left) != 1 || left[0] != c || !connected || s.err() != cause {
 		t.Errorf("left %v, connected %v, err %v", left, connected, s.err())
+	}
+}
+
+// A session that ends just before it opens was never connected: only the goroutine that
+// opens it runs the disconnect hooks.
+func TestSessionThatEndsBeforeItOpens(t *testing.T) {
+	s, c := new(connections), new(conn)
+	s.redials = newRedials(nil, time.Nanosecond, time.Nanosecond)
+	from, _ := s.life.end()
+	if s.open(c) {
+		t.Error("it opens after its end")
+	}
+	if _, connected := s.end(from, nil); connected {
+		t.Error("it was connected")
 	}
 }
 
@@ -65,12 +79,12 @@ func TestFormerConnectionsEndWithTheSession(t *testing.T) {
 	s.forget(c)
 	s.forget(c) // a second time does nothing
 	s.replace(third)
-	s.life.end()
-	left, _ := s.end(nil)
+	was, _ := s.life.end()
+	left, _ := s.end(was, nil)
 	if len(left) != 2 || left[0] != third || left[1] != second {
 		t.Errorf("left %v", left)
 	}
-	if left, _ := s.end(nil); len(left) != 1 {
+	if left, _ := s.end(Closed, nil); len(left) != 1 {
 		t.Errorf("a second time %v", left)
 	}
 }
@@ -84,8 +98,8 @@ func TestRedialOfASessionThatEnds(t *testing.T) {
 		t.Error("the session has not ended")
 	}
 	_, changed := s.look()
-	s.life.end()
-	s.end(nil)
+	was, _ := s.life.end()
+	s.end(was, nil)
 	<-ctx.Done()
 	<-changed
 	if s.replace(new(conn)) || s.stopWith(stop) {

@@ -21,7 +21,6 @@ type Engine struct {
 	logging.Printer
 	shared    *Shared
 	protoFunc proto.Func
-	dial      Dial // nil: no redial; set before the session is opened
 	id        atomic.Pointer[string]
 	swap      lazy[Swap]
 	ages      ages
@@ -78,15 +77,15 @@ func (s *Engine) postDial(h *Hooks, p PreSession, isRedial bool) *message.Status
 }
 
 func newEngine(sh *Shared, nc net.Conn, pf proto.Func, id string, dial Dial) *Engine {
-	s := &Engine{shared: sh, protoFunc: pf, dial: dial}
+	s := &Engine{shared: sh, protoFunc: pf}
 	s.Printer = logging.Printer{L: sh.Logger, From: s}
 	s.id.Store(&id)
 	s.ages.session.Store(int64(sh.SessionAge))
 	s.ages.context.Store(int64(sh.ContextAge))
-	s.conns.now.Store(newConnection(s, nc))
 	if dial != nil {
-		s.conns.redials = newRedials(sh.RedialFirst, sh.RedialLongest)
+		s.conns.redials = newRedials(dial, sh.RedialFirst, sh.RedialLongest)
 	}
+	s.conns.now.Store(newConnection(s, nc))
 	return s
 }
 
@@ -141,7 +140,7 @@ func (s *Engine) finishWith(cause error, why *ClosedError) error {
 	}
 	s.logEnd(was, cause)
 	s.shared.Owner.Gone(s) // first: code that learns of the end must not find it in the table
-	left, connected := s.conns.end(cause)
+	left, connected := s.conns.end(was, cause)
 	if why != nil && was == Open {
 		left[0].streams.Load().end(cause) // first: whoever hears of the end of the session ends its streams, too
 		left[0].sayEnd(why)               // the other side may close the connection as soon as it reads that
@@ -225,7 +224,11 @@ func (s *Engine) SetID(id string) {
 
 // Rename changes the id and nothing else; owners call it when they have bound
 // the session.
-func (s *Engine) Rename(id string) { s.id.Store(&id) }
+func (s *Engine) Rename(id string) {
+	if was := s.id.Load(); was == nil || *was != id {
+		s.id.Store(&id)
+	}
+}
 
 // LocalAddr implements [Info].
 func (s *Engine) LocalAddr() net.Addr { return s.conns.current().sock.Conn().LocalAddr() }
@@ -295,7 +298,7 @@ func (s *Engine) Health() bool {
 	case Redialing:
 		return true
 	case Open:
-		return s.dial != nil || s.writable()
+		return s.conns.redialable() || s.writable()
 	}
 	return false
 }

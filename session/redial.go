@@ -60,7 +60,7 @@ func (s *Engine) revive() bool {
 // broke, so it stays open until everything is read, which the socket bounds. It reports
 // whether the session has, or may get, another connection.
 func (s *Engine) failOver(c *conn) bool {
-	if s.dial == nil {
+	if !s.conns.redialable() {
 		return false
 	}
 	if s.conns.retire(c, false) {
@@ -73,7 +73,7 @@ func (s *Engine) failOver(c *conn) bool {
 
 // connDown implements [upstream]: the session dials another connection, or ends.
 func (s *Engine) connDown(c *conn, cause error) {
-	redial, last := s.conns.down(c, s.dial != nil && !errors.Is(cause, ErrAge))
+	redial, last := s.conns.down(c, s.conns.redialable() && !errors.Is(cause, ErrAge))
 	if last {
 		_ = s.finish(cause) // its error has no one left to report to
 		return
@@ -91,7 +91,7 @@ func (s *Engine) connDown(c *conn, cause error) {
 // connLeaving implements [upstream]. The session replaces c if it can dial another
 // connection.
 func (s *Engine) connLeaving(c *conn) {
-	if s.dial == nil {
+	if !s.conns.redialable() {
 		c.leave()
 		return
 	}
@@ -104,7 +104,7 @@ func (s *Engine) connLeaving(c *conn) {
 
 // connEnded implements [upstream]: the other side has closed the session.
 func (s *Engine) connEnded(c *conn, why *ClosedError) {
-	if why.Reconnect && s.dial != nil {
+	if why.Reconnect && s.conns.redialable() {
 		s.connDown(c, why)
 		return
 	}
@@ -189,7 +189,7 @@ func (s *Engine) lose(cause error) {
 }
 
 func (s *Engine) redialOnce(ctx context.Context) *message.Status {
-	nc, st := s.dial(ctx)
+	nc, st := s.conns.redials.dial(ctx)
 	if !st.OK() {
 		return st
 	}

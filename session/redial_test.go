@@ -30,7 +30,7 @@ func TestRedials(t *testing.T) {
 		{"one that has lasted does not", []end{{0, false, 0}, {0, false, 0}, {longest, false, 0}}, 0, first / 8},
 		{"a goaway is no failure, and yet no reason to hurry", []end{{0, true, 0}, {0, true, 0}, {0, true, 0}}, 0, 2 * first},
 	} {
-		r := newRedials(first, longest)
+		r := newRedials(nil, first, longest)
 		for i, e := range c.ends {
 			if i > 0 {
 				r.wait.Next() // it took an attempt to get it

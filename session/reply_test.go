@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"runtime"
 	"slices"
 	"strings"
@@ -85,8 +84,8 @@ func TestReplies(t *testing.T) {
 // again, but no more than maxSends times.
 func TestHowOftenACallIsSent(t *testing.T) {
 	u := newUnit(t, callRoute{}, nil)
-	for _, dial := range []Dial{nil, func(context.Context) (net.Conn, *message.Status) { return nil, statusClosed(nil) }} {
-		u.sess.dial = dial
+	for _, redials := range []*redials{nil, new(redials)} {
+		u.sess.conns.redials = redials
 		cmd := &CallCmd{sess: u.sess}
 		for n := 1; n <= maxSends; n++ {
 			x := getExchange(u.conn, roleOutgoing)
@@ -94,12 +93,12 @@ func TestHowOftenACallIsSent(t *testing.T) {
 				t.Fatal(st)
 			}
 			putExchange(x)
-			if want := dial != nil && n < maxSends; cmd.resendable != want {
-				t.Errorf("it can dial: %v; sent %d times, it may be sent again: %v", dial != nil, n, cmd.resendable)
+			if want := redials != nil && n < maxSends; cmd.resendable != want {
+				t.Errorf("it can dial: %v; sent %d times, it may be sent again: %v", redials != nil, n, cmd.resendable)
 			}
 		}
 	}
-	u.sess.dial = nil
+	u.sess.conns.redials = nil
 }
 
 // TestLargeRepliesAreDecodedByTheCaller: the goroutine that reads decodes small

@@ -492,8 +492,8 @@ func TestOwnCauseOutlivesTheAnswer(t *testing.T) {
 			t.Errorf("the session has ended with %v", cause)
 		}
 		c := d.here.conns.current()
-		d.here.conns.life.end() // as finish does
-		d.here.conns.end(ErrShutdown)
+		was, _ := d.here.conns.life.end() // as finish does
+		d.here.conns.end(was, ErrShutdown)
 		d.here.connDown(c, errConnClosed) // the goroutine that reads is quicker
 		if err := s.Recv(new(int)); code(err) != message.CodeShuttingDown {
 			t.Errorf("the stream ends with %v, want code %d", err, message.CodeShuttingDown)
