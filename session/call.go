@@ -230,7 +230,8 @@ func (s *Engine) Pack(serviceMethod string, arg any, settings ...message.Setting
 	return frame, nil
 }
 
-// Send sends a PUSH that [Engine.Pack] made. It does not wait for a redial. With nowait
+// Send sends a PUSH that [Engine.Pack] made, which must not be changed any more: it is
+// queued without a copy. Send does not wait for a redial. With nowait
 // it returns CodeExhausted instead of waiting for room in the queue.
 func (s *Engine) Send(ctx context.Context, frame []byte, nowait bool) *message.Status {
 	if ctx.Err() != nil {

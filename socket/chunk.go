@@ -15,6 +15,8 @@ const (
 	droppable                   // one push that may be dropped (DropOld), copied
 	begun                       // the rest of a droppable frame: half a frame can't be dropped
 	lentBody                    // a body that its sender owns; see largebody.go
+	references                  // frames that other sockets send, too, not copied until they are taken
+	lentFrame                   // such a frame that is large, so that it is not copied at all
 	marker                      // nothing: it tells Flush that the writer has come this far
 )
 
@@ -26,6 +28,7 @@ type chunk struct {
 	next    *chunk
 	small   []byte    // of shared: the buffer that belongs to the chunk, which b is until it grows
 	frame   []byte    // of wholeFrame: the whole buffer, even after a part was written
+	frames  [][]byte  // of references; nobody may change them
 	flushed chan bool // of marker, of capacity 1; true: the writer has come this far, false: it never will
 }
 
@@ -38,7 +41,19 @@ const (
 	maxLarge   = 8         // how many large buffers are kept for the whole process
 )
 
-var smallChunks = sync.Pool{New: func() any { return &chunk{small: make([]byte, 0, smallChunk)} }}
+// How many frames a chunk of references has room for at first, and at most if it is
+// to be used again.
+const (
+	fewReferences = 32
+	maxReferences = 1 << 10
+)
+
+var (
+	smallChunks     = sync.Pool{New: func() any { return &chunk{small: make([]byte, 0, smallChunk)} }}
+	referenceChunks = sync.Pool{New: func() any {
+		return &chunk{kind: references, frames: make([][]byte, 0, fewReferences)}
+	}}
+)
 
 // largeBuffers is not a sync.Pool, because the collector empties those: it runs
 // tens of times a second under load, and a large buffer is expensive to
@@ -92,9 +107,43 @@ func (c *chunk) free(written bool) {
 		smallChunks.Put(c)
 	case wholeFrame:
 		bufpool.Put(c.frame)
+	case references:
+		if cap(c.frames) <= maxReferences {
+			clear(c.frames) // for the garbage collector
+			c.frames, c.next = c.frames[:0], nil
+			referenceChunks.Put(c)
+		}
 	case marker:
 		c.flushed <- written
 	}
+}
+
+// fetch returns the list at c with copies in place of references, ready to be
+// written, in as few chunks as a small buffer allows. The last write on this processor
+// used the same buffers, so they are in its cache; those of a thousand sockets are not.
+func fetch(c *chunk) *chunk {
+	if c == nil || c.next == nil && c.kind != references {
+		return c
+	}
+	var q queue
+	for c != nil {
+		next := c.next
+		c.next = nil
+		switch {
+		case c.kind == references:
+			for _, frame := range c.frames {
+				q.add(frame)
+			}
+			c.free(true)
+		case c.kind == shared && q.hasSpare(len(c.b)):
+			q.add(c.b)
+			c.free(true)
+		default:
+			q.link(c)
+		}
+		c = next
+	}
+	return q.head
 }
 
 // freeAll frees c and all chunks behind it, which were not written.

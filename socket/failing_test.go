@@ -125,6 +125,8 @@ func TestChunkTakes(t *testing.T) {
 		{droppable, 10, 20, 1, false},
 		{begun, 10, 20, 1, false},
 		{lentBody, 10, 20, 1, false},
+		{references, 0, 20, 1, false},
+		{lentFrame, 10, 20, 1, false},
 		{marker, 0, 0, 1, false},
 	} {
 		if got := (&chunk{kind: c.kind, b: make([]byte, c.has, c.cap)}).takes(c.n); got != c.want {

@@ -91,7 +91,7 @@ func (w *writer) sendBody(ctx context.Context, head, body []byte) error {
 	}
 	defer context.AfterFunc(ctx, func() { w.interrupt(b) })()
 	var writeErr error
-	for c != nil {
+	for c = fetch(c); c != nil; {
 		var left []byte
 		left, writeErr = w.writeTogether(c)
 		if writeErr == nil {

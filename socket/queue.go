@@ -34,11 +34,38 @@ func (q *queue) add(frame []byte) {
 	c.b = append(c.b, frame...)
 }
 
+// hasSpare reports whether the last chunk holds copies and has room for n more bytes.
+func (q *queue) hasSpare(n int) bool {
+	c := q.tail
+	return c != nil && c.kind == shared && len(c.b)+n <= cap(c.b)
+}
+
 // addOwned adds frame to the end of the queue without a copy. It belongs to the
 // queue from now on.
 func (q *queue) addOwned(frame []byte) {
 	q.n += len(frame)
 	q.link(&chunk{kind: wholeFrame, b: frame, frame: frame})
+}
+
+// addReference adds frame to the end of the queue without a copy. Nobody may change
+// it any more. It does copy into a chunk with copies that has room: if each message
+// between two references took a chunk, a queue of small ones would be mostly room.
+func (q *queue) addReference(frame []byte) {
+	if q.hasSpare(len(frame)) {
+		q.add(frame)
+		return
+	}
+	q.n += len(frame)
+	if len(frame) >= ownFrame {
+		q.link(&chunk{kind: lentFrame, b: frame})
+		return
+	}
+	c := q.tail
+	if c == nil || c.kind != references {
+		c = referenceChunks.Get().(*chunk)
+		q.link(c)
+	}
+	c.frames = append(c.frames, frame)
 }
 
 // addLent adds body to the end of the queue without a copy. It still belongs to
@@ -48,10 +75,11 @@ func (q *queue) addLent(body []byte) {
 	q.link(&chunk{kind: lentBody, b: body})
 }
 
-// addDroppable copies frame to the end of the queue, as a chunk of its own.
+// addDroppable adds frame to the end of the queue without a copy, as a chunk of its
+// own. Nobody may change it any more.
 func (q *queue) addDroppable(frame []byte) {
 	q.n += len(frame)
-	q.link(&chunk{kind: droppable, b: append(make([]byte, 0, len(frame)), frame...)})
+	q.link(&chunk{kind: droppable, b: frame})
 }
 
 // addMarker returns a channel that gets true once everything queued before has

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -14,9 +15,9 @@ type frameModel struct {
 }
 
 func content(q *queue) []byte {
-	b := make([]byte, 0, q.n)
+	var b []byte
 	for c := q.head; c != nil; c = c.next {
-		b = append(b, c.b...)
+		b = append(append(b, c.b...), bytes.Join(c.frames, nil)...)
 	}
 	return b
 }
@@ -31,11 +32,7 @@ func checkLinks(t *testing.T, q *queue) {
 	if q.tail != last {
 		t.Fatal("tail is not the last")
 	}
-	n := 0
-	for c := q.head; c != nil; c = c.next {
-		n += len(c.b)
-	}
-	if n != q.n {
+	if n := len(content(q)); n != q.n {
 		t.Fatalf("n is %d with %d bytes in the queue", q.n, n)
 	}
 }
@@ -53,7 +50,7 @@ func TestQueueAgainstList(t *testing.T) {
 			return bytes.Repeat([]byte{next}, n)
 		}
 		for range 50 {
-			switch op := rng.IntN(10); {
+			switch op := rng.IntN(13); {
 			case op < 4:
 				f := frame(1 + rng.IntN(9000))
 				o.queue.add(f)
@@ -66,9 +63,15 @@ func TestQueueAgainstList(t *testing.T) {
 			case op < 8:
 				f := frame(1 + rng.IntN(9000))
 				o.queue.addDroppable(f)
-				model = append(model, frameModel{b: bytes.Clone(f), droppable: true})
-				clear(f)
-			case op < 9:
+				model = append(model, frameModel{b: f, droppable: true})
+			case op < 11:
+				f := frame(1 + rng.IntN(9000))
+				if rng.IntN(8) == 0 {
+					f = frame(ownFrame)
+				}
+				o.queue.addReference(f)
+				model = append(model, frameModel{b: f})
+			case op < 12:
 				n, limit := rng.IntN(9000), rng.IntN(200_000)
 				dropped := o.queue.drop(n, limit)
 				total := 0
@@ -89,7 +92,7 @@ func TestQueueAgainstList(t *testing.T) {
 					t.Fatalf("seed %d: drop counted %d frames too many", seed, int64(dropped))
 				}
 			default: // written in part, while more is put
-				c := o.queue.take()
+				c := fetch(o.queue.take())
 				checkLinks(t, &o.queue)
 				for c != nil && rng.IntN(2) == 0 {
 					for n := len(c.b); n > 0; model = model[1:] {
@@ -126,6 +129,94 @@ func TestQueueAgainstList(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Where a frame that other sockets send, too, goes in the queue, and what is written of
+// it. f is such a frame, s a message of this socket that leaves room in its chunk, S one
+// that does not, F a large frame.
+func TestReferences(t *testing.T) {
+	for _, c := range []struct {
+		frames  string
+		queued  []chunkKind
+		written []chunkKind
+	}{
+		{"f", []chunkKind{references}, []chunkKind{shared}},
+		{"fff", []chunkKind{references}, []chunkKind{shared}},
+		{"sff", []chunkKind{shared}, []chunkKind{shared}},
+		{"Sff", []chunkKind{shared, references}, []chunkKind{shared}},
+		{"fsfsf", []chunkKind{references, shared}, []chunkKind{shared}},
+		{"F", []chunkKind{lentFrame}, []chunkKind{lentFrame}},
+		{"fFf", []chunkKind{references, lentFrame, references}, []chunkKind{shared, lentFrame, shared}},
+	} {
+		t.Run(c.frames, func(t *testing.T) {
+			var q queue
+			var want []byte
+			for i, r := range c.frames {
+				frame := bytes.Repeat([]byte{byte(i)}, map[rune]int{'f': 100, 's': 100, 'S': smallChunk, 'F': ownFrame}[r])
+				want = append(want, frame...)
+				if r == 'f' || r == 'F' {
+					q.addReference(frame)
+				} else {
+					q.add(frame)
+				}
+				checkLinks(t, &q)
+			}
+			if got := kindsOf(q.head); !slices.Equal(got, c.queued) {
+				t.Errorf("queued as %v, want %v", got, c.queued)
+			}
+			q.head = fetch(q.take())
+			if got := kindsOf(q.head); !slices.Equal(got, c.written) {
+				t.Errorf("written as %v, want %v", got, c.written)
+			}
+			if !bytes.Equal(content(&q), want) {
+				t.Error("what is written is not what was queued")
+			}
+			freeAll(q.head)
+		})
+	}
+}
+
+func kindsOf(c *chunk) (all []chunkKind) {
+	for ; c != nil; c = c.next {
+		all = append(all, c.kind)
+	}
+	return all
+}
+
+// A chunk of references keeps no frame in memory once it is free, and is not used
+// again if it has become large.
+func TestReferencesAreForgotten(t *testing.T) {
+	for _, n := range []int{1, fewReferences + 1, maxReferences + 1} {
+		var q queue
+		for range n {
+			q.addReference([]byte("x"))
+		}
+		c := q.take()
+		frames := c.frames
+		c.free(true)
+		left := 0
+		for _, f := range frames {
+			if f != nil {
+				left++
+			}
+		}
+		if again := len(c.frames) == 0; again != (n <= maxReferences) || again && left > 0 {
+			t.Errorf("%d references: to be used again: %v, %d left", n, again, left)
+		}
+	}
+}
+
+// Small messages between references don't take a chunk each.
+func TestReferencesBetweenMessages(t *testing.T) {
+	var q queue
+	for range 10_000 {
+		q.add([]byte("x"))
+		q.addReference([]byte("y"))
+	}
+	if n := len(kindsOf(q.head)); n > 3 {
+		t.Errorf("%d bytes take %d chunks", q.n, n)
+	}
+	freeAll(q.take())
 }
 
 // Chunks are used again, and only a few large buffers are kept.

@@ -256,9 +256,10 @@ func (s *Socket) sendSplit(m *message.Message, head, body []byte) error {
 }
 
 // SendFrame is [Socket.Send] for a push that [Socket.Pack] made, so that one
-// caller can reach many sockets. It does not retain frame.
+// caller can reach many sockets. Each keeps a reference to frame until it is written,
+// so frame must not be changed any more.
 func (s *Socket) SendFrame(ctx context.Context, frame []byte, full Full, flush Flush) error {
-	return s.out.send(ctx, frame, putMode{full: full, flush: flush, policy: s.out.cfg.Policy, push: true})
+	return s.out.send(ctx, frame, putMode{full: full, flush: flush, policy: s.out.cfg.Policy, push: true, common: true})
 }
 
 // SendLast sends bytes that are not a message, just before the connection is

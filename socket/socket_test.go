@@ -316,6 +316,38 @@ func TestSendByKind(t *testing.T) {
 	}
 }
 
+// A queue keeps nothing of a message, whose storage the next message uses, but the
+// frame of a push that was packed for many sockets.
+func TestWhatAQueueKeeps(t *testing.T) {
+	for _, policy := range []Policy{Block, DropNew, DropOld, Disconnect} {
+		s := new(Socket)
+		s.proto = lengthProto{}
+		s.out.init(nil, fullKernel{}, Config{Policy: policy}.Complete())
+		s.out.state = writing // somebody else leads
+		m := push(1, []byte("first"))
+		first := frameOf(t, m)
+		if err := s.Send(m, NoWait, FlushLater); err != nil {
+			t.Fatal(err)
+		}
+		clear(m.Storage(len(first))) // as the next message would
+		if got := content(&s.out.queue); !bytes.Equal(got, first) {
+			t.Errorf("%s: %q is queued, want %q", policy, got, first)
+		}
+		s.out.queue = queue{}
+		if err := s.SendFrame(t.Context(), first, NoWait, FlushAsync); err != nil {
+			t.Fatal(err)
+		}
+		c := s.out.queue.head
+		kept := c.b
+		if c.kind == references {
+			kept = c.frames[0]
+		}
+		if &kept[0] != &first[0] {
+			t.Errorf("%s: the frame for many sockets is copied", policy)
+		}
+	}
+}
+
 func TestFlushed(t *testing.T) {
 	for _, c := range []struct {
 		name   string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -140,6 +141,7 @@ type putMode struct {
 	push   bool
 	stream bool // it is a message of a stream
 	own    bool // the frame's bytes are given away
+	common bool // other sockets send the frame, too, so nobody changes it
 	weight int  // bytes that count as waiting for room while the frame does
 
 	order proto.Sequencer // told of the message, unless nil
@@ -147,8 +149,8 @@ type putMode struct {
 	seq   int32
 }
 
-// send enqueues frame and has it written as mode says. It does not retain frame
-// unless mode gives it away.
+// send enqueues frame and has it written as mode says. It retains frame only if mode
+// says that it is given away or common.
 func (w *writer) send(ctx context.Context, frame []byte, mode putMode) error {
 	lead, err := w.put(ctx, frame, mode)
 	if !lead {
@@ -201,7 +203,12 @@ func (w *writer) appendLocked(frame []byte, mode putMode) {
 	case mode.own:
 		w.queue.addOwned(frame)
 	case mode.push && w.cfg.Policy == DropOld:
+		if !mode.common {
+			frame = slices.Clone(frame)
+		}
 		w.queue.addDroppable(frame)
+	case mode.common:
+		w.queue.addReference(frame)
 	default:
 		w.queue.add(frame)
 	}
@@ -337,7 +344,7 @@ func (w *writer) take() *chunk {
 	if last {
 		_ = w.shut() // Close left this to the leader and has returned, so its error has no receiver
 	}
-	return c
+	return fetch(c)
 }
 
 // endLeadLocked makes the writer idle. It reports whether the caller must close

@@ -243,7 +243,6 @@ func TestSendToManySockets(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		clear(frame) // Send does not retain it
 	}
 	for i, s := range socks {
 		_ = s.Close()
