@@ -73,7 +73,7 @@ type Sample struct {
 	Server        Cost
 	SessionBytes  float64 // of Idle: resident bytes that one session adds to the server
 	Lost          float64 // of Push: messages that were sent and did not arrive
-	Joins         float64 // of Push: sessions that joined, and left, per second
+	Joins         float64 // of Push: sessions that joined, received a push and left, per second
 }
 
 // Cost is what one side spent.

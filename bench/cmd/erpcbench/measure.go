@@ -37,7 +37,7 @@ func measure(j *job, binaries string, warmup time.Duration) (s report.Sample, er
 	case memory:
 		return idle(j, server, client, before)
 	case pushes:
-		return push(j, server, client, warmup)
+		return pushBesideGuests(j, binary, server, client, warmup)
 	case open:
 		return openLoop(j, server, client, warmup)
 	case hot:
@@ -103,13 +103,28 @@ func atRate(j *job, server, client *process, command string, rate float64) (s re
 	return timed(j, server, client, command)
 }
 
+// doors is how many guests may be joining at a time.
+const doors = 20
+
+// pushBesideGuests is push while the guests of the job, if it has any, come and go.
+func pushBesideGuests(j *job, binary string, server, client *process, warmup time.Duration) (s report.Sample, err error) {
+	if j.guests == "" {
+		return push(j, server, client, nil, warmup)
+	}
+	guests, err := start(binary, j.guests, "client", append(j.arguments(), "-addr", server.addr, "-conns", strconv.Itoa(doors)))
+	if err != nil {
+		return s, err
+	}
+	defer guests.stop()
+	return push(j, server, client, guests, warmup)
+}
+
 // push lets the server push from before the client starts counting until after
-// it stops.
-func push(j *job, server, client *process, warmup time.Duration) (s report.Sample, err error) {
+// it stops. guests may be nil. What they get does not count as delivered, nor as lost.
+func push(j *job, server, client, guests *process, warmup time.Duration) (s report.Sample, err error) {
 	var (
 		used   rig.Usage
 		pushed rig.Pushed
-		r, all rig.Result
 	)
 	if err := server.do(&used, 0, "mark"); err != nil {
 		return s, err
@@ -119,13 +134,15 @@ func push(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 		return s, err
 	}
 	time.Sleep(warmup)
-	if err := client.do(&r, j.run, "run %g", j.run.Seconds()); err != nil {
+	r, met, err := count(client, guests, j.run, fmt.Sprintf("run %g", j.run.Seconds()))
+	if err != nil {
 		return s, err
 	}
 	if err := server.answer(&pushed, whole); err != nil {
 		return s, err
 	}
-	if err := client.do(&all, 0, "total"); err != nil {
+	all, allMet, err := count(client, guests, 0, "total")
+	if err != nil {
 		return s, err
 	}
 	if err := server.do(&used, 0, "stat"); err != nil {
@@ -136,9 +153,29 @@ func push(j *job, server, client *process, warmup time.Duration) (s report.Sampl
 		return s, err
 	}
 	s.Server = cost(used, pushed.Sent) // the server was marked before the client counted
-	s.Lost = float64(pushed.Sent) - float64(all.Total)
-	s.Joins = float64(r.Joined) / r.Seconds
+	s.Lost = float64(pushed.Sent) - float64(all.Total+allMet.Total)
+	if guests != nil {
+		s.Joins = float64(met.Joined) / met.Seconds
+	}
 	return s, nil
+}
+
+// count gives the client and the guests, if there are any, a command that takes about
+// d, and returns what each counted.
+func count(client, guests *process, d time.Duration, command string) (r, met rig.Result, err error) {
+	if guests != nil {
+		if err := guests.send("%s", command); err != nil {
+			return r, met, err
+		}
+	}
+	if err := client.do(&r, d, "%s", command); err != nil || guests == nil {
+		return r, met, err
+	}
+	err = guests.answer(&met, d)
+	if err == nil && met.Errors > 0 {
+		err = fmt.Errorf("guests: %s", met.Error)
+	}
+	return r, met, err
 }
 
 // withoutSessions returns what the server holds when its first session has come, made

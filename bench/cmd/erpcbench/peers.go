@@ -23,7 +23,7 @@ var peers = []peer{
 		"erpc", "bytes", []string{report.Bytes, report.Large, report.Meta, report.Plugins, report.Filter, report.Size, report.Sessions}},
 	{report.Peer{Name: report.BroadcastPeer, Version: "this tree", How: "Peer.Broadcast, defaults", Ours: true},
 		"erpc", "broadcast", []string{report.Push}},
-	{report.Peer{Name: report.ChurnPeer, Version: "this tree", How: "Peer.Broadcast while 1,000 sessions a second join and as many leave; those that leave lose what is on its way to them", Ours: true},
+	{report.Peer{Name: report.ChurnPeer, Version: "this tree", How: "Peer.Broadcast while 1,000 sessions a second of another process join, which each wait for the first push, and as many leave; those lose what is on its way to them", Ours: true},
 		"erpc", "churn", []string{report.Push}},
 	{report.Peer{Name: report.PushPeer, Version: "this tree", How: "RangeSession and Session.Push, defaults", Ours: true},
 		"erpc", "push", []string{report.Push}},

@@ -22,6 +22,7 @@ type job struct {
 	run     time.Duration // of a sample
 
 	serverEnv []string // of the server process, besides that of the runner
+	guests    string   // variant of a second client, whose sessions come and go while others are pushed to; empty: none
 }
 
 // A kind is a way to measure.
@@ -68,7 +69,12 @@ func newPlan(all []peer, wanted func(test string) bool, run time.Duration) plan 
 		p = append(p, b.group(report.Call, n, func(j *job) { j.callers = n }))
 	}
 	p = append(p, b.group(report.Bytes, 100, func(j *job) { j.callers, j.size = 100, messageSize }))
-	p = append(p, b.group(report.Push, pushSessions, func(j *job) { j.kind, j.conns, j.size = pushes, pushSessions, pushSize }))
+	p = append(p, b.group(report.Push, pushSessions, func(j *job) {
+		j.kind, j.conns, j.size = pushes, pushSessions, pushSize
+		if j.peer.Name == report.ChurnPeer {
+			j.guests = "guests"
+		}
+	}))
 	p = append(p, b.group(report.Idle, idleSessions, func(j *job) { j.kind, j.conns, j.callers = memory, idleSessions, idleSessions }))
 	b.run = max(run, leastLarge)
 	for _, n := range largeCallers {

@@ -143,7 +143,7 @@ func TestPush(t *testing.T) {
 
 // Sessions that stay get what is pushed while others come and go.
 func TestChurn(t *testing.T) {
-	const stay = 3
+	const stay, doors = 3, 20
 	var got atomic.Int64
 	c := rig.Config{Workload: rig.Push, Size: 128, Addr: address(t), Conns: stay, OnPush: func([]byte) { got.Add(1) }}
 	p, err := listen(c, defaults(), nothing)
@@ -151,7 +151,11 @@ func TestChurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() }) // nobody can join any more
-	cl, err := dialChurn(c)
+	if _, err := dialPush(c); err != nil {
+		t.Fatal(err)
+	}
+	c.Conns, c.OnPush = doors, func([]byte) {}
+	cl, err := dialGuests(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ func main() {
 		rig.Variant{Name: "loop", Serve: serveOver(overLoop, handleTyped), Dial: dialOver(overLoop, callMessage(pathTyped))},
 		rig.Variant{Name: "bytes", Serve: serve(handleBytes), Dial: dial(callBytes)},
 		rig.Variant{Name: "broadcast", Serve: servePush(broadcast), Dial: dialPush},
-		rig.Variant{Name: "churn", Serve: servePush(broadcastToAll), Dial: dialChurn},
+		rig.Variant{Name: "churn", Serve: servePush(broadcastToAll), Dial: dialPush},
+		rig.Variant{Name: "guests", Serve: servePush(broadcastToAll), Dial: dialGuests},
 		rig.Variant{Name: "push", Serve: servePush(pushEach), Dial: dialPush},
 	)
 }

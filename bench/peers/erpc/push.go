@@ -59,46 +59,83 @@ func dialPush(c rig.Config) (*rig.Client, error) {
 	return &rig.Client{}, err
 }
 
-// Sessions join in several places, each of which waits for one at a time.
-const (
-	joinsPerSecond = 1000
-	doors          = 20
-)
+// joinsPerSecond is how many guests join each second. They come through c.Conns doors,
+// each of which lets in one at a time.
+const joinsPerSecond = 1000
 
-// dialChurn is dialPush and, beside the sessions that stay, others that join and
-// leave until the process ends.
-func dialChurn(c rig.Config) (*rig.Client, error) {
-	if _, err := sessions(c, defaults(), handlePush); err != nil {
-		return nil, err
-	}
-	guests, err := newPeer(c, defaults())
-	if err != nil {
-		return nil, err
-	}
-	if err := handlePush(guests, c); err != nil {
-		return nil, err
-	}
+// dialGuests has sessions join and leave until the process ends. A guest has joined once
+// the first push has reached it. The sessions that stay are those of another process: a
+// thousand goroutines that receive as fast as they can leave each other, and a door
+// among them, waiting for a processor for a second, whatever the server does.
+func dialGuests(c rig.Config) (*rig.Client, error) {
 	var joined atomic.Uint64
-	for range doors {
+	every := time.Duration(c.Conns) * time.Second / joinsPerSecond
+	for range c.Conns {
+		d, err := newDoor(c)
+		if err != nil {
+			return nil, err
+		}
 		go func() {
-			fmt.Fprintln(os.Stderr, "erpc: nobody joins any more:", comeAndGo(guests, c.Addr, doors*time.Second/joinsPerSecond, &joined))
+			fmt.Fprintln(os.Stderr, "erpc: nobody joins any more:", d.comeAndGo(every, &joined))
 		}()
 	}
 	return &rig.Client{Joined: joined.Load}, nil
 }
 
-// comeAndGo has a session join every so often, and leave when the next one is due.
-func comeAndGo(p erpc.Peer, addr string, every time.Duration, joined *atomic.Uint64) error {
+// A door lets in one guest at a time.
+type door struct {
+	peer   erpc.Peer
+	addr   string
+	pushed chan string // of capacity 1: the id of a session that a push has reached
+}
+
+func newDoor(c rig.Config) (*door, error) {
+	p, err := newPeer(c, defaults())
+	if err != nil {
+		return nil, err
+	}
+	d := &door{peer: p, addr: c.Addr, pushed: make(chan string, 1)}
+	erpc.HandlePush(p, pathPush, func(ctx context.Context, b *[]byte) error {
+		c.OnPush(*b)
+		select {
+		case d.pushed <- erpc.PushCtxFrom(ctx).Session().ID():
+		default:
+		}
+		return nil
+	})
+	return d, nil
+}
+
+// comeAndGo has a guest join every so often, and leave when the next one is due.
+func (d *door) comeAndGo(every time.Duration, joined *atomic.Uint64) error {
 	for due := time.Now(); ; due = due.Add(every) {
 		time.Sleep(time.Until(due))
-		s, st := p.Dial(addr)
+		s, st := d.peer.Dial(d.addr)
 		if !st.OK() {
 			return st.Err()
+		}
+		if err := d.await(s); err != nil {
+			return err
 		}
 		joined.Add(1)
 		time.Sleep(time.Until(due.Add(every)))
 		if err := s.Close(); err != nil {
 			return err
+		}
+	}
+}
+
+// await waits for the first push to a guest. One to the guest before it may still be
+// noted.
+func (d *door) await(guest erpc.Session) error {
+	for {
+		select {
+		case id := <-d.pushed:
+			if id == guest.ID() {
+				return nil
+			}
+		case <-guest.CloseNotify():
+			return errors.New("erpc: the session has ended before a push came")
 		}
 	}
 }
