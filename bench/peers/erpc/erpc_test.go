@@ -154,15 +154,11 @@ func TestChurn(t *testing.T) {
 	if _, err := dialPush(c); err != nil {
 		t.Fatal(err)
 	}
+	awaitSessions(t, p, stay) // before any guest counts
 	c.Conns, c.OnPush = doors, func([]byte) {}
 	cl, err := dialGuests(c)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for end := time.Now().Add(10 * time.Second); p.CountSession() < stay; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d sessions of %d", p.CountSession(), stay)
-		}
 	}
 	rounds := int64(0)
 	for end := time.Now().Add(10 * time.Second); cl.Joined() < 200; rounds++ {
@@ -174,8 +170,10 @@ func TestChurn(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if n := p.CountSession(); n < stay || n > stay+2*doors {
-		t.Errorf("%d sessions, %d of which stay", n, stay)
+	for end := time.Now().Add(10 * time.Second); p.CountSession() > stay+2*doors; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d sessions, %d of which stay", p.CountSession(), stay)
+		}
 	}
 	for end := time.Now().Add(10 * time.Second); got.Load() < stay*rounds; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
