@@ -9,13 +9,16 @@ import (
 
 // parse fills m from the unfiltered part of a frame.
 func parse(m *message.Message, b []byte, own bool, _ int) error {
-	r := cursor{b: b}
-	if err := r.owner(m); err != nil {
+	b, err := parseOwner(m, b)
+	if err != nil {
 		return err
 	}
-	method := r.take(r.u8())
-	status := r.take(r.u16())
-	if r.bad {
+	method, b, ok := cut8(b)
+	if !ok {
+		return errShort
+	}
+	status, b, ok := cut16(b)
+	if !ok {
 		return errShort
 	}
 	m.SetServiceMethod(message.Intern(method))
@@ -25,16 +28,17 @@ func parse(m *message.Message, b []byte, own bool, _ int) error {
 	}
 	m.SetStatus(st)
 	if !own {
-		r.b = m.Store(r.b)
+		b = m.Store(b)
 	}
-	if err := m.Meta().ReadQuery(r.take(r.u16())); err != nil {
-		return malformed("%w", err)
-	}
-	m.SetBodyCodec(byte(r.u8()))
-	if r.bad {
+	meta, b, ok := cut16(b)
+	if !ok || len(b) == 0 {
 		return errShort
 	}
-	m.SetRaw(r.b)
+	if err := m.Meta().ReadQuery(meta); err != nil {
+		return malformed("%w", err)
+	}
+	m.SetBodyCodec(b[0])
+	m.SetRaw(b[1:])
 	return nil
 }
 
@@ -43,58 +47,50 @@ const identitySize = 1 + 7 + 1
 
 // identify is the Identify of the envelope.
 func identify(m *message.Message, b []byte) {
-	c := cursor{b: b}
-	if c.owner(m) != nil {
+	if _, err := parseOwner(m, b); err != nil {
 		m.SetMtype(message.TypeUndefined)
 	}
 }
 
 var errShort = malformed("a frame shorter than its header")
 
-// A cursor consumes fields of b. Once one is missing, it stays bad.
-type cursor struct {
-	b   []byte
-	bad bool
-}
-
-// owner consumes sequence number and type.
-func (r *cursor) owner(m *message.Message) error {
-	text := r.take(r.u8())
-	mtype := byte(r.u8())
-	if r.bad {
-		return errShort
+// parseOwner reads sequence number and type, and returns what follows them.
+func parseOwner(m *message.Message, b []byte) (rest []byte, err error) {
+	text, b, ok := cut8(b)
+	if !ok || len(b) == 0 {
+		return nil, errShort
 	}
 	seq, ok := parseSeq(text)
 	if !ok {
-		return malformed("sequence number %q", text)
+		return nil, malformed("sequence number %q", text)
 	}
 	m.SetSeq(seq)
-	m.SetMtype(mtype)
-	return nil
+	m.SetMtype(b[0])
+	return b[1:], nil
 }
 
-func (r *cursor) take(n int) []byte {
-	if r.bad || len(r.b) < n {
-		r.bad = true
-		return nil
+// cut8 splits b behind its first field, which has its length in one byte in front of
+// it. It reports false if b is too short.
+func cut8(b []byte) (field, rest []byte, ok bool) {
+	if len(b) < 1 {
+		return nil, nil, false
 	}
-	b := r.b[:n:n]
-	r.b = r.b[n:]
-	return b
+	return cut(b[1:], int(b[0]))
 }
 
-func (r *cursor) u8() int {
-	if b := r.take(1); b != nil {
-		return int(b[0])
+// cut16 is cut8 for a length in two bytes.
+func cut16(b []byte) (field, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
 	}
-	return 0
+	return cut(b[2:], int(binary.BigEndian.Uint16(b)))
 }
 
-func (r *cursor) u16() int {
-	if b := r.take(2); b != nil {
-		return int(binary.BigEndian.Uint16(b))
+func cut(b []byte, n int) (field, rest []byte, ok bool) {
+	if len(b) < n {
+		return nil, nil, false
 	}
-	return 0
+	return b[:n:n], b[n:], true
 }
 
 // parseSeq is the inverse of appendSeq, for lower-case digits only.
