@@ -17,6 +17,10 @@ var _ Coster = ProtobufCodec{}
 // counts the size of its Go struct, an element of a list 9/4 of its size, an entry
 // of a map 9 times that of key and value, and a string its text and 16 bytes.
 func (ProtobufCodec) Cost(data []byte, v any, limit int) int {
+	const worst = 512 // bytes for one byte of data, except for very large messages
+	if quick := times(len(data), worst); quick <= limit {
+		return quick
+	}
 	var m proto.Message
 	switch v := v.(type) {
 	case proto.Message:
@@ -25,10 +29,6 @@ func (ProtobufCodec) Cost(data []byte, v any, limit int) int {
 		m = protoadapt.MessageV2Of(v)
 	default:
 		return 0 // nothing is decoded, or Unmarshal refuses it
-	}
-	const worst = 512 // bytes for one byte of data, except for very large messages
-	if quick := times(len(data), worst); quick <= limit {
-		return quick
 	}
 	w := protoWalk{limit: limit}
 	w.message(m.ProtoReflect().Descriptor(), data, 0)
