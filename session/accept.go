@@ -153,6 +153,7 @@ func (l *readLoop) answerInTurn(h *Handler) {
 	x.slot.occupy(l.c)
 	l.inTurn = true
 	if !l.refusedByDrain() {
+		x.deadline = newDeadline(l.c, &x.in)
 		x.serve(h, false, clock())
 	}
 	l.inTurn = false
