@@ -283,3 +283,36 @@ func TestRequestIsKeptWhole(t *testing.T) {
 		t.Error("no context is not the background")
 	}
 }
+
+// The timeout of the caller bounds the handler wherever that runs.
+func TestTheDeadlineHoldsInEveryLane(t *testing.T) {
+	quick := func(h *Handler) { h.pace.credit.Store(maxCredit) }
+	for _, c := range []struct {
+		name   string
+		h      func(*Handler)
+		inTurn bool
+	}{
+		{name: "on a worker", h: func(*Handler) {}},
+		{name: "inline", h: quick},
+		{name: "in order", h: func(h *Handler) { h.SetOrdered(true) }},
+		{name: "behind a backlog", h: func(h *Handler) { h.SetLimit(1); h.SetQueue(1, time.Minute) }},
+		{name: "in turn", h: quick, inTurn: true},
+	} {
+		bounded := make(chan bool, 1)
+		h := callHandler(func(ctx CallCtx, n int) (any, *message.Status) {
+			_, ok := ctx.Context().Deadline()
+			bounded <- ok
+			return n, nil
+		})
+		c.h(h)
+		u := newUnit(t, callRoute{call: h}, nil)
+		u.unwatched()
+		l := &readLoop{c: u.conn, x: u.inbound(message.TypeCall, 7, "/h", 1, message.WithSetMeta(MetaTimeout, "60000"))}
+		l.x.in.SetInTurn(c.inTurn)
+		l.accept()
+		if !receive(t, bounded) {
+			t.Errorf("%s: the context of the handler has no deadline", c.name)
+		}
+		eventually(t, "the reply", func() bool { return u.sock.Stats().MessagesOut == 1 })
+	}
+}
