@@ -175,6 +175,7 @@ func TestHooksOfReplies(t *testing.T) {
 	} {
 		p := &replyTracer{at: c.at, do: c.do}
 		u := newUnit(t, callRoute{}, func(sh *Shared) { sh.Hooks.Store(NewHooks([]plugin.Plugin{p})) })
+		u.unwatched() // the stack of a panic may take longer than a hook may
 		result := 0
 		cmd, seq := u.inFlight(&result)
 		cmd.swap = new(Swap)
