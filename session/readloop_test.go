@@ -273,7 +273,7 @@ func TestPlacesOfABlockedReader(t *testing.T) {
 				count := int32(0)
 				if takenOver {
 					time.Sleep(2 * maxUserCode)
-					u.handoff.look(clock(), u.conn)
+					(&watchedConn{h: &u.handoff, w: u.conn}).look(clock())
 					count = 1
 				}
 				check("in the handler", count, count)

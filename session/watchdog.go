@@ -24,11 +24,6 @@ type handoff struct {
 	epoch   atomic.Uint64
 	since   atomic.Int64 // on clock, when it entered user code
 	watched atomic.Bool  // the watchdog has the connection on its list
-
-	// Owned by the goroutine of the watchdog, before that by add, which puts the
-	// connection on the list:
-	idleTicks int32
-	lastEpoch uint64
 }
 
 const (
@@ -82,38 +77,6 @@ type watched interface {
 	wakeReader()
 }
 
-// look makes another goroutine read on if the reading one is stuck in user code.
-// It reports whether the connection stays on the list.
-func (h *handoff) look(now time.Duration, w watched) bool {
-	n := h.epoch.Load()
-	if n&epochBits != 0 && now-time.Duration(h.since.Load()) > maxUserCode {
-		w.countBlocked()
-		if h.epoch.CompareAndSwap(n, nextEpoch(n)) {
-			if n&epochBits == epochHandling {
-				w.countWorking() // the handler may have uncounted it already
-			}
-			n = nextEpoch(n)
-			w.readOn()
-		} else {
-			w.uncountBlocked()
-		}
-	}
-	if n != h.lastEpoch {
-		h.lastEpoch, h.idleTicks = n, 0
-		return true
-	}
-	h.idleTicks++
-	if h.idleTicks < maxIdleTicks || n&epochBits != 0 {
-		return true
-	}
-	h.watched.Store(false)
-	if h.epoch.Load() != n { // a message arrived in between and saw watched set
-		return h.watched.CompareAndSwap(false, true)
-	}
-	w.wakeReader()
-	return false
-}
-
 // A watchdog watches the connections of one owner on which messages were handled
 // lately. The zero value is ready.
 //
@@ -159,9 +122,45 @@ type watchlist struct {
 	running bool
 }
 
+// A watchedConn is a connection on a watchlist, and what the last look at it has seen.
 type watchedConn struct {
-	h *handoff
-	w watched
+	h         *handoff
+	w         watched
+	lastEpoch uint64
+	idleTicks int // looks in a row that have seen lastEpoch
+}
+
+// look makes another goroutine read on if the reading one is stuck in user code.
+// It reports whether the connection stays on the list.
+func (c *watchedConn) look(now time.Duration) bool {
+	h, w := c.h, c.w
+	n := h.epoch.Load()
+	if n&epochBits != 0 && now-time.Duration(h.since.Load()) > maxUserCode {
+		w.countBlocked()
+		if h.epoch.CompareAndSwap(n, nextEpoch(n)) {
+			if n&epochBits == epochHandling {
+				w.countWorking() // the handler may have uncounted it already
+			}
+			n = nextEpoch(n)
+			w.readOn()
+		} else {
+			w.uncountBlocked()
+		}
+	}
+	if n != c.lastEpoch {
+		c.lastEpoch, c.idleTicks = n, 0
+		return true
+	}
+	c.idleTicks++
+	if c.idleTicks < maxIdleTicks || n&epochBits != 0 {
+		return true
+	}
+	h.watched.Store(false)
+	if h.epoch.Load() != n { // a message arrived in between and saw watched set
+		return h.watched.CompareAndSwap(false, true)
+	}
+	w.wakeReader()
+	return false
 }
 
 func (l *watchlist) add(d *watchdog, h *handoff, w watched) {
@@ -171,8 +170,7 @@ func (l *watchlist) add(d *watchdog, h *handoff, w watched) {
 		return
 	}
 	d.conns.Add(1)
-	h.idleTicks = 0
-	l.conns = append(l.conns, watchedConn{h, w})
+	l.conns = append(l.conns, watchedConn{h: h, w: w})
 	if !l.running {
 		l.running = true
 		go l.run(d)
@@ -203,7 +201,7 @@ func (l *watchlist) lookAtAll(now time.Duration) (gone int, again bool) {
 	defer l.mu.Unlock()
 	keep := l.conns[:0]
 	for _, c := range l.conns {
-		if c.h.look(now, c.w) {
+		if c.look(now) {
 			keep = append(keep, c)
 		}
 	}

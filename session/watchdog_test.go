@@ -35,17 +35,18 @@ func (w *fakeWatched) check(t *testing.T, blocked, readers, woken int32) {
 func TestStuckReaderIsReplaced(t *testing.T) {
 	var h handoff
 	var w fakeWatched
+	c := watchedConn{h: &h, w: &w}
 	epoch := h.enter(time.Second)
-	if !h.look(time.Second+maxUserCode, &w) {
+	if !c.look(time.Second + maxUserCode) {
 		t.Error("a connection in user code is no longer watched")
 	}
 	w.check(t, 0, 0, 0) // not yet
-	h.look(time.Second+maxUserCode+1, &w)
+	c.look(time.Second + maxUserCode + 1)
 	w.check(t, 1, 1, 0)
 	if h.exit(epoch) {
 		t.Error("two goroutines read")
 	}
-	h.look(time.Hour, &w)
+	c.look(time.Hour)
 	w.check(t, 1, 1, 0) // the new one is in no user code
 
 	epoch = h.enter(time.Hour)
@@ -61,6 +62,7 @@ func TestReplyThatIsStuckIsNotAtWork(t *testing.T) {
 	for _, returned := range []bool{false, true} {
 		var h handoff
 		var w fakeWatched
+		c := watchedConn{h: &h, w: &w}
 		epoch := h.enter(1)
 		if returned {
 			again, reads := h.handlerDone(epoch)
@@ -72,7 +74,7 @@ func TestReplyThatIsStuckIsNotAtWork(t *testing.T) {
 		if !h.inUserCode() {
 			t.Error("it may block, but is not watched")
 		}
-		h.look(time.Hour, &w)
+		c.look(time.Hour)
 		w.check(t, 1, 1, 0)
 		if working := w.working.Load() == 1; working == returned {
 			t.Errorf("handler returned %v, but counts as at work: %v", returned, working)
@@ -88,22 +90,24 @@ func TestReplyThatIsStuckIsNotAtWork(t *testing.T) {
 func TestReaderThatComesOutInTime(t *testing.T) {
 	var h handoff
 	var w fakeWatched
+	c := watchedConn{h: &h, w: &w}
 	epoch := h.enter(1)
 	w.onCount = func() {
 		if !h.exit(epoch) {
 			t.Error("the goroutine does not read any more")
 		}
 	}
-	h.look(time.Hour, &w)
+	c.look(time.Hour)
 	w.check(t, 0, 0, 0)
 }
 
 func TestSilentConnectionIsLetGo(t *testing.T) {
 	var h handoff
 	var w fakeWatched
+	c := watchedConn{h: &h, w: &w}
 	h.watched.Store(true)
 	looks := 0
-	for h.look(0, &w) {
+	for c.look(0) {
 		if looks++; looks > 2*maxIdleTicks {
 			t.Fatal("it is watched without end")
 		}
@@ -117,9 +121,10 @@ func TestSilentConnectionIsLetGo(t *testing.T) {
 func TestConnectionInUserCodeIsWatchedOn(t *testing.T) {
 	var h handoff
 	var w fakeWatched
+	c := watchedConn{h: &h, w: &w}
 	h.enter(time.Hour)
 	for range 3 * maxIdleTicks {
-		if !h.look(0, &w) {
+		if !c.look(0) {
 			t.Fatal("it is no longer watched, though its handler may block")
 		}
 	}
@@ -207,7 +212,7 @@ func BenchmarkLookAtAll(b *testing.B) {
 		h := new(handoff)
 		h.watched.Store(true)
 		h.enter(0)
-		l.conns = append(l.conns, watchedConn{h, &w})
+		l.conns = append(l.conns, watchedConn{h: h, w: &w})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -220,10 +225,11 @@ func BenchmarkLookAtAll(b *testing.B) {
 func TestEachMessageIsSeen(t *testing.T) {
 	var h handoff
 	var w fakeWatched
+	c := watchedConn{h: &h, w: &w}
 	h.watched.Store(true)
 	for range 3 {
 		for range maxIdleTicks - 1 {
-			if !h.look(0, &w) {
+			if !c.look(0) {
 				t.Fatal("it is let go although a message came not long ago")
 			}
 		}
@@ -231,7 +237,7 @@ func TestEachMessageIsSeen(t *testing.T) {
 		if !h.exit(h.enter(0)) || h.epoch.Load() == before {
 			t.Fatal("a message leaves the epoch as it was")
 		}
-		if !h.look(0, &w) {
+		if !c.look(0) {
 			t.Fatal("it is let go after a message")
 		}
 	}
@@ -279,7 +285,7 @@ func TestAConnectionIsOnTheListOnce(t *testing.T) {
 		time.Sleep((maxIdleTicks/2 + 1) * watchTick)
 		synctest.Wait()
 		l.mu.Lock()
-		looks := h.idleTicks
+		looks := l.conns[0].idleTicks
 		l.mu.Unlock()
 		if looks != maxIdleTicks/2+1 {
 			t.Errorf("it was looked at %d times in %d ticks", looks, maxIdleTicks/2+1)
