@@ -164,7 +164,7 @@ type connLoad struct{ c *conn }
 
 func (l connLoad) unread() (replies, bytes int64) { return l.c.sock.Waiting() }
 func (l connLoad) work() (int64, bool) {
-	return int64(l.c.places.handlers.Load()), l.c.pending.peek().Len() > 0 || l.c.starved.Load() > 0
+	return int64(l.c.places.handlers.Load()), l.c.pending.peek().Len() > 0 || l.c.streams.Load().starve()
 }
 func (l connLoad) flush()                 { l.c.sock.StartFlush() }
 func (l connLoad) broken() bool           { return l.c.sock.Err() != nil }

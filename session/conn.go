@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,25 +49,20 @@ type conn struct {
 	proof     lazy[proof]
 	debts     lazy[debts]
 
-	goaway  goaway
-	places  places
-	starved atomic.Int32 // senders on streams that wait for credit
+	goaway goaway
+	places places
+	closed atomic.Bool
 
 	ctx      connContext                 // see context
 	streams  atomic.Pointer[streams]     // nil until the first use; see streamTable
 	closedBy atomic.Pointer[ClosedError] // why the other side has closed the session, if it has said so
 
-	replaceable bool       // the session dials another connection when this one ends
-	mu          sync.Mutex // guards the following
-	closed      bool
-
-	seen  lazy[activity] // owned by the sweep for idle sessions, one goroutine
-	stuck *stuck         // owned by the sweep for stuck connections, one goroutine
+	swept lazy[swept]
 }
 
 func newConnection(s *Engine, nc net.Conn) *conn {
 	return &conn{
-		shared: s.shared, up: s, sess: s, replaceable: s.conns.redialable(),
+		shared: s.shared, up: s, sess: s,
 		sock: socket.New(nc, s.protoFunc(), s.shared.Socket), opened: clock(),
 	}
 }
@@ -80,13 +74,9 @@ func (c *conn) context() context.Context { return &c.ctx }
 // with the cause, and the contexts of handlers end. Only the first call has an
 // effect.
 func (c *conn) close(cause error) error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	if !c.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	c.closed = true
-	c.mu.Unlock()
 	c.up.connClosed(c)
 	c.streams.Load().end(cause)
 	err := c.sock.Close()
@@ -109,11 +99,10 @@ func (c *conn) endCalls(cause error) {
 	}
 }
 
-func (c *conn) isClosed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.closed
-}
+func (c *conn) isClosed() bool { return c.closed.Load() }
+
+// replaceable reports whether the session dials another connection when c ends.
+func (c *conn) replaceable() bool { return c.sess.conns.redialable() }
 
 // refusal returns the status of a call or a stream that c did not take because it takes
 // no more. Nothing was sent.

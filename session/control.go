@@ -25,7 +25,7 @@ func (c *conn) offerProof(m *message.Message) bool {
 	if m.Meta().RawLen() > 0 || m.Meta().Len() > 0 {
 		m.Meta().Del(metaHello) // left from another connection, or of another sender
 	}
-	if c.proof.peek().settled() || !c.replaceable && m.Meta().Peek(MetaTimeout) == nil {
+	if c.proof.peek().settled() || !c.replaceable() && m.Meta().Peek(MetaTimeout) == nil {
 		return false
 	}
 	if !c.proof.get().begin() {
@@ -196,7 +196,7 @@ func (c *conn) closeIfDone() {
 	switch {
 	case state == remoteHalfClosed:
 		go c.endHalfClosed()
-	case c.replaceable:
+	case c.replaceable():
 		go c.close(nil)
 	default:
 		c.owe(debt{what: debtBye})
@@ -206,7 +206,7 @@ func (c *conn) closeIfDone() {
 // halfClose lets the handlers at work finish after the other side has closed its
 // sending direction. It reports false if the connection ends instead.
 func (c *conn) halfClose() bool {
-	if c.replaceable || c.proof.peek().given() || !c.busy() || !halfCloses(c.sock.Conn()) {
+	if c.replaceable() || c.proof.peek().given() || !c.busy() || !halfCloses(c.sock.Conn()) {
 		return false
 	}
 	if !c.goaway.remote.move(remoteServing, remoteHalfClosed) {

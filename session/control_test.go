@@ -134,7 +134,7 @@ func TestWhoOffers(t *testing.T) {
 		{"one that was sent before, after the proof", forwarded(), func(p *proof) { p.give() }, true, false},
 	} {
 		u := newUnit(t, callRoute{}, nil)
-		u.replaceable = c.replaceable
+		u.setReplaceable(c.replaceable)
 		if c.state != nil {
 			c.state(u.proof.get())
 		}

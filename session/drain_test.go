@@ -118,7 +118,7 @@ func TestDrainOfAClosedConnection(t *testing.T) {
 func TestLeave(t *testing.T) {
 	for _, replaceable := range []bool{false, true} {
 		u := newUnit(t, callRoute{}, nil)
-		u.replaceable = replaceable
+		u.setReplaceable(replaceable)
 		u.prove()
 		cmd := &CallCmd{sess: u.sess, wake: make(chan struct{}, 1)}
 		seq, inFlight, _ := cmd.enter(u.conn)

@@ -375,7 +375,7 @@ func (s *Engine) Stats() Stats {
 // time may call it.
 func (s *Engine) Idle() bool {
 	c := s.conns.current()
-	silent := c.seen.get().look(c.sock.Stats())
+	silent := c.swept.get().idle.look(c.sock.Stats())
 	return silent && c.sock.Flushed() && !c.busy() && s.State() == Open
 }
 
@@ -388,8 +388,12 @@ func (s *Engine) EndStuck(limit time.Duration) {
 	}
 	c, now := s.conns.current(), clock()
 	calls := c.pending.peek().Len()
-	c.stuck = c.stuck.look(calls, c.sock.Stats().BytesIn, now)
-	if c.stuck.reached(limit, now) {
+	if calls == 0 && c.swept.peek() == nil {
+		return
+	}
+	w := c.swept.get()
+	w.stuck = w.stuck.look(calls, c.sock.Stats().BytesIn, now)
+	if w.stuck.reached(limit, now) {
 		if missed, ok := s.shared.errorLog.ends.Allow(time.Now()); ok {
 			s.Log(slog.LevelWarn, "connection is stuck", slog.Int("pending", calls), slog.Duration("limit", limit), slog.Int("left_out", missed))
 		}

@@ -105,7 +105,7 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 		{"no half end", func(c *endingConn) net.Conn { return c }, 1, second, nil, 0, false},
 		{"no half end below", func(c *endingConn) net.Conn { return wrapConn{halfConn{c}} }, 1, second, nil, 0, false},
 		{"proven", half, 1, second, func(c *conn) { c.proof.get().give() }, 0, false},
-		{"to be redialed", half, 1, second, func(c *conn) { c.replaceable = true }, 0, false},
+		{"to be redialed", half, 1, second, func(c *conn) { c.sess.conns.redials = new(redials) }, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,11 @@ func TestHalfClosedSideIsWaitedFor(t *testing.T) {
 					t.Errorf("closed after %v, want %v", d, c.after)
 				}
 				synctest.Wait()
-				if s.State() != Closed || s.Stats().Handlers != 0 {
+				end := Closed
+				if s.conns.redialable() {
+					end = Lost
+				}
+				if s.State() != end || s.Stats().Handlers != 0 {
 					t.Errorf("the session is %v, with %d handlers", s.State(), s.Stats().Handlers)
 				}
 				if c.after > 0 && ended != c.calls {

@@ -69,7 +69,7 @@ func (l *readLoop) next() bool {
 		go c.end(err, l.x)
 		return false
 	}
-	if l.ender != nil && l.x.in.Mtype() == message.TypeReply && l.ender.Ended() && c.replaceable {
+	if l.ender != nil && l.x.in.Mtype() == message.TypeReply && l.ender.Ended() && c.replaceable() {
 		c.up.connLeaving(c) // before the caller learns of it: it may call again at once
 	}
 	out := l.accept()

@@ -212,7 +212,7 @@ func TestSessionLeavesBeforeTheLastReply(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			p := &endingProto{Proto: rawproto.New(), left: c.left}
 			u, f := newFeedUnit(t, nil, func() proto.Proto { return p })
-			u.replaceable = c.replaceable
+			u.setReplaceable(c.replaceable)
 			cmd := &CallCmd{sess: u.sess, wake: make(chan struct{}, 1)}
 			u.conn.up = upstreamThatLooks{u.told, func() {
 				if len(cmd.wake) > 0 {

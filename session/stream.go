@@ -70,7 +70,7 @@ func newStream(c *conn, method string, codec byte, pipe []byte) (*Stream, error)
 	}
 	s := &Stream{
 		conn: c, method: method, codec: codec, pipe: pipe,
-		window:  stream.NewWindow(stream.InitialWindow, &c.starved),
+		window:  stream.NewWindow(stream.InitialWindow, &c.streamTable().starved),
 		inbox:   inbox,
 		out:     outgoing{turn: make(chan struct{}, 1)},
 		drained: make(chan struct{}),

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goerpc/erpc/internal/stream"
 	"github.com/goerpc/erpc/message"
@@ -29,7 +30,8 @@ var (
 // The key of a stream in the table is the number in frames that arrive; frames
 // that are sent have its negation.
 type streams struct {
-	caps caps // of the other side
+	caps    caps         // of the other side
+	starved atomic.Int32 // senders that wait for credit
 
 	mu       sync.Mutex // guards the following
 	byKey    map[int32]*Stream
@@ -106,6 +108,9 @@ func (t *streams) enterLocked(s *Stream) {
 	}
 	t.byKey[s.key] = s
 }
+
+// starve reports whether a sender waits for credit.
+func (t *streams) starve() bool { return t != nil && t.starved.Load() > 0 }
 
 // get returns the stream with that key, open or with its end being written, or nil.
 func (t *streams) get(key int32) *Stream {

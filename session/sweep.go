@@ -6,8 +6,13 @@ import (
 	"github.com/goerpc/erpc/socket"
 )
 
-// A peer sweeps all its sessions now and then. This is what the sweeps remember of
-// a connection. Only one goroutine at a time looks.
+// A peer sweeps all its sessions now and then, for idle ones and for stuck connections.
+// swept is what the sweeps remember of a connection. Each field belongs to one sweep,
+// which only one goroutine at a time makes.
+type swept struct {
+	idle  activity
+	stuck *stuck
+}
 
 // minActivity is how many bytes of a message must arrive between two looks for its
 // session to be active: a byte now and then is not enough.
