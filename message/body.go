@@ -58,6 +58,14 @@ func (m *Message) StorageUpTo(n, most int) []byte {
 	return m.buf
 }
 
+// SetEarnedStorage says how long a frame may be that gets its storage before its bytes
+// have arrived. Sockets call it for the messages they read, with the length of the
+// message before: a side that has sent that much once may be about to do it again.
+func (m *Message) SetEarnedStorage(n uint32) { m.earned = n }
+
+// EarnedStorage is what [Message.SetEarnedStorage] has set.
+func (m *Message) EarnedStorage() int { return int(m.earned) }
+
 // Keep makes b the storage. It is what the caller has grown from
 // [Message.Storage].
 func (m *Message) Keep(b []byte) { m.buf = b }

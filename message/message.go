@@ -30,6 +30,7 @@ type Message struct {
 	raw       []byte // undecoded body, part of buf or of the output of a filter
 	buf       []byte // storage, kept across resets
 	size      uint32
+	earned    uint32     // see SetEarnedStorage
 	readLimit int        // see SetReadLimit
 	codecs    *codec.Set // see SetCodecs
 	room      DecodeRoom // see SetDecodeRoom
@@ -113,7 +114,7 @@ func (m *Message) Reset(settings ...Setting) {
 	m.meta.Reset()
 	m.pipe.Reset()
 	m.ctx, m.body, m.newBody, m.raw = nil, nil, nil, nil
-	m.size, m.readLimit, m.codecs, m.room, m.fault, m.turn, m.zero = 0, 0, nil, nil, nil, false, false
+	m.size, m.earned, m.readLimit, m.codecs, m.room, m.fault, m.turn, m.zero = 0, 0, 0, nil, nil, nil, false, false
 	if cap(m.buf) > maxKept {
 		bufpool.Put(m.buf)
 		m.buf = nil

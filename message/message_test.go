@@ -268,6 +268,7 @@ func TestResetKeepsNothing(t *testing.T) {
 	m.SetRaw(m.Store([]byte("raw")))
 	m.SetSize(9)
 	m.SetReadLimit(9)
+	m.SetEarnedStorage(9)
 	m.SetCodecs(codec.NewSet())
 	m.SetDecodeRoom(&fakeRoom{})
 	m.SetInTurn(true)

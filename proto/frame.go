@@ -9,7 +9,9 @@ import (
 )
 
 // firstRead is how much of a large frame is read before more storage is made:
-// storage grows with what has arrived, not with what a length claims.
+// storage grows with what has arrived, not with what a length claims. Only a
+// connection that has carried a message of that length before gets all of it at once
+// ([message.Message.EarnedStorage]), so that it does not wait, and nothing is copied.
 const firstRead = 256 << 10
 
 // ReadFrame reads the next n bytes. If they fit into r's buffer, b is a part of
@@ -26,7 +28,7 @@ func ReadFrame(r *bufio.Reader, m *message.Message, n int) (b []byte, own bool, 
 		_, err = r.Discard(n)
 		return b, false, err
 	}
-	b = m.StorageUpTo(step(firstRead, n), n)
+	b = m.StorageUpTo(step(max(firstRead, m.EarnedStorage()), n), n)
 	for got := 0; ; {
 		k, err := io.ReadFull(r, b[got:])
 		if err != nil {

@@ -120,6 +120,45 @@ func TestReadFrameAllocatesWhatArrives(t *testing.T) {
 	}
 }
 
+// offered records how many bytes the first Read may fill.
+type offered struct {
+	io.Reader
+	first int
+}
+
+func (o *offered) Read(p []byte) (int, error) {
+	if o.first == 0 {
+		o.first = len(p)
+	}
+	return o.Reader.Read(p)
+}
+
+// A connection that has carried a large message gets the storage for another one at
+// once, and no more than that.
+func TestReadFrameGivesEarnedStorageAtOnce(t *testing.T) {
+	const earned = 16 * firstRead
+	for _, c := range []struct{ earned, n, want int }{
+		{0, earned, firstRead},
+		{1000, earned, firstRead},
+		{earned, earned, earned},
+		{earned, earned + 40, earned + 40},
+		{earned, 64 * earned, earned},
+		{earned, 2 * firstRead, 2 * firstRead},
+	} {
+		runtime.GC()
+		runtime.GC() // no storage is kept that could be used
+		var m message.Message
+		m.SetEarnedStorage(uint32(c.earned))
+		src := &offered{Reader: bytes.NewReader(pattern(1000))}
+		if _, _, err := ReadFrame(bufio.NewReader(src), &m, c.n); err != io.ErrUnexpectedEOF {
+			t.Errorf("%d bytes after %d: %v", c.n, c.earned, err)
+		}
+		if src.first != c.want {
+			t.Errorf("%d bytes after %d: there is storage for %d at once, want %d", c.n, c.earned, src.first, c.want)
+		}
+	}
+}
+
 // A part that is slightly smaller than the frame is the whole frame. What pooled
 // storage holds does not matter here, so the rule is tested alone.
 func TestStepTakesASmallRest(t *testing.T) {

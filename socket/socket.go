@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -92,7 +93,8 @@ type Socket struct {
 	proto proto.Proto
 	in    reader
 	out   writer
-	limit int // in place of Config.ReadLimit if it is less; 0: none; see LimitRead
+	limit uint32 // in place of Config.ReadLimit if it is less; 0: none; see LimitRead
+	last  uint32 // the length of the message that was read last; owned by the reading goroutine
 }
 
 // New returns a socket that speaks p on conn. cfg comes from
@@ -125,7 +127,8 @@ func (s *Socket) Read(m *message.Message) (err error) {
 	}
 	err = s.unpack(br, m)
 	if err == nil {
-		s.in.arrived(m.Size())
+		s.last = m.Size()
+		s.in.arrived(s.last)
 	}
 	return err
 }
@@ -133,7 +136,7 @@ func (s *Socket) Read(m *message.Message) (err error) {
 // LimitRead makes Read refuse messages above n bytes, before and after filters
 // inflate them, even if [Config.ReadLimit] allows more. 0 removes the limit. Like
 // Read, it must not be called concurrently.
-func (s *Socket) LimitRead(n int) { s.limit = n }
+func (s *Socket) LimitRead(n int) { s.limit = uint32(min(n, math.MaxInt32)) }
 
 // ReadOn waits for more of the message for which Read, or ReadOn, has returned
 // [proto.ErrEarly], and unpacks it again. It returns the error of reading or of
@@ -153,9 +156,10 @@ func (s *Socket) unpack(br *bufio.Reader, m *message.Message) (err error) {
 	defer guard.Catch(&err, "protocol", "")
 	limit := s.out.cfg.ReadLimit
 	if s.limit > 0 {
-		limit = min(limit, s.limit)
+		limit = min(limit, int(s.limit))
 	}
 	m.SetReadLimit(limit)
+	m.SetEarnedStorage(s.last)
 	m.SetCodecs(s.out.cfg.Codecs)
 	m.SetDecodeRoom(s.out.cfg.DecodeRoom)
 	return s.proto.Unpack(br, m, limit)

@@ -244,6 +244,35 @@ func TestLimitRead(t *testing.T) {
 	}
 }
 
+// The storage that a message may get before its bytes have come is as long as the
+// message before.
+func TestReadEarnsStorage(t *testing.T) {
+	a, b := net.Pipe()
+	r := newSocket(a, Config{})
+	defer func() { _, _ = r.Close(), b.Close() }()
+	sizes := []int{1000, 100_000, 10, 500}
+	frames := make([][]byte, len(sizes))
+	for i, n := range sizes {
+		frames[i] = frameOf(t, call(1, make([]byte, n)))
+	}
+	go func() {
+		for _, f := range frames {
+			_, _ = b.Write(f) // an error makes Read fail
+		}
+	}()
+	want := 0
+	for i, f := range frames {
+		var m message.Message
+		if err := r.Read(&m); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.EarnedStorage(); got != want {
+			t.Errorf("message %d has earned %d bytes, want %d", i, got, want)
+		}
+		want = len(f)
+	}
+}
+
 // noRoom is a [message.DecodeRoom] without room.
 type noRoom struct{}
 
