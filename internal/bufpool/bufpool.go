@@ -53,7 +53,7 @@ func Make(n int) []byte {
 	if n < Min || n > Max {
 		return make([]byte, 0, n)
 	}
-	step := 1 << (bits.Len(uint(n)) - 1 - stepBits)
+	step := min(1<<(bits.Len(uint(n))-1-stepBits), maxStep)
 	return make([]byte, 0, (n+step-1)&^(step-1))
 }
 
@@ -61,8 +61,12 @@ func Make(n int) []byte {
 // of two.
 const stepBits = 3
 
+// maxStep bounds how much larger a capacity is than what was asked for. A body of 16 MiB
+// with its header would have 2 MiB more, which have to be cleared, too.
+const maxStep = 256 << 10
+
 // Grow returns b with room for n more bytes. If b is large and has to move, the
-// new buffer comes from Make.
+// new buffer comes from Make. It is for one large piece, not for many small ones.
 func Grow(b []byte, n int) []byte {
 	need := len(b) + n
 	switch {

@@ -47,13 +47,16 @@ func TestMakeServesSizesNearby(t *testing.T) {
 	for range 2 { // what other tests have put back is gone after two collections
 		runtime.GC()
 	}
-	for _, n := range []int{0, 1, Min - 1, Min, Min + 1, 66_133, 1 << 20, 1<<20 + 1, Max} {
+	for _, n := range []int{0, 1, Min - 1, Min, Min + 1, 66_133, 1 << 20, 1<<20 + 1, 16<<20 + 40, Max} {
 		b := Make(n)
 		if len(b) != 0 || cap(b) < n || cap(b) > max(n, Min)+n/4 {
 			t.Errorf("Make(%d) returned length %d, capacity %d", n, len(b), cap(b))
 		}
 		if n >= Min && n < Max && n&(n-1) != 0 && cap(b) < n+n/100 && cap(b)%(1<<11) != 0 {
 			t.Errorf("Make(%d) has a capacity of %d, which fits no other size", n, cap(b))
+		}
+		if cap(b) > max(n, Min)+maxStep {
+			t.Errorf("Make(%d) has a capacity of %d, more than %d too much", n, cap(b), maxStep)
 		}
 	}
 	if b := Make(Max + 1); cap(b) < Max+1 {
