@@ -62,23 +62,26 @@ func TestRefusalEndsDial(t *testing.T) {
 // A session ends with the refusal of its redial if the program considers that
 // final.
 func TestRefusalEndsRedial(t *testing.T) {
-	on := memory.New()
-	srv := newPeer(t, on, peer.Config{})
-	serve(t, srv, "a")
-	var redials atomic.Int32
-	cli := newPeer(t, on, peer.Config{RedialTimes: -1, RedialInterval: time.Millisecond, RedialOn: peer.RedialOn}, dialHook(func(_ session.PreSession, isRedial bool) *message.Status {
-		if isRedial {
-			redials.Add(1)
-			return message.NewStatus(message.CodeUnauthorized, "no longer")
+	synctest.Test(t, func(t *testing.T) { // no time passes until the call, or it would redial again
+		t.Cleanup(func() { time.Sleep(time.Minute) }) // what the sessions leave behind ends by itself
+		on := memory.New()
+		srv := newPeer(t, on, peer.Config{})
+		serve(t, srv, "a")
+		var redials atomic.Int32
+		cli := newPeer(t, on, peer.Config{RedialTimes: -1, RedialInterval: time.Millisecond, RedialOn: peer.RedialOn}, dialHook(func(_ session.PreSession, isRedial bool) *message.Status {
+			if isRedial {
+				redials.Add(1)
+				return message.NewStatus(message.CodeUnauthorized, "no longer")
+			}
+			return nil
+		}))
+		sess := dial(t, cli, "a")
+		srv.RangeSession(func(s session.Session) bool { return s.Close() != nil })
+		receive(t, "the end of the session", sess.CloseNotify())
+		if st := sess.Call("/x", nil, nil).Status(); st.Code() != message.CodeConnClosed || !strings.Contains(st.String(), "no longer") || redials.Load() != 1 {
+			t.Errorf("%v after %d redials", st, redials.Load())
 		}
-		return nil
-	}))
-	sess := dial(t, cli, "a")
-	srv.RangeSession(func(s session.Session) bool { return s.Close() != nil })
-	receive(t, "the end of the session", sess.CloseNotify())
-	if st := sess.Call("/x", nil, nil).Status(); st.Code() != message.CodeConnClosed || !strings.Contains(st.String(), "no longer") || redials.Load() != 1 {
-		t.Errorf("%v after %d redials", st, redials.Load())
-	}
+	})
 }
 
 // The log says when a session is lost and when it is connected again.

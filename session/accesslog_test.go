@@ -181,6 +181,7 @@ func TestRunLogOfAStream(t *testing.T) {
 		if err := s.Recv(new(int)); err != io.EOF {
 			d.Error(err)
 		}
+		synctest.Wait() // until both sides have written its line
 		closed := d.open(d.Context())
 		_ = closed.Close() // never fails
 		time.Sleep(2 * time.Second)
