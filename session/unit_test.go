@@ -241,8 +241,6 @@ func (u *unit) want(events ...string) {
 	}
 }
 
-// unwatched keeps the watchdog away: a handler on the goroutine that reads keeps its
-// place, however long the machine takes for it.
 // setReplaceable says whether the session can dial another connection.
 func (u *unit) setReplaceable(on bool) {
 	u.sess.conns.redials = nil
@@ -251,6 +249,8 @@ func (u *unit) setReplaceable(on bool) {
 	}
 }
 
+// unwatched keeps the watchdog away: a handler on the goroutine that reads keeps its
+// place, however long the machine takes for it.
 func (u *unit) unwatched() { u.handoff.watched.Store(true) } // it is on no list
 
 // prove lets the other side of the unit be proven.
