@@ -8,7 +8,7 @@ import (
 
 // turnBytes is how much a leader writes in one turn before it leaves the rest to
 // the flusher pool, so that no sender writes for others for long and a busy socket
-// does not keep the pool from quiet ones.
+// does not keep the pool from quiet ones. A reader lets others run after as much.
 const turnBytes = 256 << 10
 
 // flush writes what is queued, for one turn, and gives up the lead. The caller is
