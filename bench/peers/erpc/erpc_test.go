@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"path/filepath"
 	"sync/atomic"
@@ -170,27 +171,15 @@ func TestChurn(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	for end := time.Now().Add(10 * time.Second); p.CountSession() > stay+2*doors; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d sessions, %d of which stay", p.CountSession(), stay)
-		}
-	}
-	for end := time.Now().Add(10 * time.Second); got.Load() < stay*rounds; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d messages of at least %d arrived", got.Load(), stay*rounds)
-		}
-	}
+	wait.Until(t, 10*time.Second, "the guests who leave", func() bool { return p.CountSession() <= stay+2*doors })
+	wait.Until(t, 10*time.Second, "what the sessions that stay were sent", func() bool { return got.Load() >= stay*rounds })
 }
 
 // awaitSessions waits until the server has accepted n sessions and lost the
 // one that only looked whether it listens.
 func awaitSessions(t *testing.T, p erpc.Peer, n int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); p.CountSession() != n; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d sessions of %d", p.CountSession(), n)
-		}
-	}
+	wait.Until(t, 10*time.Second, fmt.Sprint(n, " sessions"), func() bool { return p.CountSession() == n })
 }
 
 // Callers go around all sessions when there are more sessions than callers.
