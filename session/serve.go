@@ -64,7 +64,8 @@ func (x *exchange) serveOne() {
 
 // serve handles one inbound CALL or PUSH from beginning to end. h is the handler
 // of the method as it was read, nil if there is none. With noFlush, the reply
-// waits for a flush. The deadline of x is set already. It returns the time, on clock, at which the handler was done.
+// waits for a flush. The deadline of x is set already. It returns the time, on clock,
+// at which the handler was done.
 func (x *exchange) serve(h *Handler, noFlush bool, t0 time.Duration) time.Duration {
 	x.start, x.phase = t0, phaseHandling
 	if x.in.Mtype() == message.TypeCall {

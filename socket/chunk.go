@@ -12,7 +12,7 @@ type chunkKind uint8
 const (
 	shared     chunkKind = iota // frames, copied; more may be added behind them
 	wholeFrame                  // a frame that was given away, so it is not copied
-	droppable                   // one push that may be dropped (DropOld), copied
+	droppable                   // one push that may be dropped (DropOld); nobody may change it
 	begun                       // the rest of a droppable frame: half a frame can't be dropped
 	lentBody                    // a body that its sender owns; see largebody.go
 	references                  // frames that other sockets send, too, not copied until they are taken

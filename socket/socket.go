@@ -136,7 +136,7 @@ func (s *Socket) Read(m *message.Message) (err error) {
 // LimitRead makes Read refuse messages above n bytes, before and after filters
 // inflate them, even if [Config.ReadLimit] allows more. 0 removes the limit. Like
 // Read, it must not be called concurrently.
-func (s *Socket) LimitRead(n int) { s.limit = uint32(min(n, math.MaxInt32)) }
+func (s *Socket) LimitRead(n int) { s.limit = uint32(min(max(n, 0), math.MaxInt32)) }
 
 // ReadOn waits for more of the message for which Read, or ReadOn, has returned
 // [proto.ErrEarly], and unpacks it again. It returns the error of reading or of

@@ -230,6 +230,7 @@ func TestLimitRead(t *testing.T) {
 		{500, 500, nil},
 		{500, 501, proto.ErrTooLarge},
 		{2000, 1001, proto.ErrTooLarge},
+		{-1, 1000, nil},
 	} {
 		a, b := net.Pipe()
 		r := newSocket(a, Config{ReadLimit: 1000})
